@@ -1,0 +1,1 @@
+export { type Fault, type ReceivedRequest, StubMl, type StubOptions } from './stub-ml.ts'

@@ -1,0 +1,21 @@
+import { type Fault, StubMl } from './stub-ml.ts'
+
+// A stand-in ML server as a process: PORT, STUB_THREADS, STUB_SERVICE_TIME (ms), STUB_COLD_START (ms), STUB_FAULT.
+const { env } = process
+const stub = await StubMl.start({
+  host: '0.0.0.0',
+  port: number('PORT', 3003),
+  threads: number('STUB_THREADS', 4),
+  serviceTime: number('STUB_SERVICE_TIME', 20),
+  coldStart: number('STUB_COLD_START', 0),
+  ...(env['STUB_FAULT'] ? { fault: env['STUB_FAULT'] as Fault } : {}),
+})
+console.log(`stand-in Immich ML server on port ${stub.port}`)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stub.close())
+
+function number(name: string, otherwise: number): number {
+  const value = Number(env[name] ?? otherwise)
+  if (!Number.isFinite(value) || value < 0)
+    throw new RangeError(`${name} must be a number of 0 or more, not "${env[name]}".`)
+  return value
+}

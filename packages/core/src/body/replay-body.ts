@@ -1,0 +1,227 @@
+import { Readable } from 'node:stream'
+import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
+
+/** A chunk and, once it has arrived, the next: whoever holds a link keeps what follows it, and nothing before it. */
+interface Link {
+  readonly chunk: Buffer
+  next: Link | undefined
+}
+
+/** What a cursor finds at its place. */
+export type Taken = Buffer | 'wait' | 'end'
+
+export interface ReplayBodyOptions {
+  /** Bytes above which the body fails with {@link BodyTooLargeError}. `Infinity` turns the limit off. */
+  readonly maxSize: number
+}
+
+/**
+ * A request body that can be read again from its start while it is retained.
+ *
+ * Nothing is read from the source unless somebody waits for it, so a slow reader slows the sender down. With more
+ * than one reader, the fastest sets the pace and the others find the chunks retained for them.
+ */
+export class ReplayBody {
+  readonly #maxSize: number
+  readonly #source: Readable
+  readonly #ownsSource: boolean
+  #tail: Link = { chunk: Buffer.alloc(0), next: undefined }
+  #head: Link | undefined = this.#tail
+  #size = 0
+  #ended = false
+  #failure: Error | undefined
+  #waiting = new Set<() => void>()
+  readonly #detach: () => void
+
+  /**
+   * @param source Where the bytes come from. Nobody else may read from it.
+   * @param ownsSource Whether {@link ReplayBody.destroy} destroys the source; an `http.IncomingMessage` is left to its
+   *   server, since destroying it would cut off the response.
+   */
+  constructor(source: Readable, options: ReplayBodyOptions, ownsSource: boolean) {
+    this.#source = source
+    this.#maxSize = options.maxSize
+    this.#ownsSource = ownsSource
+    const onReadable = () => {
+      if (this.#waiting.size > 0) this.#fill()
+    }
+    const onEnd = () => this.#finish(undefined)
+    const onError = (error: Error) => this.#finish(new BodyFailedError(error))
+    const onClose = () => this.#finish(new BodyFailedError(new Error('the sender closed the stream')))
+    this.#detach = () => {
+      source.off('readable', onReadable).off('end', onEnd).off('close', onClose)
+      // The error listener stays: an error that comes late must not bring the process down.
+    }
+    source.on('error', onError).on('end', onEnd).on('close', onClose).on('readable', onReadable)
+    if (source.readableEnded) this.#finish(undefined)
+    else if (source.errored) this.#finish(new BodyFailedError(source.errored))
+    else if (source.destroyed) onClose()
+  }
+
+  /** Bytes that have arrived so far. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Whether every byte has arrived. */
+  get complete(): boolean {
+    return this.#ended && this.#failure === undefined
+  }
+
+  /** Why the body will never be complete. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /** Whether {@link ReplayBody.stream} can still be called. */
+  get retained(): boolean {
+    return this.#head !== undefined
+  }
+
+  /**
+   * A stream of the whole body from its first byte, those already here and those still to come.
+   *
+   * @throws {BodyReleasedError} after {@link ReplayBody.release}.
+   */
+  stream(): Readable {
+    const reader: ReplayReader = new ReplayReader(this.cursor(() => reader.wake()))
+    return reader
+  }
+
+  /**
+   * A place in the body, at its start.
+   *
+   * @param wake Called once after each `take()` that said `'wait'`.
+   * @throws {BodyReleasedError} after {@link ReplayBody.release}.
+   */
+  cursor(wake: () => void): BodyCursor {
+    if (this.#head === undefined) throw new BodyReleasedError()
+    return new BodyCursor(this.#head, (link) => this.#take(link, wake))
+  }
+
+  /** Stops retaining: open streams go on to the end, new ones cannot be opened. */
+  release(): void {
+    this.#head = undefined
+  }
+
+  /** Releases, and reads no more: open streams fail. */
+  destroy(): void {
+    this.release()
+    this.#finish(new BodyFailedError(new Error('it is no longer needed')))
+    if (this.#ownsSource) this.#source.destroy()
+  }
+
+  #take(link: Link, wake: () => void): Link | 'wait' | 'end' {
+    if (link.next === undefined) this.#fill()
+    if (link.next !== undefined) return link.next
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#ended) return 'end'
+    this.#waiting.add(wake)
+    return 'wait'
+  }
+
+  /** Takes from the source what it has. */
+  #fill(): void {
+    if (this.#ended) return
+    const chunk: unknown = this.#source.read()
+    if (chunk === null) return
+    const bytes = toBuffer(chunk)
+    if (bytes === undefined) this.#finish(new BodyFailedError(new TypeError('its stream gives no bytes')))
+    else this.#append(bytes)
+  }
+
+  #append(chunk: Buffer): void {
+    this.#size += chunk.length
+    if (this.#size > this.#maxSize) {
+      this.#finish(new BodyTooLargeError(this.#maxSize))
+      return
+    }
+    const link: Link = { chunk, next: undefined }
+    this.#tail.next = link
+    this.#tail = link
+    this.#wakeAll()
+  }
+
+  #finish(failure: Error | undefined): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#failure = failure
+    this.#detach()
+    this.#wakeAll()
+  }
+
+  #wakeAll(): void {
+    const waiting = this.#waiting
+    this.#waiting = new Set()
+    for (const wake of waiting) wake()
+  }
+}
+
+/** A place in a body. */
+export class BodyCursor {
+  #link: Link | undefined
+  readonly #next: (link: Link) => Link | 'wait' | 'end'
+
+  constructor(link: Link, next: (link: Link) => Link | 'wait' | 'end') {
+    this.#link = link
+    this.#next = next
+  }
+
+  /**
+   * The next chunk, and moves on behind it.
+   *
+   * @throws the failure of the body, once every byte before it is taken.
+   */
+  take(): Taken {
+    if (this.#link === undefined) return 'end'
+    const next = this.#next(this.#link)
+    if (typeof next === 'string') return next
+    this.#link = next
+    return next.chunk
+  }
+
+  /** Lets go of the chunks that were retained for this cursor. */
+  close(): void {
+    this.#link = undefined
+  }
+}
+
+class ReplayReader extends Readable {
+  readonly #cursor: BodyCursor
+  #wanted = false
+
+  constructor(cursor: BodyCursor) {
+    super()
+    this.#cursor = cursor
+  }
+
+  override _read(): void {
+    this.#wanted = true
+    this.wake()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#cursor.close()
+    callback(error)
+  }
+
+  /** Gives on what has arrived, as long as it is wanted. */
+  wake(): void {
+    while (this.#wanted && !this.destroyed) {
+      try {
+        const taken = this.#cursor.take()
+        if (taken === 'wait') return
+        this.#wanted = taken !== 'end' && this.push(taken)
+        if (taken === 'end') this.push(null)
+      } catch (error) {
+        this.destroy(error instanceof Error ? error : new Error(String(error)))
+      }
+    }
+  }
+}
+
+function toBuffer(chunk: unknown): Buffer | undefined {
+  if (Buffer.isBuffer(chunk)) return chunk
+  if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  return typeof chunk === 'string' ? Buffer.from(chunk) : undefined
+}

@@ -1,0 +1,45 @@
+/**
+ * The bytes that a parser has not finished with: appended at the end, discarded at the front.
+ *
+ * The first chunk is used as it is; only bytes that must be joined with later ones are copied, into a buffer
+ * that doubles, so that a body that arrives byte by byte costs no more than twice its size.
+ */
+export class ByteWindow {
+  #buffer: Buffer = Buffer.alloc(0)
+  #start = 0
+  #end = 0
+  #writable = false
+
+  get length(): number {
+    return this.#end - this.#start
+  }
+
+  /** The bytes, as a view that is valid until the next `append`. */
+  get bytes(): Buffer {
+    return this.#buffer.subarray(this.#start, this.#end)
+  }
+
+  append(chunk: Buffer): void {
+    if (this.length === 0) {
+      this.#buffer = chunk
+      this.#start = 0
+      this.#end = chunk.length
+      this.#writable = false
+      return
+    }
+    if (!this.#writable || this.#end + chunk.length > this.#buffer.length) {
+      const grown = Buffer.allocUnsafe(Math.max(2 * (this.length + chunk.length), 1024))
+      this.#buffer.copy(grown, 0, this.#start, this.#end)
+      this.#end = this.length
+      this.#start = 0
+      this.#buffer = grown
+      this.#writable = true
+    }
+    chunk.copy(this.#buffer, this.#end)
+    this.#end += chunk.length
+  }
+
+  discard(count: number): void {
+    this.#start += count
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Every documented default, in one place. A test holds the docs against this table.
+ *
+ * Sizes are bytes, times are milliseconds.
+ */
+const KIB = 1024
+const MIB = 1024 * KIB
+
+export const defaults = Object.freeze({
+  /** Largest predict request that is accepted: what the nginx routers before us use (`client_max_body_size 32m`). */
+  maxBodySize: 32 * MIB,
+  /** Largest `entries` part that is read; Immich's own are under 1 KiB. */
+  maxEntriesSize: 1 * MIB,
+  /** Parts looked at before a request is given up as unclassified; Immich sends two. */
+  maxParts: 100,
+  /** Largest header block of one part. */
+  maxPartHeaderSize: 16 * KIB,
+  /** Most bytes that are skipped before the first boundary. */
+  maxPreambleSize: 16 * KIB,
+  /** Longest boundary, from RFC 2046 section 5.1.1. */
+  maxBoundaryLength: 70,
+  /** What happens to a request that cannot be classified. */
+  onUnclassified: 'route',
+  /** Response header with the name of the backend that answered. */
+  backendHeader: 'x-immich-ml-backend',
+  /** Strategy of a route that names none: the first backend of the list, as Immich itself does. */
+  strategy: 'first',
+  /** Share of a backend in the weighted strategies. */
+  weight: 1,
+  /** Time to open a connection to a backend. */
+  connectTimeout: 2_000,
+  /** Time from the sent request to the response's headers: an OCR on a slow CPU with a cold model takes minutes. */
+  responseTimeout: 600_000,
+  /** Longest silence between two chunks of a response. */
+  idleTimeout: 120_000,
+  /**
+   * How long an idle connection to a backend is kept. The ML server closes its own after 2 s
+   * (`http_keepalive_timeout_s` in Immich's config.py), so ours must end before.
+   */
+  keepAliveTimeout: 1_500,
+  /** How much earlier than a backend's `Keep-Alive: timeout=` hint a connection is given up. */
+  keepAliveMargin: 500,
+  /** How long the rest of an upload is read and dropped after an early answer, so that the client can read it. */
+  lingerTimeout: 30_000,
+  /** How long `close()` lets running requests finish. */
+  drainTimeout: 30_000,
+  /** `Retry-After` of a 503, in seconds. */
+  retryAfterSeconds: 5,
+} as const)

@@ -1,0 +1,109 @@
+/** Machine-readable reason of an answer that the router gives itself, in the `code` of its JSON body. */
+export type ErrorCode =
+  | 'body-too-large'
+  | 'body-consumed'
+  | 'body-failed'
+  | 'unclassified'
+  | 'no-backend-available'
+  | 'backend-failed'
+  | 'backend-timeout'
+  | 'router-closed'
+  | 'not-found'
+  | 'not-classified'
+  | 'internal'
+
+/** The one table from error to HTTP status. */
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  'body-too-large': 413,
+  'body-consumed': 500,
+  'body-failed': 400,
+  unclassified: 422,
+  'no-backend-available': 503,
+  'backend-failed': 502,
+  'backend-timeout': 504,
+  'router-closed': 503,
+  'not-found': 404,
+  'not-classified': 500,
+  internal: 500,
+}
+
+/** Base of every error that this library throws while it handles a request. */
+export class RouterError extends Error {
+  override readonly name: string = 'RouterError'
+  /** What went wrong, for programs. */
+  readonly code: ErrorCode
+  /** The HTTP status that a client gets for it. */
+  readonly status: number
+  /** Further members of the JSON error body. */
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: Readonly<Record<string, unknown>> } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.status = STATUS[code]
+    this.details = options.details ?? {}
+  }
+}
+
+/** The body is larger than `maxBodySize`. */
+export class BodyTooLargeError extends RouterError {
+  override readonly name = 'BodyTooLargeError'
+  /** The limit, in bytes. */
+  readonly limit: number
+
+  constructor(limit: number, declared?: number) {
+    const size = declared === undefined ? 'The request body' : `The request body of ${declared} bytes`
+    super('body-too-large', `${size} is larger than the limit of ${limit} bytes (maxBodySize).`)
+    this.limit = limit
+  }
+}
+
+/** The body broke off or its stream failed before its end; `cause` says how. */
+export class BodyFailedError extends RouterError {
+  override readonly name = 'BodyFailedError'
+
+  constructor(cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super('body-failed', `The request body ended before it was complete: ${why}.`, { cause })
+  }
+}
+
+/** Another middleware read the body before the router could, and did not keep its bytes. */
+export class BodyConsumedError extends RouterError {
+  override readonly name = 'BodyConsumedError'
+
+  constructor(culprit: string) {
+    super(
+      'body-consumed',
+      `An earlier middleware (${culprit}) has already read the body of this request, so its bytes are gone. ` +
+        'Move the immich-ml-router middleware above it, limit that middleware to other paths, ' +
+        "or keep the bytes with express.raw({ type: 'multipart/form-data', limit: '32mb' }).",
+    )
+  }
+}
+
+/** `body.stream()` was called after `body.release()`. */
+export class BodyReleasedError extends RouterError {
+  override readonly name = 'BodyReleasedError'
+
+  constructor() {
+    super(
+      'internal',
+      'The body was released, so it can no longer be read from its start. Call stream() before release().',
+    )
+  }
+}
+
+/** No backend of the route can take the request. */
+export class NoBackendError extends RouterError {
+  override readonly name = 'NoBackendError'
+
+  constructor(route: string, tried: readonly string[]) {
+    const why = tried.length > 0 ? `: ${tried.join(', ')} ${tried.length > 1 ? 'are' : 'is'} excluded` : ''
+    super('no-backend-available', `No backend of route "${route}" is available${why}.`)
+  }
+}

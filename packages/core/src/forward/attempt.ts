@@ -1,0 +1,160 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import { type Dispatcher, errors } from 'undici'
+import type { Backend } from '../backend/backend.ts'
+import { BodyFailedError, BodyTooLargeError } from '../errors.ts'
+import type { FailureCause, Outcome } from './outcome.ts'
+import { ResponseWriter } from './response-writer.ts'
+
+/** The part of a fetch response that http-proxy-3 looks at. The body is not in it: it went to the client directly. */
+export interface ThinResponse {
+  readonly status: number
+  readonly statusText: string
+  readonly headers: { entries(): IterableIterator<[string, string | string[] | undefined]> }
+  readonly body: null
+}
+
+export interface AttemptOptions {
+  readonly backend: Backend
+  readonly dispatcher: Dispatcher
+  readonly body: Readable
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  /** A header to add to the response. */
+  readonly responseHeader: readonly [name: string, value: string] | undefined
+}
+
+/**
+ * One try on one backend: it is undici's handler, and the `fetch` that http-proxy-3 calls.
+ *
+ * Its outcome is settled exactly once, by whichever comes first: the response's end, a failure of the backend, a
+ * failure of the body, or the client's leaving.
+ */
+export class Attempt implements Dispatcher.DispatchHandler {
+  readonly outcome: Promise<Outcome>
+  readonly #options: AttemptOptions
+  readonly #writer: ResponseWriter
+  #settle: (outcome: Outcome) => void = () => {}
+  #settled = false
+  #controller: Dispatcher.DispatchController | undefined
+  #status = 0
+  #respond: ((response: ThinResponse) => void) | undefined
+  readonly #onClientLeft = () => this.#abort({ kind: 'client-left', ...this.#reached() }, 'the client left')
+  readonly #onBodyError = (error: Error) => {
+    // undici destroys the body when the backend fails; only what the body itself reports is the body's fault.
+    if (error instanceof BodyFailedError) this.#onClientLeft()
+    else if (error instanceof BodyTooLargeError) {
+      this.#abort({ kind: 'body-failed', error, ...this.#reached() }, 'the request body failed')
+    }
+  }
+
+  constructor(options: AttemptOptions) {
+    this.#options = options
+    this.#writer = new ResponseWriter(options.res)
+    this.outcome = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+    options.body.on('error', this.#onBodyError)
+    options.res.on('close', this.#onClientLeft)
+    if (options.res.destroyed) this.#onClientLeft()
+  }
+
+  /**
+   * Sends the request and streams the response to the client.
+   *
+   * @returns when the response's headers have arrived; never when the attempt fails, which the outcome tells.
+   */
+  fetch(headers: Iterable<[string, string]>): Promise<ThinResponse> {
+    return new Promise((resolve) => {
+      if (this.#settled) return
+      this.#respond = resolve
+      const { backend, dispatcher, body } = this.#options
+      const authorization = backend.authorization()
+      const sent = [...headers]
+        .filter(([name]) => authorization === undefined || name !== 'authorization')
+        .flat()
+      if (authorization !== undefined) sent.push('authorization', authorization)
+      try {
+        const { origin, pathname } = backend.predictUrl
+        dispatcher.dispatch({ origin, path: pathname, method: 'POST', headers: sent, body }, this)
+      } catch (error) {
+        this.fail(error)
+      }
+    })
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#settled) controller.abort(new Error('the attempt is over'))
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: ThinHeaders,
+    text?: string,
+  ): void {
+    if (this.#settled || status < 200) return
+    this.#status = status
+    this.#writer.start(controller, status, text, this.#options.responseHeader)
+    const entries = () => Object.entries(headers)[Symbol.iterator]()
+    this.#respond?.({ status, statusText: text ?? '', headers: { entries }, body: null })
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#settled) this.#writer.write(controller, chunk)
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    if (this.#settled) return
+    this.#writer.end(controller, () =>
+      this.#finish({ kind: 'answered', status: this.#status, reachedBackend: true, reachedClient: true }),
+    )
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(error)
+  }
+
+  /** The attempt failed for a reason that is not the client's. */
+  fail(reason: unknown): void {
+    const error = reason instanceof Error ? reason : new Error(String(reason))
+    this.#onBodyError(error)
+    const reached = this.#reached()
+    this.#finish({ kind: 'failed', cause: causeOf(error, reached.reachedBackend), error, ...reached })
+  }
+
+  #abort(outcome: Outcome, why: string): void {
+    if (this.#settled) return
+    this.#finish(outcome)
+    this.#controller?.abort(new Error(why))
+  }
+
+  #finish(outcome: Outcome): void {
+    if (this.#settled) return
+    this.#settled = true
+    const { body, res } = this.#options
+    res.off('close', this.#onClientLeft)
+    body.off('error', this.#onBodyError)
+    // A body that is still arriving is of no use to this attempt any more; its error has been told already.
+    body.on('error', () => {}).destroy()
+    if (outcome.kind !== 'answered' && this.#writer.started) this.#writer.cut()
+    this.#settle(outcome)
+  }
+
+  #reached(): { reachedBackend: boolean; reachedClient: boolean } {
+    return { reachedBackend: this.#controller !== undefined, reachedClient: this.#writer.started }
+  }
+}
+
+type ThinHeaders = Record<string, string | string[] | undefined>
+
+function causeOf(error: Error, reachedBackend: boolean): FailureCause {
+  if (error instanceof errors.ConnectTimeoutError) return 'connect-timeout'
+  if (error instanceof errors.HeadersTimeoutError) return 'response-timeout'
+  if (error instanceof errors.BodyTimeoutError) return 'idle-timeout'
+  if (!reachedBackend) return 'connect'
+  if (error instanceof errors.SocketError) return 'reset'
+  const code: unknown = Reflect.get(error, 'code')
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED' ? 'reset' : 'protocol'
+}

@@ -1,0 +1,53 @@
+import type { ProxyServer, ServerOptions } from 'http-proxy-3'
+import { Pool } from 'undici'
+import type { Backend } from '../backend/backend.ts'
+import { defaults } from '../defaults.ts'
+
+/** The connections to the backends: one pool each, made when it is first needed. */
+export class Dispatchers {
+  readonly #pools = new Map<Backend, Pool>()
+  readonly #tls: Readonly<Record<string, unknown>>
+
+  /** @param options The http-proxy-3 options whose TLS settings are to be used. */
+  constructor(options: ServerOptions) {
+    this.#tls = tlsSettings(options)
+  }
+
+  for(backend: Backend): Pool {
+    const existing = this.#pools.get(backend)
+    if (existing !== undefined) return existing
+    const pool = new Pool(backend.predictUrl.origin, {
+      keepAliveTimeout: defaults.keepAliveTimeout,
+      keepAliveMaxTimeout: defaults.keepAliveTimeout,
+      keepAliveTimeoutThreshold: defaults.keepAliveMargin,
+      headersTimeout: defaults.responseTimeout,
+      bodyTimeout: defaults.idleTimeout,
+      allowH2: false,
+      connect: { ...this.#tls, timeout: defaults.connectTimeout },
+    })
+    this.#pools.set(backend, pool)
+    return pool
+  }
+
+  /** Closes every connection, running requests included. */
+  async destroy(): Promise<void> {
+    const pools = [...this.#pools.values()]
+    this.#pools.clear()
+    await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+}
+
+/** The options that a user's proxy server was made with; http-proxy-3 keeps them to itself. */
+export function optionsOf(proxy: ProxyServer): ServerOptions {
+  const options: unknown = Reflect.get(proxy, 'options')
+  return typeof options === 'object' && options !== null ? options : {}
+}
+
+/** http-proxy-3's `ssl`, `ca` and `secure` as undici's connector takes them. */
+function tlsSettings({ ssl, ca, secure }: ServerOptions): Record<string, unknown> {
+  return {
+    ...(typeof ssl === 'object' && ssl !== null ? ssl : {}),
+    ...(ca === undefined ? {} : { ca }),
+    ...(secure === undefined ? {} : { rejectUnauthorized: secure }),
+  }
+}

@@ -1,0 +1,72 @@
+import type { ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+import { responseHeaders } from './headers.ts'
+
+/** Writes a backend's response to the client as it arrives; a slow client slows the backend down. */
+export class ResponseWriter {
+  readonly #res: ServerResponse
+  #started = false
+  #onDrain: (() => void) | undefined
+
+  constructor(res: ServerResponse) {
+    this.#res = res
+  }
+
+  /** Whether any byte was given to the client's connection. */
+  get started(): boolean {
+    return this.#started
+  }
+
+  /**
+   * @param added A header that the router sets itself, instead of any of that name from the backend.
+   * @throws what Node throws for a header that it does not accept; then nothing has been written.
+   */
+  start(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    statusMessage: string | undefined,
+    added: readonly [name: string, value: string] | undefined,
+  ): void {
+    const headers = responseHeaders(rawList(controller.rawHeaders), added?.[0].toLowerCase())
+    if (added !== undefined) headers.push(...added)
+    // What an earlier middleware set stays, unless the backend sets it too.
+    if (statusMessage === undefined || statusMessage === '') this.#res.writeHead(status, headers)
+    else this.#res.writeHead(status, statusMessage, headers)
+    this.#started = true
+    this.#onDrain = () => controller.resume()
+    this.#res.on('drain', this.#onDrain)
+  }
+
+  write(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#res.write(chunk)) controller.pause()
+  }
+
+  /** @param done Called when the last byte is handed to the operating system. */
+  end(controller: Dispatcher.DispatchController | undefined, done: () => void): void {
+    this.#stopDraining()
+    const trailers = responseHeaders(rawList(controller?.rawTrailers), undefined)
+    if (trailers.length > 0 && !this.#res.hasHeader('content-length')) this.#res.addTrailers(pairs(trailers))
+    this.#res.end(done)
+  }
+
+  /** Cuts the client off, so that it sees a failed request and never a short answer as a whole one. */
+  cut(): void {
+    this.#stopDraining()
+    this.#res.destroy()
+  }
+
+  #stopDraining(): void {
+    if (this.#onDrain !== undefined) this.#res.off('drain', this.#onDrain)
+    this.#onDrain = undefined
+  }
+}
+
+function rawList(raw: Dispatcher.DispatchController['rawHeaders']): readonly (Buffer | string)[] {
+  return Array.isArray(raw) ? raw : []
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  return flat.flatMap((name, i) =>
+    i % 2 === 0 ? [[name, flat[i + 1] ?? ''] satisfies [string, string]] : [],
+  )
+}

@@ -1,0 +1,44 @@
+export { Backend, type BackendInfo } from './backend/backend.ts'
+export type { BodyInput } from './body/body-source.ts'
+export type { ReplayBody } from './body/replay-body.ts'
+export type {
+  Classification,
+  Classified,
+  Entry,
+  PredictInput,
+  Unclassified,
+  UnclassifiedReason,
+} from './classify/classification.ts'
+export {
+  type ClassifiedRequest,
+  type ClassifyOptions,
+  classifyPredictRequest,
+} from './classify/classify-predict-request.ts'
+export { defaults } from './defaults.ts'
+export {
+  BodyConsumedError,
+  BodyFailedError,
+  BodyReleasedError,
+  BodyTooLargeError,
+  type ErrorCode,
+  NoBackendError,
+  RouterError,
+} from './errors.ts'
+export { Forwarder, type ForwardOptions, type ForwardRequest } from './forward/forwarder.ts'
+export type { FailureCause, Outcome } from './forward/outcome.ts'
+export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
+export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'
+export { PolicyError, type PolicyProblem } from './policy/problems.ts'
+export { type Lease, type Select, type SelectOptions, selectBackend } from './policy/select-backend.ts'
+export { answerError } from './router/answers.ts'
+export {
+  createRouter,
+  type RequestEvent,
+  type Router,
+  type RouterEvents,
+  type RouterOptions,
+  type RouterStatus,
+} from './router/create-router.ts'
+export { Exchange, type ExchangeOptions } from './router/exchange.ts'
+export type { StrategyName } from './strategy/strategies.ts'
+export type { Strategy } from './strategy/strategy.ts'

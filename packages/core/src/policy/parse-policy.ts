@@ -1,0 +1,118 @@
+import { z } from 'zod'
+import type { Policy } from './policy.ts'
+import { PolicyError, type PolicyProblem, problem, suggest, toProblems } from './problems.ts'
+import { configSchema, policySchema } from './schema.ts'
+
+/** What a configuration file says: a policy, and the options of the router that are data. */
+export interface RouterConfig extends Policy {
+  /** In bytes. */
+  readonly maxBodySize?: number | undefined
+  readonly onUnclassified?: 'route' | 'reject' | undefined
+  readonly backendHeader?: string | false | undefined
+  readonly upstreamHeader?: string | undefined
+  readonly forwardHeaders?: readonly string[] | undefined
+}
+
+/**
+ * Validates a policy that came from a file.
+ *
+ * @throws {PolicyError} with every mistake, each with its path.
+ */
+export function parsePolicy(data: unknown): Policy {
+  return validate(policySchema, data)
+}
+
+/**
+ * Validates a whole configuration that came from a file: a policy and the router's options.
+ *
+ * @throws {PolicyError} with every mistake, each with its path.
+ */
+export function parseConfig(data: unknown): RouterConfig {
+  const { $schema: _, ...config } = validate(configSchema, data)
+  return config
+}
+
+function validate<T extends z.ZodType<Policy>>(schema: T, data: unknown): z.output<T> {
+  const parsed = schema.safeParse(data, { reportInput: true })
+  const problems = parsed.success ? [] : toProblems(parsed.error, (path) => keysAt(schema, path))
+  problems.push(...policyProblems(data))
+  if (!parsed.success || problems.length > 0) throw new PolicyError(problems)
+  return parsed.data
+}
+
+/**
+ * The mistakes that no schema sees: references between backends and routes. It looks at unvalidated data, so that
+ * these are reported along with the others.
+ */
+function policyProblems(data: unknown): PolicyProblem[] {
+  if (!isRecord(data) || !isRecord(data['backends'])) return []
+  const names = Object.keys(data['backends'])
+  if (names.length === 0) return [problem('backends', 'must have at least one backend')]
+  const { routes } = data
+  if (!Array.isArray(routes)) return []
+  return routes.flatMap((route: unknown, index) => {
+    if (!isRecord(route)) return []
+    const last = index === routes.length - 1
+    return [
+      ...matchProblems(route, `routes[${index}]`, last),
+      ...referenceProblems(route, `routes[${index}]`, names),
+    ]
+  })
+}
+
+function matchProblems(route: Record<string, unknown>, path: string, last: boolean): PolicyProblem[] {
+  const matchesAll = route['match'] === undefined
+  if (last && !matchesAll) {
+    return [
+      problem(`${path}.match`, 'must not be there: the last route takes every request that no other takes'),
+    ]
+  }
+  if (!last && matchesAll) {
+    return [
+      problem(
+        path,
+        'has no match and takes every request, so the routes behind it get none: move it to the end',
+      ),
+    ]
+  }
+  return []
+}
+
+function referenceProblems(
+  route: Record<string, unknown>,
+  path: string,
+  names: readonly string[],
+): PolicyProblem[] {
+  if (!Array.isArray(route['backends'])) return []
+  const seen = new Set<unknown>()
+  return route['backends'].flatMap((name: unknown, index) => {
+    const at = `${path}.backends[${index}]`
+    const repeated = seen.has(name)
+    seen.add(name)
+    if (typeof name !== 'string') return []
+    if (!names.includes(name))
+      return [problem(at, `names "${name}", which is not among the backends`, suggest(name, names))]
+    return repeated ? [problem(at, `names "${name}" a second time`)] : []
+  })
+}
+
+/** The keys that the schema knows at a path, for suggestions. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema
+  for (const key of path) {
+    at = unwrap(at)
+    if (at instanceof z.ZodObject) at = at.shape[String(key)]
+    else if (at instanceof z.ZodArray) at = at.element
+    else if (at instanceof z.ZodRecord) at = at.valueType
+  }
+  at = unwrap(at)
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : []
+}
+
+function unwrap(schema: unknown): unknown {
+  return schema instanceof z.ZodOptional ? unwrap(schema.unwrap()) : schema
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,63 @@
+import type { Classified, PredictInput } from '../classify/classification.ts'
+import type { StrategyName } from '../strategy/strategies.ts'
+import type { Strategy } from '../strategy/strategy.ts'
+
+/** One ML server. */
+export interface BackendOptions {
+  /**
+   * Base URL, such as `http://192.168.1.20:3003`; `/predict` is appended to its path. A user name and password in it
+   * are sent as basic authentication, to this backend alone.
+   */
+  readonly url: string
+  /**
+   * Its share in the weighted strategies, above 0.
+   * @default 1
+   */
+  readonly weight?: number | undefined
+}
+
+/** One pattern or several of which one must fit. `*` stands for any characters. */
+export type Pattern = string | readonly string[]
+
+/**
+ * What a route takes. Every member that is given must fit.
+ *
+ * `task`, `type` and `model` are held against the entries of the request: it fits when every one of its tasks has an
+ * entry that fits. So `{ type: 'detection' }` takes Immich's face and OCR jobs, which have a detection and a
+ * recognition each; and a request with two tasks goes to a route that takes both.
+ */
+export interface Match {
+  readonly task?: Pattern | undefined
+  readonly type?: Pattern | undefined
+  readonly model?: Pattern | undefined
+  /** The payload part. */
+  readonly input?: PredictInput | readonly PredictInput[] | undefined
+}
+
+/** A match written in code. It sees classified requests only; the others go to the default route. */
+export type MatchFunction = (classification: Classified) => boolean
+
+/** Which requests go to which backends, and how one of these is chosen. */
+export interface Route {
+  /**
+   * The name in logs and errors.
+   * @default the match in words, such as `clip/textual`; `default` for the last route
+   */
+  readonly name?: string | undefined
+  /** What the route takes; only the last route, which takes the rest, has none. */
+  readonly match?: Match | MatchFunction | undefined
+  /** Names of backends, in the order that matters to the strategy `first`. */
+  readonly backends: readonly string[]
+  /**
+   * How a backend is chosen: a name, or in code a function that makes a strategy.
+   * @default 'first'
+   */
+  readonly strategy?: StrategyName | (() => Strategy) | undefined
+}
+
+/** The backends and, in order, the routes: the first that matches takes the request. */
+export interface Policy {
+  readonly backends: Readonly<Record<string, BackendOptions>>
+  /** @default one route to every backend, in the order in which they are written */
+  readonly routes?: readonly Route[] | undefined
+}

@@ -1,0 +1,92 @@
+import leven from 'leven'
+import type { z } from 'zod'
+
+/** One mistake in a policy or configuration. */
+export interface PolicyProblem {
+  /** Where it is, as in code: `routes[1].backends[0]`; empty for the whole. */
+  readonly path: string
+  /** What is wrong. */
+  readonly message: string
+  /** What was probably meant, where something close exists. */
+  readonly suggestion?: string
+}
+
+/** A policy or configuration that cannot be used, with every mistake in it. */
+export class PolicyError extends Error {
+  override readonly name = 'PolicyError'
+  readonly problems: readonly PolicyProblem[]
+
+  constructor(problems: readonly PolicyProblem[]) {
+    const lines = problems.map(({ path, message, suggestion }) => {
+      const hint = suggestion === undefined ? '' : ` Did you mean "${suggestion}"?`
+      return `  ${path === '' ? '' : `${path} `}${message}.${hint}`
+    })
+    super(
+      `The policy has ${problems.length} mistake${problems.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
+    )
+    this.problems = problems
+  }
+}
+
+/** The known word that is close to what was written, if any is. */
+export function suggest(written: string, known: readonly string[]): string | undefined {
+  const most = Math.max(1, Math.floor(written.length / 3))
+  let best: string | undefined
+  let bestDistance = most + 1
+  for (const word of known) {
+    const distance = leven(written.toLowerCase(), word.toLowerCase())
+    if (distance < bestDistance) {
+      best = word
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+/** A problem with its suggestion, which is left out where there is none. */
+export function problem(path: string, message: string, suggestion?: string): PolicyProblem {
+  return suggestion === undefined ? { path, message } : { path, message, suggestion }
+}
+
+/** zod's issues in the words of this project. */
+export function toProblems(
+  error: z.ZodError,
+  keysAt: (path: readonly PropertyKey[]) => readonly string[],
+): PolicyProblem[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      const known = keysAt(issue.path)
+      return issue.keys.map((key) =>
+        problem(formatPath([...issue.path, key]), 'is not an option', suggest(key, known)),
+      )
+    }
+    if (issue.code === 'invalid_value') {
+      const known = issue.values.map(String)
+      const written = String(issue.input)
+      return [
+        problem(
+          formatPath(issue.path),
+          `must be one of ${known.join(', ')}, not ${written}`,
+          suggest(written, known),
+        ),
+      ]
+    }
+    if (issue.code === 'invalid_key')
+      return [problem(formatPath(issue.path), issue.issues[0]?.message ?? issue.message)]
+    return [problem(formatPath(issue.path), missing(issue) ? 'is missing' : issue.message)]
+  })
+}
+
+function missing(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' && issue.input === undefined
+}
+
+/** `['routes', 1, 'match']` as `routes[1].match`. */
+export function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`
+    const name = String(key)
+    if (!/^[\w$-]+$/.test(name)) return `${text}[${JSON.stringify(name)}]`
+    return text === '' ? name : `${text}.${name}`
+  }, '')
+}

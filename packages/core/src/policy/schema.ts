@@ -1,0 +1,160 @@
+import { z } from 'zod'
+import { defaults } from '../defaults.ts'
+import { type StrategyName, strategies } from '../strategy/strategies.ts'
+import { parseSize, SIZE_PATTERN } from './size.ts'
+
+/** Backend names go into a response header and into logs. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+const strategyNames = Object.keys(strategies) as [StrategyName, ...StrategyName[]]
+
+const pattern = z.string().min(1, 'must not be empty')
+const patterns = oneOrMany(pattern, 'a name or a list of names; * stands for any characters')
+
+const backend = z
+  .strictObject({
+    url: z
+      .string('must be a URL such as http://192.168.1.20:3003')
+      .superRefine(checkUrl)
+      .meta({
+        description: 'Base URL of the ML server; /predict is appended to its path.',
+        examples: ['http://gpu:3003'],
+      }),
+    weight: z
+      .number('must be a number above 0')
+      .positive('must be a number above 0')
+      .optional()
+      .meta({ description: 'Share in the weighted strategies.', default: defaults.weight }),
+  })
+  .meta({ description: 'One ML server.' })
+
+const match = z
+  .strictObject({
+    task: patterns.optional().meta({ description: 'clip, facial-recognition, ocr, … or a list of them.' }),
+    type: patterns
+      .optional()
+      .meta({ description: 'textual, visual, detection, recognition, … or a list of them.' }),
+    model: patterns
+      .optional()
+      .meta({ description: "Model name or a list; * stands for any characters: 'ViT-*'." }),
+    input: oneOrMany(z.enum(['text', 'image']), '"text", "image" or a list of them')
+      .optional()
+      .meta({ description: 'The payload part: text or image.' }),
+  })
+  .meta({ description: 'What the route takes: every member that is given must fit.' })
+
+const route = z
+  .strictObject({
+    name: z.string().min(1, 'must not be empty').optional().meta({ description: 'Name in logs and errors.' }),
+    match: match.optional(),
+    backends: z
+      .array(z.string('must be the name of a backend'), 'must be a list of backend names')
+      .min(1, 'must name at least one backend')
+      .meta({ description: 'Names of backends; the order matters to the strategy "first".' }),
+    strategy: z
+      .enum(strategyNames)
+      .optional()
+      .meta({ description: 'How a backend is chosen.', default: defaults.strategy }),
+  })
+  .meta({ description: 'Which requests go to which backends.' })
+
+const policyShape = {
+  backends: z
+    .record(
+      z.string().regex(NAME, 'must be letters, digits, ".", "_" or "-", 64 at most'),
+      backend,
+      'must be an object of backends by name',
+    )
+    .meta({ description: 'The ML servers by name.' }),
+  routes: z
+    .array(route, 'must be a list of routes')
+    .min(1, 'must have at least one route')
+    .optional()
+    .meta({ description: 'In order: the first that matches takes the request; the last has no match.' }),
+}
+
+/** A policy as data. */
+export const policySchema = z
+  .strictObject(policyShape, 'must be an object with backends and routes')
+  .meta({ title: 'immich-ml-router policy' })
+
+/** Everything that a configuration file can say. */
+export const configSchema = z
+  .strictObject(
+    {
+      $schema: z.string().optional().meta({ description: 'Where editors find this schema.' }),
+      ...policyShape,
+      maxBodySize: z
+        .union(
+          [z.number().int().positive(), z.string().regex(SIZE_PATTERN), z.literal('unlimited')],
+          'must be bytes, a size such as "32mb", or "unlimited"',
+        )
+        .transform((size, context) => {
+          const bytes = parseSize(size)
+          if (bytes !== undefined && bytes > 0) return bytes
+          context.addIssue({ code: 'custom', message: 'must be above 0' })
+          return z.NEVER
+        })
+        .optional()
+        .meta({
+          description: 'Largest predict request, in bytes or as 32mb; larger ones get 413.',
+          default: '32mb',
+        }),
+      onUnclassified: z.enum(['route', 'reject']).optional().meta({
+        description: 'A request whose job is not known: to the default route, or 422.',
+        default: defaults.onUnclassified,
+      }),
+      backendHeader: z
+        .union(
+          [z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/), z.literal(false)],
+          'must be a header name, or false',
+        )
+        .optional()
+        .meta({
+          description: 'Response header with the name of the backend; false for none.',
+          default: defaults.backendHeader,
+        }),
+      upstreamHeader: z
+        .string()
+        .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be a header name')
+        .optional()
+        .meta({
+          description:
+            'Request header that tells the backend its own URL, such as X-Upstream; none by default.',
+        }),
+      forwardHeaders: z
+        .array(
+          z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be a header name'),
+          'must be a list of header names',
+        )
+        .optional()
+        .meta({
+          description:
+            'Client headers to pass on that are kept back by default: authorization, cookie, forwarded, x-forwarded-*, x-real-ip.',
+        }),
+    },
+    'must be an object with backends and routes',
+  )
+  .meta({ title: 'immich-ml-router configuration' })
+
+function oneOrMany<T extends z.ZodType>(one: T, what: string) {
+  return z.union([one, z.array(one).min(1)], `must be ${what}`)
+}
+
+function checkUrl(text: string, context: z.RefinementCtx<string>): void {
+  const problem = urlProblem(text)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+}
+
+function urlProblem(text: string): string | undefined {
+  if (!URL.canParse(text)) return 'must be a URL such as http://192.168.1.20:3003'
+  const url = new URL(text)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    return `must begin with http:// or https://, not ${url.protocol}`
+  if (url.search !== '' || url.hash !== '') return 'must have no query and no fragment'
+  try {
+    decodeURIComponent(url.username + url.password)
+    return undefined
+  } catch {
+    return 'must have its user name and password percent-encoded'
+  }
+}

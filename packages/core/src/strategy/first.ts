@@ -1,0 +1,6 @@
+import type { Strategy } from './strategy.ts'
+
+/** The first backend of the route that can take the request. */
+export function first(): Strategy {
+  return { pick: ([candidate]) => candidate }
+}

@@ -1,0 +1,14 @@
+/** The item with the least score; the first of equals. */
+export function leastBy<T>(items: readonly [T, ...T[]], score: (item: T) => number): T {
+  let best = items[0]
+  let bestScore = score(best)
+  for (let i = 1; i < items.length; i++) {
+    const item = items[i] as T
+    const itemScore = score(item)
+    if (itemScore < bestScore) {
+      best = item
+      bestScore = itemScore
+    }
+  }
+  return best
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import * as core from '@immich-ml-router/core'
+
+/** What `classifyPredict()` leaves in `req.immichMl`: the classification, the body, and later the lease and outcome. */
+export type ImmichMlState = core.Exchange
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Set by `classifyPredict()`; read it or overrule it before `selectBackend()` and `forward()`. */
+      immichMl?: ImmichMlState
+    }
+  }
+}
+
+type PredictRequest = IncomingMessage & { immichMl?: ImmichMlState }
+
+/** Middleware for Express 4 and 5, and for anything else that calls `(req, res, next)`. */
+export type Middleware = (
+  req: PredictRequest,
+  res: ServerResponse,
+  next: (error?: unknown) => void,
+) => Promise<void>
+
+/** The all-in-one middleware, with its router: `router.close()` when the server stops, `router.status()`, `router.on()`. */
+export type ImmichMlMiddleware = Middleware & { readonly router: core.Router }
+
+/** Routes `POST /predict`, answers `GET /ping` and `GET /`, and leaves everything else to the next middleware. */
+export function immichMlRouter(options: core.RouterOptions): ImmichMlMiddleware {
+  const router = core.createRouter(options)
+  const middleware: Middleware = (req, res, next) => router.handle(req, res, next).catch(next)
+  return Object.assign(middleware, { router })
+}
+
+/** First of three: classifies a `POST` and keeps what it found in `req.immichMl`. Mount it on the predict path. */
+export function classifyPredict(options: core.ExchangeOptions = {}): Middleware {
+  return step(async (req, res) => {
+    if (req.method === 'POST') req.immichMl = await core.Exchange.begin(req, res, options)
+  })
+}
+
+/** Second: chooses the backend by the policy. */
+export function selectBackend(policy: core.Policy): Middleware {
+  const select = core.selectBackend(policy)
+  return step(async (req) => {
+    await req.immichMl?.select(select)
+  })
+}
+
+/** Third: forwards the request to the chosen backend and ends the response. Call `close()` when the server stops. */
+export function forward(options: core.ForwardOptions = {}): Middleware & { close(): Promise<void> } {
+  const forwarder = new core.Forwarder(options)
+  const middleware: Middleware = (req, res, next) =>
+    req.immichMl === undefined
+      ? Promise.resolve(next())
+      : req.immichMl.forward(forwarder).then(
+          () => {},
+          (error) => core.answerError(res, error),
+        )
+  return Object.assign(middleware, { close: () => forwarder.destroy() })
+}
+
+/** Goes on to the next middleware, unless the step failed: then that is answered. */
+function step(work: (req: PredictRequest, res: ServerResponse) => Promise<void>): Middleware {
+  return (req, res, next) =>
+    work(req, res).then(
+      () => next(),
+      (error) => core.answerError(res, error),
+    )
+}

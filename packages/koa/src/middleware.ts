@@ -1,0 +1,75 @@
+import * as core from '@immich-ml-router/core'
+import type { Context, Middleware } from 'koa'
+
+/** What `classifyPredict()` leaves in `ctx.state.immichMl`: the classification, the body, and later the lease and outcome. */
+export type ImmichMlState = core.Exchange
+
+declare module 'koa' {
+  interface DefaultState {
+    /** Set by `classifyPredict()`; read it or overrule it before `selectBackend()` and `forward()`. */
+    immichMl?: ImmichMlState
+  }
+}
+
+/** The all-in-one middleware, with its router: `router.close()` when the server stops, `router.status()`, `router.on()`. */
+export type ImmichMlMiddleware = Middleware & { readonly router: core.Router }
+
+/**
+ * Routes `POST /predict`, answers `GET /ping` and `GET /`, and leaves everything else to the next middleware.
+ * An outer middleware's `await next()` returns when the response is done.
+ */
+export function immichMlRouter(options: core.RouterOptions): ImmichMlMiddleware {
+  const router = core.createRouter(options)
+  const middleware: Middleware = async (ctx, next) => {
+    let ours = true
+    await router.handle(ctx.req, ctx.res, () => {
+      ours = false
+    })
+    if (!ours) return next()
+    ctx.respond = false
+  }
+  return Object.assign(middleware, { router })
+}
+
+/** First of three: classifies a `POST` and keeps what it found in `ctx.state.immichMl`. Mount it on the predict path. */
+export function classifyPredict(options: core.ExchangeOptions = {}): Middleware {
+  return step(async (ctx) => {
+    if (ctx.method === 'POST') ctx.state.immichMl = await core.Exchange.begin(ctx.req, ctx.res, options)
+  })
+}
+
+/** Second: chooses the backend by the policy. */
+export function selectBackend(policy: core.Policy): Middleware {
+  const select = core.selectBackend(policy)
+  return step(async (ctx) => {
+    await exchangeOf(ctx)?.select(select)
+  })
+}
+
+/** Third: forwards the request to the chosen backend and ends the response. Call `close()` when the server stops. */
+export function forward(options: core.ForwardOptions = {}): Middleware & { close(): Promise<void> } {
+  const forwarder = new core.Forwarder(options)
+  const middleware: Middleware = async (ctx, next) => {
+    const exchange = exchangeOf(ctx)
+    if (exchange === undefined) return next()
+    await exchange.forward(forwarder).catch((error) => core.answerError(ctx.res, error))
+    ctx.respond = false
+  }
+  return Object.assign(middleware, { close: () => forwarder.destroy() })
+}
+
+/** Goes on to the next middleware, unless the step failed: then that is answered. */
+function step(work: (ctx: Context) => Promise<void>): Middleware {
+  return async (ctx, next) => {
+    const failed = await work(ctx).then(
+      () => false,
+      (error) => core.answerError(ctx.res, error).then(() => true),
+    )
+    if (!failed) return next()
+    ctx.respond = false
+  }
+}
+
+function exchangeOf(ctx: Context): ImmichMlState | undefined {
+  return ctx.state.immichMl
+}
