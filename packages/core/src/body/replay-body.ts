@@ -107,11 +107,13 @@ export class ReplayBody {
   /** Releases, and reads no more: open streams fail. */
   destroy(): void {
     this.release()
-    this.#finish(new BodyFailedError(new Error('it is no longer needed')))
+    if (!this.#ended) this.#finish(new BodyFailedError(new Error('it is no longer needed')))
     if (this.#ownsSource) this.#source.destroy()
   }
 
   #take(link: Link, wake: () => void): Link | 'wait' | 'end' {
+    // Whoever takes by itself must not be woken in the middle of it by the chunk that it takes.
+    this.#waiting.delete(wake)
     if (link.next === undefined) this.#fill()
     if (link.next !== undefined) return link.next
     if (this.#failure !== undefined) throw this.#failure

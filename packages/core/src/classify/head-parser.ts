@@ -117,14 +117,15 @@ export class HeadParser {
       }
     }
     const found = bytes.indexOf(delimiter)
-    if (found !== -1) {
-      this.#window.discard(found + delimiter.length)
-      return this.#go({ at: 'boundary' })
-    }
-    const skip = Math.max(0, bytes.length - delimiter.length + 1)
-    this.#window.discard(skip)
+    const skip = found === -1 ? Math.max(0, bytes.length - delimiter.length + 1) : found
     state.skipped += skip
-    return state.skipped > defaults.maxPreambleSize && this.#finish(unclassified('malformed-multipart'))
+    if (state.skipped > defaults.maxPreambleSize) return this.#finish(unclassified('malformed-multipart'))
+    if (found === -1) {
+      this.#window.discard(skip)
+      return false
+    }
+    this.#window.discard(found + delimiter.length)
+    return this.#go({ at: 'boundary' })
   }
 
   #readBoundaryEnd(): boolean {

@@ -58,7 +58,8 @@ export class PartReader {
     }
     // The parser takes no part without a header; such a part has no name and does not matter here.
     if (headerEnd === 0) return { name: undefined, content: Buffer.alloc(0) }
-    return start.length > defaults.maxPartHeaderSize + HEADER_END.length ? 'too-large-part-header' : undefined
+    // The line end before the header does not count, and the last three bytes may be most of its end.
+    return start.length > 2 + defaults.maxPartHeaderSize + 3 ? 'too-large-part-header' : undefined
   }
 
   #read(part: Buffer, headerEnd: number): Part | PartProblem {
@@ -78,8 +79,10 @@ export class PartReader {
 }
 
 function nameOf(part: MultipartPart): string | undefined {
+  // Read before `part.name`, which replaces the header by what it understood of it.
+  const disposition = part.headers.get('content-disposition') ?? ''
   // The parser wants the parameter's name in lower case; RFC 2183 does not.
-  return part.name ?? dispositionName(part.headers.get('content-disposition') ?? '')
+  return part.name ?? dispositionName(disposition)
 }
 
 /** The parser refuses a header that is not UTF-8, such as a Latin-1 file name; the names that count are ASCII. */

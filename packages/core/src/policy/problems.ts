@@ -30,7 +30,7 @@ export class PolicyError extends Error {
 
 /** The known word that is close to what was written, if any is. */
 export function suggest(written: string, known: readonly string[]): string | undefined {
-  const most = Math.max(1, Math.floor(written.length / 3))
+  const most = written.length < 4 ? 1 : Math.max(2, Math.floor(written.length / 3))
   let best: string | undefined
   let bestDistance = most + 1
   for (const word of known) {
@@ -78,7 +78,7 @@ export function toProblems(
 }
 
 function missing(issue: z.core.$ZodIssue): boolean {
-  return issue.code === 'invalid_type' && issue.input === undefined
+  return issue.code === 'invalid_type' && issue.input === undefined && issue.path.length > 0
 }
 
 /** `['routes', 1, 'match']` as `routes[1].match`. */

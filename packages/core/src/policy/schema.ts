@@ -5,6 +5,8 @@ import { parseSize, SIZE_PATTERN } from './size.ts'
 
 /** Backend names go into a response header and into logs. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
+const SIZE = 'must be bytes, a size such as "32mb", or "unlimited"'
 const strategyNames = Object.keys(strategies) as [StrategyName, ...StrategyName[]]
 
 const pattern = z.string().min(1, 'must not be empty')
@@ -85,8 +87,8 @@ export const configSchema = z
       ...policyShape,
       maxBodySize: z
         .union(
-          [z.number().int().positive(), z.string().regex(SIZE_PATTERN), z.literal('unlimited')],
-          'must be bytes, a size such as "32mb", or "unlimited"',
+          [z.number().int(SIZE).positive(SIZE), z.string().regex(SIZE_PATTERN, SIZE), z.literal('unlimited')],
+          SIZE,
         )
         .transform((size, context) => {
           const bytes = parseSize(size)
@@ -105,7 +107,7 @@ export const configSchema = z
       }),
       backendHeader: z
         .union(
-          [z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/), z.literal(false)],
+          [z.string().regex(HEADER, 'must be a header name, or false'), z.literal(false)],
           'must be a header name, or false',
         )
         .optional()
@@ -113,19 +115,12 @@ export const configSchema = z
           description: 'Response header with the name of the backend; false for none.',
           default: defaults.backendHeader,
         }),
-      upstreamHeader: z
-        .string()
-        .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be a header name')
-        .optional()
-        .meta({
-          description:
-            'Request header that tells the backend its own URL, such as X-Upstream; none by default.',
-        }),
+      upstreamHeader: z.string().regex(HEADER, 'must be a header name').optional().meta({
+        description:
+          'Request header that tells the backend its own URL, such as X-Upstream; none by default.',
+      }),
       forwardHeaders: z
-        .array(
-          z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be a header name'),
-          'must be a list of header names',
-        )
+        .array(z.string().regex(HEADER, 'must be a header name'), 'must be a list of header names')
         .optional()
         .meta({
           description:

@@ -1,0 +1,282 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { describe, expect, it } from 'vitest'
+import config from '../../schema/config.schema.json' with { type: 'json' }
+import published from '../../schema/policy.schema.json' with { type: 'json' }
+import type { Classified } from '../classify/classification.ts'
+import { unclassified } from '../classify/classification.ts'
+import { NoBackendError } from '../errors.ts'
+import { jsonSchemas } from './json-schema.ts'
+import { compileMatch, describeMatch } from './match.ts'
+import { parseConfig, parsePolicy } from './parse-policy.ts'
+import type { Match, Policy } from './policy.ts'
+import { PolicyError } from './problems.ts'
+import { selectBackend } from './select-backend.ts'
+import { parseSize } from './size.ts'
+
+const backends = { gpu: { url: 'http://gpu:3003' }, nas: { url: 'http://nas:3003', weight: 2 } }
+
+function job(...entries: [task: string, type: string, model?: string][]): Classified {
+  return {
+    classified: true,
+    entries: entries.map(([task, type, model = 'm']) => ({ task, type, model, options: {} })),
+    tasks: [...new Set(entries.map(([task]) => task))],
+    input: 'image',
+  }
+}
+
+const search: Classified = { ...job(['clip', 'textual', 'ViT-B-32__openai']), input: 'text' }
+const faces = job(
+  ['facial-recognition', 'detection', 'buffalo_l'],
+  ['facial-recognition', 'recognition', 'buffalo_l'],
+)
+const two = job(['clip', 'visual'], ['ocr', 'detection'], ['ocr', 'recognition'])
+
+describe('match', () => {
+  it.each<[Match, Classified, boolean]>([
+    [{}, search, true],
+    [{ task: 'clip' }, search, true],
+    [{ task: 'ocr' }, search, false],
+    [{ task: ['ocr', 'clip'] }, search, true],
+    [{ task: 'clip', type: 'visual' }, search, false],
+    [{ task: 'clip', type: ['visual', 'textual'], model: 'ViT-*' }, search, true],
+    [{ model: '*openai' }, search, true],
+    [{ model: 'ViT*__*ai' }, search, true],
+    [{ model: 'ViT*openai*openai' }, search, false],
+    [{ model: 'ViT' }, search, false],
+    [{ model: '*' }, search, true],
+    [{ input: 'text' }, search, true],
+    [{ input: ['text', 'image'] }, search, true],
+    [{ input: 'image' }, search, false],
+    [{ input: 'text' }, { ...search, input: undefined }, false],
+    [{ type: 'detection' }, faces, true],
+    [{ type: 'recognition', model: 'buffalo*' }, faces, true],
+    [{ task: 'clip' }, two, false],
+    [{ task: ['clip', 'ocr'] }, two, true],
+    [{ type: ['visual', 'detection'] }, two, true],
+    [{ type: 'detection' }, two, false],
+    [{ task: '__proto__' }, job(['__proto__', 'constructor']), true],
+    [{ task: 'constructor' }, search, false],
+  ])('%j', (match, classification, fits) => {
+    expect(compileMatch(match)(classification)).toBe(fits)
+  })
+
+  it('takes a pattern of many stars in good time', () => {
+    const match = compileMatch({ model: `${'*a'.repeat(50)}*b` })
+    expect(match(job(['clip', 'visual', 'a'.repeat(100_000)]))).toBe(false)
+  })
+
+  it.each<[Match | undefined, string]>([
+    [undefined, 'default'],
+    [{}, '*'],
+    [{ task: 'clip', type: 'textual' }, 'clip/textual'],
+    [{ type: 'detection' }, '*/detection'],
+    [{ task: ['ocr', 'clip'], input: 'image' }, 'ocr|clip image'],
+    [{ input: 'text' }, 'text'],
+  ])('%j in words is %s', (match, words) => {
+    expect(describeMatch(match)).toBe(words)
+  })
+})
+
+describe('selectBackend', () => {
+  const policy: Policy = {
+    backends,
+    routes: [
+      { match: { input: 'text' }, backends: ['nas', 'gpu'] },
+      { name: 'by code', match: ({ tasks }) => tasks.includes('ocr'), backends: ['gpu'] },
+      { backends: ['gpu', 'nas'], strategy: 'round-robin' },
+    ],
+  }
+
+  it('takes the first route that matches, and the last for what it does not know', async () => {
+    const select = selectBackend(policy)
+    const pick = async (...args: Parameters<typeof select>) => {
+      const { route, backend } = await select(...args)
+      return `${route} ${backend.name}`
+    }
+    expect(await pick(search)).toBe('text nas')
+    expect(await pick(search, { exclude: ['nas'] })).toBe('text gpu')
+    expect(await pick(two)).toBe('by code gpu')
+    expect([await pick(faces), await pick(faces), await pick(faces)]).toEqual([
+      'default gpu',
+      'default nas',
+      'default gpu',
+    ])
+    expect(await pick(unclassified('no-entries'))).toBe('default nas')
+  })
+
+  it('counts a lease once, however often it is released', async () => {
+    const select = selectBackend(policy)
+    const [first, second] = [await select(search), await select(search)]
+    expect(first.backend.inFlight).toBe(2)
+    first.release()
+    first.release()
+    expect(first.backend.inFlight).toBe(1)
+    second.release()
+    expect(select.lease('nas').backend.inFlight).toBe(1)
+    expect(() => select.lease('mac')).toThrow('"mac" is not among the backends: gpu, nas.')
+  })
+
+  it('says when nothing is left, and stops when it is told to', async () => {
+    const select = selectBackend(policy)
+    const excluded = select(two, { exclude: ['gpu'] })
+    await expect(excluded).rejects.toThrow(NoBackendError)
+    await expect(excluded).rejects.toThrow('No backend of route "by code" is available: gpu is excluded.')
+    await expect(select(two, { signal: AbortSignal.abort(new Error('left')) })).rejects.toThrow('left')
+  })
+
+  it('without routes, sends everything to the backends in their order', async () => {
+    const select = selectBackend({ backends })
+    expect((await select(search)).backend.name).toBe('gpu')
+    expect((await select(search, { exclude: ['gpu'] })).backend.name).toBe('nas')
+  })
+
+  it('takes a strategy made in code', async () => {
+    const select = selectBackend({
+      backends,
+      routes: [{ backends: ['gpu', 'nas'], strategy: () => ({ pick: (all) => all.at(-1) ?? all[0] }) }],
+    })
+    expect((await select(search)).backend.name).toBe('nas')
+  })
+
+  it('keeps credentials to itself', async () => {
+    const { backend } = selectBackend({ backends: { a: { url: 'http://me:p%40ss@host:3003/ml/' } } }).lease(
+      'a',
+    )
+    expect(backend.authorization()).toBe(`Basic ${Buffer.from('me:p@ss').toString('base64')}`)
+    expect(backend.url).toBe('http://host:3003/ml')
+    expect(JSON.stringify(backend)).not.toMatch(/p%40ss|p@ss|Basic/)
+  })
+})
+
+describe('a policy with mistakes', () => {
+  function problemsOf(data: unknown, parse: (data: unknown) => unknown = parsePolicy): string[] {
+    try {
+      parse(data)
+    } catch (error) {
+      if (error instanceof PolicyError) return error.message.split('\n')
+      throw error
+    }
+    return []
+  }
+
+  it('lists them all, each with its path and what was probably meant', () => {
+    expect(
+      problemsOf({
+        backends: {
+          gpu: { url: 'http://gpu:3003', wieght: 2 },
+          'n s': { url: 'http://nas' },
+          mac: { url: 'ftp://mac' },
+          no: {},
+        },
+        routes: [
+          { backends: ['gpu'] },
+          {
+            match: { taks: 'clip', input: 'images' },
+            backends: ['gpuu', 'gpu', 'gpu'],
+            strategy: 'round_robin',
+          },
+        ],
+        maxBodysize: '32mb',
+      }),
+    ).toEqual([
+      'The policy has 12 mistakes:',
+      '  backends.gpu.wieght is not an option. Did you mean "weight"?',
+      '  backends["n s"] must be letters, digits, ".", "_" or "-", 64 at most.',
+      '  backends.mac.url must begin with http:// or https://, not ftp:.',
+      '  backends.no.url is missing.',
+      '  routes[1].match.input must be "text", "image" or a list of them.',
+      '  routes[1].match.taks is not an option. Did you mean "task"?',
+      '  routes[1].strategy must be one of first, round-robin, weighted-round-robin, least-conn, not round_robin. Did you mean "round-robin"?',
+      '  maxBodysize is not an option.',
+      '  routes[0] has no match and takes every request, so the routes behind it get none: move it to the end.',
+      '  routes[1].match must not be there: the last route takes every request that no other takes.',
+      '  routes[1].backends[0] names "gpuu", which is not among the backends. Did you mean "gpu"?',
+      '  routes[1].backends[2] names "gpu" a second time.',
+    ])
+  })
+
+  it.each<[unknown, string]>([
+    [undefined, 'must be an object with backends and routes'],
+    [[], 'must be an object with backends and routes'],
+    [{}, 'backends is missing'],
+    [{ backends: {} }, 'backends must have at least one backend'],
+    [{ backends, routes: [] }, 'routes must have at least one route'],
+    [{ backends, routes: [{ backends: [] }] }, 'routes[0].backends must name at least one backend'],
+    [{ backends: { a: { url: 'http://h?x=1' } } }, 'backends.a.url must have no query and no fragment'],
+    [
+      { backends: { a: { url: 'http://%zz@h' } } },
+      'backends.a.url must have its user name and password percent-encoded',
+    ],
+    [{ backends: { a: { url: 'http://h', weight: 0 } } }, 'backends.a.weight must be a number above 0'],
+    [{ backends: { a: 'http://h' } }, 'backends.a'],
+  ])('%j', (data, message) => {
+    expect(problemsOf(data).join('\n')).toContain(message)
+  })
+
+  it('is told of the mistakes in a configuration file as well', () => {
+    expect(
+      problemsOf(
+        { backends, maxBodysize: 1, maxBodySize: '32 bananas', backendHeader: 'a b', onUnclassified: 'drop' },
+        parseConfig,
+      ),
+    ).toEqual([
+      'The policy has 4 mistakes:',
+      '  maxBodySize must be bytes, a size such as "32mb", or "unlimited".',
+      '  onUnclassified must be one of route, reject, not drop.',
+      '  backendHeader must be a header name, or false.',
+      '  maxBodysize is not an option. Did you mean "maxBodySize"?',
+    ])
+    expect(parseConfig({ $schema: 'x', backends, maxBodySize: '1.5 MiB' })).toEqual({
+      backends,
+      maxBodySize: 1_572_864,
+    })
+  })
+})
+
+describe('sizes', () => {
+  it.each<[string | number, number | undefined]>([
+    [7, 7],
+    ['7', 7],
+    ['7b', 7],
+    ['32m', 33_554_432],
+    ['32mb', 33_554_432],
+    ['32 MiB', 33_554_432],
+    ['0.5k', 512],
+    ['2G', 2_147_483_648],
+    ['unlimited', Number.POSITIVE_INFINITY],
+    ['-1', undefined],
+    ['32 bananas', undefined],
+    ['', undefined],
+  ])('%s', (text, bytes) => {
+    expect(parseSize(text)).toBe(bytes)
+  })
+})
+
+describe('the published JSON Schemas', () => {
+  it('are what the code generates', () => {
+    expect({ policy: published, config }).toEqual(jsonSchemas())
+  })
+
+  it('agree with the parser', () => {
+    const validate = new Ajv2020({ allowUnionTypes: true }).compile(config)
+    const good = {
+      backends,
+      routes: [
+        { match: { task: ['ocr'], input: 'image' }, backends: ['gpu'] },
+        { backends: ['nas'], strategy: 'least-conn' },
+      ],
+      maxBodySize: '32MB',
+    }
+    expect([validate(good), validate.errors]).toEqual([true, null])
+    expect(parseConfig(good).maxBodySize).toBe(33_554_432)
+    for (const bad of [
+      {},
+      { backends, maxBodySize: 'x' },
+      { backends, nope: 1 },
+      { backends, routes: [{ backends: [], strategy: 'x' }] },
+    ]) {
+      expect(validate(bad)).toBe(false)
+      expect(() => parseConfig(bad)).toThrow(PolicyError)
+    }
+  })
+})

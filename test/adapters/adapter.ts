@@ -1,0 +1,42 @@
+import type { RequestListener } from 'node:http'
+import type { Exchange, ForwardOptions, Policy, Router, RouterOptions } from '@immich-ml-router/core'
+
+/** What surrounds the all-in-one middleware. */
+export interface Surroundings {
+  /** Path that the middleware is mounted under. */
+  readonly prefix?: string
+  /** A middleware before it: keeps the raw body, eats it, or only sets a response header. */
+  readonly before?: 'keeps-body' | 'eats-body' | 'sets-header'
+}
+
+export interface Mounted {
+  readonly listener: RequestListener
+  readonly router: Router
+  /** What an outer middleware saw when the inner ones had returned, for frameworks that have that. */
+  readonly afterNext?: readonly { readonly finished: boolean }[]
+}
+
+export interface Composition {
+  readonly policy: Policy
+  readonly forward?: ForwardOptions
+  /** Runs between `classifyPredict()` and `selectBackend()`. */
+  readonly afterClassify?: (exchange: Exchange) => void
+  /** Runs between `selectBackend()` and `forward()`; `true` means that it has answered itself. */
+  readonly beforeForward?: (exchange: Exchange) => boolean
+}
+
+/** A framework's adapter as the contract suite sees it. A part that it lacks carries the reason. */
+export interface AdapterUnderTest {
+  readonly name: string
+  /** Everything that is not the router's is answered with 418 by the application. */
+  mount(options: RouterOptions, surroundings?: Surroundings): Mounted
+  readonly compose:
+    | ((composition: Composition) => { listener: RequestListener; close(): Promise<void> })
+    | Lacking
+  readonly prefixes: true | Lacking
+  readonly bodyParsers: true | Lacking
+}
+
+export interface Lacking {
+  readonly lackingBecause: string
+}

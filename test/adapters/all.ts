@@ -1,0 +1,13 @@
+import type { AdapterUnderTest } from './adapter.ts'
+import { expressAdapter } from './express.ts'
+import { koaAdapter } from './koa.ts'
+import { nodeHttp } from './node-http.ts'
+
+/** Every adapter, on every major of its framework that is supported. */
+export const adapters: readonly AdapterUnderTest[] = [
+  nodeHttp,
+  expressAdapter('Express 4', 'express4'),
+  expressAdapter('Express 5', 'express5'),
+  koaAdapter('Koa 2', 'koa2'),
+  koaAdapter('Koa 3', 'koa3'),
+]

@@ -1,0 +1,50 @@
+import { createRequire } from 'node:module'
+import { classifyPredict, forward, immichMlRouter, selectBackend } from '@immich-ml-router/express'
+import type express from 'express'
+import type { AdapterUnderTest } from './adapter.ts'
+
+const require = createRequire(import.meta.url)
+
+export function expressAdapter(name: string, specifier: 'express4' | 'express5'): AdapterUnderTest {
+  const makeApp: typeof express = require(specifier)
+  return {
+    name,
+    mount(options, { prefix, before } = {}) {
+      const app = makeApp()
+      if (before === 'keeps-body') app.use(makeApp.raw({ type: 'multipart/form-data', limit: '64mb' }))
+      if (before === 'eats-body') app.use(makeApp.text({ type: () => true, limit: '64mb' }))
+      if (before === 'sets-header') {
+        app.use((_req, res, next) => {
+          res.setHeader('x-app', 'mine')
+          next()
+        })
+      }
+      const middleware = immichMlRouter(options)
+      if (prefix === undefined) app.use(middleware)
+      else app.use(prefix, middleware)
+      app.use((_req, res) => void res.status(418).send('not ours'))
+      return { listener: app, router: middleware.router }
+    },
+    compose({ policy, forward: options, afterClassify, beforeForward }) {
+      const app = makeApp()
+      const last = forward(options)
+      app.post(
+        '/predict',
+        classifyPredict(),
+        (req, _res, next) => {
+          if (req.immichMl) afterClassify?.(req.immichMl)
+          next()
+        },
+        selectBackend(policy),
+        (req, res, next) => {
+          if (req.immichMl && beforeForward?.(req.immichMl)) res.status(403).json({ detail: 'not today' })
+          else next()
+        },
+        last,
+      )
+      return { listener: app, close: () => last.close() }
+    },
+    prefixes: true,
+    bodyParsers: true,
+  }
+}

@@ -1,0 +1,53 @@
+import { createRequire } from 'node:module'
+import { buffer } from 'node:stream/consumers'
+import { classifyPredict, forward, immichMlRouter, selectBackend } from '@immich-ml-router/koa'
+import type Koa from 'koa'
+import mount from 'koa-mount'
+import type { AdapterUnderTest } from './adapter.ts'
+
+const require = createRequire(import.meta.url)
+
+export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnderTest {
+  const KoaApp: typeof Koa = require(specifier)
+  return {
+    name,
+    mount(options, { prefix, before } = {}) {
+      const app = new KoaApp()
+      const afterNext: { finished: boolean }[] = []
+      app.use(async (ctx, next) => {
+        if (before === 'sets-header') ctx.set('x-app', 'mine')
+        if (before === 'keeps-body') Object.assign(ctx.req, { rawBody: await buffer(ctx.req) })
+        if (before === 'eats-body') Object.assign(ctx.req, { body: (await buffer(ctx.req)).toString() })
+        await next()
+        afterNext.push({ finished: ctx.res.writableFinished })
+      })
+      const middleware = immichMlRouter(options)
+      app.use(prefix === undefined ? middleware : mount(prefix, middleware))
+      app.use((ctx) => {
+        ctx.status = 418
+        ctx.body = 'not ours'
+      })
+      return { listener: app.callback(), router: middleware.router, afterNext }
+    },
+    compose({ policy, forward: options, afterClassify, beforeForward }) {
+      const app = new KoaApp()
+      const last = forward(options)
+      app.use(classifyPredict())
+      app.use((ctx, next) => {
+        if (ctx.state.immichMl) afterClassify?.(ctx.state.immichMl)
+        return next()
+      })
+      app.use(selectBackend(policy))
+      app.use((ctx, next) => {
+        if (!ctx.state.immichMl || !beforeForward?.(ctx.state.immichMl)) return next()
+        ctx.status = 403
+        ctx.body = { detail: 'not today' }
+        return undefined
+      })
+      app.use(last)
+      return { listener: app.callback(), close: () => last.close() }
+    },
+    prefixes: true,
+    bodyParsers: true,
+  }
+}

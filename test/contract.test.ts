@@ -1,0 +1,416 @@
+import http from 'node:http'
+import type { Exchange, Policy, RouterOptions } from '@immich-ml-router/core'
+import type { StubMl } from '@immich-ml-router/example-stub-ml'
+import { describe, expect, it } from 'vitest'
+import type { AdapterUnderTest, Surroundings } from './adapters/adapter.ts'
+import { adapters } from './adapters/all.ts'
+import { post, type Sending } from './support/client.ts'
+import { imageBytes, immichBody, immichForm, type Job, multipart, sha256 } from './support/predict-body.ts'
+import { listen, stubMl } from './support/servers.ts'
+
+/** Three servers and the routes of the seed's router1: by the payload part. */
+async function seed(
+  adapter: AdapterUnderTest,
+  options: Partial<RouterOptions> = {},
+  around: Surroundings = {},
+) {
+  const stubs = { text: await stubMl(), image: await stubMl(), other: await stubMl() }
+  const policy: Policy = {
+    backends: {
+      text: { url: stubs.text.url },
+      image: { url: stubs.image.url },
+      other: { url: stubs.other.url },
+    },
+    routes: [
+      { match: { input: 'text' }, backends: ['text'] },
+      { match: { input: 'image' }, backends: ['image'] },
+      { backends: ['other'] },
+    ],
+  }
+  const mounted = adapter.mount({ ...policy, ...options }, around)
+  const { url } = await listen(mounted.listener)
+  return { stubs, url, policy, ...mounted }
+}
+
+function received(stubs: Record<string, StubMl>): Record<string, number> {
+  return Object.fromEntries(Object.entries(stubs).map(([name, stub]) => [name, stub.started]))
+}
+
+const sendings: Sending[] = (['content-length', 'chunked'] as const).flatMap((framing) =>
+  (['whole', 'bytes'] as const).map((pieces) => ({ framing, pieces })),
+)
+
+const bodies: { what: string; to: 'text' | 'image' | 'other'; body: Buffer }[] = [
+  { what: 'text, 0.3 KB', to: 'text', body: immichBody('textSearch', 'a red "ocr" car') },
+  { what: 'image, 0.3 KB', to: 'image', body: immichBody('indexing', imageBytes(64)) },
+  { what: 'image, 500 KB', to: 'image', body: immichBody('indexing', imageBytes(500_000)) },
+  { what: 'image, 31 MB', to: 'image', body: immichBody('indexing', imageBytes(31_000_000)) },
+  {
+    what: 'neither text nor image',
+    to: 'other',
+    body: multipart([{ header: 'entries', content: '{"clip":{"textual":{"modelName":"m"}}}' }]),
+  },
+  {
+    what: 'image first, 500 KB',
+    to: 'image',
+    body: multipart([
+      { header: 'image', content: imageBytes(500_000) },
+      { header: 'entries', content: '{"clip":{"visual":{"modelName":"m"}}}' },
+    ]),
+  },
+]
+
+/** Registers a test only where the adapter has what it is about; the reason for each lack is checked below. */
+const onlyIf = (applies: boolean) => (name: string, test: () => Promise<void>) => {
+  if (applies) it(name, test)
+}
+
+describe.each(adapters)('$name', (adapter) => {
+  describe.each(bodies)('$what', ({ to, body }) => {
+    it.each(sendings)('arrives byte for byte, $framing, $pieces', async (sending) => {
+      const { stubs, url } = await seed(adapter)
+      const answer = await post(url, body, sending)
+      expect(answer.headers['x-immich-ml-backend']).toBe(to)
+      expect(received(stubs)).toEqual({ text: 0, image: 0, other: 0, [to]: 1 })
+      const [request] = stubs[to].received
+      expect(request).toMatchObject({
+        url: '/predict',
+        size: body.length,
+        sha256: sha256(body),
+        complete: true,
+      })
+      const length = request?.headers['content-length']
+      expect(length).toBe(sending.framing === 'chunked' ? undefined : String(body.length))
+    })
+  })
+
+  const jobs: [Job, string | Buffer][] = [
+    ['textSearch', 'cat'],
+    ['indexing', imageBytes(200_000)],
+    ['faces', imageBytes(200_000)],
+    ['ocr', imageBytes(200_000)],
+  ]
+  const byJob: Record<
+    string,
+    (job: Job) => Partial<Record<'task' | 'type' | 'model' | 'input', string | string[]>>
+  > = {
+    task: (job) => ({
+      task: { textSearch: 'clip', indexing: 'clip', faces: 'facial-recognition', ocr: 'ocr' }[job],
+    }),
+    type: (job) => ({
+      type: { textSearch: 'textual', indexing: 'visual', faces: 'detection', ocr: 'recognition' }[job],
+    }),
+    model: (job) => ({
+      model: { textSearch: 'ViT-*', indexing: '*openai', faces: 'buffalo_l', ocr: ['x', 'PP-OCR*mobile'] }[
+        job
+      ],
+    }),
+    input: (job) => ({ input: job === 'textSearch' ? 'text' : 'image' }),
+  }
+
+  it.each(Object.keys(byJob))(
+    "routes each of Immich's jobs by %s, with real fetch and FormData",
+    async (member) => {
+      for (const [job, payload] of jobs) {
+        const [chosen, other] = [await stubMl(), await stubMl()]
+        const { listener } = adapter.mount({
+          backends: { chosen: { url: chosen.url }, other: { url: other.url } },
+          routes: [{ match: byJob[member]?.(job) as object, backends: ['chosen'] }, { backends: ['other'] }],
+        })
+        const { url } = await listen(listener)
+        const response = await fetch(`${url}/predict`, { method: 'POST', body: immichForm(job, payload) })
+        expect(response.status).toBe(200)
+        expect(Object.keys((await response.json()) as object)).toContain(chosen.received[0]?.jobs[0]?.task)
+        expect([chosen.started, other.started]).toEqual([1, 0])
+      }
+    },
+  )
+
+  it('answers /ping and / itself and leaves the rest to the application', async () => {
+    const { url, stubs, router } = await seed(adapter)
+    expect(await (await fetch(`${url}/ping`)).text()).toBe('pong')
+    expect(await (await fetch(url)).json()).toEqual({ message: 'Immich ML' })
+    for (const [method, path] of [
+      ['GET', '/predict'],
+      ['POST', '/other'],
+      ['POST', '/predict/'],
+      ['PUT', '/predict'],
+    ]) {
+      const response = await fetch(url + path, { method: method ?? '' })
+      expect([response.status, await response.text()]).toEqual([418, 'not ours'])
+    }
+    expect(received(stubs)).toEqual({ text: 0, image: 0, other: 0 })
+    await router.close()
+    const closed = await fetch(`${url}/ping`)
+    expect([closed.status, closed.headers.get('retry-after')]).toEqual([503, '5'])
+    const refused = await fetch(`${url}/predict`, { method: 'POST', body: immichForm('textSearch', 'cat') })
+    expect([refused.status, await refused.json()]).toMatchObject([503, { code: 'router-closed' }])
+  })
+
+  it('sends what it cannot classify to the default route, or answers 422 where it is told to', async () => {
+    const broken = multipart([
+      { header: 'entries', content: '{"clip":' },
+      { header: 'text', content: 'cat' },
+    ])
+    const { url, stubs } = await seed(adapter)
+    expect((await post(url, broken)).status).toBe(422)
+    expect(
+      (await post(url, Buffer.from('{}'), { headers: { 'content-type': 'application/json' } })).status,
+    ).toBe(422)
+    expect(received(stubs)).toEqual({ text: 0, image: 0, other: 2 })
+    const strict = await seed(adapter, { onUnclassified: 'reject' })
+    const answer = await post(strict.url, broken)
+    expect(answer.status).toBe(422)
+    expect(JSON.parse(answer.body.toString())).toEqual({
+      detail: 'Invalid request format.',
+      code: 'unclassified',
+      reason: 'invalid-json',
+    })
+    expect(received(strict.stubs)).toEqual({ text: 0, image: 0, other: 0 })
+  })
+
+  it('answers 413 over the limit; with a declared length, before a backend sees anything', async () => {
+    const { url, stubs } = await seed(adapter, { maxBodySize: '1mb' })
+    const body = immichBody('indexing', imageBytes(1_100_000))
+    const declared = await post(url, body)
+    expect([declared.status, JSON.parse(declared.body.toString()).code]).toEqual([413, 'body-too-large'])
+    expect(received(stubs)).toEqual({ text: 0, image: 0, other: 0 })
+    const viaFetch = await fetch(`${url}/predict`, {
+      method: 'POST',
+      body: immichForm('indexing', imageBytes(5_000_000)),
+    })
+    expect(viaFetch.status).toBe(413)
+    const chunked = await post(url, body, { framing: 'chunked' })
+    expect(chunked.status).toBe(413)
+    expect(stubs.image.received.filter(({ complete }) => complete)).toEqual([])
+    const within = immichBody('indexing', imageBytes(1024 * 1024 - 400))
+    expect((await post(url, within)).status).toBe(200)
+  })
+
+  it('keeps the connection usable after an early answer', async () => {
+    const { url } = await seed(adapter, { maxBodySize: '1mb' })
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    const large = immichBody('indexing', imageBytes(3_000_000))
+    expect((await post(url, large, { agent })).status).toBe(413)
+    expect((await post(url, immichBody('textSearch', 'cat'), { agent })).status).toBe(200)
+    agent.destroy()
+  })
+
+  it('keeps what belongs to one connection from the other, both ways', async () => {
+    const backend = await listen((req, res) => {
+      req.resume()
+      req.on('end', () => {
+        res.writeHead(
+          203,
+          'Fine By Me',
+          [
+            ['Content-Type', 'application/json'],
+            ['X-Custom-CASE', 'a'],
+            ['Set-Cookie', 'a=1'],
+            ['Set-Cookie', 'b=2'],
+            ['Connection', 'X-Secret, close'],
+            ['X-Secret', 'hop'],
+            ['Proxy-Authenticate', 'Basic'],
+            ['X-Immich-ML-Backend', 'forged'],
+            ['Trailer', 'X-Checksum'],
+          ].flat(),
+        )
+        res.write('{"seen":')
+        res.write(JSON.stringify(req.headers))
+        res.addTrailers({ 'X-Checksum': 'abc' })
+        res.end('}')
+      })
+    })
+    const { listener } = adapter.mount({
+      backends: { only: { url: `${backend.url.replace('//', '//user:p%40ss@')}/base/` } },
+    })
+    const { url } = await listen(listener)
+    const answer = await post(url, immichBody('textSearch', 'cat'), {
+      headers: {
+        connection: 'close, x-hop',
+        'x-hop': '1',
+        te: 'trailers',
+        'proxy-authorization': 'Basic secret',
+        authorization: 'Bearer client',
+        cookie: 'a=1',
+        'x-forwarded-for': '1.2.3.4',
+        forwarded: 'for=1.2.3.4',
+        'x-request-id': 'r1',
+        traceparent: '00-a-b-01',
+      },
+    })
+    const seen = JSON.parse(answer.body.toString()).seen
+    expect(seen).toEqual({
+      host: new URL(backend.url).host,
+      connection: 'keep-alive',
+      authorization: `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
+      'content-type': expect.stringContaining('multipart/form-data'),
+      'content-length': expect.stringMatching(/^\d+$/),
+      'x-request-id': 'r1',
+      traceparent: '00-a-b-01',
+    })
+    expect(answer.status).toBe(203)
+    expect(answer.headers).toMatchObject({
+      'set-cookie': ['a=1', 'b=2'],
+      'x-custom-case': 'a',
+      'x-immich-ml-backend': 'only',
+    })
+    expect(answer.rawHeaders).toContain('X-Custom-CASE')
+    for (const name of ['x-secret', 'proxy-authenticate']) expect(answer.headers[name]).toBeUndefined()
+    expect(answer.trailers).toEqual({ 'x-checksum': 'abc' })
+  })
+
+  it('appends /predict to the base path of a backend, whatever the client asked for', async () => {
+    const paths: unknown[] = []
+    const backend = await listen((req, res) => {
+      paths.push(req.url)
+      req.resume().on('end', () => res.end('{}'))
+    })
+    const { listener } = adapter.mount({
+      backends: { only: { url: `${backend.url}/ml/v1/` } },
+      forwardHeaders: ['Authorization'],
+      backendHeader: false,
+      upstreamHeader: 'X-Upstream',
+    })
+    const { url } = await listen(listener)
+    const answer = await post(url, immichBody('textSearch', 'cat'), { path: '/predict?x=../../admin' })
+    expect([answer.status, answer.headers['x-immich-ml-backend']]).toEqual([200, undefined])
+    expect(paths).toEqual(['/ml/v1/predict'])
+  })
+
+  it('passes on the errors of a backend as they are, and answers 502 when it cannot', async () => {
+    const { url, stubs } = await seed(adapter)
+    const body = immichBody('textSearch', 'cat')
+    await stubs.text.setFault('error')
+    expect((await post(url, body)).status).toBe(500)
+    for (const [fault, code] of [
+      ['reset', 'backend-failed'],
+      ['refuse', 'backend-failed'],
+    ] as const) {
+      await stubs.text.setFault(fault)
+      const answer = await post(url, body)
+      expect([answer.status, JSON.parse(answer.body.toString())]).toMatchObject([502, { code }])
+    }
+    await stubs.text.setFault('half-response')
+    await expect(post(url, body)).rejects.toThrow(/aborted|hang up|ECONNRESET/)
+    await stubs.text.setFault('slow-body')
+    const slow = await post(url, body)
+    expect([slow.status, Object.keys(JSON.parse(slow.body.toString()))]).toEqual([200, ['clip']])
+  })
+
+  it('keeps the headers that an earlier middleware set', async () => {
+    const { url } = await seed(adapter, {}, { before: 'sets-header' })
+    const answer = await post(url, immichBody('textSearch', 'cat'))
+    expect(answer.headers).toMatchObject({ 'x-app': 'mine', 'x-immich-ml-backend': 'text' })
+  })
+
+  onlyIf(adapter.prefixes === true)('works under a prefix', async () => {
+    const { url, stubs } = await seed(adapter, {}, { prefix: '/ml' })
+    expect((await post(url, immichBody('textSearch', 'cat'), { path: '/ml/predict' })).status).toBe(200)
+    expect(await (await fetch(`${url}/ml/ping`)).text()).toBe('pong')
+    expect((await fetch(`${url}/ping`)).status).toBe(418)
+    expect(stubs.text.received[0]?.url).toBe('/predict')
+  })
+
+  onlyIf(adapter.bodyParsers === true)('uses the bytes that an earlier middleware kept', async () => {
+    const { url, stubs } = await seed(adapter, {}, { before: 'keeps-body' })
+    for (const framing of ['content-length', 'chunked'] as const) {
+      const body = immichBody('indexing', imageBytes(500_000))
+      expect((await post(url, body, { framing })).status).toBe(200)
+      expect(stubs.image.received.at(-1)).toMatchObject({ sha256: sha256(body), size: body.length })
+    }
+  })
+
+  onlyIf(adapter.bodyParsers === true)('says which middleware to move when the body was eaten', async () => {
+    const { url, stubs } = await seed(adapter, {}, { before: 'eats-body' })
+    const answer = await post(url, immichBody('textSearch', 'cat'))
+    expect(answer.status).toBe(500)
+    expect(JSON.parse(answer.body.toString())).toMatchObject({
+      code: 'body-consumed',
+      detail: expect.stringMatching(/body parser.*Move the immich-ml-router middleware above it/),
+    })
+    expect(received(stubs)).toEqual({ text: 0, image: 0, other: 0 })
+  })
+
+  onlyIf(adapter.name.startsWith('Koa'))(
+    "lets an outer middleware's next() return when the response is done",
+    async () => {
+      const { url, afterNext } = await seed(adapter)
+      await post(url, immichBody('textSearch', 'cat'))
+      expect(afterNext).toEqual([{ finished: true }])
+    },
+  )
+
+  if (typeof adapter.compose === 'function')
+    describe('composed of its three parts', () => {
+      async function composed(between: {
+        afterClassify?: (exchange: Exchange) => void
+        beforeForward?: (exchange: Exchange) => boolean
+      }) {
+        const { stubs, policy } = await seed(adapter)
+        if (typeof adapter.compose !== 'function') throw new Error(adapter.compose.lackingBecause)
+        const { listener, close } = adapter.compose({ policy, ...between })
+        const { url } = await listen(listener)
+        return { stubs, url, close }
+      }
+
+      it('classifies, selects and forwards', async () => {
+        const seen: unknown[] = []
+        const { url, stubs, close } = await composed({
+          afterClassify: ({ classification, lease }) => seen.push(classification.tasks, lease),
+          beforeForward: ({ lease }) => {
+            seen.push(lease?.backend.name, lease?.route, lease?.backend.inFlight)
+            return false
+          },
+        })
+        const body = immichBody('ocr', imageBytes(500_000))
+        expect((await post(url, body)).status).toBe(200)
+        expect(seen).toEqual([['ocr'], undefined, 'image', 'image', 1])
+        expect(stubs.image.received[0]?.sha256).toBe(sha256(body))
+        await close()
+      })
+
+      it('lets middleware overrule the classification and the backend', async () => {
+        const swapped = await composed({
+          afterClassify: (exchange) => {
+            if (exchange.classification.classified)
+              exchange.classification = { ...exchange.classification, input: 'text' }
+          },
+        })
+        const body = immichBody('indexing', imageBytes(100_000))
+        expect((await post(swapped.url, body)).headers['x-immich-ml-backend']).toBe('text')
+        const named = await composed({ afterClassify: (exchange) => exchange.use('other') })
+        expect((await post(named.url, body)).headers['x-immich-ml-backend']).toBe('other')
+      })
+
+      it('gives the slot back when middleware answers by itself', async () => {
+        let exchange: Exchange | undefined
+        const { url, stubs } = await composed({
+          beforeForward: (it) => {
+            exchange = it
+            return true
+          },
+        })
+        const answer = await post(url, immichBody('indexing', imageBytes(3_000_000)))
+        expect([answer.status, received(stubs)]).toEqual([403, { text: 0, image: 0, other: 0 }])
+        expect(exchange?.lease?.backend.inFlight).toBe(0)
+      })
+
+      it('refuses what is too large and what was eaten', async () => {
+        const { url } = await composed({})
+        expect((await post(url, immichBody('indexing', imageBytes(40_000_000)))).status).toBe(413)
+      })
+    })
+})
+
+describe('what an adapter lacks', () => {
+  it('has a written reason', () => {
+    const reasons = adapters.flatMap(({ compose, prefixes, bodyParsers }) =>
+      [compose, prefixes, bodyParsers].flatMap((part) =>
+        typeof part === 'object' ? [part.lackingBecause] : [],
+      ),
+    )
+    expect(reasons).toHaveLength(3)
+    for (const reason of reasons) expect(reason).not.toBe('')
+  })
+})
