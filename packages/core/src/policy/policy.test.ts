@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, it } from 'vitest'
-import config from '../../schema/config.schema.json' with { type: 'json' }
-import published from '../../schema/policy.schema.json' with { type: 'json' }
+import config from '../../config.schema.json' with { type: 'json' }
+import published from '../../policy.schema.json' with { type: 'json' }
 import type { Classified } from '../classify/classification.ts'
 import { unclassified } from '../classify/classification.ts'
 import { NoBackendError } from '../errors.ts'

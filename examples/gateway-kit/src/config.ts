@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import { parseConfig, type RouterConfig } from '@immich-ml-router/core'
+import { StubMl } from '@immich-ml-router/example-stub-ml'
+import { parse } from 'yaml'
+
+/** What a gateway runs with. */
+export interface GatewayConfig {
+  readonly options: RouterConfig
+  readonly port: number
+  /** Where the options come from, in words. */
+  readonly source: string
+  /** Stand-in ML servers that were started since no real one is configured; they stop with the gateway. */
+  readonly stubs: readonly StubMl[]
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Reads `PORT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
+ * `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL`, `MAX_BODY_SIZE`. With neither, stand-in servers are started.
+ */
+export async function readConfig(env: Environment): Promise<GatewayConfig> {
+  const port = readPort(env['PORT'])
+  const path = env['ROUTER_CONFIG']
+  if (path) return { port, source: `the file ${path}`, options: await readFileConfig(path), stubs: [] }
+  if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL']) {
+    return { port, source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL', options: seedConfig(env), stubs: [] }
+  }
+  const stubs = await Promise.all([5, 50, 20].map((serviceTime) => StubMl.start({ serviceTime })))
+  const [text, image, other] = stubs.map(({ url }) => url)
+  const options = seedConfig({ ...env, ML_TEXT_URL: text, ML_IMAGE_URL: image, ML_DEFAULT_URL: other })
+  return { port, source: 'stand-in ML servers, since no real one is configured', options, stubs }
+}
+
+/**
+ * The seed's routing: text to one server, images to another, the rest to the default. A server that is not set is the
+ * default one, and without a default the rest goes to the image server.
+ */
+export function seedConfig(env: Environment): RouterConfig {
+  const { ML_TEXT_URL: text, ML_IMAGE_URL: image, ML_DEFAULT_URL: other, MAX_BODY_SIZE: size } = env
+  const fallback = other || image || text
+  return parseConfig({
+    backends: {
+      ...(text ? { text: { url: text } } : {}),
+      ...(image ? { image: { url: image } } : {}),
+      ...(other ? { default: { url: other } } : {}),
+    },
+    routes: [
+      ...(text ? [{ match: { input: 'text' }, backends: ['text'] }] : []),
+      ...(image ? [{ match: { input: 'image' }, backends: ['image'] }] : []),
+      { backends: [fallback === other ? 'default' : fallback === image ? 'image' : 'text'] },
+    ],
+    // nginx's client_max_body_size, which the seed sets from it, turns the limit off with 0.
+    ...(size ? { maxBodySize: /^0+[a-z]*$/i.test(size) ? 'unlimited' : size } : {}),
+    upstreamHeader: 'X-Upstream',
+  })
+}
+
+async function readFileConfig(path: string): Promise<RouterConfig> {
+  try {
+    return parseConfig(parse(await readFile(path, 'utf8')))
+  } catch (error) {
+    throw new Error(`ROUTER_CONFIG=${path}: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    })
+  }
+}
+
+function readPort(text: string | undefined): number {
+  const port = text ? Number(text) : 3003
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`PORT must be 0 to 65535, not "${text}".`)
+  return port
+}

@@ -1,0 +1,3 @@
+export { type GatewayConfig, readConfig, seedConfig } from './config.ts'
+export { logRequests } from './log.ts'
+export { type Gateway, runGateway, startGateway } from './server.ts'

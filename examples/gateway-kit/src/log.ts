@@ -1,0 +1,36 @@
+import type { RequestEvent, Router } from '@immich-ml-router/core'
+import type { Logger } from 'pino'
+
+/** Logs one line per predict request, with what the seed's log line has, and what was decided. Times are milliseconds. */
+export function logRequests(router: Router, logger: Logger): void {
+  router.on('request', (event) => {
+    const { req, status, backend, route, outcome, error } = event
+    const line = {
+      client: req.socket.remoteAddress,
+      request: `${req.method} ${req.url} HTTP/${req.httpVersion}`,
+      status: status ?? null,
+      job: jobOf(event),
+      route,
+      backend: backend?.name,
+      upstream: backend?.url,
+      backendTime: rounded(event.backendTime),
+      totalTime: rounded(event.totalTime),
+      bodySize: event.bodySize,
+      outcome: outcome?.kind ?? 'refused',
+      ...(error ? { error: error.message } : {}),
+    }
+    if (outcome?.kind === 'answered') logger.info(line, 'predict')
+    else logger.warn(line, 'predict')
+  })
+}
+
+/** `clip/textual`, `ocr/detection+ocr/recognition`, or why it is not known. */
+function jobOf({ classification }: RequestEvent): string {
+  if (classification === undefined) return 'unknown'
+  if (!classification.classified) return `unclassified (${classification.reason})`
+  return classification.entries.map(({ task, type }) => `${task}/${type}`).join('+')
+}
+
+function rounded(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : Math.round(milliseconds * 10) / 10
+}

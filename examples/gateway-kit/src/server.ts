@@ -1,0 +1,84 @@
+import { once } from 'node:events'
+import http, { type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Router, RouterOptions } from '@immich-ml-router/core'
+import { type Logger, pino } from 'pino'
+import { type GatewayConfig, readConfig } from './config.ts'
+import { logRequests } from './log.ts'
+
+/** A running gateway. */
+export interface Gateway {
+  readonly url: string
+  readonly router: Router
+  /** Stops accepting, lets what is running finish, then closes everything. */
+  close(): Promise<void>
+}
+
+/** Makes the application of one framework: the listener and the router in it. */
+export type MakeApp = (options: RouterOptions) => {
+  readonly listener: RequestListener
+  readonly router: Router
+}
+
+/** Starts a gateway on the configured port. */
+export async function startGateway(
+  makeApp: MakeApp,
+  config: GatewayConfig,
+  logger: Logger,
+): Promise<Gateway> {
+  const { listener, router } = makeApp(config.options)
+  logRequests(router, logger)
+  const server = http.createServer(listener)
+  server.listen(config.port)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const close = async () => {
+    const closed = once(server, 'close')
+    server.close()
+    await router.close()
+    // The connections whose last request has just finished are kept alive, and would keep the server open.
+    server.closeIdleConnections()
+    await closed
+    await Promise.all(config.stubs.map((stub) => stub.close()))
+  }
+  return { url: `http://localhost:${port}`, router, close }
+}
+
+/** Runs a gateway as the main program: configured by the environment, stopped by SIGTERM or SIGINT. */
+export async function runGateway(name: string, makeApp: MakeApp): Promise<void> {
+  const logger = pino()
+  try {
+    const config = await readConfig(process.env)
+    const gateway = await startGateway(makeApp, config, logger)
+    logger.info(
+      { url: gateway.url, backends: gateway.router.status().backends },
+      `${name} gateway, configured by ${config.source}`,
+    )
+    if (config.stubs.length > 0) process.stdout.write(whatToTry(gateway.url))
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, async () => {
+        logger.info(`${signal}: no new requests; finishing those that are running`)
+        await gateway.close()
+        logger.info('stopped')
+      })
+    }
+  } catch (error) {
+    logger.fatal(error instanceof Error ? error.message : String(error))
+    process.exitCode = 1
+  }
+}
+
+function whatToTry(url: string): string {
+  const entries = (task: string, type: string) => `-F 'entries={"${task}":{"${type}":{"modelName":"any"}}}'`
+  return `
+Stand-in ML servers are running, one for text, one for images, one for the rest. In another terminal, try:
+
+  curl -i ${entries('clip', 'textual')} -F 'text=cat' ${url}/predict
+  curl -i ${entries('clip', 'visual')} -F 'image=@README.md' ${url}/predict
+  curl ${url}/ping
+
+Each answer names the server that gave it in the header x-immich-ml-backend. For real servers, set
+ML_TEXT_URL, ML_IMAGE_URL and ML_DEFAULT_URL, or ROUTER_CONFIG to the path of a configuration file.
+
+`
+}

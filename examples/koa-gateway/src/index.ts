@@ -1,0 +1,11 @@
+import type { RouterOptions } from '@immich-ml-router/core'
+import { immichMlRouter } from '@immich-ml-router/koa'
+import Koa from 'koa'
+
+/** The whole application: the router, and Koa's own 404 for what is not the router's. */
+export function makeApp(options: RouterOptions) {
+  const app = new Koa()
+  const middleware = immichMlRouter(options)
+  app.use(middleware)
+  return { listener: app.callback(), router: middleware.router }
+}

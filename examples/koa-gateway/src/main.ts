@@ -1,0 +1,4 @@
+import { runGateway } from '@immich-ml-router/example-gateway-kit'
+import { makeApp } from './index.ts'
+
+await runGateway('Koa', makeApp)

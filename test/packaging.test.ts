@@ -1,0 +1,189 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { exampleOf, ROOT } from './support/docs.ts'
+import { imageBytes, immichForm } from './support/predict-body.ts'
+import { stubMl } from './support/servers.ts'
+
+const exec = promisify(execFile)
+const names = ['core', 'express', 'koa'] as const
+const windows = process.platform === 'win32'
+let directory: string
+const tarballs: Record<string, string> = {}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-consumer-'))
+  for (const name of names) {
+    await npx(
+      ['--yes', 'pnpm@12.21.0', 'pack', '--pack-destination', directory],
+      join(ROOT, 'packages', name),
+    )
+  }
+  const packed = await readdir(directory)
+  for (const name of names)
+    tarballs[name] = join(directory, packed.find((file) => file.includes(`-${name}-`)) ?? '')
+}, 120_000)
+
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+function npx(args: string[], cwd: string) {
+  return exec('npx', args, { cwd, shell: windows })
+}
+
+describe.each(names)('the packed %s', (name) => {
+  it('is found in order by publint', async () => {
+    const { buffer, byteOffset, byteLength } = await readFile(tarballs[name] ?? '')
+    const tarball = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
+    const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+  })
+
+  it('has types that are right for every kind of import', async () => {
+    const analysis = await checkPackage(
+      createPackageFromTarballData(new Uint8Array(await readFile(tarballs[name] ?? ''))),
+    )
+    expect('problems' in analysis ? analysis.problems : ['no types']).toEqual([])
+  })
+
+  it('holds what is needed and nothing else', async () => {
+    const { stdout } = await exec('tar', ['-tzf', tarballs[name] ?? ''])
+    const schemas = name === 'core' ? ['config.schema.json', 'policy.schema.json'] : []
+    const files = [
+      'LICENSE',
+      'README.md',
+      'dist/index.cjs',
+      'dist/index.d.cts',
+      'dist/index.d.ts',
+      'dist/index.js',
+      'package.json',
+      ...schemas,
+    ]
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((file) => file.replace('package/', ''))
+        .sort(),
+    ).toEqual(files.sort())
+  })
+})
+
+describe('an empty project outside the workspace', () => {
+  let project: string
+
+  beforeAll(async () => {
+    project = await mkdtemp(join(tmpdir(), 'immich-ml-router-project-'))
+    const dependencies = Object.fromEntries(
+      names.map((name) => [`@immich-ml-router/${name}`, `file:${tarballs[name]}`]),
+    )
+    const types = {
+      '@types/express': '5.0.6',
+      '@types/koa': '3.0.3',
+      '@types/node': '24.19.2',
+      typescript: '7.0.2',
+    }
+    await write(
+      'package.json',
+      JSON.stringify({
+        private: true,
+        dependencies: { ...dependencies, express: '5.3.0', koa: '3.3.0', ...types },
+      }),
+    )
+    await exec('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], {
+      cwd: project,
+      shell: windows,
+    })
+  }, 180_000)
+
+  afterAll(() => rm(project, { recursive: true, force: true }))
+
+  const write = (name: string, text: string) => writeFile(join(project, name), text)
+  const node = (...args: string[]) => exec(process.execPath, args, { cwd: project })
+
+  it.each(names)('imports and requires %s, with the same names', async (name) => {
+    const keys = `console.log(Object.keys(it).filter((key) => key !== 'default').sort().join())`
+    const esm = await node(
+      '--input-type=module',
+      '-e',
+      `import * as it from '@immich-ml-router/${name}'; ${keys}`,
+    )
+    const cjs = await node(
+      '--input-type=commonjs',
+      '-e',
+      `const it = require('@immich-ml-router/${name}'); ${keys}`,
+    )
+    expect(esm.stdout).toBe(cjs.stdout)
+    expect(esm.stdout).toContain(name === 'core' ? 'classifyPredictRequest' : 'immichMlRouter')
+  })
+
+  it('reads the published schema', async () => {
+    const { stdout } = await node('-p', `require('@immich-ml-router/core/config.schema.json').title`)
+    expect(stdout.trim()).toBe('immich-ml-router configuration')
+  })
+
+  const examples = ['express', 'koa', 'node', 'composed'] as const
+
+  it.each([
+    ['node16', 'esm', { module: 'node16', moduleResolution: 'node16' }],
+    ['node16', 'cjs', { module: 'node16', moduleResolution: 'node16' }],
+    ['bundler', 'esm', { module: 'esnext', moduleResolution: 'bundler' }],
+  ])(
+    "type-checks the README's examples (%s, %s)",
+    async (resolution, kind, options) => {
+      const extension = kind === 'esm' ? 'mts' : 'cts'
+      for (const name of examples) await write(`${name}.${extension}`, exampleOf('README.md', name))
+      const config = `tsconfig.${resolution}.${kind}.json`
+      const compilerOptions = {
+        ...options,
+        strict: true,
+        noEmit: true,
+        target: 'es2023',
+        types: ['node'],
+        esModuleInterop: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+      }
+      await write(config, JSON.stringify({ compilerOptions, include: [`*.${extension}`] }))
+      const { stdout } = await node('node_modules/typescript/bin/tsc', '-p', config).catch((error) => error)
+      // What DefinitelyTyped has wrong is not ours to mend: @types/koa 3.0.3 does not fit content-disposition 3.
+      const ours = String(stdout)
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('node_modules/@types/'))
+      expect(ours).toEqual([])
+    },
+    60_000,
+  )
+
+  it("runs the README's first example against two stand-in servers", async () => {
+    const [nas, gpu] = [await stubMl(), await stubMl()]
+    const example = exampleOf('README.md', 'express')
+      .replace('http://nas:3003', nas.url)
+      .replace('http://gpu:3003', gpu.url)
+      .replace('app.listen(3003)', `const server = app.listen(0, () => process.send?.(server.address()))`)
+    await write('first.mjs', example)
+    const { fork } = await import('node:child_process')
+    const child = fork(join(project, 'first.mjs'), { cwd: project, execPath: process.execPath, execArgv: [] })
+    try {
+      const { port } = await new Promise<{ port: number }>((resolve, reject) => {
+        child.once('message', (address) => resolve(address as { port: number }))
+        child.once('exit', (code) => reject(new Error(`the example ended with ${code}`)))
+      })
+      const send = async (form: FormData) => {
+        const response = await fetch(`http://127.0.0.1:${port}/predict`, { method: 'POST', body: form })
+        await response.json()
+        return `${response.status} ${response.headers.get('x-immich-ml-backend')}`
+      }
+      expect(await send(immichForm('textSearch', 'cat'))).toBe('200 nas')
+      expect(await send(immichForm('ocr', imageBytes(500_000)))).toBe('200 gpu')
+      expect([nas.received.length, gpu.received.length]).toEqual([1, 1])
+    } finally {
+      child.kill()
+    }
+  })
+})
