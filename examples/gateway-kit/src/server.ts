@@ -29,18 +29,22 @@ export async function startGateway(
   const { listener, router } = makeApp(config.options)
   logRequests(router, logger)
   const server = http.createServer(listener)
-  server.listen(config.port)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
   const close = async () => {
-    const closed = once(server, 'close')
-    server.close()
+    const closed = new Promise((resolve) => server.close(resolve))
     await router.close()
     // The connections whose last request has just finished are kept alive, and would keep the server open.
     server.closeIdleConnections()
     await closed
     await Promise.all(config.stubs.map((stub) => stub.close()))
   }
+  try {
+    server.listen(config.port)
+    await once(server, 'listening')
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const { port } = server.address() as AddressInfo
   return { url: `http://localhost:${port}`, router, close }
 }
 

@@ -1,4 +1,5 @@
 export { Backend, type BackendInfo } from './backend/backend.ts'
+export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { BodyInput } from './body/body-source.ts'
 export type { ReplayBody } from './body/replay-body.ts'
 export type {
@@ -24,8 +25,8 @@ export {
   NoBackendError,
   RouterError,
 } from './errors.ts'
-export { Forwarder, type ForwardOptions, type ForwardRequest } from './forward/forwarder.ts'
-export type { FailureCause, Outcome } from './forward/outcome.ts'
+export type { ForwardRequest } from './forward/forward-request.ts'
+export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
 export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'
 export { PolicyError, type PolicyProblem } from './policy/problems.ts'

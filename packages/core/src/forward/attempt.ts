@@ -1,9 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 import type { Backend } from '../backend/backend.ts'
+import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { BodyFailedError, BodyTooLargeError } from '../errors.ts'
-import type { FailureCause, Outcome } from './outcome.ts'
+import type { ForwardRequest } from './forward-request.ts'
 import { ResponseWriter } from './response-writer.ts'
 
 /** The part of a fetch response that http-proxy-3 looks at. The body is not in it: it went to the client directly. */
@@ -18,8 +18,7 @@ export interface AttemptOptions {
   readonly backend: Backend
   readonly dispatcher: Dispatcher
   readonly body: Readable
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
+  readonly request: ForwardRequest
   /** A header to add to the response. */
   readonly responseHeader: readonly [name: string, value: string] | undefined
 }
@@ -50,13 +49,13 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   constructor(options: AttemptOptions) {
     this.#options = options
-    this.#writer = new ResponseWriter(options.res)
+    this.#writer = new ResponseWriter(options.request.res)
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve
     })
     options.body.on('error', this.#onBodyError)
-    options.res.on('close', this.#onClientLeft)
-    if (options.res.destroyed) this.#onClientLeft()
+    options.request.res.on('close', this.#onClientLeft)
+    if (options.request.res.destroyed) this.#onClientLeft()
   }
 
   /**
@@ -107,6 +106,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (this.#settled) return
+    // An answer that comes before the upload is complete is final: nobody needs the rest.
+    this.#options.request.body.destroy()
     this.#writer.end(controller, () =>
       this.#finish({ kind: 'answered', status: this.#status, reachedBackend: true, reachedClient: true }),
     )
@@ -133,8 +134,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #finish(outcome: Outcome): void {
     if (this.#settled) return
     this.#settled = true
-    const { body, res } = this.#options
-    res.off('close', this.#onClientLeft)
+    const { body, request } = this.#options
+    request.res.off('close', this.#onClientLeft)
     body.off('error', this.#onBodyError)
     // A body that is still arriving is of no use to this attempt any more; its error has been told already.
     body.on('error', () => {}).destroy()

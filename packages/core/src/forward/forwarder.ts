@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ProxyServer, type ServerOptions } from 'http-proxy-3'
 import type { Backend } from '../backend/backend.ts'
-import type { ReplayBody } from '../body/replay-body.ts'
+import type { Outcome } from '../backend/outcome.ts'
 import { defaults } from '../defaults.ts'
 import { Attempt } from './attempt.ts'
 import { Dispatchers, optionsOf } from './dispatchers.ts'
+import type { ForwardRequest } from './forward-request.ts'
 import { type HeaderRecord, requestHeaders } from './headers.ts'
-import type { Outcome } from './outcome.ts'
 
 export interface ForwardOptions {
   /**
@@ -31,15 +31,6 @@ export interface ForwardOptions {
    * @default []
    */
   readonly forwardHeaders?: readonly string[] | undefined
-}
-
-/** What belongs to one request, whatever the number of attempts. */
-export interface ForwardRequest {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly body: ReplayBody
-  /** The bytes are those that an earlier middleware kept, decoded: their length and coding replace the headers'. */
-  readonly keptLength?: number | undefined
 }
 
 /** Hands requests to backends through http-proxy-3. */
@@ -67,8 +58,7 @@ export class Forwarder {
       backend,
       dispatcher: this.#dispatchers.for(backend),
       body,
-      req,
-      res,
+      request,
       responseHeader: this.#backendHeader === false ? undefined : [this.#backendHeader, backend.name],
     })
     // http-proxy-3's declarations want a whole Response; it looks at what a ThinResponse has.

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
+import { endResponse } from './ending.ts'
 import { responseHeaders } from './headers.ts'
 
 /** Writes a backend's response to the client as it arrives; a slow client slows the backend down. */
@@ -46,7 +47,7 @@ export class ResponseWriter {
     this.#stopDraining()
     const trailers = responseHeaders(rawList(controller?.rawTrailers), undefined)
     if (trailers.length > 0 && !this.#res.hasHeader('content-length')) this.#res.addTrailers(pairs(trailers))
-    this.#res.end(done)
+    endResponse(this.#res, done)
   }
 
   /** Cuts the client off, so that it sees a failed request and never a short answer as a whole one. */

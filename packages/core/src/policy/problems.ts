@@ -34,13 +34,18 @@ export function suggest(written: string, known: readonly string[]): string | und
   let best: string | undefined
   let bestDistance = most + 1
   for (const word of known) {
-    const distance = leven(written.toLowerCase(), word.toLowerCase())
+    const distance = letters(written) === letters(word) ? 1 : leven(written.toLowerCase(), word.toLowerCase())
     if (distance < bestDistance) {
       best = word
       bestDistance = distance
     }
   }
   return best
+}
+
+/** Two words of the same letters differ by a slip of the fingers: `ulr`. */
+function letters(word: string): string {
+  return [...word.toLowerCase()].sort().join('')
 }
 
 /** A problem with its suggestion, which is left out where there is none. */

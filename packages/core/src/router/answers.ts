@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { defaults } from '../defaults.ts'
 import { RouterError } from '../errors.ts'
+import { endResponse } from '../forward/ending.ts'
 
 /** Answers with a text or JSON body, unless an answer has begun. Resolves when it is sent, or the client is gone. */
 export function answer(
@@ -13,9 +14,10 @@ export function answer(
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json'
   res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text), ...headers })
+  res.write(text)
   return new Promise((resolve) => {
     res.once('close', resolve)
-    res.end(text, () => {
+    endResponse(res, () => {
       res.off('close', resolve)
       resolve()
     })
@@ -32,20 +34,4 @@ export function answerError(res: ServerResponse, error: unknown): Promise<void> 
         })
   const retry = known.status === 503 ? { 'retry-after': String(defaults.retryAfterSeconds) } : undefined
   return answer(res, known.status, { detail: known.message, code: known.code, ...known.details }, retry)
-}
-
-/**
- * Reads and drops what a client is still uploading after its answer has gone out. Closing at once would reset the
- * connection, and the client would lose the answer; a client that goes on for too long is cut off.
- */
-export function discardUpload(req: IncomingMessage): void {
-  if (req.complete || req.destroyed) {
-    // Bytes that arrived but were not read would keep the connection from its next request.
-    if (!req.readableEnded && !req.destroyed) req.resume()
-    return
-  }
-  const timer = setTimeout(() => req.destroy(), defaults.lingerTimeout)
-  timer.unref()
-  req.once('close', () => clearTimeout(timer))
-  req.resume()
 }

@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Outcome } from '../backend/outcome.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { classifyPredictRequest } from '../classify/classify-predict-request.ts'
 import { defaults } from '../defaults.ts'
 import { RouterError } from '../errors.ts'
+import { discardUpload } from '../forward/ending.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
-import type { Outcome } from '../forward/outcome.ts'
 import type { Lease, Select } from '../policy/select-backend.ts'
 import { parseSize } from '../policy/size.ts'
-import { answerError, discardUpload } from './answers.ts'
+import { answerError } from './answers.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
 
 export interface ExchangeOptions {
@@ -73,23 +74,18 @@ export class Exchange {
     if (kept === undefined) refuseConsumedBody(req)
     const contentType = req.headers['content-type']
     const maxBodySize = bodyLimit(options.maxBodySize)
-    try {
-      const classified = await classifyPredictRequest(kept ?? req, {
-        maxBodySize,
-        ...(kept === undefined || contentType === undefined ? {} : { contentType }),
+    const classified = await classifyPredictRequest(kept ?? req, {
+      maxBodySize,
+      ...(kept === undefined || contentType === undefined ? {} : { contentType }),
+    })
+    const { classification } = classified
+    if (!classification.classified && options.onUnclassified === 'reject') {
+      classified.body.destroy()
+      throw new RouterError('unclassified', 'Invalid request format.', {
+        details: { reason: classification.reason },
       })
-      const { classification } = classified
-      if (!classification.classified && options.onUnclassified === 'reject') {
-        classified.body.destroy()
-        throw new RouterError('unclassified', 'Invalid request format.', {
-          details: { reason: classification.reason },
-        })
-      }
-      return new Exchange(req, res, classified, kept?.length)
-    } catch (error) {
-      whenClosed(res, () => discardUpload(req))
-      throw error
     }
+    return new Exchange(req, res, classified, kept?.length)
   }
 
   /** The lease on the chosen backend, once one is chosen. */
@@ -136,7 +132,6 @@ export class Exchange {
     lease.release(outcome)
     body.destroy()
     if (!outcome.reachedClient) await this.#answerFailure(outcome, lease)
-    discardUpload(req)
     return outcome
   }
 
@@ -161,11 +156,6 @@ export class Exchange {
     this.body.destroy()
     discardUpload(this.req)
   }
-}
-
-function whenClosed(res: ServerResponse, then: () => void): void {
-  if (res.destroyed || res.writableFinished) then()
-  else res.once('close', then)
 }
 
 function bodyLimit(size: number | string | undefined): number {

@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { defaults } from '../defaults.ts'
+
+/**
+ * Ends a response whose bytes are all written, and drops what the client is still uploading.
+ *
+ * Where the connection is to be closed behind the response, that waits for the upload: closing a socket with unread
+ * bytes resets it, and a client that is still sending would lose the answer. (nginx calls it a lingering close.)
+ *
+ * @param done Called when the response is handed to the operating system.
+ */
+export function endResponse(res: ServerResponse, done: () => void): void {
+  const { req } = res
+  const lingers = !req.complete && !res.shouldKeepAlive && res.hasHeader('content-length')
+  discardUpload(req, () => {
+    if (lingers) res.end(done)
+  })
+  if (!lingers) res.end(done)
+}
+
+/**
+ * Reads and drops what a client is still uploading, so that its connection can be used again; one that goes on for too
+ * long is cut off. Nobody else may be reading the request any more.
+ *
+ * @param done Called when nothing more will come.
+ */
+export function discardUpload(req: IncomingMessage, done: () => void = () => {}): void {
+  if (req.readableEnded || req.destroyed) {
+    done()
+    return
+  }
+  const timer = setTimeout(() => req.destroy(), defaults.lingerTimeout)
+  timer.unref()
+  const finish = () => {
+    clearTimeout(timer)
+    req.off('end', finish).off('close', finish)
+    done()
+  }
+  req.on('end', finish).on('close', finish).resume()
+}

@@ -1,0 +1,212 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { seedConfig } from '@immich-ml-router/example-gateway-kit'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { post } from './support/client.ts'
+import { exampleOf } from './support/docs.ts'
+import { spawnGateway, startProcess } from './support/gateway-process.ts'
+import { imageBytes, immichBody, immichForm, multipart, sha256 } from './support/predict-body.ts'
+import { stubMl, until } from './support/servers.ts'
+
+const exec = promisify(execFile)
+
+async function file(name: string, text: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const path = join(directory, name)
+  await writeFile(path, text)
+  return path
+}
+
+async function seedServers() {
+  return { text: await stubMl(), image: await stubMl(), default: await stubMl() }
+}
+
+type Servers = Awaited<ReturnType<typeof seedServers>>
+
+const configurations: Record<string, (servers: Servers) => Promise<Record<string, string>>> = {
+  "the seed's variables": async (servers) => ({
+    ML_TEXT_URL: servers.text.url,
+    ML_IMAGE_URL: servers.image.url,
+    ML_DEFAULT_URL: servers.default.url,
+    MAX_BODY_SIZE: '32m',
+  }),
+  'a file': async (servers) => ({
+    ROUTER_CONFIG: await file(
+      'router.yaml',
+      `maxBodySize: 32mb
+upstreamHeader: X-Upstream
+backends:
+  text: { url: ${servers.text.url} }
+  image: { url: ${servers.image.url} }
+  default: { url: ${servers.default.url} }
+routes:
+  - match: { input: text }
+    backends: [text]
+  - match: { input: image }
+    backends: [image]
+  - backends: [default]
+`,
+    ),
+  }),
+}
+
+const honest: { what: string; to: keyof Servers; body: Buffer }[] = [
+  { what: 'text', to: 'text', body: immichBody('textSearch', 'cat') },
+  { what: 'an image', to: 'image', body: immichBody('indexing', imageBytes(500_000)) },
+  { what: 'an image of 31 MB', to: 'image', body: immichBody('indexing', imageBytes(31_000_000)) },
+  {
+    what: 'neither',
+    to: 'default',
+    body: multipart([{ header: 'entries', content: '{"clip":{"textual":{"modelName":"m"}}}' }]),
+  },
+]
+
+describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
+  it.each(Object.keys(configurations))('routes as router1 does, by %s', async (configuration) => {
+    const servers = await seedServers()
+    const env = (await configurations[configuration]?.(servers)) ?? {}
+    const { url, lines, child, exited } = await startProcess(which, env)
+    for (const { to, body } of honest) {
+      const answer = await post(url, body)
+      expect([answer.headers['x-immich-ml-backend'], answer.status === 200]).toEqual([to, to !== 'default'])
+      const received = servers[to].received.at(-1)
+      expect(received).toMatchObject({ sha256: sha256(body), headers: { 'x-upstream': servers[to].url } })
+    }
+    expect([servers.text.started, servers.image.started, servers.default.started]).toEqual([1, 2, 1])
+    expect((await post(url, immichBody('indexing', imageBytes(33 * 1024 * 1024)))).status).toBe(413)
+    expect((await fetch(`${url}/somewhere-else`)).status).toBe(404)
+    const requests = () => lines.filter(({ msg }) => msg === 'predict')
+    await until(() => requests().length === 5, 'every request is logged')
+    const logged = requests()
+    expect(logged[0]).toMatchObject({
+      client: expect.stringContaining('127.0.0.1'),
+      request: 'POST /predict HTTP/1.1',
+      status: 200,
+      job: 'clip/textual',
+      backend: 'text',
+      upstream: servers.text.url,
+      backendTime: expect.any(Number),
+      totalTime: expect.any(Number),
+    })
+    expect(logged[4]).toMatchObject({
+      status: 413,
+      outcome: 'refused',
+      error: expect.stringContaining('larger than'),
+    })
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+  })
+
+  it('finishes what is running when it is told to stop', async () => {
+    const slow = await stubMl({ serviceTime: 300 })
+    const { url, child, exited, lines } = await startProcess(which, { ML_DEFAULT_URL: slow.url })
+    const running = fetch(`${url}/predict`, {
+      method: 'POST',
+      body: immichForm('indexing', imageBytes(100_000)),
+    })
+    await until(() => slow.started === 1, 'the request is at the backend')
+    child.kill('SIGTERM')
+    await until(() => lines.some(({ msg }) => String(msg).startsWith('SIGTERM')), 'it is stopping')
+    await expect(fetch(`${url}/ping`)).rejects.toThrow()
+    const response = await running
+    expect([response.status, await response.json()]).toMatchObject([200, { imageHeight: 1440 }])
+    expect(await exited).toBe(0)
+  })
+
+  it('starts stand-in servers when nothing is configured, and says what to try', async () => {
+    const { url, output, child, exited } = await startProcess(which, {})
+    await until(() => output.some((line) => line.includes('curl -i')), 'it says what to try')
+    // The seed's own curl line, with the address of this gateway.
+    const entries = 'entries={"clip":{"textual":{"modelName":"ViT-B-32__openai"}}}'
+    const { stdout } = await exec('curl', ['-si', '-F', entries, '-F', 'text=cat', `${url}/predict`])
+    expect(stdout).toMatch(/^HTTP\/1.1 200 OK\r\n/)
+    expect(stdout).toMatch(/x-immich-ml-backend: text\r\n/i)
+    const suggested = output
+      .filter((line) => line.includes('curl'))
+      .map((line) => line.replaceAll("'", '').trim().split(' -F '))
+    for (const [first = '', ...forms] of suggested) {
+      const [command = '', ...options] = first.split(' ')
+      const last = forms.pop()?.split(' ') ?? []
+      const fields = [...forms, ...last.slice(0, 1)].flatMap((form) => ['-F', form])
+      const { stdout: answer } = await exec(command, ['-s', ...options, ...fields, ...last.slice(1)])
+      expect(answer).toMatch(/200 OK|^pong$/)
+    }
+    child.kill('SIGINT')
+    expect(await exited).toBe(0)
+  })
+
+  it('refuses a broken configuration with every mistake in it', async () => {
+    const path = await file(
+      'broken.yaml',
+      'backends: { gpu: { ulr: http://gpu } }\nroutes: [{ backends: [gpuu] }]\n',
+    )
+    const { exited, lines } = spawnGateway(which, { ROUTER_CONFIG: path })
+    expect(await exited).toBe(1)
+    expect(lines.at(-1)?.['msg']).toMatch(
+      /broken.yaml: The policy has 3 mistakes:(.|\n)*Did you mean "url"(.|\n)*Did you mean "gpu"/,
+    )
+  })
+})
+
+describe("the README's configuration", () => {
+  it('is taken by a gateway', async () => {
+    const path = await file('router.yaml', exampleOf('README.md', 'config'))
+    const { url, lines } = await startProcess('express', { ROUTER_CONFIG: path })
+    expect((await fetch(`${url}/ping`)).status).toBe(200)
+    expect(lines[0]?.['backends']).toMatchObject([
+      { name: 'gpu', url: 'http://192.168.1.20:3003' },
+      { name: 'nas' },
+    ])
+  })
+})
+
+describe("the seed's variables", () => {
+  const urls = { ML_TEXT_URL: 'http://t', ML_IMAGE_URL: 'http://i', ML_DEFAULT_URL: 'http://d' }
+
+  it.each([
+    [urls, ['text', 'image', 'default'], 'default'],
+    [{ ML_DEFAULT_URL: 'http://d' }, ['default'], 'default'],
+    [{ ML_TEXT_URL: 'http://t', ML_IMAGE_URL: 'http://i' }, ['text', 'image', 'image'], 'image'],
+    [{ ML_TEXT_URL: 'http://t' }, ['text', 'text'], 'text'],
+    [{ ML_TEXT_URL: 'http://same', ML_DEFAULT_URL: 'http://same' }, ['text', 'default'], 'default'],
+  ])('%j', (env, routes, last) => {
+    const config = seedConfig(env)
+    expect(config.routes?.flatMap(({ backends }) => backends)).toEqual(routes)
+    expect(config.routes?.at(-1)?.backends).toEqual([last])
+  })
+
+  it.each([
+    ['32m', 33_554_432],
+    ['1M', 1_048_576],
+    ['500k', 512_000],
+    ['1048576', 1_048_576],
+    ['0', Number.POSITIVE_INFINITY],
+    [undefined, undefined],
+  ])('MAX_BODY_SIZE=%s', (size, bytes) => {
+    expect(seedConfig({ ...urls, ...(size === undefined ? {} : { MAX_BODY_SIZE: size }) }).maxBodySize).toBe(
+      bytes,
+    )
+  })
+
+  it('a size that is none', () => {
+    expect(() => seedConfig({ ...urls, MAX_BODY_SIZE: 'big' })).toThrow(/maxBodySize/)
+  })
+})
+
+describe('a port that is taken', () => {
+  it('is said in one line', async () => {
+    const taken = net.createServer().listen(0)
+    await until(() => taken.listening, 'it listens')
+    onTestFinished(() => void taken.close())
+    const { exited, lines } = spawnGateway('express', {
+      PORT: String((taken.address() as net.AddressInfo).port),
+    })
+    expect(await exited).toBe(1)
+    expect(lines.at(-1)?.['msg']).toMatch(/EADDRINUSE/)
+  })
+})
