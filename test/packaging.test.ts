@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { stripTypeScriptTypes } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -127,17 +128,24 @@ describe('an empty project outside the workspace', () => {
     expect(stdout.trim()).toBe('immich-ml-router configuration')
   })
 
-  const examples = ['express', 'koa', 'node', 'composed'] as const
+  const examples: readonly [document: string, name: string][] = [
+    ...['express', 'koa', 'node', 'composed'].map((name): [string, string] => ['README.md', name]),
+    ...['router', 'koa-composed', 'core'].map((name): [string, string] => ['docs/library.md', name]),
+    ['CONTRIBUTING.md', 'strategy'],
+  ]
 
   it.each([
     ['node16', 'esm', { module: 'node16', moduleResolution: 'node16' }],
     ['node16', 'cjs', { module: 'node16', moduleResolution: 'node16' }],
     ['bundler', 'esm', { module: 'esnext', moduleResolution: 'bundler' }],
   ])(
-    "type-checks the README's examples (%s, %s)",
+    'type-checks the examples of the docs (%s, %s)',
     async (resolution, kind, options) => {
       const extension = kind === 'esm' ? 'mts' : 'cts'
-      for (const name of examples) await write(`${name}.${extension}`, exampleOf('README.md', name))
+      for (const [document, name] of examples) {
+        // CommonJS knows no await at the top level.
+        if (kind === 'esm' || name !== 'core') await write(`${name}.${extension}`, exampleOf(document, name))
+      }
       const config = `tsconfig.${resolution}.${kind}.json`
       const compilerOptions = {
         ...options,
@@ -160,30 +168,80 @@ describe('an empty project outside the workspace', () => {
     60_000,
   )
 
-  it("runs the README's first example against two stand-in servers", async () => {
+  /** Starts an example as it stands, but for the addresses: of the servers, and of its own port. */
+  async function run(
+    document: string,
+    name: string,
+    urls: Record<string, string>,
+  ): Promise<{ port: number; child: ChildProcess }> {
+    const text = exampleOf(document, name).replace(
+      /http:\/\/(nas|gpu):3003/g,
+      (_, server: string) => urls[server] ?? '',
+    )
+    await write(`run-${name}.mjs`, stripTypeScriptTypes(text))
+    await write('free-port.mjs', FREE_PORT)
+    const child = fork(join(project, `run-${name}.mjs`), {
+      cwd: project,
+      execPath: process.execPath,
+      execArgv: ['--import', './free-port.mjs'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    })
+    const port = await new Promise<number>((resolve, reject) => {
+      child.once('message', (message) => resolve(Number(message)))
+      child.once('exit', (code) => reject(new Error(`the example ended with ${code}`)))
+    })
+    return { port, child }
+  }
+
+  async function send(port: number, form: FormData): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${port}/predict`, { method: 'POST', body: form })
+    await response.json()
+    return `${response.status} ${response.headers.get('x-immich-ml-backend')}`
+  }
+
+  const servers = examples.filter(([, name]) => name !== 'core' && name !== 'strategy')
+
+  it.each(servers)('runs the example of %s: %s, against two stand-in servers', async (document, name) => {
     const [nas, gpu] = [await stubMl(), await stubMl()]
-    const example = exampleOf('README.md', 'express')
-      .replace('http://nas:3003', nas.url)
-      .replace('http://gpu:3003', gpu.url)
-      .replace('app.listen(3003)', `const server = app.listen(0, () => process.send?.(server.address()))`)
-    await write('first.mjs', example)
-    const { fork } = await import('node:child_process')
-    const child = fork(join(project, 'first.mjs'), { cwd: project, execPath: process.execPath, execArgv: [] })
+    const { port, child } = await run(document, name, { nas: nas.url, gpu: gpu.url })
     try {
-      const { port } = await new Promise<{ port: number }>((resolve, reject) => {
-        child.once('message', (address) => resolve(address as { port: number }))
-        child.once('exit', (code) => reject(new Error(`the example ended with ${code}`)))
-      })
-      const send = async (form: FormData) => {
-        const response = await fetch(`http://127.0.0.1:${port}/predict`, { method: 'POST', body: form })
-        await response.json()
-        return `${response.status} ${response.headers.get('x-immich-ml-backend')}`
-      }
-      expect(await send(immichForm('textSearch', 'cat'))).toBe('200 nas')
-      expect(await send(immichForm('ocr', imageBytes(500_000)))).toBe('200 gpu')
-      expect([nas.received.length, gpu.received.length]).toEqual([1, 1])
+      expect(await send(port, immichForm('textSearch', 'cat'))).toBe(
+        name === 'express' ? '200 nas' : '200 gpu',
+      )
+      expect(await send(port, immichForm('ocr', imageBytes(500_000)))).toBe('200 gpu')
+      expect(nas.received.length + gpu.received.length).toBe(2)
     } finally {
       child.kill()
     }
   })
+
+  it('runs the example of the parts on their own', async () => {
+    await write('run-core.mjs', exampleOf('docs/library.md', 'core'))
+    const { stdout } = await node('run-core.mjs')
+    expect(stdout).toMatch(/^\[ 'clip' \] text\nto gpu by route "text"\n\d+ bytes\n$/)
+  })
+
+  it('runs the example of a strategy', async () => {
+    await write('strategy.mjs', stripTypeScriptTypes(exampleOf('CONTRIBUTING.md', 'strategy')))
+    await write(
+      'run-strategy.mjs',
+      `import { selectBackend } from '@immich-ml-router/core'
+import { last } from './strategy.mjs'
+const backends = { a: { url: 'http://a' }, b: { url: 'http://b' } }
+const select = selectBackend({ backends, routes: [{ backends: ['a', 'b'], strategy: last }] })
+console.log((await select({ classified: false, entries: [], tasks: [], reason: 'no-entries' })).backend.name)`,
+    )
+    expect((await node('run-strategy.mjs')).stdout).toBe('b\n')
+  })
 })
+
+/** Makes the examples' port a free one, and tells it to the test. */
+const FREE_PORT = `
+import net from 'node:net'
+const { listen } = net.Server.prototype
+net.Server.prototype.listen = function (port, ...rest) {
+  if (port !== 3003) return listen.call(this, port, ...rest)
+  this.once('listening', () => process.send(this.address().port))
+  return listen.call(this, 0, ...rest)
+}
+`

@@ -7,7 +7,9 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 export function exampleOf(document: string, name: string): string {
   const text = readFileSync(new URL(document, `file://${ROOT}`), 'utf8')
   const [, behind] = text.split(`<!-- example: ${name} -->\n`)
-  const block = /^```\w+\n([\s\S]*?)\n```/.exec(behind ?? '')?.[1]
-  if (block === undefined) throw new Error(`${document} has no example "${name}"`)
-  return `${block}\n`
+  // Indented in a list, the block and its fence have the same indent.
+  const match = /^( *)```\w+\n([\s\S]*?)\n *```/.exec(behind ?? '')
+  if (match === null) throw new Error(`${document} has no example "${name}"`)
+  const [, indent = '', block = ''] = match
+  return `${block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')}\n`
 }

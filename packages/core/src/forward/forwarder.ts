@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { ProxyServer, type ServerOptions } from 'http-proxy-3'
 import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'

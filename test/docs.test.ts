@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { defaults, PolicyError, parseConfig } from '@immich-ml-router/core'
+import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { ROOT } from './support/docs.ts'
+
+const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n')
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+const configuration = read('docs/configuration.md')
+
+/** The rows of the tables under a heading, as cells. */
+function rows(heading: string): string[][] {
+  const section = configuration.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim().replaceAll('`', '')),
+    )
+}
+
+describe('links', () => {
+  it.each(documents)('in %s lead somewhere', (path) => {
+    const targets = [...read(path).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(
+      ([, target = '']) => target,
+    )
+    // The changelogs are made by the first release.
+    const missing = targets.filter(
+      (target) => !target.endsWith('CHANGELOG.md') && !existsSync(join(ROOT, dirname(path), target)),
+    )
+    expect(missing).toEqual([])
+  })
+})
+
+describe('docs/configuration.md', () => {
+  it('names every option of the schema, and no other', () => {
+    const { backends, routes, $schema: _, ...rest } = config.properties
+    const backend = Object.keys(backends.additionalProperties.properties).map(
+      (key) => `backends.<name>.${key}`,
+    )
+    const route = Object.keys(routes.items.properties).map((key) => `routes[].${key}`)
+    const options = ['backends', 'routes', ...backend, ...route, ...Object.keys(rest)]
+    const inCodeAlone = ['proxy', 'routes[].match', 'routes[].strategy']
+    expect(
+      rows('Options')
+        .map(([name]) => name)
+        .sort(),
+    ).toEqual([...options, ...inCodeAlone].sort())
+  })
+
+  it('names every default as it is', () => {
+    const documented = Object.fromEntries(rows('Options').map(([name, value]) => [name, value]))
+    expect(documented).toMatchObject({
+      'backends.<name>.weight': String(defaults.weight),
+      'routes[].strategy': expect.any(String),
+      onUnclassified: defaults.onUnclassified,
+      backendHeader: defaults.backendHeader,
+    })
+    expect(rows('Options').find(([name]) => name === 'routes[].strategy')?.[1]).toBe(defaults.strategy)
+    const { maxBodySize } = parseConfig({
+      backends: { a: { url: 'http://a' } },
+      maxBodySize: documented['maxBodySize'],
+    })
+    expect(maxBodySize).toBe(defaults.maxBodySize)
+  })
+
+  it('names every fixed limit as it is', () => {
+    const units: Record<string, number> = { KiB: 1024, MiB: 1024 * 1024 }
+    const documented = rows('What is fixed').map(([name, value = '']) => {
+      const [number, unit = ''] = value.split(' ')
+      return [name, Number(number) * (units[unit] ?? 1)]
+    })
+    const {
+      maxBodySize: _b,
+      onUnclassified: _u,
+      backendHeader: _h,
+      strategy: _s,
+      weight: _w,
+      ...fixed
+    } = defaults
+    expect(Object.fromEntries(documented)).toEqual(fixed)
+  })
+
+  it('shows an error as it is', () => {
+    const shown = /```text\n([\s\S]*?)\n```/.exec(configuration)?.[1]
+    const mistaken = { backends: { gpu: { url: 'http://gpu', wieght: 2 } }, routes: [{ backends: ['gpuu'] }] }
+    expect(() => parseConfig(mistaken)).toThrow(PolicyError)
+    expect(() => parseConfig(mistaken)).toThrow(shown)
+  })
+
+  it('names every reason and every strategy', () => {
+    const strategies = rows('Strategies').map(([name]) => name)
+    expect(strategies).toEqual(config.properties.routes.items.properties.strategy.enum)
+  })
+})
+
+describe.each(['express', 'koa'])('the compose file of the %s gateway', (name) => {
+  const compose = parse(read(`examples/${name}-gateway/compose.yaml`), { merge: true })
+
+  it('is the set-up of the seed', () => {
+    expect(Object.keys(compose.services)).toEqual(['client', 'router', 'ml-text', 'ml-image', 'ml-default'])
+    const { environment, networks } = compose.services.router
+    expect(networks.default.aliases).toEqual(['router1', 'router2', 'router3'])
+    for (const variable of ['ML_TEXT_URL', 'ML_IMAGE_URL', 'ML_DEFAULT_URL']) {
+      const { hostname, port } = new URL(environment[variable])
+      expect([Object.keys(compose.services).includes(hostname), port]).toEqual([true, '3003'])
+    }
+  })
+
+  it('builds what is there', () => {
+    for (const { build } of Object.values<{ build?: { dockerfile: string } }>(compose.services)) {
+      if (build === undefined) continue
+      const dockerfile = read(build.dockerfile)
+      const [, main = ''] = /^CMD \["node", "([^"]+)"\]$/m.exec(dockerfile) ?? []
+      expect(existsSync(join(ROOT, main))).toBe(true)
+      const [, filter = ''] = /--filter "([^."]+)\.\.\."/.exec(dockerfile) ?? []
+      expect(JSON.parse(read(join(dirname(build.dockerfile), 'package.json'))).name).toBe(filter)
+      expect(dockerfile).toMatch(/^USER node$/m)
+      expect(dockerfile).toMatch(/^HEALTHCHECK /m)
+    }
+  })
+})
