@@ -22,7 +22,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-consumer-'))
   for (const name of names) {
     await npx(
-      ['--yes', 'pnpm@12.21.0', 'pack', '--pack-destination', directory],
+      ['--yes', '--package', 'pnpm@12.21.0', 'pnpm', 'pack', '--pack-destination', directory],
       join(ROOT, 'packages', name),
     )
   }

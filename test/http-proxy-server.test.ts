@@ -1,0 +1,128 @@
+import http from 'node:http'
+import https from 'node:https'
+import { createRouter } from '@immich-ml-router/core'
+import { ProxyServer } from 'http-proxy-3'
+import { generate } from 'selfsigned'
+import { describe, expect, it } from 'vitest'
+import { post } from './support/client.ts'
+import { imageBytes, immichBody } from './support/predict-body.ts'
+import { listen, stubMl, until } from './support/servers.ts'
+
+const body = immichBody('indexing', imageBytes(300_000))
+
+describe("a user's own http-proxy-3 server", () => {
+  it('fires its events, with the real request and response', async () => {
+    const stub = await stubMl()
+    const proxy = new ProxyServer({ xfwd: true })
+    const events: unknown[] = []
+    proxy.on('start', (req, _res, target) =>
+      events.push(['start', req.url, req.headers['x-mine'], String(target)]),
+    )
+    proxy.on('proxyRes', (proxyRes, req, res) =>
+      events.push(['proxyRes', proxyRes.statusCode, req.socket.remotePort !== undefined, res.headersSent]),
+    )
+    proxy.on('end', () => events.push(['end']))
+    const router = createRouter({ backends: { only: { url: stub.url } }, proxy })
+    const { url } = await listen((req, res) => router.handle(req, res))
+    await post(url, body, { headers: { 'x-mine': 'yes', 'x-forwarded-for': 'forged' } })
+    expect(events).toEqual([
+      ['start', '/predict', 'yes', `${stub.url}/predict`],
+      ['proxyRes', 200, true, true],
+      ['end'],
+    ])
+    // xfwd is the user's wish: http-proxy-3 tells who the client is, and the client's own claim is not believed.
+    expect(stub.received[0]?.headers['x-forwarded-for']).toMatch(/127\.0\.0\.1$/)
+    expect(stub.received[0]?.headers['x-forwarded-for']).not.toContain('forged')
+  })
+
+  it('keeps what it throws in an event from bringing the router down', async () => {
+    const stub = await stubMl()
+    const proxy = new ProxyServer()
+    proxy.on('start', () => {
+      throw new Error('in the listener')
+    })
+    const router = createRouter({ backends: { only: { url: stub.url } }, proxy })
+    const { url } = await listen((req, res) => router.handle(req, res))
+    expect((await post(url, body)).status).toBe(502)
+    expect(router.status().backends[0]?.inFlight).toBe(0)
+  })
+
+  it('collects no listeners on a connection that is used again and again', async () => {
+    const stub = await stubMl()
+    const router = createRouter({ backends: { only: { url: stub.url } } })
+    const counts = new Set<string>()
+    const { url } = await listen(async (req, res) => {
+      await router.handle(req, res)
+      const { socket } = req
+      counts.add(
+        JSON.stringify(
+          [req, res, socket].map((emitter) =>
+            emitter.eventNames().map((name) => [String(name), emitter.listenerCount(name)]),
+          ),
+        ),
+      )
+    })
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    for (let i = 0; i < 30; i++) await post(url, body, { agent })
+    agent.destroy()
+    // The first request on a connection may differ from the later ones; these must not differ from each other.
+    expect(counts.size).toBeLessThanOrEqual(2)
+  })
+})
+
+describe('TLS to a backend', () => {
+  async function secureBackend() {
+    const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
+      extensions: [
+        {
+          name: 'subjectAltName',
+          altNames: [
+            { type: 2, value: 'localhost' },
+            { type: 7, ip: '127.0.0.1' },
+          ],
+        },
+      ],
+    })
+    const server = https.createServer({ key, cert }, (req, res) =>
+      req.resume().on('end', () => res.end('{}')),
+    )
+    const { url } = await listen(server as unknown as http.Server)
+    return { url: url.replace('http:', 'https:'), cert }
+  }
+
+  it('is verified, and uses the settings of the proxy', async () => {
+    const { url: backend, cert } = await secureBackend()
+    const statuses: number[] = []
+    for (const proxy of [
+      undefined,
+      { ca: cert },
+      { ssl: { ca: cert } },
+      { secure: false },
+      new ProxyServer({ secure: false }),
+    ]) {
+      const router = createRouter({ backends: { only: { url: backend } }, proxy })
+      const { url } = await listen((req, res) => router.handle(req, res))
+      statuses.push((await post(url, body)).status)
+      await router.close()
+    }
+    expect(statuses).toEqual([502, 200, 200, 200, 200])
+  })
+})
+
+describe('an idle connection to a backend', () => {
+  it('is used again, and is closed by the router before an ML server would close it', async () => {
+    const connections = new Set<unknown>()
+    const patient = http.createServer({ keepAliveTimeout: 0 }, (req, res) => {
+      connections.add(req.socket)
+      req.resume().on('end', () => res.end('{}'))
+    })
+    const { url: backend } = await listen(patient)
+    const router = createRouter({ backends: { only: { url: backend } } })
+    const { url } = await listen((req, res) => router.handle(req, res))
+    for (let i = 0; i < 5; i++) expect((await post(url, body)).status).toBe(200)
+    expect(connections.size).toBe(1)
+    const open = () => new Promise<number>((resolve) => patient.getConnections((_, count) => resolve(count)))
+    expect(await open()).toBe(1)
+    await until(async () => (await open()) === 0, 'the router has closed it')
+  })
+})
