@@ -22,7 +22,10 @@ export interface DeclaredHeaders {
 
 /** Makes a body of any input. */
 export function toReplayBody(input: BodyInput, options: ReplayBodyOptions): ReplayBody {
-  if (input instanceof IncomingMessage) return new ReplayBody(input, options, false)
+  if (input instanceof IncomingMessage) {
+    // Node's HTTP parser sees to it that such a request is as long as it says.
+    return new ReplayBody(input, { ...options, exactSize: declaredHeaders(input).contentLength }, false)
+  }
   return new ReplayBody(toReadable(input), options, true)
 }
 

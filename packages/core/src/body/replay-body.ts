@@ -13,6 +13,8 @@ export type Taken = Buffer | 'wait' | 'end'
 export interface ReplayBodyOptions {
   /** Bytes above which the body fails with {@link BodyTooLargeError}. `Infinity` turns the limit off. */
   readonly maxSize: number
+  /** The size that the source is bound to have: with its last byte, the body is complete at once. */
+  readonly exactSize?: number | undefined
 }
 
 /**
@@ -23,6 +25,7 @@ export interface ReplayBodyOptions {
  */
 export class ReplayBody {
   readonly #maxSize: number
+  readonly #exactSize: number | undefined
   readonly #source: Readable
   readonly #ownsSource: boolean
   #tail: Link = { chunk: Buffer.alloc(0), next: undefined }
@@ -41,6 +44,7 @@ export class ReplayBody {
   constructor(source: Readable, options: ReplayBodyOptions, ownsSource: boolean) {
     this.#source = source
     this.#maxSize = options.maxSize
+    this.#exactSize = options.exactSize
     this.#ownsSource = ownsSource
     const onReadable = () => {
       if (this.#waiting.size > 0) this.#fill()
@@ -99,6 +103,12 @@ export class ReplayBody {
     return new BodyCursor(this.#head, (link) => this.#take(link, wake))
   }
 
+  /** The body as one buffer, if it is complete and in one piece, as most are that are small. */
+  inOnePiece(): Buffer | undefined {
+    const first = this.#head?.next
+    return this.complete && first !== undefined && first.next === undefined ? first.chunk : undefined
+  }
+
   /** Stops retaining: open streams go on to the end, new ones cannot be opened. */
   release(): void {
     this.#head = undefined
@@ -141,7 +151,8 @@ export class ReplayBody {
     const link: Link = { chunk, next: undefined }
     this.#tail.next = link
     this.#tail = link
-    this.#wakeAll()
+    if (this.#size === this.#exactSize) this.#finish(undefined)
+    else this.#wakeAll()
   }
 
   #finish(failure: Error | undefined): void {

@@ -8,7 +8,7 @@ import {
 } from './classification.ts'
 import { type BoundarySource, boundaryOfFirstLine } from './content-type.ts'
 import { type ParsedEntries, parseEntries } from './entries.ts'
-import { PartReader } from './part-reader.ts'
+import { readPartContent, readPartName } from './part-reader.ts'
 
 const CR = 0x0d
 const LF = 0x0a
@@ -35,7 +35,8 @@ type State =
  */
 export class HeadParser {
   readonly #window = new ByteWindow()
-  #reader: PartReader | undefined
+  /** What ends a part: CRLF, two dashes, the boundary. Empty until the boundary is known. */
+  #delimiter: Buffer = Buffer.alloc(0)
   #state: State
   /** Bytes at the front of the window that are known to hold no delimiter. */
   #searched = 0
@@ -46,7 +47,7 @@ export class HeadParser {
 
   constructor(source: Exclude<BoundarySource, { from: 'nowhere' }>) {
     if (source.from === 'content-type') {
-      this.#reader = new PartReader(source.boundary)
+      this.#delimiter = delimiterOf(source.boundary)
       this.#state = { at: 'preamble', skipped: 0 }
     } else {
       this.#state = { at: 'first-line', otherwise: source.otherwise }
@@ -69,7 +70,7 @@ export class HeadParser {
     }
     if (this.#state.at === 'entries') {
       // Without its final boundary, a body's last part ends with it. Entries that break off are no JSON.
-      const reason = this.#takeEntries(Buffer.concat([this.#window.bytes, this.#partReader.delimiter]))
+      const reason = this.#takeEntries(this.#window.bytes)
       if (reason !== undefined) return unclassified(reason === 'invalid-json' ? 'truncated' : reason)
     }
     return this.#conclude('truncated')
@@ -101,12 +102,12 @@ export class HeadParser {
     const boundary =
       end === -1 || end > longest ? undefined : boundaryOfFirstLine(bytes.toString('latin1', 0, end))
     if (boundary === undefined) return this.#finish(unclassified(otherwise))
-    this.#reader = new PartReader(boundary)
+    this.#delimiter = delimiterOf(boundary)
     return this.#go({ at: 'preamble', skipped: 0 })
   }
 
   #skipPreamble(state: { at: 'preamble'; skipped: number }): boolean {
-    const { delimiter } = this.#partReader
+    const delimiter = this.#delimiter
     const bytes = this.#window.bytes
     const opening = delimiter.subarray(2)
     if (state.skipped === 0) {
@@ -138,7 +139,7 @@ export class HeadParser {
   }
 
   #readPartHeader(): boolean {
-    const part = this.#partReader.readHeader(this.#window.bytes)
+    const part = readPartName(this.#window.bytes, this.#delimiter)
     if (part === undefined) return false
     if (typeof part === 'string') return this.#finish(unclassified(part))
     if (part.name === 'entries' && this.#entries === undefined) return this.#go({ at: 'entries' })
@@ -152,15 +153,14 @@ export class HeadParser {
       const tooLarge = this.#window.length > defaults.maxEntriesSize + defaults.maxPartHeaderSize
       return tooLarge && this.#finish(unclassified('too-large-entries'))
     }
-    const size = end + this.#partReader.delimiter.length
-    const reason = this.#takeEntries(this.#window.bytes.subarray(0, size))
+    const reason = this.#takeEntries(this.#window.bytes.subarray(0, end))
     if (reason !== undefined) return this.#finish(unclassified(reason))
-    this.#window.discard(size)
+    this.#window.discard(end + this.#delimiter.length)
     return this.#decide() || this.#go({ at: 'boundary' })
   }
 
   #skipPayload(): boolean {
-    const { delimiter } = this.#partReader
+    const delimiter = this.#delimiter
     const end = this.#findDelimiter()
     const known = end === -1 ? this.#searched : end
     this.#window.discard(known)
@@ -173,12 +173,12 @@ export class HeadParser {
     return this.#go({ at: ending.kind === 'neither' ? 'payload' : 'boundary' })
   }
 
-  /** @param whole The entries part, up to the end of the delimiter behind it. */
-  #takeEntries(whole: Buffer): UnclassifiedReason | undefined {
-    const part = this.#partReader.readWhole(whole)
-    if (typeof part === 'string') return part
-    if (part.content.length > defaults.maxEntriesSize) return 'too-large-entries'
-    const parsed = parseEntries(part.content)
+  /** @param part The entries part, from behind the boundary to the delimiter. */
+  #takeEntries(part: Buffer): UnclassifiedReason | undefined {
+    const content = readPartContent(part)
+    if (typeof content === 'string') return content
+    if (content.length > defaults.maxEntriesSize) return 'too-large-entries'
+    const parsed = parseEntries(content)
     if (!parsed.ok) return parsed.reason
     this.#entries = parsed
     return undefined
@@ -203,7 +203,7 @@ export class HeadParser {
   }
 
   #findDelimiter(): number {
-    const { delimiter } = this.#partReader
+    const delimiter = this.#delimiter
     const bytes = this.#window.bytes
     const found = bytes.indexOf(delimiter, this.#searched)
     this.#searched = found === -1 ? Math.max(0, bytes.length - delimiter.length + 1) : found
@@ -220,11 +220,10 @@ export class HeadParser {
     this.#verdict = verdict
     return true
   }
+}
 
-  get #partReader(): PartReader {
-    if (this.#reader === undefined) throw new TypeError('the boundary is not known yet')
-    return this.#reader
-  }
+function delimiterOf(boundary: string): Buffer {
+  return Buffer.from(`\r\n--${boundary}`, 'latin1')
 }
 
 type BoundaryEnding =

@@ -1,9 +1,10 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { BodyFailedError, BodyTooLargeError } from '../errors.ts'
 import type { ForwardRequest } from './forward-request.ts'
+import type { HeaderRecord } from './headers.ts'
 import { ResponseWriter } from './response-writer.ts'
 
 /** The part of a fetch response that http-proxy-3 looks at. The body is not in it: it went to the client directly. */
@@ -17,7 +18,8 @@ export interface ThinResponse {
 export interface AttemptOptions {
   readonly backend: Backend
   readonly dispatcher: Dispatcher
-  readonly body: Readable
+  /** The whole body, or a stream of it. */
+  readonly body: Readable | Buffer
   readonly request: ForwardRequest
   /** A header to add to the response. */
   readonly responseHeader: readonly [name: string, value: string] | undefined
@@ -53,7 +55,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve
     })
-    options.body.on('error', this.#onBodyError)
+    if (options.body instanceof Readable) options.body.on('error', this.#onBodyError)
     options.request.res.on('close', this.#onClientLeft)
     if (options.request.res.destroyed) this.#onClientLeft()
   }
@@ -61,18 +63,16 @@ export class Attempt implements Dispatcher.DispatchHandler {
   /**
    * Sends the request and streams the response to the client.
    *
+   * @param headers Those for the backend, as they are now that http-proxy-3 has seen them.
    * @returns when the response's headers have arrived; never when the attempt fails, which the outcome tells.
    */
-  fetch(headers: Iterable<[string, string]>): Promise<ThinResponse> {
+  fetch(headers: HeaderRecord): Promise<ThinResponse> {
     return new Promise((resolve) => {
       if (this.#settled) return
       this.#respond = resolve
       const { backend, dispatcher, body } = this.#options
       const authorization = backend.authorization()
-      const sent = [...headers]
-        .filter(([name]) => authorization === undefined || name !== 'authorization')
-        .flat()
-      if (authorization !== undefined) sent.push('authorization', authorization)
+      const sent = authorization === undefined ? headers : { ...headers, authorization }
       try {
         const { origin, pathname } = backend.predictUrl
         dispatcher.dispatch({ origin, path: pathname, method: 'POST', headers: sent, body }, this)
@@ -136,9 +136,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#settled = true
     const { body, request } = this.#options
     request.res.off('close', this.#onClientLeft)
-    body.off('error', this.#onBodyError)
-    // A body that is still arriving is of no use to this attempt any more; its error has been told already.
-    body.on('error', () => {}).destroy()
+    if (body instanceof Readable) {
+      body.off('error', this.#onBodyError)
+      // A body that is still arriving is of no use to this attempt any more; its error has been told already.
+      body.on('error', () => {}).destroy()
+    }
     if (outcome.kind !== 'answered' && this.#writer.started) this.#writer.cut()
     this.#settle(outcome)
   }

@@ -29,6 +29,12 @@ export function discardUpload(req: IncomingMessage, done: () => void = () => {})
     done()
     return
   }
+  if (req.complete) {
+    // What there is to drop is here already.
+    req.resume()
+    done()
+    return
+  }
   const timer = setTimeout(() => req.destroy(), defaults.lingerTimeout)
   timer.unref()
   const finish = () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import { ProxyServer, type ServerOptions } from 'http-proxy-3'
 import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
@@ -11,8 +12,8 @@ import { type HeaderRecord, requestHeaders } from './headers.ts'
 export interface ForwardOptions {
   /**
    * An http-proxy-3 server, or the options for one, so that its events (`start`, `proxyRes`, `end`) and its TLS
-   * settings (`ssl`, `ca`, `secure`) are yours. Its `agent` and `fetch` are not used: the router keeps its own
-   * connections.
+   * settings (`ssl`, `ca`, `secure`), `headers`, `auth` and `xfwd` are yours. Its `agent`, `fetch` and `fetchOptions` are
+   * not used: the router keeps its own connections.
    */
   readonly proxy?: ProxyServer | ServerOptions | undefined
   /**
@@ -40,10 +41,14 @@ export class Forwarder {
   readonly #backendHeader: string | false
   readonly #upstreamHeader: string | undefined
   readonly #passed: ReadonlySet<string>
+  /** Those that the user's proxy options add. */
+  readonly #ownHeaders: HeaderRecord
 
   constructor(options: ForwardOptions = {}) {
     this.#proxy = options.proxy instanceof ProxyServer ? options.proxy : new ProxyServer(options.proxy)
-    this.#dispatchers = new Dispatchers(optionsOf(this.#proxy))
+    const proxyOptions = optionsOf(this.#proxy)
+    this.#dispatchers = new Dispatchers(proxyOptions)
+    this.#ownHeaders = headersOf(proxyOptions)
     this.#backendHeader = options.backendHeader ?? defaults.backendHeader
     this.#upstreamHeader = options.upstreamHeader
     this.#passed = new Set(options.forwardHeaders?.map((name) => name.toLowerCase()))
@@ -52,7 +57,7 @@ export class Forwarder {
   /** One attempt. It never rejects: what became of it is the outcome. */
   async attempt(request: ForwardRequest, backend: Backend): Promise<Outcome> {
     const { req, res } = request
-    const body = request.body.stream()
+    const body = requestBody(request)
     request.body.release()
     const attempt = new Attempt({
       backend,
@@ -61,12 +66,12 @@ export class Forwarder {
       request,
       responseHeader: this.#backendHeader === false ? undefined : [this.#backendHeader, backend.name],
     })
+    const headers = this.#headersFor(request, backend)
     // http-proxy-3's declarations want a whole Response; it looks at what a ThinResponse has.
-    const fetch = ((_url: string, init: { headers: Headers }) =>
-      attempt.fetch(init.headers)) as unknown as typeof globalThis.fetch
+    const fetch = (() => attempt.fetch(headers)) as unknown as typeof globalThis.fetch
     try {
       this.#proxy.web(
-        requestView(req, this.#headersFor(request, backend)),
+        requestView(req, headers),
         res,
         {
           target: backend.predictUrl,
@@ -74,9 +79,9 @@ export class Forwarder {
           changeOrigin: false,
           // Any agent will do, since the connections are undici's: without one, http-proxy-3 sends "connection: close".
           agent: true,
-          buffer: body,
           selfHandleResponse: true,
           fetch,
+          fetchOptions: NO_HEADERS,
         },
         (error) => attempt.fail(error),
       )
@@ -97,9 +102,31 @@ export class Forwarder {
       delete headers['content-encoding']
       headers['content-length'] = String(keptLength)
     }
+    Object.assign(headers, this.#ownHeaders)
     if (this.#upstreamHeader !== undefined) headers[this.#upstreamHeader.toLowerCase()] = backend.url
     return headers
   }
+}
+
+/**
+ * http-proxy-3 makes a `Headers` object of the headers, unless it is given some: these are none, and the attempt sends
+ * those of the request's view, which http-proxy-3's `xfwd` has added to.
+ */
+const NO_HEADERS = { requestOptions: { headers: {} } }
+
+/** A body that is here in one piece goes out in one write with its headers. */
+function requestBody({ body, req }: ForwardRequest): Readable | Buffer {
+  const whole = req.headers['content-length'] === undefined ? undefined : body.inOnePiece()
+  return whole ?? body.stream()
+}
+
+/** http-proxy-3's `headers` and `auth`. */
+function headersOf({ headers = {}, auth }: ServerOptions): HeaderRecord {
+  const own: HeaderRecord = {}
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) own[name.toLowerCase()] = value
+  if (auth !== undefined) own['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`
+  return own
 }
 
 /**

@@ -164,6 +164,7 @@ class PredictRouter implements Router {
       failure = error instanceof Error ? error : new Error(String(error))
       await answerError(res, failure)
     }
+    if (this.#events.listenerCount('request') === 0) return
     const ended = performance.now()
     this.#events.emit('request', {
       req,
