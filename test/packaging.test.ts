@@ -146,6 +146,7 @@ describe('an empty project outside the workspace', () => {
         // CommonJS knows no await at the top level.
         if (kind === 'esm' || name !== 'core') await write(`${name}.${extension}`, exampleOf(document, name))
       }
+      await write(`types.${extension}`, TYPES)
       const config = `tsconfig.${resolution}.${kind}.json`
       const compilerOptions = {
         ...options,
@@ -234,6 +235,18 @@ console.log((await select({ classified: false, entries: [], tasks: [], reason: '
     expect((await node('run-strategy.mjs')).stdout).toBe('b\n')
   })
 })
+
+/** What the adapters leave in the frameworks' objects has a type; were it any, these errors would not be any. */
+const TYPES = `
+import type {} from '@immich-ml-router/express'
+import type {} from '@immich-ml-router/koa'
+import type { Request } from 'express'
+import type { DefaultState } from 'koa'
+// @ts-expect-error
+export const inExpress: Request['immichMl'] = 7
+// @ts-expect-error
+export const inKoa: DefaultState['immichMl'] = 7
+`
 
 /** Makes the examples' port a free one, and tells it to the test. */
 const FREE_PORT = `
