@@ -148,6 +148,29 @@ describe('close()', () => {
   })
 })
 
+describe('an early answer to a connection that closes behind it', () => {
+  // Closing a socket with unread bytes resets it: the client would see EPIPE, and could lose the answer.
+  it('waits for the upload, so that the client is not reset', async () => {
+    const router = createRouter({ backends: { only: { url: 'http://127.0.0.1:1' } } })
+    const { url } = await listen((req, res) => router.handle(req, res))
+    for (let i = 0; i < 5; i++) {
+      const size = 34 * 1024 * 1024
+      const headers = { 'content-type': CONTENT_TYPE, 'content-length': size }
+      const req = http.request(`${url}/predict`, { method: 'POST', agent: false, headers })
+      const errors: Error[] = []
+      req.on('error', (error) => errors.push(error))
+      const sent = new Promise((resolve) => req.end(Buffer.alloc(size), resolve as () => void))
+      const [answer] = (await once(req, 'response')) as [http.IncomingMessage]
+      expect([answer.statusCode, answer.headers.connection]).toEqual([413, 'close'])
+      answer.resume()
+      await once(answer, 'end')
+      await sent
+      await once(req, 'close')
+      expect(errors).toEqual([])
+    }
+  })
+})
+
 describe('a connection that is kept alive', () => {
   it('serves one request after the other, whatever their bodies were', async () => {
     const stub = await stubMl()

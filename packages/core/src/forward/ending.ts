@@ -7,11 +7,13 @@ import { defaults } from '../defaults.ts'
  * Where the connection is to be closed behind the response, that waits for the upload: closing a socket with unread
  * bytes resets it, and a client that is still sending would lose the answer. (nginx calls it a lingering close.)
  *
+ * @param sized Whether the client knows by a content length that it has the whole response. (Node does not tell: headers
+ *   that were given to `writeHead` are not in `hasHeader`.)
  * @param done Called when the response is handed to the operating system.
  */
-export function endResponse(res: ServerResponse, done: () => void): void {
+export function endResponse(res: ServerResponse, sized: boolean, done: () => void): void {
   const { req } = res
-  const lingers = !req.complete && !res.shouldKeepAlive && res.hasHeader('content-length')
+  const lingers = sized && !req.complete && !res.shouldKeepAlive
   discardUpload(req, () => {
     if (lingers) res.end(done)
   })

@@ -7,6 +7,7 @@ import { responseHeaders } from './headers.ts'
 export class ResponseWriter {
   readonly #res: ServerResponse
   #started = false
+  #sized = false
   #onDrain: (() => void) | undefined
 
   constructor(res: ServerResponse) {
@@ -34,6 +35,7 @@ export class ResponseWriter {
     if (statusMessage === undefined || statusMessage === '') this.#res.writeHead(status, headers)
     else this.#res.writeHead(status, statusMessage, headers)
     this.#started = true
+    this.#sized = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-length')
     this.#onDrain = () => controller.resume()
     this.#res.on('drain', this.#onDrain)
   }
@@ -46,8 +48,8 @@ export class ResponseWriter {
   end(controller: Dispatcher.DispatchController | undefined, done: () => void): void {
     this.#stopDraining()
     const trailers = responseHeaders(rawList(controller?.rawTrailers), undefined)
-    if (trailers.length > 0 && !this.#res.hasHeader('content-length')) this.#res.addTrailers(pairs(trailers))
-    endResponse(this.#res, done)
+    if (trailers.length > 0 && !this.#sized) this.#res.addTrailers(pairs(trailers))
+    endResponse(this.#res, this.#sized, done)
   }
 
   /** Cuts the client off, so that it sees a failed request and never a short answer as a whole one. */

@@ -17,7 +17,7 @@ export function answer(
   res.write(text)
   return new Promise((resolve) => {
     res.once('close', resolve)
-    endResponse(res, () => {
+    endResponse(res, true, () => {
       res.off('close', resolve)
       resolve()
     })
