@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { BackendInfo } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
@@ -131,23 +132,9 @@ export class Exchange {
     this.#outcome = outcome
     lease.release(outcome)
     body.destroy()
-    if (!outcome.reachedClient) await this.#answerFailure(outcome, lease)
+    const failure = outcome.reachedClient ? undefined : failureOf(outcome, lease.backend)
+    if (failure !== undefined) await answerError(res, failure)
     return outcome
-  }
-
-  #answerFailure(outcome: Outcome, lease: Lease): Promise<void> {
-    if (outcome.kind === 'body-failed') return answerError(this.res, outcome.error)
-    if (outcome.kind !== 'failed') return Promise.resolve()
-    const timedOut = outcome.cause.endsWith('timeout')
-    const { name } = lease.backend
-    return answerError(
-      this.res,
-      new RouterError(
-        timedOut ? 'backend-timeout' : 'backend-failed',
-        `Backend "${name}" ${timedOut ? 'did not answer in time' : 'could not answer'} (${outcome.cause}).`,
-        { cause: outcome.error },
-      ),
-    )
   }
 
   #dispose(): void {
@@ -156,6 +143,18 @@ export class Exchange {
     this.body.destroy()
     discardUpload(this.req)
   }
+}
+
+/** What a client is to be told of an outcome that did not reach it; nothing, when it is gone. */
+export function failureOf(outcome: Outcome, { name }: BackendInfo): Error | undefined {
+  if (outcome.kind === 'body-failed') return outcome.error
+  if (outcome.kind !== 'failed') return undefined
+  const { cause, error } = outcome
+  return cause.endsWith('timeout')
+    ? new RouterError('backend-timeout', `Backend "${name}" did not answer in time (${cause}).`, {
+        cause: error,
+      })
+    : new RouterError('backend-failed', `Backend "${name}" could not answer (${cause}).`, { cause: error })
 }
 
 function bodyLimit(size: number | string | undefined): number {

@@ -1,0 +1,77 @@
+import http, { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { type Dispatcher, errors } from 'undici'
+import { describe, expect, it } from 'vitest'
+import { Backend } from '../backend/backend.ts'
+import type { FailureCause } from '../backend/outcome.ts'
+import { toReplayBody } from '../body/body-source.ts'
+import { RouterError } from '../errors.ts'
+import { failureOf } from '../router/exchange.ts'
+import { Attempt } from './attempt.ts'
+
+const backend = new Backend('gpu', { url: 'http://gpu', weight: 1 })
+const controller = {
+  aborted: false,
+  paused: false,
+  reason: null,
+  rawHeaders: [],
+  abort() {},
+  pause() {},
+  resume() {},
+}
+
+/** An attempt on a backend that fails in a given way, before or after a connection was made. */
+function failing(error: Error, connected: boolean): Attempt {
+  const req = new IncomingMessage(new Socket())
+  const res = new http.ServerResponse(req)
+  const dispatch = (_: unknown, handler: Dispatcher.DispatchHandler) => {
+    if (connected) handler.onRequestStart?.(controller, {})
+    handler.onResponseError?.(controller, error)
+    return true
+  }
+  const body = Buffer.from('x')
+  const attempt = new Attempt({
+    backend,
+    dispatcher: { dispatch } as unknown as Dispatcher,
+    body,
+    request: { req, res, body: toReplayBody(body, { maxSize: 10 }) },
+    responseHeader: undefined,
+  })
+  attempt.fetch({})
+  return attempt
+}
+
+const code = (name: string) => Object.assign(new Error(name), { code: name })
+
+describe('a failure of the backend', () => {
+  it.each<[Error, boolean, FailureCause, number]>([
+    [code('ECONNREFUSED'), false, 'connect', 502],
+    [code('ENOTFOUND'), false, 'connect', 502],
+    [new errors.ConnectTimeoutError(), false, 'connect-timeout', 504],
+    [new errors.HeadersTimeoutError(), true, 'response-timeout', 504],
+    [new errors.BodyTimeoutError(), true, 'idle-timeout', 504],
+    [new errors.SocketError('other side closed'), true, 'reset', 502],
+    [code('ECONNRESET'), true, 'reset', 502],
+    [code('EPIPE'), true, 'reset', 502],
+    [new errors.HTTPParserError('Invalid header'), true, 'protocol', 502],
+  ])('%s, connected: %s, is %s and %i', async (error, connected, cause, status) => {
+    const outcome = await failing(error, connected).outcome
+    expect(outcome).toMatchObject({
+      kind: 'failed',
+      cause,
+      error,
+      reachedBackend: connected,
+      reachedClient: false,
+    })
+    const failure = failureOf(outcome, backend)
+    expect(failure).toBeInstanceOf(RouterError)
+    expect(failure).toMatchObject({ status, message: expect.stringContaining(`"gpu"`), cause: error })
+  })
+
+  it('is settled once, whatever comes after it', async () => {
+    const attempt = failing(code('ECONNRESET'), true)
+    attempt.fail(code('EPIPE'))
+    attempt.onResponseEnd(controller)
+    expect(await attempt.outcome).toMatchObject({ error: { code: 'ECONNRESET' } })
+  })
+})
