@@ -81,7 +81,7 @@ async function install() {
     .digest('hex')
   if (existsSync(marker) && existsSync(node) && readFileSync(marker, 'utf8') === wanted) return
   console.log('Installing the dependencies; this takes a while the first time.')
-  const code = await run('npx', ['--yes', PNPM, 'install', '--frozen-lockfile'])
+  const code = await run('npx', ['--yes', PNPM, 'install', '--frozen-lockfile', '--loglevel=error'])
   if (code !== 0) process.exit(code)
   mkdirSync(dirname(results), { recursive: true })
   writeFileSync(marker, wanted)
@@ -107,6 +107,9 @@ function run(program, programArgs, cwd = root) {
     const child = spawn(program, programArgs, { cwd, stdio: 'inherit', shell })
     const forward = (signal) => child.kill(signal)
     process.on('SIGTERM', forward)
+    // npm puts a shell in between, which passes no signal on: where that was killed, this process has a new parent.
+    const parent = process.ppid
+    const orphaned = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500)
     // The terminal sends SIGINT to the child as well: here it only must not end this process first.
     process.on('SIGINT', () => {})
     child.on('error', (error) => {
@@ -115,6 +118,7 @@ function run(program, programArgs, cwd = root) {
     })
     child.on('exit', (code, signal) => {
       process.off('SIGTERM', forward)
+      clearInterval(orphaned)
       resolve(code ?? (signal === null ? 1 : 128))
     })
   })

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { defaults, PolicyError, parseConfig } from '@immich-ml-router/core'
+import { defaults, PolicyError, parseConfig, resolveExchangeOptions } from '@immich-ml-router/core'
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -68,10 +68,7 @@ describe('docs/configuration.md', () => {
       backendHeader: defaults.backendHeader,
     })
     expect(rows('Options').find(([name]) => name === 'routes[].strategy')?.[1]).toBe(defaults.strategy)
-    const { maxBodySize } = parseConfig({
-      backends: { a: { url: 'http://a' } },
-      maxBodySize: documented['maxBodySize'],
-    })
+    const { maxBodySize } = resolveExchangeOptions({ maxBodySize: documented['maxBodySize'] })
     expect(maxBodySize).toBe(defaults.maxBodySize)
   })
 

@@ -4,6 +4,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { resolveExchangeOptions } from '@immich-ml-router/core'
 import { seedConfig } from '@immich-ml-router/example-gateway-kit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
@@ -187,16 +188,54 @@ describe("the seed's variables", () => {
     ['500k', 512_000],
     ['1048576', 1_048_576],
     ['0', Number.POSITIVE_INFINITY],
-    [undefined, undefined],
+    [undefined, 33_554_432],
   ])('MAX_BODY_SIZE=%s', (size, bytes) => {
-    expect(seedConfig({ ...urls, ...(size === undefined ? {} : { MAX_BODY_SIZE: size }) }).maxBodySize).toBe(
-      bytes,
-    )
+    const { maxBodySize } = seedConfig({ ...urls, ...(size === undefined ? {} : { MAX_BODY_SIZE: size }) })
+    expect(resolveExchangeOptions({ maxBodySize }).maxBodySize).toBe(bytes)
   })
 
   it('a size that is none', () => {
-    expect(() => seedConfig({ ...urls, MAX_BODY_SIZE: 'big' })).toThrow(/maxBodySize/)
+    expect(() => seedConfig({ ...urls, MAX_BODY_SIZE: 'big' })).toThrow(/MAX_BODY_SIZE must be bytes/)
   })
+})
+
+describe('a gateway without a limit', () => {
+  it.each([
+    ['the variable', async (url: string) => ({ ML_DEFAULT_URL: url, MAX_BODY_SIZE: '0' })],
+    [
+      'a file',
+      async (url: string) => ({
+        ROUTER_CONFIG: await file('r.yaml', `maxBodySize: unlimited\nbackends: { a: { url: ${url} } }`),
+      }),
+    ],
+  ])('by %s, takes 40 MB', async (_, env) => {
+    const stub = await stubMl()
+    const { url } = await startProcess('express', await env(stub.url))
+    const body = immichBody('indexing', imageBytes(40_000_000))
+    expect((await post(url, body)).status).toBe(200)
+    expect(stub.received[0]?.sha256).toBe(sha256(body))
+  })
+})
+
+describe('a gateway that is told to stop', () => {
+  itNeeds('signals')(
+    'does not wait for clients that say nothing, and is not killed by a second signal',
+    async () => {
+      const slow = await stubMl({ serviceTime: 300 })
+      const { url, child, exited, output } = await startProcess('koa', { ML_DEFAULT_URL: slow.url })
+      const silent = net.connect(Number(new URL(url).port), '127.0.0.1')
+      const half = net.connect(Number(new URL(url).port), '127.0.0.1')
+      for (const socket of [silent, half]) socket.on('error', () => {})
+      half.write('POST /predict HTTP/1.1\r\nhost: x')
+      const running = post(url, immichBody('textSearch', 'cat'))
+      await until(() => slow.started === 1, 'the request is at the backend')
+      child.kill('SIGTERM')
+      await until(() => output.some((line) => line.includes('SIGTERM')), 'it is stopping')
+      child.kill('SIGTERM')
+      expect((await running).status).toBe(200)
+      expect(await exited).toBe(0)
+    },
+  )
 })
 
 describe('a port that is taken', () => {

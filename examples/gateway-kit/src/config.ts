@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { parseConfig, type RouterConfig } from '@immich-ml-router/core'
+import { PolicyError, parseConfig, type RouterConfig } from '@immich-ml-router/core'
 import { StubMl } from '@immich-ml-router/example-stub-ml'
 import { parse } from 'yaml'
 
@@ -39,7 +39,7 @@ export async function readConfig(env: Environment): Promise<GatewayConfig> {
 export function seedConfig(env: Environment): RouterConfig {
   const { ML_TEXT_URL: text, ML_IMAGE_URL: image, ML_DEFAULT_URL: other, MAX_BODY_SIZE: size } = env
   const fallback = other || image || text
-  return parseConfig({
+  return parseSeed({
     backends: {
       ...(text ? { text: { url: text } } : {}),
       ...(image ? { image: { url: image } } : {}),
@@ -54,6 +54,23 @@ export function seedConfig(env: Environment): RouterConfig {
     ...(size ? { maxBodySize: /^0+[a-z]*$/i.test(size) ? 'unlimited' : size } : {}),
     upstreamHeader: 'X-Upstream',
   })
+}
+
+/** The options that the seed's variables stand for. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  'backends.text.url': 'ML_TEXT_URL',
+  'backends.image.url': 'ML_IMAGE_URL',
+  'backends.default.url': 'ML_DEFAULT_URL',
+  maxBodySize: 'MAX_BODY_SIZE',
+}
+
+function parseSeed(config: unknown): RouterConfig {
+  try {
+    return parseConfig(config)
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error
+    throw new PolicyError(error.problems.map((it) => ({ ...it, path: VARIABLES[it.path] ?? it.path })))
+  }
 }
 
 async function readFileConfig(path: string): Promise<RouterConfig> {

@@ -32,8 +32,8 @@ export async function startGateway(
   const close = async () => {
     const closed = new Promise((resolve) => server.close(resolve))
     await router.close()
-    // The connections whose last request has just finished are kept alive, and would keep the server open.
-    server.closeIdleConnections()
+    // What is left waits for its next request, or for the rest of one that nobody will answer any more.
+    server.closeAllConnections()
     await closed
     await Promise.all(config.stubs.map((stub) => stub.close()))
   }
@@ -59,8 +59,12 @@ export async function runGateway(name: string, makeApp: MakeApp): Promise<void> 
       `${name} gateway, configured by ${config.source}`,
     )
     if (config.stubs.length > 0) process.stdout.write(whatToTry(gateway.url))
+    let stopping = false
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, async () => {
+      // Not once: a process group and a parent both pass a signal on, and the second must not kill what the first stops.
+      process.on(signal, async () => {
+        if (stopping) return
+        stopping = true
         logger.info(`${signal}: no new requests; finishing those that are running`)
         await gateway.close()
         logger.info('stopped')

@@ -44,6 +44,8 @@ export const defaults = Object.freeze({
   lingerTimeout: 30_000,
   /** How long `close()` lets running requests finish. */
   drainTimeout: 30_000,
+  /** How long `close()` waits for answers to go out once the backends' connections are closed. */
+  closeGrace: 1_000,
   /** `Retry-After` of a 503, in seconds. */
   retryAfterSeconds: 5,
 } as const)

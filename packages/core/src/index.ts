@@ -33,6 +33,7 @@ export { PolicyError, type PolicyProblem } from './policy/problems.ts'
 export { type Lease, type Select, type SelectOptions, selectBackend } from './policy/select-backend.ts'
 export { answerError } from './router/answers.ts'
 export {
+  type CloseOptions,
   createRouter,
   type RequestEvent,
   type Router,
@@ -40,6 +41,11 @@ export {
   type RouterOptions,
   type RouterStatus,
 } from './router/create-router.ts'
-export { Exchange, type ExchangeOptions } from './router/exchange.ts'
+export { Exchange } from './router/exchange.ts'
+export {
+  type ExchangeOptions,
+  type ResolvedExchangeOptions,
+  resolveExchangeOptions,
+} from './router/exchange-options.ts'
 export type { StrategyName } from './strategy/strategies.ts'
 export type { Strategy } from './strategy/strategy.ts'

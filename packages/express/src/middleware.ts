@@ -32,10 +32,15 @@ export function immichMlRouter(options: core.RouterOptions): ImmichMlMiddleware 
   return Object.assign(middleware, { router })
 }
 
-/** First of three: classifies a `POST` and keeps what it found in `req.immichMl`. Mount it on the predict path. */
-export function classifyPredict(options: core.ExchangeOptions = {}): Middleware {
+/**
+ * First of three: classifies a `POST` and keeps what it found in `req.immichMl`. Mount it on the predict path.
+ *
+ * @throws {PolicyError} with every mistake in the options, each with its path.
+ */
+export function classifyPredict(options?: core.ExchangeOptions): Middleware {
+  const resolved = core.resolveExchangeOptions(options)
   return step(async (req, res) => {
-    if (req.method === 'POST') req.immichMl = await core.Exchange.begin(req, res, options)
+    if (req.method === 'POST') req.immichMl ??= await core.Exchange.begin(req, res, resolved)
   })
 }
 
@@ -53,18 +58,16 @@ export function forward(options: core.ForwardOptions = {}): Middleware & { close
   const middleware: Middleware = (req, res, next) =>
     req.immichMl === undefined
       ? Promise.resolve(next())
-      : req.immichMl.forward(forwarder).then(
-          () => {},
-          (error) => core.answerError(res, error),
-        )
+      : req.immichMl.forward(forwarder).then(() => {}, fail(res, next))
   return Object.assign(middleware, { close: () => forwarder.destroy() })
 }
 
-/** Goes on to the next middleware, unless the step failed: then that is answered. */
+/** Goes on to the next middleware, unless the step failed. */
 function step(work: (req: PredictRequest, res: ServerResponse) => Promise<void>): Middleware {
-  return (req, res, next) =>
-    work(req, res).then(
-      () => next(),
-      (error) => core.answerError(res, error),
-    )
+  return (req, res, next) => work(req, res).then(() => next(), fail(res, next))
+}
+
+/** Answers what a client or a backend did; what is a mistake in the code is Express's to report. */
+function fail(res: ServerResponse, next: (error: unknown) => void): (error: unknown) => Promise<void> | void {
+  return (error) => (error instanceof core.RouterError ? core.answerError(res, error) : next(error))
 }

@@ -31,10 +31,15 @@ export function immichMlRouter(options: core.RouterOptions): ImmichMlMiddleware 
   return Object.assign(middleware, { router })
 }
 
-/** First of three: classifies a `POST` and keeps what it found in `ctx.state.immichMl`. Mount it on the predict path. */
-export function classifyPredict(options: core.ExchangeOptions = {}): Middleware {
+/**
+ * First of three: classifies a `POST` and keeps what it found in `ctx.state.immichMl`. Mount it on the predict path.
+ *
+ * @throws {PolicyError} with every mistake in the options, each with its path.
+ */
+export function classifyPredict(options?: core.ExchangeOptions): Middleware {
+  const resolved = core.resolveExchangeOptions(options)
   return step(async (ctx) => {
-    if (ctx.method === 'POST') ctx.state.immichMl = await core.Exchange.begin(ctx.req, ctx.res, options)
+    if (ctx.method === 'POST') ctx.state.immichMl ??= await core.Exchange.begin(ctx.req, ctx.res, resolved)
   })
 }
 
@@ -52,22 +57,28 @@ export function forward(options: core.ForwardOptions = {}): Middleware & { close
   const middleware: Middleware = async (ctx, next) => {
     const exchange = exchangeOf(ctx)
     if (exchange === undefined) return next()
-    await exchange.forward(forwarder).catch((error) => core.answerError(ctx.res, error))
+    await exchange.forward(forwarder).catch((error) => answerFailure(ctx, error))
     ctx.respond = false
   }
   return Object.assign(middleware, { close: () => forwarder.destroy() })
 }
 
-/** Goes on to the next middleware, unless the step failed: then that is answered. */
+/** Goes on to the next middleware, unless the step failed. */
 function step(work: (ctx: Context) => Promise<void>): Middleware {
   return async (ctx, next) => {
     const failed = await work(ctx).then(
       () => false,
-      (error) => core.answerError(ctx.res, error).then(() => true),
+      (error) => answerFailure(ctx, error).then(() => true),
     )
     if (!failed) return next()
     ctx.respond = false
   }
+}
+
+/** Answers what a client or a backend did; what is a mistake in the code is Koa's to report. */
+async function answerFailure(ctx: Context, error: unknown): Promise<void> {
+  if (!(error instanceof core.RouterError)) throw error
+  await core.answerError(ctx.res, error)
 }
 
 function exchangeOf(ctx: Context): ImmichMlState | undefined {

@@ -4,6 +4,7 @@ import { ProxyServer, type ServerOptions } from 'http-proxy-3'
 import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { defaults } from '../defaults.ts'
+import { parseForwardOptions } from '../policy/parse-policy.ts'
 import { Attempt } from './attempt.ts'
 import { Dispatchers, optionsOf } from './dispatchers.ts'
 import type { ForwardRequest } from './forward-request.ts'
@@ -44,8 +45,10 @@ export class Forwarder {
   /** Those that the user's proxy options add. */
   readonly #ownHeaders: HeaderRecord
 
-  constructor(options: ForwardOptions = {}) {
-    this.#proxy = options.proxy instanceof ProxyServer ? options.proxy : new ProxyServer(options.proxy)
+  /** @throws {PolicyError} with every mistake in the options, each with its path. */
+  constructor({ proxy, ...data }: ForwardOptions = {}) {
+    const options = parseForwardOptions(data)
+    this.#proxy = proxy instanceof ProxyServer ? proxy : new ProxyServer(proxy)
     const proxyOptions = optionsOf(this.#proxy)
     this.#dispatchers = new Dispatchers(proxyOptions)
     this.#ownHeaders = headersOf(proxyOptions)

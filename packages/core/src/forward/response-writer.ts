@@ -1,7 +1,10 @@
-import type { ServerResponse } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { endResponse } from './ending.ts'
 import { responseHeaders } from './headers.ts'
+
+/** What Node writes into a status line. */
+const PHRASE = /^[\t\x20-\x7e\x80-\xff]+$/
 
 /** Writes a backend's response to the client as it arrives; a slow client slows the backend down. */
 export class ResponseWriter {
@@ -31,9 +34,16 @@ export class ResponseWriter {
   ): void {
     const headers = responseHeaders(rawList(controller.rawHeaders), added?.[0].toLowerCase())
     if (added !== undefined) headers.push(...added)
-    // What an earlier middleware set stays, unless the backend sets it too.
-    if (statusMessage === undefined || statusMessage === '') this.#res.writeHead(status, headers)
-    else this.#res.writeHead(status, statusMessage, headers)
+    // A reason phrase that cannot be written is of no use to anybody, as RFC 9112 section 4 has it of all of them.
+    const phrase =
+      statusMessage !== undefined && PHRASE.test(statusMessage) ? statusMessage : STATUS_CODES[status]
+    try {
+      // What an earlier middleware set stays, unless the backend sets it too.
+      this.#res.writeHead(status, phrase ?? '', headers)
+    } catch (error) {
+      for (let i = 0; i < headers.length; i += 2) this.#res.removeHeader(headers[i] ?? '')
+      throw error
+    }
     this.#started = true
     this.#sized = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-length')
     this.#onDrain = () => controller.resume()

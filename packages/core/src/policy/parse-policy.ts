@@ -1,12 +1,11 @@
 import { z } from 'zod'
 import type { Policy } from './policy.ts'
 import { PolicyError, type PolicyProblem, problem, suggest, toProblems } from './problems.ts'
-import { configSchema, policySchema } from './schema.ts'
+import { configSchema, exchangeSchema, forwardSchema, policySchema } from './schema.ts'
 
 /** What a configuration file says: a policy, and the options of the router that are data. */
 export interface RouterConfig extends Policy {
-  /** In bytes. */
-  readonly maxBodySize?: number | undefined
+  readonly maxBodySize?: number | string | undefined
   readonly onUnclassified?: 'route' | 'reject' | undefined
   readonly backendHeader?: string | false | undefined
   readonly upstreamHeader?: string | undefined
@@ -19,7 +18,7 @@ export interface RouterConfig extends Policy {
  * @throws {PolicyError} with every mistake, each with its path.
  */
 export function parsePolicy(data: unknown): Policy {
-  return validate(policySchema, data)
+  return validate(policySchema, data, policyProblems(data))
 }
 
 /**
@@ -28,14 +27,36 @@ export function parsePolicy(data: unknown): Policy {
  * @throws {PolicyError} with every mistake, each with its path.
  */
 export function parseConfig(data: unknown): RouterConfig {
-  const { $schema: _, ...config } = validate(configSchema, data)
+  const { $schema: _, ...config } = validate(configSchema, data, policyProblems(data))
   return config
 }
 
-function validate<T extends z.ZodType<Policy>>(schema: T, data: unknown): z.output<T> {
+/**
+ * Validates the options of `classifyPredict()`.
+ *
+ * @throws {PolicyError} with every mistake, each with its path.
+ */
+export function parseExchangeOptions(data: unknown): z.output<typeof exchangeSchema> {
+  return validate(exchangeSchema, data)
+}
+
+/**
+ * Validates the options of `forward()` that are data.
+ *
+ * @throws {PolicyError} with every mistake, each with its path.
+ */
+export function parseForwardOptions(data: unknown): z.output<typeof forwardSchema> {
+  return validate(forwardSchema, data)
+}
+
+function validate<T extends z.ZodType>(
+  schema: T,
+  data: unknown,
+  beyond: readonly PolicyProblem[] = [],
+): z.output<T> {
   const parsed = schema.safeParse(data, { reportInput: true })
   const problems = parsed.success ? [] : toProblems(parsed.error, (path) => keysAt(schema, path))
-  problems.push(...policyProblems(data))
+  problems.push(...beyond)
   if (!parsed.success || problems.length > 0) throw new PolicyError(problems)
   return parsed.data
 }

@@ -5,6 +5,9 @@ import published from '../../policy.schema.json' with { type: 'json' }
 import type { Classified } from '../classify/classification.ts'
 import { unclassified } from '../classify/classification.ts'
 import { NoBackendError } from '../errors.ts'
+import { Forwarder } from '../forward/forwarder.ts'
+import { createRouter } from '../router/create-router.ts'
+import { resolveExchangeOptions } from '../router/exchange-options.ts'
 import { jsonSchemas } from './json-schema.ts'
 import { compileMatch, describeMatch } from './match.ts'
 import { parseConfig, parsePolicy } from './parse-policy.ts'
@@ -148,17 +151,17 @@ describe('selectBackend', () => {
   })
 })
 
-describe('a policy with mistakes', () => {
-  function problemsOf(data: unknown, parse: (data: unknown) => unknown = parsePolicy): string[] {
-    try {
-      parse(data)
-    } catch (error) {
-      if (error instanceof PolicyError) return error.message.split('\n')
-      throw error
-    }
-    return []
+function problemsOf(data: unknown, parse: (data: unknown) => unknown = parsePolicy): string[] {
+  try {
+    parse(data)
+  } catch (error) {
+    if (error instanceof PolicyError) return error.message.split('\n')
+    throw error
   }
+  return []
+}
 
+describe('a policy with mistakes', () => {
   it('lists them all, each with its path and what was probably meant', () => {
     expect(
       problemsOf({
@@ -208,7 +211,7 @@ describe('a policy with mistakes', () => {
       'backends.a.url must have its user name and password percent-encoded',
     ],
     [{ backends: { a: { url: 'http://h', weight: 0 } } }, 'backends.a.weight must be a number above 0'],
-    [{ backends: { a: 'http://h' } }, 'backends.a'],
+    [{ backends: { a: 'http://h' } }, 'backends.a must be an object such as { url: http://gpu:3003 }'],
   ])('%j', (data, message) => {
     expect(problemsOf(data).join('\n')).toContain(message)
   })
@@ -228,8 +231,51 @@ describe('a policy with mistakes', () => {
     ])
     expect(parseConfig({ $schema: 'x', backends, maxBodySize: '1.5 MiB' })).toEqual({
       backends,
-      maxBodySize: 1_572_864,
+      maxBodySize: '1.5 MiB',
     })
+  })
+})
+
+describe('the options of the parts', () => {
+  it('are complete once they are resolved, however they were written', () => {
+    expect(resolveExchangeOptions()).toEqual({ maxBodySize: 33_554_432, onUnclassified: 'route' })
+    for (const maxBodySize of ['unlimited', Number.POSITIVE_INFINITY]) {
+      expect(resolveExchangeOptions({ maxBodySize }).maxBodySize).toBe(Number.POSITIVE_INFINITY)
+    }
+    expect(resolveExchangeOptions({ maxBodySize: '1k', onUnclassified: 'reject' })).toEqual({
+      maxBodySize: 1024,
+      onUnclassified: 'reject',
+    })
+  })
+
+  it('are checked like those of the whole', () => {
+    expect(
+      problemsOf({ maxBodySiz: 1, onUnclassified: 'x', maxBodySize: '0' }, (data) =>
+        resolveExchangeOptions(data as object),
+      ),
+    ).toEqual([
+      'The policy has 3 mistakes:',
+      '  maxBodySize must be above 0.',
+      '  onUnclassified must be one of route, reject, not x.',
+      '  maxBodySiz is not an option. Did you mean "maxBodySize"?',
+    ])
+    const forwarder = (data: unknown) => new Forwarder(data as object)
+    expect(
+      problemsOf(
+        { bakendHeader: false, upstreamHeader: 'Content-Length', backendHeader: 'set-cookie' },
+        forwarder,
+      ),
+    ).toEqual([
+      'The policy has 3 mistakes:',
+      '  backendHeader must not be a header that frames or describes the message.',
+      '  upstreamHeader must not be a header that frames or describes the message.',
+      '  bakendHeader is not an option. Did you mean "backendHeader"?',
+    ])
+    const router = (data: unknown) => createRouter(data as never)
+    expect(problemsOf(undefined, router)).toEqual(['The policy has 1 mistake:', '  backends is missing.'])
+    expect(
+      problemsOf({ backends, routes: [{ backends: ['gpu'], strategy: () => ({}) }] }, router)[1],
+    ).toContain('routes[0].strategy must be')
   })
 })
 
@@ -268,7 +314,7 @@ describe('the published JSON Schemas', () => {
       maxBodySize: '32MB',
     }
     expect([validate(good), validate.errors]).toEqual([true, null])
-    expect(parseConfig(good).maxBodySize).toBe(33_554_432)
+    expect(parseConfig(good)).toEqual(good)
     for (const bad of [
       {},
       { backends, maxBodySize: 'x' },

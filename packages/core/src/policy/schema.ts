@@ -7,56 +7,81 @@ import { parseSize, SIZE_PATTERN } from './size.ts'
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 const SIZE = 'must be bytes, a size such as "32mb", or "unlimited"'
+const RESERVED: ReadonlySet<string> = new Set(
+  [
+    'connection',
+    'content-encoding',
+    'content-length',
+    'content-type',
+    'date',
+    'expect',
+    'host',
+    'keep-alive',
+  ].concat(['te', 'trailer', 'transfer-encoding', 'upgrade', 'set-cookie', 'authorization', 'cookie']),
+)
 const strategyNames = Object.keys(strategies) as [StrategyName, ...StrategyName[]]
 
 const pattern = z.string().min(1, 'must not be empty')
 const patterns = oneOrMany(pattern, 'a name or a list of names; * stands for any characters')
 
 const backend = z
-  .strictObject({
-    url: z
-      .string('must be a URL such as http://192.168.1.20:3003')
-      .superRefine(checkUrl)
-      .meta({
-        description: 'Base URL of the ML server; /predict is appended to its path.',
-        examples: ['http://gpu:3003'],
-      }),
-    weight: z
-      .number('must be a number above 0')
-      .positive('must be a number above 0')
-      .optional()
-      .meta({ description: 'Share in the weighted strategies.', default: defaults.weight }),
-  })
+  .strictObject(
+    {
+      url: z
+        .string('must be a URL such as http://192.168.1.20:3003')
+        .superRefine(checkUrl)
+        .meta({
+          description: 'Base URL of the ML server; /predict is appended to its path.',
+          examples: ['http://gpu:3003'],
+        }),
+      weight: z
+        .number('must be a number above 0')
+        .positive('must be a number above 0')
+        .optional()
+        .meta({ description: 'Share in the weighted strategies.', default: defaults.weight }),
+    },
+    'must be an object such as { url: http://gpu:3003 }',
+  )
   .meta({ description: 'One ML server.' })
 
 const match = z
-  .strictObject({
-    task: patterns.optional().meta({ description: 'clip, facial-recognition, ocr, … or a list of them.' }),
-    type: patterns
-      .optional()
-      .meta({ description: 'textual, visual, detection, recognition, … or a list of them.' }),
-    model: patterns
-      .optional()
-      .meta({ description: "Model name or a list; * stands for any characters: 'ViT-*'." }),
-    input: oneOrMany(z.enum(['text', 'image']), '"text", "image" or a list of them')
-      .optional()
-      .meta({ description: 'The payload part: text or image.' }),
-  })
+  .strictObject(
+    {
+      task: patterns.optional().meta({ description: 'clip, facial-recognition, ocr, … or a list of them.' }),
+      type: patterns
+        .optional()
+        .meta({ description: 'textual, visual, detection, recognition, … or a list of them.' }),
+      model: patterns
+        .optional()
+        .meta({ description: "Model name or a list; * stands for any characters: 'ViT-*'." }),
+      input: oneOrMany(z.enum(['text', 'image']), '"text", "image" or a list of them')
+        .optional()
+        .meta({ description: 'The payload part: text or image.' }),
+    },
+    'must be an object of task, type, model, input',
+  )
   .meta({ description: 'What the route takes: every member that is given must fit.' })
 
 const route = z
-  .strictObject({
-    name: z.string().min(1, 'must not be empty').optional().meta({ description: 'Name in logs and errors.' }),
-    match: match.optional(),
-    backends: z
-      .array(z.string('must be the name of a backend'), 'must be a list of backend names')
-      .min(1, 'must name at least one backend')
-      .meta({ description: 'Names of backends; the order matters to the strategy "first".' }),
-    strategy: z
-      .enum(strategyNames)
-      .optional()
-      .meta({ description: 'How a backend is chosen.', default: defaults.strategy }),
-  })
+  .strictObject(
+    {
+      name: z
+        .string()
+        .min(1, 'must not be empty')
+        .optional()
+        .meta({ description: 'Name in logs and errors.' }),
+      match: match.optional(),
+      backends: z
+        .array(z.string('must be the name of a backend'), 'must be a list of backend names')
+        .min(1, 'must name at least one backend')
+        .meta({ description: 'Names of backends; the order matters to the strategy "first".' }),
+      strategy: z
+        .enum(strategyNames)
+        .optional()
+        .meta({ description: 'How a backend is chosen.', default: defaults.strategy }),
+    },
+    'must be an object with backends',
+  )
   .meta({ description: 'Which requests go to which backends.' })
 
 const policyShape = {
@@ -79,53 +104,73 @@ export const policySchema = z
   .strictObject(policyShape, 'must be an object with backends and routes')
   .meta({ title: 'immich-ml-router policy' })
 
+const size = z
+  .union(
+    [z.number().int(SIZE).positive(SIZE), z.string().regex(SIZE_PATTERN, SIZE), z.literal('unlimited')],
+    SIZE,
+  )
+  .superRefine((written, context) => {
+    if (parseSize(written) === 0) context.addIssue({ code: 'custom', message: 'must be above 0' })
+  })
+
+/** A header that the router may set without breaking the message that it is in. */
+const ownHeader = (otherwise: string) =>
+  z
+    .string(otherwise)
+    .regex(HEADER, otherwise)
+    .refine(
+      (name) => !RESERVED.has(name.toLowerCase()),
+      'must not be a header that frames or describes the message',
+    )
+
+const exchangeShape = {
+  maxBodySize: size.optional().meta({
+    description: 'Largest predict request, in bytes or as 32mb, or "unlimited"; larger ones get 413.',
+    default: '32mb',
+  }),
+  onUnclassified: z.enum(['route', 'reject']).optional().meta({
+    description: 'A request whose job is not known: to the default route, or 422.',
+    default: defaults.onUnclassified,
+  }),
+}
+
+const forwardShape = {
+  backendHeader: z
+    .union(
+      [ownHeader('must be a header name, or false'), z.literal(false)],
+      'must be a header name, or false',
+    )
+    .optional()
+    .meta({
+      description: 'Response header with the name of the backend; false for none.',
+      default: defaults.backendHeader,
+    }),
+  upstreamHeader: ownHeader('must be a header name').optional().meta({
+    description: 'Request header that tells the backend its own URL, such as X-Upstream; none by default.',
+  }),
+  forwardHeaders: z
+    .array(z.string().regex(HEADER, 'must be a header name'), 'must be a list of header names')
+    .optional()
+    .meta({
+      description:
+        'Client headers to pass on that are kept back by default: authorization, cookie, forwarded, x-forwarded-*, x-real-ip.',
+    }),
+}
+
+/** The options of classifying, on their own. */
+export const exchangeSchema = z.strictObject(exchangeShape, 'must be an object of options')
+
+/** The options of forwarding that are data, on their own. */
+export const forwardSchema = z.strictObject(forwardShape, 'must be an object of options')
+
 /** Everything that a configuration file can say. */
 export const configSchema = z
   .strictObject(
     {
       $schema: z.string().optional().meta({ description: 'Where editors find this schema.' }),
       ...policyShape,
-      maxBodySize: z
-        .union(
-          [z.number().int(SIZE).positive(SIZE), z.string().regex(SIZE_PATTERN, SIZE), z.literal('unlimited')],
-          SIZE,
-        )
-        .transform((size, context) => {
-          const bytes = parseSize(size)
-          if (bytes !== undefined && bytes > 0) return bytes
-          context.addIssue({ code: 'custom', message: 'must be above 0' })
-          return z.NEVER
-        })
-        .optional()
-        .meta({
-          description: 'Largest predict request, in bytes or as 32mb; larger ones get 413.',
-          default: '32mb',
-        }),
-      onUnclassified: z.enum(['route', 'reject']).optional().meta({
-        description: 'A request whose job is not known: to the default route, or 422.',
-        default: defaults.onUnclassified,
-      }),
-      backendHeader: z
-        .union(
-          [z.string().regex(HEADER, 'must be a header name, or false'), z.literal(false)],
-          'must be a header name, or false',
-        )
-        .optional()
-        .meta({
-          description: 'Response header with the name of the backend; false for none.',
-          default: defaults.backendHeader,
-        }),
-      upstreamHeader: z.string().regex(HEADER, 'must be a header name').optional().meta({
-        description:
-          'Request header that tells the backend its own URL, such as X-Upstream; none by default.',
-      }),
-      forwardHeaders: z
-        .array(z.string().regex(HEADER, 'must be a header name'), 'must be a list of header names')
-        .optional()
-        .meta({
-          description:
-            'Client headers to pass on that are kept back by default: authorization, cookie, forwarded, x-forwarded-*, x-real-ip.',
-        }),
+      ...exchangeShape,
+      ...forwardShape,
     },
     'must be an object with backends and routes',
   )

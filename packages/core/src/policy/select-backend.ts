@@ -8,6 +8,7 @@ import type { Strategy } from '../strategy/strategy.ts'
 import { compileMatch, describeMatch } from './match.ts'
 import { parsePolicy } from './parse-policy.ts'
 import type { MatchFunction, Policy, Route } from './policy.ts'
+import { PolicyError, problem } from './problems.ts'
 
 export interface SelectOptions {
   /** Aborting it gives up the selection. */
@@ -86,11 +87,11 @@ function compilePolicy(policy: Policy): { backends: readonly Backend[]; routes: 
       new Backend(name, { url, weight }),
     ]),
   )
-  const compiled = routes.map((route) => ({
+  const compiled = routes.map((route, index) => ({
     name: route.name ?? describeMatch(route.match),
     takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
     backends: route.backends.flatMap((name) => backends.get(name) ?? []),
-    strategy: makeStrategy(route.strategy ?? defaults.strategy),
+    strategy: makeStrategy(route.strategy ?? defaults.strategy, `routes[${index}].strategy`),
   }))
   return { backends: [...backends.values()], routes: compiled }
 }
@@ -101,8 +102,10 @@ function takes(matches: MatchFunction | undefined): CompiledRoute['takes'] {
   return (classification) => classification.classified && matches(classification)
 }
 
-function makeStrategy(strategy: NonNullable<Route['strategy']>): Strategy {
-  return typeof strategy === 'function' ? strategy() : strategies[strategy]()
+function makeStrategy(strategy: NonNullable<Route['strategy']>, path: string): Strategy {
+  const made = typeof strategy === 'function' ? strategy() : strategies[strategy]()
+  if (typeof made?.pick === 'function') return made
+  throw new PolicyError([problem(path, 'must be a name, or a function that makes an object with pick()')])
 }
 
 /** A policy that was written in code, as the data that the schema knows. */

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { defaults } from '../defaults.ts'
 import { RouterError } from '../errors.ts'
 import { endResponse } from '../forward/ending.ts'
@@ -13,7 +13,12 @@ export function answer(
   if (res.headersSent || res.destroyed) return Promise.resolve()
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json'
-  res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text), ...headers })
+  // With its phrase, lest one that a backend's failed response left behind is used.
+  res.writeHead(status, STATUS_CODES[status] ?? '', {
+    'content-type': type,
+    'content-length': Buffer.byteLength(text),
+    ...headers,
+  })
   res.write(text)
   return new Promise((resolve) => {
     res.once('close', resolve)
@@ -29,7 +34,7 @@ export function answerError(res: ServerResponse, error: unknown): Promise<void> 
   const known =
     error instanceof RouterError
       ? error
-      : new RouterError('internal', 'The router failed to handle this request; its log says why.', {
+      : new RouterError('internal', 'The router failed to handle this request.', {
           cause: error,
         })
   const retry = known.status === 503 ? { 'retry-after': String(defaults.retryAfterSeconds) } : undefined

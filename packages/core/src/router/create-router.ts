@@ -10,7 +10,13 @@ import { parseConfig } from '../policy/parse-policy.ts'
 import type { Policy } from '../policy/policy.ts'
 import { policyAsData, selectBackend } from '../policy/select-backend.ts'
 import { answer, answerError } from './answers.ts'
-import { Exchange, type ExchangeOptions } from './exchange.ts'
+import { Exchange } from './exchange.ts'
+import {
+  type ExchangeOptions,
+  type ResolvedExchangeOptions,
+  resolveExchangeOptions,
+  withoutInfinity,
+} from './exchange-options.ts'
 
 /** Everything that a router can be told. All but `proxy` and functions can be written as data, in a file. */
 export interface RouterOptions extends Policy, ExchangeOptions, ForwardOptions {}
@@ -52,6 +58,14 @@ export interface RouterStatus {
   readonly backends: readonly (BackendInfo & { readonly weight: number; readonly inFlight: number })[]
 }
 
+export interface CloseOptions {
+  /**
+   * How long running requests may go on, in milliseconds.
+   * @default 30000
+   */
+  readonly timeout?: number
+}
+
 /** A router: routes predict requests to the backends of its policy. */
 export interface Router {
   /**
@@ -65,10 +79,11 @@ export interface Router {
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
   status(): RouterStatus
   /**
-   * Answers new requests with 503, lets running ones finish for up to 30 s, then closes every connection.
+   * Answers new requests with 503, lets running ones finish, then closes every connection to a backend. What still runs
+   * at the end of its time is answered with 502, and what cannot be answered is cut off.
    * Later calls wait for the first.
    */
-  close(): Promise<void>
+  close(options?: CloseOptions): Promise<void>
 }
 
 /**
@@ -81,28 +96,29 @@ export function createRouter(options: RouterOptions): Router {
 }
 
 class PredictRouter implements Router {
-  readonly #options: ExchangeOptions
+  readonly #options: ResolvedExchangeOptions
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
   readonly #events = new EventEmitter<RouterEvents>()
-  readonly #active = new Set<Promise<void>>()
+  readonly #active = new Map<Promise<void>, IncomingMessage>()
   #state: RouterStatus['state'] = 'running'
   #closed: Promise<void> | undefined
 
-  constructor({ proxy, ...options }: RouterOptions) {
+  constructor(options: RouterOptions) {
+    const { proxy, ...data } = withoutInfinity(options ?? {})
     const { maxBodySize, onUnclassified, backendHeader, upstreamHeader, forwardHeaders } = parseConfig(
-      policyAsData(options),
+      policyAsData(data),
     )
-    this.#options = { maxBodySize, onUnclassified }
-    const { backends, routes } = options
+    this.#options = resolveExchangeOptions({ maxBodySize, onUnclassified })
+    const { backends, routes } = data
     this.#select = selectBackend(routes === undefined ? { backends } : { backends, routes })
     this.#forwarder = new Forwarder({ proxy, backendHeader, upstreamHeader, forwardHeaders })
   }
 
   async handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
-    const path = req.url?.split('?', 1)[0]
+    const path = pathOf(req)
     const running = this.#state === 'running'
-    if (req.method === 'POST' && path === '/predict') return this.#track(this.#predict(req, res))
+    if (req.method === 'POST' && path === '/predict') return this.#track(req, this.#predict(req, res))
     if (req.method === 'GET' && path === '/ping')
       return running ? answer(res, 200, 'pong') : answerError(res, closedError())
     if (req.method === 'GET' && path === '/') return answer(res, 200, { message: 'Immich ML' })
@@ -127,25 +143,33 @@ class PredictRouter implements Router {
     return { state: this.#state, active: this.#active.size, backends }
   }
 
-  close(): Promise<void> {
-    this.#closed ??= this.#drain()
+  close({ timeout = defaults.drainTimeout }: CloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#drain(timeout)
     return this.#closed
   }
 
-  async #drain(): Promise<void> {
+  async #drain(timeout: number): Promise<void> {
     this.#state = 'closing'
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, defaults.drainTimeout)
-    await Promise.race([late, Promise.allSettled(this.#active)])
-    clearTimeout(timer)
+    await this.#settled(timeout)
     await this.#forwarder.destroy()
-    await Promise.allSettled(this.#active)
+    // What waited for a backend is answered now. What waits for its client goes on waiting, and is cut off.
+    await this.#settled(defaults.closeGrace)
+    for (const req of this.#active.values()) req.destroy()
+    await this.#settled(defaults.closeGrace)
     this.#state = 'closed'
   }
 
-  #track(work: Promise<void>): Promise<void> {
+  /** Waits until no request is active, but no longer than this. */
+  async #settled(milliseconds: number): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, milliseconds)
+    await Promise.race([late, Promise.allSettled(this.#active.keys())])
+    clearTimeout(timer)
+  }
+
+  #track(req: IncomingMessage, work: Promise<void>): Promise<void> {
     const tracked = work.finally(() => this.#active.delete(tracked))
-    this.#active.add(tracked)
+    this.#active.set(tracked, req)
     return tracked
   }
 
@@ -162,25 +186,42 @@ class PredictRouter implements Router {
       await exchange.forward(this.#forwarder)
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error))
+      // What is none of our errors is a mistake in the code, ours or a listener's, and must be seen.
+      if (!(failure instanceof RouterError)) process.emitWarning(failure)
       await answerError(res, failure)
     }
     if (this.#events.listenerCount('request') === 0) return
     const ended = performance.now()
-    this.#events.emit('request', {
+    const outcome = exchange?.outcome
+    this.#emitRequest({
       req,
       res,
       classification: exchange?.classification,
       route: exchange?.lease?.route,
       backend: exchange?.lease?.backend,
-      outcome: exchange?.outcome,
-      error:
-        failure ?? (exchange?.outcome && 'error' in exchange.outcome ? exchange.outcome.error : undefined),
+      outcome,
+      error: failure ?? (outcome && 'error' in outcome ? outcome.error : undefined),
       status: res.headersSent ? res.statusCode : undefined,
       bodySize: exchange?.body.size ?? 0,
       backendTime: sent === undefined ? undefined : ended - sent,
       totalTime: ended - started,
     })
   }
+
+  /** A listener that throws must not fail the request that it was told of. */
+  #emitRequest(event: RequestEvent): void {
+    try {
+      this.#events.emit('request', event)
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
+    }
+  }
+}
+
+/** The path that was asked for; a proxy's client names the whole URL (RFC 9112 section 3.2.2). */
+function pathOf({ url = '' }: IncomingMessage): string | undefined {
+  const target = url.startsWith('/') || !URL.canParse(url) ? url : new URL(url).pathname
+  return target.split('?', 1)[0]
 }
 
 function closedError(): RouterError {

@@ -4,28 +4,13 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { classifyPredictRequest } from '../classify/classify-predict-request.ts'
-import { defaults } from '../defaults.ts'
 import { RouterError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import type { Lease, Select } from '../policy/select-backend.ts'
-import { parseSize } from '../policy/size.ts'
 import { answerError } from './answers.ts'
+import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
-
-export interface ExchangeOptions {
-  /**
-   * What becomes of a request whose job is not known: `route` sends it to the default route, `reject` answers 422 as
-   * the ML server would.
-   * @default 'route'
-   */
-  readonly onUnclassified?: 'route' | 'reject' | undefined
-  /**
-   * Largest predict request: bytes, a size such as `32mb`, or `unlimited`.
-   * @default '32mb'
-   */
-  readonly maxBodySize?: number | string | undefined
-}
 
 /**
  * One predict request on its way: classified, then leased to a backend, then forwarded.
@@ -69,18 +54,17 @@ export class Exchange {
   static async begin(
     req: IncomingMessage,
     res: ServerResponse,
-    options: ExchangeOptions = {},
+    { maxBodySize, onUnclassified }: ResolvedExchangeOptions,
   ): Promise<Exchange> {
     const kept = keptBody(req)
     if (kept === undefined) refuseConsumedBody(req)
     const contentType = req.headers['content-type']
-    const maxBodySize = bodyLimit(options.maxBodySize)
     const classified = await classifyPredictRequest(kept ?? req, {
       maxBodySize,
       ...(kept === undefined || contentType === undefined ? {} : { contentType }),
     })
     const { classification } = classified
-    if (!classification.classified && options.onUnclassified === 'reject') {
+    if (!classification.classified && onUnclassified === 'reject') {
       classified.body.destroy()
       throw new RouterError('unclassified', 'Invalid request format.', {
         details: { reason: classification.reason },
@@ -155,11 +139,4 @@ export function failureOf(outcome: Outcome, { name }: BackendInfo): Error | unde
         cause: error,
       })
     : new RouterError('backend-failed', `Backend "${name}" could not answer (${cause}).`, { cause: error })
-}
-
-function bodyLimit(size: number | string | undefined): number {
-  const bytes = parseSize(size ?? defaults.maxBodySize)
-  if (bytes === undefined)
-    throw new TypeError(`maxBodySize: "${size}" is no size; write bytes, "32mb" or "unlimited".`)
-  return bytes
 }

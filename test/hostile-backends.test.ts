@@ -1,0 +1,154 @@
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import net from 'node:net'
+import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { classifyPredict, forward, immichMlRouter, selectBackend } from '@immich-ml-router/express'
+import type Express from 'express'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { adapters } from './adapters/all.ts'
+import { post } from './support/client.ts'
+import { CONTENT_TYPE, immichBody } from './support/predict-body.ts'
+import { listen, stubMl, until } from './support/servers.ts'
+
+const body = immichBody('textSearch', 'cat')
+
+/** A backend that reads the request and then writes these bytes, whatever they are. */
+async function rawBackend(response: string): Promise<string> {
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => socket.end(Buffer.from(response, 'latin1')))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  return `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
+}
+
+const responses: [what: string, response: string, status: number, body: RegExp][] = [
+  ['a reason phrase in Latin-1', 'HTTP/1.1 200 Sch\xf6n\r\nContent-Length: 2\r\n\r\n{}', 200, /^\{\}$/],
+  ['no reason phrase', 'HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\n{}', 200, /^\{\}$/],
+  ['an unknown status', 'HTTP/1.1 299 Odd\r\nContent-Length: 2\r\n\r\n{}', 299, /^\{\}$/],
+  ['garbage', 'hello world\r\n\r\n', 502, /backend-failed/],
+  ['nothing', '', 502, /backend-failed/],
+  ['half a header', 'HTTP/1.1 200 OK\r\nContent-Le', 502, /backend-failed/],
+  [
+    'a header with a control character',
+    'HTTP/1.1 200 OK\r\nX-Odd: a\x01b\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}',
+    502,
+    /backend-failed/,
+  ],
+  [
+    'two lengths',
+    'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}',
+    502,
+    /backend-failed/,
+  ],
+  ['no length at all', 'HTTP/1.1 200 OK\r\n\r\n{"until":"the end"}', 200, /the end/],
+]
+
+describe.each(adapters)('a backend that answers, behind $name,', (adapter) => {
+  it.each(responses)('%s', async (_, response, status, text) => {
+    const { listener, router } = adapter.mount({ backends: { only: { url: await rawBackend(response) } } })
+    const { url } = await listen(listener)
+    const answer = await post(url, body)
+    expect([answer.status, answer.body.toString()]).toEqual([status, expect.stringMatching(text)])
+    if (status === 502) expect(answer.headers['content-encoding']).toBeUndefined()
+    expect((await fetch(`${url}/ping`)).status).toBe(200)
+    expect(router.status().backends[0]?.inFlight).toBe(0)
+  })
+})
+
+describe('close()', () => {
+  it('ends in its time, whatever clients and backends do', async () => {
+    const stub = await stubMl({ fault: 'hang' })
+    const router = createRouter({ backends: { only: { url: stub.url } } })
+    const { url } = await listen((req, res) => router.handle(req, res))
+    const hanging = post(url, body)
+    const stalled = net.connect(Number(new URL(url).port), '127.0.0.1')
+    stalled.on('error', () => {})
+    stalled.write(
+      `POST /predict HTTP/1.1\r\nhost: r\r\ncontent-type: ${CONTENT_TYPE}\r\ncontent-length: 900\r\n\r\n--x`,
+    )
+    const cut = once(stalled, 'close')
+    await until(() => router.status().active === 2 && stub.started === 1, 'both are active')
+    await router.close({ timeout: 20 })
+    expect((await hanging).status).toBe(502)
+    await cut
+    expect(router.status()).toMatchObject({ state: 'closed', active: 0, backends: [{ inFlight: 0 }] })
+  })
+})
+
+describe('what a client may ask for', () => {
+  it('is the whole URL, as a client of a proxy does', async () => {
+    const stub = await stubMl()
+    const router = createRouter({ backends: { only: { url: stub.url } } })
+    const { url } = await listen((req, res) => router.handle(req, res))
+    const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write(
+      `POST http://router/predict HTTP/1.1\r\nhost: router\r\ncontent-type: ${CONTENT_TYPE}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`,
+    )
+    socket.write(body)
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 200 OK/)
+    expect(stub.received[0]?.url).toBe('/predict')
+    socket.destroy()
+  })
+})
+
+describe('mistakes in the code around the router', () => {
+  it('a listener that throws fails no request, and is seen', async () => {
+    const stub = await stubMl()
+    const router = createRouter({ backends: { only: { url: stub.url } } })
+    router.on('request', () => {
+      throw new Error('in my listener')
+    })
+    const warning = once(process, 'warning')
+    const { url } = await listen((req, res) => router.handle(req, res))
+    expect((await post(url, body)).status).toBe(200)
+    expect(String((await warning)[0])).toContain('in my listener')
+  })
+
+  it("a backend that does not exist is Express's to report", async () => {
+    const express: typeof Express = createRequire(import.meta.url)('express5')
+    const stub = await stubMl()
+    const app = express()
+    const reported: unknown[] = []
+    const policy: RouterOptions = { backends: { only: { url: stub.url } } }
+    app.post(
+      '/predict',
+      classifyPredict(),
+      classifyPredict(),
+      (req, _res, next) => {
+        req.immichMl?.use('nope')
+        next()
+      },
+      selectBackend(policy),
+      forward(),
+    )
+    app.use(
+      (
+        error: Error,
+        _req: unknown,
+        res: { status(code: number): { json(it: unknown): void } },
+        _next: unknown,
+      ) => {
+        reported.push(error.message)
+        res.status(599).json({})
+      },
+    )
+    const { url } = await listen(app)
+    expect((await post(url, body)).status).toBe(599)
+    expect(reported).toEqual(['"nope" is not among the backends: only.'])
+  })
+
+  it('two routers in one application do not meet', async () => {
+    const express: typeof Express = createRequire(import.meta.url)('express5')
+    const [a, b] = [await stubMl(), await stubMl()]
+    const app = express()
+    app.use('/a', immichMlRouter({ backends: { a: { url: a.url } } }))
+    app.use('/b', immichMlRouter({ backends: { b: { url: b.url } } }))
+    const { url } = await listen(app)
+    expect((await post(url, body, { path: '/b/predict' })).headers['x-immich-ml-backend']).toBe('b')
+    expect([a.started, b.started]).toEqual([0, 1])
+  })
+})
