@@ -95,6 +95,7 @@ describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
       backendTime: expect.any(Number),
       totalTime: expect.any(Number),
     })
+    for (const { client } of logged) expect(client).toContain('127.0.0.1')
     expect(logged[4]).toMatchObject({
       status: 413,
       outcome: 'refused',

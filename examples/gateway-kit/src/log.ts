@@ -6,7 +6,7 @@ export function logRequests(router: Router, logger: Logger): void {
   router.on('request', (event) => {
     const { req, status, backend, route, outcome, error } = event
     const line = {
-      client: req.socket.remoteAddress,
+      client: event.client,
       request: `${req.method} ${req.url} HTTP/${req.httpVersion}`,
       status: status ?? null,
       job: jobOf(event),

@@ -25,6 +25,8 @@ export interface RouterOptions extends Policy, ExchangeOptions, ForwardOptions {
 export interface RequestEvent {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** The client's address; by the end of the request, its socket may have forgotten it. */
+  readonly client: string | undefined
   /** `undefined` when the request ended before it was classified. */
   readonly classification: Classification | undefined
   /** Name of the route, `undefined` when none was chosen. */
@@ -175,6 +177,7 @@ class PredictRouter implements Router {
 
   async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const started = performance.now()
+    const client = req.socket.remoteAddress
     let exchange: Exchange | undefined
     let sent: number | undefined
     let failure: Error | undefined
@@ -196,6 +199,7 @@ class PredictRouter implements Router {
     this.#emitRequest({
       req,
       res,
+      client,
       classification: exchange?.classification,
       route: exchange?.lease?.route,
       backend: exchange?.lease?.backend,
