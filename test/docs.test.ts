@@ -1,7 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { defaults, PolicyError, parseConfig, resolveExchangeOptions } from '@immich-ml-router/core'
+import {
+  defaults,
+  PolicyError,
+  parseConfig,
+  resolveExchangeOptions,
+  resolveTimeouts,
+} from '@immich-ml-router/core'
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -72,20 +78,32 @@ describe('docs/configuration.md', () => {
     expect(maxBodySize).toBe(defaults.maxBodySize)
   })
 
+  it('names every timeout and every status that fails over as it is', () => {
+    const documented = Object.fromEntries(rows('Timeouts').map(([name = '', value]) => [name, value]))
+    expect(resolveTimeouts(documented)).toEqual(resolveTimeouts())
+    expect(Object.keys(documented)).toEqual(Object.keys(resolveTimeouts()))
+    expect(rows('Options').find(([name]) => name === 'retries')?.[1]).toBe(String(defaults.retries))
+    expect(configuration.replaceAll('\n', ' ')).toContain(
+      `one of the statuses ${defaults.failoverStatuses.join(', ')}.`,
+    )
+  })
+
   it('names every fixed limit as it is', () => {
     const units: Record<string, number> = { KiB: 1024, MiB: 1024 * 1024 }
     const documented = rows('What is fixed').map(([name, value = '']) => {
       const [number, unit = ''] = value.split(' ')
       return [name, Number(number) * (units[unit] ?? 1)]
     })
-    const {
-      maxBodySize: _b,
-      onUnclassified: _u,
-      backendHeader: _h,
-      strategy: _s,
-      weight: _w,
-      ...fixed
-    } = defaults
+    const options = [
+      'maxBodySize',
+      'onUnclassified',
+      'backendHeader',
+      'strategy',
+      'weight',
+      'retries',
+      'failoverStatuses',
+    ].concat(['connectTimeout', 'responseTimeout', 'idleTimeout'])
+    const fixed = Object.fromEntries(Object.entries(defaults).filter(([name]) => !options.includes(name)))
     expect(Object.fromEntries(documented)).toEqual(fixed)
   })
 

@@ -17,6 +17,7 @@ export function logRequests(router: Router, logger: Logger): void {
       totalTime: rounded(event.totalTime),
       bodySize: event.bodySize,
       outcome: outcome?.kind ?? 'refused',
+      ...(event.attempts.length > 1 ? { tried: event.attempts.map(({ backend: name }) => name) } : {}),
       ...(error ? { error: error.message } : {}),
     }
     if (outcome?.kind === 'answered') logger.info(line, 'predict')

@@ -33,6 +33,20 @@ export const defaults = Object.freeze({
   responseTimeout: 600_000,
   /** Longest silence between two chunks of a response. */
   idleTimeout: 120_000,
+  /** Further backends that are tried when one fails: with the first, four at most. */
+  retries: 3,
+  /** Statuses for which another backend is tried: this one is broken, overloaded, or lacks the task. */
+  failoverStatuses: [429, 500, 501, 502, 503, 504],
+  /** Retries may be this share of the requests … */
+  retryBudgetShare: 0.2,
+  /** … of so many milliseconds … */
+  retryBudgetWindow: 10_000,
+  /** … but so many are always allowed. */
+  retryBudgetMin: 3,
+  /** Largest body that is retained for another attempt; a larger one is forwarded once. */
+  bodyMemory: 1 * MIB,
+  /** Bodies that are retained, all together. */
+  totalBodyMemory: 256 * MIB,
   /**
    * How long an idle connection to a backend is kept. The ML server closes its own after 2 s
    * (`http_keepalive_timeout_s` in Immich's config.py), so ours must end before.

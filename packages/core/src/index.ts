@@ -15,6 +15,7 @@ export {
   type ClassifyOptions,
   classifyPredictRequest,
 } from './classify/classify-predict-request.ts'
+export type { Clock } from './clock.ts'
 export { defaults } from './defaults.ts'
 export {
   BodyConsumedError,
@@ -25,12 +26,13 @@ export {
   NoBackendError,
   RouterError,
 } from './errors.ts'
-export type { ForwardRequest } from './forward/forward-request.ts'
+export type { AttemptPlan, ForwardRequest } from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
 export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'
 export { PolicyError, type PolicyProblem } from './policy/problems.ts'
 export { type Lease, type Select, type SelectOptions, selectBackend } from './policy/select-backend.ts'
+export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './policy/timeouts.ts'
 export { answerError } from './router/answers.ts'
 export {
   type CloseOptions,
@@ -47,5 +49,6 @@ export {
   type ResolvedExchangeOptions,
   resolveExchangeOptions,
 } from './router/exchange-options.ts'
+export type { AttemptRecord } from './router/failover.ts'
 export type { StrategyName } from './strategy/strategies.ts'
 export type { Strategy } from './strategy/strategy.ts'

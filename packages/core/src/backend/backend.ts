@@ -1,3 +1,5 @@
+import { defaults } from '../defaults.ts'
+
 /** What is known of a backend, without its credentials. */
 export interface BackendInfo {
   readonly name: string
@@ -16,13 +18,20 @@ export class Backend implements BackendInfo {
   #inFlight = 0
   readonly #authorization: string | undefined
 
-  constructor(name: string, options: { readonly url: string; readonly weight: number }) {
+  /** Longest time that a connection to it may take to open, in milliseconds, of all routes to it. */
+  readonly connectTimeout: number
+
+  constructor(
+    name: string,
+    options: { readonly url: string; readonly weight: number; readonly connectTimeout?: number },
+  ) {
     const base = new URL(options.url)
     this.#authorization = basicAuthorization(base)
     base.username = ''
     base.password = ''
     this.name = name
     this.weight = options.weight
+    this.connectTimeout = options.connectTimeout ?? defaults.connectTimeout
     this.url = base.href.replace(/\/+$/, '')
     this.predictUrl = new URL(`${this.url}/predict`)
   }

@@ -8,6 +8,8 @@ export type FailureCause =
   | 'response-timeout'
   /** The response stopped for longer than the idle timeout. */
   | 'idle-timeout'
+  /** The total timeout of all attempts together. */
+  | 'total-timeout'
   /** The connection was closed or reset before the response was complete. */
   | 'reset'
   /** What the backend sent is no valid HTTP response. */
@@ -21,6 +23,13 @@ export type Outcome =
       readonly status: number
       readonly reachedBackend: true
       readonly reachedClient: true
+    }
+  | {
+      /** The backend answered with a status for which another backend is tried; the answer was dropped. */
+      readonly kind: 'passed-over'
+      readonly status: number
+      readonly reachedBackend: true
+      readonly reachedClient: false
     }
   | {
       readonly kind: 'failed'

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
+import type { RetainedMemory } from './retained-memory.ts'
 
 /** A chunk and, once it has arrived, the next: whoever holds a link keeps what follows it, and nothing before it. */
 interface Link {
@@ -31,6 +32,7 @@ export class ReplayBody {
   #tail: Link = { chunk: Buffer.alloc(0), next: undefined }
   #head: Link | undefined = this.#tail
   #size = 0
+  #retention: { readonly limit: number; readonly memory: RetainedMemory; taken: number } | undefined
   #ended = false
   #failure: Error | undefined
   #waiting = new Set<() => void>()
@@ -109,9 +111,29 @@ export class ReplayBody {
     return this.complete && first !== undefined && first.next === undefined ? first.chunk : undefined
   }
 
+  /**
+   * Retains the body only as long as it is no larger than this, and there is room.
+   *
+   * @param limit In bytes.
+   */
+  retainWithin(limit: number, memory: RetainedMemory): void {
+    if (this.#head === undefined || this.#retention !== undefined) return
+    this.#retention = { limit, memory, taken: 0 }
+    this.#account(this.#size)
+  }
+
+  #account(bytes: number): void {
+    const retention = this.#retention
+    if (retention === undefined || this.#head === undefined) return
+    if (this.#size > retention.limit || !retention.memory.take(bytes)) this.release()
+    else retention.taken += bytes
+  }
+
   /** Stops retaining: open streams go on to the end, new ones cannot be opened. */
   release(): void {
     this.#head = undefined
+    if (this.#retention !== undefined) this.#retention.memory.give(this.#retention.taken)
+    this.#retention = undefined
   }
 
   /** Releases, and reads no more: open streams fail. */
@@ -148,6 +170,7 @@ export class ReplayBody {
       this.#finish(new BodyTooLargeError(this.#maxSize))
       return
     }
+    this.#account(chunk.length)
     const link: Link = { chunk, next: undefined }
     this.#tail.next = link
     this.#tail = link

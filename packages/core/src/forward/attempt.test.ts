@@ -5,11 +5,21 @@ import { describe, expect, it } from 'vitest'
 import { Backend } from '../backend/backend.ts'
 import type { FailureCause } from '../backend/outcome.ts'
 import { toReplayBody } from '../body/body-source.ts'
+import { systemClock } from '../clock.ts'
 import { RouterError } from '../errors.ts'
+import { resolveTimeouts } from '../policy/timeouts.ts'
 import { failureOf } from '../router/exchange.ts'
 import { Attempt } from './attempt.ts'
+import type { AttemptPlan } from './forward-request.ts'
 
 const backend = new Backend('gpu', { url: 'http://gpu', weight: 1 })
+const plan: AttemptPlan = {
+  backend,
+  timeouts: resolveTimeouts(),
+  deadline: Number.POSITIVE_INFINITY,
+  retain: false,
+  passesOver: () => false,
+}
 const controller = {
   aborted: false,
   paused: false,
@@ -31,7 +41,8 @@ function failing(error: Error, connected: boolean): Attempt {
   }
   const body = Buffer.from('x')
   const attempt = new Attempt({
-    backend,
+    plan,
+    clock: systemClock,
     dispatcher: { dispatch } as unknown as Dispatcher,
     body,
     request: { req, res, body: toReplayBody(body, { maxSize: 10 }) },
@@ -63,7 +74,7 @@ describe('a failure of the backend', () => {
       reachedBackend: connected,
       reachedClient: false,
     })
-    const failure = failureOf(outcome, backend)
+    const failure = failureOf([{ backend: 'gpu', outcome, time: 1 }])
     expect(failure).toBeInstanceOf(RouterError)
     expect(failure).toMatchObject({ status, message: expect.stringContaining(`"gpu"`), cause: error })
   })

@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
-import type { Backend } from '../backend/backend.ts'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
+import type { Clock } from '../clock.ts'
 import { BodyFailedError, BodyTooLargeError } from '../errors.ts'
-import type { ForwardRequest } from './forward-request.ts'
+import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
 import type { HeaderRecord } from './headers.ts'
 import { ResponseWriter } from './response-writer.ts'
+import { Watchdog } from './watchdog.ts'
 
 /** The part of a fetch response that http-proxy-3 looks at. The body is not in it: it went to the client directly. */
 export interface ThinResponse {
@@ -16,7 +17,8 @@ export interface ThinResponse {
 }
 
 export interface AttemptOptions {
-  readonly backend: Backend
+  readonly plan: AttemptPlan
+  readonly clock: Clock
   readonly dispatcher: Dispatcher
   /** The whole body, or a stream of it. */
   readonly body: Readable | Buffer
@@ -39,6 +41,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #settled = false
   #controller: Dispatcher.DispatchController | undefined
   #status = 0
+  readonly #watchdog: Watchdog
+  #cancelDeadline: (() => void) | undefined
   #respond: ((response: ThinResponse) => void) | undefined
   readonly #onClientLeft = () => this.#abort({ kind: 'client-left', ...this.#reached() }, 'the client left')
   readonly #onBodyError = (error: Error) => {
@@ -57,6 +61,12 @@ export class Attempt implements Dispatcher.DispatchHandler {
     })
     if (options.body instanceof Readable) options.body.on('error', this.#onBodyError)
     options.request.res.on('close', this.#onClientLeft)
+    const { plan, clock } = options
+    this.#watchdog = new Watchdog(clock, plan.timeouts.connect, () => this.#onSilence())
+    const left = plan.deadline - clock.now()
+    if (left !== Number.POSITIVE_INFINITY) {
+      this.#cancelDeadline = clock.after(Math.max(0, left), () => this.#timeOut('total-timeout'))
+    }
     if (options.request.res.destroyed) this.#onClientLeft()
   }
 
@@ -70,7 +80,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
     return new Promise((resolve) => {
       if (this.#settled) return
       this.#respond = resolve
-      const { backend, dispatcher, body } = this.#options
+      const { plan, dispatcher, body } = this.#options
+      const { backend } = plan
       const authorization = backend.authorization()
       const sent = authorization === undefined ? headers : { ...headers, authorization }
       try {
@@ -85,6 +96,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#settled) controller.abort(new Error('the attempt is over'))
+    else this.#watchdog.restart(this.#options.plan.timeouts.response)
+  }
+
+  onBodySent(): void {
+    this.#watchdog.touch()
   }
 
   onResponseStart(
@@ -95,17 +111,30 @@ export class Attempt implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#settled || status < 200) return
     this.#status = status
+    const { plan } = this.#options
+    if (plan.passesOver(status)) {
+      this.#abort(
+        { kind: 'passed-over', status, reachedBackend: true, reachedClient: false },
+        'it is passed over',
+      )
+      return
+    }
+    this.#watchdog.restart(plan.timeouts.idle)
     this.#writer.start(controller, status, text, this.#options.responseHeader)
     const entries = () => Object.entries(headers)[Symbol.iterator]()
     this.#respond?.({ status, statusText: text ?? '', headers: { entries }, body: null })
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#settled) this.#writer.write(controller, chunk)
+    if (this.#settled) return
+    this.#watchdog.touch()
+    this.#writer.write(controller, chunk)
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (this.#settled) return
+    // From here on, only the client can be slow.
+    this.#stopTimers()
     // An answer that comes before the upload is complete is final: nobody needs the rest.
     this.#options.request.body.destroy()
     this.#writer.end(controller, () =>
@@ -125,6 +154,31 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#finish({ kind: 'failed', cause: causeOf(error, reached.reachedBackend), error, ...reached })
   }
 
+  #stopTimers(): void {
+    this.#watchdog.stop()
+    this.#cancelDeadline?.()
+  }
+
+  #onSilence(): void {
+    if (this.#controller?.paused === true) {
+      // It is the client that does not go on.
+      this.#watchdog.restart(this.#options.plan.timeouts.idle)
+      return
+    }
+    this.#timeOut(
+      this.#controller === undefined
+        ? 'connect-timeout'
+        : this.#status === 0
+          ? 'response-timeout'
+          : 'idle-timeout',
+    )
+  }
+
+  #timeOut(cause: FailureCause & `${string}timeout`): void {
+    const error = new Error(`the ${cause.replace('-', ' ')} is over`)
+    this.#abort({ kind: 'failed', cause, error, ...this.#reached() }, error.message)
+  }
+
   #abort(outcome: Outcome, why: string): void {
     if (this.#settled) return
     this.#finish(outcome)
@@ -134,6 +188,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #finish(outcome: Outcome): void {
     if (this.#settled) return
     this.#settled = true
+    this.#stopTimers()
     const { body, request } = this.#options
     request.res.off('close', this.#onClientLeft)
     if (body instanceof Readable) {

@@ -3,6 +3,9 @@ import { Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import { defaults } from '../defaults.ts'
 
+/** undici takes 0 for no limit, and Node no longer timer. */
+const LONGEST = 2 ** 31 - 1
+
 /** The connections to the backends: one pool each, made when it is first needed. */
 export class Dispatchers {
   readonly #pools = new Map<Backend, Pool>()
@@ -20,10 +23,11 @@ export class Dispatchers {
       keepAliveTimeout: defaults.keepAliveTimeout,
       keepAliveMaxTimeout: defaults.keepAliveTimeout,
       keepAliveTimeoutThreshold: defaults.keepAliveMargin,
-      headersTimeout: defaults.responseTimeout,
-      bodyTimeout: defaults.idleTimeout,
+      // The attempt keeps these times itself, by the route.
+      headersTimeout: 0,
+      bodyTimeout: 0,
       allowH2: false,
-      connect: { ...this.#tls, timeout: defaults.connectTimeout },
+      connect: { ...this.#tls, timeout: Math.min(backend.connectTimeout, LONGEST) },
     })
     this.#pools.set(backend, pool)
     return pool

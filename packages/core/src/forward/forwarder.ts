@@ -3,12 +3,15 @@ import type { Readable } from 'node:stream'
 import { ProxyServer, type ServerOptions } from 'http-proxy-3'
 import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
+import { RetainedMemory } from '../body/retained-memory.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { parseForwardOptions } from '../policy/parse-policy.ts'
 import { Attempt } from './attempt.ts'
 import { Dispatchers, optionsOf } from './dispatchers.ts'
-import type { ForwardRequest } from './forward-request.ts'
+import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
 import { type HeaderRecord, requestHeaders } from './headers.ts'
+import { RetryBudget } from './retry-budget.ts'
 
 export interface ForwardOptions {
   /**
@@ -33,10 +36,19 @@ export interface ForwardOptions {
    * @default []
    */
   readonly forwardHeaders?: readonly string[] | undefined
+  /**
+   * Where time comes from, for tests.
+   * @default the system's
+   */
+  readonly clock?: Clock | undefined
 }
 
 /** Hands requests to backends through http-proxy-3. */
 export class Forwarder {
+  readonly clock: Clock
+  /** Keeps the retries of everything that is forwarded here within bounds. */
+  readonly retryBudget: RetryBudget
+  readonly #memory = new RetainedMemory(defaults.totalBodyMemory)
   readonly #proxy: ProxyServer
   readonly #dispatchers: Dispatchers
   readonly #backendHeader: string | false
@@ -46,8 +58,10 @@ export class Forwarder {
   readonly #ownHeaders: HeaderRecord
 
   /** @throws {PolicyError} with every mistake in the options, each with its path. */
-  constructor({ proxy, ...data }: ForwardOptions = {}) {
+  constructor({ proxy, clock = systemClock, ...data }: ForwardOptions = {}) {
     const options = parseForwardOptions(data)
+    this.clock = clock
+    this.retryBudget = new RetryBudget(clock)
     this.#proxy = proxy instanceof ProxyServer ? proxy : new ProxyServer(proxy)
     const proxyOptions = optionsOf(this.#proxy)
     this.#dispatchers = new Dispatchers(proxyOptions)
@@ -58,12 +72,15 @@ export class Forwarder {
   }
 
   /** One attempt. It never rejects: what became of it is the outcome. */
-  async attempt(request: ForwardRequest, backend: Backend): Promise<Outcome> {
+  async attempt(request: ForwardRequest, plan: AttemptPlan): Promise<Outcome> {
     const { req, res } = request
+    const { backend } = plan
     const body = requestBody(request)
-    request.body.release()
+    if (plan.retain) request.body.retainWithin(defaults.bodyMemory, this.#memory)
+    else request.body.release()
     const attempt = new Attempt({
-      backend,
+      plan,
+      clock: this.clock,
       dispatcher: this.#dispatchers.for(backend),
       body,
       request,

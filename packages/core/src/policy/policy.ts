@@ -1,6 +1,7 @@
 import type { Classified, PredictInput } from '../classify/classification.ts'
 import type { StrategyName } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
+import type { TimeoutOptions } from './timeouts.ts'
 
 /** One ML server. */
 export interface BackendOptions {
@@ -14,6 +15,8 @@ export interface BackendOptions {
    * @default 1
    */
   readonly weight?: number | undefined
+  /** Where this backend's timeouts differ. */
+  readonly timeouts?: TimeoutOptions | undefined
 }
 
 /** One pattern or several of which one must fit. `*` stands for any characters. */
@@ -53,6 +56,13 @@ export interface Route {
    * @default 'first'
    */
   readonly strategy?: StrategyName | (() => Strategy) | undefined
+  /** Where this route's timeouts differ. */
+  readonly timeouts?: TimeoutOptions | undefined
+  /**
+   * Further backends that are tried when one fails.
+   * @default that of the policy
+   */
+  readonly retries?: number | undefined
 }
 
 /** The backends and, in order, the routes: the first that matches takes the request. */
@@ -60,4 +70,10 @@ export interface Policy {
   readonly backends: Readonly<Record<string, BackendOptions>>
   /** @default one route to every backend, in the order in which they are written */
   readonly routes?: readonly Route[] | undefined
+  readonly timeouts?: TimeoutOptions | undefined
+  /**
+   * Further backends that are tried when one fails, each with the whole request again; 0 for none.
+   * @default 3
+   */
+  readonly retries?: number | undefined
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaults } from '../defaults.ts'
 import { type StrategyName, strategies } from '../strategy/strategies.ts'
+import { DURATION_PATTERN } from './duration.ts'
 import { parseSize, SIZE_PATTERN } from './size.ts'
 
 /** Backend names go into a response header and into logs. */
@@ -24,6 +25,35 @@ const strategyNames = Object.keys(strategies) as [StrategyName, ...StrategyName[
 const pattern = z.string().min(1, 'must not be empty')
 const patterns = oneOrMany(pattern, 'a name or a list of names; * stands for any characters')
 
+const DURATION = 'must be milliseconds above 0, a duration such as "30s", or "unlimited"'
+const duration = z.union(
+  [z.number().positive(DURATION), z.string().regex(DURATION_PATTERN, DURATION), z.literal('unlimited')],
+  DURATION,
+)
+const timeouts = z
+  .strictObject(
+    {
+      connect: duration.optional().meta({ description: 'To open a connection.', default: '2s' }),
+      response: duration
+        .optional()
+        .meta({ description: 'From the request to the first of the response.', default: '10m' }),
+      idle: duration.optional().meta({ description: 'Between two pieces of the response.', default: '2m' }),
+      total: duration.optional().meta({ description: 'For all attempts together.', default: 'unlimited' }),
+    },
+    'must be an object of connect, response, idle, total',
+  )
+  .optional()
+  .meta({
+    description:
+      'How long each part of a request may take: milliseconds, "250ms", "30s", "10m", "unlimited".',
+  })
+const retries = z
+  .number('must be a whole number')
+  .int('must be a whole number')
+  .min(0, 'must not be below 0')
+  .optional()
+  .meta({ description: 'Further backends that are tried when one fails.', default: defaults.retries })
+
 const backend = z
   .strictObject(
     {
@@ -39,6 +69,7 @@ const backend = z
         .positive('must be a number above 0')
         .optional()
         .meta({ description: 'Share in the weighted strategies.', default: defaults.weight }),
+      timeouts,
     },
     'must be an object such as { url: http://gpu:3003 }',
   )
@@ -79,6 +110,8 @@ const route = z
         .enum(strategyNames)
         .optional()
         .meta({ description: 'How a backend is chosen.', default: defaults.strategy }),
+      timeouts,
+      retries,
     },
     'must be an object with backends',
   )
@@ -97,6 +130,8 @@ const policyShape = {
     .min(1, 'must have at least one route')
     .optional()
     .meta({ description: 'In order: the first that matches takes the request; the last has no match.' }),
+  timeouts,
+  retries,
 }
 
 /** A policy as data. */

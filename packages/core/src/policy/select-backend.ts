@@ -9,6 +9,7 @@ import { compileMatch, describeMatch } from './match.ts'
 import { parsePolicy } from './parse-policy.ts'
 import type { MatchFunction, Policy, Route } from './policy.ts'
 import { PolicyError, problem } from './problems.ts'
+import { resolveTimeouts, type TimeoutOptions, type Timeouts } from './timeouts.ts'
 
 export interface SelectOptions {
   /** Aborting it gives up the selection. */
@@ -22,6 +23,12 @@ export interface Lease {
   readonly backend: Backend
   /** The name of the route that matched. */
   readonly route: string
+  /** Those that apply to this backend by this route. */
+  readonly timeouts: Timeouts
+  /** Further backends that may be tried when this one fails, by the route's `retries`. */
+  readonly retries: number
+  /** Backends of the route that are neither this one nor excluded. */
+  readonly others: number
   /** Gives the slot back, once however often it is called. */
   release(outcome?: Outcome): void
 }
@@ -44,7 +51,19 @@ export interface Select {
  * @throws {PolicyError} with every mistake in the policy, each with its path.
  */
 export function selectBackend(policy: Policy): Select {
-  const { backends, routes } = compilePolicy(policy)
+  const { backends, routes, timeoutsOf } = compilePolicy(policy)
+  const takeLease = (
+    backend: Backend,
+    route: Pick<CompiledRoute, 'name' | 'timeouts' | 'retries'>,
+    others: number,
+  ): Lease => ({
+    backend,
+    route: route.name,
+    timeouts: timeoutsOf(backend.name, route),
+    retries: route.retries,
+    others,
+    release: backend.reserve(),
+  })
   const select = async (
     classification: Classification,
     { signal, exclude }: SelectOptions = {},
@@ -55,20 +74,17 @@ export function selectBackend(policy: Policy): Select {
     const excluded = new Set(exclude)
     const candidates = route.backends.filter((backend) => !excluded.has(backend.name))
     if (!isNonEmpty(candidates)) throw new NoBackendError(route.name, [...excluded])
-    return takeLease(route.strategy.pick(candidates), route.name)
+    const backend = route.strategy.pick(candidates)
+    return takeLease(backend, route, candidates.length - 1)
   }
   const lease = (name: string): Lease => {
     const backend = backends.find((candidate) => candidate.name === name)
     if (backend === undefined) {
       throw new RangeError(`"${name}" is not among the backends: ${backends.map((b) => b.name).join(', ')}.`)
     }
-    return takeLease(backend, 'chosen in code')
+    return takeLease(backend, { name: 'chosen in code', timeouts: undefined, retries: 0 }, 0)
   }
   return Object.assign(select, { lease, backends })
-}
-
-function takeLease(backend: Backend, route: string): Lease {
-  return { backend, route, release: backend.reserve() }
 }
 
 interface CompiledRoute {
@@ -76,24 +92,46 @@ interface CompiledRoute {
   readonly takes: (classification: Classification) => boolean
   readonly backends: readonly Backend[]
   readonly strategy: Strategy
+  readonly timeouts: TimeoutOptions | undefined
+  readonly retries: number
 }
 
-function compilePolicy(policy: Policy): { backends: readonly Backend[]; routes: readonly CompiledRoute[] } {
+interface CompiledPolicy {
+  readonly backends: readonly Backend[]
+  readonly routes: readonly CompiledRoute[]
+  /** The timeouts of a backend by a route. */
+  readonly timeoutsOf: (backend: string, route: Pick<CompiledRoute, 'timeouts'>) => Timeouts
+}
+
+function compilePolicy(policy: Policy): CompiledPolicy {
   parsePolicy(policyAsData(policy))
   const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
+  const timeoutsOf: CompiledPolicy['timeoutsOf'] = (name, route) =>
+    resolveTimeouts(route.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
   const backends = new Map(
-    Object.entries(policy.backends).map(([name, { url, weight = defaults.weight }]) => [
-      name,
-      new Backend(name, { url, weight }),
-    ]),
+    Object.entries(policy.backends).map(([name, { url, weight = defaults.weight }]) => {
+      const patience = routes
+        .filter((route) => route.backends.includes(name))
+        .map((route) => timeoutsOf(name, { timeouts: route.timeouts }).connect)
+      return [
+        name,
+        new Backend(name, {
+          url,
+          weight,
+          connectTimeout: Math.max(timeoutsOf(name, { timeouts: undefined }).connect, ...patience),
+        }),
+      ]
+    }),
   )
   const compiled = routes.map((route, index) => ({
     name: route.name ?? describeMatch(route.match),
     takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
     backends: route.backends.flatMap((name) => backends.get(name) ?? []),
     strategy: makeStrategy(route.strategy ?? defaults.strategy, `routes[${index}].strategy`),
+    timeouts: route.timeouts,
+    retries: route.retries ?? policy.retries ?? defaults.retries,
   }))
-  return { backends: [...backends.values()], routes: compiled }
+  return { backends: [...backends.values()], routes: compiled, timeoutsOf }
 }
 
 /** Without a match a route takes everything; with one it takes no unclassified request. */

@@ -17,6 +17,7 @@ import {
   resolveExchangeOptions,
   withoutInfinity,
 } from './exchange-options.ts'
+import type { AttemptRecord } from './failover.ts'
 
 /** Everything that a router can be told. All but `proxy` and functions can be written as data, in a file. */
 export interface RouterOptions extends Policy, ExchangeOptions, ForwardOptions {}
@@ -32,12 +33,16 @@ export interface RequestEvent {
   /** Name of the route, `undefined` when none was chosen. */
   readonly route: string | undefined
   readonly backend: BackendInfo | undefined
-  /** `undefined` when nothing was sent to a backend. */
+  /** Every attempt, oldest first; more than one when backends failed. */
+  readonly attempts: readonly AttemptRecord[]
+  /** That of the last attempt; `undefined` when nothing was sent to a backend. */
   readonly outcome: Outcome | undefined
   /** What the router itself had to answer, if it had to. */
   readonly error: Error | undefined
   /** The status that the client got, `undefined` when it got none. */
   readonly status: number | undefined
+  /** Whether the body could be sent again when the first attempt was over; one that was too large to keep could not. */
+  readonly retained: boolean
   /** Bytes of the request body that arrived. */
   readonly bodySize: number
   /** From the choice of the backend to the end of its response; `undefined` when nothing was sent to one. */
@@ -107,14 +112,14 @@ class PredictRouter implements Router {
   #closed: Promise<void> | undefined
 
   constructor(options: RouterOptions) {
-    const { proxy, ...data } = withoutInfinity(options ?? {})
+    const { proxy, clock, ...data } = withoutInfinity(options ?? {})
     const { maxBodySize, onUnclassified, backendHeader, upstreamHeader, forwardHeaders } = parseConfig(
       policyAsData(data),
     )
     this.#options = resolveExchangeOptions({ maxBodySize, onUnclassified })
-    const { backends, routes } = data
-    this.#select = selectBackend(routes === undefined ? { backends } : { backends, routes })
-    this.#forwarder = new Forwarder({ proxy, backendHeader, upstreamHeader, forwardHeaders })
+    const { backends, routes, timeouts, retries } = data
+    this.#select = selectBackend({ backends, routes, timeouts, retries })
+    this.#forwarder = new Forwarder({ proxy, clock, backendHeader, upstreamHeader, forwardHeaders })
   }
 
   async handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
@@ -203,9 +208,11 @@ class PredictRouter implements Router {
       classification: exchange?.classification,
       route: exchange?.lease?.route,
       backend: exchange?.lease?.backend,
+      attempts: exchange?.attempts ?? [],
       outcome,
       error: failure ?? (outcome && 'error' in outcome ? outcome.error : undefined),
       status: res.headersSent ? res.statusCode : undefined,
+      retained: exchange?.retained ?? false,
       bodySize: exchange?.body.size ?? 0,
       backendTime: sent === undefined ? undefined : ended - sent,
       totalTime: ended - started,

@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { BackendInfo } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { classifyPredictRequest } from '../classify/classify-predict-request.ts'
+import { defaults } from '../defaults.ts'
 import { RouterError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import type { Lease, Select } from '../policy/select-backend.ts'
 import { answerError } from './answers.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
+import { type AttemptRecord, mayTryAnother } from './failover.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
+
+const FAILOVER_STATUSES: ReadonlySet<number> = new Set(defaults.failoverStatuses)
 
 /**
  * One predict request on its way: classified, then leased to a backend, then forwarded.
@@ -28,7 +31,9 @@ export class Exchange {
   readonly #keptLength: number | undefined
   #lease: Lease | undefined
   #named: string | undefined
-  #outcome: Outcome | undefined
+  #select: Select | undefined
+  readonly #attempts: AttemptRecord[] = []
+  #retained = false
   #forwarding = false
 
   private constructor(
@@ -78,9 +83,19 @@ export class Exchange {
     return this.#lease
   }
 
-  /** What became of the request, once it is forwarded. */
+  /** What became of the last attempt, once there was one. */
   get outcome(): Outcome | undefined {
-    return this.#outcome
+    return this.#attempts.at(-1)?.outcome
+  }
+
+  /** Whether the body could be sent again when the first attempt was over. */
+  get retained(): boolean {
+    return this.#retained
+  }
+
+  /** Every attempt that is over, oldest first. */
+  get attempts(): readonly AttemptRecord[] {
+    return this.#attempts
   }
 
   /** Overrules the policy: the request goes to the backend of this name. Takes effect in `select`. */
@@ -94,6 +109,7 @@ export class Exchange {
    * @throws {NoBackendError} when there is none.
    */
   async select(select: Select): Promise<Lease> {
+    this.#select = select
     const lease = this.#named === undefined ? await select(this.classification) : select.lease(this.#named)
     this.#lease?.release()
     this.#lease = lease
@@ -102,22 +118,71 @@ export class Exchange {
   }
 
   /**
-   * Forwards the request to the chosen backend, and answers with what it answers, or with an error.
+   * Forwards the request to the chosen backend, when that fails to others of its route, and answers with what one of
+   * them answers, or with an error.
    *
-   * @returns when the response is done.
+   * @returns the last outcome, when the response is done.
    */
   async forward(forwarder: Forwarder): Promise<Outcome> {
-    const lease = this.#lease
-    if (lease === undefined)
+    if (this.#lease === undefined)
       throw new RouterError('not-classified', 'No backend is chosen: put selectBackend() before forward().')
     this.#forwarding = true
+    forwarder.retryBudget.count()
+    let lease = this.#lease
+    const deadline = forwarder.clock.now() + lease.timeouts.total
+    for (;;) {
+      const outcome = await this.#attempt(forwarder, lease, deadline)
+      const another = await this.#another(forwarder, lease, deadline)
+      if (another === undefined) return this.#conclude(outcome)
+      lease = another
+      this.#lease = another
+    }
+  }
+
+  async #attempt(forwarder: Forwarder, lease: Lease, deadline: number): Promise<Outcome> {
     const { req, res, body } = this
-    const outcome = await forwarder.attempt({ req, res, body, keptLength: this.#keptLength }, lease.backend)
-    this.#outcome = outcome
+    const started = forwarder.clock.now()
+    const most = lease.retries + 1
+    const last = this.#attempts.length + 1 >= most || lease.others === 0
+    const outcome: Outcome = res.destroyed
+      ? { kind: 'client-left', reachedBackend: false, reachedClient: false }
+      : await forwarder.attempt(
+          { req, res, body, keptLength: this.#keptLength },
+          {
+            backend: lease.backend,
+            timeouts: lease.timeouts,
+            deadline,
+            retain: !last,
+            passesOver: (status) =>
+              !last && FAILOVER_STATUSES.has(status) && body.retained && forwarder.retryBudget.take(),
+          },
+        )
     lease.release(outcome)
-    body.destroy()
-    const failure = outcome.reachedClient ? undefined : failureOf(outcome, lease.backend)
-    if (failure !== undefined) await answerError(res, failure)
+    if (this.#attempts.length === 0) this.#retained = body.retained
+    this.#attempts.push({ backend: lease.backend.name, outcome, time: forwarder.clock.now() - started })
+    return outcome
+  }
+
+  /** The lease for another attempt, if there is to be one. */
+  async #another(
+    forwarder: Forwarder,
+    { retries, others }: Lease,
+    deadline: number,
+  ): Promise<Lease | undefined> {
+    const attempts = this.#attempts
+    const situation = { attempts, most: retries + 1, others, retained: this.body.retained }
+    if (this.#select === undefined || !mayTryAnother(situation) || forwarder.clock.now() >= deadline)
+      return undefined
+    // An attempt that was passed over has paid for this one.
+    const paid = attempts.at(-1)?.outcome.kind === 'passed-over'
+    if (!paid && !forwarder.retryBudget.take()) return undefined
+    return this.#select(this.classification, { exclude: attempts.map(({ backend }) => backend) })
+  }
+
+  async #conclude(outcome: Outcome): Promise<Outcome> {
+    this.body.destroy()
+    const failure = outcome.reachedClient ? undefined : failureOf(this.#attempts)
+    if (failure !== undefined) await answerError(this.res, failure)
     return outcome
   }
 
@@ -129,14 +194,21 @@ export class Exchange {
   }
 }
 
-/** What a client is to be told of an outcome that did not reach it; nothing, when it is gone. */
-export function failureOf(outcome: Outcome, { name }: BackendInfo): Error | undefined {
-  if (outcome.kind === 'body-failed') return outcome.error
-  if (outcome.kind !== 'failed') return undefined
-  const { cause, error } = outcome
-  return cause.endsWith('timeout')
-    ? new RouterError('backend-timeout', `Backend "${name}" did not answer in time (${cause}).`, {
-        cause: error,
-      })
-    : new RouterError('backend-failed', `Backend "${name}" could not answer (${cause}).`, { cause: error })
+/** What a client is to be told when no attempt reached it; nothing, when it is gone. */
+export function failureOf(attempts: readonly AttemptRecord[]): Error | undefined {
+  const last = attempts.at(-1)?.outcome
+  if (last?.kind === 'body-failed') return last.error
+  if (last?.kind !== 'failed') return undefined
+  const causes = attempts.map(({ backend, outcome }) => `"${backend}" ${describe(outcome)}`).join(', ')
+  const timedOut = attempts.every(
+    ({ outcome }) => outcome.kind === 'failed' && outcome.cause.endsWith('timeout'),
+  )
+  return timedOut
+    ? new RouterError('backend-timeout', `No backend answered in time: ${causes}.`, { cause: last.error })
+    : new RouterError('backend-failed', `No backend could answer: ${causes}.`, { cause: last.error })
+}
+
+function describe(outcome: Outcome): string {
+  if (outcome.kind === 'failed') return `failed (${outcome.cause})`
+  return outcome.kind === 'passed-over' ? `answered ${outcome.status}` : outcome.kind
 }

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { parseDuration } from '../policy/duration.ts'
+import { resolveTimeouts } from '../policy/timeouts.ts'
+import { RetryBudget } from './retry-budget.ts'
+import { Watchdog } from './watchdog.ts'
+
+describe('the watchdog', () => {
+  function watched(limit: number) {
+    const clock = new FakeClock()
+    const barks: number[] = []
+    const dog = new Watchdog(clock, limit, () => barks.push(clock.now()))
+    return { clock, barks, dog }
+  }
+
+  it('barks once, when nothing has happened for the whole time', () => {
+    const { clock, barks, dog } = watched(100)
+    clock.advance(90)
+    dog.touch()
+    clock.advance(90)
+    dog.touch()
+    clock.advance(1000)
+    expect(barks).toEqual([280])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('takes another limit, and stops', () => {
+    const { clock, barks, dog } = watched(100)
+    clock.advance(99)
+    dog.restart(500)
+    clock.advance(499)
+    expect(barks).toEqual([])
+    dog.stop()
+    clock.advance(1000)
+    expect([barks, clock.pending]).toEqual([[], 0])
+  })
+
+  it('without a limit, sets no timer', () => {
+    const { clock } = watched(Number.POSITIVE_INFINITY)
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('the retry budget', () => {
+  it('always allows three in ten seconds', () => {
+    const clock = new FakeClock()
+    const budget = new RetryBudget(clock)
+    expect(Array.from({ length: 5 }, () => budget.take())).toEqual([true, true, true, false, false])
+    clock.advance(9_000)
+    expect(budget.take()).toBe(false)
+    clock.advance(1_000)
+    expect(budget.take()).toBe(true)
+  })
+
+  it('allows a fifth of the traffic', () => {
+    const clock = new FakeClock()
+    const budget = new RetryBudget(clock)
+    let allowed = 0
+    for (let i = 0; i < 1000; i++) {
+      clock.advance(5)
+      budget.count()
+      if (budget.take()) allowed++
+    }
+    expect(allowed).toBe(200)
+  })
+})
+
+describe('durations', () => {
+  it.each<[string | number, number | undefined]>([
+    [250, 250],
+    ['250ms', 250],
+    ['30s', 30_000],
+    ['1.5 m', 90_000],
+    ['12h', 43_200_000],
+    ['1d', 86_400_000],
+    ['unlimited', Number.POSITIVE_INFINITY],
+    ['30', undefined],
+    ['30 parsecs', undefined],
+    ['-1s', undefined],
+  ])('%s', (text, milliseconds) => {
+    expect(parseDuration(text)).toBe(milliseconds)
+  })
+
+  it('the most particular timeout counts', () => {
+    expect(
+      resolveTimeouts({ response: '1s' }, { response: '2s', idle: 3 }, { total: '1m', idle: 4 }),
+    ).toEqual({ connect: 2_000, response: 1_000, idle: 3, total: 60_000 })
+    expect(resolveTimeouts(undefined, undefined)).toEqual({
+      connect: 2_000,
+      response: 600_000,
+      idle: 120_000,
+      total: Number.POSITIVE_INFINITY,
+    })
+  })
+})

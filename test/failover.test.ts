@@ -1,0 +1,221 @@
+import { createRouter, type RequestEvent, type RouterOptions } from '@immich-ml-router/core'
+import type { Fault, StubMl, StubOptions } from '@immich-ml-router/example-stub-ml'
+import { describe, expect, it } from 'vitest'
+import { post } from './support/client.ts'
+import { FakeClock } from './support/fake-clock.ts'
+import { imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import { listen, stubMl, until } from './support/servers.ts'
+
+/** A router over stand-ins a, b, c, … in that order. */
+async function pool(servers: StubOptions[], options: Partial<RouterOptions> = {}) {
+  const stubs: Record<string, StubMl> = {}
+  for (const [i, server] of servers.entries()) stubs['abcdef'[i] ?? ''] = await stubMl(server)
+  const backends = Object.fromEntries(Object.entries(stubs).map(([name, { url }]) => [name, { url }]))
+  const router = createRouter({ backends, ...options })
+  const events: RequestEvent[] = []
+  router.on('request', (event) => events.push(event))
+  const { url } = await listen((req, res) => router.handle(req, res))
+  const inFlight = () => router.status().backends.map((backend) => backend.inFlight)
+  return { stubs, router, url, events, inFlight }
+}
+
+const started = (stubs: Record<string, StubMl>) => Object.values(stubs).map((stub) => stub.started)
+const image = immichBody('indexing', imageBytes(500_000))
+
+describe('a backend that fails', () => {
+  it.each<[Fault, RequestEvent['attempts'][number]['outcome']['kind']]>([
+    ['refuse', 'failed'],
+    ['reset', 'failed'],
+    ['error', 'passed-over'],
+  ])('%s: the next one gets the whole request', async (fault, kind) => {
+    const { stubs, url, events, inFlight } = await pool([{ fault }, {}])
+    for (const [framing, body] of [
+      ['content-length', image],
+      ['chunked', image],
+      ['content-length', immichBody('textSearch', 'cat')],
+    ] as const) {
+      const answer = await post(url, body, { framing })
+      expect([answer.status, answer.headers['x-immich-ml-backend']]).toEqual([200, 'b'])
+      expect(stubs['b']?.received.at(-1)).toMatchObject({
+        sha256: sha256(body),
+        size: body.length,
+        complete: true,
+      })
+      expect(events.at(-1)?.attempts.map(({ backend, outcome }) => [backend, outcome.kind])).toEqual([
+        ['a', kind],
+        ['b', 'answered'],
+      ])
+    }
+    expect(inFlight()).toEqual([0, 0])
+  })
+
+  it('in the middle of a byte-by-byte upload: the next one still gets all of it', async () => {
+    const { stubs, url } = await pool([{ fault: 'reset' }, {}])
+    const answer = await post(url, image, { framing: 'chunked', pieces: 'bytes' })
+    expect([answer.status, stubs['b']?.received[0]?.sha256]).toEqual([200, sha256(image)])
+  })
+
+  it('with real fetch and FormData, a search is answered by the one that is left', async () => {
+    const { url } = await pool([{ fault: 'refuse' }, { fault: 'error' }, {}])
+    const response = await fetch(`${url}/predict`, { method: 'POST', body: immichForm('textSearch', 'cat') })
+    expect([response.status, response.headers.get('x-immich-ml-backend')]).toEqual([200, 'c'])
+    expect(Object.keys((await response.json()) as object)).toEqual(['clip'])
+  })
+
+  it.each([429, 500, 501, 502, 503, 504])('%i goes to the next', async (status) => {
+    const { url: bad } = await listen((req, res) =>
+      req.resume().on('end', () => res.writeHead(status).end('{}')),
+    )
+    const good = await stubMl()
+    const { url } = await pool([], { backends: { bad: { url: bad }, good: { url: good.url } } })
+    expect((await post(url, image)).headers['x-immich-ml-backend']).toBe('good')
+  })
+
+  it.each([400, 404, 413, 422])('%i is an answer', async (status) => {
+    const { url: bad } = await listen((req, res) =>
+      req.resume().on('end', () => res.writeHead(status).end('{}')),
+    )
+    const good = await stubMl()
+    const { url } = await pool([], { backends: { bad: { url: bad }, good: { url: good.url } } })
+    expect((await post(url, image)).status).toBe(status)
+    expect(good.started).toBe(0)
+  })
+})
+
+describe('when to stop', () => {
+  it('the last backend of a route gives its answer as it is', async () => {
+    const { url, stubs } = await pool([{ fault: 'refuse' }, { fault: 'error' }])
+    const answer = await post(url, image)
+    expect([answer.status, answer.body.toString()]).toEqual([500, '{"detail":"Internal Server Error"}'])
+    expect(started(stubs)).toEqual([0, 1])
+  })
+
+  it('every attempt failed: 502, and what became of each', async () => {
+    const { url } = await pool([{ fault: 'error' }, { fault: 'refuse' }])
+    const answer = await post(url, image)
+    expect(answer.status).toBe(502)
+    expect(JSON.parse(answer.body.toString())).toEqual({
+      code: 'backend-failed',
+      detail: 'No backend could answer: "a" answered 500, "b" failed (connect).',
+    })
+  })
+
+  it('a request that has killed two backends in a row is not fed to a third', async () => {
+    const { url, stubs } = await pool([{ fault: 'reset' }, { fault: 'reset' }, {}])
+    expect((await post(url, image)).status).toBe(502)
+    expect(started(stubs)).toEqual([1, 1, 0])
+  })
+
+  it('four backends at most, or as many as the route says', async () => {
+    const five = Array.from({ length: 5 }, (): StubOptions => ({ fault: 'error' }))
+    const { url, stubs } = await pool(five)
+    await post(url, image)
+    expect(started(stubs)).toEqual([1, 1, 1, 1, 0])
+    const none = await pool([{ fault: 'error' }, {}], { retries: 0 })
+    expect((await post(none.url, image)).status).toBe(500)
+    const one = await pool([{ fault: 'error' }, { fault: 'error' }, {}], {
+      routes: [{ backends: ['a', 'b', 'c'], retries: 1 }],
+    })
+    expect((await post(one.url, image)).status).toBe(500)
+    expect(started(one.stubs)).toEqual([1, 1, 0])
+  })
+
+  it('nothing is tried again once the client has had a byte', async () => {
+    const { url, stubs } = await pool([{ fault: 'half-response' }, {}])
+    await expect(post(url, image)).rejects.toThrow()
+    expect(started(stubs)).toEqual([1, 0])
+  })
+
+  it('no backend that the route does not name is tried', async () => {
+    const { url, stubs } = await pool([{ fault: 'refuse' }, {}, { fault: 'refuse' }], {
+      routes: [{ backends: ['a', 'c'] }],
+    })
+    expect((await post(url, image)).status).toBe(502)
+    expect(started(stubs)).toEqual([0, 0, 0])
+  })
+
+  it('a storm of failures is not made worse: a fifth of the traffic is tried again, or three requests', async () => {
+    const { url, stubs } = await pool([{ fault: 'error' }, { fault: 'error' }], { clock: new FakeClock() })
+    for (let i = 0; i < 30; i++) expect((await post(url, immichBody('textSearch', 'x'))).status).toBe(500)
+    expect(started(stubs)).toEqual([30, 6])
+  })
+
+  it('a body that is too large to keep is forwarded once, and the event says so', async () => {
+    const { url, stubs, events } = await pool([{ fault: 'error' }, {}])
+    const large = immichBody('indexing', imageBytes(3_000_000))
+    expect((await post(url, large)).status).toBe(500)
+    expect(started(stubs)).toEqual([1, 0])
+    expect(events[0]?.retained).toBe(false)
+    await stubs['a']?.setFault('refuse')
+    expect((await post(url, image)).status).toBe(200)
+    expect(events[1]?.retained).toBe(true)
+  })
+})
+
+describe('timeouts', () => {
+  it("a backend that never answers costs a search its route's response timeout, and no more", async () => {
+    const clock = new FakeClock()
+    const { url, stubs, events } = await pool([{ fault: 'hang' }, {}], {
+      clock,
+      timeouts: { response: '1h' },
+      routes: [
+        { match: { input: 'text' }, backends: ['a', 'b'], timeouts: { response: '700ms' } },
+        { backends: ['a'] },
+      ],
+    })
+    const search = post(url, immichBody('textSearch', 'cat'))
+    await until(() => stubs['a']?.received.length === 1, 'the first backend has it')
+    clock.advance(699)
+    expect(stubs['b']?.started).toBe(0)
+    clock.advance(1)
+    expect((await search).headers['x-immich-ml-backend']).toBe('b')
+    expect(events[0]?.attempts[0]).toMatchObject({
+      backend: 'a',
+      time: 700,
+      outcome: { cause: 'response-timeout' },
+    })
+    await until(() => clock.pending === 0, 'no timer is left')
+  })
+
+  it('all by timeout is 504; the total ends every attempt', async () => {
+    const clock = new FakeClock()
+    const { url, stubs, inFlight } = await pool([{ fault: 'hang' }, { fault: 'hang' }], {
+      clock,
+      timeouts: { response: '10s', total: '15s' },
+    })
+    const answer = post(url, image)
+    await until(() => stubs['a']?.received.length === 1, 'the first backend has it')
+    clock.advance(10_000)
+    await until(() => stubs['b']?.received.length === 1, 'the second backend has it')
+    clock.advance(5_000)
+    const { status, body } = await answer
+    expect([status, JSON.parse(body.toString())]).toEqual([
+      504,
+      {
+        code: 'backend-timeout',
+        detail: 'No backend answered in time: "a" failed (response-timeout), "b" failed (total-timeout).',
+      },
+    ])
+    expect(inFlight()).toEqual([0, 0])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('a response that stops in the middle is cut off', async () => {
+    const clock = new FakeClock()
+    const { url: backend } = await listen((req, res) => {
+      req.resume().on('end', () => res.writeHead(200, { 'content-length': 10 }).write('half'))
+    })
+    const { url, router } = await pool([], {
+      backends: { slow: { url: backend } },
+      clock,
+      timeouts: { idle: '1s' },
+    })
+    const answer = post(url, image)
+    answer.catch(() => {})
+    await until(() => clock.pending > 0 && router.status().active === 1, 'it is running')
+    const ticking = setInterval(() => clock.advance(100), 1)
+    await expect(answer).rejects.toThrow()
+    clearInterval(ticking)
+    expect(router.status().backends[0]?.inFlight).toBe(0)
+  })
+})
