@@ -102,7 +102,7 @@ describe('docs/configuration.md', () => {
       'weight',
       'retries',
       'failoverStatuses',
-    ].concat(['connectTimeout', 'responseTimeout', 'idleTimeout'])
+    ].concat(['connectTimeout', 'responseTimeout', 'idleTimeout', 'ejectingStatuses'])
     const fixed = Object.fromEntries(Object.entries(defaults).filter(([name]) => !options.includes(name)))
     expect(Object.fromEntries(documented)).toEqual(fixed)
   })

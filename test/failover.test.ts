@@ -134,10 +134,20 @@ describe('when to stop', () => {
     expect(started(stubs)).toEqual([0, 0, 0])
   })
 
-  it('a storm of failures is not made worse: a fifth of the traffic is tried again, or three requests', async () => {
-    const { url, stubs } = await pool([{ fault: 'error' }, { fault: 'error' }], { clock: new FakeClock() })
-    for (let i = 0; i < 30; i++) expect((await post(url, immichBody('textSearch', 'x'))).status).toBe(500)
-    expect(started(stubs)).toEqual([30, 6])
+  it('a storm of refusals is not made worse: a fifth of the traffic is tried again, or three requests', async () => {
+    const requests = [0, 0]
+    const busy = (i: 0 | 1) =>
+      listen((req, res) => {
+        requests[i] = (requests[i] ?? 0) + 1
+        req.resume().on('end', () => res.writeHead(429).end('{}'))
+      })
+    const [a, b] = [await busy(0), await busy(1)]
+    const { url } = await pool([], {
+      backends: { a: { url: a.url }, b: { url: b.url } },
+      clock: new FakeClock(),
+    })
+    for (let i = 0; i < 30; i++) expect((await post(url, immichBody('textSearch', 'x'))).status).toBe(429)
+    expect(requests).toEqual([30, 6])
   })
 
   it('a body that is too large to keep is forwarded once, and the event says so', async () => {
@@ -149,6 +159,67 @@ describe('when to stop', () => {
     await stubs['a']?.setFault('refuse')
     expect((await post(url, image)).status).toBe(200)
     expect(events[1]?.retained).toBe(true)
+  })
+})
+
+describe('a backend that goes on failing', () => {
+  it('is left alone after the third failure, and tried by one request when its time is over', async () => {
+    const clock = new FakeClock()
+    const { url, stubs, router } = await pool([{ fault: 'hang' }, {}], {
+      clock,
+      timeouts: { response: '1s' },
+    })
+    const search = immichBody('textSearch', 'cat')
+    for (let i = 1; i <= 3; i++) {
+      const answer = post(url, search)
+      await until(() => stubs['a']?.received.length === i, 'the first backend has it')
+      clock.advance(1_000)
+      expect((await answer).headers['x-immich-ml-backend']).toBe('b')
+    }
+    // From here on, nobody waits for it, and the clock stands still.
+    for (let i = 0; i < 5; i++) expect((await post(url, search)).headers['x-immich-ml-backend']).toBe('b')
+    expect(started(stubs)).toEqual([3, 8])
+    expect(router.status().backends[0]?.health.tasks['clip']).toMatchObject({
+      kind: 'open',
+      reason: 'response-timeout',
+    })
+    await stubs['a']?.setFault(undefined)
+    clock.advance(6_000)
+    expect((await post(url, search)).headers['x-immich-ml-backend']).toBe('a')
+    expect((await post(url, search)).headers['x-immich-ml-backend']).toBe('a')
+    expect(router.status().backends[0]?.health).toEqual({
+      reachable: { kind: 'closed', failures: 0 },
+      tasks: {},
+    })
+  })
+
+  it('at one task serves the others', async () => {
+    const picky = await listen((req, res) => {
+      const chunks: Buffer[] = []
+      req
+        .on('data', (chunk: Buffer) => chunks.push(chunk))
+        .on('end', () => res.writeHead(Buffer.concat(chunks).includes('"ocr"') ? 500 : 200).end('{}'))
+    })
+    const good = await stubMl()
+    const { url } = await pool([], {
+      backends: { picky: { url: picky.url }, good: { url: good.url } },
+      clock: new FakeClock(),
+    })
+    const backendFor = async (body: Buffer) => (await post(url, body)).headers['x-immich-ml-backend']
+    const ocr = immichBody('ocr', imageBytes(100))
+    for (let i = 0; i < 4; i++) expect(await backendFor(ocr)).toBe('good')
+    expect(await backendFor(immichBody('indexing', imageBytes(100)))).toBe('picky')
+  })
+
+  it('is tried all the same when every other is ejected as well', async () => {
+    const { url, stubs, router } = await pool([{ fault: 'refuse' }, { fault: 'refuse' }], {
+      clock: new FakeClock(),
+      retries: 0,
+    })
+    for (let i = 0; i < 6; i++) expect((await post(url, image)).status).toBe(502)
+    expect(router.status().backends.map(({ health }) => health.reachable.kind)).toEqual(['open', 'open'])
+    for (const stub of Object.values(stubs)) await stub.setFault(undefined)
+    expect((await post(url, image)).status).toBe(200)
   })
 })
 

@@ -37,6 +37,18 @@ export const defaults = Object.freeze({
   retries: 3,
   /** Statuses for which another backend is tried: this one is broken, overloaded, or lacks the task. */
   failoverStatuses: [429, 500, 501, 502, 503, 504],
+  /** Failures in a row after which a backend, or a task on it, is ejected. */
+  ejectAfter: 3,
+  /** The first ejection; each further one in a row is twice as long … */
+  ejectionTime: 5_000,
+  /** … up to this. */
+  longestEjection: 300_000,
+  /** Ejections are so much longer or shorter, by chance. */
+  ejectionJitter: 0.1,
+  /** Statuses that count as a failure of the backend at the task; 4xx never do, nor does 501, which is a lack. */
+  ejectingStatuses: [500, 502, 503, 504],
+  /** Failing tasks that are kept apart on one backend. */
+  mostTasks: 100,
   /** Retries may be this share of the requests … */
   retryBudgetShare: 0.2,
   /** … of so many milliseconds … */

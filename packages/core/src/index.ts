@@ -1,4 +1,6 @@
 export { Backend, type BackendInfo } from './backend/backend.ts'
+export type { BreakerState } from './backend/breaker.ts'
+export type { HealthStatus } from './backend/health.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { BodyInput } from './body/body-source.ts'
 export type { ReplayBody } from './body/replay-body.ts'

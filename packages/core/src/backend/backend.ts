@@ -1,4 +1,7 @@
+import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { Health, type HealthStatus } from './health.ts'
+import type { Outcome } from './outcome.ts'
 
 /** What is known of a backend, without its credentials. */
 export interface BackendInfo {
@@ -16,6 +19,7 @@ export class Backend implements BackendInfo {
   /** Where predict requests go: the base path and `/predict`. */
   readonly predictUrl: URL
   #inFlight = 0
+  readonly #health: Health
   readonly #authorization: string | undefined
 
   /** Longest time that a connection to it may take to open, in milliseconds, of all routes to it. */
@@ -23,8 +27,14 @@ export class Backend implements BackendInfo {
 
   constructor(
     name: string,
-    options: { readonly url: string; readonly weight: number; readonly connectTimeout?: number },
+    options: {
+      readonly url: string
+      readonly weight: number
+      readonly connectTimeout?: number
+      readonly clock?: Clock
+    },
   ) {
+    this.#health = new Health(options.clock ?? systemClock)
     const base = new URL(options.url)
     this.#authorization = basicAuthorization(base)
     base.username = ''
@@ -46,13 +56,31 @@ export class Backend implements BackendInfo {
     return this.#authorization
   }
 
-  /** Takes a slot; the function gives it back, once however often it is called. */
-  reserve(): () => void {
+  /** What the outcomes of its requests say about it. */
+  get health(): HealthStatus {
+    return this.#health.status
+  }
+
+  /** Whether it is not ejected, as a whole or for one of these tasks. */
+  available(tasks: readonly string[]): boolean {
+    return this.#health.available(tasks)
+  }
+
+  /** When it may be tried again, on the clock; 0 when it is not ejected. */
+  availableAt(tasks: readonly string[]): number {
+    return this.#health.availableAt(tasks)
+  }
+
+  /** Takes a slot for a request with these tasks; the function gives it back, once however often it is called. */
+  reserve(tasks: readonly string[] = []): (outcome?: Outcome) => void {
     this.#inFlight++
+    const ticket = this.#health.begin(tasks)
     let held = true
-    return () => {
-      if (held) this.#inFlight--
+    return (outcome) => {
+      if (!held) return
       held = false
+      this.#inFlight--
+      this.#health.record(ticket, outcome)
     }
   }
 }

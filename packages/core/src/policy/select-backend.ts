@@ -1,8 +1,10 @@
 import { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { NoBackendError } from '../errors.ts'
+import { leastBy } from '../strategy/least-by.ts'
 import { strategies } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
 import { compileMatch, describeMatch } from './match.ts'
@@ -50,19 +52,23 @@ export interface Select {
  *
  * @throws {PolicyError} with every mistake in the policy, each with its path.
  */
-export function selectBackend(policy: Policy): Select {
-  const { backends, routes, timeoutsOf } = compilePolicy(policy)
+export function selectBackend(
+  policy: Policy,
+  { clock = systemClock }: { readonly clock?: Clock | undefined } = {},
+): Select {
+  const { backends, routes, timeoutsOf } = compilePolicy(policy, clock)
   const takeLease = (
     backend: Backend,
     route: Pick<CompiledRoute, 'name' | 'timeouts' | 'retries'>,
     others: number,
+    tasks: readonly string[],
   ): Lease => ({
     backend,
     route: route.name,
     timeouts: timeoutsOf(backend.name, route),
     retries: route.retries,
     others,
-    release: backend.reserve(),
+    release: backend.reserve(tasks),
   })
   const select = async (
     classification: Classification,
@@ -74,15 +80,20 @@ export function selectBackend(policy: Policy): Select {
     const excluded = new Set(exclude)
     const candidates = route.backends.filter((backend) => !excluded.has(backend.name))
     if (!isNonEmpty(candidates)) throw new NoBackendError(route.name, [...excluded])
-    const backend = route.strategy.pick(candidates)
-    return takeLease(backend, route, candidates.length - 1)
+    const { tasks } = classification
+    const available = candidates.filter((backend) => backend.available(tasks))
+    // With all of them ejected, one is tried rather than none: the one whose time is over first.
+    const backend = isNonEmpty(available)
+      ? route.strategy.pick(available)
+      : leastBy(candidates, (candidate) => candidate.availableAt(tasks))
+    return takeLease(backend, route, candidates.length - 1, tasks)
   }
   const lease = (name: string): Lease => {
     const backend = backends.find((candidate) => candidate.name === name)
     if (backend === undefined) {
       throw new RangeError(`"${name}" is not among the backends: ${backends.map((b) => b.name).join(', ')}.`)
     }
-    return takeLease(backend, { name: 'chosen in code', timeouts: undefined, retries: 0 }, 0)
+    return takeLease(backend, { name: 'chosen in code', timeouts: undefined, retries: 0 }, 0, [])
   }
   return Object.assign(select, { lease, backends })
 }
@@ -103,7 +114,7 @@ interface CompiledPolicy {
   readonly timeoutsOf: (backend: string, route: Pick<CompiledRoute, 'timeouts'>) => Timeouts
 }
 
-function compilePolicy(policy: Policy): CompiledPolicy {
+function compilePolicy(policy: Policy, clock: Clock): CompiledPolicy {
   parsePolicy(policyAsData(policy))
   const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
   const timeoutsOf: CompiledPolicy['timeoutsOf'] = (name, route) =>
@@ -116,6 +127,7 @@ function compilePolicy(policy: Policy): CompiledPolicy {
       return [
         name,
         new Backend(name, {
+          clock,
           url,
           weight,
           connectTimeout: Math.max(timeoutsOf(name, { timeouts: undefined }).connect, ...patience),

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BackendInfo } from '../backend/backend.ts'
+import type { HealthStatus } from '../backend/health.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
@@ -62,7 +63,11 @@ export interface RouterStatus {
   readonly state: 'running' | 'closing' | 'closed'
   /** Predict requests that are being handled. */
   readonly active: number
-  readonly backends: readonly (BackendInfo & { readonly weight: number; readonly inFlight: number })[]
+  readonly backends: readonly (BackendInfo & {
+    readonly weight: number
+    readonly inFlight: number
+    readonly health: HealthStatus
+  })[]
 }
 
 export interface CloseOptions {
@@ -118,7 +123,7 @@ class PredictRouter implements Router {
     )
     this.#options = resolveExchangeOptions({ maxBodySize, onUnclassified })
     const { backends, routes, timeouts, retries } = data
-    this.#select = selectBackend({ backends, routes, timeouts, retries })
+    this.#select = selectBackend({ backends, routes, timeouts, retries }, { clock })
     this.#forwarder = new Forwarder({ proxy, clock, backendHeader, upstreamHeader, forwardHeaders })
   }
 
@@ -141,11 +146,12 @@ class PredictRouter implements Router {
   }
 
   status(): RouterStatus {
-    const backends = this.#select.backends.map(({ name, url, weight, inFlight }) => ({
+    const backends = this.#select.backends.map(({ name, url, weight, inFlight, health }) => ({
       name,
       url,
       weight,
       inFlight,
+      health,
     }))
     return { state: this.#state, active: this.#active.size, backends }
   }
