@@ -193,6 +193,22 @@ describe('a backend that goes on failing', () => {
     })
   })
 
+  it('never costs a request that another could serve, however long it is away', async () => {
+    const clock = new FakeClock()
+    const { url, stubs, router } = await pool([{ fault: 'refuse' }, {}], { clock })
+    for (let i = 0; i < 100; i++) {
+      expect((await post(url, immichBody('textSearch', 'cat'))).headers['x-immich-ml-backend']).toBe('b')
+      clock.advance(1_000)
+    }
+    expect(router.status().backends[0]?.health.reachable).toMatchObject({ kind: 'open', reason: 'connect' })
+    await stubs['a']?.setFault('error')
+    clock.advance(300_000)
+    for (let i = 0; i < 20; i++) {
+      expect((await post(url, immichBody('textSearch', 'cat'))).headers['x-immich-ml-backend']).toBe('b')
+      clock.advance(4_000)
+    }
+  })
+
   it('at one task serves the others', async () => {
     const picky = await listen((req, res) => {
       const chunks: Buffer[] = []

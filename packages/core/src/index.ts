@@ -1,4 +1,4 @@
-export { Backend, type BackendInfo } from './backend/backend.ts'
+export { Backend, type BackendInfo, type Slot } from './backend/backend.ts'
 export type { BreakerState } from './backend/breaker.ts'
 export type { HealthStatus } from './backend/health.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'

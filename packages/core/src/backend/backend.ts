@@ -10,6 +10,13 @@ export interface BackendInfo {
   readonly url: string
 }
 
+/** The right to send one request. */
+export interface Slot {
+  /** Whether this request finds out if the backend is back. */
+  readonly trial: boolean
+  release(outcome?: Outcome): void
+}
+
 /** One ML server with its live state. Strategies read it; only a lease changes it. */
 export class Backend implements BackendInfo {
   readonly name: string
@@ -71,17 +78,18 @@ export class Backend implements BackendInfo {
     return this.#health.availableAt(tasks)
   }
 
-  /** Takes a slot for a request with these tasks; the function gives it back, once however often it is called. */
-  reserve(tasks: readonly string[] = []): (outcome?: Outcome) => void {
+  /** Takes a slot for a request with these tasks; `release` gives it back, once however often it is called. */
+  reserve(tasks: readonly string[] = []): Slot {
     this.#inFlight++
     const ticket = this.#health.begin(tasks)
     let held = true
-    return (outcome) => {
+    const release = (outcome?: Outcome) => {
       if (!held) return
       held = false
       this.#inFlight--
       this.#health.record(ticket, outcome)
     }
+    return { trial: ticket.trials.size > 0, release }
   }
 }
 

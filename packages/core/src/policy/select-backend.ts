@@ -1,5 +1,4 @@
-import { Backend } from '../backend/backend.ts'
-import type { Outcome } from '../backend/outcome.ts'
+import { Backend, type Slot } from '../backend/backend.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
@@ -20,8 +19,8 @@ export interface SelectOptions {
   readonly exclude?: Iterable<string> | undefined
 }
 
-/** The right to send one request to one backend. It must be released. */
-export interface Lease {
+/** The right to send one request to one backend. It must be released, with its outcome where there is one. */
+export interface Lease extends Slot {
   readonly backend: Backend
   /** The name of the route that matched. */
   readonly route: string
@@ -31,8 +30,6 @@ export interface Lease {
   readonly retries: number
   /** Backends of the route that are neither this one nor excluded. */
   readonly others: number
-  /** Gives the slot back, once however often it is called. */
-  release(outcome?: Outcome): void
 }
 
 /** A compiled policy. */
@@ -68,7 +65,7 @@ export function selectBackend(
     timeouts: timeoutsOf(backend.name, route),
     retries: route.retries,
     others,
-    release: backend.reserve(tasks),
+    ...backend.reserve(tasks),
   })
   const select = async (
     classification: Classification,

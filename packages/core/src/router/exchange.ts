@@ -154,7 +154,10 @@ export class Exchange {
             deadline,
             retain: !last,
             passesOver: (status) =>
-              !last && FAILOVER_STATUSES.has(status) && body.retained && forwarder.retryBudget.take(),
+              !last &&
+              FAILOVER_STATUSES.has(status) &&
+              body.retained &&
+              (lease.trial || forwarder.retryBudget.take()),
           },
         )
     lease.release(outcome)
@@ -166,16 +169,14 @@ export class Exchange {
   /** The lease for another attempt, if there is to be one. */
   async #another(
     forwarder: Forwarder,
-    { retries, others }: Lease,
+    { retries, others, trial }: Lease,
     deadline: number,
   ): Promise<Lease | undefined> {
     const attempts = this.#attempts
     const situation = { attempts, most: retries + 1, others, retained: this.body.retained }
     if (this.#select === undefined || !mayTryAnother(situation) || forwarder.clock.now() >= deadline)
       return undefined
-    // An attempt that was passed over has paid for this one.
-    const paid = attempts.at(-1)?.outcome.kind === 'passed-over'
-    if (!paid && !forwarder.retryBudget.take()) return undefined
+    if (!isFree(attempts.at(-1)?.outcome, trial) && !forwarder.retryBudget.take()) return undefined
     return this.#select(this.classification, { exclude: attempts.map(({ backend }) => backend) })
   }
 
@@ -192,6 +193,14 @@ export class Exchange {
     this.body.destroy()
     discardUpload(this.req)
   }
+}
+
+/**
+ * Whether another attempt costs the retry budget nothing: one that was passed over has paid already, the trial of a
+ * backend that may be back must not cost its request, and where no connection was made, no backend has worked in vain.
+ */
+function isFree(outcome: Outcome | undefined, trial: boolean): boolean {
+  return trial || outcome?.kind === 'passed-over' || (outcome?.kind === 'failed' && !outcome.reachedBackend)
 }
 
 /** What a client is to be told when no attempt reached it; nothing, when it is gone. */

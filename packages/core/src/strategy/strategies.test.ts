@@ -95,7 +95,7 @@ describe.each(scenarios)('$strategy: $what', ({ strategy, weights, steps, picks 
       }
       const candidates = step.split(' ').flatMap((name) => backends[name] ?? [])
       const backend = pick(candidates as [Backend, ...Backend[]])
-      release.set(backend.name, backend.reserve())
+      release.set(backend.name, backend.reserve().release)
       picked.push(backend.name)
     }
     expect(picked.join(' ')).toBe(picks)
