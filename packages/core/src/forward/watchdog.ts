@@ -1,19 +1,26 @@
 import type { Clock } from '../clock.ts'
 
-/** Barks once when nothing has happened for a time. Keeping it quiet costs no timer: it looks when its time is over. */
+/**
+ * Barks once when nothing has happened for a time.
+ *
+ * Keeping it quiet costs no timer: the one that runs looks, when it is over, how much time is left. So a request that is
+ * quickly done sets a single timer, whatever the phases that it goes through.
+ */
 export class Watchdog {
   readonly #clock: Clock
   readonly #bark: () => void
   #limit: number
   #last: number
   #cancel: (() => void) | undefined
+  /** When the timer that runs is over. */
+  #looksAt = Number.POSITIVE_INFINITY
 
   constructor(clock: Clock, limit: number, bark: () => void) {
     this.#clock = clock
     this.#limit = limit
     this.#bark = bark
     this.#last = clock.now()
-    this.#watch(limit)
+    this.#watch()
   }
 
   /** Something has happened. */
@@ -21,25 +28,31 @@ export class Watchdog {
     this.#last = this.#clock.now()
   }
 
-  /** From now on, another limit counts. */
+  /** Something has happened, and from now on another limit counts. */
   restart(limit: number): void {
-    this.stop()
     this.#limit = limit
     this.touch()
-    this.#watch(limit)
+    if (this.#last + limit < this.#looksAt) this.#watch()
   }
 
   stop(): void {
     this.#cancel?.()
     this.#cancel = undefined
+    this.#looksAt = Number.POSITIVE_INFINITY
   }
 
-  #watch(milliseconds: number): void {
-    if (milliseconds === Number.POSITIVE_INFINITY) return
-    this.#cancel = this.#clock.after(milliseconds, () => {
-      const left = this.#last + this.#limit - this.#clock.now()
-      if (left > 0) this.#watch(left)
-      else this.#bark()
-    })
+  #watch(): void {
+    this.stop()
+    const end = this.#last + this.#limit
+    if (end === Number.POSITIVE_INFINITY) return
+    this.#looksAt = end
+    this.#cancel = this.#clock.after(end - this.#clock.now(), () => this.#look())
+  }
+
+  #look(): void {
+    this.#cancel = undefined
+    this.#looksAt = Number.POSITIVE_INFINITY
+    if (this.#last + this.#limit > this.#clock.now()) this.#watch()
+    else this.#bark()
   }
 }

@@ -10,7 +10,7 @@ import { compileMatch, describeMatch } from './match.ts'
 import { parsePolicy } from './parse-policy.ts'
 import type { MatchFunction, Policy, Route } from './policy.ts'
 import { PolicyError, problem } from './problems.ts'
-import { resolveTimeouts, type TimeoutOptions, type Timeouts } from './timeouts.ts'
+import { resolveTimeouts, type Timeouts } from './timeouts.ts'
 
 export interface SelectOptions {
   /** Aborting it gives up the selection. */
@@ -53,16 +53,16 @@ export function selectBackend(
   policy: Policy,
   { clock = systemClock }: { readonly clock?: Clock | undefined } = {},
 ): Select {
-  const { backends, routes, timeoutsOf } = compilePolicy(policy, clock)
+  const { backends, routes } = compilePolicy(policy, clock)
   const takeLease = (
     backend: Backend,
-    route: Pick<CompiledRoute, 'name' | 'timeouts' | 'retries'>,
+    route: Pick<CompiledRoute, 'name' | 'timeoutsOf' | 'retries'>,
     others: number,
     tasks: readonly string[],
   ): Lease => ({
     backend,
     route: route.name,
-    timeouts: timeoutsOf(backend.name, route),
+    timeouts: route.timeoutsOf(backend),
     retries: route.retries,
     others,
     ...backend.reserve(tasks),
@@ -85,12 +85,14 @@ export function selectBackend(
       : leastBy(candidates, (candidate) => candidate.availableAt(tasks))
     return takeLease(backend, route, candidates.length - 1, tasks)
   }
+  const general = (backend: Backend) =>
+    resolveTimeouts(policy.backends[backend.name]?.timeouts, policy.timeouts)
   const lease = (name: string): Lease => {
     const backend = backends.find((candidate) => candidate.name === name)
     if (backend === undefined) {
       throw new RangeError(`"${name}" is not among the backends: ${backends.map((b) => b.name).join(', ')}.`)
     }
-    return takeLease(backend, { name: 'chosen in code', timeouts: undefined, retries: 0 }, 0, [])
+    return takeLease(backend, { name: 'chosen in code', timeoutsOf: general, retries: 0 }, 0, [])
   }
   return Object.assign(select, { lease, backends })
 }
@@ -100,47 +102,40 @@ interface CompiledRoute {
   readonly takes: (classification: Classification) => boolean
   readonly backends: readonly Backend[]
   readonly strategy: Strategy
-  readonly timeouts: TimeoutOptions | undefined
+  /** Those of one of its backends, made once. */
+  readonly timeoutsOf: (backend: Backend) => Timeouts
   readonly retries: number
 }
 
-interface CompiledPolicy {
-  readonly backends: readonly Backend[]
-  readonly routes: readonly CompiledRoute[]
-  /** The timeouts of a backend by a route. */
-  readonly timeoutsOf: (backend: string, route: Pick<CompiledRoute, 'timeouts'>) => Timeouts
-}
-
-function compilePolicy(policy: Policy, clock: Clock): CompiledPolicy {
+function compilePolicy(
+  policy: Policy,
+  clock: Clock,
+): { readonly backends: readonly Backend[]; readonly routes: readonly CompiledRoute[] } {
   parsePolicy(policyAsData(policy))
   const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
-  const timeoutsOf: CompiledPolicy['timeoutsOf'] = (name, route) =>
-    resolveTimeouts(route.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
+  const timeouts = (name: string, route?: Route) =>
+    resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
   const backends = new Map(
     Object.entries(policy.backends).map(([name, { url, weight = defaults.weight }]) => {
       const patience = routes
         .filter((route) => route.backends.includes(name))
-        .map((route) => timeoutsOf(name, { timeouts: route.timeouts }).connect)
-      return [
-        name,
-        new Backend(name, {
-          clock,
-          url,
-          weight,
-          connectTimeout: Math.max(timeoutsOf(name, { timeouts: undefined }).connect, ...patience),
-        }),
-      ]
+        .map((route) => timeouts(name, route))
+      const connectTimeout = Math.max(...[timeouts(name), ...patience].map(({ connect }) => connect))
+      return [name, new Backend(name, { clock, url, weight, connectTimeout })]
     }),
   )
-  const compiled = routes.map((route, index) => ({
-    name: route.name ?? describeMatch(route.match),
-    takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
-    backends: route.backends.flatMap((name) => backends.get(name) ?? []),
-    strategy: makeStrategy(route.strategy ?? defaults.strategy, `routes[${index}].strategy`),
-    timeouts: route.timeouts,
-    retries: route.retries ?? policy.retries ?? defaults.retries,
-  }))
-  return { backends: [...backends.values()], routes: compiled, timeoutsOf }
+  const compiled = routes.map((route, index) => {
+    const byBackend = new Map(route.backends.map((name) => [name, timeouts(name, route)]))
+    return {
+      name: route.name ?? describeMatch(route.match),
+      takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
+      backends: route.backends.flatMap((name) => backends.get(name) ?? []),
+      strategy: makeStrategy(route.strategy ?? defaults.strategy, `routes[${index}].strategy`),
+      timeoutsOf: ({ name }: Backend) => byBackend.get(name) ?? timeouts(name, route),
+      retries: route.retries ?? policy.retries ?? defaults.retries,
+    }
+  })
+  return { backends: [...backends.values()], routes: compiled }
 }
 
 /** Without a match a route takes everything; with one it takes no unclassified request. */
