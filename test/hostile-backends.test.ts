@@ -141,6 +141,26 @@ describe('mistakes in the code around the router', () => {
     expect(reported).toEqual(['"nope" is not among the backends: only.'])
   })
 
+  it('a body that was released too early is an error, and the slot comes back', async () => {
+    const express: typeof Express = createRequire(import.meta.url)('express5')
+    const stub = await stubMl()
+    const app = express()
+    let taken: { readonly inFlight: number } | undefined
+    app.post('/predict', classifyPredict(), selectBackend({ backends: { only: { url: stub.url } } }))
+    app.use((req, _res, next) => {
+      taken = req.immichMl?.lease?.backend
+      req.immichMl?.body.release()
+      next()
+    }, forward())
+    const { url } = await listen(app)
+    const answer = await post(url, body)
+    expect([answer.status, JSON.parse(answer.body.toString())]).toMatchObject([
+      500,
+      { detail: expect.stringContaining('was released') },
+    ])
+    expect([stub.started, taken?.inFlight]).toEqual([0, 0])
+  })
+
   it('two routers in one application do not meet', async () => {
     const express: typeof Express = createRequire(import.meta.url)('express5')
     const [a, b] = [await stubMl(), await stubMl()]

@@ -128,8 +128,19 @@ export class Exchange {
       throw new RouterError('not-classified', 'No backend is chosen: put selectBackend() before forward().')
     this.#forwarding = true
     forwarder.retryBudget.count()
-    let lease = this.#lease
-    const deadline = forwarder.clock.now() + lease.timeouts.total
+    try {
+      return await this.#forwardUntilAnswered(forwarder, this.#lease)
+    } catch (error) {
+      // Only a mistake in the code gets here, such as a body that was released too early.
+      this.#lease.release()
+      this.body.destroy()
+      throw error
+    }
+  }
+
+  async #forwardUntilAnswered(forwarder: Forwarder, first: Lease): Promise<Outcome> {
+    const deadline = forwarder.clock.now() + first.timeouts.total
+    let lease = first
     for (;;) {
       const outcome = await this.#attempt(forwarder, lease, deadline)
       const another = await this.#another(forwarder, lease, deadline)
