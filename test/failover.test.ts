@@ -227,6 +227,30 @@ describe('a backend that goes on failing', () => {
     expect(await backendFor(immichBody('indexing', imageBytes(100)))).toBe('picky')
   })
 
+  it('is told of: in events, in the status, and by /ping when no backend is left', async () => {
+    const clock = new FakeClock()
+    const { url, stubs, router } = await pool([{ fault: 'refuse' }], { clock })
+    const told: string[] = []
+    router.on('backend', ({ backend, task, from, to }) =>
+      told.push(`${backend} ${task} ${from.kind}-${to.kind}`),
+    )
+    for (let i = 0; i < 3; i++) {
+      expect((await fetch(`${url}/ping`)).status).toBe(200)
+      expect((await post(url, image)).status).toBe(502)
+    }
+    const ping = await fetch(`${url}/ping`)
+    expect([ping.status, ping.headers.get('retry-after'), await ping.json()]).toEqual([
+      503,
+      '5',
+      { code: 'no-backend-available', detail: 'No backend can be reached.' },
+    ])
+    await stubs['a']?.setFault(undefined)
+    clock.advance(6_000)
+    expect((await fetch(`${url}/ping`)).status).toBe(200)
+    expect((await post(url, image)).status).toBe(200)
+    expect(told).toEqual(['a undefined closed-open', 'a undefined open-trial', 'a undefined trial-closed'])
+  })
+
   it('is tried all the same when every other is ejected as well', async () => {
     const { url, stubs, router } = await pool([{ fault: 'refuse' }, { fault: 'refuse' }], {
       clock: new FakeClock(),

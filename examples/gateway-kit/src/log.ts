@@ -1,8 +1,13 @@
 import type { RequestEvent, Router } from '@immich-ml-router/core'
 import type { Logger } from 'pino'
 
-/** Logs one line per predict request, with what the seed's log line has, and what was decided. Times are milliseconds. */
+/** Logs a line for each change of a backend's health, and one line per predict request, with what the seed's log line has, and what was decided. Times are milliseconds. */
 export function logRequests(router: Router, logger: Logger): void {
+  router.on('backend', ({ backend, task, to }) => {
+    const what = { backend, ...(task === undefined ? {} : { task }) }
+    if (to.kind === 'open') logger.warn({ ...what, reason: to.reason }, 'backend ejected')
+    else logger.info(what, to.kind === 'trial' ? 'backend is tried again' : 'backend is back')
+  })
   router.on('request', (event) => {
     const { req, status, backend, route, outcome, error } = event
     const line = {

@@ -1,6 +1,6 @@
 export { Backend, type BackendInfo, type Slot } from './backend/backend.ts'
 export type { BreakerState } from './backend/breaker.ts'
-export type { HealthStatus } from './backend/health.ts'
+export type { HealthChange, HealthStatus } from './backend/health.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { BodyInput } from './body/body-source.ts'
 export type { ReplayBody } from './body/replay-body.ts'
@@ -33,7 +33,13 @@ export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
 export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'
 export { PolicyError, type PolicyProblem } from './policy/problems.ts'
-export { type Lease, type Select, type SelectOptions, selectBackend } from './policy/select-backend.ts'
+export {
+  type BackendEvent,
+  type Lease,
+  type Select,
+  type SelectOptions,
+  selectBackend,
+} from './policy/select-backend.ts'
 export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './policy/timeouts.ts'
 export { answerError } from './router/answers.ts'
 export {

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
-import { Health, type HealthStatus } from './health.ts'
+import { Health, type HealthChange, type HealthStatus } from './health.ts'
 import type { Outcome } from './outcome.ts'
 
 /** What is known of a backend, without its credentials. */
@@ -39,9 +39,10 @@ export class Backend implements BackendInfo {
       readonly weight: number
       readonly connectTimeout?: number
       readonly clock?: Clock
+      readonly onChange?: (change: HealthChange) => void
     },
   ) {
-    this.#health = new Health(options.clock ?? systemClock)
+    this.#health = new Health(options.clock ?? systemClock, options.onChange)
     const base = new URL(options.url)
     this.#authorization = basicAuthorization(base)
     base.username = ''

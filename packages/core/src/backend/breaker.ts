@@ -25,11 +25,20 @@ export type BreakerState =
 export class Breaker {
   readonly #clock: Clock
   readonly #random: () => number
+  readonly #onChange: (from: BreakerState, to: BreakerState) => void
   #state: BreakerState = { kind: 'closed', failures: 0 }
 
-  /** @param random From 0 to 1, for the jitter: pools must not come back all at once. */
-  constructor(clock: Clock, random: () => number = Math.random) {
+  /**
+   * @param onChange Told of every change of kind.
+   * @param random From 0 to 1, for the jitter: pools must not come back all at once.
+   */
+  constructor(
+    clock: Clock,
+    onChange: (from: BreakerState, to: BreakerState) => void = () => {},
+    random: () => number = Math.random,
+  ) {
     this.#clock = clock
+    this.#onChange = onChange
     this.#random = random
   }
 
@@ -54,12 +63,12 @@ export class Breaker {
   begin(): boolean {
     const state = this.#state
     if (state.kind !== 'open' || !this.available) return false
-    this.#state = { kind: 'trial', since: state.since, ejections: state.ejections, reason: state.reason }
+    this.#become({ kind: 'trial', since: state.since, ejections: state.ejections, reason: state.reason })
     return true
   }
 
   succeed(): void {
-    this.#state = { kind: 'closed', failures: 0 }
+    this.#become({ kind: 'closed', failures: 0 })
   }
 
   fail(reason: string, trial: boolean): void {
@@ -67,7 +76,7 @@ export class Breaker {
     if (state.kind === 'closed') {
       const failures = state.failures + 1
       if (failures >= defaults.ejectAfter) this.#eject(reason, 1, this.#clock.now())
-      else this.#state = { kind: 'closed', failures }
+      else this.#become({ kind: 'closed', failures })
     } else if (state.kind === 'trial' && trial) this.#eject(reason, state.ejections + 1, state.since)
     // Requests that were on their way when it was ejected say nothing new.
   }
@@ -75,12 +84,18 @@ export class Breaker {
   /** The trial ended without a verdict, as when its client left: the next request is the trial. */
   abandon(): void {
     const state = this.#state
-    if (state.kind === 'trial') this.#state = { ...state, kind: 'open', until: this.#clock.now() }
+    if (state.kind === 'trial') this.#become({ ...state, kind: 'open', until: this.#clock.now() })
   }
 
   #eject(reason: string, ejections: number, since: number): void {
     const time = Math.min(defaults.ejectionTime * 2 ** (ejections - 1), defaults.longestEjection)
     const jitter = 1 + defaults.ejectionJitter * (2 * this.#random() - 1)
-    this.#state = { kind: 'open', since, until: this.#clock.now() + time * jitter, ejections, reason }
+    this.#become({ kind: 'open', since, until: this.#clock.now() + time * jitter, ejections, reason })
+  }
+
+  #become(state: BreakerState): void {
+    const before = this.#state
+    this.#state = state
+    if (before.kind !== state.kind) this.#onChange(before, state)
   }
 }

@@ -26,7 +26,7 @@ const failed = (cause: FailureCause, reachedBackend = true): Outcome => ({
 const left: Outcome = { kind: 'client-left', reachedBackend: true, reachedClient: false }
 
 /** Without jitter. */
-const breakerOn = (clock: FakeClock) => new Breaker(clock, () => 0.5)
+const breakerOn = (clock: FakeClock) => new Breaker(clock, undefined, () => 0.5)
 
 describe('the breaker', () => {
   it('opens at the third failure in a row, and not before', () => {
@@ -78,7 +78,7 @@ describe('the breaker', () => {
 
   it('jitters', () => {
     const until = [0, 1].map((random) => {
-      const breaker = new Breaker(new FakeClock(), () => random)
+      const breaker = new Breaker(new FakeClock(), undefined, () => random)
       for (let i = 0; i < 3; i++) breaker.fail('connect', false)
       return (breaker.state as { until: number }).until
     })

@@ -11,6 +11,14 @@ export interface HealthStatus {
   readonly tasks: Readonly<Record<string, BreakerState>>
 }
 
+/** A backend, or a task on it, was ejected, is tried again, or is back. */
+export interface HealthChange {
+  /** `undefined` when it is the backend as a whole. */
+  readonly task: string | undefined
+  readonly from: BreakerState
+  readonly to: BreakerState
+}
+
 /** One request's place in the books: which breakers it tries. */
 export interface Ticket {
   readonly tasks: readonly string[]
@@ -44,13 +52,15 @@ export function verdictOf(outcome: Outcome | undefined): Verdict {
  */
 export class Health {
   readonly #clock: Clock
+  readonly #onChange: (change: HealthChange) => void
   readonly #reachable: Breaker
   /** Only those that have failed: names come from clients, and must not fill the memory. */
   readonly #tasks = new Map<string, Breaker>()
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onChange: (change: HealthChange) => void = () => {}) {
     this.#clock = clock
-    this.#reachable = new Breaker(clock)
+    this.#onChange = onChange
+    this.#reachable = new Breaker(clock, (from, to) => onChange({ task: undefined, from, to }))
   }
 
   get status(): HealthStatus {
@@ -78,7 +88,10 @@ export class Health {
         return
       case 'well':
         this.#reachable.succeed()
-        for (const task of tasks) this.#tasks.delete(task)
+        for (const task of tasks) {
+          this.#tasks.get(task)?.succeed()
+          this.#tasks.delete(task)
+        }
         return
       case 'unreachable':
         this.#reachable.fail(verdict.reason, trials.has(this.#reachable))
@@ -100,7 +113,7 @@ export class Health {
   #breakerOf(task: string): Breaker | undefined {
     const known = this.#tasks.get(task)
     if (known !== undefined || this.#tasks.size >= defaults.mostTasks) return known
-    const made = new Breaker(this.#clock)
+    const made = new Breaker(this.#clock, (from, to) => this.#onChange({ task, from, to }))
     this.#tasks.set(task, made)
     return made
   }

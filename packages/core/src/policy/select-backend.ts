@@ -1,4 +1,5 @@
 import { Backend, type Slot } from '../backend/backend.ts'
+import type { HealthChange } from '../backend/health.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
@@ -32,6 +33,22 @@ export interface Lease extends Slot {
   readonly others: number
 }
 
+/** A backend, or a task on it, was ejected, is tried again, or is back. */
+export interface BackendEvent extends HealthChange {
+  /** Name of the backend. */
+  readonly backend: string
+}
+
+export interface SelectEnvironment {
+  /**
+   * Where time comes from, for tests.
+   * @default the system's
+   */
+  readonly clock?: Clock | undefined
+  /** Told of every change of a backend's health. */
+  readonly onBackendChange?: ((event: BackendEvent) => void) | undefined
+}
+
 /** A compiled policy. */
 export interface Select {
   /**
@@ -49,11 +66,8 @@ export interface Select {
  *
  * @throws {PolicyError} with every mistake in the policy, each with its path.
  */
-export function selectBackend(
-  policy: Policy,
-  { clock = systemClock }: { readonly clock?: Clock | undefined } = {},
-): Select {
-  const { backends, routes } = compilePolicy(policy, clock)
+export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
+  const { backends, routes } = compilePolicy(policy, environment)
   const takeLease = (
     backend: Backend,
     route: Pick<CompiledRoute, 'name' | 'timeoutsOf' | 'retries'>,
@@ -109,7 +123,7 @@ interface CompiledRoute {
 
 function compilePolicy(
   policy: Policy,
-  clock: Clock,
+  { clock = systemClock, onBackendChange }: SelectEnvironment,
 ): { readonly backends: readonly Backend[]; readonly routes: readonly CompiledRoute[] } {
   parsePolicy(policyAsData(policy))
   const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
@@ -121,7 +135,8 @@ function compilePolicy(
         .filter((route) => route.backends.includes(name))
         .map((route) => timeouts(name, route))
       const connectTimeout = Math.max(...[timeouts(name), ...patience].map(({ connect }) => connect))
-      return [name, new Backend(name, { clock, url, weight, connectTimeout })]
+      const onChange = (change: HealthChange) => onBackendChange?.({ backend: name, ...change })
+      return [name, new Backend(name, { clock, url, weight, connectTimeout, onChange })]
     }),
   )
   const compiled = routes.map((route, index) => {

@@ -9,7 +9,7 @@ import { RouterError } from '../errors.ts'
 import { Forwarder, type ForwardOptions } from '../forward/forwarder.ts'
 import { parseConfig } from '../policy/parse-policy.ts'
 import type { Policy } from '../policy/policy.ts'
-import { policyAsData, selectBackend } from '../policy/select-backend.ts'
+import { type BackendEvent, policyAsData, selectBackend } from '../policy/select-backend.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import {
@@ -56,6 +56,8 @@ export interface RequestEvent {
 export interface RouterEvents {
   /** A predict request is over, however it ended. */
   request: [event: RequestEvent]
+  /** A backend, or a task on it, was ejected, is tried again, or is back. */
+  backend: [event: BackendEvent]
 }
 
 /** What the router can say about itself at any time. */
@@ -123,19 +125,25 @@ class PredictRouter implements Router {
     )
     this.#options = resolveExchangeOptions({ maxBodySize, onUnclassified })
     const { backends, routes, timeouts, retries } = data
-    this.#select = selectBackend({ backends, routes, timeouts, retries }, { clock })
+    const onBackendChange = (event: BackendEvent) => this.#emitSafely('backend', event)
+    this.#select = selectBackend({ backends, routes, timeouts, retries }, { clock, onBackendChange })
     this.#forwarder = new Forwarder({ proxy, clock, backendHeader, upstreamHeader, forwardHeaders })
   }
 
   async handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
     const path = pathOf(req)
-    const running = this.#state === 'running'
     if (req.method === 'POST' && path === '/predict') return this.#track(req, this.#predict(req, res))
-    if (req.method === 'GET' && path === '/ping')
-      return running ? answer(res, 200, 'pong') : answerError(res, closedError())
+    if (req.method === 'GET' && path === '/ping') return this.#answerPing(res)
     if (req.method === 'GET' && path === '/') return answer(res, 200, { message: 'Immich ML' })
     if (next === undefined) return answerError(res, new RouterError('not-found', 'Not Found'))
     await next()
+  }
+
+  /** Immich takes a server that does not answer this for dead, and turns to the next of its list. */
+  #answerPing(res: ServerResponse): Promise<void> {
+    if (this.#state !== 'running') return answerError(res, closedError())
+    if (this.#select.backends.some((backend) => backend.available([]))) return answer(res, 200, 'pong')
+    return answerError(res, new RouterError('no-backend-available', 'No backend can be reached.'))
   }
 
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void {
@@ -207,7 +215,7 @@ class PredictRouter implements Router {
     if (this.#events.listenerCount('request') === 0) return
     const ended = performance.now()
     const outcome = exchange?.outcome
-    this.#emitRequest({
+    this.#emitSafely('request', {
       req,
       res,
       client,
@@ -226,9 +234,11 @@ class PredictRouter implements Router {
   }
 
   /** A listener that throws must not fail the request that it was told of. */
-  #emitRequest(event: RequestEvent): void {
+  #emitSafely(name: keyof RouterEvents, event: RequestEvent | BackendEvent): void {
+    // EventEmitter's own types do not follow a generic event name.
+    const untyped: EventEmitter = this.#events
     try {
-      this.#events.emit('request', event)
+      untyped.emit(name, event)
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : String(error))
     }
