@@ -1,9 +1,11 @@
+import { once } from 'node:events'
+import http from 'node:http'
 import { createRouter, type RequestEvent, type RouterOptions } from '@immich-ml-router/core'
 import type { Fault, StubMl, StubOptions } from '@immich-ml-router/example-stub-ml'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
-import { imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import { CONTENT_TYPE, imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 /** A router over stand-ins a, b, c, … in that order. */
@@ -309,6 +311,29 @@ describe('timeouts', () => {
     ])
     expect(inFlight()).toEqual([0, 0])
     expect(clock.pending).toBe(0)
+  })
+
+  it('a client that is slow to upload is not blamed on the backend, however slow', async () => {
+    const clock = new FakeClock()
+    const { url, stubs, router, events } = await pool([{}, {}], { clock, timeouts: { response: '1s' } })
+    const req = http.request(`${url}/predict`, {
+      method: 'POST',
+      headers: { 'content-type': CONTENT_TYPE, 'content-length': image.length },
+    })
+    const response = once(req, 'response')
+    req.write(image.subarray(0, 200_000))
+    await until(() => stubs['a']?.started === 1, 'the backend has the beginning')
+    // The clock is moved only once everything that was sent has gone through.
+    await until(() => router.status().active === 1 && clock.pending === 1, 'it waits for the client')
+    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve))
+    clock.advance(3_600_000)
+    req.end(image.subarray(200_000))
+    const [answer] = (await response) as [http.IncomingMessage]
+    answer.resume()
+    expect([answer.statusCode, answer.headers['x-immich-ml-backend']]).toEqual([200, 'a'])
+    await until(() => events.length === 1, 'it is over')
+    expect(events[0]?.attempts).toHaveLength(1)
+    expect(router.status().backends[0]?.health.tasks).toEqual({})
   })
 
   it('a response that stops in the middle is cut off', async () => {

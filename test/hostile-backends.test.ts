@@ -72,7 +72,8 @@ describe('close()', () => {
     const cut = once(stalled, 'close')
     await until(() => router.status().active === 2 && stub.started === 1, 'both are active')
     await router.close({ timeout: 20 })
-    expect((await hanging).status).toBe(502)
+    expect((await hanging).status).toBe(503)
+    expect(router.status().backends[0]?.health.tasks).toEqual({})
     await cut
     expect(router.status()).toMatchObject({ state: 'closed', active: 0, backends: [{ inFlight: 0 }] })
   })

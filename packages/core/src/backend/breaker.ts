@@ -81,10 +81,10 @@ export class Breaker {
     // Requests that were on their way when it was ejected say nothing new.
   }
 
-  /** The trial ended without a verdict, as when its client left: the next request is the trial. */
+  /** The trial ended without a verdict, as when its client left: the next request is the trial. Nobody is told. */
   abandon(): void {
     const state = this.#state
-    if (state.kind === 'trial') this.#become({ ...state, kind: 'open', until: this.#clock.now() })
+    if (state.kind === 'trial') this.#state = { ...state, kind: 'open', until: this.#clock.now() }
   }
 
   #eject(reason: string, ejections: number, since: number): void {

@@ -99,6 +99,7 @@ describe('what an outcome says of a backend', () => {
     [failed('response-timeout'), 'task-failed'],
     [failed('reset'), 'task-failed'],
     [failed('total-timeout'), 'nothing'],
+    [failed('shutdown'), 'nothing'],
     [left, 'nothing'],
     [undefined, 'nothing'],
   ])('%j: %s', (outcome, kind) => {
@@ -140,6 +141,20 @@ describe('health', () => {
       true,
       { reachable: { kind: 'closed', failures: 0 }, tasks: {} },
     ])
+  })
+
+  it('a task whose trial cannot even reach the backend waits for twice as long, and is told of once', () => {
+    const clock = new FakeClock()
+    const told: string[] = []
+    const health = new Health(clock, ({ task, from, to }) => told.push(`${task} ${from.kind}-${to.kind}`))
+    record(health, ['clip'], failed('reset'), failed('reset'), failed('reset'))
+    clock.advance(6_000)
+    record(health, ['clip'], failed('connect', false), failed('connect', false))
+    expect(health.status.tasks['clip']).toMatchObject({ kind: 'open', ejections: 2, reason: 'connect' })
+    expect(told).toEqual(['clip closed-open', 'clip open-trial', 'clip trial-open'])
+    clock.advance(12_000)
+    record(health, ['clip'], left, answered(200))
+    expect(told.slice(3)).toEqual(['clip open-trial', 'clip open-trial', 'clip trial-closed'])
   })
 
   it('does not fill the memory with names that clients make up', () => {

@@ -40,7 +40,7 @@ export function verdictOf(outcome: Outcome | undefined): Verdict {
       // Overloaded, or unable to do this task: neither ill nor proven well.
       return { kind: outcome.kind === 'answered' ? 'well' : 'nothing' }
     case 'failed':
-      if (outcome.cause === 'total-timeout') return { kind: 'nothing' }
+      if (outcome.cause === 'total-timeout' || outcome.cause === 'shutdown') return { kind: 'nothing' }
       return { kind: outcome.reachedBackend ? 'task-failed' : 'unreachable', reason: outcome.cause }
     default:
       return { kind: 'nothing' }
@@ -95,7 +95,8 @@ export class Health {
         return
       case 'unreachable':
         this.#reachable.fail(verdict.reason, trials.has(this.#reachable))
-        for (const breaker of trials) breaker.abandon()
+        // A task that was to be tried has failed its trial, whatever kept the request from it.
+        for (const breaker of trials) if (breaker !== this.#reachable) breaker.fail(verdict.reason, true)
         return
       case 'task-failed':
         this.#reachable.succeed()

@@ -12,6 +12,8 @@ export type FailureCause =
   | 'total-timeout'
   /** The connection was closed or reset before the response was complete. */
   | 'reset'
+  /** The router was closed while the request was running. */
+  | 'shutdown'
   /** What the backend sent is no valid HTTP response. */
   | 'protocol'
 

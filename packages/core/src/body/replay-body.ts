@@ -89,7 +89,7 @@ export class ReplayBody {
    *
    * @throws {BodyReleasedError} after {@link ReplayBody.release}.
    */
-  stream(): Readable {
+  stream(): ReplayReader {
     const reader: ReplayReader = new ReplayReader(this.cursor(() => reader.wake()))
     return reader
   }
@@ -222,7 +222,8 @@ export class BodyCursor {
   }
 }
 
-class ReplayReader extends Readable {
+/** A stream of a replayable body. */
+export class ReplayReader extends Readable {
   readonly #cursor: BodyCursor
   #wanted = false
 
@@ -239,6 +240,11 @@ class ReplayReader extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#cursor.close()
     callback(error)
+  }
+
+  /** Whether its reader wants more than has arrived: then it is the sender that is slow, and not the reader. */
+  get starving(): boolean {
+    return this.#wanted
   }
 
   /** Gives on what has arrived, as long as it is wanted. */

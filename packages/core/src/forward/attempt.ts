@@ -1,6 +1,6 @@
-import { Readable } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
+import { ReplayReader } from '../body/replay-body.ts'
 import type { Clock } from '../clock.ts'
 import { BodyFailedError, BodyTooLargeError } from '../errors.ts'
 import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
@@ -21,7 +21,7 @@ export interface AttemptOptions {
   readonly clock: Clock
   readonly dispatcher: Dispatcher
   /** The whole body, or a stream of it. */
-  readonly body: Readable | Buffer
+  readonly body: ReplayReader | Buffer
   readonly request: ForwardRequest
   /** A header to add to the response. */
   readonly responseHeader: readonly [name: string, value: string] | undefined
@@ -40,6 +40,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #settle: (outcome: Outcome) => void = () => {}
   #settled = false
   #controller: Dispatcher.DispatchController | undefined
+  #sent = false
   #status = 0
   readonly #watchdog: Watchdog
   #cancelDeadline: (() => void) | undefined
@@ -59,7 +60,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve
     })
-    if (options.body instanceof Readable) options.body.on('error', this.#onBodyError)
+    if (options.body instanceof ReplayReader) options.body.on('error', this.#onBodyError)
     options.request.res.on('close', this.#onClientLeft)
     const { plan, clock } = options
     this.#watchdog = new Watchdog(clock, plan.timeouts.connect, () => this.#onSilence())
@@ -100,6 +101,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 
   onBodySent(): void {
+    this.#watchdog.touch()
+  }
+
+  onRequestSent(): void {
+    this.#sent = true
     this.#watchdog.touch()
   }
 
@@ -160,9 +166,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 
   #onSilence(): void {
-    if (this.#controller?.paused === true) {
-      // It is the client that does not go on.
-      this.#watchdog.restart(this.#options.plan.timeouts.idle)
+    const { body, plan } = this.#options
+    const uploading = !this.#sent && body instanceof ReplayReader && body.starving
+    if (this.#controller !== undefined && (uploading || this.#controller.paused)) {
+      // It is the client that does not go on. How long that may last is for its own server to say.
+      this.#watchdog.restart(this.#status === 0 ? plan.timeouts.response : plan.timeouts.idle)
       return
     }
     this.#timeOut(
@@ -191,7 +199,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#stopTimers()
     const { body, request } = this.#options
     request.res.off('close', this.#onClientLeft)
-    if (body instanceof Readable) {
+    if (body instanceof ReplayReader) {
       body.off('error', this.#onBodyError)
       // A body that is still arriving is of no use to this attempt any more; its error has been told already.
       body.on('error', () => {}).destroy()
@@ -208,6 +216,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
 type ThinHeaders = Record<string, string | string[] | undefined>
 
 function causeOf(error: Error, reachedBackend: boolean): FailureCause {
+  if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError)
+    return 'shutdown'
   if (error instanceof errors.ConnectTimeoutError) return 'connect-timeout'
   if (error instanceof errors.HeadersTimeoutError) return 'response-timeout'
   if (error instanceof errors.BodyTimeoutError) return 'idle-timeout'

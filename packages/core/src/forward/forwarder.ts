@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import type { Readable } from 'node:stream'
 import { ProxyServer, type ServerOptions } from 'http-proxy-3'
 import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
+import type { ReplayReader } from '../body/replay-body.ts'
 import { RetainedMemory } from '../body/retained-memory.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
@@ -135,7 +135,7 @@ export class Forwarder {
 const NO_HEADERS = { requestOptions: { headers: {} } }
 
 /** A body that is here in one piece goes out in one write with its headers. */
-function requestBody({ body, req }: ForwardRequest): Readable | Buffer {
+function requestBody({ body, req }: ForwardRequest): ReplayReader | Buffer {
   const whole = req.headers['content-length'] === undefined ? undefined : body.inOnePiece()
   return whole ?? body.stream()
 }

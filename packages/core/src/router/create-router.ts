@@ -94,7 +94,7 @@ export interface Router {
   status(): RouterStatus
   /**
    * Answers new requests with 503, lets running ones finish, then closes every connection to a backend. What still runs
-   * at the end of its time is answered with 502, and what cannot be answered is cut off.
+   * at the end of its time is answered with 503 as well, and what cannot be answered is cut off.
    * Later calls wait for the first.
    */
   close(options?: CloseOptions): Promise<void>
@@ -225,7 +225,7 @@ class PredictRouter implements Router {
       attempts: exchange?.attempts ?? [],
       outcome,
       error: failure ?? (outcome && 'error' in outcome ? outcome.error : undefined),
-      status: res.headersSent ? res.statusCode : undefined,
+      status: res.writableFinished || outcome?.reachedClient === true ? res.statusCode : undefined,
       retained: exchange?.retained ?? false,
       bodySize: exchange?.body.size ?? 0,
       backendTime: sent === undefined ? undefined : ended - sent,

@@ -34,6 +34,7 @@ export class Exchange {
   #select: Select | undefined
   readonly #attempts: AttemptRecord[] = []
   #retained = false
+  #outOfBudget = false
   #forwarding = false
 
   private constructor(
@@ -187,13 +188,16 @@ export class Exchange {
     const situation = { attempts, most: retries + 1, others, retained: this.body.retained }
     if (this.#select === undefined || !mayTryAnother(situation) || forwarder.clock.now() >= deadline)
       return undefined
-    if (!isFree(attempts.at(-1)?.outcome, trial) && !forwarder.retryBudget.take()) return undefined
+    if (!isFree(attempts.at(-1)?.outcome, trial) && !forwarder.retryBudget.take()) {
+      this.#outOfBudget = true
+      return undefined
+    }
     return this.#select(this.classification, { exclude: attempts.map(({ backend }) => backend) })
   }
 
   async #conclude(outcome: Outcome): Promise<Outcome> {
     this.body.destroy()
-    const failure = outcome.reachedClient ? undefined : failureOf(this.#attempts)
+    const failure = outcome.reachedClient ? undefined : failureOf(this.#attempts, this.#outOfBudget)
     if (failure !== undefined) await answerError(this.res, failure)
     return outcome
   }
@@ -215,17 +219,22 @@ function isFree(outcome: Outcome | undefined, trial: boolean): boolean {
 }
 
 /** What a client is to be told when no attempt reached it; nothing, when it is gone. */
-export function failureOf(attempts: readonly AttemptRecord[]): Error | undefined {
+export function failureOf(attempts: readonly AttemptRecord[], outOfBudget = false): Error | undefined {
   const last = attempts.at(-1)?.outcome
   if (last?.kind === 'body-failed') return last.error
   if (last?.kind !== 'failed') return undefined
+  if (last.cause === 'shutdown')
+    return new RouterError('router-closed', 'The router is shutting down.', { cause: last.error })
+  const rest = outOfBudget ? '; others were not tried, since too many requests were tried again of late' : ''
   const causes = attempts.map(({ backend, outcome }) => `"${backend}" ${describe(outcome)}`).join(', ')
   const timedOut = attempts.every(
     ({ outcome }) => outcome.kind === 'failed' && outcome.cause.endsWith('timeout'),
   )
   return timedOut
-    ? new RouterError('backend-timeout', `No backend answered in time: ${causes}.`, { cause: last.error })
-    : new RouterError('backend-failed', `No backend could answer: ${causes}.`, { cause: last.error })
+    ? new RouterError('backend-timeout', `No backend answered in time: ${causes}${rest}.`, {
+        cause: last.error,
+      })
+    : new RouterError('backend-failed', `No backend could answer: ${causes}${rest}.`, { cause: last.error })
 }
 
 function describe(outcome: Outcome): string {

@@ -29,7 +29,8 @@ export function mayTryAnother({ attempts, most, others, retained }: Situation): 
   const outcome = attempts.at(-1)?.outcome
   if (outcome === undefined || attempts.length >= most || others === 0 || !retained) return false
   if (outcome.kind === 'passed-over') return true
-  return outcome.kind === 'failed' && !outcome.reachedClient && !isPoison(attempts)
+  if (outcome.kind !== 'failed' || outcome.cause === 'shutdown') return false
+  return !outcome.reachedClient && !isPoison(attempts)
 }
 
 function isPoison(attempts: readonly AttemptRecord[]): boolean {
