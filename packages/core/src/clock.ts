@@ -7,12 +7,12 @@ export interface Clock {
 }
 
 /** Longer timers overflow in Node and fire at once. */
-const LONGEST = 2 ** 31 - 1
+export const LONGEST_TIMER = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(milliseconds, callback) {
-    const timer = setTimeout(callback, Math.min(milliseconds, LONGEST))
+    const timer = setTimeout(callback, Math.min(milliseconds, LONGEST_TIMER))
     timer.unref()
     return () => clearTimeout(timer)
   },

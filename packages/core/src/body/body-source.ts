@@ -1,6 +1,7 @@
 import { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
+import { isRecord } from '../record.ts'
 import { ReplayBody, type ReplayBodyOptions } from './replay-body.ts'
 
 /** Anything that a body can be read from. */
@@ -78,8 +79,4 @@ function isWebRequest(input: BodyInput): input is Request {
   return (
     typeof input === 'object' && 'body' in input && 'headers' in input && input.headers instanceof Headers
   )
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }

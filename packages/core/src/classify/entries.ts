@@ -1,3 +1,4 @@
+import { isRecord } from '../record.ts'
 import type { Entry, UnclassifiedReason } from './classification.ts'
 
 /** The jobs of an `entries` part, or the reason why they cannot be read. */
@@ -21,13 +22,13 @@ export function parseEntries(bytes: Uint8Array): ParsedEntries {
   } catch {
     return { ok: false, reason: 'invalid-json' }
   }
-  if (!isObject(json)) return invalid
+  if (!isRecord(json)) return invalid
   const entries: Entry[] = []
   const tasks = new Set<string>()
   for (const [task, types] of Object.entries(json)) {
-    if (!isObject(types)) return invalid
+    if (!isRecord(types)) return invalid
     for (const [type, job] of Object.entries(types)) {
-      const entry = isObject(job) ? readEntry(task, type, job) : undefined
+      const entry = isRecord(job) ? readEntry(task, type, job) : undefined
       if (entry === undefined) return invalid
       entries.push(entry)
       tasks.add(task)
@@ -39,7 +40,7 @@ export function parseEntries(bytes: Uint8Array): ParsedEntries {
 function readEntry(task: string, type: string, job: Record<string, unknown>): Entry | undefined {
   const model = own(job, 'modelName')
   const options = own(job, 'options') ?? {}
-  return typeof model === 'string' && isObject(options) ? { task, type, model, options } : undefined
+  return typeof model === 'string' && isRecord(options) ? { task, type, model, options } : undefined
 }
 
 /** The ML server, too, falls back to Latin-1 where a field is not UTF-8 (starlette, `_user_safe_decode`). */
@@ -53,8 +54,4 @@ function decode(bytes: Uint8Array): string {
 
 function own(object: Record<string, unknown>, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

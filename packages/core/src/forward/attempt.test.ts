@@ -8,7 +8,7 @@ import { toReplayBody } from '../body/body-source.ts'
 import { systemClock } from '../clock.ts'
 import { RouterError } from '../errors.ts'
 import { resolveTimeouts } from '../policy/timeouts.ts'
-import { failureOf } from '../router/exchange.ts'
+import { failureOf } from '../router/failover.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptPlan } from './forward-request.ts'
 

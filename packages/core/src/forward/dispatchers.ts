@@ -1,10 +1,8 @@
 import type { ProxyServer, ServerOptions } from 'http-proxy-3'
 import { Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
+import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
-
-/** undici takes 0 for no limit, and Node no longer timer. */
-const LONGEST = 2 ** 31 - 1
 
 /** The connections to the backends: one pool each, made when it is first needed. */
 export class Dispatchers {
@@ -27,7 +25,7 @@ export class Dispatchers {
       headersTimeout: 0,
       bodyTimeout: 0,
       allowH2: false,
-      connect: { ...this.#tls, timeout: Math.min(backend.connectTimeout, LONGEST) },
+      connect: { ...this.#tls, timeout: Math.min(backend.connectTimeout, LONGEST_TIMER) },
     })
     this.#pools.set(backend, pool)
     return pool

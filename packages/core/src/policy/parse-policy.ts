@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isRecord } from '../record.ts'
 import type { Policy } from './policy.ts'
 import { PolicyError, type PolicyProblem, problem, suggest, toProblems } from './problems.ts'
 import { configSchema, exchangeSchema, forwardSchema, policySchema } from './schema.ts'
@@ -132,8 +133,4 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 
 function unwrap(schema: unknown): unknown {
   return schema instanceof z.ZodOptional ? unwrap(schema.unwrap()) : schema
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -67,7 +67,7 @@ export interface Select {
  * @throws {PolicyError} with every mistake in the policy, each with its path.
  */
 export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
-  const { backends, routes } = compilePolicy(policy, environment)
+  const { backends, routes, timeouts } = compilePolicy(policy, environment)
   const takeLease = (
     backend: Backend,
     route: Pick<CompiledRoute, 'name' | 'timeoutsOf' | 'retries'>,
@@ -86,8 +86,8 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     { signal, exclude }: SelectOptions = {},
   ): Promise<Lease> => {
     signal?.throwIfAborted()
-    const route = routes.find((candidate) => candidate.takes(classification)) ?? routes.at(-1)
-    if (route === undefined) throw new TypeError('a policy has at least one route')
+    const route = routes.find((candidate) => candidate.takes(classification))
+    if (route === undefined) throw new TypeError('the last route of a policy takes everything')
     const excluded = new Set(exclude)
     const candidates = route.backends.filter((backend) => !excluded.has(backend.name))
     if (!isNonEmpty(candidates)) throw new NoBackendError(route.name, [...excluded])
@@ -99,14 +99,13 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
       : leastBy(candidates, (candidate) => candidate.availableAt(tasks))
     return takeLease(backend, route, candidates.length - 1, tasks)
   }
-  const general = (backend: Backend) =>
-    resolveTimeouts(policy.backends[backend.name]?.timeouts, policy.timeouts)
   const lease = (name: string): Lease => {
     const backend = backends.find((candidate) => candidate.name === name)
     if (backend === undefined) {
       throw new RangeError(`"${name}" is not among the backends: ${backends.map((b) => b.name).join(', ')}.`)
     }
-    return takeLease(backend, { name: 'chosen in code', timeoutsOf: general, retries: 0 }, 0, [])
+    const route = { name: 'chosen in code', timeoutsOf: () => timeouts(name), retries: 0 }
+    return takeLease(backend, route, 0, [])
   }
   return Object.assign(select, { lease, backends })
 }
@@ -121,10 +120,17 @@ interface CompiledRoute {
   readonly retries: number
 }
 
+interface CompiledPolicy {
+  readonly backends: readonly Backend[]
+  readonly routes: readonly CompiledRoute[]
+  /** Those of a backend by a route, or by none. */
+  readonly timeouts: (backend: string, route?: Route) => Timeouts
+}
+
 function compilePolicy(
   policy: Policy,
   { clock = systemClock, onBackendChange }: SelectEnvironment,
-): { readonly backends: readonly Backend[]; readonly routes: readonly CompiledRoute[] } {
+): CompiledPolicy {
   parsePolicy(policyAsData(policy))
   const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
   const timeouts = (name: string, route?: Route) =>
@@ -150,7 +156,7 @@ function compilePolicy(
       retries: route.retries ?? policy.retries ?? defaults.retries,
     }
   })
-  return { backends: [...backends.values()], routes: compiled }
+  return { backends: [...backends.values()], routes: compiled, timeouts }
 }
 
 /** Without a match a route takes everything; with one it takes no unclassified request. */

@@ -10,7 +10,7 @@ import type { Forwarder } from '../forward/forwarder.ts'
 import type { Lease, Select } from '../policy/select-backend.ts'
 import { answerError } from './answers.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
-import { type AttemptRecord, mayTryAnother } from './failover.ts'
+import { type AttemptRecord, attemptsLeft, failureOf, isFree, mayTryAnother } from './failover.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
 
 const FAILOVER_STATUSES: ReadonlySet<number> = new Set(defaults.failoverStatuses)
@@ -154,8 +154,7 @@ export class Exchange {
   async #attempt(forwarder: Forwarder, lease: Lease, deadline: number): Promise<Outcome> {
     const { req, res, body } = this
     const started = forwarder.clock.now()
-    const most = lease.retries + 1
-    const last = this.#attempts.length + 1 >= most || lease.others === 0
+    const another = attemptsLeft(this.#attempts.length + 1, lease)
     const outcome: Outcome = res.destroyed
       ? { kind: 'client-left', reachedBackend: false, reachedClient: false }
       : await forwarder.attempt(
@@ -164,9 +163,9 @@ export class Exchange {
             backend: lease.backend,
             timeouts: lease.timeouts,
             deadline,
-            retain: !last,
+            retain: another,
             passesOver: (status) =>
-              !last &&
+              another &&
               FAILOVER_STATUSES.has(status) &&
               body.retained &&
               (lease.trial || forwarder.retryBudget.take()),
@@ -179,16 +178,11 @@ export class Exchange {
   }
 
   /** The lease for another attempt, if there is to be one. */
-  async #another(
-    forwarder: Forwarder,
-    { retries, others, trial }: Lease,
-    deadline: number,
-  ): Promise<Lease | undefined> {
+  async #another(forwarder: Forwarder, lease: Lease, deadline: number): Promise<Lease | undefined> {
     const attempts = this.#attempts
-    const situation = { attempts, most: retries + 1, others, retained: this.body.retained }
-    if (this.#select === undefined || !mayTryAnother(situation) || forwarder.clock.now() >= deadline)
-      return undefined
-    if (!isFree(attempts.at(-1)?.outcome, trial) && !forwarder.retryBudget.take()) {
+    const may = mayTryAnother(attempts, lease, this.body.retained)
+    if (this.#select === undefined || !may || forwarder.clock.now() >= deadline) return undefined
+    if (!isFree(attempts.at(-1)?.outcome, lease.trial) && !forwarder.retryBudget.take()) {
       this.#outOfBudget = true
       return undefined
     }
@@ -208,36 +202,4 @@ export class Exchange {
     this.body.destroy()
     discardUpload(this.req)
   }
-}
-
-/**
- * Whether another attempt costs the retry budget nothing: one that was passed over has paid already, the trial of a
- * backend that may be back must not cost its request, and where no connection was made, no backend has worked in vain.
- */
-function isFree(outcome: Outcome | undefined, trial: boolean): boolean {
-  return trial || outcome?.kind === 'passed-over' || (outcome?.kind === 'failed' && !outcome.reachedBackend)
-}
-
-/** What a client is to be told when no attempt reached it; nothing, when it is gone. */
-export function failureOf(attempts: readonly AttemptRecord[], outOfBudget = false): Error | undefined {
-  const last = attempts.at(-1)?.outcome
-  if (last?.kind === 'body-failed') return last.error
-  if (last?.kind !== 'failed') return undefined
-  if (last.cause === 'shutdown')
-    return new RouterError('router-closed', 'The router is shutting down.', { cause: last.error })
-  const rest = outOfBudget ? '; others were not tried, since too many requests were tried again of late' : ''
-  const causes = attempts.map(({ backend, outcome }) => `"${backend}" ${describe(outcome)}`).join(', ')
-  const timedOut = attempts.every(
-    ({ outcome }) => outcome.kind === 'failed' && outcome.cause.endsWith('timeout'),
-  )
-  return timedOut
-    ? new RouterError('backend-timeout', `No backend answered in time: ${causes}${rest}.`, {
-        cause: last.error,
-      })
-    : new RouterError('backend-failed', `No backend could answer: ${causes}${rest}.`, { cause: last.error })
-}
-
-function describe(outcome: Outcome): string {
-  if (outcome.kind === 'failed') return `failed (${outcome.cause})`
-  return outcome.kind === 'passed-over' ? `answered ${outcome.status}` : outcome.kind
 }
