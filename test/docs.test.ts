@@ -74,8 +74,10 @@ describe('docs/configuration.md', () => {
       backendHeader: defaults.backendHeader,
     })
     expect(rows('Options').find(([name]) => name === 'routes[].strategy')?.[1]).toBe(defaults.strategy)
-    const { maxBodySize } = resolveExchangeOptions({ maxBodySize: documented['maxBodySize'] })
-    expect(maxBodySize).toBe(defaults.maxBodySize)
+    const { maxBodySize, bodyMemory, totalBodyMemory, bodySpool } = documented
+    const { store, ...resolved } = resolveExchangeOptions({ maxBodySize, bodyMemory })
+    expect([resolved.maxBodySize, store.bodyMemory]).toEqual([defaults.maxBodySize, defaults.bodyMemory])
+    expect([totalBodyMemory, bodySpool]).toEqual(['256mb', String(defaults.bodySpool)])
   })
 
   it('names every timeout and every status that fails over as it is', () => {
@@ -102,7 +104,15 @@ describe('docs/configuration.md', () => {
       'weight',
       'retries',
       'failoverStatuses',
-    ].concat(['connectTimeout', 'responseTimeout', 'idleTimeout', 'ejectingStatuses'])
+    ].concat([
+      'connectTimeout',
+      'responseTimeout',
+      'idleTimeout',
+      'ejectingStatuses',
+      'bodyMemory',
+      'totalBodyMemory',
+      'bodySpool',
+    ])
     const fixed = Object.fromEntries(Object.entries(defaults).filter(([name]) => !options.includes(name)))
     expect(Object.fromEntries(documented)).toEqual(fixed)
   })

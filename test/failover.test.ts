@@ -152,16 +152,32 @@ describe('when to stop', () => {
     expect(requests).toEqual([30, 6])
   })
 
-  it('a body that is too large to keep is forwarded once, and the event says so', async () => {
-    const { url, stubs, events } = await pool([{ fault: 'error' }, {}])
-    const large = immichBody('indexing', imageBytes(3_000_000))
-    expect((await post(url, large)).status).toBe(500)
-    expect(started(stubs)).toEqual([1, 0])
-    expect(events[0]?.retained).toBe(false)
-    await stubs['a']?.setFault('refuse')
-    expect((await post(url, image)).status).toBe(200)
-    expect(events[1]?.retained).toBe(true)
+  it.each([
+    ['content-length', 'whole'],
+    ['chunked', 'bytes'],
+  ] as const)('a body that is too large for memory is kept on disk: %s, %s', async (framing, pieces) => {
+    const { url, stubs, events } = await pool([{ fault: 'error' }, { fault: 'reset' }, {}])
+    const large = immichBody('indexing', imageBytes(31_000_000))
+    expect((await post(url, large, { framing, pieces })).status).toBe(200)
+    expect(started(stubs)).toEqual([1, 1, 1])
+    expect(stubs['c']?.received[0]).toMatchObject({ sha256: sha256(large), complete: true })
+    expect(events[0]?.retained).toBe(true)
   })
+
+  it.each([false, '/nowhere/at/all'])(
+    'with bodySpool %s it is forwarded once, and the event says so',
+    async (bodySpool) => {
+      const { url, stubs, events } = await pool([{ fault: 'error' }, {}], { bodySpool })
+      const large = immichBody('indexing', imageBytes(3_000_000))
+      expect((await post(url, large)).status).toBe(500)
+      expect(started(stubs)).toEqual([1, 0])
+      expect(stubs['a']?.received[0]).toMatchObject({ sha256: sha256(large), complete: true })
+      expect(events[0]?.retained).toBe(false)
+      await stubs['a']?.setFault('refuse')
+      expect((await post(url, image)).status).toBe(200)
+      expect(events[1]?.retained).toBe(true)
+    },
+  )
 })
 
 describe('a backend that goes on failing', () => {

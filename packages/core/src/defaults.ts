@@ -55,10 +55,12 @@ export const defaults = Object.freeze({
   retryBudgetWindow: 10_000,
   /** … but so many are always allowed. */
   retryBudgetMin: 3,
-  /** Largest body that is retained for another attempt; a larger one is forwarded once. */
+  /** How much of a body is retained in memory for another attempt; a larger one goes to disk. */
   bodyMemory: 1 * MIB,
-  /** Bodies that are retained, all together. */
+  /** Bodies that are retained in memory, all together. */
   totalBodyMemory: 256 * MIB,
+  /** Whether larger ones go to a temp file. */
+  bodySpool: true,
   /**
    * How long an idle connection to a backend is kept. The ML server closes its own after 2 s
    * (`http_keepalive_timeout_s` in Immich's config.py), so ours must end before.

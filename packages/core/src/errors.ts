@@ -86,6 +86,18 @@ export class BodyConsumedError extends RouterError {
   }
 }
 
+/** A body that was moved to disk could not be read back; `cause` says why. */
+export class SpoolError extends RouterError {
+  override readonly name = 'SpoolError'
+
+  constructor(cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super('internal', `The request body could not be read back from its temp file (bodySpool): ${why}.`, {
+      cause,
+    })
+  }
+}
+
 /** `body.stream()` was called after `body.release()`. */
 export class BodyReleasedError extends RouterError {
   override readonly name = 'BodyReleasedError'

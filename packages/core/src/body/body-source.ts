@@ -27,7 +27,7 @@ export function toReplayBody(input: BodyInput, options: ReplayBodyOptions): Repl
     // Node's HTTP parser sees to it that such a request is as long as it says.
     return new ReplayBody(input, { ...options, exactSize: declaredHeaders(input).contentLength }, false)
   }
-  return new ReplayBody(toReadable(input), options, true)
+  return new ReplayBody(toReadable(input), { ...options, borrowed: input instanceof Uint8Array }, true)
 }
 
 /** The headers of inputs that have them: a Node or a web request. */

@@ -1,9 +1,14 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
+import { BodyStore } from './body-store.ts'
 import { ReplayBody } from './replay-body.ts'
-import { RetainedMemory } from './retained-memory.ts'
+import { SpoolFile, type SpoolHandle } from './spool.ts'
 
 const unlimited = { maxSize: Number.POSITIVE_INFINITY }
 const chunks = ['one ', 'two ', 'three'].map((text) => Buffer.from(text))
@@ -64,41 +69,202 @@ describe('a replayable body', () => {
   })
 })
 
-describe('retaining', () => {
+/** A file that is written in memory, and fails once it holds more than it may. */
+class FakeFile implements SpoolHandle {
+  readonly bytes = Buffer.alloc(1_000)
+  readonly #limit: number
+  closed = 0
+
+  constructor(limit = 1_000) {
+    this.#limit = limit
+  }
+
+  async writev(chunks: readonly Buffer[], place: number) {
+    const written = Buffer.concat(chunks)
+    if (place + written.length > this.#limit) throw new Error('ENOSPC: no space left on device')
+    written.copy(this.bytes, place)
+    return { bytesWritten: written.length }
+  }
+
+  async read(chunk: Buffer, at: number, length: number, place: number) {
+    return { bytesRead: this.bytes.copy(chunk, at, place, place + length) }
+  }
+
+  async close() {
+    this.closed++
+  }
+}
+
+/** A store with room for so many bytes, and this file for the rest. */
+function storeOf(bodyMemory: number, totalBodyMemory: number, file?: FakeFile): BodyStore {
+  const store = new BodyStore({ bodyMemory, totalBodyMemory, directory: undefined })
+  if (file !== undefined) store.open = () => new SpoolFile(Promise.resolve(file))
+  return store
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('retaining in memory alone', () => {
   it('ends where the body is larger than it may be, and gives the memory back', async () => {
-    const memory = new RetainedMemory(100)
+    const store = storeOf(13, 100)
     const small = bodyOf(...chunks)
-    small.retainWithin(13, memory)
+    small.retain(store)
     await buffer(small.stream())
-    expect([small.retained, memory.used]).toEqual([true, 13])
-    const large = bodyOf(...chunks)
+    expect([small.retained, store.used]).toEqual([true, 13])
+    const large = bodyOf(...chunks, Buffer.from('!'))
     const reader = large.stream()
-    large.retainWithin(12, memory)
-    expect((await buffer(reader)).toString()).toBe('one two three')
-    expect([large.retained, memory.used]).toEqual([false, 13])
+    large.retain(store)
+    expect((await buffer(reader)).toString()).toBe('one two three!')
+    expect([large.retained, store.used]).toEqual([false, 13])
     small.destroy()
     small.destroy()
-    expect(memory.used).toBe(0)
+    expect(store.used).toBe(0)
   })
 
   it('ends where all bodies together are larger than they may be', async () => {
-    const memory = new RetainedMemory(20)
+    const store = storeOf(1000, 20)
     const [first, second] = [bodyOf(...chunks), bodyOf(...chunks)]
     for (const body of [first, second]) {
       const reader = body.stream()
-      body.retainWithin(1000, memory)
+      body.retain(store)
       expect((await buffer(reader)).toString()).toBe('one two three')
     }
-    expect([first.retained, second.retained, memory.used]).toEqual([true, false, 13])
+    expect([first.retained, second.retained, store.used]).toEqual([true, false, 13])
   })
 
   it('counts what had arrived before', async () => {
-    const memory = new RetainedMemory(100)
+    const store = storeOf(100, 100)
     const body = bodyOf(...chunks)
     await buffer(body.stream())
-    body.retainWithin(100, memory)
-    expect(memory.used).toBe(13)
+    body.retain(store)
+    expect(store.used).toBe(13)
     body.release()
-    expect(memory.used).toBe(0)
+    expect(store.used).toBe(0)
+  })
+})
+
+describe('retaining on disk', () => {
+  it('takes what is too large for memory, and gives it to whoever reads again', async () => {
+    const file = new FakeFile()
+    const store = storeOf(5, 100, file)
+    const body = bodyOf(...chunks)
+    body.retain(store)
+    for (let i = 0; i < 3; i++) expect((await buffer(body.stream())).toString()).toBe('one two three')
+    expect([body.retained, body.spooled, store.used]).toEqual([true, true, 0])
+    expect(file.bytes.subarray(0, 13).toString()).toBe('one two three')
+    const late = body.stream()
+    body.release()
+    await turn()
+    expect(file.closed).toBe(0)
+    expect((await buffer(late)).toString()).toBe('one two three')
+    await turn()
+    expect(file.closed).toBe(1)
+  })
+
+  it('ends when the disk is full: whoever reads goes on, and nobody can start again', async () => {
+    const file = new FakeFile(10)
+    const source = new PassThrough()
+    const body = new ReplayBody(source, unlimited, true)
+    const store = storeOf(5, 100, file)
+    body.retain(store)
+    const [fast, slow] = [body.stream(), body.stream()]
+    const whole = buffer(fast)
+    for (const chunk of chunks) {
+      source.write(chunk)
+      for (let i = 0; i < 5; i++) await turn()
+    }
+    source.end('!')
+    expect((await whole).toString()).toBe('one two three!')
+    expect([body.retained, store.used]).toEqual([false, 0])
+    expect((await buffer(slow)).toString()).toBe('one two three!')
+    await turn()
+    expect(file.closed).toBe(1)
+  })
+
+  it('slows the sender down to the speed of the disk', async () => {
+    const { promise: opened, resolve } = Promise.withResolvers<SpoolHandle>()
+    const store = storeOf(5, 1e9)
+    store.open = () => new SpoolFile(opened)
+    const megabytes = Array.from({ length: 80 }, () => Buffer.alloc(50_000, 'x'))
+    const body = bodyOf(...megabytes)
+    body.retain(store)
+    const read = buffer(body.stream())
+    for (let i = 0; i < 200; i++) await turn()
+    expect(body.size).toBeLessThan(700_000)
+    resolve({
+      writev: async (chunks) => ({
+        bytesWritten: chunks.reduce((sum, { length }) => sum + length, 0),
+      }),
+      read: async () => ({ bytesRead: 0 }),
+      close: async () => {},
+    })
+    expect((await read).length).toBe(4_000_000)
+  })
+
+  it('fails its reader when the disk does not give back what it was given', async () => {
+    const file = new FakeFile()
+    const body = bodyOf(...chunks)
+    body.retain(storeOf(5, 100, file))
+    await buffer(body.stream())
+    await turn()
+    file.read = async () => ({ bytesRead: 0 })
+    await expect(buffer(body.stream())).rejects.toThrow(/could not be read back.*shorter/)
+  })
+
+  it('is real: a file that only its owner could read, and that is gone while it is open', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
+    await writeFile(join(directory, `immich-ml-router-${randomUUID()}.body`), 'left behind')
+    await writeFile(join(directory, 'of somebody else'), '')
+    const store = new BodyStore({ bodyMemory: 5, totalBodyMemory: 100, directory })
+    const large = randomBytes(3_000_000)
+    const body = new ReplayBody(Readable.from([large], { objectMode: false }), unlimited, true)
+    body.retain(store)
+    expect((await buffer(body.stream())).equals(large)).toBe(true)
+    expect((await buffer(body.stream())).equals(large)).toBe(true)
+    expect(await readdir(directory)).toEqual(['of somebody else'])
+    body.destroy()
+    await rm(directory, { recursive: true })
+  })
+})
+
+describe('holding', () => {
+  it('reads to the end for nobody, and moves what is large to disk', async () => {
+    const store = storeOf(1e6, 1e9, undefined)
+    const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
+    const onDisk = new BodyStore({ bodyMemory: 1e6, totalBodyMemory: 1e9, directory })
+    const large = randomBytes(300_000)
+    const body = new ReplayBody(
+      Readable.from([large], { objectMode: false, highWaterMark: 1 }),
+      unlimited,
+      true,
+    )
+    body.hold(onDisk)
+    while (!body.complete || onDisk.used > 0) await turn()
+    body.retain(onDisk)
+    expect((await buffer(body.stream())).equals(large)).toBe(true)
+    const small = bodyOf(...chunks)
+    small.hold(store)
+    while (!small.complete) await turn()
+    expect([small.spooled, store.used, small.inOnePiece()]).toEqual([false, 13, undefined])
+    body.destroy()
+    await rm(directory, { recursive: true })
+  })
+
+  it.each([
+    ['there is no disk', undefined],
+    ['the disk is full', new FakeFile(0)],
+  ])('where %s reads what fits into memory, and loses nothing', async (_, file) => {
+    const pieces = Array.from({ length: 40 }, (_, i) => Buffer.alloc(50_000, i))
+    const store = storeOf(500_000, 1e9, file)
+    const body = bodyOf(...pieces)
+    body.hold(store)
+    for (let i = 0; i < 300; i++) await turn()
+    expect(body.complete).toBe(false)
+    expect(body.size).toBeGreaterThan(300_000)
+    expect(body.size).toBeLessThan(700_000)
+    const reader = body.stream()
+    body.retain(store)
+    expect((await buffer(reader)).equals(Buffer.concat(pieces))).toBe(true)
+    expect([body.retained, store.used]).toEqual([false, 0])
   })
 })

@@ -1,38 +1,56 @@
-import { Readable } from 'node:stream'
-import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
-import type { RetainedMemory } from './retained-memory.ts'
+import type { Readable } from 'node:stream'
+import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } from '../errors.ts'
+import { BodyCursor, ReplayReader } from './body-reader.ts'
+import type { BodyStore } from './body-store.ts'
+import type { Piece, SpoolFile } from './spool.ts'
 
-/** A chunk and, once it has arrived, the next: whoever holds a link keeps what follows it, and nothing before it. */
-interface Link {
-  readonly chunk: Buffer
+/** A piece and, once it has arrived, the next: whoever holds a link keeps what follows it, and nothing before it. */
+interface Link extends Piece {
   next: Link | undefined
 }
-
-/** What a cursor finds at its place. */
-export type Taken = Buffer | 'wait' | 'end'
 
 export interface ReplayBodyOptions {
   /** Bytes above which the body fails with {@link BodyTooLargeError}. `Infinity` turns the limit off. */
   readonly maxSize: number
   /** The size that the source is bound to have: with its last byte, the body is complete at once. */
   readonly exactSize?: number | undefined
+  /** The bytes are in somebody else's memory, so that retaining them costs nothing. */
+  readonly borrowed?: boolean | undefined
+}
+
+/** Bytes that may wait for the disk before the sender has to. */
+const SPOOL_AHEAD = 512 * 1024
+/** The largest chunk that a socket gives, twice: so much room there must be to read ahead of every reader. */
+const CHUNK_ROOM = 128 * 1024
+/** A waiting body that is no larger stays in memory: a file would cost more. */
+const SMALL = 16 * 1024
+
+interface Retention {
+  readonly store: BodyStore
+  /** Bytes in memory, as the store has counted them. */
+  taken: number
+  /** It must not be given up, whatever the room: nobody reads it yet. */
+  pinned: boolean
 }
 
 /**
  * A request body that can be read again from its start while it is retained.
  *
  * Nothing is read from the source unless somebody waits for it, so a slow reader slows the sender down. With more
- * than one reader, the fastest sets the pace and the others find the chunks retained for them.
+ * than one reader, the fastest sets the pace and the others find the chunks retained for them, in memory or on disk.
  */
 export class ReplayBody {
   readonly #maxSize: number
   readonly #exactSize: number | undefined
   readonly #source: Readable
   readonly #ownsSource: boolean
-  #tail: Link = { chunk: Buffer.alloc(0), next: undefined }
+  readonly #borrowed: boolean
+  #tail: Link = { chunk: undefined, size: 0, place: 0, next: undefined }
   #head: Link | undefined = this.#tail
   #size = 0
-  #retention: { readonly limit: number; readonly memory: RetainedMemory; taken: number } | undefined
+  #retention: Retention | undefined
+  #file: SpoolFile | undefined
+  #readers = 0
   #ended = false
   #failure: Error | undefined
   #waiting = new Set<() => void>()
@@ -48,6 +66,7 @@ export class ReplayBody {
     this.#maxSize = options.maxSize
     this.#exactSize = options.exactSize
     this.#ownsSource = ownsSource
+    this.#borrowed = options.borrowed ?? false
     const onReadable = () => {
       if (this.#waiting.size > 0) this.#fill()
     }
@@ -84,6 +103,16 @@ export class ReplayBody {
     return this.#head !== undefined
   }
 
+  /** Whether a part of it is, or was, on disk. */
+  get spooled(): boolean {
+    return this.#file !== undefined
+  }
+
+  /** Whether somebody waits for bytes that the sender has not sent yet. */
+  get starving(): boolean {
+    return !this.#ended && this.#waiting.size > 0 && this.#hasRoom()
+  }
+
   /**
    * A stream of the whole body from its first byte, those already here and those still to come.
    *
@@ -100,9 +129,19 @@ export class ReplayBody {
    * @param wake Called once after each `take()` that said `'wait'`.
    * @throws {BodyReleasedError} after {@link ReplayBody.release}.
    */
-  cursor(wake: () => void): BodyCursor {
+  cursor(wake: () => void): BodyCursor<Link> {
     if (this.#head === undefined) throw new BodyReleasedError()
-    return new BodyCursor(this.#head, (link) => this.#take(link, wake))
+    this.#readers++
+    return new BodyCursor(this.#head, {
+      next: (link) => this.#next(link, wake),
+      load: (link) => this.#load(link),
+      wake,
+      close: () => {
+        this.#waiting.delete(wake)
+        this.#readers--
+        this.#closeUnusedFile()
+      },
+    })
   }
 
   /** The body as one buffer, if it is complete and in one piece, as most are that are small. */
@@ -112,28 +151,35 @@ export class ReplayBody {
   }
 
   /**
-   * Retains the body only as long as it is no larger than this, and there is room.
-   *
-   * @param limit In bytes.
+   * Retains the body for another reader, in memory as far as there is room and beyond that on disk. Where it can be in
+   * neither, retaining ends: whoever reads it goes on to the end, and nobody can start again.
    */
-  retainWithin(limit: number, memory: RetainedMemory): void {
-    if (this.#head === undefined || this.#retention !== undefined) return
-    this.#retention = { limit, memory, taken: 0 }
-    this.#account(this.#size)
+  retain(store: BodyStore): void {
+    this.#retainIn(store, false)
+    // What could not be written while nobody read it was kept all the same; that ends here.
+    if (this.#file?.failure !== undefined) this.release()
   }
 
-  #account(bytes: number): void {
-    const retention = this.#retention
-    if (retention === undefined || this.#head === undefined) return
-    if (this.#size > retention.limit || !retention.memory.take(bytes)) this.release()
-    else retention.taken += bytes
+  /**
+   * Retains the body for its first reader, who may come in hours: on disk, and read to its end meanwhile so that the
+   * sender need not wait. Where there is no disk, only what fits into memory is read.
+   */
+  hold(store: BodyStore): void {
+    this.#retainIn(store, true)
+    if (this.#size > SMALL) this.#moveToDisk()
+    if (!this.#borrowed) this.#readAhead()
   }
 
   /** Stops retaining: open streams go on to the end, new ones cannot be opened. */
   release(): void {
     this.#head = undefined
-    if (this.#retention !== undefined) this.#retention.memory.give(this.#retention.taken)
+    const retention = this.#retention
     this.#retention = undefined
+    retention?.store.give(retention.taken)
+    this.#file?.stop()
+    this.#closeUnusedFile()
+    // Who waited for the disk need not any more.
+    if (this.#file !== undefined) this.#wakeAll()
   }
 
   /** Releases, and reads no more: open streams fail. */
@@ -141,9 +187,99 @@ export class ReplayBody {
     this.release()
     if (!this.#ended) this.#finish(new BodyFailedError(new Error('it is no longer needed')))
     if (this.#ownsSource) this.#source.destroy()
+    this.#file?.close()
   }
 
-  #take(link: Link, wake: () => void): Link | 'wait' | 'end' {
+  #retainIn(store: BodyStore, pinned: boolean): void {
+    if (this.#head === undefined || this.#borrowed) return
+    if (this.#retention !== undefined) {
+      this.#retention.pinned = pinned
+      return
+    }
+    this.#retention = { store, taken: 0, pinned }
+    for (let link = this.#head.next; link !== undefined; link = link.next) this.#account(link)
+  }
+
+  /** Finds room for a link that is to be retained. */
+  #account(link: Link): void {
+    const retention = this.#retention
+    if (retention === undefined) return
+    const { store, pinned, taken } = retention
+    if (this.#file !== undefined) {
+      store.overdraw(link.size)
+      retention.taken += link.size
+      this.#file.write(link)
+      return
+    }
+    const limit = pinned ? SMALL : store.bodyMemory
+    if (taken + link.size <= limit && store.take(link.size)) retention.taken += link.size
+    else if (!this.#moveToDisk() && !this.#keepInMemory(link.size)) this.release()
+  }
+
+  /** Without a disk, a body that nobody reads yet may have the memory of one that is read, and must have its beginning. */
+  #keepInMemory(bytes: number): boolean {
+    const retention = this.#retention
+    if (retention?.pinned !== true) return false
+    retention.store.overdraw(bytes)
+    retention.taken += bytes
+    return true
+  }
+
+  /** @returns Whether what has arrived is on its way to a file now. */
+  #moveToDisk(): boolean {
+    const retention = this.#retention
+    if (this.#file !== undefined || retention === undefined) return this.#file !== undefined
+    const file = retention.store.open()
+    if (file === undefined) return false
+    this.#file = file
+    const { store } = retention
+    file.listen(
+      (bytes) => {
+        if (this.#retention !== undefined) {
+          store.give(bytes)
+          this.#retention.taken -= bytes
+        }
+        this.#wakeAll()
+      },
+      () => {
+        if (this.#retention?.pinned === false) this.release()
+        else this.#wakeAll()
+      },
+    )
+    let bytes = 0
+    for (let link = this.#head?.next; link !== undefined; link = link.next) {
+      file.write(link)
+      bytes += link.size
+    }
+    store.overdraw(bytes - retention.taken)
+    retention.taken = bytes
+    return true
+  }
+
+  /** Whether more may be read from the source: what was read must have left the memory. */
+  #hasRoom(): boolean {
+    const retention = this.#retention
+    if (retention === undefined) return true
+    if (this.#file !== undefined && this.#file.failure === undefined) return this.#file.pending < SPOOL_AHEAD
+    const { pinned, taken, store } = retention
+    return !pinned || (taken + CHUNK_ROOM <= store.bodyMemory && store.hasRoom(CHUNK_ROOM))
+  }
+
+  /** Reads from the source for nobody, as long as it is held and there is room. */
+  #readAhead(): void {
+    let place = this.#tail
+    const ahead = () => {
+      while (this.#retention?.pinned === true) {
+        const next = this.#ended ? 'end' : this.#next(place, ahead)
+        if (typeof next === 'string') return
+        place = next
+      }
+    }
+    ahead()
+  }
+
+  /** The link behind this one; a failure of the body is thrown once there is none. */
+  #next(link: Link, wake: () => void): Link | 'wait' | 'end' {
     // Whoever takes by itself must not be woken in the middle of it by the chunk that it takes.
     this.#waiting.delete(wake)
     if (link.next === undefined) this.#fill()
@@ -154,9 +290,19 @@ export class ReplayBody {
     return 'wait'
   }
 
+  /** What was in a link before it went to disk. */
+  async #load(link: Link): Promise<Buffer> {
+    try {
+      if (this.#file === undefined) throw new Error('there is no file')
+      return await this.#file.read(link)
+    } catch (error) {
+      throw new SpoolError(error)
+    }
+  }
+
   /** Takes from the source what it has. */
   #fill(): void {
-    if (this.#ended) return
+    if (this.#ended || !this.#hasRoom()) return
     const chunk: unknown = this.#source.read()
     if (chunk === null) return
     const bytes = toBuffer(chunk)
@@ -170,10 +316,10 @@ export class ReplayBody {
       this.#finish(new BodyTooLargeError(this.#maxSize))
       return
     }
-    this.#account(chunk.length)
-    const link: Link = { chunk, next: undefined }
+    const link: Link = { chunk, size: chunk.length, place: 0, next: undefined }
     this.#tail.next = link
     this.#tail = link
+    this.#account(link)
     if (this.#size === this.#exactSize) this.#finish(undefined)
     else this.#wakeAll()
   }
@@ -191,74 +337,10 @@ export class ReplayBody {
     this.#waiting = new Set()
     for (const wake of waiting) wake()
   }
-}
 
-/** A place in a body. */
-export class BodyCursor {
-  #link: Link | undefined
-  readonly #next: (link: Link) => Link | 'wait' | 'end'
-
-  constructor(link: Link, next: (link: Link) => Link | 'wait' | 'end') {
-    this.#link = link
-    this.#next = next
-  }
-
-  /**
-   * The next chunk, and moves on behind it.
-   *
-   * @throws the failure of the body, once every byte before it is taken.
-   */
-  take(): Taken {
-    if (this.#link === undefined) return 'end'
-    const next = this.#next(this.#link)
-    if (typeof next === 'string') return next
-    this.#link = next
-    return next.chunk
-  }
-
-  /** Lets go of the chunks that were retained for this cursor. */
-  close(): void {
-    this.#link = undefined
-  }
-}
-
-/** A stream of a replayable body. */
-export class ReplayReader extends Readable {
-  readonly #cursor: BodyCursor
-  #wanted = false
-
-  constructor(cursor: BodyCursor) {
-    super()
-    this.#cursor = cursor
-  }
-
-  override _read(): void {
-    this.#wanted = true
-    this.wake()
-  }
-
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#cursor.close()
-    callback(error)
-  }
-
-  /** Whether its reader wants more than has arrived: then it is the sender that is slow, and not the reader. */
-  get starving(): boolean {
-    return this.#wanted
-  }
-
-  /** Gives on what has arrived, as long as it is wanted. */
-  wake(): void {
-    while (this.#wanted && !this.destroyed) {
-      try {
-        const taken = this.#cursor.take()
-        if (taken === 'wait') return
-        this.#wanted = taken !== 'end' && this.push(taken)
-        if (taken === 'end') this.push(null)
-      } catch (error) {
-        this.destroy(error instanceof Error ? error : new Error(String(error)))
-      }
-    }
+  /** The file is there for those who read it, and for those who may. */
+  #closeUnusedFile(): void {
+    if (this.#head === undefined && this.#readers === 0) this.#file?.close()
   }
 }
 

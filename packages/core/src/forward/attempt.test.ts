@@ -8,6 +8,7 @@ import { toReplayBody } from '../body/body-source.ts'
 import { systemClock } from '../clock.ts'
 import { RouterError } from '../errors.ts'
 import { resolveTimeouts } from '../policy/timeouts.ts'
+import { resolveExchangeOptions } from '../router/exchange-options.ts'
 import { failureOf } from '../router/failover.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptPlan } from './forward-request.ts'
@@ -45,7 +46,7 @@ function failing(error: Error, connected: boolean): Attempt {
     clock: systemClock,
     dispatcher: { dispatch } as unknown as Dispatcher,
     body,
-    request: { req, res, body: toReplayBody(body, { maxSize: 10 }) },
+    request: { req, res, body: toReplayBody(body, { maxSize: 10 }), store: resolveExchangeOptions().store },
     responseHeader: undefined,
   })
   attempt.fetch({})

@@ -1,8 +1,8 @@
 import { type Dispatcher, errors } from 'undici'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
-import { ReplayReader } from '../body/replay-body.ts'
+import { ReplayReader } from '../body/body-reader.ts'
 import type { Clock } from '../clock.ts'
-import { BodyFailedError, BodyTooLargeError } from '../errors.ts'
+import { BodyFailedError, RouterError } from '../errors.ts'
 import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
 import type { HeaderRecord } from './headers.ts'
 import { ResponseWriter } from './response-writer.ts'
@@ -49,7 +49,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   readonly #onBodyError = (error: Error) => {
     // undici destroys the body when the backend fails; only what the body itself reports is the body's fault.
     if (error instanceof BodyFailedError) this.#onClientLeft()
-    else if (error instanceof BodyTooLargeError) {
+    else if (error instanceof RouterError) {
       this.#abort({ kind: 'body-failed', error, ...this.#reached() }, 'the request body failed')
     }
   }
@@ -126,6 +126,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
       return
     }
     this.#watchdog.restart(plan.timeouts.idle)
+    // The response is committed: there will be no other attempt.
+    this.#options.request.body.release()
     this.#writer.start(controller, status, text, this.#options.responseHeader)
     const entries = () => Object.entries(headers)[Symbol.iterator]()
     this.#respond?.({ status, statusText: text ?? '', headers: { entries }, body: null })

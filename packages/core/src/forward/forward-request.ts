@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
+import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Timeouts } from '../policy/timeouts.ts'
 
@@ -8,6 +9,8 @@ export interface ForwardRequest {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly body: ReplayBody
+  /** Where the body is retained for another attempt. */
+  readonly store: BodyStore
   /** The bytes are those that an earlier middleware kept, decoded: their length and coding replace the headers'. */
   readonly keptLength?: number | undefined
 }

@@ -2,8 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { ProxyServer, type ServerOptions } from 'http-proxy-3'
 import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
-import type { ReplayReader } from '../body/replay-body.ts'
-import { RetainedMemory } from '../body/retained-memory.ts'
+import type { ReplayReader } from '../body/body-reader.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { parseForwardOptions } from '../policy/parse-policy.ts'
@@ -48,7 +47,6 @@ export class Forwarder {
   readonly clock: Clock
   /** Keeps the retries of everything that is forwarded here within bounds. */
   readonly retryBudget: RetryBudget
-  readonly #memory = new RetainedMemory(defaults.totalBodyMemory)
   readonly #proxy: ProxyServer
   readonly #dispatchers: Dispatchers
   readonly #backendHeader: string | false
@@ -76,7 +74,7 @@ export class Forwarder {
     const { req, res } = request
     const { backend } = plan
     const body = requestBody(request)
-    if (plan.retain) request.body.retainWithin(defaults.bodyMemory, this.#memory)
+    if (plan.retain) request.body.retain(request.store)
     else request.body.release()
     const attempt = new Attempt({
       plan,

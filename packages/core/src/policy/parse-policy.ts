@@ -8,6 +8,9 @@ import { configSchema, exchangeSchema, forwardSchema, policySchema } from './sch
 export interface RouterConfig extends Policy {
   readonly maxBodySize?: number | string | undefined
   readonly onUnclassified?: 'route' | 'reject' | undefined
+  readonly bodyMemory?: number | string | undefined
+  readonly totalBodyMemory?: number | string | undefined
+  readonly bodySpool?: boolean | string | undefined
   readonly backendHeader?: string | false | undefined
   readonly upstreamHeader?: string | undefined
   readonly forwardHeaders?: readonly string[] | undefined

@@ -167,6 +167,20 @@ const exchangeShape = {
     description: 'A request whose job is not known: to the default route, or 422.',
     default: defaults.onUnclassified,
   }),
+  bodyMemory: size.optional().meta({
+    description: 'How much of a request is retained in memory for another attempt; the rest goes to disk.',
+    default: '1mb',
+  }),
+  totalBodyMemory: size
+    .optional()
+    .meta({ description: 'How much of all requests together is retained in memory.', default: '256mb' }),
+  bodySpool: z
+    .union([z.boolean(), z.string().min(1)], 'must be true, false or a directory')
+    .optional()
+    .meta({
+      description: 'Whether what does not fit into memory goes to a temp file, or the directory for it.',
+      default: defaults.bodySpool,
+    }),
 }
 
 const forwardShape = {

@@ -120,10 +120,15 @@ class PredictRouter implements Router {
 
   constructor(options: RouterOptions) {
     const { proxy, clock, ...data } = withoutInfinity(options ?? {})
-    const { maxBodySize, onUnclassified, backendHeader, upstreamHeader, forwardHeaders } = parseConfig(
-      policyAsData(data),
-    )
-    this.#options = resolveExchangeOptions({ maxBodySize, onUnclassified })
+    const { backendHeader, upstreamHeader, forwardHeaders, ...config } = parseConfig(policyAsData(data))
+    const { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool } = config
+    this.#options = resolveExchangeOptions({
+      maxBodySize,
+      onUnclassified,
+      bodyMemory,
+      totalBodyMemory,
+      bodySpool,
+    })
     const { backends, routes, timeouts, retries } = data
     const onBackendChange = (event: BackendEvent) => this.#emitSafely('backend', event)
     this.#select = selectBackend({ backends, routes, timeouts, retries }, { clock, onBackendChange })

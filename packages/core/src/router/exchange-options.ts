@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os'
+import { BodyStore } from '../body/body-store.ts'
 import { defaults } from '../defaults.ts'
 import { parseExchangeOptions } from '../policy/parse-policy.ts'
 import { parseSize } from '../policy/size.ts'
@@ -14,6 +16,22 @@ export interface ExchangeOptions {
    * @default '32mb'
    */
   readonly maxBodySize?: number | string | undefined
+  /**
+   * How much of a request is retained in memory for another attempt; what is larger goes to disk.
+   * @default '1mb'
+   */
+  readonly bodyMemory?: number | string | undefined
+  /**
+   * How much of all requests together is retained in memory.
+   * @default '256mb'
+   */
+  readonly totalBodyMemory?: number | string | undefined
+  /**
+   * Whether what does not fit into memory goes to a temp file, or the directory for it; a file system in memory is of
+   * little use. With `false`, such a request is forwarded once.
+   * @default true, which is the system's directory for temp files
+   */
+  readonly bodySpool?: boolean | string | undefined
 }
 
 /** The same, complete and checked. */
@@ -21,6 +39,7 @@ export interface ResolvedExchangeOptions {
   readonly onUnclassified: 'route' | 'reject'
   /** In bytes; `Infinity` for no limit. */
   readonly maxBodySize: number
+  readonly store: BodyStore
 }
 
 /**
@@ -29,11 +48,16 @@ export interface ResolvedExchangeOptions {
  * @throws {PolicyError} with every mistake, each with its path.
  */
 export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedExchangeOptions {
-  const { maxBodySize, onUnclassified } = parseExchangeOptions(withoutInfinity(options))
-  return {
-    onUnclassified: onUnclassified ?? defaults.onUnclassified,
-    maxBodySize: parseSize(maxBodySize ?? defaults.maxBodySize) ?? defaults.maxBodySize,
-  }
+  const parsed = parseExchangeOptions(withoutInfinity(options))
+  const { onUnclassified = defaults.onUnclassified, bodySpool = defaults.bodySpool } = parsed
+  const size = (key: 'maxBodySize' | 'bodyMemory' | 'totalBodyMemory') =>
+    parseSize(parsed[key] ?? defaults[key]) ?? defaults[key]
+  const store = new BodyStore({
+    bodyMemory: size('bodyMemory'),
+    totalBodyMemory: size('totalBodyMemory'),
+    directory: bodySpool === true ? tmpdir() : bodySpool === false ? undefined : bodySpool,
+  })
+  return { onUnclassified, maxBodySize: size('maxBodySize'), store }
 }
 
 /** In code, no limit may be `Infinity`; as data, which has none, it is `unlimited`. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Outcome } from '../backend/outcome.ts'
+import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { classifyPredictRequest } from '../classify/classify-predict-request.ts'
@@ -29,6 +30,7 @@ export class Exchange {
   /** What the policy goes by; may be replaced before the backend is selected. */
   classification: Classification
   readonly #keptLength: number | undefined
+  readonly #store: BodyStore
   #lease: Lease | undefined
   #named: string | undefined
   #select: Select | undefined
@@ -42,12 +44,14 @@ export class Exchange {
     res: ServerResponse,
     classified: { readonly classification: Classification; readonly body: ReplayBody },
     keptLength: number | undefined,
+    store: BodyStore,
   ) {
     this.req = req
     this.res = res
     this.body = classified.body
     this.classification = classified.classification
     this.#keptLength = keptLength
+    this.#store = store
     // Whatever ends the response ends the exchange: a client that leaves, or a middleware that answers by itself.
     res.once('close', () => this.#dispose())
   }
@@ -60,7 +64,7 @@ export class Exchange {
   static async begin(
     req: IncomingMessage,
     res: ServerResponse,
-    { maxBodySize, onUnclassified }: ResolvedExchangeOptions,
+    { maxBodySize, onUnclassified, store }: ResolvedExchangeOptions,
   ): Promise<Exchange> {
     const kept = keptBody(req)
     if (kept === undefined) refuseConsumedBody(req)
@@ -76,7 +80,7 @@ export class Exchange {
         details: { reason: classification.reason },
       })
     }
-    return new Exchange(req, res, classified, kept?.length)
+    return new Exchange(req, res, classified, kept?.length, store)
   }
 
   /** The lease on the chosen backend, once one is chosen. */
@@ -158,7 +162,7 @@ export class Exchange {
     const outcome: Outcome = res.destroyed
       ? { kind: 'client-left', reachedBackend: false, reachedClient: false }
       : await forwarder.attempt(
-          { req, res, body, keptLength: this.#keptLength },
+          { req, res, body, store: this.#store, keptLength: this.#keptLength },
           {
             backend: lease.backend,
             timeouts: lease.timeouts,

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto'
+import { open, readdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+
+const PREFIX = 'immich-ml-router-'
+const NAME = /^immich-ml-router-[0-9a-f-]{36}\.body$/
+
+/** A piece of a body: in memory, on disk, or both. */
+export interface Piece {
+  readonly size: number
+  /** `undefined` once it is on disk. */
+  chunk: Buffer | undefined
+  /** Where it is in the file, once it is there. */
+  place: number
+}
+
+/** What {@link SpoolFile} needs of a file. */
+export interface SpoolHandle {
+  writev(chunks: readonly Buffer[], place: number): Promise<{ readonly bytesWritten: number }>
+  read(into: Buffer, at: number, length: number, place: number): Promise<{ readonly bytesRead: number }>
+  close(): Promise<void>
+}
+
+/** A directory for bodies that are too large for memory. */
+export class Spool {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+    void removeLeftovers(directory)
+  }
+
+  open(): SpoolFile {
+    return new SpoolFile(openUnlinked(join(this.#directory, `${PREFIX}${randomUUID()}.body`)))
+  }
+}
+
+/**
+ * One body on disk. It may be written faster than the disk can: what is not there yet stays in memory.
+ */
+export class SpoolFile {
+  readonly #handle: Promise<SpoolHandle>
+  #queue: Piece[] = []
+  #pending = 0
+  #end = 0
+  #writing = false
+  #stopped = false
+  #failure: Error | undefined
+  #onWritten: (bytes: number) => void = () => {}
+  #onFailed: (error: Error) => void = () => {}
+
+  constructor(handle: Promise<SpoolHandle>) {
+    this.#handle = handle
+    // Its failure is found by the first write; until then it is nobody's.
+    handle.catch(() => {})
+  }
+
+  /**
+   * @param onWritten Told how many bytes have left the memory.
+   * @param onFailed Told once, when something could not be written: the disk is full, or not there.
+   */
+  listen(onWritten: (bytes: number) => void, onFailed: (error: Error) => void): void {
+    this.#onWritten = onWritten
+    this.#onFailed = onFailed
+  }
+
+  /** Bytes that wait for the disk. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  /** Why nothing more can be written. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /** Takes the next piece of the body; its chunk is let go once it is on disk. */
+  write(piece: Piece): void {
+    if (this.#stopped) return
+    this.#queue.push(piece)
+    this.#pending += piece.size
+    if (!this.#writing) void this.#flush()
+  }
+
+  /** @throws when the disk does not give back what it was given. */
+  async read({ size, place }: Piece): Promise<Buffer> {
+    const handle = await this.#handle
+    const chunk = Buffer.allocUnsafe(size)
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await handle.read(chunk, at, size - at, place + at)
+      if (bytesRead === 0) throw new Error('the temp file is shorter than what was written to it')
+      at += bytesRead
+    }
+    return chunk
+  }
+
+  /** Writes nothing more: what is not on disk stays in memory. */
+  stop(): void {
+    this.#stopped = true
+    this.#queue = []
+  }
+
+  /** Gives the file back to the system, and with it what is on disk. */
+  close(): void {
+    this.stop()
+    this.#handle.then((handle) => handle.close()).catch(() => {})
+  }
+
+  async #flush(): Promise<void> {
+    this.#writing = true
+    try {
+      const handle = await this.#handle
+      while (this.#queue.length > 0) {
+        const pieces = this.#queue
+        this.#queue = []
+        await this.#writeAll(handle, pieces)
+      }
+    } catch (error) {
+      this.#failure = error instanceof Error ? error : new Error(String(error))
+      this.stop()
+      this.#onFailed(this.#failure)
+    }
+    this.#writing = false
+  }
+
+  async #writeAll(handle: SpoolHandle, pieces: readonly Piece[]): Promise<void> {
+    const chunks = pieces.flatMap(({ chunk }) => chunk ?? [])
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
+    const { bytesWritten } = await handle.writev(chunks, this.#end)
+    // A file that takes less than it is given is on a disk that has no more room.
+    if (bytesWritten < bytes) throw new Error(`only ${bytesWritten} of ${bytes} bytes could be written`)
+    if (this.#stopped) return
+    for (const piece of pieces) {
+      piece.place = this.#end
+      this.#end += piece.size
+      piece.chunk = undefined
+    }
+    this.#pending -= bytes
+    this.#onWritten(bytes)
+  }
+}
+
+/** A file that nobody else can read, and that is gone as soon as it is closed, even by a crash. */
+async function openUnlinked(path: string): Promise<SpoolHandle> {
+  const handle = await open(path, 'wx+', 0o600)
+  const unlinked = await unlink(path).then(
+    () => true,
+    () => false,
+  )
+  if (unlinked) return handle
+  // Where open files cannot be unlinked, that is left for the end.
+  return {
+    writev: (chunks, place) => handle.writev(chunks, place),
+    read: (into, at, length, place) => handle.read(into, at, length, place),
+    close: () => handle.close().finally(() => unlink(path)),
+  }
+}
+
+/**
+ * Removes what a process left that was killed between opening a file and unlinking it. The files of others are only
+ * unlinked a moment before they do it themselves.
+ */
+async function removeLeftovers(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => [])
+  await Promise.allSettled(
+    names.filter((name) => NAME.test(name)).map((name) => unlink(join(directory, name))),
+  )
+}
