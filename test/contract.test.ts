@@ -268,6 +268,7 @@ describe.each(adapters)('$name', (adapter) => {
     })
     const { listener } = adapter.mount({
       backends: { only: { url: `${backend.url}/ml/v1/` } },
+      health: false,
       forwardHeaders: ['Authorization'],
       backendHeader: false,
       upstreamHeader: 'X-Upstream',

@@ -11,6 +11,7 @@ import {
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { resolveHealth, resolveHeartbeats, resolveWake } from '../packages/core/src/policy/patience.ts'
 import { ROOT } from './support/docs.ts'
 
 const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
@@ -57,7 +58,7 @@ describe('docs/configuration.md', () => {
     )
     const route = Object.keys(routes.items.properties).map((key) => `routes[].${key}`)
     const options = ['backends', 'routes', ...backend, ...route, ...Object.keys(rest)]
-    const inCodeAlone = ['proxy', 'routes[].match', 'routes[].strategy']
+    const inCodeAlone = ['proxy', 'routes[].match', 'routes[].strategy', 'onUnavailable']
     expect(
       rows('Options')
         .map(([name]) => name)
@@ -78,6 +79,27 @@ describe('docs/configuration.md', () => {
     const { store, ...resolved } = resolveExchangeOptions({ maxBodySize, bodyMemory })
     expect([resolved.maxBodySize, store.bodyMemory]).toEqual([defaults.maxBodySize, defaults.bodyMemory])
     expect([totalBodyMemory, bodySpool]).toEqual(['256mb', String(defaults.bodySpool)])
+  })
+
+  it('names every default of health, waking, waiting and heartbeats as it is', () => {
+    const documented = (heading: string, keys: readonly string[]) => {
+      const named = rows(heading).filter(([name = '']) => keys.includes(name))
+      expect(named.map(([name]) => name)).toEqual(keys)
+      return Object.fromEntries(
+        named.filter(([, value]) => value !== '').map(([name, value = '']) => [name, parse(value)]),
+      )
+    }
+    const { health, backends } = config.properties
+    const healthKeys = Object.keys((health.anyOf[1] as { properties: object }).properties)
+    const wakeKeys = Object.keys(backends.additionalProperties.properties.wake.properties)
+    expect(resolveHealth(documented('Health', healthKeys), undefined)).toEqual(resolveHealth({}, undefined))
+    const mac = 'aa:bb:cc:dd:ee:ff'
+    const wake = documented('Waiting for a backend', wakeKeys)
+    expect(resolveWake({ ...wake, mac })).toEqual(resolveWake({ mac }))
+    const [, after] = /`after` \(`(\w+)`\)/.exec(configuration) ?? []
+    const [, every] = /`every` \(`(\w+)`\)/.exec(configuration) ?? []
+    expect(resolveHeartbeats({ after, every }, undefined)).toEqual(resolveHeartbeats({}, undefined))
+    expect(configuration).toContain(`\`maxHeld\` (\`${defaults.maxHeld}\` a route)`)
   })
 
   it('names every timeout and every status that fails over as it is', () => {
@@ -112,8 +134,13 @@ describe('docs/configuration.md', () => {
       'bodyMemory',
       'totalBodyMemory',
       'bodySpool',
+      'maxHeld',
     ])
-    const fixed = Object.fromEntries(Object.entries(defaults).filter(([name]) => !options.includes(name)))
+    const fixed = Object.fromEntries(
+      Object.entries(defaults).filter(
+        ([name]) => !options.includes(name) && !/^(health|wake|heartbeat)[A-Z]/.test(name),
+      ),
+    )
     expect(Object.fromEntries(documented)).toEqual(fixed)
   })
 

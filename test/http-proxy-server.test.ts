@@ -117,7 +117,7 @@ describe('an idle connection to a backend', () => {
       req.resume().on('end', () => res.end('{}'))
     })
     const { url: backend } = await listen(patient)
-    const router = createRouter({ backends: { only: { url: backend } } })
+    const router = createRouter({ backends: { only: { url: backend } }, health: false })
     const { url } = await listen((req, res) => router.handle(req, res))
     for (let i = 0; i < 5; i++) expect((await post(url, body)).status).toBe(200)
     expect(connections.size).toBe(1)

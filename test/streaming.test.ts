@@ -11,7 +11,11 @@ const head = immichBody('indexing', imageBytes(0)).subarray(0, -60)
 
 async function gateway(backend: http.RequestListener) {
   const { url: backendUrl } = await listen(backend)
-  const router = createRouter({ backends: { only: { url: backendUrl } }, maxBodySize: 'unlimited' })
+  const router = createRouter({
+    backends: { only: { url: backendUrl } },
+    maxBodySize: 'unlimited',
+    health: false,
+  })
   return { ...(await listen((req, res) => router.handle(req, res))), router }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import net, { type AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Prediction, predict } from './predict.ts'
 
@@ -60,6 +60,7 @@ export class StubMl {
   #fault: Fault | undefined
   #port: number
   #server: http.Server | undefined
+  #placeholder: (() => Promise<void>) | undefined
 
   private constructor(options: StubOptions) {
     this.#options = {
@@ -102,17 +103,27 @@ export class StubMl {
 
   async setFault(fault: Fault | undefined): Promise<void> {
     this.#fault = fault
-    if (fault === 'refuse') await this.#unlisten()
-    else await this.#listen()
+    if (fault === 'refuse') {
+      await this.#unlisten()
+      this.#placeholder ??= await occupy(this.#options.host, this.#port)
+    } else await this.#listen()
   }
 
   async close(): Promise<void> {
     this.#stop.abort()
     await this.#unlisten()
+    await this.#vacate()
+  }
+
+  async #vacate(): Promise<void> {
+    const placeholder = this.#placeholder
+    this.#placeholder = undefined
+    await placeholder?.()
   }
 
   async #listen(): Promise<void> {
     if (this.#server !== undefined) return
+    await this.#vacate()
     const server = http.createServer({ keepAliveTimeout: 2_000, requestTimeout: 0 }, (req, res) => {
       this.#handle(req, res).catch(() => res.destroy())
     })
@@ -205,6 +216,28 @@ export class StubMl {
 
   async #sleep(milliseconds: number): Promise<void> {
     if (milliseconds > 0) await sleep(milliseconds, undefined, { signal: this.#stop.signal })
+  }
+}
+
+/**
+ * Keeps a port from being given to others while nothing listens on it: an outgoing connection is bound to it.
+ *
+ * @returns What gives it back.
+ */
+async function occupy(host: string, port: number): Promise<() => Promise<void>> {
+  const peer = net.createServer((socket) => socket.on('error', () => {}))
+  peer.listen(0, host)
+  await once(peer, 'listening')
+  const to = (peer.address() as AddressInfo).port
+  const socket = net.connect({ port: to, host, localAddress: host, localPort: port })
+  socket.on('error', () => {})
+  // Where the system does not let it have the port, it goes without.
+  await Promise.race([once(socket, 'connect'), once(socket, 'close')])
+  return async () => {
+    const closed = socket.destroyed ? undefined : once(socket, 'close')
+    socket.resetAndDestroy()
+    peer.close()
+    await closed
   }
 }
 

@@ -47,6 +47,47 @@ export const defaults = Object.freeze({
   ejectionJitter: 0.1,
   /** Statuses that count as a failure of the backend at the task; 4xx never do, nor does 501, which is a lack. */
   ejectingStatuses: [500, 502, 503, 504],
+  /**
+   * A backend that is back gets one request at a time, and one more with each success, until it gets so many at once and
+   * nobody waits: then it counts as back. A GPU has its full throughput with a handful.
+   */
+  slowStart: 8,
+  /** How long it is believed that a backend does not have a task. */
+  lackTime: 600_000,
+  /** How long a backend that answers 429 is left alone, when it does not say how long. */
+  busyTime: 1_000,
+  /** Path of a probe: Immich's own, which loads no model. */
+  healthPath: '/ping',
+  /** Time between two probes of a backend. */
+  healthInterval: 10_000,
+  /** Time for a probe to be answered. */
+  healthTimeout: 2_000,
+  /** Answers in a row after which a backend that was down is up. */
+  healthRise: 2,
+  /** Failed probes in a row after which a backend is down. */
+  healthFall: 3,
+  /** The interval is so much longer or shorter, by chance. */
+  probeJitter: 0.1,
+  /** The interval while it is in doubt whether a backend is up or down. */
+  recheckInterval: 1_000,
+  /** The interval while a request waits for the backend. */
+  waitingProbeInterval: 2_000,
+  /** Requests that may wait for the backends of a route. */
+  maxHeld: 1_000,
+  /** How often a backend that is wanted is woken, and `onUnavailable` told of it. */
+  wakeInterval: 30_000,
+  /** Where a Wake-on-LAN packet goes: to every machine of the network. */
+  wakeBroadcast: '255.255.255.255',
+  /** The port of Wake-on-LAN by custom: "discard". */
+  wakePort: 9,
+  /** How long a client waits for the first byte before it gets a heartbeat; Immich gives up at 300 s. */
+  heartbeatAfter: 120_000,
+  /** Time between two heartbeats. */
+  heartbeatInterval: 30_000,
+  /** How quickly a connection that was used before must break for it to have been stale. */
+  staleWithin: 1_000,
+  /** Largest answer of a 4xx that is looked at for whether it says that the task is unknown. */
+  maxRefusalSize: 16 * KIB,
   /** Failing tasks that are kept apart on one backend. */
   mostTasks: 100,
   /** Retries may be this share of the requests … */

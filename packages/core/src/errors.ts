@@ -5,9 +5,12 @@ export type ErrorCode =
   | 'body-failed'
   | 'unclassified'
   | 'no-backend-available'
+  | 'hold-expired'
+  | 'hold-full'
   | 'backend-failed'
   | 'backend-timeout'
   | 'router-closed'
+  | 'client-left'
   | 'not-found'
   | 'not-classified'
   | 'internal'
@@ -19,9 +22,12 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'body-failed': 400,
   unclassified: 422,
   'no-backend-available': 503,
+  'hold-expired': 503,
+  'hold-full': 503,
   'backend-failed': 502,
   'backend-timeout': 504,
   'router-closed': 503,
+  'client-left': 499,
   'not-found': 404,
   'not-classified': 500,
   internal: 500,
@@ -114,8 +120,31 @@ export class BodyReleasedError extends RouterError {
 export class NoBackendError extends RouterError {
   override readonly name = 'NoBackendError'
 
-  constructor(route: string, tried: readonly string[]) {
-    const why = tried.length > 0 ? `: ${tried.join(', ')} ${tried.length > 1 ? 'are' : 'is'} excluded` : ''
-    super('no-backend-available', `No backend of route "${route}" is available${why}.`)
+  /** @param why Such as `gpu is excluded`. */
+  constructor(route: string, why: string) {
+    super('no-backend-available', `No backend of route "${route}" is available: ${why}.`)
+  }
+}
+
+/** A request has waited for a backend as long as it may, or cannot wait since too many do. */
+export class HoldError extends RouterError {
+  override readonly name = 'HoldError'
+}
+
+/** The router was closed. */
+export class RouterClosedError extends RouterError {
+  override readonly name = 'RouterClosedError'
+
+  constructor(cause?: unknown) {
+    super('router-closed', 'The router is shutting down.', { cause })
+  }
+}
+
+/** The client left before it had an answer; nobody sees the status, which is the one that nginx logs for this. */
+export class ClientLeftError extends RouterError {
+  override readonly name = 'ClientLeftError'
+
+  constructor() {
+    super('client-left', 'The client left.')
   }
 }

@@ -1,8 +1,18 @@
-export { Backend, type BackendInfo, type Slot } from './backend/backend.ts'
+export {
+  Backend,
+  type BackendChange,
+  type BackendHealth,
+  type BackendInfo,
+  type BackendSettings,
+  type Slot,
+} from './backend/backend.ts'
 export type { BreakerState } from './backend/breaker.ts'
-export type { HealthChange, HealthStatus } from './backend/health.ts'
+export type { CheckOptions, Probe, ProbeState } from './backend/checker.ts'
+export type { LastError, Obstacle, PassiveChange, PassiveHealth } from './backend/health.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
+export type { WakeTarget } from './backend/wake.ts'
 export type { BodyInput } from './body/body-source.ts'
+export type { BodyStore } from './body/body-store.ts'
 export type { ReplayBody } from './body/replay-body.ts'
 export type {
   Classification,
@@ -24,20 +34,35 @@ export {
   BodyFailedError,
   BodyReleasedError,
   BodyTooLargeError,
+  ClientLeftError,
   type ErrorCode,
+  HoldError,
   NoBackendError,
+  RouterClosedError,
   RouterError,
+  SpoolError,
 } from './errors.ts'
-export type { AttemptPlan, ForwardRequest } from './forward/forward-request.ts'
+export type { AttemptPlan, ForwardRequest, Refusal } from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
+export type { Heartbeat } from './forward/heartbeat.ts'
 export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
+export type {
+  HealthOptions,
+  HeartbeatOptions,
+  Heartbeats,
+  HoldOptions,
+  WakeOptions,
+} from './policy/patience.ts'
 export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'
 export { PolicyError, type PolicyProblem } from './policy/problems.ts'
+export type { Place, SelectOptions } from './policy/route-selection.ts'
 export {
   type BackendEvent,
+  type BackendProbe,
+  type HoldEvent,
   type Lease,
   type Select,
-  type SelectOptions,
+  type SelectEnvironment,
   selectBackend,
 } from './policy/select-backend.ts'
 export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './policy/timeouts.ts'

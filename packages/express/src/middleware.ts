@@ -44,15 +44,15 @@ export function classifyPredict(options?: core.ExchangeOptions): Middleware {
   })
 }
 
-/** Second: chooses the backend by the policy. */
-export function selectBackend(policy: core.Policy): Middleware {
-  const select = core.selectBackend(policy)
+/** Second: chooses the backend by the policy, or waits for one. Probes begin with the first request that is forwarded. */
+export function selectBackend(policy: core.Policy, environment?: core.SelectEnvironment): Middleware {
+  const select = core.selectBackend(policy, environment)
   return step(async (req) => {
     await req.immichMl?.select(select)
   })
 }
 
-/** Third: forwards the request to the chosen backend and ends the response. Call `close()` when the server stops. */
+/** Third: forwards the request to the chosen backend and ends the response. `close()`, when the server stops, ends the probes too. */
 export function forward(options: core.ForwardOptions = {}): Middleware & { close(): Promise<void> } {
   const forwarder = new core.Forwarder(options)
   const middleware: Middleware = (req, res, next) =>

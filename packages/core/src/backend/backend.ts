@@ -1,7 +1,9 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
-import { Health, type HealthChange, type HealthStatus } from './health.ts'
+import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
+import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
 import type { Outcome } from './outcome.ts'
+import { sendWakePacket, type WakeTarget } from './wake.ts'
 
 /** What is known of a backend, without its credentials. */
 export interface BackendInfo {
@@ -17,6 +19,39 @@ export interface Slot {
   release(outcome?: Outcome): void
 }
 
+/** What is known of a backend's health. */
+export interface BackendHealth extends PassiveHealth {
+  /** `false` once it was drained, until it is enabled again. */
+  readonly enabled: boolean
+  /** What the probes say; `undefined` where none are sent. */
+  readonly probe: ProbeState | undefined
+}
+
+/** What has changed about a backend. */
+export type BackendChange =
+  | PassiveChange
+  | { readonly kind: 'probe'; readonly from: ProbeState; readonly to: ProbeState }
+  | { readonly kind: 'enabled'; readonly enabled: boolean }
+  /** A request wants it while it is down: it was sent a packet, if it has an address for that. */
+  | { readonly kind: 'wanted'; readonly error: Error | undefined }
+
+export interface BackendSettings {
+  readonly url: string
+  readonly weight: number
+  readonly connectTimeout?: number
+  /** The tasks that it serves; all, when not given. */
+  readonly tasks?: readonly string[] | undefined
+  /** How it is probed; not at all, when not given. */
+  readonly check?: CheckOptions | undefined
+  /** Statuses that are a failure of the backend. */
+  readonly ejecting?: ReadonlySet<number> | undefined
+  readonly wake?: (WakeTarget & { readonly every: number }) | undefined
+  readonly clock?: Clock
+  readonly onChange?: (change: BackendChange) => void
+  /** It may be able to take a request that it could not take before. */
+  readonly onRelief?: () => void
+}
+
 /** One ML server with its live state. Strategies read it; only a lease changes it. */
 export class Backend implements BackendInfo {
   readonly name: string
@@ -25,31 +60,38 @@ export class Backend implements BackendInfo {
   readonly weight: number
   /** Where predict requests go: the base path and `/predict`. */
   readonly predictUrl: URL
-  #inFlight = 0
-  readonly #health: Health
-  readonly #authorization: string | undefined
-
   /** Longest time that a connection to it may take to open, in milliseconds, of all routes to it. */
   readonly connectTimeout: number
+  readonly #settings: BackendSettings
+  readonly #clock: Clock
+  readonly #health: Health
+  readonly #checker: Checker | undefined
+  readonly #authorization: string | undefined
+  #inFlight = 0
+  #waiting = 0
+  #enabled = true
+  #drained: (() => void)[] = []
+  #lastWanted = Number.NEGATIVE_INFINITY
+  #stopWaking: (() => void) | undefined
 
-  constructor(
-    name: string,
-    options: {
-      readonly url: string
-      readonly weight: number
-      readonly connectTimeout?: number
-      readonly clock?: Clock
-      readonly onChange?: (change: HealthChange) => void
-    },
-  ) {
-    this.#health = new Health(options.clock ?? systemClock, options.onChange)
-    const base = new URL(options.url)
+  constructor(name: string, settings: BackendSettings) {
+    this.#settings = settings
+    this.#clock = settings.clock ?? systemClock
+    this.#health = new Health(this.#clock, (change) => this.#changed(change), settings.ejecting)
+    this.#checker =
+      settings.check &&
+      new Checker(this.#clock, settings.check, (from, to) => {
+        // Behind a pause it loads its models anew.
+        if (from.kind === 'down') this.#health.startSlowly()
+        this.#changed({ kind: 'probe', from, to })
+      })
+    const base = new URL(settings.url)
     this.#authorization = basicAuthorization(base)
     base.username = ''
     base.password = ''
     this.name = name
-    this.weight = options.weight
-    this.connectTimeout = options.connectTimeout ?? defaults.connectTimeout
+    this.weight = settings.weight
+    this.connectTimeout = settings.connectTimeout ?? defaults.connectTimeout
     this.url = base.href.replace(/\/+$/, '')
     this.predictUrl = new URL(`${this.url}/predict`)
   }
@@ -59,24 +101,47 @@ export class Backend implements BackendInfo {
     return this.#inFlight
   }
 
+  /** Requests that wait for it, or for another that may serve them. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Whether it takes requests at all. */
+  get enabled(): boolean {
+    return this.#enabled
+  }
+
   /** The `Authorization` header that only this backend may see; kept out of every enumerable member and so of logs. */
   authorization(): string | undefined {
     return this.#authorization
   }
 
-  /** What the outcomes of its requests say about it. */
-  get health(): HealthStatus {
-    return this.#health.status
+  /** What probes and the outcomes of its requests say about it. */
+  get health(): BackendHealth {
+    return { enabled: this.#enabled, probe: this.#checker?.state, ...this.#health.status }
   }
 
-  /** Whether it is not ejected, as a whole or for one of these tasks. */
-  available(tasks: readonly string[]): boolean {
-    return this.#health.available(tasks)
+  /** Whether the machine itself seems to be away. */
+  get down(): boolean {
+    return this.#checker?.state.kind === 'down' || this.#health.unreachable
   }
 
-  /** When it may be tried again, on the clock; 0 when it is not ejected. */
-  availableAt(tasks: readonly string[]): number {
-    return this.#health.availableAt(tasks)
+  /** Whether it serves all of these tasks, as far as its settings say. */
+  serves(tasks: readonly string[]): boolean {
+    const served = this.#settings.tasks
+    return served === undefined || tasks.every((task) => served.includes(task))
+  }
+
+  /** Why no request with these tasks can be sent now; `undefined` when one can. */
+  obstacle(tasks: readonly string[]): Obstacle | undefined {
+    if (!this.#enabled) return { kind: 'disabled', until: Number.POSITIVE_INFINITY }
+    if (this.#checker?.state.kind === 'down') return { kind: 'down', until: Number.POSITIVE_INFINITY }
+    return this.#health.obstacle(tasks)
+  }
+
+  /** Whether nothing has failed there for so long, in milliseconds. */
+  wellFor(time: number): boolean {
+    return this.#health.wellFor(time)
   }
 
   /** Takes a slot for a request with these tasks; `release` gives it back, once however often it is called. */
@@ -88,10 +153,91 @@ export class Backend implements BackendInfo {
       if (!held) return
       held = false
       this.#inFlight--
-      this.#health.record(ticket, outcome)
+      const { kind } = this.#health.record(ticket, outcome, this.#waiting > 0)
+      if (kind === 'well') this.#checker?.succeed()
+      if (kind === 'unreachable') this.#checker?.doubt()
+      if (this.#inFlight === 0) for (const resolve of this.#drained.splice(0)) resolve()
+      this.#settings.onRelief?.()
     }
-    return { trial: ticket.trials.size > 0, release }
+    return { trial: ticket.runs.some(({ trial }) => trial), release }
   }
+
+  /** Starts the probes, the first at once. */
+  start(probe: (backend: Backend, options: CheckOptions, signal: AbortSignal) => ReturnType<Probe>): void {
+    this.#checker?.start((options, signal) => probe(this, options, signal))
+  }
+
+  /** Stops the probes. */
+  stop(): void {
+    this.#checker?.stop()
+    this.#stopWaking?.()
+  }
+
+  /** Sends it nothing more. Resolves when what is running there is over. */
+  drain(): Promise<void> {
+    this.#enable(false)
+    if (this.#inFlight === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#drained.push(resolve))
+  }
+
+  /** Sends it requests again. */
+  enable(): void {
+    this.#enable(true)
+  }
+
+  /** A request would go here, if it could. */
+  want(): void {
+    const { wake, onChange } = this.#settings
+    const now = this.#clock.now()
+    if (!this.#enabled || !this.down || now - this.#lastWanted < this.#wakeInterval) return
+    this.#lastWanted = now
+    const told = (error?: unknown) =>
+      onChange?.({ kind: 'wanted', error: error === undefined ? undefined : asError(error) })
+    if (wake === undefined) told()
+    else sendWakePacket(wake).then(() => told(), told)
+  }
+
+  /** A request waits for it. @returns What ends that, once however often it is called. */
+  wait(): () => void {
+    if (this.#waiting++ === 0) {
+      this.#checker?.hurry(true)
+      this.#keepWanting()
+    }
+    let waits = true
+    return () => {
+      if (!waits) return
+      waits = false
+      if (--this.#waiting > 0) return
+      this.#checker?.hurry(false)
+      this.#stopWaking?.()
+    }
+  }
+
+  get #wakeInterval(): number {
+    return this.#settings.wake?.every ?? defaults.wakeInterval
+  }
+
+  #keepWanting(): void {
+    this.want()
+    this.#stopWaking = this.#clock.after(this.#wakeInterval, () => this.#keepWanting())
+  }
+
+  #enable(enabled: boolean): void {
+    if (this.#enabled === enabled) return
+    this.#enabled = enabled
+    this.#changed({ kind: 'enabled', enabled })
+  }
+
+  #changed(change: BackendChange): void {
+    this.#settings.onChange?.(change)
+    // One that goes down while somebody waits is wanted from then on.
+    if (this.#waiting > 0) this.want()
+    this.#settings.onRelief?.()
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }
 
 function basicAuthorization(url: URL): string | undefined {

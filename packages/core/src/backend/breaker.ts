@@ -20,13 +20,38 @@ export type BreakerState =
       readonly ejections: number
       readonly reason: string
     }
+  | {
+      /** Back, and slow as long as it loads its models: it gets so many requests at once, one more with each success. */
+      readonly kind: 'recovering'
+      readonly since: number
+      readonly limit: number
+      readonly failures: number
+      readonly ejections: number
+    }
 
-/** Ejects what fails several times in a row, each time for longer, and lets one real request try whether it is back. */
+/** A request that a breaker has let through. */
+export interface Run {
+  readonly breaker: Breaker
+  /** Whether it is the one that finds out if the ejection is over for good. */
+  readonly trial: boolean
+  /** Ejections that there had been when it began: what it says of later ones is nothing. */
+  readonly epoch: number
+}
+
+/** A request that began before its breaker was made. */
+export const UNCOUNTED: Pick<Run, 'trial' | 'epoch'> = { trial: false, epoch: 0 }
+
+/**
+ * Ejects what fails several times in a row, each time for longer, lets one real request try whether it is back, and then
+ * lets it start slowly.
+ */
 export class Breaker {
   readonly #clock: Clock
   readonly #random: () => number
   readonly #onChange: (from: BreakerState, to: BreakerState) => void
   #state: BreakerState = { kind: 'closed', failures: 0 }
+  #running = 0
+  #epoch = 0
 
   /**
    * @param onChange Told of every change of kind.
@@ -49,36 +74,59 @@ export class Breaker {
   /** Whether a request may be sent now; the first behind an ejection is the trial. */
   get available(): boolean {
     const state = this.#state
-    return state.kind === 'closed' || (state.kind === 'open' && this.#clock.now() >= state.until)
+    if (state.kind === 'open') return this.#clock.now() >= state.until
+    return state.kind === 'closed' || (state.kind === 'recovering' && this.#running < state.limit)
   }
 
-  /** When the next trial may be made, to tell the least bad of several. */
+  /** When the next trial may be made, to tell the least bad of several; 0 when it is not ejected. */
   get availableAt(): number {
     const state = this.#state
-    if (state.kind === 'closed') return 0
-    return state.kind === 'open' ? state.until : Number.POSITIVE_INFINITY
+    if (state.kind === 'open') return state.until
+    return state.kind === 'trial' ? Number.POSITIVE_INFINITY : 0
   }
 
-  /** A request is about to be sent. @returns Whether it is the trial. */
-  begin(): boolean {
+  /** A request is about to be sent. */
+  begin(): Run {
     const state = this.#state
-    if (state.kind !== 'open' || !this.available) return false
-    this.#become({ kind: 'trial', since: state.since, ejections: state.ejections, reason: state.reason })
-    return true
+    const trial = state.kind === 'open' && this.available
+    if (trial) {
+      this.#become({ kind: 'trial', since: state.since, ejections: state.ejections, reason: state.reason })
+    }
+    this.#running++
+    return { breaker: this, trial, epoch: this.#epoch }
   }
 
-  succeed(): void {
-    this.#become({ kind: 'closed', failures: 0 })
+  /** The request is over, before it is said how. */
+  end(): void {
+    this.#running--
   }
 
-  fail(reason: string, trial: boolean): void {
+  /**
+   * @param run Of a request that began before there was a breaker, {@link UNCOUNTED}.
+   * @param crowded Whether requests wait: they must not all come at once, so that it does not count as back yet.
+   */
+  succeed({ epoch }: Pick<Run, 'epoch'>, crowded = false): void {
     const state = this.#state
-    if (state.kind === 'closed') {
-      const failures = state.failures + 1
-      if (failures >= defaults.ejectAfter) this.#eject(reason, 1, this.#clock.now())
-      else this.#become({ kind: 'closed', failures })
-    } else if (state.kind === 'trial' && trial) this.#eject(reason, state.ejections + 1, state.since)
+    // A request from before the ejection proves nothing of what has been since.
+    if (epoch !== this.#epoch) return
+    if (state.kind === 'closed') this.#become({ kind: 'closed', failures: 0 })
+    else if (state.kind === 'recovering')
+      this.#recover(state.since, state.limit + 1, state.ejections, crowded)
+    else this.#recover(this.#clock.now(), 2, state.ejections)
+  }
+
+  fail(reason: string, run: Pick<Run, 'trial' | 'epoch'>): void {
+    const state = this.#state
+    if (state.kind === 'trial' && run.trial) this.#eject(reason, state.ejections + 1, state.since)
     // Requests that were on their way when it was ejected say nothing new.
+    if (run.epoch !== this.#epoch) return
+    if (state.kind === 'closed' || state.kind === 'recovering') {
+      const failures = state.failures + 1
+      const ejections = state.kind === 'closed' ? 0 : state.ejections
+      if (failures >= defaults.ejectAfter) this.#eject(reason, ejections + 1, this.#clock.now())
+      else if (state.kind === 'closed') this.#become({ kind: 'closed', failures })
+      else this.#become({ ...state, failures, limit: Math.max(1, Math.floor(state.limit / 2)) })
+    }
   }
 
   /** The trial ended without a verdict, as when its client left: the next request is the trial. Nobody is told. */
@@ -87,9 +135,21 @@ export class Breaker {
     if (state.kind === 'trial') this.#state = { ...state, kind: 'open', until: this.#clock.now() }
   }
 
+  /** It was away and can be reached again: it starts slowly. An ejection stays what it is. */
+  startSlowly(): void {
+    if (this.#state.kind === 'closed') this.#recover(this.#clock.now(), 1, 0)
+  }
+
+  #recover(since: number, grown: number, ejections: number, crowded = false): void {
+    const limit = Math.min(grown, defaults.slowStart)
+    if (grown > limit && !crowded) this.#become({ kind: 'closed', failures: 0 })
+    else this.#become({ kind: 'recovering', since, limit, failures: 0, ejections })
+  }
+
   #eject(reason: string, ejections: number, since: number): void {
     const time = Math.min(defaults.ejectionTime * 2 ** (ejections - 1), defaults.longestEjection)
     const jitter = 1 + defaults.ejectionJitter * (2 * this.#random() - 1)
+    this.#epoch++
     this.#become({ kind: 'open', since, until: this.#clock.now() + time * jitter, ejections, reason })
   }
 

@@ -12,6 +12,8 @@ export type FailureCause =
   | 'total-timeout'
   /** The connection was closed or reset before the response was complete. */
   | 'reset'
+  /** A connection that had been used before was closed by the backend as the request was sent on it. */
+  | 'stale'
   /** The router was closed while the request was running. */
   | 'shutdown'
   /** What the backend sent is no valid HTTP response. */
@@ -23,13 +25,19 @@ export type Outcome =
       /** The backend's response, whatever its status, reached the client whole. */
       readonly kind: 'answered'
       readonly status: number
+      /** For how long it has asked to be left alone, in milliseconds. */
+      readonly retryAfter?: number | undefined
       readonly reachedBackend: true
       readonly reachedClient: true
     }
   | {
-      /** The backend answered with a status for which another backend is tried; the answer was dropped. */
+      /** The backend's answer was dropped: another backend is tried, or a client whose answer has begun cannot be given it. */
       readonly kind: 'passed-over'
       readonly status: number
+      /** Whether it says that it does not know the task. */
+      readonly lacksTask?: boolean | undefined
+      /** For how long it has asked to be left alone, in milliseconds. */
+      readonly retryAfter?: number | undefined
       readonly reachedBackend: true
       readonly reachedClient: false
     }

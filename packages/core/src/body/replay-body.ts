@@ -31,6 +31,8 @@ interface Retention {
   taken: number
   /** It must not be given up, whatever the room: nobody reads it yet. */
   pinned: boolean
+  /** Whether it is worth a file. */
+  disk: boolean
 }
 
 /**
@@ -153,9 +155,11 @@ export class ReplayBody {
   /**
    * Retains the body for another reader, in memory as far as there is room and beyond that on disk. Where it can be in
    * neither, retaining ends: whoever reads it goes on to the end, and nobody can start again.
+   *
+   * @param disk Whether it is worth a file.
    */
-  retain(store: BodyStore): void {
-    this.#retainIn(store, false)
+  retain(store: BodyStore, disk = true): void {
+    this.#retainIn(store, false, disk)
     // What could not be written while nobody read it was kept all the same; that ends here.
     if (this.#file?.failure !== undefined) this.release()
   }
@@ -165,7 +169,7 @@ export class ReplayBody {
    * sender need not wait. Where there is no disk, only what fits into memory is read.
    */
   hold(store: BodyStore): void {
-    this.#retainIn(store, true)
+    this.#retainIn(store, true, true)
     if (this.#size > SMALL) this.#moveToDisk()
     if (!this.#borrowed) this.#readAhead()
   }
@@ -190,13 +194,14 @@ export class ReplayBody {
     this.#file?.close()
   }
 
-  #retainIn(store: BodyStore, pinned: boolean): void {
+  #retainIn(store: BodyStore, pinned: boolean, disk: boolean): void {
     if (this.#head === undefined || this.#borrowed) return
     if (this.#retention !== undefined) {
       this.#retention.pinned = pinned
+      this.#retention.disk = disk
       return
     }
-    this.#retention = { store, taken: 0, pinned }
+    this.#retention = { store, taken: 0, pinned, disk }
     for (let link = this.#head.next; link !== undefined; link = link.next) this.#account(link)
   }
 
@@ -229,6 +234,7 @@ export class ReplayBody {
   #moveToDisk(): boolean {
     const retention = this.#retention
     if (this.#file !== undefined || retention === undefined) return this.#file !== undefined
+    if (!retention.disk) return false
     const file = retention.store.open()
     if (file === undefined) return false
     this.#file = file

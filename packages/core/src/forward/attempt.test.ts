@@ -18,7 +18,7 @@ const plan: AttemptPlan = {
   backend,
   timeouts: resolveTimeouts(),
   deadline: Number.POSITIVE_INFINITY,
-  retain: false,
+  retain: 'memory',
   passesOver: () => false,
 }
 const controller = {

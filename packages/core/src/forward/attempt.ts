@@ -2,9 +2,12 @@ import { type Dispatcher, errors } from 'undici'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { ReplayReader } from '../body/body-reader.ts'
 import type { Clock } from '../clock.ts'
+import { defaults } from '../defaults.ts'
 import { BodyFailedError, RouterError } from '../errors.ts'
+import type { ConnectionAware } from './dispatchers.ts'
 import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
 import type { HeaderRecord } from './headers.ts'
+import { mayLackTask, retryAfterOf, saysTaskIsUnknown } from './refusals.ts'
 import { ResponseWriter } from './response-writer.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -33,8 +36,9 @@ export interface AttemptOptions {
  * Its outcome is settled exactly once, by whichever comes first: the response's end, a failure of the backend, a
  * failure of the body, or the client's leaving.
  */
-export class Attempt implements Dispatcher.DispatchHandler {
+export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
   readonly outcome: Promise<Outcome>
+  connection: ConnectionAware['connection']
   readonly #options: AttemptOptions
   readonly #writer: ResponseWriter
   #settle: (outcome: Outcome) => void = () => {}
@@ -42,6 +46,12 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #sent = false
   #status = 0
+  #started = 0
+  #head:
+    | { readonly status: number; readonly headers: ThinHeaders; readonly text: string | undefined }
+    | undefined
+  /** What has come of an answer that may say that the task is unknown. */
+  #refusal: Buffer[] | undefined
   readonly #watchdog: Watchdog
   #cancelDeadline: (() => void) | undefined
   #respond: ((response: ThinResponse) => void) | undefined
@@ -98,6 +108,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#controller = controller
     if (this.#settled) controller.abort(new Error('the attempt is over'))
     else this.#watchdog.restart(this.#options.plan.timeouts.response)
+    this.#started = this.#options.clock.now()
   }
 
   onBodySent(): void {
@@ -117,37 +128,52 @@ export class Attempt implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#settled || status < 200) return
     this.#status = status
+    this.#head = { status, headers, text }
     const { plan } = this.#options
-    if (plan.passesOver(status)) {
-      this.#abort(
-        { kind: 'passed-over', status, reachedBackend: true, reachedClient: false },
-        'it is passed over',
-      )
+    if (plan.passesOver({ status, lacksTask: status === 501 })) {
+      this.#passOver(status === 501)
       return
     }
     this.#watchdog.restart(plan.timeouts.idle)
-    // The response is committed: there will be no other attempt.
-    this.#options.request.body.release()
-    this.#writer.start(controller, status, text, this.#options.responseHeader)
-    const entries = () => Object.entries(headers)[Symbol.iterator]()
-    this.#respond?.({ status, statusText: text ?? '', headers: { entries }, body: null })
+    if (mayLackTask(status, headers)) this.#refusal = []
+    else this.#commit(controller)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return
     this.#watchdog.touch()
-    this.#writer.write(controller, chunk)
+    if (this.#refusal === undefined) {
+      this.#writer.write(controller, chunk)
+      return
+    }
+    this.#refusal.push(chunk)
+    const size = this.#refusal.reduce((sum, { length }) => sum + length, 0)
+    if (size > defaults.maxRefusalSize) this.#commit(controller)
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (this.#settled) return
+    if (this.#refusal !== undefined) {
+      const lacksTask = saysTaskIsUnknown(Buffer.concat(this.#refusal).toString())
+      if (lacksTask && this.#options.plan.passesOver({ status: this.#status, lacksTask })) {
+        this.#finish(this.#passedOver(true))
+        return
+      }
+      this.#commit(controller)
+      if (this.#settled) return
+    }
     // From here on, only the client can be slow.
     this.#stopTimers()
     // An answer that comes before the upload is complete is final: nobody needs the rest.
     this.#options.request.body.destroy()
-    this.#writer.end(controller, () =>
-      this.#finish({ kind: 'answered', status: this.#status, reachedBackend: true, reachedClient: true }),
-    )
+    const answered = {
+      kind: 'answered',
+      status: this.#status,
+      reachedBackend: true,
+      reachedClient: true,
+      retryAfter: this.#retryAfter(),
+    } as const
+    this.#writer.end(controller, () => this.#finish(answered))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -159,7 +185,56 @@ export class Attempt implements Dispatcher.DispatchHandler {
     const error = reason instanceof Error ? reason : new Error(String(reason))
     this.#onBodyError(error)
     const reached = this.#reached()
-    this.#finish({ kind: 'failed', cause: causeOf(error, reached.reachedBackend), error, ...reached })
+    const cause = causeOf(error, reached.reachedBackend)
+    this.#finish({
+      kind: 'failed',
+      cause: cause === 'reset' && this.#isStale() ? 'stale' : cause,
+      error,
+      ...reached,
+    })
+  }
+
+  /** A connection that was kept open, and that the backend closed before it saw the request. */
+  #isStale(): boolean {
+    const { clock } = this.#options
+    return (
+      this.connection?.reused === true &&
+      this.#status === 0 &&
+      clock.now() - this.#started <= defaults.staleWithin
+    )
+  }
+
+  /** Gives the answer to the client, as far as it has come; there will be no other attempt. */
+  #commit(controller: Dispatcher.DispatchController): void {
+    const { request, responseHeader } = this.#options
+    const head = this.#head
+    if (head === undefined) return
+    const { status, text, headers } = head
+    if (request.heartbeat?.begun === true && !isJsonSuccess(status, headers)) {
+      this.#passOver(false)
+      return
+    }
+    request.heartbeat?.stop()
+    request.body.release()
+    this.#writer.start(controller, status, text, responseHeader)
+    const entries = () => Object.entries(headers)[Symbol.iterator]()
+    this.#respond?.({ status, statusText: text ?? '', headers: { entries }, body: null })
+    const early = this.#refusal ?? []
+    this.#refusal = undefined
+    for (const chunk of early) this.#writer.write(controller, chunk)
+  }
+
+  #passOver(lacksTask: boolean): void {
+    this.#abort(this.#passedOver(lacksTask), 'it is passed over')
+  }
+
+  #passedOver(lacksTask: boolean): Outcome {
+    const [status, retryAfter] = [this.#status, this.#retryAfter()]
+    return { kind: 'passed-over', status, lacksTask, retryAfter, reachedBackend: true, reachedClient: false }
+  }
+
+  #retryAfter(): number | undefined {
+    return this.#status === 429 ? retryAfterOf(this.#head?.headers['retry-after']) : undefined
   }
 
   #stopTimers(): void {
@@ -216,6 +291,17 @@ export class Attempt implements Dispatcher.DispatchHandler {
 }
 
 type ThinHeaders = Record<string, string | string[] | undefined>
+
+function isJsonSuccess(status: number, headers: ThinHeaders): boolean {
+  const type = headers['content-type']
+  const coding = headers['content-encoding'] ?? 'identity'
+  return (
+    status === 200 &&
+    typeof type === 'string' &&
+    /^application\/(?:[^;]+\+)?json\b/i.test(type) &&
+    coding === 'identity'
+  )
+}
 
 function causeOf(error: Error, reachedBackend: boolean): FailureCause {
   if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError)

@@ -1,8 +1,39 @@
 import type { ProxyServer, ServerOptions } from 'http-proxy-3'
-import { Pool } from 'undici'
+import { Client, type Dispatcher, Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+
+/** A handler that wants to know whether its connection had been used before. */
+export interface ConnectionAware {
+  connection: { readonly reused: boolean } | undefined
+}
+
+/** One connection of a pool, that counts its requests. */
+class CountingClient extends Client {
+  #requests = 0
+
+  constructor(origin: URL, options: Client.Options) {
+    super(origin, options)
+    // A new connection is made for the request that was dispatched last.
+    this.on('connect', () => {
+      this.#requests = 1
+    })
+  }
+
+  get reused(): boolean {
+    return this.#requests > 1
+  }
+
+  override dispatch(
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler & Partial<ConnectionAware>,
+  ): boolean {
+    this.#requests++
+    if ('connection' in handler) handler.connection = this
+    return super.dispatch(options, handler)
+  }
+}
 
 /** The connections to the backends: one pool each, made when it is first needed. */
 export class Dispatchers {
@@ -18,6 +49,7 @@ export class Dispatchers {
     const existing = this.#pools.get(backend)
     if (existing !== undefined) return existing
     const pool = new Pool(backend.predictUrl.origin, {
+      factory: (origin, options) => new CountingClient(origin, options),
       keepAliveTimeout: defaults.keepAliveTimeout,
       keepAliveMaxTimeout: defaults.keepAliveTimeout,
       keepAliveTimeoutThreshold: defaults.keepAliveMargin,

@@ -3,6 +3,7 @@ import type { Backend } from '../backend/backend.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Timeouts } from '../policy/timeouts.ts'
+import type { Heartbeat } from './heartbeat.ts'
 
 /** What belongs to one request, whatever the number of attempts. */
 export interface ForwardRequest {
@@ -13,6 +14,15 @@ export interface ForwardRequest {
   readonly store: BodyStore
   /** The bytes are those that an earlier middleware kept, decoded: their length and coding replace the headers'. */
   readonly keptLength?: number | undefined
+  /** What keeps the client from giving up. */
+  readonly heartbeat?: Heartbeat | undefined
+}
+
+/** An answer that may not be the last word. */
+export interface Refusal {
+  readonly status: number
+  /** Whether it says that the backend does not know the task. */
+  readonly lacksTask: boolean
 }
 
 /** What belongs to one attempt of it. */
@@ -21,8 +31,11 @@ export interface AttemptPlan {
   readonly timeouts: Timeouts
   /** When all attempts must be over, on the forwarder's clock; `Infinity` for never. */
   readonly deadline: number
-  /** Whether there may be another attempt, for which the body is retained as far as there is room. */
-  readonly retain: boolean
-  /** Whether another backend is to be tried for a status, instead of giving this answer to the client. */
-  readonly passesOver: (status: number) => boolean
+  /**
+   * Whether there may be another attempt, for which the body is retained: `disk` wherever there is room; `memory` when
+   * it is not worth a file, since only a stale connection could make one necessary.
+   */
+  readonly retain: 'disk' | 'memory'
+  /** Whether another backend is to be tried for an answer, instead of giving it to the client. */
+  readonly passesOver: (refusal: Refusal) => boolean
 }

@@ -6,10 +6,12 @@ import type { ReplayReader } from '../body/body-reader.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { parseForwardOptions } from '../policy/parse-policy.ts'
+import type { Select } from '../policy/select-backend.ts'
 import { Attempt } from './attempt.ts'
 import { Dispatchers, optionsOf } from './dispatchers.ts'
 import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
 import { type HeaderRecord, requestHeaders } from './headers.ts'
+import { probe } from './probe.ts'
 import { RetryBudget } from './retry-budget.ts'
 
 export interface ForwardOptions {
@@ -47,6 +49,7 @@ export class Forwarder {
   readonly clock: Clock
   /** Keeps the retries of everything that is forwarded here within bounds. */
   readonly retryBudget: RetryBudget
+  readonly #watched = new Set<Select>()
   readonly #proxy: ProxyServer
   readonly #dispatchers: Dispatchers
   readonly #backendHeader: string | false
@@ -74,8 +77,7 @@ export class Forwarder {
     const { req, res } = request
     const { backend } = plan
     const body = requestBody(request)
-    if (plan.retain) request.body.retain(request.store)
-    else request.body.release()
+    request.body.retain(request.store, plan.retain === 'disk')
     const attempt = new Attempt({
       plan,
       clock: this.clock,
@@ -109,17 +111,37 @@ export class Forwarder {
     return attempt.outcome
   }
 
-  /** Cuts what is running and closes every connection. */
+  /**
+   * Starts the probes of a policy's backends, with the settings that requests have; `destroy()` ends them, and answers
+   * those who wait for a backend.
+   */
+  watch(select: Select): void {
+    if (this.#watched.has(select)) return
+    this.#watched.add(select)
+    select.start((backend, options, signal) =>
+      probe(backend, options, {
+        dispatcher: this.#dispatchers.for(backend),
+        headers: this.#ownHeaders,
+        signal,
+      }),
+    )
+  }
+
+  /** Ends the probes, cuts what is running and closes every connection. */
   async destroy(): Promise<void> {
+    for (const select of this.#watched) select.close()
     await this.#dispatchers.destroy()
   }
 
-  #headersFor({ req, keptLength }: ForwardRequest, backend: Backend): HeaderRecord {
+  #headersFor({ req, keptLength, heartbeat }: ForwardRequest, backend: Backend): HeaderRecord {
     const headers = requestHeaders(req.headers, this.#passed)
     if (keptLength !== undefined) {
       delete headers['content-encoding']
       headers['content-length'] = String(keptLength)
     }
+    // White space cannot stand before what is compressed.
+    if (heartbeat !== undefined && headers['accept-encoding'] !== undefined)
+      headers['accept-encoding'] = 'identity'
     Object.assign(headers, this.#ownHeaders)
     if (this.#upstreamHeader !== undefined) headers[this.#upstreamHeader.toLowerCase()] = backend.url
     return headers

@@ -32,6 +32,19 @@ export class ResponseWriter {
     statusMessage: string | undefined,
     added: readonly [name: string, value: string] | undefined,
   ): void {
+    this.#onDrain = () => controller.resume()
+    // Behind a heartbeat the head is gone already, and what follows has no length.
+    if (!this.#res.headersSent) this.#writeHead(controller, status, statusMessage, added)
+    this.#started = true
+    this.#res.on('drain', this.#onDrain)
+  }
+
+  #writeHead(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    statusMessage: string | undefined,
+    added: readonly [name: string, value: string] | undefined,
+  ): void {
     const headers = responseHeaders(rawList(controller.rawHeaders), added?.[0].toLowerCase())
     if (added !== undefined) headers.push(...added)
     // A reason phrase that cannot be written is of no use to anybody, as RFC 9112 section 4 has it of all of them.
@@ -44,10 +57,7 @@ export class ResponseWriter {
       for (let i = 0; i < headers.length; i += 2) this.#res.removeHeader(headers[i] ?? '')
       throw error
     }
-    this.#started = true
     this.#sized = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-length')
-    this.#onDrain = () => controller.resume()
-    this.#res.on('drain', this.#onDrain)
   }
 
   write(controller: Dispatcher.DispatchController, chunk: Buffer): void {

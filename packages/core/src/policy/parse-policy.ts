@@ -135,5 +135,9 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 }
 
 function unwrap(schema: unknown): unknown {
-  return schema instanceof z.ZodOptional ? unwrap(schema.unwrap()) : schema
+  if (schema instanceof z.ZodOptional) return unwrap(schema.unwrap())
+  // `false`, or an object of options.
+  if (schema instanceof z.ZodUnion)
+    return unwrap(schema.options.find((option) => option instanceof z.ZodObject))
+  return schema
 }

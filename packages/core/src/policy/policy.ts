@@ -1,6 +1,7 @@
 import type { Classified, PredictInput } from '../classify/classification.ts'
 import type { StrategyName } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
+import type { HealthOptions, HeartbeatOptions, HoldOptions, WakeOptions } from './patience.ts'
 import type { TimeoutOptions } from './timeouts.ts'
 
 /** One ML server. */
@@ -17,6 +18,18 @@ export interface BackendOptions {
   readonly weight?: number | undefined
   /** Where this backend's timeouts differ. */
   readonly timeouts?: TimeoutOptions | undefined
+  /**
+   * The tasks that it serves, such as `[clip]`. A request with another task never goes there.
+   * @default all
+   */
+  readonly tasks?: readonly string[] | undefined
+  /** Where its probes differ; `false` for none. */
+  readonly health?: HealthOptions | false | undefined
+  /**
+   * How its machine is switched on when a request wants it while it is down.
+   * @default not at all
+   */
+  readonly wake?: WakeOptions | undefined
 }
 
 /** One pattern or several of which one must fit. `*` stands for any characters. */
@@ -63,6 +76,13 @@ export interface Route {
    * @default that of the policy
    */
   readonly retries?: number | undefined
+  /**
+   * What happens while none of its backends can be used.
+   * @default the least bad one is tried all the same
+   */
+  readonly whenUnavailable?: HoldOptions | undefined
+  /** Where this route's heartbeats differ; `false` for none. */
+  readonly heartbeat?: HeartbeatOptions | false | undefined
 }
 
 /** The backends and, in order, the routes: the first that matches takes the request. */
@@ -76,4 +96,8 @@ export interface Policy {
    * @default 3
    */
   readonly retries?: number | undefined
+  /** How backends are probed; `false` for not at all. */
+  readonly health?: HealthOptions | false | undefined
+  /** What keeps a waiting client from giving up; `false` for nothing. */
+  readonly heartbeat?: HeartbeatOptions | false | undefined
 }

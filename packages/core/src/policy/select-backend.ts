@@ -1,24 +1,13 @@
-import { Backend, type Slot } from '../backend/backend.ts'
-import type { HealthChange } from '../backend/health.ts'
+import { Backend, type BackendChange, type BackendInfo, type Slot } from '../backend/backend.ts'
+import type { CheckOptions } from '../backend/checker.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
-import { NoBackendError } from '../errors.ts'
-import { leastBy } from '../strategy/least-by.ts'
-import { strategies } from '../strategy/strategies.ts'
-import type { Strategy } from '../strategy/strategy.ts'
-import { compileMatch, describeMatch } from './match.ts'
-import { parsePolicy } from './parse-policy.ts'
-import type { MatchFunction, Policy, Route } from './policy.ts'
-import { PolicyError, problem } from './problems.ts'
-import { resolveTimeouts, type Timeouts } from './timeouts.ts'
-
-export interface SelectOptions {
-  /** Aborting it gives up the selection. */
-  readonly signal?: AbortSignal | undefined
-  /** Names of backends that must not be chosen, such as those already tried. */
-  readonly exclude?: Iterable<string> | undefined
-}
+import { RouterClosedError } from '../errors.ts'
+import { compilePolicy } from './compile-policy.ts'
+import type { Heartbeats } from './patience.ts'
+import type { Policy } from './policy.ts'
+import { type Place, RouteSelection, type SelectOptions } from './route-selection.ts'
+import type { Timeouts } from './timeouts.ts'
 
 /** The right to send one request to one backend. It must be released, with its outcome where there is one. */
 export interface Lease extends Slot {
@@ -29,14 +18,33 @@ export interface Lease extends Slot {
   readonly timeouts: Timeouts
   /** Further backends that may be tried when this one fails, by the route's `retries`. */
   readonly retries: number
-  /** Backends of the route that are neither this one nor excluded. */
+  /** Backends of the route that serve the request and are neither this one nor excluded. */
   readonly others: number
+  /** Where the request stands among those that wait. */
+  readonly place: Place
+  /** Whether one of the others can be used now, and nothing has failed there of late. */
+  readonly provenOther: () => boolean
+  /** Whether the request may wait when no backend can be used. */
+  readonly holds: boolean
 }
 
-/** A backend, or a task on it, was ejected, is tried again, or is back. */
-export interface BackendEvent extends HealthChange {
+/** What has changed about a backend. */
+export type BackendEvent = BackendChange & {
   /** Name of the backend. */
   readonly backend: string
+}
+
+/** A request has begun to wait for a backend, or waits no more. */
+export interface HoldEvent {
+  /** Name of the route. */
+  readonly route: string
+  readonly kind: 'held' | 'released' | 'gave-up'
+  /** Why it waits no more, when it gave up. */
+  readonly error: Error | undefined
+  /** How long it has waited, in milliseconds. */
+  readonly time: number
+  /** How many wait for this route now. */
+  readonly held: number
 }
 
 export interface SelectEnvironment {
@@ -45,20 +53,51 @@ export interface SelectEnvironment {
    * @default the system's
    */
   readonly clock?: Clock | undefined
-  /** Told of every change of a backend's health. */
+  /** Told of every change of a backend. */
   readonly onBackendChange?: ((event: BackendEvent) => void) | undefined
+  /** Told when a request begins and ends to wait. */
+  readonly onHold?: ((event: HoldEvent) => void) | undefined
+  /**
+   * Starts a machine in any way that is not Wake-on-LAN: called when a request wants a backend that is down, at most once
+   * in the backend's `wake.every`, or in 30 s.
+   */
+  readonly onUnavailable?: ((backend: BackendInfo) => void) | undefined
 }
+
+/** How a backend is asked whether it is there. @returns Why it is not well; `undefined` when it is. */
+export type BackendProbe = (
+  backend: Backend,
+  options: CheckOptions,
+  signal: AbortSignal,
+) => Promise<string | undefined>
 
 /** A compiled policy. */
 export interface Select {
   /**
-   * @throws {NoBackendError} when every backend of the route is excluded.
+   * @throws {NoBackendError} when every backend of the route is excluded, or lacks a task of the request.
+   * @throws {HoldError} when the request has waited as long as it may, or too many wait.
    * @throws the signal's reason when it is aborted.
    */
   (classification: Classification, options?: SelectOptions): Promise<Lease>
   /** The lease on one backend by its name, whatever the routes say: for code that knows better than the policy. */
   lease(backend: string): Lease
+  /** The signs of life that a request gets by its route; `undefined` for none. */
+  heartbeats(classification: Classification): Heartbeats | undefined
   readonly backends: readonly Backend[]
+  /** Where its time comes from. */
+  readonly clock: Clock
+  /** Requests that wait, by route; those of which none waits are not in it. */
+  held(): Readonly<Record<string, number>>
+  /** Whether a request could be sent somewhere, or wait. */
+  useful(): boolean
+  /** Sends a backend nothing more. Resolves when what is running there is over. */
+  drain(backend: string): Promise<void>
+  /** Sends a backend requests again. */
+  enable(backend: string): void
+  /** Starts the probes; further calls do nothing. */
+  start(probe: BackendProbe): void
+  /** Ends the probes, and answers those who wait with {@link RouterClosedError}; nobody waits from then on. */
+  close(): void
 }
 
 /**
@@ -67,126 +106,70 @@ export interface Select {
  * @throws {PolicyError} with every mistake in the policy, each with its path.
  */
 export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
-  const { backends, routes, timeouts } = compilePolicy(policy, environment)
-  const takeLease = (
-    backend: Backend,
-    route: Pick<CompiledRoute, 'name' | 'timeoutsOf' | 'retries'>,
-    others: number,
-    tasks: readonly string[],
-  ): Lease => ({
-    backend,
-    route: route.name,
-    timeouts: route.timeoutsOf(backend),
-    retries: route.retries,
-    others,
-    ...backend.reserve(tasks),
+  const { clock = systemClock, onBackendChange, onHold, onUnavailable } = environment
+  let selections: readonly RouteSelection[] = []
+  const { backends, routes, timeouts } = compilePolicy(policy, (name, settings) => {
+    const backend: Backend = new Backend(name, {
+      ...settings,
+      clock,
+      onChange: (change) => {
+        if (change.kind === 'wanted') onUnavailable?.(backend)
+        onBackendChange?.({ backend: name, ...change })
+      },
+      onRelief: () => {
+        for (const selection of selections) selection.poke(backend)
+      },
+    })
+    return backend
   })
-  const select = async (
-    classification: Classification,
-    { signal, exclude }: SelectOptions = {},
-  ): Promise<Lease> => {
-    signal?.throwIfAborted()
-    const route = routes.find((candidate) => candidate.takes(classification))
-    if (route === undefined) throw new TypeError('the last route of a policy takes everything')
-    const excluded = new Set(exclude)
-    const candidates = route.backends.filter((backend) => !excluded.has(backend.name))
-    if (!isNonEmpty(candidates)) throw new NoBackendError(route.name, [...excluded])
-    const { tasks } = classification
-    const available = candidates.filter((backend) => backend.available(tasks))
-    // With all of them ejected, one is tried rather than none: the one whose time is over first.
-    const backend = isNonEmpty(available)
-      ? route.strategy.pick(available)
-      : leastBy(candidates, (candidate) => candidate.availableAt(tasks))
-    return takeLease(backend, route, candidates.length - 1, tasks)
+  selections = routes.map((route) => new RouteSelection(route, clock, onHold))
+
+  const selectionFor = (classification: Classification): RouteSelection => {
+    const found = selections.find(({ route }) => route.takes(classification))
+    if (found === undefined) throw new TypeError('the last route of a policy takes everything')
+    return found
   }
-  const lease = (name: string): Lease => {
+  const byName = (name: string): Backend => {
     const backend = backends.find((candidate) => candidate.name === name)
-    if (backend === undefined) {
-      throw new RangeError(`"${name}" is not among the backends: ${backends.map((b) => b.name).join(', ')}.`)
-    }
-    const route = { name: 'chosen in code', timeoutsOf: () => timeouts(name), retries: 0 }
-    return takeLease(backend, route, 0, [])
+    if (backend !== undefined) return backend
+    throw new RangeError(`"${name}" is not among the backends: ${backends.map((b) => b.name).join(', ')}.`)
   }
-  return Object.assign(select, { lease, backends })
-}
-
-interface CompiledRoute {
-  readonly name: string
-  readonly takes: (classification: Classification) => boolean
-  readonly backends: readonly Backend[]
-  readonly strategy: Strategy
-  /** Those of one of its backends, made once. */
-  readonly timeoutsOf: (backend: Backend) => Timeouts
-  readonly retries: number
-}
-
-interface CompiledPolicy {
-  readonly backends: readonly Backend[]
-  readonly routes: readonly CompiledRoute[]
-  /** Those of a backend by a route, or by none. */
-  readonly timeouts: (backend: string, route?: Route) => Timeouts
-}
-
-function compilePolicy(
-  policy: Policy,
-  { clock = systemClock, onBackendChange }: SelectEnvironment,
-): CompiledPolicy {
-  parsePolicy(policyAsData(policy))
-  const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
-  const timeouts = (name: string, route?: Route) =>
-    resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
-  const backends = new Map(
-    Object.entries(policy.backends).map(([name, { url, weight = defaults.weight }]) => {
-      const patience = routes
-        .filter((route) => route.backends.includes(name))
-        .map((route) => timeouts(name, route))
-      const connectTimeout = Math.max(...[timeouts(name), ...patience].map(({ connect }) => connect))
-      const onChange = (change: HealthChange) => onBackendChange?.({ backend: name, ...change })
-      return [name, new Backend(name, { clock, url, weight, connectTimeout, onChange })]
+  const select = async (classification: Classification, options: SelectOptions = {}): Promise<Lease> => {
+    options.signal?.throwIfAborted()
+    return selectionFor(classification).select(classification.tasks, options)
+  }
+  return Object.assign(select, {
+    clock,
+    backends,
+    lease: (name: string): Lease => ({
+      backend: byName(name),
+      route: 'chosen in code',
+      timeouts: timeouts(name),
+      retries: 0,
+      others: 0,
+      place: { arrival: 0, since: clock.now() },
+      provenOther: () => false,
+      holds: false,
+      ...byName(name).reserve(),
     }),
-  )
-  const compiled = routes.map((route, index) => {
-    const byBackend = new Map(route.backends.map((name) => [name, timeouts(name, route)]))
-    return {
-      name: route.name ?? describeMatch(route.match),
-      takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
-      backends: route.backends.flatMap((name) => backends.get(name) ?? []),
-      strategy: makeStrategy(route.strategy ?? defaults.strategy, `routes[${index}].strategy`),
-      timeoutsOf: ({ name }: Backend) => byBackend.get(name) ?? timeouts(name, route),
-      retries: route.retries ?? policy.retries ?? defaults.retries,
-    }
+    heartbeats: (classification: Classification) =>
+      // Of what is not known to be a job, it is not known that its answer is JSON.
+      classification.classified ? selectionFor(classification).route.heartbeats : undefined,
+    held: () =>
+      Object.fromEntries(
+        selections.filter(({ held }) => held > 0).map(({ route, held }) => [route.name, held]),
+      ),
+    drain: (name: string) => byName(name).drain(),
+    enable: (name: string) => byName(name).enable(),
+    start: (probe: BackendProbe) => {
+      for (const backend of backends) backend.start(probe)
+    },
+    close: () => {
+      for (const backend of backends) backend.stop()
+      for (const selection of selections) selection.close(new RouterClosedError())
+    },
+    useful: () =>
+      backends.some((backend) => backend.obstacle([]) === undefined) ||
+      selections.some((selection) => selection.holds),
   })
-  return { backends: [...backends.values()], routes: compiled, timeouts }
-}
-
-/** Without a match a route takes everything; with one it takes no unclassified request. */
-function takes(matches: MatchFunction | undefined): CompiledRoute['takes'] {
-  if (matches === undefined) return () => true
-  return (classification) => classification.classified && matches(classification)
-}
-
-function makeStrategy(strategy: NonNullable<Route['strategy']>, path: string): Strategy {
-  const made = typeof strategy === 'function' ? strategy() : strategies[strategy]()
-  if (typeof made?.pick === 'function') return made
-  throw new PolicyError([problem(path, 'must be a name, or a function that makes an object with pick()')])
-}
-
-/** A policy that was written in code, as the data that the schema knows. */
-export function policyAsData<T extends Policy>(policy: T): T {
-  return Array.isArray(policy?.routes) ? { ...policy, routes: policy.routes.map(withoutCode) } : policy
-}
-
-/** What is a function needs no validation, but its place in the policy does. */
-function withoutCode(route: Route): Route {
-  if (typeof route !== 'object' || route === null) return route
-  const { match, strategy, ...rest } = route
-  return {
-    ...rest,
-    ...(match === undefined ? {} : { match: typeof match === 'function' ? {} : match }),
-    ...(strategy === undefined || typeof strategy === 'function' ? {} : { strategy }),
-  }
-}
-
-function isNonEmpty<T>(items: T[]): items is [T, ...T[]] {
-  return items.length > 0
 }

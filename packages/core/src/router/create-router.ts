@@ -1,15 +1,20 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { BackendInfo } from '../backend/backend.ts'
-import type { HealthStatus } from '../backend/health.ts'
+import type { BackendHealth, BackendInfo } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
-import { RouterError } from '../errors.ts'
+import { RouterClosedError, RouterError } from '../errors.ts'
 import { Forwarder, type ForwardOptions } from '../forward/forwarder.ts'
+import { policyAsData } from '../policy/compile-policy.ts'
 import { parseConfig } from '../policy/parse-policy.ts'
 import type { Policy } from '../policy/policy.ts'
-import { type BackendEvent, policyAsData, selectBackend } from '../policy/select-backend.ts'
+import {
+  type BackendEvent,
+  type HoldEvent,
+  type SelectEnvironment,
+  selectBackend,
+} from '../policy/select-backend.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import {
@@ -20,8 +25,12 @@ import {
 } from './exchange-options.ts'
 import type { AttemptRecord } from './failover.ts'
 
-/** Everything that a router can be told. All but `proxy` and functions can be written as data, in a file. */
-export interface RouterOptions extends Policy, ExchangeOptions, ForwardOptions {}
+/** Everything that a router can be told. All but `proxy`, `clock` and functions can be written as data, in a file. */
+export interface RouterOptions
+  extends Policy,
+    ExchangeOptions,
+    ForwardOptions,
+    Pick<SelectEnvironment, 'onUnavailable'> {}
 
 /** One predict request, when it is over. Times are in milliseconds. */
 export interface RequestEvent {
@@ -56,8 +65,10 @@ export interface RequestEvent {
 export interface RouterEvents {
   /** A predict request is over, however it ended. */
   request: [event: RequestEvent]
-  /** A backend, or a task on it, was ejected, is tried again, or is back. */
+  /** Something has changed about a backend: what its probes say, an ejection, a task that it lacks, its being drained. */
   backend: [event: BackendEvent]
+  /** A request begins to wait for a backend, or waits no more. */
+  hold: [event: HoldEvent]
 }
 
 /** What the router can say about itself at any time. */
@@ -65,10 +76,14 @@ export interface RouterStatus {
   readonly state: 'running' | 'closing' | 'closed'
   /** Predict requests that are being handled. */
   readonly active: number
+  /** Requests that wait for a backend, by route; routes for which none waits are not in it. */
+  readonly held: Readonly<Record<string, number>>
   readonly backends: readonly (BackendInfo & {
     readonly weight: number
     readonly inFlight: number
-    readonly health: HealthStatus
+    /** Requests that wait for it, or for another that may serve them. */
+    readonly held: number
+    readonly health: BackendHealth
   })[]
 }
 
@@ -93,9 +108,21 @@ export interface Router {
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
   status(): RouterStatus
   /**
-   * Answers new requests with 503, lets running ones finish, then closes every connection to a backend. What still runs
-   * at the end of its time is answered with 503 as well, and what cannot be answered is cut off.
-   * Later calls wait for the first.
+   * Sends a backend nothing more, until it is enabled again. Resolves when what is running there is over.
+   *
+   * @throws {RangeError} when there is no backend of this name.
+   */
+  drain(backend: string): Promise<void>
+  /**
+   * Sends a backend requests again.
+   *
+   * @throws {RangeError} when there is no backend of this name.
+   */
+  enable(backend: string): void
+  /**
+   * Answers new requests and those that wait for a backend with 503, ends the probes, lets running requests finish, then
+   * closes every connection to a backend. What still runs at the end of its time is answered with 503 as well, and what
+   * cannot be answered is cut off. Later calls wait for the first.
    */
   close(options?: CloseOptions): Promise<void>
 }
@@ -119,7 +146,7 @@ class PredictRouter implements Router {
   #closed: Promise<void> | undefined
 
   constructor(options: RouterOptions) {
-    const { proxy, clock, ...data } = withoutInfinity(options ?? {})
+    const { proxy, clock, onUnavailable, ...data } = withoutInfinity(options ?? {})
     const { backendHeader, upstreamHeader, forwardHeaders, ...config } = parseConfig(policyAsData(data))
     const { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool } = config
     this.#options = resolveExchangeOptions({
@@ -129,10 +156,18 @@ class PredictRouter implements Router {
       totalBodyMemory,
       bodySpool,
     })
-    const { backends, routes, timeouts, retries } = data
-    const onBackendChange = (event: BackendEvent) => this.#emitSafely('backend', event)
-    this.#select = selectBackend({ backends, routes, timeouts, retries }, { clock, onBackendChange })
+    const { backends, routes, timeouts, retries, health, heartbeat } = data
+    this.#select = selectBackend(
+      { backends, routes, timeouts, retries, health, heartbeat },
+      {
+        clock,
+        onBackendChange: (event) => this.#emitSafely('backend', event),
+        onHold: (event) => this.#emitSafely('hold', event),
+        onUnavailable: onUnavailable && ((backend) => this.#callSafely(() => onUnavailable(backend))),
+      },
+    )
     this.#forwarder = new Forwarder({ proxy, clock, backendHeader, upstreamHeader, forwardHeaders })
+    this.#forwarder.watch(this.#select)
   }
 
   async handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
@@ -146,8 +181,8 @@ class PredictRouter implements Router {
 
   /** Immich takes a server that does not answer this for dead, and turns to the next of its list. */
   #answerPing(res: ServerResponse): Promise<void> {
-    if (this.#state !== 'running') return answerError(res, closedError())
-    if (this.#select.backends.some((backend) => backend.available([]))) return answer(res, 200, 'pong')
+    if (this.#state !== 'running') return answerError(res, new RouterClosedError())
+    if (this.#select.useful()) return answer(res, 200, 'pong')
     return answerError(res, new RouterError('no-backend-available', 'No backend can be reached.'))
   }
 
@@ -159,14 +194,23 @@ class PredictRouter implements Router {
   }
 
   status(): RouterStatus {
-    const backends = this.#select.backends.map(({ name, url, weight, inFlight, health }) => ({
+    const backends = this.#select.backends.map(({ name, url, weight, inFlight, waiting, health }) => ({
       name,
       url,
       weight,
       inFlight,
+      held: waiting,
       health,
     }))
-    return { state: this.#state, active: this.#active.size, backends }
+    return { state: this.#state, active: this.#active.size, held: this.#select.held(), backends }
+  }
+
+  drain(backend: string): Promise<void> {
+    return this.#select.drain(backend)
+  }
+
+  enable(backend: string): void {
+    this.#select.enable(backend)
   }
 
   close({ timeout = defaults.drainTimeout }: CloseOptions = {}): Promise<void> {
@@ -176,6 +220,7 @@ class PredictRouter implements Router {
 
   async #drain(timeout: number): Promise<void> {
     this.#state = 'closing'
+    this.#select.close()
     await this.#settled(timeout)
     await this.#forwarder.destroy()
     // What waited for a backend is answered now. What waits for its client goes on waiting, and is cut off.
@@ -206,7 +251,7 @@ class PredictRouter implements Router {
     let sent: number | undefined
     let failure: Error | undefined
     try {
-      if (this.#state !== 'running') throw closedError()
+      if (this.#state !== 'running') throw new RouterClosedError()
       exchange = await Exchange.begin(req, res, this.#options)
       await exchange.select(this.#select)
       sent = performance.now()
@@ -238,12 +283,16 @@ class PredictRouter implements Router {
     })
   }
 
-  /** A listener that throws must not fail the request that it was told of. */
-  #emitSafely(name: keyof RouterEvents, event: RequestEvent | BackendEvent): void {
+  #emitSafely<E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): void {
     // EventEmitter's own types do not follow a generic event name.
     const untyped: EventEmitter = this.#events
+    this.#callSafely(() => untyped.emit(name, ...event))
+  }
+
+  /** A listener that throws must not fail the request that it was told of. */
+  #callSafely(listener: () => unknown): void {
     try {
-      untyped.emit(name, event)
+      listener()
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : String(error))
     }
@@ -254,8 +303,4 @@ class PredictRouter implements Router {
 function pathOf({ url = '' }: IncomingMessage): string | undefined {
   const target = url.startsWith('/') || !URL.canParse(url) ? url : new URL(url).pathname
   return target.split('?', 1)[0]
-}
-
-function closedError(): RouterError {
-  return new RouterError('router-closed', 'The router is shutting down.')
 }

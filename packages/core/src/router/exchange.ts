@@ -5,13 +5,15 @@ import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { classifyPredictRequest } from '../classify/classify-predict-request.ts'
 import { defaults } from '../defaults.ts'
-import { RouterError } from '../errors.ts'
+import { ClientLeftError, RouterError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
+import { Heartbeat } from '../forward/heartbeat.ts'
+import type { SelectOptions } from '../policy/route-selection.ts'
 import type { Lease, Select } from '../policy/select-backend.ts'
 import { answerError } from './answers.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
-import { type AttemptRecord, attemptsLeft, failureOf, isFree, mayTryAnother } from './failover.ts'
+import { type AttemptRecord, failureOf, isFree, nextStep, type Step, triedBackends } from './failover.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
 
 const FAILOVER_STATUSES: ReadonlySet<number> = new Set(defaults.failoverStatuses)
@@ -37,6 +39,10 @@ export class Exchange {
   readonly #attempts: AttemptRecord[] = []
   #retained = false
   #outOfBudget = false
+  /** Whether the retry budget has let this attempt's answer be dropped. */
+  #paid = false
+  #heartbeat: Heartbeat | undefined
+  #leave: ((error: Error) => void) | undefined
   #forwarding = false
 
   private constructor(
@@ -109,13 +115,16 @@ export class Exchange {
   }
 
   /**
-   * Chooses the backend; an earlier choice is given back.
+   * Chooses the backend, or waits for one; an earlier choice is given back.
    *
    * @throws {NoBackendError} when there is none.
+   * @throws {HoldError} when it has waited as long as it may, or too many wait.
+   * @throws {ClientLeftError} when the client left while it waited.
    */
   async select(select: Select): Promise<Lease> {
     this.#select = select
-    const lease = this.#named === undefined ? await select(this.classification) : select.lease(this.#named)
+    this.#startHeartbeat(select)
+    const lease = this.#named === undefined ? await this.#choose(select, {}) : select.lease(this.#named)
     this.#lease?.release()
     this.#lease = lease
     if (this.res.destroyed) this.#dispose()
@@ -132,14 +141,33 @@ export class Exchange {
     if (this.#lease === undefined)
       throw new RouterError('not-classified', 'No backend is chosen: put selectBackend() before forward().')
     this.#forwarding = true
+    if (this.#select !== undefined) forwarder.watch(this.#select)
     forwarder.retryBudget.count()
     try {
       return await this.#forwardUntilAnswered(forwarder, this.#lease)
     } catch (error) {
-      // Only a mistake in the code gets here, such as a body that was released too early.
+      // A mistake in the code, such as a body that was released too early, or nothing came of waiting for a backend.
       this.#lease.release()
       this.body.destroy()
       throw error
+    }
+  }
+
+  async #choose(select: Select, options: SelectOptions): Promise<Lease> {
+    try {
+      return await select(this.classification, {
+        ...options,
+        onWait: (leave) => {
+          this.#leave = leave
+          this.body.hold(this.#store)
+          if (this.res.destroyed) leave(new ClientLeftError())
+        },
+      })
+    } catch (error) {
+      this.#cutHeartbeat()
+      throw error
+    } finally {
+      this.#leave = undefined
     }
   }
 
@@ -148,62 +176,103 @@ export class Exchange {
     let lease = first
     for (;;) {
       const outcome = await this.#attempt(forwarder, lease, deadline)
-      const another = await this.#another(forwarder, lease, deadline)
-      if (another === undefined) return this.#conclude(outcome)
-      lease = another
-      this.#lease = another
+      const next = forwarder.clock.now() < deadline ? this.#next(lease) : 'stop'
+      if (next !== 'same') lease.release(outcome)
+      if (next === 'same') continue
+      if (next === 'stop' || this.#select === undefined) return this.#conclude(outcome)
+      if (!this.#paid && !this.#mayRetry(forwarder, outcome, lease)) return this.#conclude(outcome)
+      lease = await this.#choose(this.#select, {
+        ...triedBackends(this.#attempts, lease),
+        retry: true,
+        place: lease.place,
+        deadline,
+      })
+      this.#lease = lease
     }
   }
 
   async #attempt(forwarder: Forwarder, lease: Lease, deadline: number): Promise<Outcome> {
     const { req, res, body } = this
+    const [store, keptLength, heartbeat] = [this.#store, this.#keptLength, this.#heartbeat]
     const started = forwarder.clock.now()
-    const another = attemptsLeft(this.#attempts.length + 1, lease)
+    this.#paid = false
+    const record = (outcome: Outcome): AttemptRecord => ({
+      backend: lease.backend.name,
+      outcome,
+      time: forwarder.clock.now() - started,
+    })
+    const wouldGoOn = (outcome: Outcome) =>
+      nextStep([...this.#attempts, record(outcome)], lease, body.retained) !== 'stop'
     const outcome: Outcome = res.destroyed
       ? { kind: 'client-left', reachedBackend: false, reachedClient: false }
       : await forwarder.attempt(
-          { req, res, body, store: this.#store, keptLength: this.#keptLength },
+          { req, res, body, store, keptLength, heartbeat },
           {
             backend: lease.backend,
             timeouts: lease.timeouts,
             deadline,
-            retain: another,
-            passesOver: (status) =>
-              another &&
-              FAILOVER_STATUSES.has(status) &&
-              body.retained &&
-              (lease.trial || forwarder.retryBudget.take()),
+            retain: lease.holds || wouldGoOn(PASSED_OVER) ? 'disk' : 'memory',
+            passesOver: ({ status, lacksTask }) => {
+              const dropped: Outcome = { ...PASSED_OVER, status, lacksTask }
+              this.#paid =
+                (lacksTask || FAILOVER_STATUSES.has(status)) &&
+                wouldGoOn(dropped) &&
+                this.#mayRetry(forwarder, dropped, lease)
+              return this.#paid
+            },
           },
         )
-    lease.release(outcome)
     if (this.#attempts.length === 0) this.#retained = body.retained
-    this.#attempts.push({ backend: lease.backend.name, outcome, time: forwarder.clock.now() - started })
+    this.#attempts.push(record(outcome))
     return outcome
   }
 
-  /** The lease for another attempt, if there is to be one. */
-  async #another(forwarder: Forwarder, lease: Lease, deadline: number): Promise<Lease | undefined> {
-    const attempts = this.#attempts
-    const may = mayTryAnother(attempts, lease, this.body.retained)
-    if (this.#select === undefined || !may || forwarder.clock.now() >= deadline) return undefined
-    if (!isFree(attempts.at(-1)?.outcome, lease.trial) && !forwarder.retryBudget.take()) {
-      this.#outOfBudget = true
-      return undefined
-    }
-    return this.#select(this.classification, { exclude: attempts.map(({ backend }) => backend) })
+  #next(lease: Lease): Step {
+    return nextStep(this.#attempts, lease, this.body.retained)
+  }
+
+  /** Whether the retry budget lets it try again. */
+  #mayRetry(forwarder: Forwarder, outcome: Outcome, lease: Lease): boolean {
+    if (isFree(outcome, lease)) return true
+    this.#outOfBudget = !forwarder.retryBudget.take()
+    return !this.#outOfBudget
   }
 
   async #conclude(outcome: Outcome): Promise<Outcome> {
     this.body.destroy()
     const failure = outcome.reachedClient ? undefined : failureOf(this.#attempts, this.#outOfBudget)
-    if (failure !== undefined) await answerError(this.res, failure)
+    if (failure === undefined) return outcome
+    this.#cutHeartbeat()
+    await answerError(this.res, failure)
     return outcome
   }
 
+  #startHeartbeat(select: Select): void {
+    const times = this.#heartbeat === undefined ? select.heartbeats(this.classification) : undefined
+    if (times !== undefined && takesHeartbeats(this.req))
+      this.#heartbeat = new Heartbeat(this.res, select.clock, times, () => this.body.starving)
+  }
+
+  /** Ends the signs of life. A client that has had one sees a failure only when its connection is cut. */
+  #cutHeartbeat(): void {
+    this.#heartbeat?.stop()
+    if (this.#heartbeat?.begun === true) this.res.destroy()
+  }
+
   #dispose(): void {
+    this.#heartbeat?.stop()
+    this.#leave?.(new ClientLeftError())
     if (this.#forwarding) return
     this.#lease?.release()
     this.body.destroy()
     discardUpload(this.req)
   }
+}
+
+const PASSED_OVER = { kind: 'passed-over', status: 500, reachedBackend: true, reachedClient: false } as const
+
+/** Only HTTP/1.1 has an answer of no known length, and only JSON may begin with white space. */
+function takesHeartbeats({ httpVersion, headers }: IncomingMessage): boolean {
+  const { accept } = headers
+  return httpVersion === '1.1' && (accept === undefined || /\*\/\*|application\/(?:\*|json)/i.test(accept))
 }

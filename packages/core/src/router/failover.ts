@@ -1,5 +1,5 @@
 import type { Outcome } from '../backend/outcome.ts'
-import { RouterError } from '../errors.ts'
+import { RouterClosedError, RouterError } from '../errors.ts'
 import type { Lease } from '../policy/select-backend.ts'
 
 /** One attempt that is over. */
@@ -12,26 +12,65 @@ export interface AttemptRecord {
 }
 
 /** What a lease says of further attempts. */
-type Leeway = Pick<Lease, 'retries' | 'others'>
+type Leeway = Pick<Lease, 'retries' | 'others' | 'holds'>
 
-/** Whether, with so many attempts made, the route has another one and another backend for it. */
-export function attemptsLeft(made: number, { retries, others }: Leeway): boolean {
-  return made <= retries && others > 0
-}
+/** What comes after an attempt: nothing, the same backend once more, or a backend of the route. */
+export type Step = 'stop' | 'same' | 'another'
 
 /**
  * The failover rule. Inference is a pure function of the request, so sending it twice is safe; what has reached the
  * client is final; and a request that has killed two backends in a row is not fed to a third.
  *
+ * Where requests wait for a backend, only attempts count on which a backend has worked: one that was away may be tried
+ * again when it is back.
+ *
  * @param attempts Those made, oldest first.
  * @param retained Whether the body can be sent once more.
  */
-export function mayTryAnother(attempts: readonly AttemptRecord[], lease: Leeway, retained: boolean): boolean {
-  const outcome = attempts.at(-1)?.outcome
-  if (outcome === undefined || !attemptsLeft(attempts.length, lease) || !retained) return false
-  if (outcome.kind === 'passed-over') return true
-  if (outcome.kind !== 'failed' || outcome.cause === 'shutdown') return false
-  return !outcome.reachedClient && !isPoison(attempts)
+export function nextStep(attempts: readonly AttemptRecord[], lease: Leeway, retained: boolean): Step {
+  const last = attempts.at(-1)?.outcome
+  if (last === undefined || !retained || !canBeTriedAgain(last) || isPoison(attempts)) return 'stop'
+  if (isStale(last) && !isStale(attempts.at(-2)?.outcome)) return 'same'
+  const counted = attempts.filter(({ outcome }) => (lease.holds ? hasWorked(outcome) : !isStale(outcome)))
+  const left = lease.holds && !hasAnswered(last) ? lease.others + 1 : lease.others
+  return counted.length <= lease.retries && left > 0 ? 'another' : 'stop'
+}
+
+/** The backends that must not, and those that should not get the request again. */
+export function triedBackends(
+  attempts: readonly AttemptRecord[],
+  { holds }: Leeway,
+): { exclude: readonly string[]; avoid: readonly string[] } {
+  const names = (some: readonly AttemptRecord[]) => some.map(({ backend }) => backend)
+  if (!holds) return { exclude: names(attempts), avoid: [] }
+  return { exclude: names(attempts.filter(({ outcome }) => hasAnswered(outcome))), avoid: names(attempts) }
+}
+
+function canBeTriedAgain(outcome: Outcome): boolean {
+  // Dropped or not, a client error is an answer.
+  if (outcome.kind === 'passed-over')
+    return outcome.status >= 500 || outcome.status === 429 || outcome.lacksTask === true
+  if (outcome.kind !== 'failed' || outcome.reachedClient) return false
+  return outcome.cause !== 'shutdown' && outcome.cause !== 'total-timeout'
+}
+
+/** Statuses by which a proxy in front of a backend says that it is away, or the backend that it has no time. */
+const AWAY: ReadonlySet<number> = new Set([429, 502, 503, 504])
+
+/** Whether the backend has said that it cannot do it: asking it once more will not help. */
+function hasAnswered(outcome: Outcome): boolean {
+  if (outcome.kind === 'passed-over') return !AWAY.has(outcome.status)
+  return outcome.kind === 'failed' && outcome.cause === 'protocol'
+}
+
+/** Whether the backend may have worked on it, as opposed to having been away. */
+function hasWorked(outcome: Outcome): boolean {
+  if (outcome.kind === 'passed-over') return hasAnswered(outcome)
+  return outcome.reachedBackend && !isStale(outcome)
+}
+
+function isStale(outcome: Outcome | undefined): boolean {
+  return outcome?.kind === 'failed' && outcome.cause === 'stale'
 }
 
 function isPoison(attempts: readonly AttemptRecord[]): boolean {
@@ -44,30 +83,33 @@ function killedBackend(outcome: Outcome): boolean {
 }
 
 /**
- * Whether another attempt costs the retry budget nothing: one that was passed over has paid already, the trial of a
- * backend that may be back must not cost its request, and where no connection was made, no backend has worked in vain.
+ * Whether another attempt costs the retry budget nothing. A storm feeds on backends that fail: a backend on which nothing
+ * has failed of late is no part of it, nor is one that is waited for. The trial of a backend that may be back must not
+ * cost its request, and where no connection was made, no backend has worked in vain.
  */
-export function isFree(outcome: Outcome | undefined, trial: boolean): boolean {
-  return trial || outcome?.kind === 'passed-over' || (outcome?.kind === 'failed' && !outcome.reachedBackend)
+export function isFree(
+  outcome: Outcome | undefined,
+  lease: Pick<Lease, 'trial' | 'holds' | 'provenOther'>,
+): boolean {
+  if (lease.trial || lease.holds) return true
+  return (outcome?.kind === 'failed' && !outcome.reachedBackend) || lease.provenOther()
 }
 
 /** What a client is to be told when no attempt reached it; nothing, when it is gone. */
 export function failureOf(attempts: readonly AttemptRecord[], outOfBudget = false): Error | undefined {
   const last = attempts.at(-1)?.outcome
   if (last?.kind === 'body-failed') return last.error
-  if (last?.kind !== 'failed') return undefined
-  if (last.cause === 'shutdown')
-    return new RouterError('router-closed', 'The router is shutting down.', { cause: last.error })
+  if (last?.kind !== 'failed' && last?.kind !== 'passed-over') return undefined
+  const cause = last.kind === 'failed' ? { cause: last.error } : {}
+  if (last.kind === 'failed' && last.cause === 'shutdown') return new RouterClosedError(last.error)
   const rest = outOfBudget ? '; others were not tried, since too many requests were tried again of late' : ''
   const causes = attempts.map(({ backend, outcome }) => `"${backend}" ${describe(outcome)}`).join(', ')
   const timedOut = attempts.every(
     ({ outcome }) => outcome.kind === 'failed' && outcome.cause.endsWith('timeout'),
   )
   return timedOut
-    ? new RouterError('backend-timeout', `No backend answered in time: ${causes}${rest}.`, {
-        cause: last.error,
-      })
-    : new RouterError('backend-failed', `No backend could answer: ${causes}${rest}.`, { cause: last.error })
+    ? new RouterError('backend-timeout', `No backend answered in time: ${causes}${rest}.`, cause)
+    : new RouterError('backend-failed', `No backend could answer: ${causes}${rest}.`, cause)
 }
 
 function describe(outcome: Outcome): string {

@@ -1,0 +1,152 @@
+import type { Clock } from '../clock.ts'
+import { defaults } from '../defaults.ts'
+
+/** How a backend is asked whether it is there. Times are in milliseconds. */
+export interface CheckOptions {
+  /** Path below the base URL. */
+  readonly path: string
+  readonly interval: number
+  readonly timeout: number
+  /** Answers in a row after which one that was down is up. */
+  readonly rise: number
+  /** Failures in a row after which it is down. */
+  readonly fall: number
+}
+
+/** What the probes say. Times are on the clock, in milliseconds. */
+export type ProbeState =
+  /** No probe has ended yet; it counts as up. */
+  | { readonly kind: 'unknown' }
+  /** @property failures In a row, up to now. */
+  | { readonly kind: 'up'; readonly since: number; readonly failures: number }
+  /** @property successes In a row, up to now. */
+  | { readonly kind: 'down'; readonly since: number; readonly reason: string; readonly successes: number }
+
+/** Asks once. @returns Why it is not well; `undefined` when it is. */
+export type Probe = (options: CheckOptions, signal: AbortSignal) => Promise<string | undefined>
+
+/** Active health: asks one backend again and again, sooner when in doubt and while somebody waits for it. */
+export class Checker {
+  readonly #clock: Clock
+  readonly #options: CheckOptions
+  readonly #onChange: (from: ProbeState, to: ProbeState) => void
+  readonly #random: () => number
+  #state: ProbeState = { kind: 'unknown' }
+  #probe: Probe | undefined
+  #running: AbortController | undefined
+  #cancel: (() => void) | undefined
+  #hurried = false
+
+  /**
+   * @param onChange Told of every change of kind.
+   * @param random From 0 to 1, for the jitter: probes of many must not come at once.
+   */
+  constructor(
+    clock: Clock,
+    options: CheckOptions,
+    onChange: (from: ProbeState, to: ProbeState) => void = () => {},
+    random: () => number = Math.random,
+  ) {
+    this.#clock = clock
+    this.#options = options
+    this.#onChange = onChange
+    this.#random = random
+  }
+
+  get state(): ProbeState {
+    return this.#state
+  }
+
+  /** Asks at once, and goes on until `stop()`. */
+  start(probe: Probe): void {
+    if (this.#probe !== undefined) return
+    this.#probe = probe
+    this.#ask()
+  }
+
+  stop(): void {
+    this.#probe = undefined
+    this.#cancel?.()
+    this.#running?.abort()
+  }
+
+  /** Somebody waits, or nobody any more. */
+  hurry(hurried: boolean): void {
+    this.#hurried = hurried
+    if (hurried) this.#askNow()
+  }
+
+  /** A request could not reach it: asks now rather than later. */
+  doubt(): void {
+    if (this.#state.kind !== 'down') this.#askNow()
+  }
+
+  #askNow(): void {
+    if (this.#probe === undefined || this.#running !== undefined) return
+    this.#cancel?.()
+    this.#ask()
+  }
+
+  /** A request has been answered, which proves more than a probe. */
+  succeed(): void {
+    const state = this.#state
+    if (state.kind === 'down' || (state.kind === 'up' && state.failures > 0)) this.#rise()
+  }
+
+  #ask(): void {
+    const probe = this.#probe
+    if (probe === undefined) return
+    const running = new AbortController()
+    this.#running = running
+    const done = (reason: string | undefined) => {
+      if (this.#running !== running) return
+      this.#running = undefined
+      cancel()
+      if (this.#probe === undefined) return
+      this.#note(reason)
+      this.#cancel = this.#clock.after(this.#pause(), () => this.#ask())
+    }
+    const cancel = this.#clock.after(this.#options.timeout, () => {
+      done('timeout')
+      running.abort()
+    })
+    running.signal.addEventListener('abort', cancel)
+    probe(this.#options, running.signal).then(done, (error) => done(String(error)))
+  }
+
+  #note(reason: string | undefined): void {
+    const state = this.#state
+    if (reason === undefined) {
+      const successes = state.kind === 'down' ? state.successes + 1 : 0
+      if (state.kind === 'down' && successes < this.#options.rise) this.#state = { ...state, successes }
+      else this.#rise()
+    } else if (state.kind === 'down') {
+      this.#state = { ...state, reason, successes: 0 }
+    } else {
+      const failures = state.kind === 'up' ? state.failures + 1 : 1
+      const since = this.#clock.now()
+      if (failures >= this.#options.fall) this.#become({ kind: 'down', since, reason, successes: 0 })
+      else this.#become({ kind: 'up', since: state.kind === 'up' ? state.since : since, failures })
+    }
+  }
+
+  #rise(): void {
+    const since = this.#state.kind === 'up' ? this.#state.since : this.#clock.now()
+    this.#become({ kind: 'up', since, failures: 0 })
+  }
+
+  #pause(): number {
+    const { interval } = this.#options
+    const state = this.#state
+    const doubtful = state.kind === 'down' ? state.successes > 0 : state.kind === 'up' && state.failures > 0
+    const jittered = interval * (1 + defaults.probeJitter * (2 * this.#random() - 1))
+    if (doubtful) return Math.min(jittered, defaults.recheckInterval)
+    return this.#hurried ? Math.min(jittered, defaults.waitingProbeInterval) : jittered
+  }
+
+  #become(state: ProbeState): void {
+    const before = this.#state
+    this.#state = state
+    if (before.kind !== state.kind) this.#onChange(before, state)
+  }
+}

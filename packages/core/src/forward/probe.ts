@@ -1,0 +1,34 @@
+import type { Dispatcher } from 'undici'
+import type { Backend } from '../backend/backend.ts'
+import type { CheckOptions } from '../backend/checker.ts'
+import type { HeaderRecord } from './headers.ts'
+
+/**
+ * Asks a backend whether it is there, over its own connection, made as those of requests are.
+ *
+ * @returns Why it is not well; `undefined` when it is.
+ */
+export async function probe(
+  backend: Backend,
+  { path }: CheckOptions,
+  { dispatcher, headers, signal }: { dispatcher: Dispatcher; headers: HeaderRecord; signal: AbortSignal },
+): Promise<string | undefined> {
+  const authorization = backend.authorization()
+  const base = new URL(backend.url)
+  try {
+    const { statusCode, body } = await dispatcher.request({
+      origin: base.origin,
+      path: `${base.pathname.replace(/\/$/, '')}${path}`,
+      method: 'GET',
+      headers: authorization === undefined ? headers : { ...headers, authorization },
+      signal,
+      // A connection of its own: whether it can be opened is a part of the question.
+      reset: true,
+    })
+    await body.dump({ limit: 16_384 })
+    return statusCode >= 200 && statusCode < 300 ? undefined : `status ${statusCode}`
+  } catch (error) {
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
+    return typeof code === 'string' ? code : String(error)
+  }
+}

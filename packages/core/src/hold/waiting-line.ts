@@ -1,0 +1,125 @@
+import type { Clock } from '../clock.ts'
+
+/** Tries to get what is waited for. @returns It, or when to try again unless somebody pokes before, on the clock. */
+export type Try<T> = () => { readonly got: T } | { readonly again: number }
+
+export interface WaitOptions {
+  /** Where it stands: before all with a higher number. */
+  readonly arrival: number
+  /** When it gives up, on the clock. */
+  readonly deadline: number
+  /** Made when the deadline has passed. */
+  readonly late: () => Error
+  /** Aborting it gives up the place. */
+  readonly signal?: AbortSignal | undefined
+}
+
+interface Waiter<T> extends WaitOptions {
+  readonly attempt: Try<T>
+  readonly resolve: (it: T) => void
+  readonly reject: (error: unknown) => void
+  readonly leave: () => void
+}
+
+/**
+ * Those who wait for the same thing, in the order in which they arrived. Nobody is served before another who could be
+ * served as well. Nothing is polled: whoever knows that something has changed pokes.
+ */
+export class WaitingLine<T> {
+  readonly #clock: Clock
+  #waiters: Waiter<T>[] = []
+  #poking = false
+  #pokedAgain = false
+  #cancelTimer: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get length(): number {
+    return this.#waiters.length
+  }
+
+  /** Waits until the attempt succeeds. */
+  wait(attempt: Try<T>, options: WaitOptions): Promise<T> {
+    const { signal, deadline, late } = options
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
+    return new Promise((resolve, reject) => {
+      const giveUp = (error: unknown) => {
+        this.#remove(waiter)
+        reject(error)
+      }
+      const onAbort = () => giveUp(signal?.reason)
+      const cancelDeadline =
+        deadline === Number.POSITIVE_INFINITY
+          ? () => {}
+          : this.#clock.after(Math.max(0, deadline - this.#clock.now()), () => giveUp(late()))
+      const leave = () => {
+        cancelDeadline()
+        signal?.removeEventListener('abort', onAbort)
+      }
+      signal?.addEventListener('abort', onAbort)
+      const waiter: Waiter<T> = { ...options, attempt, resolve, reject, leave }
+      const place = this.#waiters.findLastIndex(({ arrival }) => arrival < waiter.arrival) + 1
+      this.#waiters.splice(place, 0, waiter)
+      this.poke()
+    })
+  }
+
+  /** Something has changed: whoever can be served is, the first first. */
+  poke(): void {
+    if (this.#waiters.length === 0) return
+    this.#pokedAgain = true
+    // Serving one may be a change of its own.
+    if (this.#poking) return
+    this.#poking = true
+    let earliest = Number.POSITIVE_INFINITY
+    while (this.#pokedAgain) {
+      this.#pokedAgain = false
+      earliest = this.#serve()
+    }
+    this.#poking = false
+    this.#cancelTimer?.()
+    const pause = earliest - this.#clock.now()
+    this.#cancelTimer =
+      pause === Number.POSITIVE_INFINITY
+        ? undefined
+        : this.#clock.after(Math.max(1, pause), () => this.poke())
+  }
+
+  /** Sends everybody away. */
+  close(error: unknown): void {
+    for (const waiter of [...this.#waiters]) {
+      this.#remove(waiter)
+      waiter.reject(error)
+    }
+  }
+
+  /** @returns When the first of those who could not be served is to be tried again. */
+  #serve(): number {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const waiter of [...this.#waiters]) {
+      try {
+        const result = waiter.attempt()
+        if ('again' in result) {
+          earliest = Math.min(earliest, result.again)
+          continue
+        }
+        this.#remove(waiter)
+        waiter.resolve(result.got)
+      } catch (error) {
+        this.#remove(waiter)
+        waiter.reject(error)
+      }
+    }
+    return earliest
+  }
+
+  #remove(waiter: Waiter<T>): void {
+    this.#waiters = this.#waiters.filter((other) => other !== waiter)
+    waiter.leave()
+    if (this.#waiters.length > 0) return
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+  }
+}

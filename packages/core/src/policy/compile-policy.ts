@@ -1,0 +1,114 @@
+import type { Backend, BackendSettings } from '../backend/backend.ts'
+import type { Classification } from '../classify/classification.ts'
+import { defaults } from '../defaults.ts'
+import { strategies } from '../strategy/strategies.ts'
+import type { Strategy } from '../strategy/strategy.ts'
+import { compileMatch, describeMatch } from './match.ts'
+import { parsePolicy } from './parse-policy.ts'
+import {
+  type Heartbeats,
+  type Hold,
+  resolveHealth,
+  resolveHeartbeats,
+  resolveHold,
+  resolveWake,
+} from './patience.ts'
+import type { MatchFunction, Policy, Route } from './policy.ts'
+import { PolicyError, problem } from './problems.ts'
+import { resolveTimeouts, type Timeouts } from './timeouts.ts'
+
+/** A route, complete, and with its backends. */
+export interface CompiledRoute {
+  readonly name: string
+  readonly takes: (classification: Classification) => boolean
+  readonly backends: readonly Backend[]
+  readonly strategy: Strategy
+  /** Those of one of its backends, made once. */
+  readonly timeoutsOf: (backend: Backend) => Timeouts
+  readonly retries: number
+  /** How long a request waits when no backend can be used; not at all, when not given. */
+  readonly hold: Hold | undefined
+  readonly heartbeats: Heartbeats | undefined
+}
+
+export interface CompiledPolicy {
+  readonly backends: readonly Backend[]
+  readonly routes: readonly CompiledRoute[]
+  /** Those of a backend by no route. */
+  readonly timeouts: (backend: string) => Timeouts
+}
+
+/**
+ * Checks a policy, and makes its backends and routes.
+ *
+ * @throws {PolicyError} with every mistake in the policy, each with its path.
+ */
+export function compilePolicy(
+  policy: Policy,
+  makeBackend: (name: string, settings: BackendSettings) => Backend,
+): CompiledPolicy {
+  parsePolicy(policyAsData(policy))
+  const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
+  const timeouts = (name: string, route?: Route) =>
+    resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
+  const backends = new Map(
+    Object.entries(policy.backends).map(([name, options]) => {
+      const { url, weight = defaults.weight, tasks, health, wake } = options
+      const patience = routes
+        .filter((route) => route.backends.includes(name))
+        .map((route) => timeouts(name, route))
+      const connectTimeout = Math.max(...[timeouts(name), ...patience].map(({ connect }) => connect))
+      const settings: BackendSettings = {
+        url,
+        weight,
+        connectTimeout,
+        tasks,
+        ...resolveHealth(health, policy.health),
+        wake: resolveWake(wake),
+      }
+      return [name, makeBackend(name, settings)]
+    }),
+  )
+  const compiled = routes.map((route, index): CompiledRoute => {
+    const byBackend = new Map(route.backends.map((name) => [name, timeouts(name, route)]))
+    return {
+      name: route.name ?? describeMatch(route.match),
+      takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
+      backends: route.backends.flatMap((name) => backends.get(name) ?? []),
+      strategy: makeStrategy(route.strategy ?? defaults.strategy, `routes[${index}].strategy`),
+      timeoutsOf: ({ name }) => byBackend.get(name) ?? timeouts(name, route),
+      retries: route.retries ?? policy.retries ?? defaults.retries,
+      hold: resolveHold(route.whenUnavailable),
+      heartbeats: resolveHeartbeats(route.heartbeat, policy.heartbeat),
+    }
+  })
+  return { backends: [...backends.values()], routes: compiled, timeouts }
+}
+
+/** Without a match a route takes everything; with one it takes no unclassified request. */
+function takes(matches: MatchFunction | undefined): CompiledRoute['takes'] {
+  if (matches === undefined) return () => true
+  return (classification) => classification.classified && matches(classification)
+}
+
+function makeStrategy(strategy: NonNullable<Route['strategy']>, path: string): Strategy {
+  const made = typeof strategy === 'function' ? strategy() : strategies[strategy]()
+  if (typeof made?.pick === 'function') return made
+  throw new PolicyError([problem(path, 'must be a name, or a function that makes an object with pick()')])
+}
+
+/** A policy that was written in code, as the data that the schema knows. */
+export function policyAsData<T extends Policy>(policy: T): T {
+  return Array.isArray(policy?.routes) ? { ...policy, routes: policy.routes.map(withoutCode) } : policy
+}
+
+/** What is a function needs no validation, but its place in the policy does. */
+function withoutCode(route: Route): Route {
+  if (typeof route !== 'object' || route === null) return route
+  const { match, strategy, ...rest } = route
+  return {
+    ...rest,
+    ...(match === undefined ? {} : { match: typeof match === 'function' ? {} : match }),
+    ...(strategy === undefined || typeof strategy === 'function' ? {} : { strategy }),
+  }
+}
