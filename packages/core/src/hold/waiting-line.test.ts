@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { type Try, WaitingLine } from './waiting-line.ts'
+
+/** A line for so many free places, and who was served, in order. */
+function lineOf(clock: FakeClock, free = 0) {
+  const line = new WaitingLine<number>(clock)
+  const room = { free }
+  const served: number[] = []
+  const join = (
+    arrival: number,
+    {
+      deadline = Number.POSITIVE_INFINITY,
+      signal,
+      attempt,
+    }: Partial<{
+      deadline: number
+      signal: AbortSignal
+      attempt: Try<number>
+    }> = {},
+  ) => {
+    const take: Try<number> = () => {
+      if (room.free === 0) return { again: Number.POSITIVE_INFINITY }
+      room.free--
+      served.push(arrival)
+      return { got: arrival }
+    }
+    return line.wait(attempt ?? take, { arrival, deadline, signal, late: () => new Error('late') })
+  }
+  return { line, room, served, join }
+}
+
+describe('a line', () => {
+  it('serves in the order of arrival, not of joining', async () => {
+    const { line, room, served, join } = lineOf(new FakeClock())
+    const all = [3, 1, 2].map((arrival) => join(arrival))
+    room.free = 2
+    line.poke()
+    expect(served).toEqual([1, 2])
+    room.free = 1
+    line.poke()
+    expect([await Promise.all(all), line.length]).toEqual([[3, 1, 2], 0])
+  })
+
+  it('passes over whom it cannot serve', async () => {
+    const { line, room, served, join } = lineOf(new FakeClock())
+    const picky = join(1, { attempt: () => ({ again: Number.POSITIVE_INFINITY }) })
+    picky.catch(() => {})
+    const second = join(2)
+    room.free = 1
+    line.poke()
+    expect([await second, served, line.length]).toEqual([2, [2], 1])
+    line.close(new Error('closed'))
+    await expect(picky).rejects.toThrow('closed')
+  })
+
+  it('tries again by itself when it is told when, and sets one timer for all', async () => {
+    const clock = new FakeClock()
+    const { line, room, join } = lineOf(clock)
+    let tries = 0
+    const later =
+      (at: number): Try<number> =>
+      () => {
+        tries++
+        return clock.now() >= at ? { got: at } : { again: at }
+      }
+    const all = [join(1, { attempt: later(500) }), join(2, { attempt: later(300) })]
+    expect(clock.pending).toBe(1)
+    clock.advance(299)
+    expect(tries).toBe(3)
+    clock.advance(1)
+    expect(await all[1]).toBe(300)
+    clock.advance(200)
+    expect([await all[0], clock.pending, line.length, room.free]).toEqual([500, 0, 0, 0])
+  })
+
+  it('lets go at the deadline, and of whoever leaves, at once', async () => {
+    const clock = new FakeClock()
+    const { line, room, served, join } = lineOf(clock)
+    const leaving = new AbortController()
+    const late = join(1, { deadline: 1_000 })
+    const left = join(2, { signal: leaving.signal })
+    const stays = join(3)
+    leaving.abort(new Error('left'))
+    await expect(left).rejects.toThrow('left')
+    clock.advance(1_000)
+    await expect(late).rejects.toThrow('late')
+    await expect(join(4, { signal: leaving.signal })).rejects.toThrow('left')
+    room.free = 5
+    line.poke()
+    expect([await stays, served, clock.pending]).toEqual([3, [3], 0])
+  })
+
+  it('serves those who are behind one whose service makes room for more', async () => {
+    const { line, room, served, join } = lineOf(new FakeClock())
+    const first = join(1, {
+      attempt: () => {
+        if (room.free === 0) return { again: Number.POSITIVE_INFINITY }
+        room.free = 1
+        line.poke()
+        return { got: 1 }
+      },
+    })
+    const second = join(0)
+    room.free = 1
+    line.poke()
+    expect([await second, served]).toEqual([0, [0]])
+    room.free = 1
+    line.poke()
+    expect(await first).toBe(1)
+  })
+
+  it('sends away whose attempt throws, and goes on with the others', async () => {
+    const { line, room, join } = lineOf(new FakeClock())
+    const broken = join(1, {
+      attempt: () => {
+        throw new Error('broken')
+      },
+    })
+    const caught = expect(broken).rejects.toThrow('broken')
+    const second = join(2)
+    room.free = 1
+    line.poke()
+    await caught
+    expect(await second).toBe(2)
+  })
+})

@@ -1,0 +1,292 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import net, { type AddressInfo } from 'node:net'
+import {
+  type BackendEvent,
+  createRouter,
+  type RequestEvent,
+  type RouterOptions,
+} from '@immich-ml-router/core'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { post } from './support/client.ts'
+import { FakeClock } from './support/fake-clock.ts'
+import { imageBytes, immichBody, sha256 } from './support/predict-body.ts'
+import { listen, stubMl, until } from './support/servers.ts'
+
+/** A router, the changes of its backends, and its requests. */
+async function serve(options: RouterOptions) {
+  const router = createRouter({ heartbeat: false, ...options })
+  onTestFinished(() => router.close({ timeout: 0 }))
+  const changes: BackendEvent[] = []
+  const requests: RequestEvent[] = []
+  router.on('backend', (event) => changes.push(event))
+  router.on('request', (event) => requests.push(event))
+  const { url } = await listen((req, res) => router.handle(req, res))
+  const backendFor = async (body: Buffer) => (await post(url, body)).headers['x-immich-ml-backend']
+  const probe = (i = 0) => router.status().backends[i]?.health.probe
+  return { router, url, changes, requests, backendFor, probe }
+}
+
+/** A server that answers predict requests and probes as it is told, and counts both. */
+async function server(
+  predict: http.RequestListener,
+  ping: http.RequestListener = (_, res) => res.end('pong'),
+) {
+  const count = { predict: 0, ping: 0 }
+  const { url } = await listen((req, res) => {
+    const answer = req.url?.endsWith('/predict') === true ? predict : ping
+    count[answer === predict ? 'predict' : 'ping']++
+    req.resume().on('end', () => answer(req, res))
+  })
+  return { url, count }
+}
+const answers = (
+  status: number,
+  body = '{}',
+  headers: http.OutgoingHttpHeaders = {},
+): http.RequestListener => {
+  return (_, res) => res.writeHead(status, headers).end(body)
+}
+
+const search = immichBody('textSearch', 'cat')
+const ocr = immichBody('ocr', imageBytes(1_000))
+
+describe('probes', () => {
+  it('find out at once, quickly check again, and keep requests away from what is down', async () => {
+    const clock = new FakeClock()
+    const [gpu, nas] = [await stubMl({ fault: 'refuse' }), await stubMl()]
+    const { backendFor, requests, changes, probe } = await serve({
+      clock,
+      backends: { gpu: { url: gpu.url }, nas: { url: nas.url } },
+    })
+    const failures = () => (probe()?.kind === 'up' ? Reflect.get(probe() ?? {}, 'failures') : undefined)
+    await until(() => failures() === 1 && probe(1)?.kind === 'up', 'the first probes are over')
+    clock.advance(1_000)
+    await until(() => failures() === 2, 'the second probe is over')
+    clock.advance(1_000)
+    await until(() => probe()?.kind === 'down', 'the third probe is over')
+    expect(await backendFor(search)).toBe('nas')
+    expect(requests[0]?.attempts).toHaveLength(1)
+    expect(changes.map(({ kind, backend }) => [kind, backend])).toContainEqual(['probe', 'gpu'])
+    await gpu.setFault(undefined)
+    clock.advance(8_000)
+    expect(probe()?.kind).toBe('down')
+    clock.advance(3_000)
+    await until(() => Reflect.get(probe() ?? {}, 'successes') === 1, 'one probe has passed')
+    expect(probe()?.kind).toBe('down')
+    clock.advance(1_000)
+    await until(() => probe()?.kind === 'up', 'two probes have passed')
+    expect(await backendFor(search)).toBe('gpu')
+  })
+
+  it('go to the path that is configured, with the credentials of the backend, and to no other', async () => {
+    const seen: [unknown, unknown][] = []
+    const { url } = await listen((req, res) => {
+      seen.push([req.url, req.headers.authorization])
+      res.end()
+    })
+    const at = url.replace('http://', 'http://user:secret@')
+    await serve({
+      backends: { a: { url: `${at}/ml/`, health: { path: '/healthz' } }, b: { url, health: false } },
+    })
+    await until(() => seen.length > 0, 'a probe has come')
+    expect(seen).toEqual([['/ml/healthz', `Basic ${Buffer.from('user:secret').toString('base64')}`]])
+  })
+
+  it.each<[string, http.RequestListener, string]>([
+    ['another status', answers(503), 'status 503'],
+    ['no answer in time', () => {}, 'timeout'],
+    ['a broken connection', (req) => req.socket.destroy(), 'UND_ERR_SOCKET'],
+  ])('take %s for a failure, and one that hangs delays no other', async (_, ping, reason) => {
+    const clock = new FakeClock()
+    const [sick, good] = [await server(answers(200), ping), await stubMl()]
+    const { probe } = await serve({
+      clock,
+      backends: { sick: { url: sick.url }, good: { url: good.url } },
+    })
+    await until(() => probe(1)?.kind === 'up', 'the good one is up')
+    for (let i = 1; i <= 3; i++) {
+      await until(() => sick.count.ping === i, 'it is asked')
+      if (reason === 'timeout') clock.advance(2_000)
+      const failed = () => probe()?.kind === 'down' || Reflect.get(probe() ?? {}, 'failures') === i
+      await until(failed, 'it has failed')
+      clock.advance(1_000)
+    }
+    await until(() => probe()?.kind === 'down', 'it is down')
+    expect(probe()).toMatchObject({ reason })
+  })
+
+  it('end with the router, and leave no timer and no connection', async () => {
+    const clock = new FakeClock()
+    const silent = net.createServer()
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    onTestFinished(() => void silent.close())
+    const { router } = await serve({
+      clock,
+      backends: { a: { url: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` } },
+    })
+    const [socket] = (await once(silent, 'connection')) as [net.Socket]
+    const closed = once(socket, 'close')
+    socket.resume().on('error', () => {})
+    await router.close()
+    await closed
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('a backend that has only some tasks', () => {
+  it('gets no other, when it is configured so', async () => {
+    const [clip, all] = [await stubMl(), await stubMl()]
+    const { backendFor, url } = await serve({
+      backends: { clip: { url: clip.url, tasks: ['clip'] }, all: { url: all.url } },
+      routes: [
+        { match: { model: 'nowhere' }, backends: ['clip'], whenUnavailable: { hold: '1h' } },
+        { backends: ['clip', 'all'] },
+      ],
+    })
+    expect([await backendFor(search), await backendFor(ocr), await backendFor(Buffer.from('?'))]).toEqual([
+      'clip',
+      'all',
+      'clip',
+    ])
+    const lost = Buffer.from(ocr.toString('latin1').replaceAll('PP-OCRv5_mobile', 'nowhere'), 'latin1')
+    const { status, body } = await post(url, lost)
+    expect([status, JSON.parse(body.toString()).detail]).toEqual([
+      503,
+      'No backend of route "*/*/nowhere" is available: none of its backends serves ocr.',
+    ])
+  })
+
+  it.each<[string, http.RequestListener]>([
+    ['501', answers(501, '{"detail":"Not Implemented"}')],
+    ['400', answers(400, '{"detail":"Unknown task: ocr"}')],
+    ['422', answers(422, `{"detail":"Task 'ocr' is not supported by this server"}`)],
+    ['404', answers(404, 'unsupported model task', { 'content-type': 'text/plain' })],
+  ])('says so with a %s, and is not asked again for a while, without a strike', async (_, refuse) => {
+    const clock = new FakeClock()
+    const [hailo, gpu] = [await server(refuse), await stubMl()]
+    const { backendFor, router, requests } = await serve({
+      clock,
+      backends: { hailo: { url: hailo.url }, gpu: { url: gpu.url } },
+    })
+    for (let i = 0; i < 5; i++) expect(await backendFor(ocr)).toBe('gpu')
+    expect(hailo.count.predict).toBe(1)
+    expect(requests[0]?.attempts.map(({ outcome }) => outcome.kind)).toEqual(['passed-over', 'answered'])
+    expect(router.status().backends[0]?.health).toMatchObject({ tasks: {}, lacks: { ocr: 600_000 } })
+    clock.advance(600_000)
+    expect(await backendFor(ocr)).toBe('gpu')
+    expect(hailo.count.predict).toBe(2)
+    expect(gpu.received.at(-1)?.sha256).toBe(sha256(ocr))
+  })
+
+  it.each<[string, number, string, http.OutgoingHttpHeaders?]>([
+    ['a client error that says something else', 422, '{"detail":"Invalid request format."}'],
+    ['one that is too long to look at', 400, `unknown task ${'x'.repeat(20_000)}`],
+    [
+      'one that is long and does not say how long',
+      400,
+      `unknown task ${'x'.repeat(20_000)}`,
+      { 'transfer-encoding': 'chunked' },
+    ],
+    ['an empty one', 404, ''],
+  ])('is not what %s means: the client gets it as it is', async (_, status, text, headers = {}) => {
+    const [odd, good] = [await server(answers(status, text, headers)), await stubMl()]
+    const { url } = await serve({ backends: { odd: { url: odd.url }, good: { url: good.url } } })
+    const answer = await post(url, ocr)
+    expect([answer.status, answer.body.toString(), good.started]).toEqual([status, text, 0])
+  })
+
+  it('gives its own answer when there is no other', async () => {
+    const hailo = await server(answers(400, '{"detail":"Unknown task: ocr"}'))
+    const { url } = await serve({ backends: { hailo: { url: hailo.url } } })
+    const { status, body } = await post(url, ocr)
+    expect([status, body.toString()]).toEqual([400, '{"detail":"Unknown task: ocr"}'])
+  })
+})
+
+describe('a backend that is busy', () => {
+  it('is left alone for as long as its Retry-After says, without a strike', async () => {
+    const clock = new FakeClock()
+    const [busy, other] = [await server(answers(429, '{}', { 'retry-after': '30' })), await stubMl()]
+    const { backendFor, router } = await serve({
+      clock,
+      backends: { busy: { url: busy.url }, other: { url: other.url } },
+      health: false,
+    })
+    expect(await backendFor(search)).toBe('other')
+    clock.advance(29_999)
+    expect(await backendFor(search)).toBe('other')
+    expect([busy.count.predict, router.status().backends[0]?.health]).toMatchObject([
+      1,
+      { reachable: { kind: 'closed', failures: 0 }, tasks: {}, busyUntil: 30_000 },
+    ])
+    clock.advance(1)
+    await backendFor(search)
+    expect(busy.count.predict).toBe(2)
+  })
+})
+
+describe('ejectOn', () => {
+  it('says which statuses are a failure of the backend', async () => {
+    const [odd, good] = [await server(answers(500)), await stubMl()]
+    const { backendFor, router } = await serve({
+      clock: new FakeClock(),
+      backends: { odd: { url: odd.url, health: { ejectOn: [503] } }, good: { url: good.url } },
+      health: { ejectOn: [500] },
+    })
+    for (let i = 0; i < 5; i++) expect(await backendFor(search)).toBe('good')
+    expect(router.status().backends[0]?.health.tasks).toEqual({})
+  })
+})
+
+describe('a stale connection', () => {
+  /** A backend that closes a connection in place of answering its second request. */
+  async function forgetful(then: 'answers' | 'closes') {
+    let connections = 0
+    const bodies: Buffer[] = []
+    const backend = http.createServer()
+    backend.on('connection', () => connections++)
+    let requests = 0
+    backend.on('request', (req, res) => {
+      requests++
+      const chunks: Buffer[] = []
+      if (requests === 2 || (requests > 2 && then === 'closes')) {
+        req.socket.destroy()
+        return
+      }
+      req
+        .on('data', (chunk: Buffer) => chunks.push(chunk))
+        .on('end', () => {
+          bodies.push(Buffer.concat(chunks))
+          res.end('{}')
+        })
+    })
+    const { url } = await listen(backend)
+    return { url, bodies, connections: () => connections, requests: () => requests }
+  }
+
+  it('costs nothing: the request goes to the same backend once more', async () => {
+    const backend = await forgetful('answers')
+    const { url, requests, router } = await serve({ backends: { only: { url: backend.url } }, health: false })
+    for (let i = 0; i < 2; i++) expect((await post(url, ocr)).status).toBe(200)
+    expect(requests[1]?.attempts.map(({ backend, outcome }) => [backend, outcome.kind])).toEqual([
+      ['only', 'failed'],
+      ['only', 'answered'],
+    ])
+    expect(requests[1]?.attempts[0]?.outcome).toMatchObject({ cause: 'stale' })
+    expect([backend.connections(), backend.bodies.map(sha256)]).toEqual([2, [sha256(ocr), sha256(ocr)]])
+    expect(router.status().backends[0]).toMatchObject({ inFlight: 0, health: { tasks: {} } })
+  })
+
+  it('is retried once, and then it is a failure', async () => {
+    const backend = await forgetful('closes')
+    const { url, requests } = await serve({ backends: { only: { url: backend.url } }, health: false })
+    expect((await post(url, ocr)).status).toBe(200)
+    expect((await post(url, ocr)).status).toBe(502)
+    expect(requests[1]?.attempts.map(({ outcome }) => 'cause' in outcome && outcome.cause)).toEqual([
+      'stale',
+      'reset',
+    ])
+  })
+})
