@@ -22,6 +22,8 @@ export interface PostOptions extends Partial<Sending> {
   readonly headers?: http.OutgoingHttpHeaders
   readonly signal?: AbortSignal
   readonly agent?: http.Agent
+  /** Called when the last byte was given to the operating system. */
+  readonly onSent?: () => void
 }
 
 /** Sends a predict request, byte for byte as given, and reads the whole answer. */
@@ -46,7 +48,7 @@ export async function post(url: string, body: Buffer, options: PostOptions = {})
     req.write(piece)
     if (pieces === 'bytes') await nextTurn()
   }
-  req.end()
+  req.end(options.onSent)
   return answer
 }
 

@@ -1,15 +1,19 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { it } from 'vitest'
 
-/** A test that needs a program, or POSIX signals; where they are missing it is left out, and its name says why. */
-export function itNeeds(what: 'curl' | 'signals') {
-  const missing = what === 'signals' ? process.platform === 'win32' : !isInstalled(what)
-  const reason =
-    what === 'signals'
-      ? 'Windows has no signals'
-      : `${what} is missing; scripts/install-debian.sh installs it`
-  return (name: string, test: () => Promise<void>) =>
-    missing ? it.skip(`${name} (left out: ${reason})`, test) : it(name, test)
+/** What a test may need of the machine, and how to say that it is missing. */
+const NEEDS = {
+  curl: () => (isInstalled('curl') ? undefined : 'curl is missing; scripts/install-debian.sh installs it'),
+  signals: () => (process.platform === 'win32' ? 'Windows has no signals' : undefined),
+  proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),
+}
+
+/** A test that needs a program, POSIX signals or /proc; where they are missing it is left out, and its name says why. */
+export function itNeeds(what: keyof typeof NEEDS) {
+  const missing = NEEDS[what]()
+  return (name: string, test: () => Promise<void>, timeout?: number) =>
+    missing === undefined ? it(name, test, timeout) : it.skip(`${name} (left out: ${missing})`, test)
 }
 
 function isInstalled(program: string): boolean {

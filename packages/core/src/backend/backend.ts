@@ -106,6 +106,11 @@ export class Backend implements BackendInfo {
     return this.#waiting
   }
 
+  /** Requests that have failed there, of all time. */
+  get failures(): number {
+    return this.#health.failures
+  }
+
   /** Whether it takes requests at all. */
   get enabled(): boolean {
     return this.#enabled

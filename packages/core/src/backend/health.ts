@@ -14,6 +14,8 @@ export interface PassiveHealth {
   /** Until when it has asked to be left alone; 0 when it has not. */
   readonly busyUntil: number
   readonly lastError: LastError | undefined
+  /** Requests that have failed there, of all time. */
+  readonly failures: number
 }
 
 /** The last failure of a request there. */
@@ -102,6 +104,7 @@ export class Health {
   readonly #lacks = new Map<string, number>()
   #busyUntil = 0
   #lastError: LastError | undefined
+  #failures = 0
 
   constructor(
     clock: Clock,
@@ -122,7 +125,13 @@ export class Health {
       lacks: Object.fromEntries(this.#lacks),
       busyUntil: this.#busyUntil,
       lastError: this.#lastError,
+      failures: this.#failures,
     }
+  }
+
+  /** Requests that have failed there, of all time. */
+  get failures(): number {
+    return this.#failures
   }
 
   /** Why no request with these tasks can be sent now. */
@@ -165,8 +174,10 @@ export class Health {
     const verdict = verdictOf(outcome, this.#ejecting)
     for (const { breaker } of runs) breaker.end()
     const runOf = (breaker: Breaker) => runs.find((run) => run.breaker === breaker) ?? UNCOUNTED
-    if (verdict.kind === 'unreachable' || verdict.kind === 'task-failed')
+    if (verdict.kind === 'unreachable' || verdict.kind === 'task-failed') {
+      this.#failures++
       this.#lastError = { time: this.#clock.now(), reason: verdict.reason }
+    }
     switch (verdict.kind) {
       case 'well':
         this.#reachable.succeed(runOf(this.#reachable), crowded)

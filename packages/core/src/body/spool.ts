@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { open, readdir, unlink } from 'node:fs/promises'
+import { constants, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const PREFIX = 'immich-ml-router-'
@@ -31,7 +31,7 @@ export class Spool {
   }
 
   open(): SpoolFile {
-    return new SpoolFile(openUnlinked(join(this.#directory, `${PREFIX}${randomUUID()}.body`)))
+    return new SpoolFile(openNameless(this.#directory))
   }
 }
 
@@ -141,6 +141,15 @@ export class SpoolFile {
 }
 
 /** A file that nobody else can read, and that is gone as soon as it is closed, even by a crash. */
+async function openNameless(directory: string): Promise<SpoolHandle> {
+  // Linux has files that never have a name (open(2), O_TMPFILE), on most file systems.
+  const { O_DIRECTORY, O_RDWR } = constants
+  const nameless =
+    process.platform === 'linux' &&
+    (await open(directory, 0o20000000 | O_DIRECTORY | O_RDWR, 0o600).catch(() => undefined))
+  return nameless || openUnlinked(join(directory, `${PREFIX}${randomUUID()}.body`))
+}
+
 async function openUnlinked(path: string): Promise<SpoolHandle> {
   const handle = await open(path, 'wx+', 0o600)
   const unlinked = await unlink(path).then(

@@ -195,11 +195,14 @@ export class Exchange {
     const { req, res, body } = this
     const [store, keptLength, heartbeat] = [this.#store, this.#keptLength, this.#heartbeat]
     const started = forwarder.clock.now()
+    const { backend } = lease
+    const { failures } = backend
     this.#paid = false
     const record = (outcome: Outcome): AttemptRecord => ({
-      backend: lease.backend.name,
+      backend: backend.name,
       outcome,
       time: forwarder.clock.now() - started,
+      inCompany: backend.inFlight > 1 || backend.failures > failures,
     })
     const wouldGoOn = (outcome: Outcome) =>
       nextStep([...this.#attempts, record(outcome)], lease, body.retained) !== 'stop'
@@ -208,7 +211,7 @@ export class Exchange {
       : await forwarder.attempt(
           { req, res, body, store, keptLength, heartbeat },
           {
-            backend: lease.backend,
+            backend,
             timeouts: lease.timeouts,
             deadline,
             retain: lease.holds || wouldGoOn(PASSED_OVER) ? 'disk' : 'memory',

@@ -9,6 +9,8 @@ export interface AttemptRecord {
   readonly outcome: Outcome
   /** How long it took, in milliseconds. */
   readonly time: number
+  /** Whether other requests were on that backend as it ended: then it may have been one of these that broke it. */
+  readonly inCompany: boolean
 }
 
 /** What a lease says of further attempts. */
@@ -73,8 +75,11 @@ function isStale(outcome: Outcome | undefined): boolean {
   return outcome?.kind === 'failed' && outcome.cause === 'stale'
 }
 
+/** Two in a row, or three where it is not sure that it was this request: a backend that dies takes all with it. */
 function isPoison(attempts: readonly AttemptRecord[]): boolean {
-  return attempts.length >= 2 && attempts.slice(-2).every(({ outcome }) => killedBackend(outcome))
+  const inARow = attempts.length - 1 - attempts.findLastIndex(({ outcome }) => !killedBackend(outcome))
+  const alone = attempts.slice(-2).every(({ inCompany }) => !inCompany)
+  return inARow >= (alone ? 2 : 3)
 }
 
 /** The backend had the request, and its connection broke before it had answered. */

@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto'
+import { createRouter, type RequestEvent } from '@immich-ml-router/core'
+import type { Fault, StubMl } from '@immich-ml-router/example-stub-ml'
+import { expect, it, onTestFinished } from 'vitest'
+import { type Answer, post } from './support/client.ts'
+import { fastClock } from './support/fast-clock.ts'
+import { immichBody, type Job, sha256 } from './support/predict-body.ts'
+import { listen, stubMl } from './support/servers.ts'
+
+const REQUESTS = 2_000
+const AT_ONCE = 40
+const TASKS: Record<Job, string> = {
+  textSearch: 'clip',
+  indexing: 'clip',
+  faces: 'facial-recognition',
+  ocr: 'ocr',
+}
+const JOBS = Object.keys(TASKS) as Job[]
+
+/** Numbers from 0 to 1 that are the same in every run. */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+function bodyOf(i: number, random: () => number): { job: Job; body: Buffer } {
+  const job = JOBS[i % JOBS.length] ?? 'ocr'
+  // One in fifty is too large for memory.
+  const size = random() < 0.02 ? 2_000_000 : Math.floor(random() * 30_000)
+  return { job, body: immichBody(job, job === 'textSearch' ? `search ${i}` : randomBytes(size + 16)) }
+}
+
+/** Kills, resets, hangs and restarts backends, until it is stopped. */
+function wreak(victims: readonly StubMl[], random: () => number): () => Promise<Record<string, number>> {
+  const faults: (Fault | undefined)[] = ['refuse', undefined, 'reset', undefined, 'hang', 'refuse', undefined]
+  const done: Record<string, number> = {}
+  let stopped = false
+  const loop = async () => {
+    while (!stopped) {
+      const victim = victims[Math.floor(random() * victims.length)]
+      const fault = faults[Math.floor(random() * faults.length)]
+      await victim?.setFault(fault)
+      done[fault ?? 'restart'] = (done[fault ?? 'restart'] ?? 0) + 1
+      await new Promise((resolve) => setTimeout(resolve, 20 + random() * 150))
+    }
+    for (const victim of victims) await victim.setFault('refuse')
+    return done
+  }
+  const running = loop()
+  return () => {
+    stopped = true
+    return running
+  }
+}
+
+it(`${REQUESTS} requests are all answered, and rightly, while two of three backends are killed, reset, hung and restarted`, async () => {
+  const random = seeded(Number(process.env['CHAOS_SEED'] ?? 7))
+  const stubs: Record<string, StubMl> = {}
+  for (const name of ['a', 'b', 'c', 'outside']) stubs[name] = await stubMl({ threads: 16, serviceTime: 100 })
+  const { a, b, outside } = stubs
+  if (a === undefined || b === undefined || outside === undefined) throw new Error('a stand-in is missing')
+  // Minutes of ejections, probes and timeouts pass within seconds.
+  const router = createRouter({
+    backends: Object.fromEntries(Object.entries(stubs).map(([name, { url }]) => [name, { url }])),
+    routes: [
+      { match: { task: 'nothing' }, backends: ['outside'] },
+      { backends: ['a', 'b', 'c'], strategy: 'least-conn', timeouts: { response: '20s' } },
+    ],
+    clock: fastClock(20),
+  })
+  onTestFinished(() => router.close({ timeout: 0 }))
+  const failures: RequestEvent[] = []
+  const attempts: number[] = []
+  router.on('request', (event) => {
+    if (event.status !== 200) failures.push(event)
+    attempts.push(event.attempts.length)
+  })
+  const { url } = await listen((req, res) => router.handle(req, res))
+
+  const answers: { job: Job; sha: string; answer: Answer }[] = []
+  let next = 0
+  const client = async () => {
+    while (next < REQUESTS) {
+      const { job, body } = bodyOf(next++, random)
+      answers.push({ job, sha: sha256(body), answer: await post(url, body) })
+    }
+  }
+  const stop = wreak([a, b], random)
+  await Promise.all(Array.from({ length: AT_ONCE }, client))
+  const done = await stop()
+
+  expect(
+    failures.map(({ status, attempts }) => [
+      status,
+      ...attempts.map(({ backend, outcome, time }) =>
+        [
+          backend,
+          'cause' in outcome ? outcome.cause : outcome.kind,
+          outcome.reachedClient,
+          Math.round(time),
+        ].join(' '),
+      ),
+    ]),
+  ).toEqual([])
+  const received = Object.fromEntries(
+    Object.entries(stubs).map(([name, stub]) => [
+      name,
+      new Set(stub.received.filter(({ complete }) => complete).map((it) => it.sha256)),
+    ]),
+  )
+  for (const { job, sha, answer } of answers) {
+    expect([answer.status, Object.keys(JSON.parse(answer.body.toString()))[0]]).toEqual([200, TASKS[job]])
+    expect(received[String(answer.headers['x-immich-ml-backend'])]?.has(sha)).toBe(true)
+  }
+  expect([answers.length, outside.started]).toEqual([REQUESTS, 0])
+  // It was not a quiet time.
+  expect(Object.keys(done).sort()).toEqual(['hang', 'refuse', 'reset', 'restart'])
+  expect(attempts.filter((count) => count > 1).length).toBeGreaterThan(10)
+  expect(router.status()).toMatchObject({ active: 0, held: {} })
+  expect(router.status().backends.map(({ inFlight }) => inFlight)).toEqual([0, 0, 0, 0])
+}, 120_000)
