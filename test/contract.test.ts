@@ -2,11 +2,12 @@ import http from 'node:http'
 import type { Exchange, Policy, RouterOptions } from '@immich-ml-router/core'
 import type { StubMl } from '@immich-ml-router/example-stub-ml'
 import { describe, expect, it } from 'vitest'
-import type { AdapterUnderTest, Surroundings } from './adapters/adapter.ts'
+import type { AdapterUnderTest, Composition, Surroundings } from './adapters/adapter.ts'
 import { adapters } from './adapters/all.ts'
 import { post, type Sending } from './support/client.ts'
+import { FakeClock } from './support/fake-clock.ts'
 import { imageBytes, immichBody, immichForm, type Job, multipart, sha256 } from './support/predict-body.ts'
-import { listen, stubMl } from './support/servers.ts'
+import { listen, stubMl, until } from './support/servers.ts'
 
 /** Three servers and the routes of the seed's router1: by the payload part. */
 async function seed(
@@ -342,12 +343,48 @@ describe.each(adapters)('$name', (adapter) => {
     },
   )
 
+  it('keeps a client with heartbeats while it waits, and serves it when a backend is back', async () => {
+    const clock = new FakeClock()
+    const stub = await stubMl({ fault: 'refuse' })
+    const { listener, router } = adapter.mount({
+      backends: { gpu: { url: stub.url } },
+      routes: [{ backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
+      clock,
+    })
+    const { url } = await listen(listener)
+    const body = immichForm('indexing', imageBytes(2_000_000))
+    const response = fetch(`${url}/predict`, { method: 'POST', body })
+    await until(() => router.status().held['default'] === 1, 'it waits')
+    const ticking = setInterval(() => clock.advance(500), 1)
+    const answer = await response
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json'])
+    await stub.setFault(undefined)
+    expect(await answer.text()).toMatch(/^ +\{"clip"/)
+    clearInterval(ticking)
+    expect(stub.received[0]?.complete).toBe(true)
+    await router.close()
+    expect(clock.pending).toBe(0)
+  })
+
+  it('answers a failure behind a heartbeat by cutting the connection', async () => {
+    const clock = new FakeClock()
+    const { listener, router } = adapter.mount({
+      backends: { gpu: { url: (await stubMl({ fault: 'refuse' })).url } },
+      routes: [{ backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
+      clock,
+    })
+    const { url } = await listen(listener)
+    const response = fetch(`${url}/predict`, { method: 'POST', body: immichForm('textSearch', 'cat') })
+    await until(() => router.status().held['default'] === 1, 'it waits')
+    clock.advance(150_000)
+    const failed = expect((await response).json()).rejects.toThrow()
+    await router.close()
+    await failed
+  })
+
   if (typeof adapter.compose === 'function')
     describe('composed of its three parts', () => {
-      async function composed(between: {
-        afterClassify?: (exchange: Exchange) => void
-        beforeForward?: (exchange: Exchange) => boolean
-      }) {
+      async function composed(between: Partial<Composition>) {
         const { stubs, policy } = await seed(adapter)
         if (typeof adapter.compose !== 'function') throw new Error(adapter.compose.lackingBecause)
         const { listener, close } = adapter.compose({ policy, ...between })
@@ -395,6 +432,30 @@ describe.each(adapters)('$name', (adapter) => {
         const answer = await post(url, immichBody('indexing', imageBytes(3_000_000)))
         expect([answer.status, received(stubs)]).toEqual([403, { text: 0, image: 0, other: 0 }])
         expect(exchange?.lease?.backend.inFlight).toBe(0)
+      })
+
+      it('waits for a backend, and forgets whoever leaves meanwhile', async () => {
+        const gpu = await stubMl({ fault: 'refuse' })
+        const held: string[] = []
+        const { url, close } = await composed({
+          policy: {
+            backends: { gpu: { url: gpu.url } },
+            routes: [{ backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
+          },
+          environment: { onHold: ({ kind }) => held.push(kind) },
+        })
+        const leaving = new AbortController()
+        const left = post(url, immichBody('indexing', imageBytes(3_000_000)), { signal: leaving.signal })
+        left.catch(() => {})
+        await until(() => held.length === 1, 'the first waits')
+        leaving.abort()
+        await until(() => held.length === 2, 'the first is gone')
+        const stays = post(url, immichBody('ocr', imageBytes(3_000_000)))
+        await until(() => held.length === 3, 'the second waits')
+        await gpu.setFault(undefined)
+        expect([(await stays).status, gpu.started]).toEqual([200, 1])
+        expect(held).toEqual(['held', 'gave-up', 'held', 'released'])
+        await close()
       })
 
       it('refuses what is too large and what was eaten', async () => {

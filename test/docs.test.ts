@@ -12,7 +12,7 @@ import config from '@immich-ml-router/core/config.schema.json' with { type: 'jso
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { resolveHealth, resolveHeartbeats, resolveWake } from '../packages/core/src/policy/patience.ts'
-import { ROOT } from './support/docs.ts'
+import { exampleOf, ROOT } from './support/docs.ts'
 
 const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
   cwd: ROOT,
@@ -142,6 +142,15 @@ describe('docs/configuration.md', () => {
       ),
     )
     expect(Object.fromEntries(documented)).toEqual(fixed)
+  })
+
+  it.each([
+    ['README.md', 'config'],
+    ['README.md', 'sleeping'],
+    ['docs/configuration.md', 'hold'],
+  ])('is what the example in %s called %s is written by', (document, name) => {
+    const { routes } = parseConfig(parse(exampleOf(document, name)))
+    expect(routes?.length).toBeGreaterThan(1)
   })
 
   it('shows an error as it is', () => {

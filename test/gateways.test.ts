@@ -121,6 +121,22 @@ describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
     expect(await exited).toBe(0)
   })
 
+  itNeeds('signals')('answers those who wait for a backend when it is told to stop', async () => {
+    const away = await stubMl({ fault: 'refuse' })
+    const config = `backends: { gpu: { url: "${away.url}" } }
+routes: [{ backends: [gpu], whenUnavailable: { hold: 12h } }]`
+    const { url, child, exited, lines } = await startProcess(which, {
+      ROUTER_CONFIG: await file('router.yaml', config),
+    })
+    const waiting = post(url, immichBody('indexing', imageBytes(2_000_000)))
+    await until(() => lines.some(({ msg }) => msg === 'request waits for a backend'), 'it waits')
+    child.kill('SIGTERM')
+    const { status, body } = await waiting
+    expect([status, JSON.parse(body.toString()).code]).toEqual([503, 'router-closed'])
+    expect(await exited).toBe(0)
+    expect(lines.map(({ msg }) => msg)).toContain('backend ejected')
+  })
+
   itNeeds('curl')('starts stand-in servers when nothing is configured, and says what to try', async () => {
     const { url, output, child, exited } = await startProcess(which, {})
     await until(() => output.some((line) => line.includes('curl -i')), 'it says what to try')

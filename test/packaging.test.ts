@@ -84,9 +84,11 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
       'BodyFailedError',
       'BodyReleasedError',
       'BodyTooLargeError',
+      'ClientLeftError',
       'Exchange',
     ],
-    ...['Forwarder', 'NoBackendError', 'PolicyError', 'RouterError', 'answerError', 'classifyPredictRequest'],
+    ...['Forwarder', 'HoldError', 'NoBackendError', 'PolicyError', 'RouterClosedError', 'RouterError'],
+    ...['SpoolError', 'answerError', 'classifyPredictRequest'],
     ...[
       'createRouter',
       'defaults',

@@ -1,5 +1,12 @@
 import type { RequestListener } from 'node:http'
-import type { Exchange, ForwardOptions, Policy, Router, RouterOptions } from '@immich-ml-router/core'
+import type {
+  Exchange,
+  ForwardOptions,
+  Policy,
+  Router,
+  RouterOptions,
+  SelectEnvironment,
+} from '@immich-ml-router/core'
 
 /** What surrounds the all-in-one middleware. */
 export interface Surroundings {
@@ -18,6 +25,7 @@ export interface Mounted {
 
 export interface Composition {
   readonly policy: Policy
+  readonly environment?: SelectEnvironment
   readonly forward?: ForwardOptions
   /** Runs between `classifyPredict()` and `selectBackend()`. */
   readonly afterClassify?: (exchange: Exchange) => void

@@ -25,7 +25,7 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
       app.use((_req, res) => void res.status(418).send('not ours'))
       return { listener: app, router: middleware.router }
     },
-    compose({ policy, forward: options, afterClassify, beforeForward }) {
+    compose({ policy, environment, forward: options, afterClassify, beforeForward }) {
       const app = makeApp()
       const last = forward(options)
       app.post(
@@ -35,7 +35,7 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
           if (req.immichMl) afterClassify?.(req.immichMl)
           next()
         },
-        selectBackend(policy),
+        selectBackend(policy, environment),
         (req, res, next) => {
           if (req.immichMl && beforeForward?.(req.immichMl)) res.status(403).json({ detail: 'not today' })
           else next()

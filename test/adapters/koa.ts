@@ -29,7 +29,7 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
       })
       return { listener: app.callback(), router: middleware.router, afterNext }
     },
-    compose({ policy, forward: options, afterClassify, beforeForward }) {
+    compose({ policy, environment, forward: options, afterClassify, beforeForward }) {
       const app = new KoaApp()
       const last = forward(options)
       app.use(classifyPredict())
@@ -37,7 +37,7 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
         if (ctx.state.immichMl) afterClassify?.(ctx.state.immichMl)
         return next()
       })
-      app.use(selectBackend(policy))
+      app.use(selectBackend(policy, environment))
       app.use((ctx, next) => {
         if (!ctx.state.immichMl || !beforeForward?.(ctx.state.immichMl)) return next()
         ctx.status = 403

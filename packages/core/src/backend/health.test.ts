@@ -212,6 +212,7 @@ describe('health', () => {
     expect(told).toEqual(['clip closed-open', 'clip open-trial', 'clip trial-open'])
     clock.advance(12_000)
     record(health, ['clip'], left, answered(200))
+    expect([health.status.ejections, health.status.failures]).toEqual([2, 5])
     expect(told.slice(3)).toEqual(['clip open-trial', 'clip open-trial', 'clip trial-recovering'])
   })
 

@@ -16,6 +16,8 @@ export interface PassiveHealth {
   readonly lastError: LastError | undefined
   /** Requests that have failed there, of all time. */
   readonly failures: number
+  /** How often it, or a task on it, was ejected, of all time. */
+  readonly ejections: number
 }
 
 /** The last failure of a request there. */
@@ -105,6 +107,7 @@ export class Health {
   #busyUntil = 0
   #lastError: LastError | undefined
   #failures = 0
+  #ejections = 0
 
   constructor(
     clock: Clock,
@@ -126,6 +129,7 @@ export class Health {
       busyUntil: this.#busyUntil,
       lastError: this.#lastError,
       failures: this.#failures,
+      ejections: this.#ejections,
     }
   }
 
@@ -250,6 +254,9 @@ export class Health {
   }
 
   #breaker(task: string | undefined): Breaker {
-    return new Breaker(this.#clock, (from, to) => this.#onChange({ kind: 'breaker', task, from, to }))
+    return new Breaker(this.#clock, (from, to) => {
+      if (to.kind === 'open') this.#ejections++
+      this.#onChange({ kind: 'breaker', task, from, to })
+    })
   }
 }

@@ -84,7 +84,9 @@ export class RouteSelection {
       retry: options.retry ?? false,
       place: options.place ?? { arrival: ++this.#arrivals, since: this.#clock.now() },
     }
-    const lease = this.#line.length === 0 ? this.#choose(choice) : undefined
+    // Those who wait come first; whom there is nothing for now does not keep others back.
+    this.#line.poke()
+    const lease = this.#choose(choice)
     if (lease !== undefined) return lease
     // What nobody has, nobody will have by waiting.
     const lacking = candidates.every((backend) => backend.obstacle(tasks)?.kind === 'lacks')
