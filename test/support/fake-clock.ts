@@ -22,6 +22,11 @@ export class FakeClock implements Clock {
     return this.#timers.length
   }
 
+  /** Moves on, and runs nothing. */
+  shift(milliseconds: number): void {
+    this.#now += milliseconds
+  }
+
   /** Moves on, and runs what is due in its order. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds
@@ -29,9 +34,9 @@ export class FakeClock implements Clock {
       const [next] = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)
       if (next === undefined) break
       this.#timers = this.#timers.filter((timer) => timer !== next)
-      this.#now = next.at
+      this.#now = Math.max(this.#now, next.at)
       next.callback()
     }
-    this.#now = end
+    this.#now = Math.max(this.#now, end)
   }
 }

@@ -183,9 +183,8 @@ export class RouteSelection {
     const attempt = () => {
       const got = this.#choose(choice)
       if (got !== undefined) return { got }
-      const untils = choice.candidates.map(
-        (backend) => backend.obstacle(choice.tasks)?.until ?? Number.POSITIVE_INFINITY,
-      )
+      // An obstacle may have gone since, by the time alone: then it is tried again at once.
+      const untils = choice.candidates.map((backend) => backend.obstacle(choice.tasks)?.until ?? 0)
       return { again: Math.min(...untils) }
     }
     const line = this.#line.wait(attempt, {

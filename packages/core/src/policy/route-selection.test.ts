@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import type { Classified } from '../classify/classification.ts'
+import type { Lease, SelectEnvironment } from './select-backend.ts'
+import { selectBackend } from './select-backend.ts'
+
+const search: Classified = {
+  classified: true,
+  entries: [{ task: 'clip', type: 'textual', model: 'm', options: {} }],
+  tasks: ['clip'],
+  input: 'text',
+}
+const unreachable = {
+  kind: 'failed',
+  cause: 'connect',
+  error: new Error('refused'),
+  reachedBackend: false,
+  reachedClient: false,
+} as const
+const answered = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true } as const
+
+/** A policy with a route that lets requests wait, and its backends ejected. */
+async function ejected(names: string[], environment: SelectEnvironment) {
+  const select = selectBackend(
+    {
+      backends: Object.fromEntries(names.map((name) => [name, { url: `http://${name}`, health: false }])),
+      routes: [{ backends: names, whenUnavailable: { hold: '1h' } }],
+    },
+    environment,
+  )
+  for (const name of names) for (let i = 0; i < 3; i++) select.lease(name).release(unreachable)
+  return select
+}
+
+/** Time passes between any two looks at it, and its timers are a little early, as Node's are. */
+class RunningClock extends FakeClock {
+  override now(): number {
+    this.shift(0.07)
+    return super.now()
+  }
+
+  override after(milliseconds: number, callback: () => void): () => void {
+    return super.after(Math.trunc(milliseconds), callback)
+  }
+}
+
+describe('a request that waits', () => {
+  it('is served, whenever its time comes between two looks at the clock', async () => {
+    for (let run = 0; run < 50; run++) {
+      const clock = new RunningClock()
+      clock.advance(run * 0.013)
+      const select = await ejected(['gpu'], { clock })
+      let lease: Lease | undefined
+      const waiting = select(search).then((it) => {
+        lease = it
+      })
+      for (let i = 0; i < 7_000 && lease === undefined; i++) {
+        clock.advance(1)
+        await Promise.resolve()
+      }
+      expect(lease?.trial).toBe(true)
+      await waiting
+    }
+  })
+
+  it('is served in the order in which it first came, also when it comes again', async () => {
+    const clock = new FakeClock()
+    const select = await ejected(['gpu'], { clock })
+    const order: string[] = []
+    const first = select(search)
+    const second = select(search).then(() => order.push('second'))
+    clock.advance(6_000)
+    const trial = await first
+    trial.release(unreachable)
+    const again = select(search, { place: trial.place }).then((lease) => {
+      order.push('first')
+      lease.release(answered)
+    })
+    clock.advance(12_000)
+    await Promise.all([again, second])
+    expect(order).toEqual(['first', 'second'])
+  })
+
+  it('gets the backends that it has not tried before the others, and never those that are excluded', async () => {
+    const clock = new FakeClock()
+    const select = selectBackend(
+      {
+        backends: Object.fromEntries(['a', 'b', 'c'].map((name) => [name, { url: `http://${name}` }])),
+        routes: [{ backends: ['a', 'b', 'c'], whenUnavailable: { hold: '1h' } }],
+      },
+      { clock },
+    )
+    const pick = async (options: object) => (await select(search, options)).backend.name
+    expect(await pick({ avoid: ['a'] })).toBe('b')
+    expect(await pick({ avoid: ['a', 'b'], exclude: ['c'] })).toBe('a')
+    select.lease('a').release(unreachable)
+    expect([await pick({}), await pick({ retry: true })]).toEqual(['a', 'b'])
+  })
+
+  it('does not keep back another that can be served', async () => {
+    const clock = new FakeClock()
+    const select = selectBackend(
+      {
+        backends: {
+          clip: { url: 'http://clip', tasks: ['clip'], health: false },
+          ocr: { url: 'http://ocr', tasks: ['ocr'], health: false },
+        },
+        routes: [{ backends: ['clip', 'ocr'], whenUnavailable: { hold: '1h', maxHeld: 1 } }],
+      },
+      { clock },
+    )
+    for (let i = 0; i < 3; i++) select.lease('ocr').release(unreachable)
+    const waits = select({ ...search, tasks: ['ocr'] })
+    expect(select.held()).toEqual({ default: 1 })
+    expect((await select(search)).backend.name).toBe('clip')
+    await expect(select({ ...search, tasks: ['ocr'] })).rejects.toMatchObject({ code: 'hold-full' })
+    select.close()
+    await expect(waits).rejects.toMatchObject({ code: 'router-closed' })
+    await expect(select({ ...search, tasks: ['ocr'] })).rejects.toMatchObject({ code: 'router-closed' })
+  })
+})
