@@ -45,6 +45,7 @@ export {
 export type { AttemptPlan, ForwardRequest, Refusal } from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
+export type { HoldEvent, Lease, Place } from './policy/lease.ts'
 export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
 export type {
   HealthOptions,
@@ -55,12 +56,10 @@ export type {
 } from './policy/patience.ts'
 export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'
 export { PolicyError, type PolicyProblem } from './policy/problems.ts'
-export type { Place, SelectOptions } from './policy/route-selection.ts'
+export type { SelectOptions } from './policy/route-selection.ts'
 export {
   type BackendEvent,
   type BackendProbe,
-  type HoldEvent,
-  type Lease,
   type Select,
   type SelectEnvironment,
   selectBackend,

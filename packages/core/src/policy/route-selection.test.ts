@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import type { Classified } from '../classify/classification.ts'
-import type { Lease, SelectEnvironment } from './select-backend.ts'
-import { selectBackend } from './select-backend.ts'
+import type { Lease } from './lease.ts'
+import { type SelectEnvironment, selectBackend } from './select-backend.ts'
 
 const search: Classified = {
   classified: true,

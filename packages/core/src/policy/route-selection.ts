@@ -6,7 +6,7 @@ import { HoldError, NoBackendError } from '../errors.ts'
 import { WaitingLine } from '../hold/waiting-line.ts'
 import { leastBy } from '../strategy/least-by.ts'
 import type { CompiledRoute } from './compile-policy.ts'
-import type { HoldEvent, Lease } from './select-backend.ts'
+import type { HoldEvent, Lease, Place } from './lease.ts'
 
 export interface SelectOptions {
   /** Aborting it gives up the selection. */
@@ -23,13 +23,6 @@ export interface SelectOptions {
   readonly place?: Place | undefined
   /** Called at once when it has to wait, with what gives that up: the selection then fails with this error. */
   readonly onWait?: ((leave: (error: Error) => void) => void) | undefined
-}
-
-/** Where a request stands in a line, whenever it joins it. */
-export interface Place {
-  readonly arrival: number
-  /** On the clock. */
-  readonly since: number
 }
 
 /** What there is to choose from for one request. */

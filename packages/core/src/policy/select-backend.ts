@@ -1,50 +1,18 @@
-import { Backend, type BackendChange, type BackendInfo, type Slot } from '../backend/backend.ts'
+import { Backend, type BackendChange, type BackendInfo } from '../backend/backend.ts'
 import type { CheckOptions } from '../backend/checker.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { RouterClosedError } from '../errors.ts'
 import { compilePolicy } from './compile-policy.ts'
+import type { HoldEvent, Lease } from './lease.ts'
 import type { Heartbeats } from './patience.ts'
 import type { Policy } from './policy.ts'
-import { type Place, RouteSelection, type SelectOptions } from './route-selection.ts'
-import type { Timeouts } from './timeouts.ts'
-
-/** The right to send one request to one backend. It must be released, with its outcome where there is one. */
-export interface Lease extends Slot {
-  readonly backend: Backend
-  /** The name of the route that matched. */
-  readonly route: string
-  /** Those that apply to this backend by this route. */
-  readonly timeouts: Timeouts
-  /** Further backends that may be tried when this one fails, by the route's `retries`. */
-  readonly retries: number
-  /** Backends of the route that serve the request and are neither this one nor excluded. */
-  readonly others: number
-  /** Where the request stands among those that wait. */
-  readonly place: Place
-  /** Whether one of the others can be used now, and nothing has failed there of late. */
-  readonly provenOther: () => boolean
-  /** Whether the request may wait when no backend can be used. */
-  readonly holds: boolean
-}
+import { RouteSelection, type SelectOptions } from './route-selection.ts'
 
 /** What has changed about a backend. */
 export type BackendEvent = BackendChange & {
   /** Name of the backend. */
   readonly backend: string
-}
-
-/** A request has begun to wait for a backend, or waits no more. */
-export interface HoldEvent {
-  /** Name of the route. */
-  readonly route: string
-  readonly kind: 'held' | 'released' | 'gave-up'
-  /** Why it waits no more, when it gave up. */
-  readonly error: Error | undefined
-  /** How long it has waited, in milliseconds. */
-  readonly time: number
-  /** How many wait for this route now. */
-  readonly held: number
 }
 
 export interface SelectEnvironment {

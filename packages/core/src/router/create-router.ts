@@ -7,14 +7,10 @@ import { defaults } from '../defaults.ts'
 import { RouterClosedError, RouterError } from '../errors.ts'
 import { Forwarder, type ForwardOptions } from '../forward/forwarder.ts'
 import { policyAsData } from '../policy/compile-policy.ts'
+import type { HoldEvent } from '../policy/lease.ts'
 import { parseConfig } from '../policy/parse-policy.ts'
 import type { Policy } from '../policy/policy.ts'
-import {
-  type BackendEvent,
-  type HoldEvent,
-  type SelectEnvironment,
-  selectBackend,
-} from '../policy/select-backend.ts'
+import { type BackendEvent, type SelectEnvironment, selectBackend } from '../policy/select-backend.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import {

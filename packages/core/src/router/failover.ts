@@ -1,6 +1,6 @@
 import type { Outcome } from '../backend/outcome.ts'
 import { RouterClosedError, RouterError } from '../errors.ts'
-import type { Lease } from '../policy/select-backend.ts'
+import type { Lease } from '../policy/lease.ts'
 
 /** One attempt that is over. */
 export interface AttemptRecord {

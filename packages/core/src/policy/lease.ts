@@ -1,0 +1,41 @@
+import type { Backend, Slot } from '../backend/backend.ts'
+import type { Timeouts } from './timeouts.ts'
+
+/** The right to send one request to one backend. It must be released, with its outcome where there is one. */
+export interface Lease extends Slot {
+  readonly backend: Backend
+  /** The name of the route that matched. */
+  readonly route: string
+  /** Those that apply to this backend by this route. */
+  readonly timeouts: Timeouts
+  /** Further backends that may be tried when this one fails, by the route's `retries`. */
+  readonly retries: number
+  /** Backends of the route that serve the request and are neither this one nor excluded. */
+  readonly others: number
+  /** Where the request stands among those that wait. */
+  readonly place: Place
+  /** Whether one of the others can be used now, and nothing has failed there of late. */
+  readonly provenOther: () => boolean
+  /** Whether the request may wait when no backend can be used. */
+  readonly holds: boolean
+}
+
+/** Where a request stands in a line, whenever it joins it. */
+export interface Place {
+  readonly arrival: number
+  /** On the clock. */
+  readonly since: number
+}
+
+/** A request has begun to wait for a backend, or waits no more. */
+export interface HoldEvent {
+  /** Name of the route. */
+  readonly route: string
+  readonly kind: 'held' | 'released' | 'gave-up'
+  /** Why it waits no more, when it gave up. */
+  readonly error: Error | undefined
+  /** How long it has waited, in milliseconds. */
+  readonly time: number
+  /** How many wait for this route now. */
+  readonly held: number
+}

@@ -1,0 +1,129 @@
+import { z } from 'zod'
+import { defaults } from '../defaults.ts'
+import { DURATION_PATTERN } from './duration.ts'
+
+const DURATION = 'must be milliseconds above 0, a duration such as "30s", or "unlimited"'
+const duration = z.union(
+  [z.number().positive(DURATION), z.string().regex(DURATION_PATTERN, DURATION), z.literal('unlimited')],
+  DURATION,
+)
+export const timeouts = z
+  .strictObject(
+    {
+      connect: duration.optional().meta({ description: 'To open a connection.', default: '2s' }),
+      response: duration
+        .optional()
+        .meta({ description: 'From the request to the first of the response.', default: '10m' }),
+      idle: duration.optional().meta({ description: 'Between two pieces of the response.', default: '2m' }),
+      total: duration.optional().meta({ description: 'For all attempts together.', default: 'unlimited' }),
+    },
+    'must be an object of connect, response, idle, total',
+  )
+  .optional()
+  .meta({
+    description:
+      'How long each part of a request may take: milliseconds, "250ms", "30s", "10m", "unlimited".',
+  })
+const limited = duration.refine((written) => written !== 'unlimited', 'must have an end')
+const count = (least: number) => {
+  const what = `must be a whole number of ${least} or more`
+  return z.number(what).int(what).min(least, what)
+}
+const EJECTING = 'must be 500 to 599 but for 501, which says that a task is missing'
+export const health = z
+  .union(
+    [
+      z.literal(false),
+      z.strictObject({
+        path: z
+          .string()
+          .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and have no spaces')
+          .optional()
+          .meta({ description: 'Path of the probe below the base URL.', default: defaults.healthPath }),
+        interval: limited.optional().meta({ description: 'Between two probes.', default: '10s' }),
+        timeout: limited.optional().meta({ description: 'For a probe to be answered.', default: '2s' }),
+        rise: count(1).optional().meta({
+          description: 'Answers in a row after which a backend is up.',
+          default: defaults.healthRise,
+        }),
+        fall: count(1).optional().meta({
+          description: 'Failed probes in a row after which a backend is down.',
+          default: defaults.healthFall,
+        }),
+        ejectOn: z
+          .array(
+            z
+              .number(EJECTING)
+              .int(EJECTING)
+              .min(500, EJECTING)
+              .max(599, EJECTING)
+              .refine((status) => status !== 501, EJECTING),
+          )
+          .optional()
+          .meta({
+            description: 'Statuses that count as a failure of the backend.',
+            default: defaults.ejectingStatuses,
+          }),
+      }),
+    ],
+    'must be false or an object of path, interval, timeout, rise, fall, ejectOn',
+  )
+  .optional()
+  .meta({ description: 'How backends are probed; false for not at all.' })
+export const heartbeat = z
+  .union(
+    [
+      z.literal(false),
+      z.strictObject({
+        after: limited
+          .optional()
+          .meta({ description: 'How long a client waits for its first sign of life.', default: '120s' }),
+        every: limited.optional().meta({ description: 'Between two signs of life.', default: '30s' }),
+      }),
+    ],
+    'must be false or an object of after, every',
+  )
+  .optional()
+  .meta({ description: 'What keeps a waiting client from giving up; false for nothing.' })
+export const whenUnavailable = z
+  .strictObject(
+    {
+      hold: duration.meta({ description: 'The longest wait for a backend that can be used.' }),
+      maxHeld: count(1)
+        .optional()
+        .meta({ description: 'How many may wait at once.', default: defaults.maxHeld }),
+    },
+    'must be an object such as { hold: 12h }',
+  )
+  .optional()
+  .meta({ description: 'What happens while no backend of the route can be used.' })
+export const wake = z
+  .strictObject(
+    {
+      mac: z
+        .string('must be a MAC address such as aa:bb:cc:dd:ee:ff')
+        .regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, 'must be a MAC address such as aa:bb:cc:dd:ee:ff')
+        .meta({ description: 'MAC address of the machine.' }),
+      broadcast: z
+        .string()
+        .regex(/^\d{1,3}(\.\d{1,3}){3}$/, 'must be an IPv4 address such as 192.168.1.255')
+        .optional()
+        .meta({ description: "Address of the machine's network.", default: defaults.wakeBroadcast }),
+      port: count(1)
+        .max(65_535, 'must be a port')
+        .optional()
+        .meta({ description: 'UDP port.', default: defaults.wakePort }),
+      every: limited
+        .optional()
+        .meta({ description: 'Between two packets, as long as it is wanted.', default: '30s' }),
+    },
+    'must be an object such as { mac: "aa:bb:cc:dd:ee:ff" }',
+  )
+  .optional()
+  .meta({ description: 'How the machine is switched on by Wake-on-LAN when a request wants it.' })
+export const retries = z
+  .number('must be a whole number')
+  .int('must be a whole number')
+  .min(0, 'must not be below 0')
+  .optional()
+  .meta({ description: 'Further backends that are tried when one fails.', default: defaults.retries })
