@@ -34,6 +34,9 @@ interface Choice {
   readonly place: Place
 }
 
+/** What stands in the way of each candidate: seen once, since the time alone can change it. */
+type Look = readonly { readonly backend: Backend; readonly obstacle: Obstacle | undefined }[]
+
 /** How bad it is to use a backend all the same, from the least bad. */
 const BADNESS: readonly Obstacle['kind'][] = ['recovering', 'busy', 'ejected', 'down', 'lacks', 'disabled']
 
@@ -79,12 +82,13 @@ export class RouteSelection {
     }
     // Those who wait come first; whom there is nothing for now does not keep others back.
     this.#line.poke()
-    const lease = this.#choose(choice)
+    const seen = look(choice)
+    const lease = this.#choose(choice, seen)
     if (lease !== undefined) return lease
     // What nobody has, nobody will have by waiting.
-    const lacking = candidates.every((backend) => backend.obstacle(tasks)?.kind === 'lacks')
+    const lacking = seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
     if (route.hold !== undefined && !lacking) return this.#wait(choice, options)
-    const least = this.#leastBad(choice)
+    const least = this.#leastBad(choice, seen)
     if (least !== undefined) return least
     throw new NoBackendError(route.name, `${list(candidates)} drained`)
   }
@@ -107,9 +111,9 @@ export class RouteSelection {
   }
 
   /** A lease on the best backend that can be used now. */
-  #choose(choice: Choice): Lease | undefined {
-    const { tasks, candidates, avoid, retry } = choice
-    const available = candidates.filter((backend) => backend.obstacle(tasks) === undefined)
+  #choose(choice: Choice, seen: Look): Lease | undefined {
+    const { avoid, retry } = choice
+    const available = seen.flatMap(({ backend, obstacle }) => (obstacle === undefined ? [backend] : []))
     const fresh = available.filter(({ name }) => !avoid.has(name))
     const best = isNonEmpty(fresh) ? fresh : available
     const proven = retry ? best.filter(isProven) : best
@@ -121,11 +125,10 @@ export class RouteSelection {
   }
 
   /** With all of them unusable, one is tried rather than none. */
-  #leastBad(choice: Choice): Lease | undefined {
-    const obstacles = choice.candidates.flatMap((backend) => {
-      const obstacle = backend.obstacle(choice.tasks)
-      return obstacle === undefined || obstacle.kind === 'disabled' ? [] : [{ backend, obstacle }]
-    })
+  #leastBad(choice: Choice, seen: Look): Lease | undefined {
+    const obstacles = seen.flatMap(({ backend, obstacle }) =>
+      obstacle === undefined || obstacle.kind === 'disabled' ? [] : [{ backend, obstacle }],
+    )
     if (!isNonEmpty(obstacles)) return undefined
     const worst = leastBy(obstacles, ({ obstacle }) => BADNESS.indexOf(obstacle.kind)).obstacle.kind
     const equals = obstacles.filter(({ obstacle }) => obstacle.kind === worst)
@@ -174,11 +177,10 @@ export class RouteSelection {
     const tell = (kind: HoldEvent['kind'], error?: Error) =>
       this.#onHold?.({ route: name, kind, error, time: this.#clock.now() - began, held: this.held })
     const attempt = () => {
-      const got = this.#choose(choice)
+      const seen = look(choice)
+      const got = this.#choose(choice, seen)
       if (got !== undefined) return { got }
-      // An obstacle may have gone since, by the time alone: then it is tried again at once.
-      const untils = choice.candidates.map((backend) => backend.obstacle(choice.tasks)?.until ?? 0)
-      return { again: Math.min(...untils) }
+      return { again: Math.min(...seen.map(({ obstacle }) => obstacle?.until ?? 0)) }
     }
     const line = this.#line.wait(attempt, {
       arrival,
@@ -203,6 +205,10 @@ export class RouteSelection {
       for (const end of endings) end()
     }
   }
+}
+
+function look({ candidates, tasks }: Choice): Look {
+  return candidates.map((backend) => ({ backend, obstacle: backend.obstacle(tasks) }))
 }
 
 /** Nothing has failed there for as long as retries are counted. */
