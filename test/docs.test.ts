@@ -11,7 +11,12 @@ import {
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { resolveHealth, resolveHeartbeats, resolveWake } from '../packages/core/src/policy/patience.ts'
+import {
+  resolveHealth,
+  resolveHeartbeats,
+  resolveQueue,
+  resolveWake,
+} from '../packages/core/src/policy/patience.ts'
 import { exampleOf, ROOT } from './support/docs.ts'
 
 const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
@@ -96,6 +101,8 @@ describe('docs/configuration.md', () => {
     const mac = 'aa:bb:cc:dd:ee:ff'
     const wake = documented('Waiting for a backend', wakeKeys)
     expect(resolveWake({ ...wake, mac })).toEqual(resolveWake({ mac }))
+    const { maxWait, maxLength } = documented('Limits and the queue', ['maxWait', 'maxLength'])
+    expect(resolveQueue({ maxWait, maxLength })).toEqual(resolveQueue())
     const [, after] = /`after` \(`(\w+)`\)/.exec(configuration) ?? []
     const [, every] = /`every` \(`(\w+)`\)/.exec(configuration) ?? []
     expect(resolveHeartbeats({ after, every }, undefined)).toEqual(resolveHeartbeats({}, undefined))
@@ -135,6 +142,9 @@ describe('docs/configuration.md', () => {
       'totalBodyMemory',
       'bodySpool',
       'maxHeld',
+      'maxWait',
+      'maxLength',
+      'reserve',
     ])
     const fixed = Object.fromEntries(
       Object.entries(defaults).filter(

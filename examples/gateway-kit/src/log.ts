@@ -7,7 +7,9 @@ import type { Logger } from 'pino'
  */
 export function logRequests(router: Router, logger: Logger): void {
   router.on('backend', (event) => logBackend(event, logger))
-  router.on('hold', ({ kind, route, held, time, error }) => {
+  router.on('hold', ({ kind, reason, route, held, time, error }) => {
+    // A wait for a slot is everyday business.
+    if (reason === 'full' && kind !== 'gave-up') return
     if (kind === 'held') logger.info({ route, held }, 'request waits for a backend')
     else if (kind === 'released') logger.info({ route, held, time: rounded(time) }, 'request waits no more')
     else logger.warn({ route, held, time: rounded(time), error: error?.message }, 'request gave up waiting')

@@ -27,6 +27,8 @@ export const defaults = Object.freeze({
   strategy: 'first',
   /** Share of a backend in the weighted strategies. */
   weight: 1,
+  /** Slots of a backend that are kept for urgent requests. */
+  reserve: 0,
   /** Time to open a connection to a backend. */
   connectTimeout: 2_000,
   /** Time from the sent request to the response's headers: an OCR on a slow CPU with a cold model takes minutes. */
@@ -74,6 +76,12 @@ export const defaults = Object.freeze({
   waitingProbeInterval: 2_000,
   /** Requests that may wait for the backends of a route. */
   maxHeld: 1_000,
+  /** The longest wait for a backend that is full. */
+  maxWait: 600_000,
+  /** What half of the longest wait is taken of, for how far the urgent go before those who came earlier. */
+  longestHeadStart: 3_600_000,
+  /** Requests that may wait for backends that are full. */
+  maxLength: 1_000,
   /** How often a backend that is wanted is woken, and `onUnavailable` told of it. */
   wakeInterval: 30_000,
   /** Where a Wake-on-LAN packet goes: to every machine of the network. */

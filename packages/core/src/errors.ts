@@ -7,6 +7,8 @@ export type ErrorCode =
   | 'no-backend-available'
   | 'hold-expired'
   | 'hold-full'
+  | 'queue-expired'
+  | 'queue-full'
   | 'backend-failed'
   | 'backend-timeout'
   | 'router-closed'
@@ -24,6 +26,8 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'no-backend-available': 503,
   'hold-expired': 503,
   'hold-full': 503,
+  'queue-expired': 503,
+  'queue-full': 503,
   'backend-failed': 502,
   'backend-timeout': 504,
   'router-closed': 503,

@@ -52,6 +52,7 @@ export type {
   HeartbeatOptions,
   Heartbeats,
   HoldOptions,
+  QueueOptions,
   WakeOptions,
 } from './policy/patience.ts'
 export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'

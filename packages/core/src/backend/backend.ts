@@ -41,6 +41,10 @@ export interface BackendSettings {
   readonly connectTimeout?: number
   /** The tasks that it serves; all, when not given. */
   readonly tasks?: readonly string[] | undefined
+  /** Requests that it gets at once; any number, when not given. */
+  readonly maxConcurrent?: number | undefined
+  /** How many of them are kept for urgent requests. */
+  readonly reserve?: number | undefined
   /** How it is probed; not at all, when not given. */
   readonly check?: CheckOptions | undefined
   /** Statuses that are a failure of the backend. */
@@ -69,6 +73,7 @@ export class Backend implements BackendInfo {
   readonly #authorization: string | undefined
   #inFlight = 0
   #waiting = 0
+  #hurried = false
   #enabled = true
   #drained: (() => void)[] = []
   #lastWanted = Number.NEGATIVE_INFINITY
@@ -137,9 +142,20 @@ export class Backend implements BackendInfo {
     return served === undefined || tasks.every((task) => served.includes(task))
   }
 
-  /** Why no request with these tasks can be sent now; `undefined` when one can. */
-  obstacle(tasks: readonly string[]): Obstacle | undefined {
+  /** Requests that it may have at once; `Infinity` for any number. */
+  get limit(): number {
+    return this.#settings.maxConcurrent ?? Number.POSITIVE_INFINITY
+  }
+
+  /**
+   * Why no request with these tasks can be sent now; `undefined` when one can.
+   *
+   * @param urgent Whether it may have what is reserved.
+   */
+  obstacle(tasks: readonly string[], urgent = true): Obstacle | undefined {
     if (!this.#enabled) return { kind: 'disabled', until: Number.POSITIVE_INFINITY }
+    const room = this.limit - this.#inFlight - (urgent ? 0 : (this.#settings.reserve ?? 0))
+    if (room <= 0) return { kind: 'full', until: Number.POSITIVE_INFINITY }
     if (this.#checker?.state.kind === 'down') return { kind: 'down', until: Number.POSITIVE_INFINITY }
     return this.#health.obstacle(tasks)
   }
@@ -202,20 +218,31 @@ export class Backend implements BackendInfo {
     else sendWakePacket(wake).then(() => told(), told)
   }
 
-  /** A request waits for it. @returns What ends that, once however often it is called. */
-  wait(): () => void {
-    if (this.#waiting++ === 0) {
-      this.#checker?.hurry(true)
-      this.#keepWanting()
-    }
+  /**
+   * A request waits for it.
+   *
+   * @param away Whether it waits for it to be there, and not for a slot: then it is asked and wanted more often.
+   * @returns What ends that, once however often it is called.
+   */
+  wait(away: boolean): () => void {
+    this.#waiting++
+    if (away) this.#hurry()
     let waits = true
     return () => {
       if (!waits) return
       waits = false
       if (--this.#waiting > 0) return
+      this.#hurried = false
       this.#checker?.hurry(false)
       this.#stopWaking?.()
     }
+  }
+
+  #hurry(): void {
+    if (this.#hurried) return
+    this.#hurried = true
+    this.#checker?.hurry(true)
+    this.#keepWanting()
   }
 
   get #wakeInterval(): number {
@@ -236,7 +263,10 @@ export class Backend implements BackendInfo {
   #changed(change: BackendChange): void {
     this.#settings.onChange?.(change)
     // One that goes down while somebody waits is wanted from then on.
-    if (this.#waiting > 0) this.want()
+    if (this.#waiting > 0 && this.down) {
+      this.#hurry()
+      this.want()
+    }
     this.#settings.onRelief?.()
   }
 }

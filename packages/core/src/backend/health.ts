@@ -50,7 +50,7 @@ export type PassiveChange =
 
 /** Why a request cannot go to a backend now, and when that may change by itself. */
 export interface Obstacle {
-  readonly kind: 'recovering' | 'busy' | 'ejected' | 'down' | 'lacks' | 'disabled'
+  readonly kind: 'full' | 'recovering' | 'busy' | 'ejected' | 'down' | 'lacks' | 'disabled'
   /** On the clock; `Infinity` when only an event can change it. */
   readonly until: number
 }

@@ -238,12 +238,12 @@ describe('holding', () => {
       unlimited,
       true,
     )
-    body.hold(onDisk)
+    body.hold(onDisk, 'disk')
     while (!body.complete || onDisk.used > 0) await turn()
     body.retain(onDisk)
     expect((await buffer(body.stream())).equals(large)).toBe(true)
     const small = bodyOf(...chunks)
-    small.hold(store)
+    small.hold(store, 'disk')
     while (!small.complete) await turn()
     expect([small.spooled, store.used, small.inOnePiece()]).toEqual([false, 13, undefined])
     body.destroy()
@@ -257,7 +257,7 @@ describe('holding', () => {
     const pieces = Array.from({ length: 40 }, (_, i) => Buffer.alloc(50_000, i))
     const store = storeOf(500_000, 1e9, file)
     const body = bodyOf(...pieces)
-    body.hold(store)
+    body.hold(store, 'disk')
     for (let i = 0; i < 300; i++) await turn()
     expect(body.complete).toBe(false)
     expect(body.size).toBeGreaterThan(300_000)

@@ -52,6 +52,7 @@ export class ReplayBody {
   #size = 0
   #retention: Retention | undefined
   #file: SpoolFile | undefined
+  #heldInMemory = SMALL
   #readers = 0
   #ended = false
   #failure: Error | undefined
@@ -167,10 +168,13 @@ export class ReplayBody {
   /**
    * Retains the body for its first reader, who may come in hours: on disk, and read to its end meanwhile so that the
    * sender need not wait. Where there is no disk, only what fits into memory is read.
+   *
+   * @param where `memory`, for a short wait: only what does not fit into memory goes to disk.
    */
-  hold(store: BodyStore): void {
+  hold(store: BodyStore, where: 'disk' | 'memory'): void {
+    this.#heldInMemory = where === 'memory' ? store.bodyMemory : SMALL
     this.#retainIn(store, true, true)
-    if (this.#size > SMALL) this.#moveToDisk()
+    if (this.#size > this.#heldInMemory) this.#moveToDisk()
     if (!this.#borrowed) this.#readAhead()
   }
 
@@ -216,7 +220,7 @@ export class ReplayBody {
       this.#file.write(link)
       return
     }
-    const limit = pinned ? SMALL : store.bodyMemory
+    const limit = pinned ? this.#heldInMemory : store.bodyMemory
     if (taken + link.size <= limit && store.take(link.size)) retention.taken += link.size
     else if (!this.#moveToDisk() && !this.#keepInMemory(link.size)) this.release()
   }

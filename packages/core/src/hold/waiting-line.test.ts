@@ -1,31 +1,29 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
-import { type Try, WaitingLine } from './waiting-line.ts'
+import { type Try, WaitingLine, type WaitOptions } from './waiting-line.ts'
 
 /** A line for so many free places, and who was served, in order. */
 function lineOf(clock: FakeClock, free = 0) {
   const line = new WaitingLine<number>(clock)
   const room = { free }
   const served: number[] = []
-  const join = (
-    arrival: number,
-    {
-      deadline = Number.POSITIVE_INFINITY,
-      signal,
-      attempt,
-    }: Partial<{
-      deadline: number
-      signal: AbortSignal
-      attempt: Try<number>
-    }> = {},
-  ) => {
+  const join = (arrival: number, options: Partial<WaitOptions> & { attempt?: Try<number> } = {}) => {
     const take: Try<number> = () => {
       if (room.free === 0) return { again: Number.POSITIVE_INFINITY }
       room.free--
       served.push(arrival)
       return { got: arrival }
     }
-    return line.wait(attempt ?? take, { arrival, deadline, signal, late: () => new Error('late') })
+    return line.wait(options.attempt ?? take, {
+      arrival,
+      since: arrival,
+      headStart: 0,
+      client: 'immich',
+      kind: String(arrival),
+      deadline: Number.POSITIVE_INFINITY,
+      late: () => new Error('late'),
+      ...options,
+    })
   }
   return { line, room, served, join }
 }
@@ -123,5 +121,55 @@ describe('a line', () => {
     line.poke()
     await caught
     expect(await second).toBe(2)
+  })
+
+  it('does not ask for all of a kind once one of them cannot be served', () => {
+    const { line, join } = lineOf(new FakeClock())
+    let asked = 0
+    const attempt: Try<number> = () => {
+      asked++
+      return { again: Number.POSITIVE_INFINITY }
+    }
+    for (let i = 0; i < 10; i++) join(i, { kind: 'ocr', attempt }).catch(() => {})
+    asked = 0
+    line.poke()
+    expect(asked).toBe(1)
+    line.close(new Error('over'))
+  })
+})
+
+describe('the order', () => {
+  /** Who is served in which order, one after the other. */
+  function orderOf(waiters: readonly Partial<WaitOptions>[]): number[] {
+    const { line, room, served, join } = lineOf(new FakeClock())
+    for (const [i, options] of waiters.entries()) void join(i, options)
+    while (line.length > 0) {
+      room.free = 1
+      line.poke()
+    }
+    return served
+  }
+  const bulk = (since: number, client = 'immich') => ({ since, client, headStart: 0 })
+  const urgent = (since: number, client = 'immich') => ({ since, client, headStart: 300 })
+
+  it('is that of arrival among equals', () => {
+    expect(orderOf([bulk(0), bulk(0), bulk(10), bulk(20)])).toEqual([0, 1, 2, 3])
+  })
+
+  it('puts the urgent first, but before nobody who has waited for longer than their head start', () => {
+    expect(orderOf([bulk(0), bulk(200), bulk(390), urgent(400), urgent(700)])).toEqual([0, 3, 1, 2, 4])
+    expect(orderOf([bulk(0), bulk(100), urgent(101), urgent(399), urgent(402)])).toEqual([2, 0, 3, 1, 4])
+  })
+
+  it('lets clients take turns', () => {
+    const import_ = Array.from({ length: 4 }, () => bulk(0, 'importer'))
+    expect(orderOf([...import_, bulk(5, 'phone'), bulk(6, 'phone'), bulk(7, 'tv')])).toEqual([
+      0, 4, 6, 1, 5, 2, 3,
+    ])
+  })
+
+  it('does not let a client that takes its turn hold up one that has waited for too long', () => {
+    // The second client's turn comes with the age of the first's request, which is due before what is urgent.
+    expect(orderOf([bulk(0, 'a'), bulk(1, 'a'), bulk(350, 'b'), urgent(400)])).toEqual([0, 2, 1, 3])
   })
 })

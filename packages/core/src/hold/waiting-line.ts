@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts'
+import { inOrder, type Rank } from './order.ts'
 
 /** Tries to get what is waited for. @returns It, or when to try again unless somebody pokes before, on the clock. */
 export type Try<T> = () => { readonly got: T } | { readonly again: number }
 
-export interface WaitOptions {
-  /** Where it stands: before all with a higher number. */
-  readonly arrival: number
+export interface WaitOptions extends Rank {
+  /** What it waits for: when one of a kind cannot be served, none is. */
+  readonly kind: string
   /** When it gives up, on the clock. */
   readonly deadline: number
   /** Made when the deadline has passed. */
@@ -22,12 +23,16 @@ interface Waiter<T> extends WaitOptions {
 }
 
 /**
- * Those who wait for the same thing, in the order in which they arrived. Nobody is served before another who could be
- * served as well. Nothing is polled: whoever knows that something has changed pokes.
+ * Those who wait for backends, the most urgent first. Nobody is served before another who comes first and could be served
+ * as well. Nothing is polled: whoever knows that something has changed pokes.
  */
 export class WaitingLine<T> {
   readonly #clock: Clock
-  #waiters: Waiter<T>[] = []
+  /** By arrival. */
+  #waiters: readonly Waiter<T>[] = []
+  /** When each client that waits was last served, as a running number. */
+  readonly #turns = new Map<string, number>()
+  #turn = 0
   #poking = false
   #pokedAgain = false
   #cancelTimer: (() => void) | undefined
@@ -61,7 +66,7 @@ export class WaitingLine<T> {
       signal?.addEventListener('abort', onAbort)
       const waiter: Waiter<T> = { ...options, attempt, resolve, reject, leave }
       const place = this.#waiters.findLastIndex(({ arrival }) => arrival < waiter.arrival) + 1
-      this.#waiters.splice(place, 0, waiter)
+      this.#waiters = this.#waiters.toSpliced(place, 0, waiter)
       this.poke()
     })
   }
@@ -89,7 +94,7 @@ export class WaitingLine<T> {
 
   /** Sends everybody away. */
   close(error: unknown): void {
-    for (const waiter of [...this.#waiters]) {
+    for (const waiter of this.#waiters) {
       this.#remove(waiter)
       waiter.reject(error)
     }
@@ -97,28 +102,39 @@ export class WaitingLine<T> {
 
   /** @returns When the first of those who could not be served is to be tried again. */
   #serve(): number {
-    let earliest = Number.POSITIVE_INFINITY
-    for (const waiter of [...this.#waiters]) {
+    const again = new Map<string, number>()
+    // Who comes next changes with each that is served: its client has had its turn.
+    while (this.#serveNext(again));
+    return Math.min(...again.values())
+  }
+
+  /** @param again The kinds of which none can be served, and when they are to be tried again; it adds to them. */
+  #serveNext(again: Map<string, number>): boolean {
+    for (const waiter of inOrder(this.#waiters, this.#turns)) {
+      if (again.has(waiter.kind)) continue
       try {
         const result = waiter.attempt()
         if ('again' in result) {
-          earliest = Math.min(earliest, result.again)
+          again.set(waiter.kind, result.again)
           continue
         }
+        this.#turns.set(waiter.client, ++this.#turn)
         this.#remove(waiter)
         waiter.resolve(result.got)
       } catch (error) {
         this.#remove(waiter)
         waiter.reject(error)
       }
+      return true
     }
-    return earliest
+    return false
   }
 
   #remove(waiter: Waiter<T>): void {
     this.#waiters = this.#waiters.filter((other) => other !== waiter)
     waiter.leave()
     if (this.#waiters.length > 0) return
+    this.#turns.clear()
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
   }

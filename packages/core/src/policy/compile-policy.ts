@@ -8,9 +8,11 @@ import { parsePolicy } from './parse-policy.ts'
 import {
   type Heartbeats,
   type Hold,
+  type Queue,
   resolveHealth,
   resolveHeartbeats,
   resolveHold,
+  resolveQueue,
   resolveWake,
 } from './patience.ts'
 import type { MatchFunction, Policy, Route } from './policy.ts'
@@ -29,11 +31,16 @@ export interface CompiledRoute {
   /** How long a request waits when no backend can be used; not at all, when not given. */
   readonly hold: Hold | undefined
   readonly heartbeats: Heartbeats | undefined
+  /** How urgent a request is. */
+  readonly priorityOf: (classification: Classification) => number
 }
 
 export interface CompiledPolicy {
   readonly backends: readonly Backend[]
   readonly routes: readonly CompiledRoute[]
+  readonly queue: Queue
+  /** The highest priority that a request can have. */
+  readonly mostUrgent: number
   /** Those of a backend by no route. */
   readonly timeouts: (backend: string) => Timeouts
 }
@@ -53,7 +60,7 @@ export function compilePolicy(
     resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
   const backends = new Map(
     Object.entries(policy.backends).map(([name, options]) => {
-      const { url, weight = defaults.weight, tasks, health, wake } = options
+      const { url, weight = defaults.weight, tasks, maxConcurrent, reserve, health, wake } = options
       const patience = routes
         .filter((route) => route.backends.includes(name))
         .map((route) => timeouts(name, route))
@@ -63,6 +70,8 @@ export function compilePolicy(
         weight,
         connectTimeout,
         tasks,
+        maxConcurrent,
+        reserve,
         ...resolveHealth(health, policy.health),
         wake: resolveWake(wake),
       }
@@ -80,9 +89,36 @@ export function compilePolicy(
       retries: route.retries ?? policy.retries ?? defaults.retries,
       hold: resolveHold(route.whenUnavailable),
       heartbeats: resolveHeartbeats(route.heartbeat, policy.heartbeat),
+      priorityOf: priorityOf(route.priority),
     }
   })
-  return { backends: [...backends.values()], routes: compiled, timeouts }
+  const priorities = routes.map(({ priority }) => PRIORITIES.get(priority) ?? Number(priority ?? 0))
+  return {
+    backends: [...backends.values()],
+    routes: compiled,
+    timeouts,
+    queue: resolveQueue(policy.queue),
+    mostUrgent: Math.max(INTERACTIVE, ...priorities),
+  }
+}
+
+const INTERACTIVE = 1
+const BULK = 0
+const PRIORITIES: ReadonlyMap<unknown, number> = new Map([
+  ['interactive', INTERACTIVE],
+  ['bulk', BULK],
+])
+
+function priorityOf(written: Route['priority']): CompiledRoute['priorityOf'] {
+  if (written !== undefined) {
+    const priority = PRIORITIES.get(written) ?? Number(written)
+    return () => priority
+  }
+  // Behind a text search, a person is waiting.
+  return ({ entries }) =>
+    entries.length > 0 && entries.every(({ task, type }) => task === 'clip' && type === 'textual')
+      ? INTERACTIVE
+      : BULK
 }
 
 /** Without a match a route takes everything; with one it takes no unclassified request. */

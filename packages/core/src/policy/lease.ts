@@ -32,6 +32,8 @@ export interface HoldEvent {
   /** Name of the route. */
   readonly route: string
   readonly kind: 'held' | 'released' | 'gave-up'
+  /** Why it began to wait: its backends had as many requests as they may have, or none could be used. */
+  readonly reason: 'full' | 'unavailable'
   /** Why it waits no more, when it gave up. */
   readonly error: Error | undefined
   /** How long it has waited, in milliseconds. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isRecord } from '../record.ts'
 import type { Policy } from './policy.ts'
-import { PolicyError, type PolicyProblem, problem, suggest, toProblems } from './problems.ts'
+import { formatPath, PolicyError, type PolicyProblem, problem, suggest, toProblems } from './problems.ts'
 import { configSchema, exchangeSchema, forwardSchema, policySchema } from './schema.ts'
 
 /** What a configuration file says: a policy, and the options of the router that are data. */
@@ -74,15 +74,28 @@ function policyProblems(data: unknown): PolicyProblem[] {
   const names = Object.keys(data['backends'])
   if (names.length === 0) return [problem('backends', 'must have at least one backend')]
   const { routes } = data
-  if (!Array.isArray(routes)) return []
-  return routes.flatMap((route: unknown, index) => {
-    if (!isRecord(route)) return []
-    const last = index === routes.length - 1
-    return [
-      ...matchProblems(route, `routes[${index}]`, last),
-      ...referenceProblems(route, `routes[${index}]`, names),
-    ]
-  })
+  const slots = Object.entries(data['backends']).flatMap(([name, backend]) => slotProblems(name, backend))
+  if (!Array.isArray(routes)) return slots
+  return slots.concat(
+    routes.flatMap((route: unknown, index) => {
+      if (!isRecord(route)) return []
+      const last = index === routes.length - 1
+      return [
+        ...matchProblems(route, `routes[${index}]`, last),
+        ...referenceProblems(route, `routes[${index}]`, names),
+      ]
+    }),
+  )
+}
+
+function slotProblems(name: string, backend: unknown): PolicyProblem[] {
+  if (!isRecord(backend)) return []
+  const { maxConcurrent, reserve } = backend
+  if (typeof reserve !== 'number' || reserve <= 0) return []
+  const path = formatPath(['backends', name, 'reserve'])
+  if (maxConcurrent === undefined) return [problem(path, 'needs a maxConcurrent that it is a part of')]
+  if (typeof maxConcurrent !== 'number' || reserve < maxConcurrent) return []
+  return [problem(path, `must be below maxConcurrent, which is ${maxConcurrent}`)]
 }
 
 function matchProblems(route: Record<string, unknown>, path: string, last: boolean): PolicyProblem[] {

@@ -62,6 +62,21 @@ export interface HoldOptions {
   readonly maxHeld?: number | undefined
 }
 
+/** How requests wait while every backend of their route has as many as it may have. */
+export interface QueueOptions {
+  /**
+   * The longest wait: milliseconds, `10m`, or `unlimited`. Whoever has waited for half of it goes before everybody who
+   * comes later, however urgent.
+   * @default '10m'
+   */
+  readonly maxWait?: number | string | undefined
+  /**
+   * How many may wait at once; further ones are answered with 503.
+   * @default 1000
+   */
+  readonly maxLength?: number | undefined
+}
+
 /** How a machine is switched on over the network. */
 export interface WakeOptions {
   /** Its MAC address, such as `aa:bb:cc:dd:ee:ff`. */
@@ -93,6 +108,19 @@ export interface Heartbeats {
 export interface Hold {
   readonly time: number
   readonly maxHeld: number
+}
+
+/** The same as {@link QueueOptions}, complete and in milliseconds. */
+export interface Queue {
+  readonly maxWait: number
+  readonly maxLength: number
+}
+
+export function resolveQueue(options: QueueOptions = {}): Queue {
+  return {
+    maxWait: milliseconds(options.maxWait, defaults.maxWait),
+    maxLength: options.maxLength ?? defaults.maxLength,
+  }
 }
 
 /** @param general What holds for all backends. */

@@ -1,7 +1,7 @@
 import type { Classified, PredictInput } from '../classify/classification.ts'
 import type { StrategyName } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
-import type { HealthOptions, HeartbeatOptions, HoldOptions, WakeOptions } from './patience.ts'
+import type { HealthOptions, HeartbeatOptions, HoldOptions, QueueOptions, WakeOptions } from './patience.ts'
 import type { TimeoutOptions } from './timeouts.ts'
 
 /** One ML server. */
@@ -23,6 +23,16 @@ export interface BackendOptions {
    * @default all
    */
   readonly tasks?: readonly string[] | undefined
+  /**
+   * Requests that it gets at once; further ones wait in the router, the urgent first.
+   * @default any number
+   */
+  readonly maxConcurrent?: number | undefined
+  /**
+   * How many of these are kept for urgent requests: those of a priority above 0. Below `maxConcurrent`.
+   * @default 0
+   */
+  readonly reserve?: number | undefined
   /** Where its probes differ; `false` for none. */
   readonly health?: HealthOptions | false | undefined
   /**
@@ -81,6 +91,11 @@ export interface Route {
    * @default the least bad one is tried all the same
    */
   readonly whenUnavailable?: HoldOptions | undefined
+  /**
+   * How urgent its requests are when they have to wait: `bulk` is 0, `interactive` is 1, and a higher number is more.
+   * @default `interactive` for text search (`clip/textual`), `bulk` for the rest
+   */
+  readonly priority?: 'interactive' | 'bulk' | number | undefined
   /** Where this route's heartbeats differ; `false` for none. */
   readonly heartbeat?: HeartbeatOptions | false | undefined
 }
@@ -96,6 +111,8 @@ export interface Policy {
    * @default 3
    */
   readonly retries?: number | undefined
+  /** How long, and how many requests wait for backends that are full. */
+  readonly queue?: QueueOptions | undefined
   /** How backends are probed; `false` for not at all. */
   readonly health?: HealthOptions | false | undefined
   /** What keeps a waiting client from giving up; `false` for nothing. */

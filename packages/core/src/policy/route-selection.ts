@@ -1,12 +1,14 @@
 import type { Backend } from '../backend/backend.ts'
 import type { Obstacle } from '../backend/health.ts'
+import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { HoldError, NoBackendError } from '../errors.ts'
-import { WaitingLine } from '../hold/waiting-line.ts'
+import type { Try, WaitingLine } from '../hold/waiting-line.ts'
 import { leastBy } from '../strategy/least-by.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
+import type { Queue } from './patience.ts'
 
 export interface SelectOptions {
   /** Aborting it gives up the selection. */
@@ -22,12 +24,15 @@ export interface SelectOptions {
   /** Its place among those that wait: that of its first selection. */
   readonly place?: Place | undefined
   /** Called at once when it has to wait, with what gives that up: the selection then fails with this error. */
-  readonly onWait?: ((leave: (error: Error) => void) => void) | undefined
+  readonly onWait?: ((leave: (error: Error) => void, reason: HoldEvent['reason']) => void) | undefined
+  /** Who asks: requests of one urgency take turns by client. */
+  readonly client?: string | undefined
 }
 
 /** What there is to choose from for one request. */
 interface Choice {
   readonly tasks: readonly string[]
+  readonly priority: number
   readonly candidates: readonly Backend[]
   readonly avoid: ReadonlySet<string>
   readonly retry: boolean
@@ -38,69 +43,89 @@ interface Choice {
 type Look = readonly { readonly backend: Backend; readonly obstacle: Obstacle | undefined }[]
 
 /** How bad it is to use a backend all the same, from the least bad. */
-const BADNESS: readonly Obstacle['kind'][] = ['recovering', 'busy', 'ejected', 'down', 'lacks', 'disabled']
+const BADNESS: readonly Obstacle['kind'][] = [
+  'full',
+  'recovering',
+  'busy',
+  'ejected',
+  'down',
+  'lacks',
+  'disabled',
+]
+
+/** They end by themselves, as requests do: it is worth waiting for them. */
+const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering'])
+
+/** What all routes of a policy share: one line for everybody who waits. */
+export interface Waiting {
+  readonly line: WaitingLine<Lease>
+  readonly queue: Queue
+  /** The highest priority that a request can have. */
+  readonly mostUrgent: number
+  readonly clock: Clock
+  readonly onHold: ((event: HoldEvent) => void) | undefined
+  /** Requests that have come so far. */
+  arrivals: number
+  /** Requests that wait though their route does not hold. */
+  queued: number
+  closed: Error | undefined
+}
 
 /** One route: chooses one of its backends now, or makes the request wait for one. */
 export class RouteSelection {
   readonly route: CompiledRoute
-  readonly #clock: Clock
-  readonly #line: WaitingLine<Lease>
-  readonly #onHold: ((event: HoldEvent) => void) | undefined
-  #arrivals = 0
-  #closed: Error | undefined
+  readonly #waiting: Waiting
+  #held = 0
 
-  constructor(route: CompiledRoute, clock: Clock, onHold: ((event: HoldEvent) => void) | undefined) {
+  constructor(route: CompiledRoute, waiting: Waiting) {
     this.route = route
-    this.#clock = clock
-    this.#onHold = onHold
-    this.#line = new WaitingLine(clock)
+    this.#waiting = waiting
   }
 
   /** Requests that wait. */
   get held(): number {
-    return this.#line.length
+    return this.#held
   }
 
-  /** Whether one more request may wait. */
+  /** Whether one more request may wait for a backend that is away. */
   get holds(): boolean {
     const { hold } = this.route
-    return hold !== undefined && this.#closed === undefined && this.held < hold.maxHeld
+    return hold !== undefined && this.#waiting.closed === undefined && this.#held < hold.maxHeld
   }
 
-  async select(tasks: readonly string[], options: SelectOptions): Promise<Lease> {
+  async select(classification: Classification, options: SelectOptions): Promise<Lease> {
     const { route } = this
+    const { line, clock } = this.#waiting
+    const { tasks } = classification
     const exclude = new Set(options.exclude)
     const serving = route.backends.filter((backend) => backend.serves(tasks))
     const candidates = serving.filter(({ name }) => !exclude.has(name))
     if (candidates.length === 0) throw this.#nobody(tasks, serving, exclude)
+    const priority = route.priorityOf(classification)
     const choice: Choice = {
       tasks,
+      priority,
       candidates,
       avoid: new Set(options.avoid),
       retry: options.retry ?? false,
-      place: options.place ?? { arrival: ++this.#arrivals, since: this.#clock.now() },
+      place: options.place ?? { arrival: ++this.#waiting.arrivals, since: clock.now() },
     }
     // Those who wait come first; whom there is nothing for now does not keep others back.
-    this.#line.poke()
+    line.poke()
     const seen = look(choice)
     const lease = this.#choose(choice, seen)
     if (lease !== undefined) return lease
-    // What nobody has, nobody will have by waiting.
-    const lacking = seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
-    if (route.hold !== undefined && !lacking) return this.#wait(choice, options)
+    if (this.#mayWait(seen)) return this.#wait(choice, seen, options)
     const least = this.#leastBad(choice, seen)
     if (least !== undefined) return least
     throw new NoBackendError(route.name, `${list(candidates)} drained`)
   }
 
-  /** Something has changed about a backend. */
-  poke(backend: Backend): void {
-    if (this.#line.length > 0 && this.route.backends.includes(backend)) this.#line.poke()
-  }
-
-  close(error: Error): void {
-    this.#closed = error
-    this.#line.close(error)
+  /** Whether waiting helps: for those that are full it always does, for the others on a route that holds. */
+  #mayWait(seen: Look): boolean {
+    if (seen.some(({ obstacle }) => obstacle !== undefined && PASSING.has(obstacle.kind))) return true
+    // What nobody has, nobody will have by waiting.
+    return this.route.hold !== undefined && !seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
   }
 
   #nobody(tasks: readonly string[], serving: readonly Backend[], exclude: ReadonlySet<string>): Error {
@@ -145,7 +170,7 @@ export class RouteSelection {
     for (const backend of better) if (backend !== chosen) backend.want()
   }
 
-  #lease({ tasks, candidates, place }: Choice, backend: Backend): Lease {
+  #lease({ tasks, priority, candidates, place }: Choice, backend: Backend): Lease {
     const { route } = this
     return {
       backend,
@@ -156,59 +181,101 @@ export class RouteSelection {
       place,
       provenOther: () =>
         candidates.some(
-          (other) => other !== backend && other.obstacle(tasks) === undefined && isProven(other),
+          (other) =>
+            other !== backend && other.obstacle(tasks, priority > 0) === undefined && isProven(other),
         ),
-      holds: this.#closed === undefined && route.hold !== undefined,
+      holds: this.#waiting.closed === undefined && route.hold !== undefined,
       ...backend.reserve(tasks),
     }
   }
 
-  async #wait(choice: Choice, options: SelectOptions): Promise<Lease> {
+  async #wait(choice: Choice, seen: Look, options: SelectOptions): Promise<Lease> {
     const { hold, name } = this.route
-    if (this.#closed !== undefined) throw this.#closed
-    if (hold === undefined) throw new TypeError('this route does not hold')
-    if (!this.holds)
-      throw new HoldError('hold-full', `${this.held} requests wait for a backend of route "${name}" already.`)
+    const waiting = this.#waiting
+    const { clock, queue, line, mostUrgent } = waiting
+    if (waiting.closed !== undefined) throw waiting.closed
+    if (hold === undefined ? waiting.queued >= queue.maxLength : this.#held >= hold.maxHeld)
+      throw this.#full()
     const { arrival, since } = choice.place
-    const began = this.#clock.now()
-    const endings = choice.candidates.map((backend) => backend.wait())
+    const began = clock.now()
     const leaving = new AbortController()
-    options.onWait?.((error) => leaving.abort(error))
-    const tell = (kind: HoldEvent['kind'], error?: Error) =>
-      this.#onHold?.({ route: name, kind, error, time: this.#clock.now() - began, held: this.held })
-    const attempt = () => {
-      const seen = look(choice)
-      const got = this.#choose(choice, seen)
-      if (got !== undefined) return { got }
-      return { again: Math.min(...seen.map(({ obstacle }) => obstacle?.until ?? 0)) }
+    const full = seen.some(({ obstacle }) => obstacle !== undefined && PASSING.has(obstacle.kind))
+    const patience = full ? Math.max(hold?.time ?? 0, queue.maxWait) : (hold?.time ?? 0)
+    options.onWait?.((error) => leaving.abort(error), full ? 'full' : 'unavailable')
+    const end = this.#beginWait(choice, full)
+    const tell = (kind: HoldEvent['kind'], error?: Error) => {
+      const reason = full ? 'full' : 'unavailable'
+      waiting.onHold?.({ route: name, kind, reason, error, time: clock.now() - began, held: this.#held })
     }
-    const line = this.#line.wait(attempt, {
+    const lease = line.wait(() => this.#try(choice), {
       arrival,
-      deadline: Math.min(since + hold.time, options.deadline ?? Number.POSITIVE_INFINITY),
-      late: () =>
-        new HoldError(
-          'hold-expired',
-          `No backend of route "${name}" could be used in time: ${list(choice.candidates)} unavailable.`,
-        ),
+      since,
+      headStart: ((choice.priority / mostUrgent) * Math.min(queue.maxWait, defaults.longestHeadStart)) / 2,
+      client: options.client ?? '',
+      kind: kindOf(name, choice),
+      deadline: Math.min(since + patience, options.deadline ?? Number.POSITIVE_INFINITY),
+      late: () => {
+        const code = hold === undefined ? 'queue-expired' : 'hold-expired'
+        return new HoldError(
+          code,
+          `No backend of route "${name}" could be used in time: ${list(choice.candidates)} ${full ? 'full' : 'unavailable'}.`,
+        )
+      },
       signal:
         options.signal === undefined ? leaving.signal : AbortSignal.any([options.signal, leaving.signal]),
     })
     tell('held')
     try {
-      const lease = await line
+      const got = await lease
+      end()
       tell('released')
-      return lease
+      return got
     } catch (error) {
+      end()
       tell('gave-up', error instanceof Error ? error : undefined)
       throw error
-    } finally {
+    }
+  }
+
+  /** Counts it, and tells the backends. @returns What ends that. */
+  #beginWait({ candidates }: Choice, full: boolean): () => void {
+    const { hold } = this.route
+    const endings = candidates.map((backend) => backend.wait(!full))
+    this.#held++
+    if (hold === undefined) this.#waiting.queued++
+    return () => {
+      this.#held--
+      if (hold === undefined) this.#waiting.queued--
       for (const end of endings) end()
     }
   }
+
+  #try(choice: Choice): ReturnType<Try<Lease>> {
+    const seen = look(choice)
+    const got = this.#choose(choice, seen) ?? (this.#mayWait(seen) ? undefined : this.#leastBad(choice, seen))
+    return got === undefined
+      ? { again: Math.min(...seen.map(({ obstacle }) => obstacle?.until ?? 0)) }
+      : { got }
+  }
+
+  #full(): HoldError {
+    const { hold, name } = this.route
+    return hold === undefined
+      ? new HoldError(
+          'queue-full',
+          `${this.#waiting.queued} requests wait for backends that are full already.`,
+        )
+      : new HoldError('hold-full', `${this.#held} requests wait for a backend of route "${name}" already.`)
+  }
 }
 
-function look({ candidates, tasks }: Choice): Look {
-  return candidates.map((backend) => ({ backend, obstacle: backend.obstacle(tasks) }))
+/** Requests of one kind have the same backends to choose from. */
+function kindOf(route: string, { tasks, priority, candidates }: Choice): string {
+  return JSON.stringify([route, tasks, priority, candidates.map(({ name }) => name)])
+}
+
+function look({ candidates, tasks, priority }: Choice): Look {
+  return candidates.map((backend) => ({ backend, obstacle: backend.obstacle(tasks, priority > 0) }))
 }
 
 /** Nothing has failed there for as long as retries are counted. */

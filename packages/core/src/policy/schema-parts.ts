@@ -25,7 +25,7 @@ export const timeouts = z
       'How long each part of a request may take: milliseconds, "250ms", "30s", "10m", "unlimited".',
   })
 const limited = duration.refine((written) => written !== 'unlimited', 'must have an end')
-const count = (least: number) => {
+export const count = (least: number) => {
   const what = `must be a whole number of ${least} or more`
   return z.number(what).int(what).min(least, what)
 }
@@ -127,3 +127,23 @@ export const retries = z
   .min(0, 'must not be below 0')
   .optional()
   .meta({ description: 'Further backends that are tried when one fails.', default: defaults.retries })
+
+export const queue = z
+  .strictObject(
+    {
+      maxWait: duration
+        .optional()
+        .meta({ description: 'The longest wait for a backend that is full.', default: '10m' }),
+      maxLength: count(0)
+        .optional()
+        .meta({ description: 'How many may wait at once.', default: defaults.maxLength }),
+    },
+    'must be an object of maxWait, maxLength',
+  )
+  .optional()
+  .meta({ description: 'How requests wait while every backend of their route is full.' })
+const PRIORITY = 'must be "interactive", "bulk", or a number of 0 or more'
+export const priority = z
+  .union([z.enum(['interactive', 'bulk']), z.number().min(0, PRIORITY)], PRIORITY)
+  .optional()
+  .meta({ description: 'How urgent its requests are when they have to wait.' })

@@ -1,7 +1,17 @@
 import { z } from 'zod'
 import { defaults } from '../defaults.ts'
 import { type StrategyName, strategies } from '../strategy/strategies.ts'
-import { health, heartbeat, retries, timeouts, wake, whenUnavailable } from './schema-parts.ts'
+import {
+  count,
+  health,
+  heartbeat,
+  priority,
+  queue,
+  retries,
+  timeouts,
+  wake,
+  whenUnavailable,
+} from './schema-parts.ts'
 import { parseSize, SIZE_PATTERN } from './size.ts'
 
 /** Backend names go into a response header and into logs. */
@@ -46,6 +56,13 @@ const backend = z
         .min(1, 'must name at least one task')
         .optional()
         .meta({ description: 'The tasks that it serves; all, when not given.' }),
+      maxConcurrent: count(1).optional().meta({
+        description:
+          'Requests that it gets at once; further ones wait in the router. Any number, when not given.',
+      }),
+      reserve: count(0)
+        .optional()
+        .meta({ description: 'How many of them are kept for urgent requests.', default: defaults.reserve }),
       health,
       wake,
     },
@@ -91,6 +108,7 @@ const route = z
       timeouts,
       retries,
       whenUnavailable,
+      priority,
       heartbeat,
     },
     'must be an object with backends',
@@ -112,6 +130,7 @@ const policyShape = {
     .meta({ description: 'In order: the first that matches takes the request; the last has no match.' }),
   timeouts,
   retries,
+  queue,
   health,
   heartbeat,
 }

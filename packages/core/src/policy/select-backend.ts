@@ -3,11 +3,12 @@ import type { CheckOptions } from '../backend/checker.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { RouterClosedError } from '../errors.ts'
+import { WaitingLine } from '../hold/waiting-line.ts'
 import { compilePolicy } from './compile-policy.ts'
 import type { HoldEvent, Lease } from './lease.ts'
 import type { Heartbeats } from './patience.ts'
 import type { Policy } from './policy.ts'
-import { RouteSelection, type SelectOptions } from './route-selection.ts'
+import { RouteSelection, type SelectOptions, type Waiting } from './route-selection.ts'
 
 /** What has changed about a backend. */
 export type BackendEvent = BackendChange & {
@@ -75,8 +76,8 @@ export interface Select {
  */
 export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
   const { clock = systemClock, onBackendChange, onHold, onUnavailable } = environment
-  let selections: readonly RouteSelection[] = []
-  const { backends, routes, timeouts } = compilePolicy(policy, (name, settings) => {
+  const line = new WaitingLine<Lease>(clock)
+  const { backends, routes, timeouts, queue, mostUrgent } = compilePolicy(policy, (name, settings) => {
     const backend: Backend = new Backend(name, {
       ...settings,
       clock,
@@ -84,13 +85,21 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
         if (change.kind === 'wanted') onUnavailable?.(backend)
         onBackendChange?.({ backend: name, ...change })
       },
-      onRelief: () => {
-        for (const selection of selections) selection.poke(backend)
-      },
+      onRelief: () => line.poke(),
     })
     return backend
   })
-  selections = routes.map((route) => new RouteSelection(route, clock, onHold))
+  const waiting: Waiting = {
+    line,
+    queue,
+    mostUrgent,
+    clock,
+    onHold,
+    arrivals: 0,
+    queued: 0,
+    closed: undefined,
+  }
+  const selections = routes.map((route) => new RouteSelection(route, waiting))
 
   const selectionFor = (classification: Classification): RouteSelection => {
     const found = selections.find(({ route }) => route.takes(classification))
@@ -104,7 +113,7 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
   }
   const select = async (classification: Classification, options: SelectOptions = {}): Promise<Lease> => {
     options.signal?.throwIfAborted()
-    return selectionFor(classification).select(classification.tasks, options)
+    return selectionFor(classification).select(classification, options)
   }
   return Object.assign(select, {
     clock,
@@ -134,7 +143,8 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     },
     close: () => {
       for (const backend of backends) backend.stop()
-      for (const selection of selections) selection.close(new RouterClosedError())
+      waiting.closed = new RouterClosedError()
+      line.close(waiting.closed)
     },
     useful: () =>
       backends.some((backend) => backend.obstacle([]) === undefined) ||

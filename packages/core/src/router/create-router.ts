@@ -77,6 +77,8 @@ export interface RouterStatus {
   readonly backends: readonly (BackendInfo & {
     readonly weight: number
     readonly inFlight: number
+    /** Requests that it may have at once; `undefined` for any number. */
+    readonly limit: number | undefined
     /** Requests that wait for it, or for another that may serve them. */
     readonly held: number
     readonly health: BackendHealth
@@ -152,9 +154,9 @@ class PredictRouter implements Router {
       totalBodyMemory,
       bodySpool,
     })
-    const { backends, routes, timeouts, retries, health, heartbeat } = data
+    const { backends, routes, timeouts, retries, queue, health, heartbeat } = data
     this.#select = selectBackend(
-      { backends, routes, timeouts, retries, health, heartbeat },
+      { backends, routes, timeouts, retries, queue, health, heartbeat },
       {
         clock,
         onBackendChange: (event) => this.#emitSafely('backend', event),
@@ -190,11 +192,12 @@ class PredictRouter implements Router {
   }
 
   status(): RouterStatus {
-    const backends = this.#select.backends.map(({ name, url, weight, inFlight, waiting, health }) => ({
+    const backends = this.#select.backends.map(({ name, url, weight, inFlight, limit, waiting, health }) => ({
       name,
       url,
       weight,
       inFlight,
+      limit: Number.isFinite(limit) ? limit : undefined,
       held: waiting,
       health,
     }))

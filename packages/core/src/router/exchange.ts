@@ -158,9 +158,11 @@ export class Exchange {
     try {
       return await select(this.classification, {
         ...options,
-        onWait: (leave) => {
+        client: this.req.socket.remoteAddress,
+        onWait: (leave, reason) => {
           this.#leave = leave
-          this.body.hold(this.#store)
+          // Whoever waits for a machine to wake may wait for hours, and for a slot not for long.
+          this.body.hold(this.#store, reason === 'unavailable' ? 'disk' : 'memory')
           if (this.res.destroyed) leave(new ClientLeftError())
         },
       })

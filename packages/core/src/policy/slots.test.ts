@@ -1,0 +1,195 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import type { Outcome } from '../backend/outcome.ts'
+import type { Classified } from '../classify/classification.ts'
+import type { Lease } from './lease.ts'
+import type { Policy } from './policy.ts'
+import { type Select, selectBackend } from './select-backend.ts'
+
+const job = (task: string, type: string): Classified => ({
+  classified: true,
+  entries: [{ task, type, model: 'm', options: {} }],
+  tasks: [task],
+  input: type === 'textual' ? 'text' : 'image',
+})
+const JOBS = [job('clip', 'textual'), job('clip', 'visual'), job('ocr', 'detection')]
+
+const failed = (cause: 'connect' | 'reset'): Outcome => ({
+  kind: 'failed',
+  cause,
+  error: new Error(cause),
+  reachedBackend: cause === 'reset',
+  reachedClient: false,
+})
+const answered = (status: number): Outcome => ({
+  kind: 'answered',
+  status,
+  reachedBackend: true,
+  reachedClient: true,
+})
+const OUTCOMES: (Outcome | undefined)[] = [
+  answered(200),
+  answered(200),
+  answered(500),
+  answered(429),
+  failed('connect'),
+  failed('reset'),
+  { kind: 'client-left', reachedBackend: true, reachedClient: false },
+  undefined,
+]
+
+const POLICY: Policy = {
+  backends: {
+    a: { url: 'http://a', maxConcurrent: 3, reserve: 1 },
+    b: { url: 'http://b', maxConcurrent: 2, tasks: ['clip'] },
+    c: { url: 'http://c', maxConcurrent: 1 },
+  },
+  routes: [
+    { match: { type: 'textual' }, backends: ['a', 'b'] },
+    { match: { task: 'ocr' }, backends: ['c', 'a'], whenUnavailable: { hold: '1h', maxHeld: 5 } },
+    { backends: ['a', 'b', 'c'], strategy: 'least-conn' },
+  ],
+  queue: { maxWait: '1m', maxLength: 10 },
+}
+
+type Step =
+  | { readonly do: 'arrive'; readonly job: number; readonly client: number }
+  | { readonly do: 'leave' | 'again'; readonly which: number }
+  | { readonly do: 'finish'; readonly which: number; readonly how: number; readonly twice: boolean }
+  | { readonly do: 'drain'; readonly backend: string }
+  | { readonly do: 'enable'; readonly backend: string }
+  | { readonly do: 'wait'; readonly time: number }
+
+const which = fc.nat(20)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('arrive' as const), job: fc.nat(2), client: fc.nat(2) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'again' as const), which }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('finish' as const),
+      which,
+      how: fc.nat(OUTCOMES.length - 1),
+      twice: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(
+      fc.record({ do: fc.constant('drain' as const), backend: fc.constantFrom('a', 'b', 'c') }),
+      fc.record({ do: fc.constant('enable' as const), backend: fc.constantFrom('a', 'b', 'c') }),
+    ),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), time: fc.nat(20_000) }) },
+)
+
+/** Requests as a model: those that wait, and those that hold a lease. */
+class World {
+  readonly clock = new FakeClock()
+  readonly select: Select = selectBackend(POLICY, { clock: this.clock })
+  readonly waiting = new Map<
+    number,
+    { leaving: AbortController; job: Classified; exclude: readonly string[] }
+  >()
+  readonly leases = new Map<number, { lease: Lease; job: Classified }>()
+  #requests = 0
+
+  async run(it: Step): Promise<void> {
+    const pick = <T>(from: ReadonlyMap<number, T>, index: number) =>
+      [...from][index % Math.max(1, from.size)] ?? []
+    if (it.do === 'arrive') this.#arrive(JOBS[it.job] ?? job('x', 'y'), `client ${it.client}`)
+    else if (it.do === 'leave') pick(this.waiting, it.which)[1]?.leaving.abort()
+    else if (it.do === 'again') {
+      const [id, held] = pick(this.leases, it.which)
+      if (id !== undefined && held !== undefined) {
+        held.lease.release(failed('connect'))
+        this.leases.delete(id)
+        this.#arrive(held.job, 'again', held.lease)
+      }
+    } else if (it.do === 'finish') {
+      const [id, held] = pick(this.leases, it.which)
+      held?.lease.release(OUTCOMES[it.how])
+      if (it.twice) held?.lease.release(answered(200))
+      if (id !== undefined) this.leases.delete(id)
+    } else if (it.do === 'wait') this.clock.advance(it.time)
+    else if (it.do === 'drain') void this.select.drain(it.backend)
+    else if (it.do === 'enable') this.select.enable(it.backend)
+    await this.settle()
+  }
+
+  /** Lets everything happen that is going to by itself. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+  }
+
+  #arrive(it: Classified, client: string, before?: Lease): void {
+    const id = ++this.#requests
+    const leaving = new AbortController()
+    this.waiting.set(id, { leaving, job: it, exclude: before === undefined ? [] : [before.backend.name] })
+    const retry =
+      before === undefined ? {} : { place: before.place, exclude: [before.backend.name], retry: true }
+    this.select(it, { client, signal: leaving.signal, ...retry }).then(
+      (lease) => {
+        this.waiting.delete(id)
+        this.leases.set(id, { lease, job: it })
+      },
+      () => this.waiting.delete(id),
+    )
+  }
+
+  check(): void {
+    const held = Object.values(this.select.held()).reduce((sum, count) => sum + count, 0)
+    expect(held).toBe(this.waiting.size)
+    for (const backend of this.select.backends) {
+      const mine = [...this.leases.values()].filter(({ lease }) => lease.backend === backend)
+      expect(backend.inFlight).toBe(mine.length)
+      expect(backend.inFlight).toBeLessThanOrEqual(backend.limit)
+    }
+    // A timer is up to a millisecond late for what the time alone makes free.
+    if (this.free().length > 0) this.clock.advance(1)
+  }
+
+  /** Backends that somebody waits for, and that could serve them. */
+  free(): string[] {
+    return [...this.waiting.values()].flatMap(({ job: { tasks, input }, exclude }) => {
+      const urgent = input === 'text'
+      const names = urgent ? ['a', 'b'] : tasks[0] === 'ocr' ? ['c', 'a'] : ['a', 'b', 'c']
+      return this.select.backends
+        .filter(({ name }) => names.includes(name) && !exclude.includes(name))
+        .filter((backend) => backend.serves(tasks) && backend.obstacle(tasks, urgent) === undefined)
+        .map(({ name }) => name)
+    })
+  }
+}
+
+describe('slots', () => {
+  it('come back in every way in which a request can end, and never are there more than there may be', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), async (steps) => {
+        const world = new World()
+        for (const it of steps) {
+          await world.run(it)
+          world.check()
+          await world.settle()
+          // Nobody waits for what is free.
+          expect(world.free()).toEqual([])
+        }
+        world.select.close()
+        for (const { lease } of world.leases.values()) lease.release(answered(200))
+        for (let i = 0; i < 20; i++) await Promise.resolve()
+        expect([world.waiting.size, world.select.held()]).toEqual([0, {}])
+        expect(world.select.backends.map(({ inFlight, waiting }) => [inFlight, waiting])).toEqual([
+          [0, 0],
+          [0, 0],
+          [0, 0],
+        ])
+        expect(world.clock.pending).toBe(0)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})

@@ -1,0 +1,173 @@
+import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import type { StubMl, StubOptions } from '@immich-ml-router/example-stub-ml'
+import { ProxyServer } from 'http-proxy-3'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { post } from './support/client.ts'
+import { FakeClock } from './support/fake-clock.ts'
+import { imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import { listen, stubMl, until } from './support/servers.ts'
+
+/** A router over one stand-in that hangs until it is told to go on, with so many slots. */
+async function gate(slots: Partial<RouterOptions['backends'][string]>, options: Partial<RouterOptions> = {}) {
+  const waiting: (() => void)[] = []
+  const order: unknown[] = []
+  const { url: backend } = await listen((req, res) => {
+    if (req.url !== '/predict') return void res.end('pong')
+    order.push(req.headers['x-order'])
+    req
+      .resume()
+      .on('end', () => waiting.push(() => res.setHeader('content-type', 'application/json').end('{}')))
+  })
+  const router = createRouter({ backends: { gpu: { url: backend, ...slots } }, heartbeat: false, ...options })
+  onTestFinished(() => router.close({ timeout: 0 }))
+  const { url } = await listen((req, res) => router.handle(req, res))
+  const inFlight = () => router.status().backends[0]?.inFlight
+  const held = () => router.status().held['default'] ?? 0
+  /** Sends a request, and waits until it is at the backend or in the queue. */
+  const send = async (job: 'textSearch' | 'indexing', name: string, waits: boolean) => {
+    const before = waits ? held() : waiting.length
+    const body = job === 'textSearch' ? immichBody(job, name) : immichBody(job, imageBytes(10_000))
+    const answer = post(url, body, { headers: { 'x-order': name } })
+    await until(() => (waits ? held() : waiting.length) > before, `${name} is in its place`)
+    return answer
+  }
+  const next = async () => {
+    await until(() => waiting.length > 0, 'the backend has a request')
+    waiting.shift()?.()
+  }
+  return { router, url, order, waiting, inFlight, held, send, next }
+}
+
+describe('a backend with a limit', () => {
+  it('never has more at once, and the rest waits in the router', async () => {
+    const { url, inFlight, held, waiting, next, router } = await gate({ maxConcurrent: 2 })
+    const answers = Array.from({ length: 6 }, () =>
+      fetch(`${url}/predict`, { method: 'POST', body: immichForm('indexing', imageBytes(500_000)) }),
+    )
+    for (let left = 4; left >= 0; left--) {
+      await until(() => held() === left && waiting.length === 2, `${left} wait`)
+      expect(inFlight()).toBe(2)
+      await next()
+    }
+    await next()
+    for (const answer of answers) expect((await answer).status).toBe(200)
+    await until(() => router.status().active === 0, 'all is over')
+    expect([inFlight(), held()]).toEqual([0, 0])
+  })
+
+  it('gets searches before images, and images in their order', async () => {
+    const { send, next, order, held } = await gate({ maxConcurrent: 1 })
+    const answers = [send('indexing', 'image 1', false)]
+    await until(() => order.length === 1, 'the first is there')
+    for (const name of ['image 2', 'image 3', 'search 1', 'search 2']) {
+      const waiting = held()
+      answers.push(send(name.startsWith('image') ? 'indexing' : 'textSearch', name, true))
+      await until(() => held() > waiting, `${name} waits`)
+    }
+    for (let i = 0; i < 5; i++) await next()
+    await Promise.all(answers)
+    expect(order).toEqual(['image 1', 'search 1', 'search 2', 'image 2', 'image 3'])
+  })
+
+  it('keeps what is reserved for searches', async () => {
+    const { send, next, order, inFlight, held } = await gate({ maxConcurrent: 2, reserve: 1 })
+    const first = send('indexing', 'image 1', false)
+    await until(() => order.length === 1, 'the first image is there')
+    const second = send('indexing', 'image 2', true)
+    await until(() => held() === 1, 'the second image waits')
+    expect(inFlight()).toBe(1)
+    const search = send('textSearch', 'search', false)
+    await until(() => order.length === 2, 'the search is there')
+    for (let i = 0; i < 3; i++) await next()
+    await Promise.all([first, second, search])
+    expect(order).toEqual(['image 1', 'search', 'image 2'])
+  })
+
+  it('spills to no backend that the route does not have, and to the next that it has', async () => {
+    const servers: StubOptions[] = [{ fault: 'hang' }, {}]
+    const stubs: StubMl[] = []
+    for (const server of servers) stubs.push(await stubMl(server))
+    const [a, b] = stubs
+    const router = createRouter({
+      backends: { a: { url: a?.url ?? '', maxConcurrent: 1 }, b: { url: b?.url ?? '' } },
+    })
+    onTestFinished(() => router.close({ timeout: 0 }))
+    const { url } = await listen((req, res) => router.handle(req, res))
+    const hanging = post(url, immichBody('ocr', imageBytes(100)))
+    hanging.catch(() => {})
+    await until(() => a?.started === 1, 'the first has one')
+    for (let i = 0; i < 3; i++)
+      expect((await post(url, immichBody('ocr', imageBytes(100)))).headers['x-immich-ml-backend']).toBe('b')
+    expect(a?.started).toBe(1)
+  })
+})
+
+describe('the queue', () => {
+  it('is not longer than it may be, and nobody waits for longer than they may', async () => {
+    const clock = new FakeClock()
+    const { url, send, held, next, order } = await gate(
+      { maxConcurrent: 1 },
+      { clock, queue: { maxWait: '1m', maxLength: 1 } },
+    )
+    const running = send('indexing', 'running', false)
+    await until(() => order.length === 1, 'it is there')
+    const waiting = send('textSearch', 'waiting', true)
+    await until(() => held() === 1, 'it waits')
+    const refused = await post(url, immichBody('textSearch', 'x'))
+    expect([refused.status, refused.headers['retry-after'], JSON.parse(refused.body.toString())]).toEqual([
+      503,
+      '5',
+      { code: 'queue-full', detail: '1 requests wait for backends that are full already.' },
+    ])
+    clock.advance(60_000)
+    const late = await waiting
+    expect([late.status, JSON.parse(late.body.toString())]).toEqual([
+      503,
+      { code: 'queue-expired', detail: 'No backend of route "default" could be used in time: gpu is full.' },
+    ])
+    await next()
+    expect((await running).status).toBe(200)
+  })
+
+  it('serves an image that has waited for half of the longest wait before every later search', async () => {
+    const clock = new FakeClock()
+    const { send, next, order, held } = await gate({ maxConcurrent: 1 }, { clock, queue: { maxWait: '10m' } })
+    const answers = [send('indexing', 'running', false)]
+    await until(() => order.length === 1, 'it is there')
+    answers.push(send('indexing', 'old image', true))
+    await until(() => held() === 1, 'the image waits')
+    clock.advance(299_000)
+    answers.push(send('textSearch', 'search', true))
+    await until(() => held() === 2, 'the search waits')
+    clock.advance(2_000)
+    answers.push(send('textSearch', 'later search', true))
+    await until(() => held() === 3, 'the later search waits')
+    for (let i = 0; i < 4; i++) await next()
+    await Promise.all(answers)
+    expect(order).toEqual(['running', 'search', 'old image', 'later search'])
+  })
+
+  it('forgets whoever leaves, and keeps the bodies of the others whole', async () => {
+    const stub = await stubMl({ serviceTime: 20 })
+    const proxy = new ProxyServer()
+    const router = createRouter({ backends: { gpu: { url: stub.url, maxConcurrent: 1 } }, proxy })
+    onTestFinished(() => router.close({ timeout: 0 }))
+    const { url } = await listen((req, res) => router.handle(req, res))
+    const bodies = Array.from({ length: 12 }, (_, i) =>
+      immichBody('indexing', imageBytes(i % 3 === 0 ? 3_000_000 : 70_000 + i)),
+    )
+    const answers = bodies.map((body, i) => {
+      const leaving = new AbortController()
+      const answer = post(url, body, { signal: leaving.signal })
+      answer.catch(() => {})
+      if (i % 4 === 3) setImmediate(() => leaving.abort())
+      return answer
+    })
+    const settled = await Promise.allSettled(answers)
+    expect(settled.filter(({ status }) => status === 'rejected')).toHaveLength(3)
+    await until(() => router.status().active === 0, 'all is over')
+    const whole = stub.received.filter(({ complete }) => complete).map((it) => it.sha256)
+    for (const [i, body] of bodies.entries()) if (i % 4 !== 3) expect(whole).toContain(sha256(body))
+    expect([router.status().held, router.status().backends[0]?.inFlight]).toEqual([{}, 0])
+  })
+})
