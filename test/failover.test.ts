@@ -1,5 +1,8 @@
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import http from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createRouter, type RequestEvent, type RouterOptions } from '@immich-ml-router/core'
 import type { Fault, StubMl, StubOptions } from '@immich-ml-router/example-stub-ml'
 import { describe, expect, it } from 'vitest'
@@ -165,10 +168,14 @@ describe('when to stop', () => {
     expect(events[0]?.retained).toBe(true)
   })
 
-  it.each([false, '/nowhere/at/all'])(
-    'with bodySpool %s it is forwarded once, and the event says so',
-    async (bodySpool) => {
+  it.each(['turned off', 'broken'])(
+    'with a bodySpool that is %s it is forwarded once, and the event says so',
+    async (what) => {
+      const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
+      const bodySpool = what === 'broken' ? directory : false
       const { url, stubs, events } = await pool([{ fault: 'error' }, {}], { bodySpool })
+      await rm(directory, { recursive: true })
+      const warned = what === 'broken' ? once(process, 'warning') : undefined
       const large = immichBody('indexing', imageBytes(3_000_000))
       expect((await post(url, large)).status).toBe(500)
       expect(started(stubs)).toEqual([1, 0])
@@ -177,6 +184,7 @@ describe('when to stop', () => {
       await stubs['a']?.setFault('refuse')
       expect((await post(url, image)).status).toBe(200)
       expect(events[1]?.retained).toBe(true)
+      if (warned !== undefined) expect(String((await warned)[0])).toContain('(bodySpool): ENOENT')
     },
   )
 })

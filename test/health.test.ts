@@ -59,12 +59,15 @@ describe('probes', () => {
       clock,
       backends: { gpu: { url: gpu.url }, nas: { url: nas.url } },
     })
-    const failures = () => (probe()?.kind === 'up' ? Reflect.get(probe() ?? {}, 'failures') : undefined)
+    const failures = () => Reflect.get(probe() ?? {}, 'failures')
     await until(() => failures() === 1 && probe(1)?.kind === 'up', 'the first probes are over')
     clock.advance(1_000)
     await until(() => failures() === 2, 'the second probe is over')
     clock.advance(1_000)
     await until(() => probe()?.kind === 'down', 'the third probe is over')
+    expect(changes.filter(({ backend }) => backend === 'gpu')).toMatchObject([
+      { kind: 'probe', from: { kind: 'unknown' }, to: { kind: 'down' } },
+    ])
     expect(await backendFor(search)).toBe('nas')
     expect(requests[0]?.attempts).toHaveLength(1)
     expect(changes.map(({ kind, backend }) => [kind, backend])).toContainEqual(['probe', 'gpu'])
@@ -199,9 +202,12 @@ describe('a backend that has only some tasks', () => {
 
   it('gives its own answer when there is no other', async () => {
     const hailo = await server(answers(400, '{"detail":"Unknown task: ocr"}'))
-    const { url } = await serve({ backends: { hailo: { url: hailo.url } } })
-    const { status, body } = await post(url, ocr)
-    expect([status, body.toString()]).toEqual([400, '{"detail":"Unknown task: ocr"}'])
+    const { url, router } = await serve({ backends: { hailo: { url: hailo.url } } })
+    for (let i = 0; i < 2; i++) {
+      const { status, body } = await post(url, ocr)
+      expect([status, body.toString()]).toEqual([400, '{"detail":"Unknown task: ocr"}'])
+    }
+    expect(router.status().backends[0]?.health.lacks).toHaveProperty('ocr')
   })
 })
 

@@ -167,6 +167,39 @@ describe('a request that finds no backend', () => {
     expect([held(), router.status().backends[0]?.held]).toEqual([0, 0])
   })
 
+  it.each([true, false])('is noticed when it leaves, with bodySpool %s', async (bodySpool) => {
+    const { url, held, router } = await pool([{ fault: 'refuse' }], { bodySpool })
+    const leaving = new AbortController()
+    const left = post(url, immichBody('indexing', imageBytes(9_000_000)), { signal: leaving.signal })
+    left.catch(() => {})
+    await until(() => held() === 1, 'it waits')
+    leaving.abort()
+    await until(() => held() === 0 && router.status().active === 0, 'its place is free')
+  })
+
+  it('is not kept from its turn by a slow client that came before it', async () => {
+    const { url, only, held, router } = await pool([{ fault: 'refuse' }], {
+      heartbeat: { after: '1s', every: '1s' },
+    })
+    const slow = http.request(`${url}/predict`, {
+      method: 'POST',
+      headers: { 'content-type': CONTENT_TYPE, 'content-length': search.length },
+    })
+    slow.write(search.subarray(0, -20))
+    await until(() => held() === 1, 'the slow one waits')
+    const others = Array.from({ length: 5 }, () => post(url, search))
+    await until(() => held() === 6, 'all wait')
+    await only.setFault(undefined)
+    for (const { status } of await Promise.all(others)) expect(status).toBe(200)
+    expect([held(), only.started]).toEqual([1, 5])
+    const response = once(slow, 'response')
+    slow.end(search.subarray(-20))
+    const [answer] = (await response) as [http.IncomingMessage]
+    expect(answer.statusCode).toBe(200)
+    answer.resume()
+    await until(() => router.status().active === 0, 'all is over')
+  })
+
   it('waits again when the backend that had it goes down, and its body is whole', async () => {
     const { url, only, held } = await pool([{ fault: 'hang' }])
     const image = immichBody('indexing', imageBytes(2_000_000))

@@ -79,6 +79,24 @@ describe('close()', () => {
   })
 })
 
+describe('close({ timeout })', () => {
+  it.each([Number.NaN, -5, '5s'])('refuses %s', (timeout) => {
+    const router = createRouter({ backends: { only: { url: 'http://127.0.0.1:9' } }, health: false })
+    expect(() => router.close({ timeout: timeout as number })).toThrow(RangeError)
+    return router.close({ timeout: 0 })
+  })
+
+  it.each([Number.POSITIVE_INFINITY, 2 ** 31])('%s lets requests finish', async (timeout) => {
+    const stub = await stubMl({ serviceTime: 50 })
+    const router = createRouter({ backends: { only: { url: stub.url } } })
+    const { url } = await listen((req, res) => router.handle(req, res))
+    const running = post(url, body)
+    await until(() => stub.started === 1, 'it is running')
+    await router.close({ timeout })
+    expect((await running).status).toBe(200)
+  })
+})
+
 describe('what a client may ask for', () => {
   it('is the whole URL, as a client of a proxy does', async () => {
     const stub = await stubMl()

@@ -160,6 +160,11 @@ export class Backend implements BackendInfo {
     return this.#health.obstacle(tasks)
   }
 
+  /** Whether a slot for these tasks is hard to come by: it is coming back, and gets one request at a time. */
+  isRare(tasks: readonly string[]): boolean {
+    return this.#health.isRare(tasks)
+  }
+
   /** Whether nothing has failed there for so long, in milliseconds. */
   wellFor(time: number): boolean {
     return this.#health.wellFor(time)

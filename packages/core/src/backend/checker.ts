@@ -15,8 +15,8 @@ export interface CheckOptions {
 
 /** What the probes say. Times are on the clock, in milliseconds. */
 export type ProbeState =
-  /** No probe has ended yet; it counts as up. */
-  | { readonly kind: 'unknown' }
+  /** None has been answered yet; it counts as up. @property failures In a row, up to now. */
+  | { readonly kind: 'unknown'; readonly failures: number }
   /** @property failures In a row, up to now. */
   | { readonly kind: 'up'; readonly since: number; readonly failures: number }
   /** @property successes In a row, up to now. */
@@ -31,7 +31,7 @@ export class Checker {
   readonly #options: CheckOptions
   readonly #onChange: (from: ProbeState, to: ProbeState) => void
   readonly #random: () => number
-  #state: ProbeState = { kind: 'unknown' }
+  #state: ProbeState = { kind: 'unknown', failures: 0 }
   #probe: Probe | undefined
   #running: AbortController | undefined
   #cancel: (() => void) | undefined
@@ -90,7 +90,7 @@ export class Checker {
   /** A request has been answered, which proves more than a probe. */
   succeed(): void {
     const state = this.#state
-    if (state.kind === 'down' || (state.kind === 'up' && state.failures > 0)) this.#rise()
+    if (state.kind !== 'up' || state.failures > 0) this.#rise()
   }
 
   #ask(): void {
@@ -123,10 +123,9 @@ export class Checker {
     } else if (state.kind === 'down') {
       this.#state = { ...state, reason, successes: 0 }
     } else {
-      const failures = state.kind === 'up' ? state.failures + 1 : 1
-      const since = this.#clock.now()
-      if (failures >= this.#options.fall) this.#become({ kind: 'down', since, reason, successes: 0 })
-      else this.#become({ kind: 'up', since: state.kind === 'up' ? state.since : since, failures })
+      const failures = state.failures + 1
+      if (failures < this.#options.fall) this.#state = { ...state, failures }
+      else this.#become({ kind: 'down', since: this.#clock.now(), reason, successes: 0 })
     }
   }
 
@@ -138,7 +137,7 @@ export class Checker {
   #pause(): number {
     const { interval } = this.#options
     const state = this.#state
-    const doubtful = state.kind === 'down' ? state.successes > 0 : state.kind === 'up' && state.failures > 0
+    const doubtful = state.kind === 'down' ? state.successes > 0 : state.failures > 0
     const jittered = interval * (1 + defaults.probeJitter * (2 * this.#random() - 1))
     if (doubtful) return Math.min(jittered, defaults.recheckInterval)
     return this.#hurried ? Math.min(jittered, defaults.waitingProbeInterval) : jittered

@@ -230,6 +230,15 @@ describe('health', () => {
     expect([available(health, ['ocr']), health.status.tasks]).toEqual([true, {}])
   })
 
+  it('believes it until a request with the task succeeds, and not when it is refused again', () => {
+    const health = new Health(new FakeClock())
+    record(health, ['ocr'], { ...passedOver(400), lacksTask: true })
+    record(health, ['ocr'], answered(400))
+    expect(available(health, ['ocr'])).toBe(false)
+    record(health, ['ocr'], answered(200))
+    expect(available(health, ['ocr'])).toBe(true)
+  })
+
   it('leaves a busy backend alone for as long as it says', () => {
     const clock = new FakeClock()
     const health = new Health(clock)

@@ -77,7 +77,7 @@ export function verdictOf(
     case 'passed-over': {
       const { kind, status } = outcome
       if (ejecting.has(status)) return { kind: 'task-failed', reason: `status ${status}` }
-      if (status === 501 || (kind === 'passed-over' && outcome.lacksTask === true)) return { kind: 'lacks' }
+      if (status === 501 || outcome.lacksTask === true) return { kind: 'lacks' }
       if (status === 429) return { kind: 'busy', time: outcome.retryAfter ?? defaults.busyTime }
       // A failure that does not eject must not be asked for again at once.
       return kind === 'passed-over' && status >= 500
@@ -154,6 +154,11 @@ export class Health {
     return undefined
   }
 
+  /** Whether a breaker for these tasks lets through one request at a time. */
+  isRare(tasks: readonly string[]): boolean {
+    return this.#breakers(tasks).some(({ state }) => state.kind !== 'closed')
+  }
+
   /** Whether it cannot be reached, as far as requests have seen. */
   get unreachable(): boolean {
     const { kind } = this.#reachable.state
@@ -186,6 +191,8 @@ export class Health {
       case 'well':
         this.#reachable.succeed(runOf(this.#reachable), crowded)
         for (const task of tasks) this.#taskSucceeded(task, runOf, crowded)
+        if (outcome?.kind === 'answered' && outcome.status < 400)
+          for (const task of tasks) this.#lacks.delete(task)
         break
       case 'unreachable':
         this.#reachable.fail(verdict.reason, runOf(this.#reachable))
@@ -217,7 +224,6 @@ export class Health {
   }
 
   #taskSucceeded(task: string, runOf: (breaker: Breaker) => Pick<Run, 'epoch'>, crowded: boolean): void {
-    this.#lacks.delete(task)
     const breaker = this.#tasks.get(task)
     if (breaker === undefined) return
     breaker.succeed(runOf(breaker), crowded)
@@ -229,10 +235,11 @@ export class Health {
     if (task === undefined || others.length > 0) return
     const now = this.#clock.now()
     for (const [name, until] of this.#lacks) if (until <= now) this.#lacks.delete(name)
-    if (this.#lacks.size >= defaults.mostTasks) return
+    if (this.#lacks.size >= defaults.mostTasks && !this.#lacks.has(task)) return
     const until = now + defaults.lackTime
+    const known = this.#lacks.has(task)
     this.#lacks.set(task, until)
-    this.#onChange({ kind: 'lacks', task, until })
+    if (!known) this.#onChange({ kind: 'lacks', task, until })
   }
 
   #breakers(tasks: readonly string[]): Breaker[] {

@@ -25,6 +25,8 @@ export type Outcome =
       /** The backend's response, whatever its status, reached the client whole. */
       readonly kind: 'answered'
       readonly status: number
+      /** Whether it says that it does not know the task. */
+      readonly lacksTask?: boolean | undefined
       /** For how long it has asked to be left alone, in milliseconds. */
       readonly retryAfter?: number | undefined
       readonly reachedBackend: true

@@ -238,8 +238,11 @@ describe('holding', () => {
       unlimited,
       true,
     )
-    body.hold(onDisk, 'disk')
+    let ready = 0
+    body.hold(onDisk, 'disk', () => ready++)
+    expect([body.ready, ready]).toEqual([false, 0])
     while (!body.complete || onDisk.used > 0) await turn()
+    expect([body.ready, ready]).toEqual([true, 1])
     body.retain(onDisk)
     expect((await buffer(body.stream())).equals(large)).toBe(true)
     const small = bodyOf(...chunks)
@@ -253,18 +256,19 @@ describe('holding', () => {
   it.each([
     ['there is no disk', undefined],
     ['the disk is full', new FakeFile(0)],
-  ])('where %s reads what fits into memory, and loses nothing', async (_, file) => {
+  ])('where %s reads what fits into the memory of all, and loses nothing', async (_, file) => {
     const pieces = Array.from({ length: 40 }, (_, i) => Buffer.alloc(50_000, i))
-    const store = storeOf(500_000, 1e9, file)
+    const store = storeOf(100_000, 500_000, file)
     const body = bodyOf(...pieces)
-    body.hold(store, 'disk')
+    let ready = 0
+    body.hold(store, 'disk', () => ready++)
     for (let i = 0; i < 300; i++) await turn()
-    expect(body.complete).toBe(false)
+    expect([body.complete, body.ready, ready]).toEqual([false, true, 1])
     expect(body.size).toBeGreaterThan(300_000)
     expect(body.size).toBeLessThan(700_000)
     const reader = body.stream()
     body.retain(store)
     expect((await buffer(reader)).equals(Buffer.concat(pieces))).toBe(true)
-    expect([body.retained, store.used]).toEqual([false, 0])
+    expect([body.retained, body.givenUp, store.used]).toEqual([false, true, 0])
   })
 })

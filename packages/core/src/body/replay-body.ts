@@ -53,6 +53,8 @@ export class ReplayBody {
   #retention: Retention | undefined
   #file: SpoolFile | undefined
   #heldInMemory = SMALL
+  #givenUp = false
+  #onReady: (() => void) | undefined
   #readers = 0
   #ended = false
   #failure: Error | undefined
@@ -104,6 +106,16 @@ export class ReplayBody {
   /** Whether {@link ReplayBody.stream} can still be called. */
   get retained(): boolean {
     return this.#head !== undefined
+  }
+
+  /** Whether all of it is here, or as much as there is room for as long as nobody reads it. */
+  get ready(): boolean {
+    return this.#ended || this.#borrowed || (this.#retention?.pinned === true && this.#isOutOfRoom())
+  }
+
+  /** Whether retaining had to end, since there was no room for it. */
+  get givenUp(): boolean {
+    return this.#givenUp
   }
 
   /** Whether a part of it is, or was, on disk. */
@@ -162,19 +174,21 @@ export class ReplayBody {
   retain(store: BodyStore, disk = true): void {
     this.#retainIn(store, false, disk)
     // What could not be written while nobody read it was kept all the same; that ends here.
-    if (this.#file?.failure !== undefined) this.release()
+    if (this.#file?.failure !== undefined) this.#giveUp()
   }
 
   /**
    * Retains the body for its first reader, who may come in hours: on disk, and read to its end meanwhile so that the
-   * sender need not wait. Where there is no disk, only what fits into memory is read.
+   * sender need not wait. Where there is no disk, what fits into the memory of all bodies is read.
    *
+   * @param onReady Called once when it is {@link ReplayBody.ready}, unless it is already.
    * @param where `memory`, for a short wait: only what does not fit into memory goes to disk.
    */
-  hold(store: BodyStore, where: 'disk' | 'memory'): void {
+  hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
     this.#heldInMemory = where === 'memory' ? store.bodyMemory : SMALL
     this.#retainIn(store, true, true)
     if (this.#size > this.#heldInMemory) this.#moveToDisk()
+    this.#onReady = this.ready ? undefined : onReady
     if (!this.#borrowed) this.#readAhead()
   }
 
@@ -222,10 +236,15 @@ export class ReplayBody {
     }
     const limit = pinned ? this.#heldInMemory : store.bodyMemory
     if (taken + link.size <= limit && store.take(link.size)) retention.taken += link.size
-    else if (!this.#moveToDisk() && !this.#keepInMemory(link.size)) this.release()
+    else if (!this.#moveToDisk() && !this.#keepInMemory(link.size)) this.#giveUp()
   }
 
-  /** Without a disk, a body that nobody reads yet may have the memory of one that is read, and must have its beginning. */
+  #giveUp(): void {
+    this.#givenUp = true
+    this.release()
+  }
+
+  /** Without a disk, a body that nobody reads yet stays in memory: its client's leaving is only seen while it is read. */
   #keepInMemory(bytes: number): boolean {
     const retention = this.#retention
     if (retention?.pinned !== true) return false
@@ -252,7 +271,7 @@ export class ReplayBody {
         this.#wakeAll()
       },
       () => {
-        if (this.#retention?.pinned === false) this.release()
+        if (this.#retention?.pinned === false) this.#giveUp()
         else this.#wakeAll()
       },
     )
@@ -271,8 +290,19 @@ export class ReplayBody {
     const retention = this.#retention
     if (retention === undefined) return true
     if (this.#file !== undefined && this.#file.failure === undefined) return this.#file.pending < SPOOL_AHEAD
-    const { pinned, taken, store } = retention
-    return !pinned || (taken + CHUNK_ROOM <= store.bodyMemory && store.hasRoom(CHUNK_ROOM))
+    return !retention.pinned || retention.store.hasRoom(CHUNK_ROOM)
+  }
+
+  /** Whether there will be no room for more, as opposed to not yet. */
+  #isOutOfRoom(): boolean {
+    return (this.#file === undefined || this.#file.failure !== undefined) && !this.#hasRoom()
+  }
+
+  #tellReady(): void {
+    const onReady = this.#onReady
+    if (onReady === undefined || !this.ready) return
+    this.#onReady = undefined
+    onReady()
   }
 
   /** Reads from the source for nobody, as long as it is held and there is room. */
@@ -312,7 +342,11 @@ export class ReplayBody {
 
   /** Takes from the source what it has. */
   #fill(): void {
-    if (this.#ended || !this.#hasRoom()) return
+    if (this.#ended) return
+    if (!this.#hasRoom()) {
+      this.#tellReady()
+      return
+    }
     const chunk: unknown = this.#source.read()
     if (chunk === null) return
     const bytes = toBuffer(chunk)
@@ -340,6 +374,7 @@ export class ReplayBody {
     this.#failure = failure
     this.#detach()
     this.#wakeAll()
+    this.#tellReady()
   }
 
   #wakeAll(): void {

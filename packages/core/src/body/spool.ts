@@ -24,6 +24,7 @@ export interface SpoolHandle {
 /** A directory for bodies that are too large for memory. */
 export class Spool {
   readonly #directory: string
+  #warned = false
 
   constructor(directory: string) {
     this.#directory = directory
@@ -31,7 +32,17 @@ export class Spool {
   }
 
   open(): SpoolFile {
-    return new SpoolFile(openNameless(this.#directory))
+    return new SpoolFile(openNameless(this.#directory), (error) => this.#warn(error))
+  }
+
+  /** Once: what it means for a request is said with the request. */
+  #warn(error: Error): void {
+    if (this.#warned) return
+    this.#warned = true
+    process.emitWarning(
+      `immich-ml-router cannot keep large requests in ${this.#directory} (bodySpool): ${error.message}. ` +
+        'As long as this lasts, they are not sent again when a backend fails.',
+    )
   }
 }
 
@@ -48,9 +59,12 @@ export class SpoolFile {
   #failure: Error | undefined
   #onWritten: (bytes: number) => void = () => {}
   #onFailed: (error: Error) => void = () => {}
+  readonly #onTrouble: (error: Error) => void
 
-  constructor(handle: Promise<SpoolHandle>) {
+  /** @param onTrouble Told when something could not be written. */
+  constructor(handle: Promise<SpoolHandle>, onTrouble: (error: Error) => void = () => {}) {
     this.#handle = handle
+    this.#onTrouble = onTrouble
     // Its failure is found by the first write; until then it is nobody's.
     handle.catch(() => {})
   }
@@ -118,6 +132,7 @@ export class SpoolFile {
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
       this.stop()
+      this.#onTrouble(this.#failure)
       this.#onFailed(this.#failure)
     }
     this.#writing = false

@@ -153,8 +153,9 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (this.#settled) return
+    let lacksTask = this.#status === 501
     if (this.#refusal !== undefined) {
-      const lacksTask = saysTaskIsUnknown(Buffer.concat(this.#refusal).toString())
+      lacksTask = saysTaskIsUnknown(Buffer.concat(this.#refusal).toString())
       if (lacksTask && this.#options.plan.passesOver({ status: this.#status, lacksTask })) {
         this.#finish(this.#passedOver(true))
         return
@@ -171,6 +172,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
       status: this.#status,
       reachedBackend: true,
       reachedClient: true,
+      lacksTask,
       retryAfter: this.#retryAfter(),
     } as const
     this.#writer.end(controller, () => this.#finish(answered))

@@ -279,6 +279,42 @@ describe('the options of the parts', () => {
   })
 })
 
+describe('what is one thing or another', () => {
+  it.each<[object, string]>([
+    [{ health: { fall: 1.5 } }, 'health.fall must be a whole number of 1 or more'],
+    [{ health: { intervl: 3 } }, 'health.intervl is not an option. Did you mean "interval"?'],
+    [{ health: true }, 'health must be false or an object of path, interval, timeout, rise, fall, ejectOn'],
+    [{ health: { ejectOn: 500 } }, 'health.ejectOn must be a list of statuses'],
+    [{ health: { ejectOn: [404] } }, 'health.ejectOn[0] must be 500 to 599 but for 501'],
+    [{ heartbeat: { every: 'unlimited' } }, 'heartbeat.every must be milliseconds above 0, or a duration'],
+    [{ bodySpool: '' }, 'bodySpool must be true, false or a directory'],
+    [{ bodyMemory: 0 }, 'bodyMemory must be bytes'],
+    [
+      { backends: { a: { url: 'http://a', tasks: ['*'] } } },
+      'backends.a.tasks[0] must be the name of a task',
+    ],
+    [
+      { backends: { a: { url: 'http://a', wake: { mac: 'aa:bb:cc:dd:ee:ff', broadcast: '999.1.1.1' } } } },
+      'backends.a.wake.broadcast must be an IPv4 address',
+    ],
+    [{ backends: { a: { url: 'http://a', reserve: 1 } } }, 'backends.a.reserve needs a maxConcurrent'],
+    [
+      { backends: { a: { url: 'http://a', maxConcurrent: 2, reserve: 2 } } },
+      'backends.a.reserve must be below maxConcurrent, which is 2',
+    ],
+  ])('is one mistake, at its place: %j', (data, message) => {
+    const parse = () => parseConfig({ backends: { a: { url: 'http://a' } }, ...data })
+    expect(parse).toThrow(message)
+    expect(parse).toThrow('The policy has 1 mistake:')
+  })
+
+  it('is found out before anything runs, when it is a directory that is not there', () => {
+    expect(() => resolveExchangeOptions({ bodySpool: '/nowhere/at/all' })).toThrow(
+      'bodySpool must be a directory that can be written to, not /nowhere/at/all',
+    )
+  })
+})
+
 describe('sizes', () => {
   it.each<[string | number, number | undefined]>([
     [7, 7],

@@ -58,7 +58,7 @@ export function toProblems(
   error: z.ZodError,
   keysAt: (path: readonly PropertyKey[]) => readonly string[],
 ): PolicyProblem[] {
-  return error.issues.flatMap((issue) => {
+  return error.issues.flatMap(innermost).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
       const known = keysAt(issue.path)
       return issue.keys.map((key) =>
@@ -80,6 +80,16 @@ export function toProblems(
       return [problem(formatPath(issue.path), issue.issues[0]?.message ?? issue.message)]
     return [problem(formatPath(issue.path), missing(issue) ? 'is missing' : issue.message)]
   })
+}
+
+/** Of several alternatives of which one is an object, what is wrong within the object that was written. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const within = issue.errors.find((issues) =>
+    issues.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'),
+  )
+  if (within === undefined || within.length === 0) return [issue]
+  return within.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(innermost)
 }
 
 function missing(issue: z.core.$ZodIssue): boolean {

@@ -23,10 +23,25 @@ export interface SelectOptions {
   readonly deadline?: number | undefined
   /** Its place among those that wait: that of its first selection. */
   readonly place?: Place | undefined
-  /** Called at once when it has to wait, with what gives that up: the selection then fails with this error. */
-  readonly onWait?: ((leave: (error: Error) => void, reason: HoldEvent['reason']) => void) | undefined
+  /** Called at once when it has to wait. */
+  readonly onWait?: ((wait: Wait) => void) | undefined
+  /**
+   * Whether the whole request is here. One that is still arriving gets no slot that others wait for, lest a slow client
+   * keeps it from them.
+   * @default always
+   */
+  readonly isReady?: (() => boolean) | undefined
   /** Who asks: requests of one urgency take turns by client. */
   readonly client?: string | undefined
+}
+
+/** A request's wait, as the request sees it. */
+export interface Wait {
+  readonly reason: HoldEvent['reason']
+  /** Gives it up: the selection then fails with this error. */
+  leave(error: Error): void
+  /** The request is ready now. */
+  ready(): void
 }
 
 /** What there is to choose from for one request. */
@@ -37,6 +52,7 @@ interface Choice {
   readonly avoid: ReadonlySet<string>
   readonly retry: boolean
   readonly place: Place
+  readonly isReady: () => boolean
 }
 
 /** What stands in the way of each candidate: seen once, since the time alone can change it. */
@@ -108,6 +124,7 @@ export class RouteSelection {
       candidates,
       avoid: new Set(options.avoid),
       retry: options.retry ?? false,
+      isReady: options.isReady ?? (() => true),
       place: options.place ?? { arrival: ++this.#waiting.arrivals, since: clock.now() },
     }
     // Those who wait come first; whom there is nothing for now does not keep others back.
@@ -201,7 +218,11 @@ export class RouteSelection {
     const leaving = new AbortController()
     const full = seen.some(({ obstacle }) => obstacle !== undefined && PASSING.has(obstacle.kind))
     const patience = full ? Math.max(hold?.time ?? 0, queue.maxWait) : (hold?.time ?? 0)
-    options.onWait?.((error) => leaving.abort(error), full ? 'full' : 'unavailable')
+    options.onWait?.({
+      reason: full ? 'full' : 'unavailable',
+      leave: (error) => leaving.abort(error),
+      ready: () => line.poke(),
+    })
     const end = this.#beginWait(choice, full)
     const tell = (kind: HoldEvent['kind'], error?: Error) => {
       const reason = full ? 'full' : 'unavailable'
@@ -212,7 +233,8 @@ export class RouteSelection {
       since,
       headStart: ((choice.priority / mostUrgent) * Math.min(queue.maxWait, defaults.longestHeadStart)) / 2,
       client: options.client ?? '',
-      kind: kindOf(name, choice),
+      // One that is not ready says nothing about the others.
+      kind: choice.isReady() ? kindOf(name, choice) : `${name} ${arrival}`,
       deadline: Math.min(since + patience, options.deadline ?? Number.POSITIVE_INFINITY),
       late: () => {
         const code = hold === undefined ? 'queue-expired' : 'hold-expired'
@@ -251,6 +273,7 @@ export class RouteSelection {
   }
 
   #try(choice: Choice): ReturnType<Try<Lease>> {
+    if (!choice.isReady()) return { again: Number.POSITIVE_INFINITY }
     const seen = look(choice)
     const got = this.#choose(choice, seen) ?? (this.#mayWait(seen) ? undefined : this.#leastBad(choice, seen))
     return got === undefined
@@ -274,9 +297,16 @@ function kindOf(route: string, { tasks, priority, candidates }: Choice): string 
   return JSON.stringify([route, tasks, priority, candidates.map(({ name }) => name)])
 }
 
-function look({ candidates, tasks, priority }: Choice): Look {
-  return candidates.map((backend) => ({ backend, obstacle: backend.obstacle(tasks, priority > 0) }))
+function look({ candidates, tasks, priority, isReady }: Choice): Look {
+  return candidates.map((backend) => ({
+    backend,
+    obstacle:
+      backend.obstacle(tasks, priority > 0) ?? (backend.isRare(tasks) && !isReady() ? NOT_READY : undefined),
+  }))
 }
+
+/** A slot of a backend that is coming back is not for a request that is still arriving. */
+const NOT_READY: Obstacle = { kind: 'recovering', until: Number.POSITIVE_INFINITY }
 
 /** Nothing has failed there for as long as retries are counted. */
 function isProven(backend: Backend): boolean {

@@ -24,7 +24,8 @@ export const timeouts = z
     description:
       'How long each part of a request may take: milliseconds, "250ms", "30s", "10m", "unlimited".',
   })
-const limited = duration.refine((written) => written !== 'unlimited', 'must have an end')
+const LIMITED = 'must be milliseconds above 0, or a duration such as "30s"'
+const limited = z.union([z.number().positive(LIMITED), z.string().regex(DURATION_PATTERN, LIMITED)], LIMITED)
 export const count = (least: number) => {
   const what = `must be a whole number of ${least} or more`
   return z.number(what).int(what).min(least, what)
@@ -58,6 +59,7 @@ export const health = z
               .min(500, EJECTING)
               .max(599, EJECTING)
               .refine((status) => status !== 501, EJECTING),
+            'must be a list of statuses',
           )
           .optional()
           .meta({
@@ -97,6 +99,7 @@ export const whenUnavailable = z
   )
   .optional()
   .meta({ description: 'What happens while no backend of the route can be used.' })
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/
 export const wake = z
   .strictObject(
     {
@@ -106,7 +109,7 @@ export const wake = z
         .meta({ description: 'MAC address of the machine.' }),
       broadcast: z
         .string()
-        .regex(/^\d{1,3}(\.\d{1,3}){3}$/, 'must be an IPv4 address such as 192.168.1.255')
+        .regex(IPV4, 'must be an IPv4 address such as 192.168.1.255')
         .optional()
         .meta({ description: "Address of the machine's network.", default: defaults.wakeBroadcast }),
       port: count(1)

@@ -52,7 +52,10 @@ const backend = z
         .meta({ description: 'Share in the weighted strategies.', default: defaults.weight }),
       timeouts,
       tasks: z
-        .array(z.string().min(1, 'must not be empty'), 'must be a list of tasks')
+        .array(
+          z.string().regex(/^[^*]+$/, 'must be the name of a task, without *'),
+          'must be a list of tasks',
+        )
         .min(1, 'must name at least one task')
         .optional()
         .meta({ description: 'The tasks that it serves; all, when not given.' }),
@@ -146,7 +149,8 @@ const size = z
     SIZE,
   )
   .superRefine((written, context) => {
-    if (parseSize(written) === 0) context.addIssue({ code: 'custom', message: 'must be above 0' })
+    if (typeof written === 'string' && parseSize(written) === 0)
+      context.addIssue({ code: 'custom', message: 'must be above 0' })
   })
 
 /** A header that the router may set without breaking the message that it is in. */
@@ -159,6 +163,7 @@ const ownHeader = (otherwise: string) =>
       'must not be a header that frames or describes the message',
     )
 
+const SPOOL = 'must be true, false or a directory'
 const exchangeShape = {
   maxBodySize: size.optional().meta({
     description: 'Largest predict request, in bytes or as 32mb, or "unlimited"; larger ones get 413.',
@@ -176,7 +181,7 @@ const exchangeShape = {
     .optional()
     .meta({ description: 'How much of all requests together is retained in memory.', default: '256mb' }),
   bodySpool: z
-    .union([z.boolean(), z.string().min(1)], 'must be true, false or a directory')
+    .union([z.boolean(), z.string().regex(/./, SPOOL)], SPOOL)
     .optional()
     .meta({
       description: 'Whether what does not fit into memory goes to a temp file, or the directory for it.',
@@ -227,7 +232,7 @@ export const configSchema = z
   .meta({ title: 'immich-ml-router configuration' })
 
 function oneOrMany<T extends z.ZodType>(one: T, what: string) {
-  return z.union([one, z.array(one).min(1)], `must be ${what}`)
+  return z.union([one, z.array(one).min(1, 'must not be empty')], `must be ${what}`)
 }
 
 function checkUrl(text: string, context: z.RefinementCtx<string>): void {

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BackendHealth, BackendInfo } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
+import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { RouterClosedError, RouterError } from '../errors.ts'
 import { Forwarder, type ForwardOptions } from '../forward/forwarder.ts'
@@ -47,7 +48,7 @@ export interface RequestEvent {
   readonly error: Error | undefined
   /** The status that the client got, `undefined` when it got none. */
   readonly status: number | undefined
-  /** Whether the body could be sent again when the first attempt was over; one that was too large to keep could not. */
+  /** Whether there was room to keep the body for another attempt. */
   readonly retained: boolean
   /** Bytes of the request body that arrived. */
   readonly bodySize: number
@@ -87,7 +88,7 @@ export interface RouterStatus {
 
 export interface CloseOptions {
   /**
-   * How long running requests may go on, in milliseconds.
+   * How long running requests may go on, in milliseconds; `Infinity` for as long as they like.
    * @default 30000
    */
   readonly timeout?: number
@@ -121,6 +122,8 @@ export interface Router {
    * Answers new requests and those that wait for a backend with 503, ends the probes, lets running requests finish, then
    * closes every connection to a backend. What still runs at the end of its time is answered with 503 as well, and what
    * cannot be answered is cut off. Later calls wait for the first.
+   *
+   * @throws {RangeError} when `timeout` is not a number of 0 or more.
    */
   close(options?: CloseOptions): Promise<void>
 }
@@ -213,6 +216,9 @@ class PredictRouter implements Router {
   }
 
   close({ timeout = defaults.drainTimeout }: CloseOptions = {}): Promise<void> {
+    if (typeof timeout !== 'number' || !(timeout >= 0)) {
+      throw new RangeError(`close({ timeout }) takes milliseconds of 0 or more, not ${timeout}.`)
+    }
     this.#closed ??= this.#drain(timeout)
     return this.#closed
   }
@@ -232,7 +238,7 @@ class PredictRouter implements Router {
   /** Waits until no request is active, but no longer than this. */
   async #settled(milliseconds: number): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, milliseconds)
+    const timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER))
     await Promise.race([late, Promise.allSettled(this.#active.keys())])
     clearTimeout(timer)
   }
@@ -275,7 +281,7 @@ class PredictRouter implements Router {
       outcome,
       error: failure ?? (outcome && 'error' in outcome ? outcome.error : undefined),
       status: res.writableFinished || outcome?.reachedClient === true ? res.statusCode : undefined,
-      retained: exchange?.retained ?? false,
+      retained: exchange?.retained ?? true,
       bodySize: exchange?.body.size ?? 0,
       backendTime: sent === undefined ? undefined : ended - sent,
       totalTime: ended - started,

@@ -1,7 +1,9 @@
+import { accessSync, constants, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { BodyStore } from '../body/body-store.ts'
 import { defaults } from '../defaults.ts'
 import { parseExchangeOptions } from '../policy/parse-policy.ts'
+import { PolicyError, problem } from '../policy/problems.ts'
 import { parseSize } from '../policy/size.ts'
 
 export interface ExchangeOptions {
@@ -52,12 +54,26 @@ export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedE
   const { onUnclassified = defaults.onUnclassified, bodySpool = defaults.bodySpool } = parsed
   const size = (key: 'maxBodySize' | 'bodyMemory' | 'totalBodyMemory') =>
     parseSize(parsed[key] ?? defaults[key]) ?? defaults[key]
+  if (typeof bodySpool === 'string' && !isWritable(bodySpool)) {
+    throw new PolicyError([
+      problem('bodySpool', `must be a directory that can be written to, not ${bodySpool}`),
+    ])
+  }
   const store = new BodyStore({
     bodyMemory: size('bodyMemory'),
     totalBodyMemory: size('totalBodyMemory'),
     directory: bodySpool === true ? tmpdir() : bodySpool === false ? undefined : bodySpool,
   })
   return { onUnclassified, maxBodySize: size('maxBodySize'), store }
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK)
+    return statSync(directory).isDirectory()
+  } catch {
+    return false
+  }
 }
 
 /** In code, no limit may be `Infinity`; as data, which has none, it is `unlimited`. */

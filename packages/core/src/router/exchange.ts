@@ -38,7 +38,6 @@ export class Exchange {
   #named: string | undefined
   #select: Select | undefined
   readonly #attempts: AttemptRecord[] = []
-  #retained = false
   #outOfBudget = false
   /** Whether the retry budget has let this attempt's answer be dropped. */
   #paid = false
@@ -100,9 +99,9 @@ export class Exchange {
     return this.#attempts.at(-1)?.outcome
   }
 
-  /** Whether the body could be sent again when the first attempt was over. */
+  /** Whether there was room to keep the body for another attempt. */
   get retained(): boolean {
-    return this.#retained
+    return !this.body.givenUp
   }
 
   /** Every attempt that is over, oldest first. */
@@ -159,11 +158,12 @@ export class Exchange {
       return await select(this.classification, {
         ...options,
         client: this.req.socket.remoteAddress,
-        onWait: (leave, reason) => {
-          this.#leave = leave
+        isReady: () => this.body.ready,
+        onWait: (wait) => {
+          this.#leave = wait.leave
           // Whoever waits for a machine to wake may wait for hours, and for a slot not for long.
-          this.body.hold(this.#store, reason === 'unavailable' ? 'disk' : 'memory')
-          if (this.res.destroyed) leave(new ClientLeftError())
+          this.body.hold(this.#store, wait.reason === 'unavailable' ? 'disk' : 'memory', wait.ready)
+          if (this.res.destroyed) wait.leave(new ClientLeftError())
         },
       })
     } catch (error) {
@@ -228,7 +228,6 @@ export class Exchange {
             },
           },
         )
-    if (this.#attempts.length === 0) this.#retained = body.retained
     this.#attempts.push(record(outcome))
     return outcome
   }
