@@ -145,6 +145,8 @@ describe('docs/configuration.md', () => {
       'maxWait',
       'maxLength',
       'reserve',
+      'tier',
+      'spill',
     ])
     const fixed = Object.fromEntries(
       Object.entries(defaults).filter(

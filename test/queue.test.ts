@@ -1,5 +1,4 @@
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
-import type { StubMl, StubOptions } from '@immich-ml-router/example-stub-ml'
 import { ProxyServer } from 'http-proxy-3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
@@ -83,22 +82,30 @@ describe('a backend with a limit', () => {
     expect(order).toEqual(['image 1', 'search', 'image 2'])
   })
 
-  it('spills to no backend that the route does not have, and to the next that it has', async () => {
-    const servers: StubOptions[] = [{ fault: 'hang' }, {}]
-    const stubs: StubMl[] = []
-    for (const server of servers) stubs.push(await stubMl(server))
-    const [a, b] = stubs
+  it.each([
+    ['waits for the first of the list', { strategy: 'first' }, {}, false],
+    ['goes to the next of the list with spill', { strategy: 'first', spill: true }, {}, true],
+    ['goes to any other with a balancing strategy', { strategy: 'least-conn' }, {}, true],
+    ['waits for the better tier', { strategy: 'least-conn' }, { tier: 2 }, false],
+    ['goes to the next tier with spill', { strategy: 'least-conn', spill: true }, { tier: 2 }, true],
+  ] as const)('that is full: the request %s', async (_, route, other, goes) => {
+    const [a, b] = [await stubMl({ fault: 'hang' }), await stubMl()]
     const router = createRouter({
-      backends: { a: { url: a?.url ?? '', maxConcurrent: 1 }, b: { url: b?.url ?? '' } },
+      backends: { a: { url: a.url, maxConcurrent: 1 }, b: { url: b.url, ...other } },
+      routes: [{ name: 'all', backends: ['a', 'b'], ...route }],
     })
     onTestFinished(() => router.close({ timeout: 0 }))
     const { url } = await listen((req, res) => router.handle(req, res))
-    const hanging = post(url, immichBody('ocr', imageBytes(100)))
-    hanging.catch(() => {})
-    await until(() => a?.started === 1, 'the first has one')
-    for (let i = 0; i < 3; i++)
-      expect((await post(url, immichBody('ocr', imageBytes(100)))).headers['x-immich-ml-backend']).toBe('b')
-    expect(a?.started).toBe(1)
+    const ocr = immichBody('ocr', imageBytes(100))
+    const hanging = post(url, ocr)
+    await until(() => a.started === 1, 'the first has one')
+    const second = post(url, ocr)
+    if (goes) expect((await second).headers['x-immich-ml-backend']).toBe('b')
+    else await until(() => router.status().held['all'] === 1, 'it waits')
+    expect([a.started, b.started]).toEqual([1, goes ? 1 : 0])
+    // When the first goes away, nobody waits for it.
+    await a.setFault('refuse')
+    for (const answer of [hanging, second]) expect((await answer).headers['x-immich-ml-backend']).toBe('b')
   })
 })
 

@@ -27,6 +27,10 @@ export const defaults = Object.freeze({
   strategy: 'first',
   /** Share of a backend in the weighted strategies. */
   weight: 1,
+  /** Tier of a backend: a higher one is used only when none of a lower one is there. */
+  tier: 1,
+  /** Whether a request goes elsewhere when the best backend is full. */
+  spill: false,
   /** Slots of a backend that are kept for urgent requests. */
   reserve: 0,
   /** Time to open a connection to a backend. */

@@ -38,6 +38,7 @@ export type BackendChange =
 export interface BackendSettings {
   readonly url: string
   readonly weight: number
+  readonly tier?: number | undefined
   readonly connectTimeout?: number
   /** The tasks that it serves; all, when not given. */
   readonly tasks?: readonly string[] | undefined
@@ -62,6 +63,8 @@ export class Backend implements BackendInfo {
   readonly url: string
   /** Share in the weighted strategies, above 0. */
   readonly weight: number
+  /** One of a higher tier is used only when none of a lower one is there. */
+  readonly tier: number
   /** Where predict requests go: the base path and `/predict`. */
   readonly predictUrl: URL
   /** Longest time that a connection to it may take to open, in milliseconds, of all routes to it. */
@@ -96,6 +99,7 @@ export class Backend implements BackendInfo {
     base.password = ''
     this.name = name
     this.weight = settings.weight
+    this.tier = settings.tier ?? defaults.tier
     this.connectTimeout = settings.connectTimeout ?? defaults.connectTimeout
     this.url = base.href.replace(/\/+$/, '')
     this.predictUrl = new URL(`${this.url}/predict`)

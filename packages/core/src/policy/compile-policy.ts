@@ -31,6 +31,8 @@ export interface CompiledRoute {
   /** How long a request waits when no backend can be used; not at all, when not given. */
   readonly hold: Hold | undefined
   readonly heartbeats: Heartbeats | undefined
+  /** Whether a request goes to the next best backend when the best is full, rather than to wait. */
+  readonly spill: boolean
   /** How urgent a request is. */
   readonly priorityOf: (classification: Classification) => number
 }
@@ -60,7 +62,16 @@ export function compilePolicy(
     resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
   const backends = new Map(
     Object.entries(policy.backends).map(([name, options]) => {
-      const { url, weight = defaults.weight, tasks, maxConcurrent, reserve, health, wake } = options
+      const {
+        url,
+        weight = defaults.weight,
+        tier = defaults.tier,
+        tasks,
+        maxConcurrent,
+        reserve,
+        health,
+        wake,
+      } = options
       const patience = routes
         .filter((route) => route.backends.includes(name))
         .map((route) => timeouts(name, route))
@@ -68,6 +79,7 @@ export function compilePolicy(
       const settings: BackendSettings = {
         url,
         weight,
+        tier,
         connectTimeout,
         tasks,
         maxConcurrent,
@@ -89,6 +101,7 @@ export function compilePolicy(
       retries: route.retries ?? policy.retries ?? defaults.retries,
       hold: resolveHold(route.whenUnavailable),
       heartbeats: resolveHeartbeats(route.heartbeat, policy.heartbeat),
+      spill: route.spill ?? defaults.spill,
       priorityOf: priorityOf(route.priority),
     }
   })

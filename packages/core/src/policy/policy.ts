@@ -16,6 +16,11 @@ export interface BackendOptions {
    * @default 1
    */
   readonly weight?: number | undefined
+  /**
+   * Its tier: backends of a higher one are used only when none of a lower one is there. One that is full is there.
+   * @default 1
+   */
+  readonly tier?: number | undefined
   /** Where this backend's timeouts differ. */
   readonly timeouts?: TimeoutOptions | undefined
   /**
@@ -91,6 +96,12 @@ export interface Route {
    * @default the least bad one is tried all the same
    */
   readonly whenUnavailable?: HoldOptions | undefined
+  /**
+   * Whether a request goes to the next best backend when the best has as many as it may have: with the strategy `first`
+   * the next of the list, and with tiers the next tier. Without it, the request waits.
+   * @default false
+   */
+  readonly spill?: boolean | undefined
   /**
    * How urgent its requests are when they have to wait: `bulk` is 0, `interactive` is 1, and a higher number is more.
    * @default `interactive` for text search (`clip/textual`), `bulk` for the rest

@@ -155,15 +155,28 @@ export class RouteSelection {
   /** A lease on the best backend that can be used now. */
   #choose(choice: Choice, seen: Look): Lease | undefined {
     const { avoid, retry } = choice
-    const available = seen.flatMap(({ backend, obstacle }) => (obstacle === undefined ? [backend] : []))
-    const fresh = available.filter(({ name }) => !avoid.has(name))
-    const best = isNonEmpty(fresh) ? fresh : available
-    const proven = retry ? best.filter(isProven) : best
-    const from = isNonEmpty(proven) ? proven : best
+    const fresh = narrowed(seen, ({ name }) => !avoid.has(name))
+    const proven = retry ? narrowed(fresh, isProven) : fresh
+    const from = this.#preferred(proven).flatMap(({ backend, obstacle }) =>
+      obstacle === undefined ? [backend] : [],
+    )
     if (!isNonEmpty(from)) return undefined
     const backend = this.route.strategy.pick(from)
     this.#wantBetter(choice, backend)
     return this.#lease(choice, backend)
+  }
+
+  /**
+   * Those of the best tier that has any that is there, and of these the first where the order says which is best. They may
+   * be full: it takes `spill` for a request to go elsewhere rather than to wait.
+   */
+  #preferred(seen: Look): Look {
+    const { spill, strategy } = this.route
+    const there = seen.filter(({ obstacle }) => obstacle === undefined || PASSING.has(obstacle.kind))
+    const able = spill ? there.filter(({ obstacle }) => obstacle === undefined) : there
+    const tier = Math.min(...able.map(({ backend }) => backend.tier))
+    const best = able.filter(({ backend }) => backend.tier === tier)
+    return strategy.ordered === true && !spill ? best.slice(0, 1) : best
   }
 
   /** With all of them unusable, one is tried rather than none. */
@@ -303,6 +316,12 @@ function look({ candidates, tasks, priority, isReady }: Choice): Look {
     obstacle:
       backend.obstacle(tasks, priority > 0) ?? (backend.isRare(tasks) && !isReady() ? NOT_READY : undefined),
   }))
+}
+
+/** Those that fit, unless none of these can be used now. */
+function narrowed(seen: Look, fits: (backend: Backend) => boolean): Look {
+  const fitting = seen.filter(({ backend }) => fits(backend))
+  return fitting.some(({ obstacle }) => obstacle === undefined) ? fitting : seen
 }
 
 /** A slot of a backend that is coming back is not for a request that is still arriving. */

@@ -50,6 +50,10 @@ const backend = z
         .positive('must be a number above 0')
         .optional()
         .meta({ description: 'Share in the weighted strategies.', default: defaults.weight }),
+      tier: count(1).optional().meta({
+        description: 'Backends of a higher tier are used only when none of a lower one is there.',
+        default: defaults.tier,
+      }),
       timeouts,
       tasks: z
         .array(
@@ -111,6 +115,10 @@ const route = z
       timeouts,
       retries,
       whenUnavailable,
+      spill: z.boolean('must be true or false').optional().meta({
+        description: 'Whether a request goes to the next best backend when the best is full.',
+        default: defaults.spill,
+      }),
       priority,
       heartbeat,
     },

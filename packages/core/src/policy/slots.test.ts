@@ -46,8 +46,13 @@ const POLICY: Policy = {
     c: { url: 'http://c', maxConcurrent: 1 },
   },
   routes: [
-    { match: { type: 'textual' }, backends: ['a', 'b'] },
-    { match: { task: 'ocr' }, backends: ['c', 'a'], whenUnavailable: { hold: '1h', maxHeld: 5 } },
+    { match: { type: 'textual' }, backends: ['a', 'b'], spill: true },
+    {
+      match: { task: 'ocr' },
+      backends: ['c', 'a'],
+      spill: true,
+      whenUnavailable: { hold: '1h', maxHeld: 5 },
+    },
     { backends: ['a', 'b', 'c'], strategy: 'least-conn' },
   ],
   queue: { maxWait: '1m', maxLength: 10 },
