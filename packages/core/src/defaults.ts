@@ -100,6 +100,14 @@ export const defaults = Object.freeze({
   staleWithin: 1_000,
   /** Largest answer of a 4xx that is looked at for whether it says that the task is unknown. */
   maxRefusalSize: 16 * KIB,
+  /** Kinds of jobs whose latency is kept apart on one backend. */
+  mostKinds: 200,
+  /** Time in which all but a third of an old latency is forgotten. */
+  latencyDecay: 10_000,
+  /** A failure counts as a latency of at least this. */
+  failureLatency: 1_000,
+  /** How far above its share of the requests in flight a backend may be for its models' sake. */
+  affinityBound: 1.25,
   /** Failing tasks that are kept apart on one backend. */
   mostTasks: 100,
   /** Retries may be this share of the requests … */

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
 import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
+import { LatencyBook } from './latency-book.ts'
 import type { Outcome } from './outcome.ts'
 import { sendWakePacket, type WakeTarget } from './wake.ts'
 
@@ -72,6 +73,8 @@ export class Backend implements BackendInfo {
   readonly #settings: BackendSettings
   readonly #clock: Clock
   readonly #health: Health
+  readonly #latencies: LatencyBook
+  #ahead = 0
   readonly #checker: Checker | undefined
   readonly #authorization: string | undefined
   #inFlight = 0
@@ -85,6 +88,7 @@ export class Backend implements BackendInfo {
   constructor(name: string, settings: BackendSettings) {
     this.#settings = settings
     this.#clock = settings.clock ?? systemClock
+    this.#latencies = new LatencyBook(this.#clock)
     this.#health = new Health(this.#clock, (change) => this.#changed(change), settings.ejecting)
     this.#checker =
       settings.check &&
@@ -174,16 +178,42 @@ export class Backend implements BackendInfo {
     return this.#health.wellFor(time)
   }
 
-  /** Takes a slot for a request with these tasks; `release` gives it back, once however often it is called. */
-  reserve(tasks: readonly string[] = []): Slot {
+  /** How long a job of this kind takes there, in milliseconds; `undefined` when none has been done yet. */
+  expected(kind: string): number | undefined {
+    return this.#latencies.expected(kind)
+  }
+
+  /** How long what is in flight takes, one after the other, in milliseconds. */
+  get ahead(): number {
+    return this.#ahead
+  }
+
+  /** How long jobs take there, by kind, in milliseconds. */
+  get latencies(): Readonly<Record<string, number>> {
+    return this.#latencies.all
+  }
+
+  /**
+   * Takes a slot for a request with these tasks; `release` gives it back, once however often it is called.
+   *
+   * @param job Its kind, by which latencies are kept.
+   */
+  reserve(tasks: readonly string[] = [], job = ''): Slot {
     this.#inFlight++
     const ticket = this.#health.begin(tasks)
+    const began = this.#clock.now()
+    const expected = this.expected(job) ?? 0
+    this.#ahead += expected
     let held = true
     const release = (outcome?: Outcome) => {
       if (!held) return
       held = false
       this.#inFlight--
+      this.#ahead = this.#inFlight === 0 ? 0 : this.#ahead - expected
       const { kind } = this.#health.record(ticket, outcome, this.#waiting > 0)
+      const time = this.#clock.now() - began
+      if (kind === 'well') this.#latencies.observe(job, time)
+      else if (kind === 'unreachable' || kind === 'task-failed') this.#latencies.observeFailure(job, time)
       if (kind === 'well') this.#checker?.succeed()
       if (kind === 'unreachable') this.#checker?.doubt()
       if (this.#inFlight === 0) for (const resolve of this.#drained.splice(0)) resolve()

@@ -189,7 +189,7 @@ describe('a policy with mistakes', () => {
       '  backends.no.url is missing.',
       '  routes[1].match.input must be "text", "image" or a list of them.',
       '  routes[1].match.taks is not an option. Did you mean "task"?',
-      '  routes[1].strategy must be one of first, round-robin, weighted-round-robin, least-conn, not round_robin. Did you mean "round-robin"?',
+      '  routes[1].strategy must be one of first, round-robin, weighted-round-robin, least-conn, peak-ewma, model-affinity, not round_robin. Did you mean "round-robin"?',
       '  maxBodysize is not an option.',
       '  routes[0] has no match and takes every request, so the routes behind it get none: move it to the end.',
       '  routes[1].match must not be there: the last route takes every request that no other takes.',

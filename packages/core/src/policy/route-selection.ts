@@ -6,6 +6,7 @@ import { defaults } from '../defaults.ts'
 import { HoldError, NoBackendError } from '../errors.ts'
 import type { Try, WaitingLine } from '../hold/waiting-line.ts'
 import { leastBy } from '../strategy/least-by.ts'
+import type { Job } from '../strategy/strategy.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
 import type { Queue } from './patience.ts'
@@ -47,6 +48,8 @@ export interface Wait {
 /** What there is to choose from for one request. */
 interface Choice {
   readonly tasks: readonly string[]
+  readonly kind: string
+  readonly models: string
   readonly priority: number
   readonly candidates: readonly Backend[]
   readonly avoid: ReadonlySet<string>
@@ -120,6 +123,7 @@ export class RouteSelection {
     const priority = route.priorityOf(classification)
     const choice: Choice = {
       tasks,
+      ...jobOf(classification),
       priority,
       candidates,
       avoid: new Set(options.avoid),
@@ -157,11 +161,15 @@ export class RouteSelection {
     const { avoid, retry } = choice
     const fresh = narrowed(seen, ({ name }) => !avoid.has(name))
     const proven = retry ? narrowed(fresh, isProven) : fresh
-    const from = this.#preferred(proven).flatMap(({ backend, obstacle }) =>
-      obstacle === undefined ? [backend] : [],
+    const { strategy } = this.route
+    const best = this.#preferred(proven)
+    const from = best.flatMap(({ backend, obstacle }) =>
+      obstacle === undefined || (strategy.waits === true && obstacle.kind === 'full') ? [backend] : [],
     )
     if (!isNonEmpty(from)) return undefined
-    const backend = this.route.strategy.pick(from)
+    const { kind, models } = choice
+    const backend = strategy.pick(from, { kind, models, queued: this.#waiting.line.length })
+    if (best.some((it) => it.backend === backend && it.obstacle !== undefined)) return undefined
     this.#wantBetter(choice, backend)
     return this.#lease(choice, backend)
   }
@@ -200,7 +208,7 @@ export class RouteSelection {
     for (const backend of better) if (backend !== chosen) backend.want()
   }
 
-  #lease({ tasks, priority, candidates, place }: Choice, backend: Backend): Lease {
+  #lease({ tasks, kind, priority, candidates, place }: Choice, backend: Backend): Lease {
     const { route } = this
     return {
       backend,
@@ -215,7 +223,7 @@ export class RouteSelection {
             other !== backend && other.obstacle(tasks, priority > 0) === undefined && isProven(other),
         ),
       holds: this.#waiting.closed === undefined && route.hold !== undefined,
-      ...backend.reserve(tasks),
+      ...backend.reserve(tasks, kind),
     }
   }
 
@@ -303,6 +311,15 @@ export class RouteSelection {
         )
       : new HoldError('hold-full', `${this.#held} requests wait for a backend of route "${name}" already.`)
   }
+}
+
+function jobOf({ entries }: Classification): Pick<Job, 'kind' | 'models'> {
+  const [entry, ...others] = entries
+  if (entry === undefined) return { kind: '', models: '' }
+  const { task, type, model } = entry
+  if (others.length === 0) return { kind: `${task}/${type}/${model}`, models: `${task}/${model}` }
+  const kind = entries.map((it) => `${it.task}/${it.type}/${it.model}`).join('+')
+  return { kind, models: [...new Set(entries.map((it) => `${it.task}/${it.model}`))].sort().join('+') }
 }
 
 /** Requests of one kind have the same backends to choose from. */

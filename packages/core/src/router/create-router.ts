@@ -82,6 +82,8 @@ export interface RouterStatus {
     readonly limit: number | undefined
     /** Requests that wait for it, or for another that may serve them. */
     readonly held: number
+    /** How long jobs take there, by kind (`task/type/model`), in milliseconds: what `peak-ewma` goes by. */
+    readonly latencies: Readonly<Record<string, number>>
     readonly health: BackendHealth
   })[]
 }
@@ -195,15 +197,18 @@ class PredictRouter implements Router {
   }
 
   status(): RouterStatus {
-    const backends = this.#select.backends.map(({ name, url, weight, inFlight, limit, waiting, health }) => ({
-      name,
-      url,
-      weight,
-      inFlight,
-      limit: Number.isFinite(limit) ? limit : undefined,
-      held: waiting,
-      health,
-    }))
+    const backends = this.#select.backends.map(
+      ({ name, url, weight, inFlight, limit, waiting, latencies, health }) => ({
+        name,
+        url,
+        weight,
+        inFlight,
+        limit: Number.isFinite(limit) ? limit : undefined,
+        held: waiting,
+        latencies,
+        health,
+      }),
+    )
     return { state: this.#state, active: this.#active.size, held: this.#select.held(), backends }
   }
 

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Backend } from '../backend/backend.ts'
 import { type StrategyName, strategies } from './strategies.ts'
+import type { Job } from './strategy.ts'
+
+const JOB: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0 }
 
 /** Backends by name, with weights. */
 function pool(weights: Record<string, number>): Record<string, Backend> {
@@ -94,7 +97,7 @@ describe.each(scenarios)('$strategy: $what', ({ strategy, weights, steps, picks 
         continue
       }
       const candidates = step.split(' ').flatMap((name) => backends[name] ?? [])
-      const backend = pick(candidates as [Backend, ...Backend[]])
+      const backend = pick(candidates as [Backend, ...Backend[]], JOB)
       release.set(backend.name, backend.reserve().release)
       picked.push(backend.name)
     }
@@ -112,7 +115,7 @@ describe('the share of each backend', () => {
     const { pick } = strategies[strategy]()
     const share: Record<string, number> = {}
     for (let i = 0; i < 3000; i++) {
-      const backend = pick(backends)
+      const backend = pick(backends, JOB)
       backend.reserve()
       share[backend.name] = (share[backend.name] ?? 0) + 1
     }

@@ -1,5 +1,7 @@
 import { first } from './first.ts'
 import { leastConn } from './least-conn.ts'
+import { modelAffinity } from './model-affinity.ts'
+import { peakEwma } from './peak-ewma.ts'
 import { roundRobin } from './round-robin.ts'
 import type { Strategy } from './strategy.ts'
 import { weightedRoundRobin } from './weighted-round-robin.ts'
@@ -10,6 +12,8 @@ export const strategies = {
   'round-robin': roundRobin,
   'weighted-round-robin': weightedRoundRobin,
   'least-conn': leastConn,
+  'peak-ewma': peakEwma,
+  'model-affinity': modelAffinity,
 } as const satisfies Record<string, () => Strategy>
 
 /** The name of a strategy. */

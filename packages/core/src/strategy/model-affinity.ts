@@ -1,0 +1,58 @@
+import type { Backend } from '../backend/backend.ts'
+import { defaults } from '../defaults.ts'
+import { leastBy } from './least-by.ts'
+import type { Strategy } from './strategy.ts'
+
+/**
+ * The same backend for the same models, so that each is loaded on few: rendezvous hashing by task and model, in
+ * proportion to the weights. With one backend more or less of N, about one model in N moves. None gets more than a
+ * quarter above its share of what is in flight; beyond, the next in the model's own order is taken
+ * (https://arxiv.org/abs/1608.01350).
+ */
+export function modelAffinity(): Strategy {
+  const scores = new Map<string, Map<Backend, number>>()
+  const scoresOf = (models: string): Map<Backend, number> => {
+    const known = scores.get(models)
+    if (known !== undefined) return known
+    // Names come from clients, and must not fill the memory.
+    const [oldest] = scores.keys()
+    if (scores.size >= defaults.mostKinds && oldest !== undefined) scores.delete(oldest)
+    const made = new Map<Backend, number>()
+    scores.set(models, made)
+    return made
+  }
+  return {
+    pick(candidates, { models }) {
+      const known = scoresOf(models)
+      let inFlight = 1
+      let weight = 0
+      for (const backend of candidates) {
+        inFlight += backend.inFlight
+        weight += backend.weight
+      }
+      const most = (defaults.affinityBound * inFlight) / weight
+      const [first = candidates[0], ...others] = candidates.filter(
+        (backend) => backend.inFlight + 1 <= Math.ceil(most * backend.weight),
+      )
+      return leastBy([first, ...others], (backend) => {
+        const score = known.get(backend) ?? scoreOf(models, backend)
+        known.set(backend, score)
+        return -score
+      })
+    },
+  }
+}
+
+/** Weighted rendezvous hashing: the chance of the highest score is in proportion to the weight. */
+function scoreOf(models: string, { name, weight }: Backend): number {
+  return -weight / Math.log((hash(`${models}\0${name}`) + 0.5) / 2 ** 32)
+}
+
+/** FNV-1a, mixed as MurmurHash3 ends, of 32 bits. */
+function hash(text: string): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}

@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { Backend } from '../backend/backend.ts'
+import type { Outcome } from '../backend/outcome.ts'
+import type { Classified } from '../classify/classification.ts'
+import { type Select, selectBackend } from '../policy/select-backend.ts'
+import { peakEwma } from './peak-ewma.ts'
+import type { Job } from './strategy.ts'
+
+const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
+const image: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0 }
+
+/** Backends that have done a job in so many milliseconds, or none yet. */
+function pool(
+  clock: FakeClock,
+  latencies: Record<string, number | undefined>,
+  settings: Record<string, object> = {},
+) {
+  const backends = Object.entries(latencies).map(([name, latency]) => {
+    const backend = new Backend(name, { url: `http://${name}`, weight: 1, clock, ...settings[name] })
+    if (latency !== undefined) done(clock, backend, latency)
+    return backend
+  })
+  const pick = (job: Partial<Job> = {}) =>
+    peakEwma().pick(backends as [Backend, ...Backend[]], { ...image, ...job })
+  return { pick, backends }
+}
+
+function done(clock: FakeClock, backend: Backend, time: number, kind = image.kind): void {
+  const { release } = backend.reserve([], kind)
+  clock.shift(time)
+  release(answered)
+}
+
+describe('peak-ewma', () => {
+  it('picks the one that will be done first, with what is ahead of the request', () => {
+    const clock = new FakeClock()
+    const { pick } = pool(clock, { nas: 400, gpu: 100 })
+    const picks: string[] = []
+    for (let i = 0; i < 10; i++) {
+      const backend = pick()
+      backend.reserve([], image.kind)
+      picks.push(backend.name)
+    }
+    expect(picks.join(' ')).toBe('gpu gpu gpu nas gpu gpu gpu gpu nas gpu')
+  })
+
+  it('knows one kind of job from another', () => {
+    const clock = new FakeClock()
+    const { pick, backends } = pool(clock, { nas: 400, gpu: 100 })
+    for (const [i, backend] of backends.entries()) done(clock, backend, i === 0 ? 5 : 20, 'clip/textual/ViT')
+    expect([pick().name, pick({ kind: 'clip/textual/ViT' }).name]).toEqual(['gpu', 'nas'])
+  })
+
+  it('sends one request to what has not been measured, and not a herd', () => {
+    const { pick } = pool(new FakeClock(), { gpu: 100, fresh: undefined })
+    const picks = Array.from({ length: 4 }, () => {
+      const backend = pick()
+      backend.reserve([], image.kind)
+      return backend.name
+    })
+    expect(picks).toEqual(['fresh', 'gpu', 'gpu', 'gpu'])
+    const none = pool(new FakeClock(), { a: undefined, b: undefined })
+    const spread = Array.from({ length: 4 }, () => {
+      const backend = none.pick()
+      backend.reserve([], image.kind)
+      return backend.name
+    })
+    expect(spread).toEqual(['a', 'b', 'a', 'b'])
+  })
+
+  it('counts a peak and a failure at once, and forgets them with time', () => {
+    const clock = new FakeClock()
+    const { pick, backends } = pool(clock, { a: 100, b: 200 })
+    const [a] = backends
+    if (a === undefined) throw new Error('no backend')
+    done(clock, a, 900)
+    expect([a.expected(image.kind), pick().name]).toEqual([900, 'b'])
+    clock.advance(30_000)
+    done(clock, a, 100)
+    expect(a.expected(image.kind)).toBeLessThan(150)
+    expect(pick().name).toBe('a')
+    const failing = a.reserve([], image.kind)
+    failing.release({
+      kind: 'failed',
+      cause: 'reset',
+      error: new Error('x'),
+      reachedBackend: true,
+      reachedClient: false,
+    })
+    expect([a.expected(image.kind), pick().name]).toEqual([1_000, 'b'])
+  })
+
+  it('divides by the weight', () => {
+    const { pick } = pool(new FakeClock(), { a: 100, b: 150 }, { b: { weight: 2 } })
+    expect(pick().name).toBe('b')
+  })
+
+  it('waits for one that is full when that is done sooner, and not when the queue there is long', () => {
+    const clock = new FakeClock()
+    const { pick, backends } = pool(
+      clock,
+      { nas: 2_000, gpu: 100 },
+      { gpu: { maxConcurrent: 2 }, nas: { maxConcurrent: 1 } },
+    )
+    for (let i = 0; i < 2; i++) backends[1]?.reserve([], image.kind)
+    expect([pick({ queued: 0 }).name, pick({ queued: 30 }).name, pick({ queued: 40 }).name]).toEqual([
+      'gpu',
+      'gpu',
+      'nas',
+    ])
+  })
+})
+
+const job: Classified = {
+  classified: true,
+  entries: [{ task: 'clip', type: 'visual', model: 'ViT', options: {} }],
+  tasks: ['clip'],
+  input: 'image',
+}
+
+/** Sends so many images, so many at once, to servers that take their time each. @returns How long that took. */
+async function importImages(
+  clock: FakeClock,
+  select: Select,
+  times: Record<string, number>,
+  images: number,
+  atOnce: number,
+) {
+  const began = clock.now()
+  const done: Record<string, number> = {}
+  let left = images
+  let running = 0
+  const next = async (): Promise<void> => {
+    if (left === 0) return
+    left--
+    running++
+    const lease = await select(job)
+    const { name } = lease.backend
+    await new Promise<void>((resolve) => void clock.after(times[name] ?? 0, resolve))
+    lease.release(answered)
+    done[name] = (done[name] ?? 0) + 1
+    running--
+    return next()
+  }
+  const clients = Array.from({ length: atOnce }, next)
+  while (left > 0 || running > 0) {
+    for (let i = 0; i < 30; i++) await Promise.resolve()
+    clock.advance(1)
+  }
+  await Promise.all(clients)
+  return { time: clock.now() - began, done }
+}
+
+describe('an import on unequal servers', () => {
+  it.each([
+    ['a GPU machine and a NAS', { gpu: 20, nas: 1_000 }, { gpu: 4, nas: 2 }, 16],
+    ['three of them', { gpu: 20, mac: 100, nas: 1_000 }, { gpu: 2, mac: 2, nas: 2 }, 64],
+    ['two equals', { a: 50, b: 50 }, { a: 2, b: 2 }, 8],
+  ])(
+    '%s: is done within 5 %% of what they can do',
+    async (_, times: Record<string, number>, slots: Record<string, number>, atOnce) => {
+      const clock = new FakeClock()
+      const names = Object.keys(times)
+      const select = selectBackend(
+        {
+          backends: Object.fromEntries(
+            names.map((name) => [name, { url: `http://${name}`, maxConcurrent: slots[name], health: false }]),
+          ),
+          routes: [{ backends: names, strategy: 'peak-ewma' }],
+        },
+        { clock },
+      )
+      // Each is measured once before.
+      for (const backend of select.backends) {
+        const { release } = backend.reserve(['clip'], 'clip/visual/ViT')
+        clock.advance(times[backend.name] ?? 0)
+        release(answered)
+      }
+      const images = 200
+      const { time, done } = await importImages(clock, select, times, images, atOnce)
+      const perMillisecond = names.reduce((sum, name) => sum + (slots[name] ?? 0) / (times[name] ?? 1), 0)
+      const best = Math.min(...Object.values(times))
+      expect(time).toBeLessThanOrEqual((images / perMillisecond + best) * 1.05)
+      expect(Object.values(done).reduce((sum, count) => sum + count, 0)).toBe(images)
+    },
+  )
+})

@@ -1,0 +1,35 @@
+import { createRouter } from '@immich-ml-router/core'
+import { expect, it, onTestFinished } from 'vitest'
+import { post } from './support/client.ts'
+import { imageBytes, immichBody } from './support/predict-body.ts'
+import { listen, stubMl } from './support/servers.ts'
+
+it('an import is shared by servers that differ by 20 times, and the last images do not wait for the slow one', async () => {
+  const gpu = await stubMl({ threads: 4, serviceTime: 20 })
+  const nas = await stubMl({ threads: 2, serviceTime: 400 })
+  const router = createRouter({
+    backends: { gpu: { url: gpu.url, maxConcurrent: 4 }, nas: { url: nas.url, maxConcurrent: 2 } },
+    routes: [{ backends: ['gpu', 'nas'], strategy: 'peak-ewma' }],
+  })
+  onTestFinished(() => router.close({ timeout: 0 }))
+  const { url } = await listen((req, res) => router.handle(req, res))
+  const order: unknown[] = []
+  let left = 240
+  const client = async (): Promise<void> => {
+    if (left-- <= 0) return
+    const answer = await post(url, immichBody('indexing', imageBytes(20_000)))
+    expect(answer.status).toBe(200)
+    order.push(answer.headers['x-immich-ml-backend'])
+    await client()
+  }
+  await Promise.all(Array.from({ length: 32 }, client))
+  expect([gpu.started + nas.started, order.length]).toEqual([240, 240])
+  expect(nas.started).toBeGreaterThan(0)
+  expect(nas.started).toBeLessThan(24)
+  expect(order.at(-1)).toBe('gpu')
+  expect(router.status()).toMatchObject({ held: {}, backends: [{ inFlight: 0 }, { inFlight: 0 }] })
+  expect(router.status().backends.map(({ latencies }) => Object.keys(latencies))).toEqual([
+    ['clip/visual/ViT-B-32__openai'],
+    ['clip/visual/ViT-B-32__openai'],
+  ])
+})
