@@ -14,7 +14,7 @@ export interface Lease extends Slot {
   readonly others: number
   /** Where the request stands among those that wait. */
   readonly place: Place
-  /** Whether one of the others can be used now, and nothing has failed there of late. */
+  /** Whether one of the others is there, if perhaps full, and nothing has failed on it of late. */
   readonly provenOther: () => boolean
   /** Whether the request may wait when no backend can be used. */
   readonly holds: boolean

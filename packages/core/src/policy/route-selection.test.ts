@@ -118,4 +118,25 @@ describe('a request that waits', () => {
     await expect(waits).rejects.toMatchObject({ code: 'router-closed' })
     await expect(select({ ...search, tasks: ['ocr'] })).rejects.toMatchObject({ code: 'router-closed' })
   })
+
+  it('knows of a backend that is well, even when that is full, and not of one that has failed', async () => {
+    const clock = new FakeClock()
+    const select = selectBackend(
+      {
+        backends: {
+          a: { url: 'http://a', health: false },
+          b: { url: 'http://b', health: false, maxConcurrent: 1 },
+        },
+      },
+      { clock },
+    )
+    const lease = await select(search)
+    expect([lease.backend.name, lease.provenOther()]).toEqual(['a', true])
+    const { release } = select.lease('b')
+    expect(lease.provenOther()).toBe(true)
+    release(unreachable)
+    expect(lease.provenOther()).toBe(false)
+    clock.advance(10_000)
+    expect(lease.provenOther()).toBe(true)
+  })
 })

@@ -218,10 +218,11 @@ export class RouteSelection {
       others: candidates.length - 1,
       place,
       provenOther: () =>
-        candidates.some(
-          (other) =>
-            other !== backend && other.obstacle(tasks, priority > 0) === undefined && isProven(other),
-        ),
+        candidates.some((other) => {
+          const obstacle = other.obstacle(tasks, priority > 0)
+          const isThere = obstacle === undefined || PASSING.has(obstacle.kind)
+          return other !== backend && isThere && isProven(other)
+        }),
       holds: this.#waiting.closed === undefined && route.hold !== undefined,
       ...backend.reserve(tasks, kind),
     }
