@@ -58,6 +58,7 @@ export class StubMl {
   #running = 0
   #started = 0
   #fault: Fault | undefined
+  #silent = false
   #port: number
   #server: http.Server | undefined
   #placeholder: (() => Promise<void>) | undefined
@@ -109,6 +110,11 @@ export class StubMl {
     } else await this.#listen()
   }
 
+  /** Answers nothing at all, not even probes, as a machine does that is suspended; what listens goes on listening. */
+  setSilent(silent: boolean): void {
+    this.#silent = silent
+  }
+
   async close(): Promise<void> {
     this.#stop.abort()
     await this.#unlisten()
@@ -144,6 +150,7 @@ export class StubMl {
   }
 
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (this.#silent) return
     const path = req.url?.split('?', 1)[0]
     if (path === '/ping' && req.method === 'GET') return text(res, 'pong')
     if (path === '/' && req.method === 'GET') return json(res, 200, { message: 'Immich ML' })

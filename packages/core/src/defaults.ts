@@ -86,6 +86,8 @@ export const defaults = Object.freeze({
   longestHeadStart: 3_600_000,
   /** Requests that may wait for backends that are full. */
   maxLength: 1_000,
+  /** How often a request that waits for a better backend, while another is free, thinks again. */
+  reconsiderInterval: 100,
   /** How often a backend that is wanted is woken, and `onUnavailable` told of it. */
   wakeInterval: 30_000,
   /** Where a Wake-on-LAN packet goes: to every machine of the network. */

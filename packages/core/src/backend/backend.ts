@@ -75,6 +75,7 @@ export class Backend implements BackendInfo {
   readonly #health: Health
   readonly #latencies: LatencyBook
   #ahead = 0
+  readonly #running = new Set<{ readonly began: number; readonly expected: number }>()
   readonly #checker: Checker | undefined
   readonly #authorization: string | undefined
   #inFlight = 0
@@ -162,10 +163,15 @@ export class Backend implements BackendInfo {
    */
   obstacle(tasks: readonly string[], urgent = true): Obstacle | undefined {
     if (!this.#enabled) return { kind: 'disabled', until: Number.POSITIVE_INFINITY }
-    const room = this.limit - this.#inFlight - (urgent ? 0 : (this.#settings.reserve ?? 0))
-    if (room <= 0) return { kind: 'full', until: Number.POSITIVE_INFINITY }
     if (this.#checker?.state.kind === 'down') return { kind: 'down', until: Number.POSITIVE_INFINITY }
-    return this.#health.obstacle(tasks)
+    const obstacle = this.#health.obstacle(tasks)
+    if (obstacle !== undefined) return obstacle
+    return this.hasRoom(urgent) ? undefined : { kind: 'full', until: Number.POSITIVE_INFINITY }
+  }
+
+  /** Whether it has fewer requests than it may have. */
+  hasRoom(urgent: boolean): boolean {
+    return this.#inFlight < this.limit - (urgent ? 0 : (this.#settings.reserve ?? 0))
   }
 
   /** Whether a slot for these tasks is hard to come by: it is coming back, and gets one request at a time. */
@@ -185,7 +191,15 @@ export class Backend implements BackendInfo {
 
   /** How long what is in flight takes, one after the other, in milliseconds. */
   get ahead(): number {
-    return this.#ahead
+    const [oldest] = this.#running
+    const overdue = oldest === undefined ? 0 : this.#clock.now() - oldest.began - oldest.expected
+    return this.#ahead + Math.max(0, overdue)
+  }
+
+  /** What is in flight, oldest first: for how long it has run, and how long such a job takes, in milliseconds. */
+  get running(): readonly { readonly elapsed: number; readonly expected: number }[] {
+    const now = this.#clock.now()
+    return [...this.#running].map(({ began, expected }) => ({ elapsed: now - began, expected }))
   }
 
   /** How long jobs take there, by kind, in milliseconds. */
@@ -201,17 +215,18 @@ export class Backend implements BackendInfo {
   reserve(tasks: readonly string[] = [], job = ''): Slot {
     this.#inFlight++
     const ticket = this.#health.begin(tasks)
-    const began = this.#clock.now()
-    const expected = this.expected(job) ?? 0
-    this.#ahead += expected
+    const run = { began: this.#clock.now(), expected: this.expected(job) ?? 0 }
+    this.#running.add(run)
+    this.#ahead += run.expected
     let held = true
     const release = (outcome?: Outcome) => {
       if (!held) return
       held = false
       this.#inFlight--
-      this.#ahead = this.#inFlight === 0 ? 0 : this.#ahead - expected
+      this.#running.delete(run)
+      this.#ahead = this.#inFlight === 0 ? 0 : this.#ahead - run.expected
       const { kind } = this.#health.record(ticket, outcome, this.#waiting > 0)
-      const time = this.#clock.now() - began
+      const time = this.#clock.now() - run.began
       if (kind === 'well') this.#latencies.observe(job, time)
       else if (kind === 'unreachable' || kind === 'task-failed') this.#latencies.observeFailure(job, time)
       if (kind === 'well') this.#checker?.succeed()

@@ -9,8 +9,8 @@ export interface WaitOptions extends Rank {
   readonly kind: string
   /** When it gives up, on the clock. */
   readonly deadline: number
-  /** Made when the deadline has passed. */
-  readonly late: () => Error
+  /** Asked when the deadline has passed. @returns What it fails with, or another deadline. */
+  readonly late: () => Error | number
   /** Aborting it gives up the place. */
   readonly signal?: AbortSignal | undefined
 }
@@ -55,10 +55,16 @@ export class WaitingLine<T> {
         reject(error)
       }
       const onAbort = () => giveUp(signal?.reason)
-      const cancelDeadline =
-        deadline === Number.POSITIVE_INFINITY
-          ? () => {}
-          : this.#clock.after(Math.max(0, deadline - this.#clock.now()), () => giveUp(late()))
+      let cancelDeadline = () => {}
+      const waitUntil = (end: number) => {
+        if (end === Number.POSITIVE_INFINITY) return
+        cancelDeadline = this.#clock.after(Math.max(0, end - this.#clock.now()), () => {
+          const verdict = late()
+          if (typeof verdict === 'number') waitUntil(verdict)
+          else giveUp(verdict)
+        })
+      }
+      waitUntil(deadline)
       const leave = () => {
         cancelDeadline()
         signal?.removeEventListener('abort', onAbort)

@@ -1,5 +1,4 @@
 import type { Backend } from '../backend/backend.ts'
-import type { Obstacle } from '../backend/health.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
@@ -9,6 +8,7 @@ import { leastBy } from '../strategy/least-by.ts'
 import type { Job } from '../strategy/strategy.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
+import { BADNESS, type Choice, isFull, type Look, look, narrowed, PASSING } from './look.ts'
 import type { Queue } from './patience.ts'
 
 export interface SelectOptions {
@@ -44,36 +44,6 @@ export interface Wait {
   /** The request is ready now. */
   ready(): void
 }
-
-/** What there is to choose from for one request. */
-interface Choice {
-  readonly tasks: readonly string[]
-  readonly kind: string
-  readonly models: string
-  readonly priority: number
-  readonly candidates: readonly Backend[]
-  readonly avoid: ReadonlySet<string>
-  readonly retry: boolean
-  readonly place: Place
-  readonly isReady: () => boolean
-}
-
-/** What stands in the way of each candidate: seen once, since the time alone can change it. */
-type Look = readonly { readonly backend: Backend; readonly obstacle: Obstacle | undefined }[]
-
-/** How bad it is to use a backend all the same, from the least bad. */
-const BADNESS: readonly Obstacle['kind'][] = [
-  'full',
-  'recovering',
-  'busy',
-  'ejected',
-  'down',
-  'lacks',
-  'disabled',
-]
-
-/** They end by themselves, as requests do: it is worth waiting for them. */
-const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering'])
 
 /** What all routes of a policy share: one line for everybody who waits. */
 export interface Waiting {
@@ -134,19 +104,23 @@ export class RouteSelection {
     // Those who wait come first; whom there is nothing for now does not keep others back.
     line.poke()
     const seen = look(choice)
-    const lease = this.#choose(choice, seen)
-    if (lease !== undefined) return lease
-    if (this.#mayWait(seen)) return this.#wait(choice, seen, options)
-    const least = this.#leastBad(choice, seen)
-    if (least !== undefined) return least
-    throw new NoBackendError(route.name, `${list(candidates)} drained`)
+    return this.#choose(choice, seen) ?? this.#makeDo(choice, seen) ?? this.#wait(choice, seen, options)
   }
 
-  /** Whether waiting helps: for those that are full it always does, for the others on a route that holds. */
-  #mayWait(seen: Look): boolean {
-    if (seen.some(({ obstacle }) => obstacle !== undefined && PASSING.has(obstacle.kind))) return true
+  /**
+   * The least bad backend, when there is nothing better to wait for.
+   *
+   * @returns `undefined` when waiting helps: for those that are full it always does, for the others on a route that holds.
+   * @throws {NoBackendError} when every one of them is drained.
+   */
+  #makeDo(choice: Choice, seen: Look): Lease | undefined {
+    if (isFull(seen)) return undefined
     // What nobody has, nobody will have by waiting.
-    return this.route.hold !== undefined && !seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
+    const lacking = seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
+    if (this.route.hold !== undefined && !lacking) return undefined
+    if (seen.every(({ obstacle }) => obstacle?.kind === 'disabled'))
+      throw new NoBackendError(this.route.name, `${list(choice.candidates)} drained`)
+    return this.#leastBad(choice, seen)
   }
 
   #nobody(tasks: readonly string[], serving: readonly Backend[], exclude: ReadonlySet<string>): Error {
@@ -189,8 +163,8 @@ export class RouteSelection {
 
   /** With all of them unusable, one is tried rather than none. */
   #leastBad(choice: Choice, seen: Look): Lease | undefined {
-    const obstacles = seen.flatMap(({ backend, obstacle }) =>
-      obstacle === undefined || obstacle.kind === 'disabled' ? [] : [{ backend, obstacle }],
+    const obstacles = seen.flatMap(({ backend, obstacle, hasRoom }) =>
+      obstacle === undefined || obstacle.kind === 'disabled' || !hasRoom ? [] : [{ backend, obstacle }],
     )
     if (!isNonEmpty(obstacles)) return undefined
     const worst = leastBy(obstacles, ({ obstacle }) => BADNESS.indexOf(obstacle.kind)).obstacle.kind
@@ -215,7 +189,9 @@ export class RouteSelection {
       route: route.name,
       timeouts: route.timeoutsOf(backend),
       retries: route.retries,
-      others: candidates.length - 1,
+      get others() {
+        return candidates.filter((other) => other !== backend && other.enabled).length
+      },
       place,
       provenOther: () =>
         candidates.some((other) => {
@@ -233,13 +209,14 @@ export class RouteSelection {
     const waiting = this.#waiting
     const { clock, queue, line, mostUrgent } = waiting
     if (waiting.closed !== undefined) throw waiting.closed
-    if (hold === undefined ? waiting.queued >= queue.maxLength : this.#held >= hold.maxHeld)
+    // What was let in once is not sent away for being tried again.
+    const isNew = options.place === undefined
+    if (isNew && (hold === undefined ? waiting.queued >= queue.maxLength : this.#held >= hold.maxHeld))
       throw this.#full()
     const { arrival, since } = choice.place
     const began = clock.now()
     const leaving = new AbortController()
-    const full = seen.some(({ obstacle }) => obstacle !== undefined && PASSING.has(obstacle.kind))
-    const patience = full ? Math.max(hold?.time ?? 0, queue.maxWait) : (hold?.time ?? 0)
+    const full = isFull(seen)
     options.onWait?.({
       reason: full ? 'full' : 'unavailable',
       leave: (error) => leaving.abort(error),
@@ -256,14 +233,13 @@ export class RouteSelection {
       headStart: ((choice.priority / mostUrgent) * Math.min(queue.maxWait, defaults.longestHeadStart)) / 2,
       client: options.client ?? '',
       // One that is not ready says nothing about the others.
-      kind: choice.isReady() ? kindOf(name, choice) : `${name} ${arrival}`,
-      deadline: Math.min(since + patience, options.deadline ?? Number.POSITIVE_INFINITY),
+      kind: choice.isReady() ? this.#kindOf(choice) : `${name} ${arrival}`,
+      deadline: this.#deadline(since, seen, options),
       late: () => {
-        const code = hold === undefined ? 'queue-expired' : 'hold-expired'
-        return new HoldError(
-          code,
-          `No backend of route "${name}" could be used in time: ${list(choice.candidates)} ${full ? 'full' : 'unavailable'}.`,
-        )
+        // Since it began to wait, its backends may have come back and be full, or have gone away.
+        const now = look(choice)
+        const deadline = this.#deadline(since, now, options)
+        return clock.now() < deadline ? deadline : this.#late(choice, now)
       },
       signal:
         options.signal === undefined ? leaving.signal : AbortSignal.any([options.signal, leaving.signal]),
@@ -279,6 +255,22 @@ export class RouteSelection {
       tell('gave-up', error instanceof Error ? error : undefined)
       throw error
     }
+  }
+
+  #deadline(since: number, seen: Look, { deadline = Number.POSITIVE_INFINITY }: SelectOptions): number {
+    const { hold } = this.route
+    const { maxWait } = this.#waiting.queue
+    const patience = hold === undefined ? maxWait : isFull(seen) ? Math.max(hold.time, maxWait) : hold.time
+    return Math.min(since + patience, deadline)
+  }
+
+  #late({ candidates }: Choice, seen: Look): HoldError {
+    const { hold, name } = this.route
+    const why = `${list(candidates)} ${isFull(seen) ? 'full' : 'unavailable'}`
+    return new HoldError(
+      hold === undefined ? 'queue-expired' : 'hold-expired',
+      `No backend of route "${name}" could be used in time: ${why}.`,
+    )
   }
 
   /** Counts it, and tells the backends. @returns What ends that. */
@@ -297,10 +289,27 @@ export class RouteSelection {
   #try(choice: Choice): ReturnType<Try<Lease>> {
     if (!choice.isReady()) return { again: Number.POSITIVE_INFINITY }
     const seen = look(choice)
-    const got = this.#choose(choice, seen) ?? (this.#mayWait(seen) ? undefined : this.#leastBad(choice, seen))
-    return got === undefined
-      ? { again: Math.min(...seen.map(({ obstacle }) => obstacle?.until ?? 0)) }
-      : { got }
+    const got = this.#choose(choice, seen) ?? this.#makeDo(choice, seen)
+    if (got !== undefined) return { got }
+    // A strategy that would rather wait than take what is free may think otherwise when that takes too long.
+    const { strategy } = this.route
+    const otherwise =
+      strategy.waits === true
+        ? this.#waiting.clock.now() + defaults.reconsiderInterval
+        : Number.POSITIVE_INFINITY
+    return { again: Math.min(...seen.map(({ obstacle }) => obstacle?.until ?? otherwise)) }
+  }
+
+  /** Requests of one kind have the same backends to choose from, and the same to say of each. */
+  #kindOf({ tasks, kind, priority, candidates }: Choice): string {
+    const { name, strategy } = this.route
+    return JSON.stringify([
+      name,
+      tasks,
+      priority,
+      candidates.map((candidate) => candidate.name),
+      strategy.waits === true ? kind : '',
+    ])
   }
 
   #full(): HoldError {
@@ -322,28 +331,6 @@ function jobOf({ entries }: Classification): Pick<Job, 'kind' | 'models'> {
   const kind = entries.map((it) => `${it.task}/${it.type}/${it.model}`).join('+')
   return { kind, models: [...new Set(entries.map((it) => `${it.task}/${it.model}`))].sort().join('+') }
 }
-
-/** Requests of one kind have the same backends to choose from. */
-function kindOf(route: string, { tasks, priority, candidates }: Choice): string {
-  return JSON.stringify([route, tasks, priority, candidates.map(({ name }) => name)])
-}
-
-function look({ candidates, tasks, priority, isReady }: Choice): Look {
-  return candidates.map((backend) => ({
-    backend,
-    obstacle:
-      backend.obstacle(tasks, priority > 0) ?? (backend.isRare(tasks) && !isReady() ? NOT_READY : undefined),
-  }))
-}
-
-/** Those that fit, unless none of these can be used now. */
-function narrowed(seen: Look, fits: (backend: Backend) => boolean): Look {
-  const fitting = seen.filter(({ backend }) => fits(backend))
-  return fitting.some(({ obstacle }) => obstacle === undefined) ? fitting : seen
-}
-
-/** A slot of a backend that is coming back is not for a request that is still arriving. */
-const NOT_READY: Obstacle = { kind: 'recovering', until: Number.POSITIVE_INFINITY }
 
 /** Nothing has failed there for as long as retries are counted. */
 function isProven(backend: Backend): boolean {

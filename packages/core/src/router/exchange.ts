@@ -5,7 +5,7 @@ import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { classifyPredictRequest } from '../classify/classify-predict-request.ts'
 import { defaults } from '../defaults.ts'
-import { ClientLeftError, RouterError } from '../errors.ts'
+import { ClientLeftError, NoBackendError, RouterError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { Heartbeat } from '../forward/heartbeat.ts'
@@ -184,13 +184,21 @@ export class Exchange {
       if (next === 'same') continue
       if (next === 'stop' || this.#select === undefined) return this.#conclude(outcome)
       if (!this.#paid && !this.#mayRetry(forwarder, outcome, lease)) return this.#conclude(outcome)
-      lease = await this.#choose(this.#select, {
-        ...triedBackends(this.#attempts, lease),
-        retry: true,
-        place: lease.place,
-        deadline,
-      })
-      this.#lease = lease
+      const another = await this.#another(this.#select, lease, deadline)
+      if (another === undefined) return this.#conclude(outcome)
+      lease = another
+      this.#lease = another
+    }
+  }
+
+  /** @returns `undefined` when there is none left, as when they were drained meanwhile. */
+  async #another(select: Select, lease: Lease, deadline: number): Promise<Lease | undefined> {
+    const tried = triedBackends(this.#attempts, lease)
+    try {
+      return await this.#choose(select, { ...tried, retry: true, place: lease.place, deadline })
+    } catch (error) {
+      if (error instanceof NoBackendError) return undefined
+      throw error
     }
   }
 

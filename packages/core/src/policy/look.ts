@@ -1,0 +1,61 @@
+import type { Backend } from '../backend/backend.ts'
+import type { Obstacle } from '../backend/health.ts'
+import type { Place } from './lease.ts'
+
+/** What there is to choose from for one request. */
+export interface Choice {
+  readonly tasks: readonly string[]
+  readonly kind: string
+  readonly models: string
+  readonly priority: number
+  readonly candidates: readonly Backend[]
+  readonly avoid: ReadonlySet<string>
+  readonly retry: boolean
+  readonly place: Place
+  readonly isReady: () => boolean
+}
+
+/** What stands in the way of each candidate: seen once, since the time alone can change it. */
+export type Look = readonly {
+  readonly backend: Backend
+  readonly obstacle: Obstacle | undefined
+  /** Whether it has fewer requests than it may have, whatever else stands in the way. */
+  readonly hasRoom: boolean
+}[]
+
+/** How bad it is to use a backend all the same, from the least bad. */
+export const BADNESS: readonly Obstacle['kind'][] = [
+  'full',
+  'recovering',
+  'busy',
+  'ejected',
+  'down',
+  'lacks',
+  'disabled',
+]
+
+/** They end by themselves, as requests do: it is worth waiting for them. */
+export const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering'])
+
+export function look({ candidates, tasks, priority, isReady }: Choice): Look {
+  return candidates.map((backend) => ({
+    backend,
+    hasRoom: backend.hasRoom(priority > 0),
+    obstacle:
+      backend.obstacle(tasks, priority > 0) ?? (backend.isRare(tasks) && !isReady() ? NOT_READY : undefined),
+  }))
+}
+
+/** Whether one of them is there, and has as many requests as it may have. */
+export function isFull(seen: Look): boolean {
+  return seen.some(({ obstacle }) => obstacle !== undefined && PASSING.has(obstacle.kind))
+}
+
+/** Those that fit, unless none of these can be used now. */
+export function narrowed(seen: Look, fits: (backend: Backend) => boolean): Look {
+  const fitting = seen.filter(({ backend }) => fits(backend))
+  return fitting.some(({ obstacle }) => obstacle === undefined) ? fitting : seen
+}
+
+/** A slot of a backend that is coming back is not for a request that is still arriving. */
+const NOT_READY: Obstacle = { kind: 'recovering', until: Number.POSITIVE_INFINITY }
