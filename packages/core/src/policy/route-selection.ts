@@ -1,15 +1,16 @@
-import type { Backend } from '../backend/backend.ts'
+import type { Backend, Slot } from '../backend/backend.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { HoldError, NoBackendError } from '../errors.ts'
 import type { Try, WaitingLine } from '../hold/waiting-line.ts'
 import { leastBy } from '../strategy/least-by.ts'
-import type { Job } from '../strategy/strategy.ts'
 import type { CompiledRoute } from './compile-policy.ts'
+import type { Jobs } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
 import { BADNESS, type Choice, isFull, type Look, look, narrowed, PASSING } from './look.ts'
 import type { Queue } from './patience.ts'
+import type { Timeouts } from './timeouts.ts'
 
 export interface SelectOptions {
   /** Aborting it gives up the selection. */
@@ -45,6 +46,8 @@ export interface Wait {
   ready(): void
 }
 
+const NONE: ReadonlySet<string> = new Set()
+
 /** What all routes of a policy share: one line for everybody who waits. */
 export interface Waiting {
   readonly line: WaitingLine<Lease>
@@ -53,6 +56,7 @@ export interface Waiting {
   readonly mostUrgent: number
   readonly clock: Clock
   readonly onHold: ((event: HoldEvent) => void) | undefined
+  readonly jobs: Jobs
   /** Requests that have come so far. */
   arrivals: number
   /** Requests that wait though their route does not hold. */
@@ -83,20 +87,21 @@ export class RouteSelection {
   }
 
   async select(classification: Classification, options: SelectOptions): Promise<Lease> {
+    options.signal?.throwIfAborted()
     const { route } = this
     const { line, clock } = this.#waiting
     const { tasks } = classification
-    const exclude = new Set(options.exclude)
+    const exclude = options.exclude === undefined ? NONE : new Set(options.exclude)
     const serving = route.backends.filter((backend) => backend.serves(tasks))
-    const candidates = serving.filter(({ name }) => !exclude.has(name))
+    const candidates = exclude.size === 0 ? serving : serving.filter(({ name }) => !exclude.has(name))
     if (candidates.length === 0) throw this.#nobody(tasks, serving, exclude)
     const priority = route.priorityOf(classification)
     const choice: Choice = {
       tasks,
-      ...jobOf(classification),
+      ...this.#waiting.jobs.of(classification),
       priority,
       candidates,
-      avoid: new Set(options.avoid),
+      avoid: options.avoid === undefined ? NONE : new Set(options.avoid),
       retry: options.retry ?? false,
       isReady: options.isReady ?? (() => true),
       place: options.place ?? { arrival: ++this.#waiting.arrivals, since: clock.now() },
@@ -133,7 +138,7 @@ export class RouteSelection {
   /** A lease on the best backend that can be used now. */
   #choose(choice: Choice, seen: Look): Lease | undefined {
     const { avoid, retry } = choice
-    const fresh = narrowed(seen, ({ name }) => !avoid.has(name))
+    const fresh = avoid.size === 0 ? seen : narrowed(seen, ({ name }) => !avoid.has(name))
     const proven = retry ? narrowed(fresh, isProven) : fresh
     const { strategy } = this.route
     const best = this.#preferred(proven)
@@ -182,26 +187,9 @@ export class RouteSelection {
     for (const backend of better) if (backend !== chosen) backend.want()
   }
 
-  #lease({ tasks, kind, priority, candidates, place }: Choice, backend: Backend): Lease {
-    const { route } = this
-    return {
-      backend,
-      route: route.name,
-      timeouts: route.timeoutsOf(backend),
-      retries: route.retries,
-      get others() {
-        return candidates.filter((other) => other !== backend && other.enabled).length
-      },
-      place,
-      provenOther: () =>
-        candidates.some((other) => {
-          const obstacle = other.obstacle(tasks, priority > 0)
-          const isThere = obstacle === undefined || PASSING.has(obstacle.kind)
-          return other !== backend && isThere && isProven(other)
-        }),
-      holds: this.#waiting.closed === undefined && route.hold !== undefined,
-      ...backend.reserve(tasks, kind),
-    }
+  #lease(choice: Choice, backend: Backend): Lease {
+    const holds = this.#waiting.closed === undefined && this.route.hold !== undefined
+    return new RouteLease(this.route, choice, backend, holds)
   }
 
   async #wait(choice: Choice, seen: Look, options: SelectOptions): Promise<Lease> {
@@ -323,13 +311,43 @@ export class RouteSelection {
   }
 }
 
-function jobOf({ entries }: Classification): Pick<Job, 'kind' | 'models'> {
-  const [entry, ...others] = entries
-  if (entry === undefined) return { kind: '', models: '' }
-  const { task, type, model } = entry
-  if (others.length === 0) return { kind: `${task}/${type}/${model}`, models: `${task}/${model}` }
-  const kind = entries.map((it) => `${it.task}/${it.type}/${it.model}`).join('+')
-  return { kind, models: [...new Set(entries.map((it) => `${it.task}/${it.model}`))].sort().join('+') }
+/** A class, for its getters: as an object literal it took several times as long to make. */
+class RouteLease implements Lease {
+  readonly backend: Backend
+  readonly route: string
+  readonly timeouts: Timeouts
+  readonly retries: number
+  readonly place: Place
+  readonly holds: boolean
+  readonly trial: boolean
+  readonly release: Slot['release']
+  readonly #choice: Choice
+
+  constructor(route: CompiledRoute, choice: Choice, backend: Backend, holds: boolean) {
+    const { trial, release } = backend.reserve(choice.tasks, choice.kind)
+    this.backend = backend
+    this.route = route.name
+    this.timeouts = route.timeoutsOf(backend)
+    this.retries = route.retries
+    this.place = choice.place
+    this.holds = holds
+    this.trial = trial
+    this.release = release
+    this.#choice = choice
+  }
+
+  get others(): number {
+    return this.#choice.candidates.filter((other) => other !== this.backend && other.enabled).length
+  }
+
+  provenOther(): boolean {
+    const { candidates, tasks, priority } = this.#choice
+    return candidates.some((other) => {
+      const obstacle = other.obstacle(tasks, priority > 0)
+      const isThere = obstacle === undefined || PASSING.has(obstacle.kind)
+      return other !== this.backend && isThere && isProven(other)
+    })
+  }
 }
 
 /** Nothing has failed there for as long as retries are counted. */

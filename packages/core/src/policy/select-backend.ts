@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { RouterClosedError } from '../errors.ts'
 import { WaitingLine } from '../hold/waiting-line.ts'
 import { compilePolicy } from './compile-policy.ts'
+import { Jobs } from './jobs.ts'
 import type { HoldEvent, Lease } from './lease.ts'
 import type { Heartbeats } from './patience.ts'
 import type { Policy } from './policy.ts'
@@ -90,6 +91,7 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     return backend
   })
   const waiting: Waiting = {
+    jobs: new Jobs(),
     line,
     queue,
     mostUrgent,
@@ -111,10 +113,8 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     if (backend !== undefined) return backend
     throw new RangeError(`"${name}" is not among the backends: ${backends.map((b) => b.name).join(', ')}.`)
   }
-  const select = async (classification: Classification, options: SelectOptions = {}): Promise<Lease> => {
-    options.signal?.throwIfAborted()
-    return selectionFor(classification).select(classification, options)
-  }
+  const select = (classification: Classification, options: SelectOptions = {}): Promise<Lease> =>
+    selectionFor(classification).select(classification, options)
   return Object.assign(select, {
     clock,
     backends,

@@ -124,11 +124,16 @@ export class Exchange {
   async select(select: Select): Promise<Lease> {
     this.#select = select
     this.#startHeartbeat(select)
-    const lease = this.#named === undefined ? await this.#choose(select, {}) : select.lease(this.#named)
-    this.#lease?.release()
-    this.#lease = lease
-    if (this.res.destroyed) this.#dispose()
-    return lease
+    try {
+      const lease = this.#named === undefined ? await this.#choose(select, {}) : select.lease(this.#named)
+      this.#lease?.release()
+      this.#lease = lease
+      if (this.res.destroyed) this.#dispose()
+      return lease
+    } catch (error) {
+      this.#cutHeartbeat()
+      throw error
+    }
   }
 
   /**
@@ -153,25 +158,18 @@ export class Exchange {
     }
   }
 
-  async #choose(select: Select, options: SelectOptions): Promise<Lease> {
-    try {
-      return await select(this.classification, {
-        ...options,
-        client: this.req.socket.remoteAddress,
-        isReady: () => this.body.ready,
-        onWait: (wait) => {
-          this.#leave = wait.leave
-          // Whoever waits for a machine to wake may wait for hours, and for a slot not for long.
-          this.body.hold(this.#store, wait.reason === 'unavailable' ? 'disk' : 'memory', wait.ready)
-          if (this.res.destroyed) wait.leave(new ClientLeftError())
-        },
-      })
-    } catch (error) {
-      this.#cutHeartbeat()
-      throw error
-    } finally {
-      this.#leave = undefined
-    }
+  #choose(select: Select, options: SelectOptions): Promise<Lease> {
+    return select(this.classification, {
+      ...options,
+      client: this.req.socket.remoteAddress,
+      isReady: () => this.body.ready,
+      onWait: (wait) => {
+        this.#leave = wait.leave
+        // Whoever waits for a machine to wake may wait for hours, and for a slot not for long.
+        this.body.hold(this.#store, wait.reason === 'unavailable' ? 'disk' : 'memory', wait.ready)
+        if (this.res.destroyed) wait.leave(new ClientLeftError())
+      },
+    })
   }
 
   async #forwardUntilAnswered(forwarder: Forwarder, first: Lease): Promise<Outcome> {
@@ -197,6 +195,7 @@ export class Exchange {
     try {
       return await this.#choose(select, { ...tried, retry: true, place: lease.place, deadline })
     } catch (error) {
+      this.#cutHeartbeat()
       if (error instanceof NoBackendError) return undefined
       throw error
     }
