@@ -12,7 +12,6 @@ export class Heartbeat {
   readonly #times: Heartbeats
   readonly #isClientSlow: () => boolean
   #begun = false
-  #beats = 0
   #cancel: (() => void) | undefined
 
   /** @param isClientSlow Whether it is the client that is waited for: then it needs no sign. */
@@ -29,11 +28,6 @@ export class Heartbeat {
     return this.#begun
   }
 
-  /** Signs that were sent. */
-  get beats(): number {
-    return this.#beats
-  }
-
   /** Sends nothing more: the answer begins, or there will be none. */
   stop(): void {
     this.#cancel?.()
@@ -47,7 +41,6 @@ export class Heartbeat {
     if (!this.#begun && this.#isClientSlow()) return
     if (!this.#begun) res.writeHead(200, 'OK', { 'content-type': 'application/json' })
     this.#begun = true
-    this.#beats++
     // A client that does not read needs no more of them.
     if (!res.writableNeedDrain) res.write(' ')
   }

@@ -105,7 +105,7 @@ export function compilePolicy(
       priorityOf: priorityOf(route.priority),
     }
   })
-  const priorities = routes.map(({ priority }) => PRIORITIES.get(priority) ?? Number(priority ?? 0))
+  const priorities = routes.map(({ priority = BULK }) => toNumber(priority))
   return {
     backends: [...backends.values()],
     routes: compiled,
@@ -117,14 +117,14 @@ export function compilePolicy(
 
 const INTERACTIVE = 1
 const BULK = 0
-const PRIORITIES: ReadonlyMap<unknown, number> = new Map([
-  ['interactive', INTERACTIVE],
-  ['bulk', BULK],
-])
+function toNumber(priority: NonNullable<Route['priority']>): number {
+  if (typeof priority === 'number') return priority
+  return priority === 'interactive' ? INTERACTIVE : BULK
+}
 
 function priorityOf(written: Route['priority']): CompiledRoute['priorityOf'] {
   if (written !== undefined) {
-    const priority = PRIORITIES.get(written) ?? Number(written)
+    const priority = toNumber(written)
     return () => priority
   }
   // Behind a text search, a person is waiting.

@@ -35,7 +35,7 @@ export const BADNESS: readonly Obstacle['kind'][] = [
 ]
 
 /** They end by themselves, as requests do: it is worth waiting for them. */
-export const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering'])
+const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering'])
 
 export function look({ candidates, tasks, priority, isReady }: Choice): Look {
   return candidates.map((backend) => ({
@@ -46,9 +46,14 @@ export function look({ candidates, tasks, priority, isReady }: Choice): Look {
   }))
 }
 
+/** Whether a backend can be used now, or as soon as a request there ends. */
+export function isThere(obstacle: Obstacle | undefined): boolean {
+  return obstacle === undefined || PASSING.has(obstacle.kind)
+}
+
 /** Whether one of them is there, and has as many requests as it may have. */
 export function isFull(seen: Look): boolean {
-  return seen.some(({ obstacle }) => obstacle !== undefined && PASSING.has(obstacle.kind))
+  return seen.some(({ obstacle }) => obstacle !== undefined && isThere(obstacle))
 }
 
 /** Those that fit, unless none of these can be used now. */

@@ -8,7 +8,7 @@ import { leastBy } from '../strategy/least-by.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { Jobs } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
-import { BADNESS, type Choice, isFull, type Look, look, narrowed, PASSING } from './look.ts'
+import { BADNESS, type Choice, isFull, isThere, type Look, look, narrowed } from './look.ts'
 import type { Queue } from './patience.ts'
 import type { Timeouts } from './timeouts.ts'
 
@@ -159,7 +159,7 @@ export class RouteSelection {
    */
   #preferred(seen: Look): Look {
     const { spill, strategy } = this.route
-    const there = seen.filter(({ obstacle }) => obstacle === undefined || PASSING.has(obstacle.kind))
+    const there = seen.filter(({ obstacle }) => isThere(obstacle))
     const able = spill ? there.filter(({ obstacle }) => obstacle === undefined) : there
     const tier = Math.min(...able.map(({ backend }) => backend.tier))
     const best = able.filter(({ backend }) => backend.tier === tier)
@@ -342,11 +342,9 @@ class RouteLease implements Lease {
 
   provenOther(): boolean {
     const { candidates, tasks, priority } = this.#choice
-    return candidates.some((other) => {
-      const obstacle = other.obstacle(tasks, priority > 0)
-      const isThere = obstacle === undefined || PASSING.has(obstacle.kind)
-      return other !== this.backend && isThere && isProven(other)
-    })
+    return candidates.some(
+      (other) => other !== this.backend && isThere(other.obstacle(tasks, priority > 0)) && isProven(other),
+    )
   }
 }
 
