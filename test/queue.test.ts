@@ -179,6 +179,19 @@ describe('the queue', () => {
   })
 })
 
+/** Two backends with a slot each, shared by when they will be done. */
+const twoSlots = (clock: FakeClock) =>
+  selectBackend(
+    {
+      backends: {
+        a: { url: 'http://a', maxConcurrent: 1, health: false },
+        b: { url: 'http://b', maxConcurrent: 1, health: false },
+      },
+      routes: [{ backends: ['a', 'b'], strategy: 'peak-ewma' }],
+    },
+    { clock },
+  )
+
 describe('what is full', () => {
   const ocr = immichBody('ocr', imageBytes(100))
 
@@ -210,16 +223,7 @@ describe('what is full', () => {
 
   it('is not waited for by peak-ewma when what it does takes far too long', async () => {
     const clock = new FakeClock()
-    const select = selectBackend(
-      {
-        backends: {
-          a: { url: 'http://a', maxConcurrent: 1, health: false },
-          b: { url: 'http://b', maxConcurrent: 1, health: false },
-        },
-        routes: [{ backends: ['a', 'b'], strategy: 'peak-ewma' }],
-      },
-      { clock },
-    )
+    const select = twoSlots(clock)
     for (const [name, time] of [
       ['a', 50],
       ['b', 400],
@@ -238,16 +242,7 @@ describe('what is full', () => {
 
   it('by its own kind of job keeps no other kind from what is free', async () => {
     const clock = new FakeClock()
-    const select = selectBackend(
-      {
-        backends: {
-          a: { url: 'http://a', maxConcurrent: 1, health: false },
-          b: { url: 'http://b', maxConcurrent: 1, health: false },
-        },
-        routes: [{ backends: ['a', 'b'], strategy: 'peak-ewma' }],
-      },
-      { clock },
-    )
+    const select = twoSlots(clock)
     const other = { ...JOB, entries: [{ task: 'clip', type: 'visual', model: 'other', options: {} }] }
     for (const [i, kind, time] of [
       [0, KIND, 100],
