@@ -63,7 +63,10 @@ describe('a client that leaves', () => {
     const stub = await stubMl({ fault: 'hang' })
     const slow = await stubMl({ fault: 'slow-body' })
     const router = createRouter({
-      backends: { stub: { url: stub.url }, slow: { url: slow.url } },
+      backends: {
+        stub: { url: stub.url, maxConcurrent: 'unlimited' },
+        slow: { url: slow.url, maxConcurrent: 'unlimited' },
+      },
       routes: [{ match: { input: 'text' }, backends: ['slow'] }, { backends: ['stub'] }],
     })
     const outcomes: Record<string, number> = {}

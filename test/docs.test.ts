@@ -79,7 +79,10 @@ describe('docs/configuration.md', () => {
       onUnclassified: defaults.onUnclassified,
       backendHeader: defaults.backendHeader,
     })
-    expect(rows('Options').find(([name]) => name === 'routes[].strategy')?.[1]).toBe(defaults.strategy)
+    const documentedDefault = (option: string) => rows('Options').find(([name]) => name === option)?.[1]
+    expect(documentedDefault('routes[].strategy')).toBe(defaults.strategy)
+    expect(documentedDefault('backends.<name>.maxConcurrent')).toBe(defaults.maxConcurrent)
+    expect(documentedDefault('backends.<name>.reserve')).toBe(String(defaults.reserve))
     const { maxBodySize, bodyMemory, totalBodyMemory, bodySpool } = documented
     const { store, ...resolved } = resolveExchangeOptions({ maxBodySize, bodyMemory })
     expect([resolved.maxBodySize, store.bodyMemory]).toEqual([defaults.maxBodySize, defaults.bodyMemory])
@@ -145,6 +148,7 @@ describe('docs/configuration.md', () => {
       'maxWait',
       'maxLength',
       'reserve',
+      'maxConcurrent',
       'tier',
       'spill',
     ])

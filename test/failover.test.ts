@@ -16,7 +16,8 @@ async function pool(servers: StubOptions[], options: Partial<RouterOptions> = {}
   const stubs: Record<string, StubMl> = {}
   for (const [i, server] of servers.entries()) stubs['abcdef'[i] ?? ''] = await stubMl(server)
   const backends = Object.fromEntries(Object.entries(stubs).map(([name, { url }]) => [name, { url }]))
-  const router = createRouter({ backends, health: false, heartbeat: false, ...options })
+  const routes = [{ backends: Object.keys(options.backends ?? backends), strategy: 'first' as const }]
+  const router = createRouter({ backends, routes, health: false, heartbeat: false, ...options })
   const events: RequestEvent[] = []
   router.on('request', (event) => events.push(event))
   const { url } = await listen((req, res) => router.handle(req, res))

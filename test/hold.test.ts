@@ -18,7 +18,7 @@ async function pool(servers: StubOptions[], options: Partial<RouterOptions> = {}
   const backends = Object.fromEntries(stubs.map(({ url }, i) => ['abcdef'[i] ?? '', { url }]))
   const router = createRouter({
     backends,
-    routes: [{ name: 'all', backends: Object.keys(backends), whenUnavailable: { hold } }],
+    routes: [{ name: 'all', backends: Object.keys(backends), strategy: 'first', whenUnavailable: { hold } }],
     ...options,
   })
   onTestFinished(() => router.close({ timeout: 0 }))

@@ -272,6 +272,7 @@ describe('what is full', () => {
           a: { url: 'http://a', maxConcurrent: 1, health: false },
           b: { url: 'http://b', health: false },
         },
+        routes: [{ backends: ['a', 'b'], strategy: 'first' }],
         queue: { maxWait: 'unlimited' },
       },
       { clock },

@@ -23,14 +23,20 @@ export const defaults = Object.freeze({
   onUnclassified: 'route',
   /** Response header with the name of the backend that answered. */
   backendHeader: 'x-immich-ml-backend',
-  /** Strategy of a route that names none: the first backend of the list, as Immich itself does. */
-  strategy: 'first',
+  /** Strategy of a route that names none: the measured best (docs/decisions/0009). */
+  strategy: 'peak-ewma',
   /** Share of a backend in the weighted strategies. */
   weight: 1,
   /** Tier of a backend: a higher one is used only when none of a lower one is there. */
   tier: 1,
   /** Whether a request goes elsewhere when the best backend is full. */
   spill: false,
+  /** Requests that a backend gets at once: learnt. */
+  maxConcurrent: 'auto',
+  /** What is learnt begins with so many. */
+  firstLimit: 1,
+  /** How long nobody must have been in a hurry for one more request to wait inside a backend, ready to take over. */
+  standbyAfter: 10_000,
   /** Slots of a backend that are kept for urgent requests. */
   reserve: 0,
   /** Time to open a connection to a backend. */
@@ -104,7 +110,11 @@ export const defaults = Object.freeze({
   maxRefusalSize: 16 * KIB,
   /** Kinds of jobs whose latency is kept apart on one backend. */
   mostKinds: 200,
-  /** Time in which all but a third of an old latency is forgotten. */
+  /** Jobs over which a latency is averaged. */
+  latencyMemory: 16,
+  /** What takes so many times as long as it should is a peak. */
+  latencyPeak: 2,
+  /** Time in which all but a third of a peak, or of an old latency, is forgotten. */
   latencyDecay: 10_000,
   /** A failure counts as a latency of at least this. */
   failureLatency: 1_000,

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { AutoLimit } from './auto-limit.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
 import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
 import { LatencyBook } from './latency-book.ts'
@@ -43,10 +44,10 @@ export interface BackendSettings {
   readonly connectTimeout?: number
   /** The tasks that it serves; all, when not given. */
   readonly tasks?: readonly string[] | undefined
-  /** Requests that it gets at once; any number, when not given. */
-  readonly maxConcurrent?: number | undefined
-  /** How many of them are kept for urgent requests. */
-  readonly reserve?: number | undefined
+  /** Requests that it gets at once: `Infinity` for any number, `auto` to learn it. */
+  readonly maxConcurrent?: number | 'auto' | undefined
+  /** How many of them, or which share, are kept for urgent requests. */
+  readonly reserve?: number | { readonly share: number } | undefined
   /** How it is probed; not at all, when not given. */
   readonly check?: CheckOptions | undefined
   /** Statuses that are a failure of the backend. */
@@ -74,12 +75,14 @@ export class Backend implements BackendInfo {
   readonly #clock: Clock
   readonly #health: Health
   readonly #latencies: LatencyBook
+  readonly #limit: AutoLimit | { readonly limit: number }
   #ahead = 0
   readonly #running = new Set<{ readonly began: number; readonly expected: number }>()
   readonly #checker: Checker | undefined
   readonly #authorization: string | undefined
   #inFlight = 0
   #waiting = 0
+  #lastUrgent = Number.NEGATIVE_INFINITY
   #hurried = false
   #enabled = true
   #drained: (() => void)[] = []
@@ -90,6 +93,8 @@ export class Backend implements BackendInfo {
     this.#settings = settings
     this.#clock = settings.clock ?? systemClock
     this.#latencies = new LatencyBook(this.#clock)
+    const { maxConcurrent = defaults.maxConcurrent } = settings
+    this.#limit = maxConcurrent === 'auto' ? new AutoLimit(this.#clock) : { limit: maxConcurrent }
     this.#health = new Health(this.#clock, (change) => this.#changed(change), settings.ejecting)
     this.#checker =
       settings.check &&
@@ -153,7 +158,7 @@ export class Backend implements BackendInfo {
 
   /** Requests that it may have at once; `Infinity` for any number. */
   get limit(): number {
-    return this.#settings.maxConcurrent ?? Number.POSITIVE_INFINITY
+    return this.#limit.limit
   }
 
   /**
@@ -171,7 +176,25 @@ export class Backend implements BackendInfo {
 
   /** Whether it has fewer requests than it may have. */
   hasRoom(urgent: boolean): boolean {
-    return this.#inFlight < this.limit - (urgent ? 0 : (this.#settings.reserve ?? 0))
+    return this.#inFlight < this.limit + (urgent ? this.#extra : this.#standby - this.#reserved)
+  }
+
+  /** Slots that only urgent requests get; one is left for the others. */
+  get #reserved(): number {
+    const { reserve = defaults.reserve } = this.#settings
+    const slots = typeof reserve === 'number' ? reserve : Math.ceil(reserve.share * this.limit)
+    return Math.min(slots, Math.max(0, this.limit - 1))
+  }
+
+  /** Somebody in a hurry goes before what has just begun, even where that takes long: what was learnt is no wall. */
+  get #extra(): number {
+    return this.#limit instanceof AutoLimit ? 1 : 0
+  }
+
+  /** What may wait inside it while nobody is in a hurry, who would have to wait for it, too. */
+  get #standby(): number {
+    if (!(this.#limit instanceof AutoLimit)) return 0
+    return this.#clock.now() - this.#lastUrgent > defaults.standbyAfter ? this.#limit.standby : 0
   }
 
   /** Whether a slot for these tasks is hard to come by: it is coming back, and gets one request at a time. */
@@ -196,10 +219,21 @@ export class Backend implements BackendInfo {
     return this.#ahead + Math.max(0, overdue)
   }
 
-  /** What is in flight, oldest first: for how long it has run, and how long such a job takes, in milliseconds. */
-  get running(): readonly { readonly elapsed: number; readonly expected: number }[] {
+  /** How long it takes until one of those in flight is done and there is room for another, in milliseconds. */
+  get freeIn(): number {
     const now = this.#clock.now()
-    return [...this.#running].map(({ began, expected }) => ({ elapsed: now - began, expected }))
+    const left: number[] = []
+    let leastStuck = Number.POSITIVE_INFINITY
+    for (const { began, expected } of this.#running) {
+      const elapsed = now - began
+      // What is stuck will not make room; where all are, it may well take as long again.
+      if (elapsed > STUCK * expected) leastStuck = Math.min(leastStuck, elapsed)
+      else left.push(Math.max(expected - elapsed, elapsed / 4))
+    }
+    const surplus = Math.max(0, this.#inFlight - this.limit)
+    return left.length === 0
+      ? leastStuck
+      : (left.sort((a, b) => a - b)[Math.min(surplus, left.length - 1)] ?? 0)
   }
 
   /** How long jobs take there, by kind, in milliseconds. */
@@ -211,9 +245,13 @@ export class Backend implements BackendInfo {
    * Takes a slot for a request with these tasks; `release` gives it back, once however often it is called.
    *
    * @param job Its kind, by which latencies are kept.
+   * @param urgent Whether somebody waits for it.
    */
-  reserve(tasks: readonly string[] = [], job = ''): Slot {
+  reserve(tasks: readonly string[] = [], job = '', urgent = false): Slot {
+    if (urgent) this.#lastUrgent = this.#clock.now()
     this.#inFlight++
+    const auto = this.#limit instanceof AutoLimit ? this.#limit : undefined
+    const sample = auto?.begin(this.#inFlight)
     const ticket = this.#health.begin(tasks)
     const run = { began: this.#clock.now(), expected: this.expected(job) ?? 0 }
     this.#running.add(run)
@@ -227,6 +265,7 @@ export class Backend implements BackendInfo {
       this.#ahead = this.#inFlight === 0 ? 0 : this.#ahead - run.expected
       const { kind } = this.#health.record(ticket, outcome, this.#waiting > 0)
       const time = this.#clock.now() - run.began
+      if (sample !== undefined) auto?.end(sample, job, kind === 'well' ? time : undefined)
       if (kind === 'well') this.#latencies.observe(job, time)
       else if (kind === 'unreachable' || kind === 'task-failed') this.#latencies.observeFailure(job, time)
       if (kind === 'well') this.#checker?.succeed()
@@ -324,6 +363,9 @@ export class Backend implements BackendInfo {
     this.#settings.onRelief?.()
   }
 }
+
+/** What has run for so many times as long as such a job takes is stuck. */
+const STUCK = 3
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))

@@ -45,6 +45,13 @@ export class WaitingLine<T> {
     return this.#waiters.length
   }
 
+  /** How many wait whose head start is this or more. */
+  countOf(headStart: number): number {
+    let count = 0
+    for (const waiter of this.#waiters) if (waiter.headStart >= headStart) count++
+    return count
+  }
+
   /** Waits until the attempt succeeds. */
   wait(attempt: Try<T>, options: WaitOptions): Promise<T> {
     const { signal, deadline, late } = options

@@ -17,6 +17,7 @@ import {
 } from './patience.ts'
 import type { MatchFunction, Policy, Route } from './policy.ts'
 import { PolicyError, problem } from './problems.ts'
+import { resolveSlots } from './slots.ts'
 import { resolveTimeouts, type Timeouts } from './timeouts.ts'
 
 /** A route, complete, and with its backends. */
@@ -62,16 +63,7 @@ export function compilePolicy(
     resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
   const backends = new Map(
     Object.entries(policy.backends).map(([name, options]) => {
-      const {
-        url,
-        weight = defaults.weight,
-        tier = defaults.tier,
-        tasks,
-        maxConcurrent,
-        reserve,
-        health,
-        wake,
-      } = options
+      const { url, weight = defaults.weight, tier = defaults.tier, tasks, health, wake } = options
       const patience = routes
         .filter((route) => route.backends.includes(name))
         .map((route) => timeouts(name, route))
@@ -82,8 +74,7 @@ export function compilePolicy(
         tier,
         connectTimeout,
         tasks,
-        maxConcurrent,
-        reserve,
+        ...resolveSlots(options),
         ...resolveHealth(health, policy.health),
         wake: resolveWake(wake),
       }

@@ -91,10 +91,10 @@ function policyProblems(data: unknown): PolicyProblem[] {
 function slotProblems(name: string, backend: unknown): PolicyProblem[] {
   if (!isRecord(backend)) return []
   const { maxConcurrent, reserve } = backend
-  if (typeof reserve !== 'number' || reserve <= 0) return []
+  if (reserve === undefined || reserve === 0) return []
   const path = formatPath(['backends', name, 'reserve'])
-  if (maxConcurrent === undefined) return [problem(path, 'needs a maxConcurrent that it is a part of')]
-  if (typeof maxConcurrent !== 'number' || reserve < maxConcurrent) return []
+  if (maxConcurrent === 'unlimited') return [problem(path, 'needs a maxConcurrent that it is a part of')]
+  if (typeof reserve !== 'number' || typeof maxConcurrent !== 'number' || reserve < maxConcurrent) return []
   return [problem(path, `must be below maxConcurrent, which is ${maxConcurrent}`)]
 }
 

@@ -82,9 +82,12 @@ describe('match', () => {
 
 describe('selectBackend', () => {
   const policy: Policy = {
-    backends,
+    backends: {
+      gpu: { ...backends.gpu, maxConcurrent: 'unlimited' },
+      nas: { ...backends.nas, maxConcurrent: 'unlimited' },
+    },
     routes: [
-      { match: { input: 'text' }, backends: ['nas', 'gpu'] },
+      { match: { input: 'text' }, backends: ['nas', 'gpu'], strategy: 'first' },
       { name: 'by code', match: ({ tasks }) => tasks.includes('ocr'), backends: ['gpu'] },
       { backends: ['gpu', 'nas'], strategy: 'round-robin' },
     ],
@@ -297,7 +300,10 @@ describe('what is one thing or another', () => {
       { backends: { a: { url: 'http://a', wake: { mac: 'aa:bb:cc:dd:ee:ff', broadcast: '999.1.1.1' } } } },
       'backends.a.wake.broadcast must be an IPv4 address',
     ],
-    [{ backends: { a: { url: 'http://a', reserve: 1 } } }, 'backends.a.reserve needs a maxConcurrent'],
+    [
+      { backends: { a: { url: 'http://a', maxConcurrent: 'unlimited', reserve: 1 } } },
+      'backends.a.reserve needs a maxConcurrent',
+    ],
     [
       { backends: { a: { url: 'http://a', maxConcurrent: 2, reserve: 2 } } },
       'backends.a.reserve must be below maxConcurrent, which is 2',

@@ -29,15 +29,17 @@ export interface BackendOptions {
    */
   readonly tasks?: readonly string[] | undefined
   /**
-   * Requests that it gets at once; further ones wait in the router, the urgent first.
-   * @default any number
+   * Requests that it gets at once; further ones wait in the router, the urgent first. `auto` learns from how long jobs take
+   * how many it can work on; `unlimited` is any number.
+   * @default 'auto'
    */
-  readonly maxConcurrent?: number | undefined
+  readonly maxConcurrent?: number | 'auto' | 'unlimited' | undefined
   /**
-   * How many of these are kept for urgent requests: those of a priority above 0. Below `maxConcurrent`.
+   * How many of these are kept for urgent requests, those of a priority above 0: a number below `maxConcurrent`, or a share
+   * such as `25%`, rounded up. Where the limit is learnt, one is always left for the others.
    * @default 0
    */
-  readonly reserve?: number | undefined
+  readonly reserve?: number | string | undefined
   /** Where its probes differ; `false` for none. */
   readonly health?: HealthOptions | false | undefined
   /**
@@ -81,7 +83,7 @@ export interface Route {
   readonly backends: readonly string[]
   /**
    * How a backend is chosen: a name, or in code a function that makes a strategy.
-   * @default 'first'
+   * @default 'peak-ewma'
    */
   readonly strategy?: StrategyName | (() => Strategy) | undefined
   /** Where this route's timeouts differ. */

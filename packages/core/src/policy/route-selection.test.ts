@@ -85,8 +85,10 @@ describe('a request that waits', () => {
     const clock = new FakeClock()
     const select = selectBackend(
       {
-        backends: Object.fromEntries(['a', 'b', 'c'].map((name) => [name, { url: `http://${name}` }])),
-        routes: [{ backends: ['a', 'b', 'c'], whenUnavailable: { hold: '1h' } }],
+        backends: Object.fromEntries(
+          ['a', 'b', 'c'].map((name) => [name, { url: `http://${name}`, maxConcurrent: 'unlimited' }]),
+        ),
+        routes: [{ backends: ['a', 'b', 'c'], strategy: 'first', whenUnavailable: { hold: '1h' } }],
       },
       { clock },
     )

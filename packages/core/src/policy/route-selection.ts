@@ -147,7 +147,12 @@ export class RouteSelection {
     )
     if (!isNonEmpty(from)) return undefined
     const { kind, models } = choice
-    const backend = strategy.pick(from, { kind, models, queued: this.#waiting.line.length })
+    const backend = strategy.pick(from, {
+      kind,
+      models,
+      queued: this.#waiting.line.countOf(this.#headStart(choice)),
+      urgent: choice.priority > 0,
+    })
     if (best.some((it) => it.backend === backend && it.obstacle !== undefined)) return undefined
     this.#wantBetter(choice, backend)
     return this.#lease(choice, backend)
@@ -195,7 +200,7 @@ export class RouteSelection {
   async #wait(choice: Choice, seen: Look, options: SelectOptions): Promise<Lease> {
     const { hold, name } = this.route
     const waiting = this.#waiting
-    const { clock, queue, line, mostUrgent } = waiting
+    const { clock, queue, line } = waiting
     if (waiting.closed !== undefined) throw waiting.closed
     // What was let in once is not sent away for being tried again.
     const isNew = options.place === undefined
@@ -218,7 +223,7 @@ export class RouteSelection {
     const lease = line.wait(() => this.#try(choice), {
       arrival,
       since,
-      headStart: ((choice.priority / mostUrgent) * Math.min(queue.maxWait, defaults.longestHeadStart)) / 2,
+      headStart: this.#headStart(choice),
       client: options.client ?? '',
       // One that is not ready says nothing about the others.
       kind: choice.isReady() ? this.#kindOf(choice) : `${name} ${arrival}`,
@@ -243,6 +248,11 @@ export class RouteSelection {
       tell('gave-up', error instanceof Error ? error : undefined)
       throw error
     }
+  }
+
+  #headStart({ priority }: Choice): number {
+    const { mostUrgent, queue } = this.#waiting
+    return ((priority / mostUrgent) * Math.min(queue.maxWait, defaults.longestHeadStart)) / 2
   }
 
   #deadline(since: number, seen: Look, { deadline = Number.POSITIVE_INFINITY }: SelectOptions): number {
@@ -324,7 +334,7 @@ class RouteLease implements Lease {
   readonly #choice: Choice
 
   constructor(route: CompiledRoute, choice: Choice, backend: Backend, holds: boolean) {
-    const { trial, release } = backend.reserve(choice.tasks, choice.kind)
+    const { trial, release } = backend.reserve(choice.tasks, choice.kind, choice.priority > 0)
     this.backend = backend
     this.route = route.name
     this.timeouts = route.timeoutsOf(backend)

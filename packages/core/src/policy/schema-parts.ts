@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaults } from '../defaults.ts'
 import { DURATION_PATTERN } from './duration.ts'
+import { SHARE_PATTERN } from './slots.ts'
 
 const DURATION = 'must be milliseconds above 0, a duration such as "30s", or "unlimited"'
 const duration = z.union(
@@ -30,6 +31,22 @@ export const count = (least: number) => {
   const what = `must be a whole number of ${least} or more`
   return z.number(what).int(what).min(least, what)
 }
+const CONCURRENT = 'must be a whole number of 1 or more, "auto", or "unlimited"'
+export const maxConcurrent = z
+  .union([z.number().int().min(1), z.enum(['auto', 'unlimited'])], CONCURRENT)
+  .optional()
+  .meta({
+    description: 'Requests that it gets at once; further ones wait in the router. What it can do is learnt.',
+    default: defaults.maxConcurrent,
+  })
+const RESERVE = 'must be a whole number, or a share such as "25%"'
+export const reserve = z
+  .union([z.number().int().min(0), z.string().regex(SHARE_PATTERN, RESERVE)], RESERVE)
+  .optional()
+  .meta({
+    description: 'How many of these, or which share, are kept for urgent requests.',
+    default: defaults.reserve,
+  })
 const EJECTING = 'must be 500 to 599 but for 501, which says that a task is missing'
 export const health = z
   .union(

@@ -5,8 +5,10 @@ import {
   count,
   health,
   heartbeat,
+  maxConcurrent,
   priority,
   queue,
+  reserve,
   retries,
   timeouts,
   wake,
@@ -63,13 +65,8 @@ const backend = z
         .min(1, 'must name at least one task')
         .optional()
         .meta({ description: 'The tasks that it serves; all, when not given.' }),
-      maxConcurrent: count(1).optional().meta({
-        description:
-          'Requests that it gets at once; further ones wait in the router. Any number, when not given.',
-      }),
-      reserve: count(0)
-        .optional()
-        .meta({ description: 'How many of them are kept for urgent requests.', default: defaults.reserve }),
+      maxConcurrent,
+      reserve,
       health,
       wake,
     },

@@ -12,15 +12,17 @@ const MODELS = Array.from({ length: 150 }, (_, i) => `clip/model-${i}`)
 /** Where each model goes while nothing else is in flight. */
 function placesOf(backends: [Backend, ...Backend[]]): Map<string, Backend> {
   const { pick } = modelAffinity()
-  return new Map(MODELS.map((models) => [models, pick(backends, { kind: '', models, queued: 0 })]))
+  return new Map(
+    MODELS.map((models) => [models, pick(backends, { kind: '', models, queued: 0, urgent: false })]),
+  )
 }
 
 describe('model-affinity', () => {
   it('sends a model to the same backend again and again, whatever comes between', () => {
     const backends = backendsOf([1, 1, 1, 1])
     const { pick } = modelAffinity()
-    const first = MODELS.map((models) => pick(backends, { kind: '', models, queued: 0 }).name)
-    const again = MODELS.map((models) => pick(backends, { kind: '', models, queued: 0 }).name)
+    const first = MODELS.map((models) => pick(backends, { kind: '', models, queued: 0, urgent: false }).name)
+    const again = MODELS.map((models) => pick(backends, { kind: '', models, queued: 0, urgent: false }).name)
     expect(again).toEqual(first)
     expect(new Set(first).size).toBe(4)
   })
@@ -47,7 +49,7 @@ describe('model-affinity', () => {
     const backends = backendsOf([1, 1, 1, 1])
     const { pick } = modelAffinity()
     for (let i = 1; i <= 100; i++) {
-      pick(backends, { kind: '', models: 'clip/one', queued: 0 }).reserve()
+      pick(backends, { kind: '', models: 'clip/one', queued: 0, urgent: false }).reserve()
       const most = Math.max(...backends.map(({ inFlight }) => inFlight))
       expect(most).toBeLessThanOrEqual(Math.ceil((1.25 * i) / 4))
     }

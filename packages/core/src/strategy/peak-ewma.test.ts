@@ -8,7 +8,7 @@ import { peakEwma } from './peak-ewma.ts'
 import type { Job } from './strategy.ts'
 
 const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
-const image: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0 }
+const image: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0, urgent: false }
 
 /** Backends that have done a job in so many milliseconds, or none yet. */
 function pool(
@@ -17,7 +17,13 @@ function pool(
   settings: Record<string, object> = {},
 ) {
   const backends = Object.entries(latencies).map(([name, latency]) => {
-    const backend = new Backend(name, { url: `http://${name}`, weight: 1, clock, ...settings[name] })
+    const backend = new Backend(name, {
+      url: `http://${name}`,
+      weight: 1,
+      clock,
+      maxConcurrent: Number.POSITIVE_INFINITY,
+      ...settings[name],
+    })
     if (latency !== undefined) done(clock, backend, latency)
     return backend
   })
@@ -104,11 +110,11 @@ describe('peak-ewma', () => {
       { gpu: { maxConcurrent: 2 }, nas: { maxConcurrent: 1 } },
     )
     for (let i = 0; i < 2; i++) backends[1]?.reserve([], image.kind)
-    expect([pick({ queued: 0 }).name, pick({ queued: 30 }).name, pick({ queued: 40 }).name]).toEqual([
-      'gpu',
-      'gpu',
-      'nas',
-    ])
+    expect([
+      pick({ queued: 0, urgent: false }).name,
+      pick({ queued: 30 }).name,
+      pick({ queued: 40 }).name,
+    ]).toEqual(['gpu', 'gpu', 'nas'])
   })
 })
 

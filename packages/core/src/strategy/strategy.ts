@@ -6,8 +6,10 @@ export interface Job {
   readonly kind: string
   /** Its tasks and models: what a backend must have loaded. */
   readonly models: string
-  /** Requests that wait for a slot. */
+  /** Requests that wait for a slot and are as urgent, or more. */
   readonly queued: number
+  /** Whether somebody waits for it: its priority is above 0. */
+  readonly urgent: boolean
 }
 
 /** Chooses one of the backends that may take a request. One object a route; it may keep state between picks. */

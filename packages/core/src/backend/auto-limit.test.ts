@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { AutoLimit } from './auto-limit.ts'
+
+type At = (now: number) => { workers?: number; speed?: number }
+
+interface Server {
+  /** Jobs that it works on at once; the others wait, first in, first out. */
+  readonly workers: number
+  /** How long a job takes, on average, in milliseconds. */
+  readonly time: number
+  /** Kinds of jobs and how many times as long they take. */
+  readonly kinds?: Readonly<Record<string, number>>
+  /** What it is at a moment. */
+  readonly at?: At
+  /** How long the way there and back takes. */
+  readonly way?: number
+}
+
+const UNCHANGED: At = () => ({})
+
+/** Random, but the same every time (mulberry32). */
+function randomFrom(seed: number) {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** A time with a mean of 1 that differs by a third. */
+function variation(random: () => number): number {
+  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+  return Math.exp(0.3 * normal - 0.045)
+}
+
+/** Has as many jobs in flight as the limit allows, for so many seconds. @returns What was done, and the limits. */
+function saturate(server: Server, limited: (clock: FakeClock) => Pick<AutoLimit, 'limit'>, seconds: number) {
+  const { time, kinds = { image: 1 }, at = UNCHANGED, way = 1 } = server
+  const clock = new FakeClock()
+  const random = randomFrom(1)
+  const limit = limited(clock)
+  const auto = limit instanceof AutoLimit ? limit : undefined
+  const queue: (() => void)[] = []
+  const limits: number[] = []
+  let busy = 0
+  let inFlight = 0
+  let work = 0
+  let recently = 0
+  const workers = () => at(clock.now()).workers ?? server.workers
+  const fill = () => {
+    while (inFlight < limit.limit) {
+      const [kind = '', factor = 1] =
+        Object.entries(kinds)[Math.floor(random() * Object.keys(kinds).length)] ?? []
+      inFlight++
+      const sample = auto?.begin(inFlight)
+      const began = clock.now()
+      const finish = () => {
+        busy--
+        work += factor
+        if (clock.now() > (seconds * 1_000) / 2) recently += factor
+        while (busy < workers() && queue.length > 0) queue.shift()?.()
+        clock.after(way / 2, () => {
+          inFlight--
+          if (sample !== undefined) auto?.end(sample, kind, clock.now() - began)
+          fill()
+        })
+      }
+      const start = () => {
+        busy++
+        const { speed = 1 } = at(clock.now())
+        clock.after((time * factor * variation(random)) / speed, finish)
+      }
+      clock.after(way / 2, () => {
+        if (busy < workers()) start()
+        else queue.push(start)
+      })
+    }
+  }
+  fill()
+  for (let i = 0; i < seconds * 10; i++) {
+    clock.advance(100)
+    limits.push(limit.limit)
+  }
+  return { work, recently, limits }
+}
+
+const auto = (clock: FakeClock) => new AutoLimit(clock)
+const fixed = (limit: number) => () => ({ limit })
+const MIX = { image: 1, faces: 1.2, ocr: 2.5 }
+
+/** The most that can be done with any fixed limit. */
+function best(server: Server, seconds: number) {
+  const most = server.workers + Math.ceil(server.workers / 4) + 1
+  return saturate(server, fixed(most), seconds)
+}
+
+function middle(limits: readonly number[]): number {
+  return limits.toSorted((a, b) => a - b)[limits.length >> 1] ?? 0
+}
+
+describe('a limit that is learnt', () => {
+  it.each<[workers: number, time: number, kinds: Record<string, number>, most: number]>([
+    [1, 50, { image: 1 }, 1],
+    [1, 200, MIX, 2],
+    [2, 40, { image: 1 }, 2],
+    [2, 40, MIX, 3],
+    [4, 20, { image: 1 }, 5],
+    [4, 20, MIX, 5],
+    [4, 100, MIX, 5],
+    [8, 12, MIX, 10],
+    [16, 50, MIX, 19],
+    [32, 40, { image: 1 }, 38],
+  ])('of %i workers that take %i ms for %j is theirs, and at most %i', (workers, time, kinds, most) => {
+    const server = { workers, time, kinds }
+    const learnt = saturate(server, auto, 40)
+    const settled = middle(learnt.limits.slice(200))
+    expect(settled).toBeGreaterThanOrEqual(workers)
+    expect(settled).toBeLessThanOrEqual(most)
+    expect(learnt.recently).toBeGreaterThan(0.94 * best(server, 40).recently)
+  })
+
+  it('is four times what it began with within a second, where there is room', () => {
+    expect(Math.max(...saturate({ workers: 4, time: 20 }, auto, 1).limits)).toBeGreaterThanOrEqual(4)
+  })
+
+  it.each<[string, At, workers: number]>([
+    ['slows to a third', (now) => ({ speed: now > 20_000 && now < 40_000 ? 1 / 3 : 1 }), 4],
+    ['becomes three times as fast', (now) => ({ speed: now > 20_000 && now < 40_000 ? 3 : 1 }), 4],
+    ['has two workers for a while', (now) => ({ workers: now > 20_000 && now < 40_000 ? 2 : 8 }), 8],
+    ['has three times as many for a while', (now) => ({ workers: now > 20_000 && now < 40_000 ? 12 : 4 }), 4],
+  ])('follows a server that %s', (_, at, workers) => {
+    const server = { workers, time: 20, kinds: MIX, at }
+    const { work, limits } = saturate(server, auto, 60)
+    const most = saturate(server, fixed(14), 60).work
+    expect(work).toBeGreaterThan(0.9 * most)
+    const during = at(30_000).workers ?? workers
+    expect(middle(limits.slice(260, 390))).toBeGreaterThanOrEqual(during)
+    expect(middle(limits.slice(260, 390))).toBeLessThanOrEqual(Math.ceil(during * 1.5))
+    expect(middle(limits.slice(500))).toBeGreaterThanOrEqual(workers)
+    expect(middle(limits.slice(500))).toBeLessThanOrEqual(workers + 1)
+  })
+
+  it('takes no queue for granted in jobs of different kinds', () => {
+    const times = { quick: 0.1, slow: 20 }
+    const { limits } = saturate({ workers: 4, time: 20, kinds: times }, auto, 120)
+    expect(middle(limits.slice(600))).toBeGreaterThanOrEqual(4)
+    expect(middle(limits.slice(600))).toBeLessThanOrEqual(6)
+  })
+
+  it('learns nothing from requests that fail, nor from few', () => {
+    const clock = new FakeClock()
+    const limit = new AutoLimit(clock)
+    for (let i = 0; i < 1_000; i++) {
+      const sample = limit.begin(1)
+      clock.advance(1)
+      limit.end(sample, 'image', undefined)
+    }
+    expect(limit.limit).toBe(1)
+  })
+
+  it('goes back to itself when too few come for a trial to end', () => {
+    const clock = new FakeClock()
+    const limit = new AutoLimit(clock)
+    for (let i = 0; i < 2; i++) {
+      const sample = limit.begin(1)
+      clock.advance(50)
+      limit.end(sample, 'image', 50)
+    }
+    expect(limit.limit).toBe(2)
+    clock.advance(60_000)
+    limit.begin(1)
+    expect(limit.limit).toBe(1)
+  })
+
+  it('remembers no more kinds than there is room for', () => {
+    const clock = new FakeClock()
+    const limit = new AutoLimit(clock)
+    const before = process.memoryUsage().heapUsed
+    for (let i = 0; i < 100_000; i++) limit.end(limit.begin(1), `kind ${i} ${'x'.repeat(1_000)}`, 1)
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(100_000_000)
+  })
+})

@@ -1,0 +1,302 @@
+import type { Clock } from '../clock.ts'
+import { defaults } from '../defaults.ts'
+
+/** What is remembered of a request from its begin to its end. */
+export interface Sample {
+  /** How many were in flight as it began, with itself. */
+  readonly level: number
+  readonly batch: Batch | undefined
+}
+
+/** So many requests in a row: only when all of them are over is it known how long they take, for the short end first. */
+interface Batch {
+  readonly phase: Phase
+  readonly sums: Sums
+  toBegin: number
+  toEnd: number
+}
+
+interface Phase {
+  /** It keeps to the limit, tries a higher one, or goes far below it to see how long jobs take when none waits. */
+  readonly kind: 'keep' | 'raise' | 'lower'
+  readonly limit: number
+  readonly since: number
+  readonly sums: Sums
+  batch: Batch | undefined
+}
+
+/** Of some jobs: how many, how long they took, and how long they would have taken without a queue; in milliseconds. */
+interface Sums {
+  count: number
+  level: number
+  time: number
+  unqueued: number
+}
+
+/**
+ * How many requests a backend can work on at once, learnt from how long they take.
+ *
+ * By Little's law, of L requests in flight `L x (1 - S / W)` wait in a queue inside the backend, where W is how long they
+ * take and S how long they take without a queue. As long as more in flight means more done, W stays S; from there on only
+ * the queue grows. So the limit grows while hardly any of what it allows waits, and shrinks to what does not wait: TCP
+ * Vegas' rule (https://dl.acm.org/doi/10.1145/190314.190317), which Netflix' concurrency-limits brought to servers
+ * (https://github.com/Netflix/concurrency-limits). Unlike theirs, S is no minimum but a mean, by kind of job, taken while
+ * few are in flight: with jobs that differ by a third, the minimum would see queues where there are none.
+ */
+export class AutoLimit {
+  readonly #clock: Clock
+  /** The highest that has proved right. */
+  #limit: number = defaults.firstLimit
+  #phase: Phase
+  /** Doubling, until that is too much for the first time. */
+  #doubling = true
+  /** By how much it was raised last, when that was no mistake. */
+  #lastStep = 0
+  /** When a higher limit is tried next, and how long that was put off; on the clock, in milliseconds. */
+  #raiseAt = 0
+  #raisePause = 0
+  /** The same of the next look at jobs without a queue. */
+  #lowerAt: number
+  #lowerPause = FIRST_LOWER_PAUSE
+  #loweredLast = Number.NEGATIVE_INFINITY
+  /** How long the last jobs took, on average. */
+  #time = 0
+  /** Which share of that they did not spend in a queue. */
+  #share = 1
+  /** How long a job takes without a queue, by kind. The kind that came longest ago is first. */
+  readonly #unqueued = new Map<string, { time: number; count: number }>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#lowerAt = clock.now() + FIRST_LOWER_PAUSE
+    this.#phase = this.#newPhase('keep', this.#limit)
+  }
+
+  /** Requests that it may have at once. */
+  get limit(): number {
+    return this.#phase.limit
+  }
+
+  /** How many more may wait inside the backend, to take over at once from one that ends. */
+  get standby(): number {
+    return this.#phase.kind === 'lower' ? 0 : 1
+  }
+
+  /** @param inFlight Requests there, with the one that begins. */
+  begin(inFlight: number): Sample {
+    if (this.#phase.kind !== 'keep' && this.#hasWaitedLong())
+      this.#phase = this.#newPhase('keep', this.#limit)
+    const phase = this.#phase
+    // One that begins with fewer in flight than there may be says nothing about the limit.
+    const counts = phase.kind === 'lower' ? inFlight <= phase.limit : inFlight >= phase.limit
+    if (!counts) return { level: inFlight, batch: undefined }
+    if (phase.batch === undefined || phase.batch.toBegin === 0) {
+      const size = this.#batchSize(phase)
+      phase.batch = { phase, toBegin: size, toEnd: size, sums: noSums() }
+    }
+    phase.batch.toBegin--
+    return { level: inFlight, batch: phase.batch }
+  }
+
+  /** @param time How long it took, in milliseconds; `undefined` when that says nothing, as when it failed. */
+  end({ level, batch }: Sample, kind: string, time: number | undefined): void {
+    if (time !== undefined) {
+      const unqueued = this.#observe(kind, time, level <= this.#lowLevel)
+      if (batch !== undefined) add(batch.sums, { count: 1, level, time, unqueued })
+    }
+    if (batch === undefined || --batch.toEnd > 0 || batch.phase !== this.#phase) return
+    const { sums } = batch.phase
+    add(sums, batch.sums)
+    if (sums.count === 0) return
+    this.#time = sums.time / sums.count
+    this.#judge(batch.phase)
+  }
+
+  #batchSize({ kind, limit }: Phase): number {
+    if (kind === 'lower') return Math.max(SMALLEST_BATCH, 2 * limit)
+    // What doubles does not need to be known well.
+    return Math.max(this.#doubling ? 2 : SMALLEST_BATCH, limit)
+  }
+
+  /** With so many in flight, or fewer, none waits: half of what was found to be enough. */
+  get #lowLevel(): number {
+    return this.#doubling ? this.#limit : Math.max(1, Math.floor(this.#limit / 2))
+  }
+
+  /** @returns How long it would have taken without a queue. */
+  #observe(kind: string, time: number, low: boolean): number {
+    const known = this.#unqueued.get(kind) ?? { time: low ? time : time * this.#share, count: 0 }
+    const before = known.time
+    if (low) {
+      known.count++
+      known.time += (time - known.time) / Math.min(known.count, MEMORY)
+    }
+    this.#unqueued.delete(kind)
+    this.#unqueued.set(kind, known)
+    const [oldest] = this.#unqueued.keys()
+    if (this.#unqueued.size > defaults.mostKinds && oldest !== undefined) this.#unqueued.delete(oldest)
+    return before
+  }
+
+  #judge(phase: Phase): void {
+    const { sums, limit, kind } = phase
+    if (kind === 'lower') this.#learnUnqueued(sums)
+    else if (kind === 'keep' && limit === 1) this.#leaveOne()
+    else {
+      // Of those in flight so many are worked on; those beyond the limit are to wait.
+      const queued = limit - (sums.level / sums.count) * (sums.unqueued / sums.time)
+      const error = this.#errorOf(limit, sums)
+      if (kind === 'keep') this.#share = Math.min(1, sums.unqueued / sums.time)
+      if (-queued > 0.1 * limit + 2.5 * error) this.#hasBecomeFaster(sums)
+      else if (kind === 'raise') this.#judgeRaise(limit, queued, error, sums)
+      else this.#judgeLimit(limit, queued, error, sums)
+    }
+  }
+
+  /** It is higher than it was; was that right? */
+  #judgeRaise(limit: number, queued: number, error: number, sums: Sums): void {
+    const step = limit - this.#limit
+    const most = step / 2
+    const enough = sums.count >= Math.max(12 * limit, 16)
+    if (queued + error < most || (enough && queued < most)) {
+      this.#limit = limit
+      this.#share = Math.min(1, sums.unqueued / sums.time)
+      this.#lastStep = step
+      this.#raisePause = 0
+      this.#raiseAt = this.#clock.now()
+      this.#raise()
+    } else if (queued - error > most || enough) {
+      const longest = Math.max(LONGEST_RAISE_PAUSE, 100 * this.#time)
+      const pause = Math.max(SHORTEST_RAISE_PAUSE, 8 * this.#time, 2 * this.#raisePause)
+      this.#raisePause = this.#doubling ? 0 : Math.min(longest, pause)
+      this.#raiseAt = this.#clock.now() + this.#raisePause
+      this.#doubling = false
+      this.#lastStep = 0
+      this.#phase = this.#newPhase('keep', this.#limit)
+    }
+  }
+
+  #judgeLimit(limit: number, queued: number, error: number, sums: Sums): void {
+    const now = this.#clock.now()
+    const most = Math.max(MOST_QUEUED, MOST_QUEUED_SHARE * limit)
+    if (queued - 1.5 * error > most) {
+      // Perhaps everything takes longer now, and nothing waits: a look at jobs without a queue tells one from the other.
+      if (now - this.#loweredLast > Math.max(1_000, 20 * this.#time)) this.#lower()
+      else this.#shrink(Math.max(1, Math.round(limit - queued)))
+    } else if (now >= this.#lowerAt) this.#lower()
+    else if (queued < most && now >= this.#raiseAt) this.#raise()
+    else if (sums.count > 40 * limit) halve(sums)
+  }
+
+  /** With one at a time nothing waits, and that is all that there is to see. */
+  #leaveOne(): void {
+    const now = this.#clock.now()
+    if (now >= this.#lowerAt) this.#lower()
+    else if (now >= this.#raiseAt) this.#raise()
+  }
+
+  #raise(): void {
+    if (this.#limit >= LARGEST) return
+    const step = this.#doubling
+      ? this.#limit
+      : Math.max(1, Math.round(this.#limit / 8), Math.min(2 * this.#lastStep, Math.floor(this.#limit / 2)))
+    this.#phase = this.#newPhase('raise', this.#limit + step)
+  }
+
+  #lower(): void {
+    this.#phase = this.#newPhase('lower', this.#lowLevel)
+  }
+
+  #shrink(limit: number): void {
+    this.#limit = limit
+    this.#share = 1
+    this.#raisePause = 0
+    this.#raiseAt = this.#clock.now() + 8 * this.#time
+    this.#lookSoon()
+    this.#phase = this.#newPhase('keep', limit)
+  }
+
+  #learnUnqueued(sums: Sums): void {
+    const now = this.#clock.now()
+    const change = sums.time / sums.unqueued
+    const isSure = Math.abs(Math.log(change)) > 0.1 + (2 * SPREAD) / Math.sqrt(sums.count)
+    if (isSure) this.#scaleUnqueued(change)
+    if (isSure) this.#lookSoon()
+    else {
+      this.#lowerPause = Math.min(2 * this.#lowerPause, Math.max(LONGEST_LOWER_PAUSE, 100 * this.#time))
+      this.#lowerAt = now + this.#lowerPause
+    }
+    this.#loweredLast = now
+    this.#phase = this.#newPhase('keep', this.#limit)
+  }
+
+  /** Something has changed, perhaps by more than has been seen. */
+  #lookSoon(): void {
+    this.#lowerPause = Math.max(SHORTEST_LOWER_PAUSE, 10 * this.#time)
+    this.#lowerAt = this.#clock.now() + this.#lowerPause
+  }
+
+  /** Jobs take less time than they should without a queue. */
+  #hasBecomeFaster(sums: Sums): void {
+    this.#scaleUnqueued(sums.time / sums.unqueued)
+    this.#lookSoon()
+    this.#lowerAt = this.#clock.now()
+    this.#phase = this.#newPhase('keep', this.#limit)
+  }
+
+  #scaleUnqueued(factor: number): void {
+    for (const known of this.#unqueued.values()) known.time *= factor
+  }
+
+  /** The standard error of how many are queued, from how much the times of single jobs differ. */
+  #errorOf(limit: number, { count }: Sums): number {
+    let known = 4
+    for (const { count: seen } of this.#unqueued.values()) known += Math.min(seen, MEMORY)
+    return SPREAD * limit * Math.sqrt(1 / count + 1 / known)
+  }
+
+  /** Too few come for the phase to end. */
+  #hasWaitedLong(): boolean {
+    return this.#clock.now() - this.#phase.since > Math.max(1_000, 30 * this.#time)
+  }
+
+  #newPhase(kind: Phase['kind'], limit: number): Phase {
+    return { kind, limit, since: this.#clock.now(), sums: noSums(), batch: undefined }
+  }
+}
+
+/** By how much the times of jobs of one kind differ, relative to their mean: what images of a library do. */
+const SPREAD = 0.35
+/** Jobs over which the time without a queue is averaged. */
+const MEMORY = 64
+const SMALLEST_BATCH = 6
+/** A server that is given more at once gains nothing. */
+const LARGEST = 1_024
+/** So many may wait inside the backend, or this share of what is in flight: they hide the way between the two. */
+const MOST_QUEUED = 0.75
+const MOST_QUEUED_SHARE = 0.12
+/** Between two trials of a higher limit, in milliseconds. */
+const SHORTEST_RAISE_PAUSE = 200
+const LONGEST_RAISE_PAUSE = 5_000
+/** Between two looks at jobs without a queue, in milliseconds. */
+const FIRST_LOWER_PAUSE = 5_000
+const SHORTEST_LOWER_PAUSE = 500
+const LONGEST_LOWER_PAUSE = 30_000
+
+function noSums(): Sums {
+  return { count: 0, level: 0, time: 0, unqueued: 0 }
+}
+
+function add(sums: Sums, more: Sums): void {
+  sums.count += more.count
+  sums.level += more.level
+  sums.time += more.time
+  sums.unqueued += more.unqueued
+}
+
+function halve(sums: Sums): void {
+  sums.count /= 2
+  sums.level /= 2
+  sums.time /= 2
+  sums.unqueued /= 2
+}
