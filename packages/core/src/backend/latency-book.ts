@@ -1,10 +1,12 @@
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { RecentLatencies } from './recent-latencies.ts'
 
 interface Latency {
-  value: number
+  readonly value: number
   /** When it was observed last, on the clock. */
-  at: number
+  readonly at: number
+  readonly recent: RecentLatencies
 }
 
 /**
@@ -25,24 +27,44 @@ export class LatencyBook {
     return this.#latencies.get(kind)?.value
   }
 
-  observe(kind: string, time: number): void {
-    const now = this.#clock.now()
-    const known = this.#latencies.get(kind)
-    const value = known === undefined || time >= known.value ? time : approach(known, time, now)
-    this.#latencies.delete(kind)
-    this.#latencies.set(kind, { value, at: now })
-    const [oldest] = this.#latencies.keys()
-    if (this.#latencies.size > defaults.mostKinds && oldest !== undefined) this.#latencies.delete(oldest)
+  /** Milliseconds that so many percent of the last jobs of this kind did not exceed; `undefined` when too few are known. */
+  percentile(kind: string, percent: number): number | undefined {
+    return this.#latencies.get(kind)?.recent.percentile(percent)
   }
 
-  /** A job has failed after so long: that counts as slow. */
+  /** A job was done in so long. */
+  observe(kind: string, time: number): void {
+    this.#learn(kind, time).recent.add(time)
+  }
+
+  /** A job has failed after so long: that counts as slow. How long jobs take that are done, it does not say. */
   observeFailure(kind: string, time: number): void {
-    this.observe(kind, Math.max(time, 2 * (this.expected(kind) ?? 0), defaults.failureLatency))
+    this.#learn(kind, Math.max(time, 2 * (this.expected(kind) ?? 0), defaults.failureLatency))
+  }
+
+  /** A job was given up after so long: how long it takes, that says only when it is longer than others took. */
+  observeAtLeast(kind: string, time: number): void {
+    const known = this.#latencies.get(kind)
+    if (known === undefined) return
+    if (time > known.value) this.#learn(kind, time)
+    if (time >= (known.recent.percentile(50) ?? Number.POSITIVE_INFINITY)) known.recent.add(time)
   }
 
   /** By kind, in milliseconds. */
   get all(): Readonly<Record<string, number>> {
     return Object.fromEntries([...this.#latencies].map(([kind, { value }]) => [kind, value]))
+  }
+
+  #learn(kind: string, time: number): Latency {
+    const now = this.#clock.now()
+    const known = this.#latencies.get(kind)
+    const value = known === undefined || time >= known.value ? time : approach(known, time, now)
+    const learned = { value, at: now, recent: known?.recent ?? new RecentLatencies() }
+    this.#latencies.delete(kind)
+    this.#latencies.set(kind, learned)
+    const [oldest] = this.#latencies.keys()
+    if (this.#latencies.size > defaults.mostKinds && oldest !== undefined) this.#latencies.delete(oldest)
+    return learned
   }
 }
 

@@ -5,6 +5,7 @@ import {
   count,
   health,
   heartbeat,
+  hedge,
   priority,
   queue,
   retries,
@@ -121,6 +122,7 @@ const route = z
       }),
       priority,
       heartbeat,
+      hedge,
     },
     'must be an object with backends',
   )
