@@ -67,6 +67,14 @@ it(`${REQUESTS} requests are all answered, and rightly, while two of three backe
     backends: Object.fromEntries(Object.entries(stubs).map(([name, { url }]) => [name, { url }])),
     routes: [
       { match: { task: 'nothing' }, backends: ['outside'] },
+      // What hangs is sent to another as well, as far as the budget goes, and fails over otherwise.
+      {
+        match: { task: 'clip' },
+        backends: ['a', 'b', 'c'],
+        strategy: 'least-conn',
+        timeouts: { response: '20s' },
+        hedge: { after: '4s', max: 2 },
+      },
       { backends: ['a', 'b', 'c'], strategy: 'least-conn', timeouts: { response: '20s' } },
     ],
     clock: fastClock(20),
@@ -74,9 +82,11 @@ it(`${REQUESTS} requests are all answered, and rightly, while two of three backe
   onTestFinished(() => router.close({ timeout: 0 }))
   const failures: RequestEvent[] = []
   const attempts: number[] = []
+  let hedges = 0
   router.on('request', (event) => {
     if (event.status !== 200) failures.push(event)
     attempts.push(event.attempts.length)
+    hedges += event.attempts.filter(({ hedge }) => hedge).length
   })
   const { url } = await listen((req, res) => router.handle(req, res))
 
@@ -119,6 +129,8 @@ it(`${REQUESTS} requests are all answered, and rightly, while two of three backe
   // It was not a quiet time.
   expect(Object.keys(done).sort()).toEqual(['hang', 'refuse', 'reset', 'restart'])
   expect(attempts.filter((count) => count > 1).length).toBeGreaterThan(10)
+  expect(hedges).toBeGreaterThan(0)
+  expect(hedges).toBeLessThanOrEqual(Math.ceil((REQUESTS / 2) * 0.05))
   expect(router.status()).toMatchObject({ active: 0, held: {} })
   expect(router.status().backends.map(({ inFlight }) => inFlight)).toEqual([0, 0, 0, 0])
 }, 120_000)

@@ -312,6 +312,16 @@ describe('a bad answer of one copy', () => {
     expect(await ends()).toEqual([`b ${kind}, a hedge`, 'a answered'])
   })
 
+  it('does not count either where nothing is tried again', async () => {
+    const { a, b, answer, ends, inFlight } = await late([], { ...LATE, retries: 0 })
+    await b.answer(500, '{}')
+    await until(() => inFlight()[1] === 0, 'its slot is free')
+    await a.answer(500, '"from a"')
+    const { status, body } = await answer
+    expect([status, body.toString()]).toEqual([500, '"from a"'])
+    expect(await ends()).toEqual(['b passed-over, a hedge', 'a answered'])
+  })
+
   it('is an answer when it is a client error', async () => {
     const { a, b, answer, ends } = await late()
     await b.answer(422, '{"detail":"no"}')
@@ -373,6 +383,35 @@ describe('a bad answer of one copy', () => {
     await a.answer(200, '"back"')
     expect((await answer).body.toString()).toBe('"back"')
     expect(await ends()).toEqual(['b passed-over, a hedge', 'a passed-over', 'a answered'])
+  })
+})
+
+describe('a request that is tried again', () => {
+  it('has no copy on a backend that has had it before', async () => {
+    const [a, b] = [await gate(), await gate()]
+    const { url, clock, inFlight, ends } = await serve([{ url: a.url }, { url: b.url }], {
+      ...LATE,
+      whenUnavailable: { hold: '1h' },
+    })
+    const answer = post(url, search)
+    await a.answer(503, '{}')
+    await b.has()
+    clock.advance(300)
+    expect(inFlight()).toEqual([0, 1])
+    await b.answer(200, '{}')
+    expect([(await answer).status, await ends()]).toEqual([200, ['a passed-over', 'b answered']])
+  })
+
+  it('has one on a backend that is left', async () => {
+    const [a, b, c] = [await gate(), await gate(), await gate()]
+    const { url, clock, ends } = await serve([{ url: a.url }, { url: b.url }, { url: c.url }])
+    const answer = post(url, search)
+    await a.answer(503, '{}')
+    await b.has()
+    clock.advance(300)
+    await c.answer(200, '{}')
+    expect((await answer).headers['x-immich-ml-backend']).toBe('c')
+    expect(await ends()).toEqual(['a passed-over', 'b superseded', 'c answered, a hedge'])
   })
 })
 

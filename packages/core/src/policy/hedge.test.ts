@@ -171,6 +171,16 @@ describe('the backend of a further copy', () => {
     expect((await waiting).backend.name).toBe('b')
   })
 
+  it('is none that those who wait could have by now, though their timers are late', async () => {
+    const { clock, select } = pool([{ maxConcurrent: 1 }, { maxConcurrent: 1 }], { spill: true })
+    const first = await select(search)
+    select.lease('b').release({ ...answered, status: 429 })
+    const waiting = select(search)
+    clock.shift(2_000)
+    expect(first.spare(['a'])).toBeUndefined()
+    expect((await waiting).backend.name).toBe('b')
+  })
+
   it.each<[string, (select: ReturnType<typeof pool>['select'], clock: FakeClock) => void]>([
     ['drained', (select) => void select.drain('b')],
     [
