@@ -1,8 +1,8 @@
 import { defaults } from '../defaults.ts'
 
 /**
- * The last latencies of one kind of job, for their percentiles: so few that they can be sorted when they are asked for,
- * and that a backend which has become slower is believed to be within as many jobs.
+ * The last latencies of one kind of job, for their percentiles: few enough to be sorted when these are asked for, and to
+ * forget soon how a backend was before.
  */
 export class RecentLatencies {
   readonly #times: number[] = []
