@@ -68,7 +68,8 @@ it(`${REQUESTS} requests are all answered, and rightly, while two of three backe
     backends: Object.fromEntries(Object.entries(stubs).map(([name, { url }]) => [name, { url }])),
     routes: [
       { match: { task: 'nothing' }, backends: ['outside'] },
-      // Every request is late, so that the budget is used up. Not both victims: a request over which two backends break at once is given up, whoever broke them.
+      // Every request is late, so that the budget is used up. Not on both victims: a request over which two backends
+      // break at once is given up, whoever broke them.
       { match: { type: 'textual' }, backends: ['a', 'c'], ...CHOICE, hedge: { after: '1s' } },
       { match: { type: 'visual' }, backends: ['b', 'c'], ...CHOICE, hedge: { after: '1s' } },
       { backends: ['a', 'b', 'c'], ...CHOICE },
