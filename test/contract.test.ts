@@ -366,6 +366,26 @@ describe.each(adapters)('$name', (adapter) => {
     expect(clock.pending).toBe(0)
   })
 
+  it('sends a request that is late to another backend as well, and gives the first good answer', async () => {
+    const clock = new FakeClock()
+    const [slow, quick] = [await stubMl({ fault: 'hang' }), await stubMl()]
+    const { listener, router } = adapter.mount({
+      backends: { slow: { url: slow.url }, quick: { url: quick.url } },
+      routes: [{ backends: ['slow', 'quick'], hedge: { after: '300ms' } }],
+      clock,
+    })
+    const { url } = await listen(listener)
+    const response = fetch(`${url}/predict`, { method: 'POST', body: immichForm('textSearch', 'cat') })
+    await until(() => slow.received.length === 1, 'the first backend has it')
+    clock.advance(300)
+    const answer = await response
+    expect([answer.status, answer.headers.get('x-immich-ml-backend')]).toEqual([200, 'quick'])
+    expect(Object.keys((await answer.json()) as object)).toEqual(['clip'])
+    await until(async () => (await slow.connections()) === 0, 'the first is aborted')
+    await router.close()
+    expect([router.status().backends.map(({ inFlight }) => inFlight), clock.pending]).toEqual([[0, 0], 0])
+  })
+
   it('answers a failure behind a heartbeat by cutting the connection', async () => {
     const clock = new FakeClock()
     const { listener, router } = adapter.mount({
@@ -455,6 +475,31 @@ describe.each(adapters)('$name', (adapter) => {
         await gpu.setFault(undefined)
         expect([(await stays).status, gpu.started]).toEqual([200, 1])
         expect(held).toEqual(['held', 'gave-up', 'held', 'released'])
+        await close()
+      })
+
+      it('sends a request that is late to another backend as well', async () => {
+        const clock = new FakeClock()
+        const [slow, quick] = [await stubMl({ fault: 'hang' }), await stubMl()]
+        let exchange: Exchange | undefined
+        const { url, close } = await composed({
+          policy: {
+            backends: { slow: { url: slow.url }, quick: { url: quick.url } },
+            routes: [{ backends: ['slow', 'quick'], hedge: { after: '300ms' } }],
+          },
+          environment: { clock },
+          forward: { clock },
+          beforeForward: (it) => {
+            exchange = it
+            return false
+          },
+        })
+        const answer = post(url, immichBody('textSearch', 'cat'))
+        await until(() => slow.received.length === 1, 'the first backend has it')
+        clock.advance(300)
+        expect((await answer).headers['x-immich-ml-backend']).toBe('quick')
+        expect(exchange?.attempts.map(({ outcome }) => outcome.kind)).toEqual(['superseded', 'answered'])
+        expect([exchange?.lease?.backend.name, exchange?.lease?.backend.inFlight]).toEqual(['quick', 0])
         await close()
       })
 

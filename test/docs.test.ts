@@ -11,6 +11,7 @@ import {
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { resolveHedge } from '../packages/core/src/policy/hedge.ts'
 import {
   resolveHealth,
   resolveHeartbeats,
@@ -89,7 +90,7 @@ describe('docs/configuration.md', () => {
     expect([totalBodyMemory, bodySpool]).toEqual(['256mb', String(defaults.bodySpool)])
   })
 
-  it('names every default of health, waking, waiting and heartbeats as it is', () => {
+  it('names every default of health, waking, waiting, hedging and heartbeats as it is', () => {
     const documented = (heading: string, keys: readonly string[]) => {
       const named = rows(heading).filter(([name = '']) => keys.includes(name))
       expect(named.map(([name]) => name)).toEqual(keys)
@@ -104,6 +105,8 @@ describe('docs/configuration.md', () => {
     const mac = 'aa:bb:cc:dd:ee:ff'
     const wake = documented('Waiting for a backend', wakeKeys)
     expect(resolveWake({ ...wake, mac })).toEqual(resolveWake({ mac }))
+    const hedgeKeys = Object.keys(config.properties.routes.items.properties.hedge.properties)
+    expect(resolveHedge(documented('Hedging', hedgeKeys))).toEqual(resolveHedge({}))
     const { maxWait, maxLength } = documented('Limits and the queue', ['maxWait', 'maxLength'])
     expect(resolveQueue({ maxWait, maxLength })).toEqual(resolveQueue())
     const [, after] = /`after` \(`(\w+)`\)/.exec(configuration) ?? []
@@ -151,6 +154,8 @@ describe('docs/configuration.md', () => {
       'maxConcurrent',
       'tier',
       'spill',
+      'hedgeAfter',
+      'hedgeMax',
     ])
     const fixed = Object.fromEntries(
       Object.entries(defaults).filter(
@@ -164,6 +169,7 @@ describe('docs/configuration.md', () => {
     ['README.md', 'config'],
     ['README.md', 'sleeping'],
     ['docs/configuration.md', 'hold'],
+    ['docs/configuration.md', 'hedge'],
   ])('is what the example in %s called %s is written by', (document, name) => {
     const { routes } = parseConfig(parse(exampleOf(document, name)))
     expect(routes?.length).toBeGreaterThan(1)

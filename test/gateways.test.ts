@@ -105,6 +105,22 @@ describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
     await exited
   })
 
+  it('sends a request that is late to another backend as well, and logs it', async () => {
+    const [slow, quick] = [await stubMl({ fault: 'hang' }), await stubMl()]
+    const config = `backends: { slow: { url: "${slow.url}" }, quick: { url: "${quick.url}" } }
+routes: [{ backends: [slow, quick], hedge: { after: 200ms } }]`
+    const { url, lines } = await startProcess(which, { ROUTER_CONFIG: await file('router.yaml', config) })
+    expect((await post(url, immichBody('textSearch', 'cat'))).headers['x-immich-ml-backend']).toBe('quick')
+    await until(() => lines.some(({ msg }) => msg === 'predict'), 'it is logged')
+    expect(lines.find(({ msg }) => msg === 'predict')).toMatchObject({
+      level: 30,
+      backend: 'quick',
+      outcome: 'answered',
+      tried: ['slow', 'quick'],
+      hedged: true,
+    })
+  })
+
   itNeeds('signals')('finishes what is running when it is told to stop', async () => {
     const slow = await stubMl({ serviceTime: 300 })
     const { url, child, exited, lines } = await startProcess(which, { ML_DEFAULT_URL: slow.url })

@@ -29,6 +29,7 @@ export function logRequests(router: Router, logger: Logger): void {
       bodySize: event.bodySize,
       outcome: outcome?.kind ?? 'refused',
       ...(event.attempts.length > 1 ? { tried: event.attempts.map(({ backend: name }) => name) } : {}),
+      ...(event.attempts.some(({ hedge }) => hedge) ? { hedged: true } : {}),
       ...(event.retained ? {} : { retained: false }),
       ...(error ? { error: error.message } : {}),
     }

@@ -128,6 +128,21 @@ export const defaults = Object.freeze({
   retryBudgetWindow: 10_000,
   /** … but so many are always allowed. */
   retryBudgetMin: 3,
+  /**
+   * When a request is late on a route that hedges: behind the 95th percentile, so that hedging adds about 5 % of load
+   * (Dean and Barroso, The Tail at Scale, https://doi.org/10.1145/2408776.2408794).
+   */
+  hedgeAfter: 'p95',
+  /** Further copies of a request that is late. */
+  hedgeMax: 1,
+  /** Further copies may be this share of the requests on routes that hedge … */
+  hedgeBudgetShare: 0.05,
+  /** … of so many milliseconds. */
+  hedgeBudgetWindow: 10_000,
+  /** Latencies of a kind of job that its percentiles are of: the last so many, of which the 99th percentile is not the longest. */
+  latencySamples: 100,
+  /** Latencies without which there is no percentile: of so many, the 95th percentile is not the longest. */
+  fewestSamples: 20,
   /** How much of a body is retained in memory for another attempt; a larger one goes to disk. */
   bodyMemory: 1 * MIB,
   /** Bodies that are retained in memory, all together. */

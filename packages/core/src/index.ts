@@ -45,6 +45,7 @@ export {
 export type { AttemptPlan, ForwardRequest, Refusal } from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
+export type { HedgeOptions } from './policy/hedge.ts'
 export type { HoldEvent, Lease, Place } from './policy/lease.ts'
 export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
 export type {

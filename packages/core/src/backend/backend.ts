@@ -212,6 +212,11 @@ export class Backend implements BackendInfo {
     return this.#latencies.expected(kind)
   }
 
+  /** How long so many percent of the last jobs of this kind took there at most, in milliseconds, once enough are known. */
+  percentile(kind: string, percent: number): number | undefined {
+    return this.#latencies.percentile(kind, percent)
+  }
+
   /** How long what is in flight takes, one after the other, in milliseconds. */
   get ahead(): number {
     const [oldest] = this.#running
@@ -268,6 +273,7 @@ export class Backend implements BackendInfo {
       if (sample !== undefined) auto?.end(sample, job, kind === 'well' ? time : undefined)
       if (kind === 'well') this.#latencies.observe(job, time)
       else if (kind === 'unreachable' || kind === 'task-failed') this.#latencies.observeFailure(job, time)
+      else if (outcome?.kind === 'superseded') this.#latencies.observeAtLeast(job, time)
       if (kind === 'well') this.#checker?.succeed()
       if (kind === 'unreachable') this.#checker?.doubt()
       if (this.#inFlight === 0) for (const resolve of this.#drained.splice(0)) resolve()

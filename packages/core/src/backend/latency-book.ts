@@ -1,15 +1,18 @@
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { RecentLatencies } from './recent-latencies.ts'
 
 interface Latency {
   mean: number
+  /** How many jobs are in it, up to what is remembered. */
   count: number
   /** By how much the last peak was above the mean. */
   peak: number
   /** When that was, on the clock. */
   peakAt: number
-  /** When it was observed last, on the clock. */
+  /** When a job was done last, on the clock. */
   at: number
+  readonly recent: RecentLatencies
 }
 
 /**
@@ -33,31 +36,39 @@ export class LatencyBook {
     return known && this.#expectedOf(known)
   }
 
+  /** Milliseconds that so many percent of the last jobs of this kind did not exceed; `undefined` when too few are known. */
+  percentile(kind: string, percent: number): number | undefined {
+    return this.#latencies.get(kind)?.recent.percentile(percent)
+  }
+
+  /** A job was done in so long. */
   observe(kind: string, time: number): void {
     const now = this.#clock.now()
-    const known = this.#latencies.get(kind)
-    if (known === undefined) {
-      this.#keep(kind, { mean: time, count: 1, peak: 0, peakAt: now, at: now })
-      return
-    }
-    const slowest = time > defaults.latencyPeak * known.mean ? Math.max(time, this.#expectedOf(known)) : 0
+    const known = this.#known(kind, time)
+    const expected = this.#expectedOf(known)
+    const isPeak = time > defaults.latencyPeak * known.mean
     // What has not been done for a while counts for less than the first job since.
     const forgotten = 1 - Math.exp(-(now - known.at) / defaults.latencyDecay)
     known.count = Math.min(known.count + 1, defaults.latencyMemory)
     known.mean += (time - known.mean) * Math.max(1 / known.count, forgotten)
     known.at = now
-    if (slowest > 0) this.#peak(known, slowest)
+    known.recent.add(time)
+    if (isPeak) this.#peak(known, Math.max(time, expected))
     else known.peak /= 2
-    this.#keep(kind, known)
   }
 
-  /** A job has failed after so long: that counts as slow. */
+  /** A job has failed after so long: that counts as slow. How long jobs take that are done, it does not say. */
   observeFailure(kind: string, time: number): void {
-    const now = this.#clock.now()
-    const known = this.#latencies.get(kind)
     const slow = Math.max(time, 2 * (this.expected(kind) ?? 0), defaults.failureLatency)
-    if (known === undefined) this.#keep(kind, { mean: slow, count: 0, peak: 0, peakAt: now, at: now })
-    else this.#peak(known, slow)
+    this.#peak(this.#known(kind, slow), slow)
+  }
+
+  /** A job was given up after so long: how long it takes, that says only when it is longer than others took. */
+  observeAtLeast(kind: string, time: number): void {
+    const known = this.#latencies.get(kind)
+    if (known === undefined) return
+    if (time > this.#expectedOf(known)) this.#peak(known, time)
+    if (time >= (known.recent.percentile(50) ?? Number.POSITIVE_INFINITY)) known.recent.add(time)
   }
 
   /** By kind, in milliseconds. */
@@ -74,10 +85,21 @@ export class LatencyBook {
     known.peakAt = this.#clock.now()
   }
 
-  #keep(kind: string, latency: Latency): void {
+  /** What is known of a kind, which is now the one that was observed last; for a new one, this time. */
+  #known(kind: string, time: number): Latency {
+    const now = this.#clock.now()
+    const known = this.#latencies.get(kind) ?? {
+      mean: time,
+      count: 0,
+      peak: 0,
+      peakAt: now,
+      at: now,
+      recent: new RecentLatencies(),
+    }
     this.#latencies.delete(kind)
-    this.#latencies.set(kind, latency)
+    this.#latencies.set(kind, known)
     const [oldest] = this.#latencies.keys()
     if (this.#latencies.size > defaults.mostKinds && oldest !== undefined) this.#latencies.delete(oldest)
+    return known
   }
 }

@@ -60,6 +60,12 @@ export type Outcome =
       readonly reachedClient: boolean
     }
   | {
+      /** A copy of the request on another backend was answered first, and this one was aborted. No fault of the backend. */
+      readonly kind: 'superseded'
+      readonly reachedBackend: boolean
+      readonly reachedClient: false
+    }
+  | {
       /** The client left. No fault of the backend. */
       readonly kind: 'client-left'
       readonly reachedBackend: boolean

@@ -75,7 +75,7 @@ describe('a failure of the backend', () => {
       reachedBackend: connected,
       reachedClient: false,
     })
-    const failure = failureOf([{ backend: 'gpu', outcome, time: 1, inCompany: false }])
+    const failure = failureOf([{ backend: 'gpu', outcome, time: 1, inCompany: false, hedge: false }])
     expect(failure).toBeInstanceOf(RouterError)
     expect(failure).toMatchObject({ status, message: expect.stringContaining(`"gpu"`), cause: error })
   })

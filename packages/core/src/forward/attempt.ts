@@ -56,6 +56,10 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
   #cancelDeadline: (() => void) | undefined
   #respond: ((response: ThinResponse) => void) | undefined
   readonly #onClientLeft = () => this.#abort({ kind: 'client-left', ...this.#reached() }, 'the client left')
+  readonly #onSuperseded = () => {
+    const { reachedBackend } = this.#reached()
+    this.#abort({ kind: 'superseded', reachedBackend, reachedClient: false }, 'another copy was quicker')
+  }
   readonly #onBodyError = (error: Error) => {
     // undici destroys the body when the backend fails; only what the body itself reports is the body's fault.
     if (error instanceof BodyFailedError) this.#onClientLeft()
@@ -78,6 +82,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
     if (left !== Number.POSITIVE_INFINITY) {
       this.#cancelDeadline = clock.after(Math.max(0, left), () => this.#timeOut('total-timeout'))
     }
+    plan.superseded?.addEventListener('abort', this.#onSuperseded)
     if (options.request.res.destroyed) this.#onClientLeft()
   }
 
@@ -216,9 +221,10 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
       this.#passOver(false)
       return
     }
+    this.#writer.start(controller, status, text, responseHeader)
     request.heartbeat?.stop()
     request.body.release()
-    this.#writer.start(controller, status, text, responseHeader)
+    this.#options.plan.onCommit?.()
     const entries = () => Object.entries(headers)[Symbol.iterator]()
     this.#respond?.({ status, statusText: text ?? '', headers: { entries }, body: null })
     const early = this.#refusal ?? []
@@ -276,8 +282,9 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
     if (this.#settled) return
     this.#settled = true
     this.#stopTimers()
-    const { body, request } = this.#options
+    const { body, request, plan } = this.#options
     request.res.off('close', this.#onClientLeft)
+    plan.superseded?.removeEventListener('abort', this.#onSuperseded)
     if (body instanceof ReplayReader) {
       body.off('error', this.#onBodyError)
       // A body that is still arriving is of no use to this attempt any more; its error has been told already.

@@ -38,4 +38,8 @@ export interface AttemptPlan {
   readonly retain: 'disk' | 'memory'
   /** Whether another backend is to be tried for an answer, instead of giving it to the client. */
   readonly passesOver: (refusal: Refusal) => boolean
+  /** Called when the answer has begun to go to the client. */
+  readonly onCommit?: (() => void) | undefined
+  /** Aborted when the answer of another copy has begun to. */
+  readonly superseded?: AbortSignal | undefined
 }

@@ -8,11 +8,11 @@ import { defaults } from '../defaults.ts'
 import { parseForwardOptions } from '../policy/parse-policy.ts'
 import type { Select } from '../policy/select-backend.ts'
 import { Attempt } from './attempt.ts'
+import { Budget } from './budget.ts'
 import { Dispatchers, optionsOf } from './dispatchers.ts'
 import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
 import { type HeaderRecord, requestHeaders } from './headers.ts'
 import { probe } from './probe.ts'
-import { RetryBudget } from './retry-budget.ts'
 
 export interface ForwardOptions {
   /**
@@ -48,7 +48,9 @@ export interface ForwardOptions {
 export class Forwarder {
   readonly clock: Clock
   /** Keeps the retries of everything that is forwarded here within bounds. */
-  readonly retryBudget: RetryBudget
+  readonly retryBudget: Budget
+  /** Keeps the further copies of requests that are late within bounds. */
+  readonly hedgeBudget: Budget
   readonly #watched = new Set<Select>()
   readonly #proxy: ProxyServer
   readonly #dispatchers: Dispatchers
@@ -62,7 +64,16 @@ export class Forwarder {
   constructor({ proxy, clock = systemClock, ...data }: ForwardOptions = {}) {
     const options = parseForwardOptions(data)
     this.clock = clock
-    this.retryBudget = new RetryBudget(clock)
+    this.retryBudget = new Budget(clock, {
+      share: defaults.retryBudgetShare,
+      window: defaults.retryBudgetWindow,
+      least: defaults.retryBudgetMin,
+    })
+    this.hedgeBudget = new Budget(clock, {
+      share: defaults.hedgeBudgetShare,
+      window: defaults.hedgeBudgetWindow,
+      least: 0,
+    })
     this.#proxy = proxy instanceof ProxyServer ? proxy : new ProxyServer(proxy)
     const proxyOptions = optionsOf(this.#proxy)
     this.#dispatchers = new Dispatchers(proxyOptions)

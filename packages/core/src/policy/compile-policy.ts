@@ -3,6 +3,7 @@ import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
 import { strategies } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
+import { type Hedge, resolveHedge } from './hedge.ts'
 import { compileMatch, describeMatch } from './match.ts'
 import { parsePolicy } from './parse-policy.ts'
 import {
@@ -32,6 +33,8 @@ export interface CompiledRoute {
   /** How long a request waits when no backend can be used; not at all, when not given. */
   readonly hold: Hold | undefined
   readonly heartbeats: Heartbeats | undefined
+  /** When a request is late, and sent to another backend as well; never, when not given. */
+  readonly hedge: Hedge | undefined
   /** Whether a request goes to the next best backend when the best is full, rather than to wait. */
   readonly spill: boolean
   /** How urgent a request is. */
@@ -92,6 +95,7 @@ export function compilePolicy(
       retries: route.retries ?? policy.retries ?? defaults.retries,
       hold: resolveHold(route.whenUnavailable),
       heartbeats: resolveHeartbeats(route.heartbeat, policy.heartbeat),
+      hedge: resolveHedge(route.hedge),
       spill: route.spill ?? defaults.spill,
       priorityOf: priorityOf(route.priority),
     }

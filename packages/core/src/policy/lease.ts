@@ -10,14 +10,25 @@ export interface Lease extends Slot {
   readonly timeouts: Timeouts
   /** Further backends that may be tried when this one fails, by the route's `retries`. */
   readonly retries: number
-  /** Backends of the route that serve the request and are neither this one nor excluded. */
-  readonly others: number
+  /** Backends of the route that serve the request and are neither excluded nor among these. */
+  readonly left: (tried: readonly string[]) => number
   /** Where the request stands among those that wait. */
   readonly place: Place
   /** Whether one of the others is there, if perhaps full, and nothing has failed on it of late. */
   readonly provenOther: () => boolean
   /** Whether the request may wait when no backend can be used. */
   readonly holds: boolean
+  /** Further copies that may be sent to other backends when this one is late, by the route's `hedge`. */
+  readonly hedges: number
+  /** When it is late, in milliseconds from when it is sent; `undefined` when that is not known, or never. */
+  readonly lateAfter: () => number | undefined
+  /**
+   * A lease for a further copy, on a backend of the route that can take it now. It does not wait, nor make do with a
+   * backend that is coming back.
+   *
+   * @param used Names of the backends that have had a copy.
+   */
+  readonly spare: (used: readonly string[]) => Lease | undefined
 }
 
 /** Where a request stands in a line, whenever it joins it. */

@@ -351,7 +351,7 @@ describe('the published JSON Schemas', () => {
       backends,
       routes: [
         { match: { task: ['ocr'], input: 'image' }, backends: ['gpu'] },
-        { backends: ['nas'], strategy: 'least-conn' },
+        { backends: ['nas'], strategy: 'least-conn', hedge: { after: 'p95', max: 2 } },
       ],
       maxBodySize: '32MB',
     }
@@ -362,6 +362,7 @@ describe('the published JSON Schemas', () => {
       { backends, maxBodySize: 'x' },
       { backends, nope: 1 },
       { backends, routes: [{ backends: [], strategy: 'x' }] },
+      { backends, routes: [{ backends: ['gpu'], hedge: { after: 'p100' } }] },
     ]) {
       expect(validate(bad)).toBe(false)
       expect(() => parseConfig(bad)).toThrow(PolicyError)

@@ -1,6 +1,7 @@
 import type { Classified, PredictInput } from '../classify/classification.ts'
 import type { StrategyName } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
+import type { HedgeOptions } from './hedge.ts'
 import type { HealthOptions, HeartbeatOptions, HoldOptions, QueueOptions, WakeOptions } from './patience.ts'
 import type { TimeoutOptions } from './timeouts.ts'
 
@@ -111,6 +112,12 @@ export interface Route {
   readonly priority?: 'interactive' | 'bulk' | number | undefined
   /** Where this route's heartbeats differ; `false` for none. */
   readonly heartbeat?: HeartbeatOptions | false | undefined
+  /**
+   * When a request that is late is sent to another backend as well; the first good answer counts. At most 5 % of the
+   * requests are. For routes behind which a person waits.
+   * @default never
+   */
+  readonly hedge?: HedgeOptions | undefined
 }
 
 /** The backends and, in order, the routes: the first that matches takes the request. */

@@ -112,6 +112,16 @@ export class RouteSelection {
     return this.#choose(choice, seen) ?? this.#makeDo(choice, seen) ?? this.#wait(choice, seen, options)
   }
 
+  /** A lease for a further copy of a request that has one, where it can go now. */
+  spare(choice: Choice, used: readonly string[]): Lease | undefined {
+    const { line, closed } = this.#waiting
+    if (closed !== undefined) return undefined
+    line.poke()
+    const unused = ({ backend }: Look[number]) =>
+      !used.includes(backend.name) && !backend.isRare(choice.tasks)
+    return this.#choose({ ...choice, retry: true }, look(choice).filter(unused))
+  }
+
   /**
    * The least bad backend, when there is nothing better to wait for.
    *
@@ -194,7 +204,7 @@ export class RouteSelection {
 
   #lease(choice: Choice, backend: Backend): Lease {
     const holds = this.#waiting.closed === undefined && this.route.hold !== undefined
-    return new RouteLease(this.route, choice, backend, holds)
+    return new RouteLease(this, choice, backend, holds)
   }
 
   async #wait(choice: Choice, seen: Look, options: SelectOptions): Promise<Lease> {
@@ -331,9 +341,12 @@ class RouteLease implements Lease {
   readonly holds: boolean
   readonly trial: boolean
   readonly release: Slot['release']
+  readonly hedges: number
+  readonly #selection: RouteSelection
   readonly #choice: Choice
 
-  constructor(route: CompiledRoute, choice: Choice, backend: Backend, holds: boolean) {
+  constructor(selection: RouteSelection, choice: Choice, backend: Backend, holds: boolean) {
+    const { route } = selection
     const { trial, release } = backend.reserve(choice.tasks, choice.kind, choice.priority > 0)
     this.backend = backend
     this.route = route.name
@@ -343,11 +356,27 @@ class RouteLease implements Lease {
     this.holds = holds
     this.trial = trial
     this.release = release
+    this.hedges = route.hedge?.max ?? 0
+    this.#selection = selection
     this.#choice = choice
   }
 
-  get others(): number {
-    return this.#choice.candidates.filter((other) => other !== this.backend && other.enabled).length
+  left(tried: readonly string[]): number {
+    const { backend, holds } = this
+    return this.#choice.candidates.filter(
+      (candidate) =>
+        !tried.includes(candidate.name) && (candidate.enabled || (holds && candidate === backend)),
+    ).length
+  }
+
+  lateAfter(): number | undefined {
+    const after = this.#selection.route.hedge?.after
+    if (after === undefined || 'time' in after) return after?.time
+    return this.backend.percentile(this.#choice.kind, after.percentile)
+  }
+
+  spare(used: readonly string[]): Lease | undefined {
+    return this.#selection.spare(this.#choice, used)
   }
 
   provenOther(): boolean {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaults } from '../defaults.ts'
 import { DURATION_PATTERN } from './duration.ts'
+import { PERCENTILE_PATTERN } from './hedge.ts'
 import { SHARE_PATTERN } from './slots.ts'
 
 const DURATION = 'must be milliseconds above 0, a duration such as "30s", or "unlimited"'
@@ -167,3 +168,30 @@ export const priority = z
   .union([z.enum(['interactive', 'bulk']), z.number().min(0, PRIORITY)], PRIORITY)
   .optional()
   .meta({ description: 'How urgent its requests are when they have to wait.' })
+const AFTER = 'must be a percentile from "p50" to "p99", or a duration such as "300ms"'
+export const hedge = z
+  .strictObject(
+    {
+      after: z
+        .union(
+          [
+            z.string().regex(PERCENTILE_PATTERN, AFTER),
+            z.string().regex(DURATION_PATTERN, AFTER),
+            z.number().positive(AFTER),
+          ],
+          AFTER,
+        )
+        .optional()
+        .meta({
+          description:
+            'When a request is late: a duration, or a percentile of how long such jobs took there.',
+          default: defaults.hedgeAfter,
+        }),
+      max: count(1)
+        .optional()
+        .meta({ description: 'Further copies, each so much later.', default: defaults.hedgeMax }),
+    },
+    'must be an object of after, max',
+  )
+  .optional()
+  .meta({ description: 'When a request that is late is sent to another backend as well.' })

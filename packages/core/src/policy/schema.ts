@@ -5,6 +5,7 @@ import {
   count,
   health,
   heartbeat,
+  hedge,
   maxConcurrent,
   priority,
   queue,
@@ -118,6 +119,7 @@ const route = z
       }),
       priority,
       heartbeat,
+      hedge,
     },
     'must be an object with backends',
   )

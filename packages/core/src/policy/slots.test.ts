@@ -36,6 +36,7 @@ const OUTCOMES: (Outcome | undefined)[] = [
   failed('connect'),
   failed('reset'),
   { kind: 'client-left', reachedBackend: true, reachedClient: false },
+  { kind: 'superseded', reachedBackend: true, reachedClient: false },
   undefined,
 ]
 
@@ -53,14 +54,14 @@ const POLICY: Policy = {
       spill: true,
       whenUnavailable: { hold: '1h', maxHeld: 5 },
     },
-    { backends: ['a', 'b', 'c'], strategy: 'least-conn' },
+    { backends: ['a', 'b', 'c'], strategy: 'least-conn', hedge: { after: '1s' } },
   ],
   queue: { maxWait: '1m', maxLength: 10 },
 }
 
 type Step =
   | { readonly do: 'arrive'; readonly job: number; readonly client: number }
-  | { readonly do: 'leave' | 'again'; readonly which: number }
+  | { readonly do: 'leave' | 'again' | 'hedge'; readonly which: number }
   | { readonly do: 'finish'; readonly which: number; readonly how: number; readonly twice: boolean }
   | { readonly do: 'drain'; readonly backend: string }
   | { readonly do: 'enable'; readonly backend: string }
@@ -72,7 +73,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({ do: fc.constant('arrive' as const), job: fc.nat(2), client: fc.nat(2) }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'again' as const), which }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('leave' as const, 'again' as const, 'hedge' as const),
+      which,
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -115,6 +122,15 @@ class World {
         this.leases.delete(id)
         this.#arrive(held.job, 'again', held.lease)
       }
+    } else if (it.do === 'hedge') {
+      const [, held] = pick(this.leases, it.which)
+      const could = this.select.backends.filter((backend) => backend !== held?.lease.backend)
+      const free = could.filter(({ inFlight, limit, enabled }) => enabled && inFlight < limit)
+      const lease = held?.lease.spare([held.lease.backend.name])
+      if (held === undefined || lease === undefined) return
+      // It is one that could be had at once.
+      expect(free).toContain(lease.backend)
+      this.leases.set(++this.#requests, { lease, job: held.job })
     } else if (it.do === 'finish') {
       const [id, held] = pick(this.leases, it.which)
       held?.lease.release(OUTCOMES[it.how])

@@ -40,7 +40,10 @@ export interface RequestEvent {
   /** Name of the route, `undefined` when none was chosen. */
   readonly route: string | undefined
   readonly backend: BackendInfo | undefined
-  /** Every attempt, oldest first; more than one when backends failed. */
+  /**
+   * Every attempt, in the order in which they ended: more than one when backends failed, or when a copy was sent since the
+   * first was late. The last is the one that was answered, if any was.
+   */
   readonly attempts: readonly AttemptRecord[]
   /** That of the last attempt; `undefined` when nothing was sent to a backend. */
   readonly outcome: Outcome | undefined

@@ -16,6 +16,7 @@ import { answerError } from './answers.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { type AttemptRecord, failureOf, isFree, nextStep, type Step, triedBackends } from './failover.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
+import { type Copy, Race } from './race.ts'
 
 const FAILOVER_STATUSES: ReadonlySet<number> = new Set(defaults.failoverStatuses)
 
@@ -104,7 +105,7 @@ export class Exchange {
     return !this.body.givenUp
   }
 
-  /** Every attempt that is over, oldest first. */
+  /** Every attempt that is over, in the order in which they ended; the one that was answered is the last. */
   get attempts(): readonly AttemptRecord[] {
     return this.#attempts
   }
@@ -174,19 +175,33 @@ export class Exchange {
 
   async #forwardUntilAnswered(forwarder: Forwarder, first: Lease): Promise<Outcome> {
     const deadline = forwarder.clock.now() + first.timeouts.total
-    let lease = first
+    let next = first
+    if (first.hedges > 0) forwarder.hedgeBudget.count()
     for (;;) {
-      const outcome = await this.#attempt(forwarder, lease, deadline)
-      const next = forwarder.clock.now() < deadline ? this.#next(lease) : 'stop'
-      if (next !== 'same') lease.release(outcome)
-      if (next === 'same') continue
-      if (next === 'stop' || this.#select === undefined) return this.#conclude(outcome)
+      const { lease, outcome, copies } = await this.#race(forwarder, deadline).run(next)
+      this.#lease = lease
+      const step = forwarder.clock.now() < deadline ? this.#next(lease, copies) : 'stop'
+      next = lease
+      if (step === 'same') continue
+      lease.release(outcome)
+      if (step === 'stop' || this.#select === undefined) return this.#conclude(outcome)
       if (!this.#paid && !this.#mayRetry(forwarder, outcome, lease)) return this.#conclude(outcome)
       const another = await this.#another(this.#select, lease, deadline)
       if (another === undefined) return this.#conclude(outcome)
-      lease = another
+      next = another
       this.#lease = another
     }
+  }
+
+  #race(forwarder: Forwarder, deadline: number): Race {
+    this.#paid = false
+    return new Race({
+      clock: forwarder.clock,
+      budget: forwarder.hedgeBudget,
+      tried: this.#attempts.map(({ backend }) => backend),
+      canBeCopied: () => this.body.complete && this.body.retained,
+      attempt: (copy) => this.#attempt(forwarder, copy, deadline),
+    })
   }
 
   /** @returns `undefined` when there is none left, as when they were drained meanwhile. */
@@ -201,18 +216,19 @@ export class Exchange {
     }
   }
 
-  async #attempt(forwarder: Forwarder, lease: Lease, deadline: number): Promise<Outcome> {
+  async #attempt(forwarder: Forwarder, copy: Copy, deadline: number): Promise<Outcome> {
+    const { lease, hedge, superseded, onCommit } = copy
     const { req, res, body } = this
     const [store, keptLength, heartbeat] = [this.#store, this.#keptLength, this.#heartbeat]
     const started = forwarder.clock.now()
     const { backend } = lease
     const { failures } = backend
-    this.#paid = false
     const record = (outcome: Outcome): AttemptRecord => ({
       backend: backend.name,
       outcome,
       time: forwarder.clock.now() - started,
       inCompany: backend.inFlight > 1 || backend.failures > failures,
+      hedge,
     })
     const wouldGoOn = (outcome: Outcome) =>
       nextStep([...this.#attempts, record(outcome)], lease, body.retained) !== 'stop'
@@ -225,12 +241,14 @@ export class Exchange {
             timeouts: lease.timeouts,
             deadline,
             retain: lease.holds || wouldGoOn(PASSED_OVER) ? 'disk' : 'memory',
+            superseded,
+            onCommit,
             passesOver: ({ status, lacksTask }) => {
+              if (!lacksTask && !FAILOVER_STATUSES.has(status)) return false
+              // The other may do better.
+              if (!copy.isAlone()) return true
               const dropped: Outcome = { ...PASSED_OVER, status, lacksTask }
-              this.#paid =
-                (lacksTask || FAILOVER_STATUSES.has(status)) &&
-                wouldGoOn(dropped) &&
-                this.#mayRetry(forwarder, dropped, lease)
+              this.#paid = wouldGoOn(dropped) && this.#mayRetry(forwarder, dropped, lease)
               return this.#paid
             },
           },
@@ -239,8 +257,8 @@ export class Exchange {
     return outcome
   }
 
-  #next(lease: Lease): Step {
-    return nextStep(this.#attempts, lease, this.body.retained)
+  #next(lease: Lease, copies: number): Step {
+    return nextStep(this.#attempts, lease, this.body.retained, copies)
   }
 
   /** Whether the retry budget lets it try again. */

@@ -11,10 +11,12 @@ export interface AttemptRecord {
   readonly time: number
   /** Whether other requests were on that backend as it ended: then it may have been one of these that broke it. */
   readonly inCompany: boolean
+  /** Whether it was a further copy, sent since an earlier one was late. */
+  readonly hedge: boolean
 }
 
 /** What a lease says of further attempts. */
-type Leeway = Pick<Lease, 'retries' | 'others' | 'holds'>
+type Leeway = Pick<Lease, 'retries' | 'left' | 'holds'>
 
 /** What comes after an attempt: nothing, the same backend once more, or a backend of the route. */
 export type Step = 'stop' | 'same' | 'another'
@@ -26,22 +28,28 @@ export type Step = 'stop' | 'same' | 'another'
  * Where requests wait for a backend, only attempts count on which a backend has worked: one that was away may be tried
  * again when it is back.
  *
- * @param attempts Those made, oldest first.
+ * @param attempts Those made, in the order in which they ended.
  * @param retained Whether the body can be sent once more.
+ * @param copies How many of the last attempts were copies that were under way at once.
  */
-export function nextStep(attempts: readonly AttemptRecord[], lease: Leeway, retained: boolean): Step {
+export function nextStep(
+  attempts: readonly AttemptRecord[],
+  lease: Leeway,
+  retained: boolean,
+  copies = 1,
+): Step {
   const last = attempts.at(-1)?.outcome
-  if (last === undefined || !retained || !canBeTriedAgain(last) || isPoison(attempts)) return 'stop'
+  if (last === undefined || !retained || !canBeTriedAgain(last) || isPoison(attempts, copies)) return 'stop'
   if (isStale(last) && !isStale(attempts.at(-2)?.outcome)) return 'same'
   const counted = attempts.filter(({ outcome }) => (lease.holds ? hasWorked(outcome) : !isStale(outcome)))
-  const left = lease.holds && !hasAnswered(last) ? lease.others + 1 : lease.others
-  return counted.length <= lease.retries && left > 0 ? 'another' : 'stop'
+  const { exclude } = triedBackends(attempts, lease)
+  return counted.length <= lease.retries && lease.left(exclude) > 0 ? 'another' : 'stop'
 }
 
 /** The backends that must not, and those that should not get the request again. */
 export function triedBackends(
   attempts: readonly AttemptRecord[],
-  { holds }: Leeway,
+  { holds }: Pick<Leeway, 'holds'>,
 ): { exclude: readonly string[]; avoid: readonly string[] } {
   const names = (some: readonly AttemptRecord[]) => some.map(({ backend }) => backend)
   if (!holds) return { exclude: names(attempts), avoid: [] }
@@ -75,11 +83,14 @@ function isStale(outcome: Outcome | undefined): boolean {
   return outcome?.kind === 'failed' && outcome.cause === 'stale'
 }
 
-/** Two in a row, or three where it is not sure that it was this request: a backend that dies takes all with it. */
-function isPoison(attempts: readonly AttemptRecord[]): boolean {
+/**
+ * Two in a row, or three where it is not sure that it was this request: a backend that dies takes all with it. Two that die
+ * while they have it at once are sure.
+ */
+function isPoison(attempts: readonly AttemptRecord[], copies: number): boolean {
   const inARow = attempts.length - 1 - attempts.findLastIndex(({ outcome }) => !killedBackend(outcome))
   const alone = attempts.slice(-2).every(({ inCompany }) => !inCompany)
-  return inARow >= (alone ? 2 : 3)
+  return inARow >= (alone || copies > 1 ? 2 : 3)
 }
 
 /** The backend had the request, and its connection broke before it had answered. */

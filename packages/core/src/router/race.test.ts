@@ -1,0 +1,195 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import type { Outcome } from '../backend/outcome.ts'
+import type { Classified } from '../classify/classification.ts'
+import { Budget } from '../forward/budget.ts'
+import { selectBackend } from '../policy/select-backend.ts'
+import { type Copy, type Finish, Race, type RaceOptions } from './race.ts'
+
+const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
+const dropped: Outcome = { kind: 'passed-over', status: 500, reachedBackend: true, reachedClient: false }
+const superseded: Outcome = { kind: 'superseded', reachedBackend: true, reachedClient: false }
+
+const search: Classified = {
+  classified: true,
+  entries: [{ task: 'clip', type: 'textual', model: 'm', options: {} }],
+  tasks: ['clip'],
+  input: 'text',
+}
+
+interface RunningCopy extends Copy {
+  readonly end: (outcome: Outcome) => void
+  readonly fail: (error: Error) => void
+}
+
+/** A race over backends a, b, c and d, late after 100 ms, whose copies end as they are told to. */
+async function start(max: number, options: Partial<RaceOptions> = {}) {
+  const clock = new FakeClock()
+  const names = ['a', 'b', 'c', 'd']
+  const select = selectBackend(
+    {
+      backends: Object.fromEntries(names.map((name) => [name, { url: `http://${name}` }])),
+      routes: [{ backends: names, ...(max === 0 ? {} : { hedge: { after: 100, max } }) }],
+    },
+    { clock },
+  )
+  const copies: RunningCopy[] = []
+  const race = new Race({
+    clock,
+    budget: new Budget(clock, { share: 1, window: 1_000, least: 10 }),
+    tried: [],
+    canBeCopied: () => true,
+    attempt: (copy) =>
+      new Promise((end, fail) => {
+        // As an attempt does: it ends once, and when it is aborted.
+        copy.superseded?.addEventListener('abort', () => end(superseded))
+        copies.push({ ...copy, end, fail })
+      }),
+    ...options,
+  })
+  const finishes: (Finish | Error)[] = []
+  const over = race.run(await select(search)).then(
+    (finish) => finishes.push(finish),
+    (error: Error) => finishes.push(error),
+  )
+  /** Lets everything happen that is going to by itself. */
+  const settle = async () => {
+    for (let i = 0; i < 10; i++) await Promise.resolve()
+  }
+  const inFlight = () => select.backends.flatMap(({ name, inFlight }) => Array(inFlight).fill(name)).join('')
+  const sent = () => copies.map(({ lease }) => lease.backend.name).join('')
+  return { clock, select, copies, finishes, over, settle, inFlight, sent }
+}
+
+describe('a race', () => {
+  it('without hedge is one attempt, and sets no timer', async () => {
+    const { clock, copies, over, finishes, inFlight } = await start(0)
+    expect([clock.pending, copies[0]?.superseded, copies[0]?.hedge]).toEqual([0, undefined, false])
+    copies[0]?.end(answered)
+    await over
+    expect(finishes).toMatchObject([{ outcome: answered, copies: 1 }])
+    // It is for its owner to say whether the same backend gets it once more.
+    expect(inFlight()).toBe('a')
+  })
+
+  it('sends a further copy when the first is late, and so many of them, each so much later', async () => {
+    const { clock, sent } = await start(2)
+    clock.advance(99)
+    expect(sent()).toBe('a')
+    clock.advance(1)
+    expect(sent()).toBe('ab')
+    clock.advance(99)
+    expect(sent()).toBe('ab')
+    clock.advance(1_000)
+    expect([sent(), clock.pending]).toEqual(['abc', 0])
+  })
+
+  it('is won by the first that commits: the others are aborted, and their slots are free at once', async () => {
+    const { clock, copies, over, finishes, settle, inFlight } = await start(2)
+    clock.advance(200)
+    expect([inFlight(), copies.map(({ hedge }) => hedge)]).toEqual(['abc', [false, true, true]])
+    copies[1]?.onCommit()
+    await settle()
+    expect(copies.map(({ superseded: signal }) => signal?.aborted)).toEqual([true, false, true])
+    expect([inFlight(), finishes.length, clock.pending]).toEqual(['b', 0, 0])
+    copies[1]?.end(answered)
+    await over
+    expect(finishes).toMatchObject([{ outcome: answered, copies: 3, lease: { backend: { name: 'b' } } }])
+  })
+
+  it('sends nothing more once an answer has begun', async () => {
+    const { clock, copies, sent } = await start(1)
+    copies[0]?.onCommit()
+    clock.advance(10_000)
+    expect([sent(), clock.pending]).toEqual(['a', 0])
+  })
+
+  it('goes on when one fails while another is under way, and ends with the last', async () => {
+    const { clock, copies, over, finishes, settle, inFlight } = await start(1)
+    clock.advance(100)
+    expect(copies.map(({ isAlone }) => isAlone())).toEqual([false, false])
+    copies[1]?.end(dropped)
+    await settle()
+    expect([inFlight(), finishes.length, copies[0]?.isAlone()]).toEqual(['a', 0, true])
+    copies[0]?.end(dropped)
+    await over
+    expect(finishes).toMatchObject([{ outcome: dropped, copies: 2, lease: { backend: { name: 'a' } } }])
+  })
+
+  it('is over when the first fails before it is late', async () => {
+    const { clock, copies, over, sent } = await start(1)
+    copies[0]?.end(dropped)
+    await over
+    clock.advance(1_000)
+    expect([sent(), clock.pending]).toEqual(['a', 0])
+  })
+
+  it.each<[string, Partial<RaceOptions>]>([
+    ['the request cannot be sent once more', { canBeCopied: () => false }],
+    ['every other backend has had it before', { tried: ['b', 'c', 'd'] }],
+    ['the budget is used up', { budget: new Budget(new FakeClock(), { share: 0, window: 1, least: 0 }) }],
+  ])('sends no further copy when %s', async (_, options) => {
+    const { clock, sent, inFlight } = await start(1, options)
+    clock.advance(1_000)
+    expect([sent(), inFlight(), clock.pending]).toEqual(['a', 'a', 0])
+  })
+
+  it('takes nothing from the budget when there is no backend for it', async () => {
+    const budget = new Budget(new FakeClock(), { share: 0, window: 1, least: 1 })
+    const { clock } = await start(3, { budget, tried: ['b', 'c', 'd'] })
+    clock.advance(1_000)
+    expect(budget.allows).toBe(true)
+  })
+
+  it('fails when an attempt does that must not, and gives every slot back', async () => {
+    const { clock, copies, over, finishes, settle, inFlight } = await start(1)
+    clock.advance(100)
+    copies[1]?.fail(new TypeError('a mistake'))
+    await over
+    await settle()
+    expect([finishes, inFlight()]).toEqual([[new TypeError('a mistake')], ''])
+    expect([copies[0]?.superseded?.aborted, clock.pending]).toEqual([true, 0])
+  })
+
+  it('in whatever order things happen, has one winner at most, and keeps no slot but the last', async () => {
+    const event = fc.oneof(
+      fc.record({ do: fc.constant('wait' as const), time: fc.nat(150) }),
+      fc.record({
+        do: fc.constantFrom('commit' as const, 'drop' as const, 'break' as const),
+        which: fc.nat(3),
+      }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.nat(3), fc.array(event, { maxLength: 15 }), async (max, events) => {
+        const { clock, copies, over, finishes, settle, inFlight } = await start(max)
+        const running = () => copies.filter(({ lease }) => inFlight().includes(lease.backend.name))
+        const winners = new Set<Copy>()
+        for (const it of events) {
+          if (finishes.length > 0) break
+          if (it.do === 'wait') clock.advance(it.time)
+          else {
+            const copy = running()[it.which]
+            // An answer begins once, and what is aborted has none.
+            if (copy !== undefined && it.do === 'commit' && winners.size === 0) {
+              winners.add(copy)
+              copy.onCommit()
+            } else copy?.end(it.do === 'drop' ? dropped : { ...dropped, kind: 'client-left' })
+          }
+          await settle()
+          expect(copies.length).toBeLessThanOrEqual(1 + max)
+          if (finishes.length === 0) expect(new Set(running()).size).toBe(running().length)
+          if (winners.size > 0) expect(running().filter((copy) => !winners.has(copy))).toEqual([])
+        }
+        for (const copy of running()) copy.end(answered)
+        await over
+        const [finish] = finishes
+        if (finish === undefined || finish instanceof Error) throw new Error('it ended otherwise')
+        expect(inFlight()).toBe(finish.lease.backend.name)
+        finish.lease.release(finish.outcome)
+        expect([inFlight(), clock.pending]).toEqual(['', 0])
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
