@@ -364,7 +364,10 @@ describe('timeouts', () => {
     expect([answer.statusCode, answer.headers['x-immich-ml-backend']]).toEqual([200, 'a'])
     await until(() => events.length === 1, 'it is over')
     expect(events[0]?.attempts).toHaveLength(1)
-    expect(router.status().backends[0]?.health.tasks).toEqual({})
+    expect(router.status().backends[0]).toMatchObject({
+      health: { tasks: {} },
+      latencies: { 'clip/visual/ViT-B-32__openai': 0 },
+    })
   })
 
   it('a response that stops in the middle is cut off', async () => {

@@ -269,7 +269,9 @@ export class Backend implements BackendInfo {
       this.#running.delete(run)
       this.#ahead = this.#inFlight === 0 ? 0 : this.#ahead - run.expected
       const { kind } = this.#health.record(ticket, outcome, this.#waiting > 0)
-      const time = this.#clock.now() - run.began
+      // That its client was slow to upload does not make a backend slow.
+      const starvedFor = (outcome?.kind === 'answered' ? outcome.starvedFor : undefined) ?? 0
+      const time = Math.max(0, this.#clock.now() - run.began - starvedFor)
       if (sample !== undefined) auto?.end(sample, job, kind === 'well' ? time : undefined)
       if (kind === 'well') this.#latencies.observe(job, time)
       else if (kind === 'unreachable' || kind === 'task-failed') this.#latencies.observeFailure(job, time)

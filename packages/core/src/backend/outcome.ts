@@ -29,6 +29,8 @@ export type Outcome =
       readonly lacksTask?: boolean | undefined
       /** For how long it has asked to be left alone, in milliseconds. */
       readonly retryAfter?: number | undefined
+      /** For how long the backend had to wait for what the client had not sent yet, in milliseconds. */
+      readonly starvedFor?: number | undefined
       readonly reachedBackend: true
       readonly reachedClient: true
     }

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import type { Clock } from '../clock.ts'
 
 /** What a cursor finds at its place. */
 export type Taken = Buffer | 'wait' | 'end'
@@ -64,11 +65,18 @@ export class BodyCursor<Link extends { readonly chunk: Buffer | undefined }> {
 /** A stream of a replayable body. */
 export class ReplayReader extends Readable {
   readonly #cursor: Pick<BodyCursor<{ chunk: Buffer | undefined }>, 'take' | 'close'>
+  readonly #clock: Pick<Clock, 'now'>
   #wanted = false
+  #starvingSince: number | undefined
+  #starvedFor = 0
 
-  constructor(cursor: Pick<BodyCursor<{ chunk: Buffer | undefined }>, 'take' | 'close'>) {
+  constructor(
+    cursor: Pick<BodyCursor<{ chunk: Buffer | undefined }>, 'take' | 'close'>,
+    clock: Pick<Clock, 'now'>,
+  ) {
     super()
     this.#cursor = cursor
+    this.#clock = clock
   }
 
   override _read(): void {
@@ -86,12 +94,22 @@ export class ReplayReader extends Readable {
     return this.#wanted
   }
 
+  /** How long its reader has waited in all for what had not arrived, in milliseconds. */
+  get starvedFor(): number {
+    return this.#starvedFor
+  }
+
   /** Gives on what has arrived, as long as it is wanted. */
   wake(): void {
     while (this.#wanted && !this.destroyed) {
       try {
         const taken = this.#cursor.take()
-        if (taken === 'wait') return
+        if (taken === 'wait') {
+          this.#starvingSince ??= this.#clock.now()
+          return
+        }
+        if (this.#starvingSince !== undefined) this.#starvedFor += this.#clock.now() - this.#starvingSince
+        this.#starvingSince = undefined
         this.#wanted = taken !== 'end' && this.push(taken)
         if (taken === 'end') this.push(null)
       } catch (error) {

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { type Clock, systemClock } from '../clock.ts'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } from '../errors.ts'
 import { BodyCursor, ReplayReader } from './body-reader.ts'
 import type { BodyStore } from './body-store.ts'
@@ -131,10 +132,14 @@ export class ReplayBody {
   /**
    * A stream of the whole body from its first byte, those already here and those still to come.
    *
+   * @param clock By which it is known how long it has waited for the sender.
    * @throws {BodyReleasedError} after {@link ReplayBody.release}.
    */
-  stream(): ReplayReader {
-    const reader: ReplayReader = new ReplayReader(this.cursor(() => reader.wake()))
+  stream(clock: Pick<Clock, 'now'> = systemClock): ReplayReader {
+    const reader: ReplayReader = new ReplayReader(
+      this.cursor(() => reader.wake()),
+      clock,
+    )
     return reader
   }
 

@@ -179,6 +179,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
       reachedClient: true,
       lacksTask,
       retryAfter: this.#retryAfter(),
+      starvedFor: this.#options.body instanceof ReplayReader ? this.#options.body.starvedFor : 0,
     } as const
     this.#writer.end(controller, () => this.#finish(answered))
   }

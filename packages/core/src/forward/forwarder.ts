@@ -87,7 +87,7 @@ export class Forwarder {
   async attempt(request: ForwardRequest, plan: AttemptPlan): Promise<Outcome> {
     const { req, res } = request
     const { backend } = plan
-    const body = requestBody(request)
+    const body = requestBody(request, this.clock)
     request.body.retain(request.store, plan.retain === 'disk')
     const attempt = new Attempt({
       plan,
@@ -166,9 +166,9 @@ export class Forwarder {
 const NO_HEADERS = { requestOptions: { headers: {} } }
 
 /** A body that is here in one piece goes out in one write with its headers. */
-function requestBody({ body, req }: ForwardRequest): ReplayReader | Buffer {
+function requestBody({ body, req }: ForwardRequest, clock: Clock): ReplayReader | Buffer {
   const whole = req.headers['content-length'] === undefined ? undefined : body.inOnePiece()
-  return whole ?? body.stream()
+  return whole ?? body.stream(clock)
 }
 
 /** http-proxy-3's `headers` and `auth`. */
