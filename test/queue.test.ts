@@ -228,7 +228,11 @@ describe('what is full', () => {
       ['a', 50],
       ['b', 400],
     ] as const) {
-      const { release } = select.backends.find((it) => it.name === name)?.reserve(['clip'], KIND) ?? {}
+      const { release } =
+        select
+          .backends()
+          .find((it) => it.name === name)
+          ?.reserve(['clip'], KIND) ?? {}
       clock.advance(time)
       release?.({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true })
     }
@@ -250,7 +254,7 @@ describe('what is full', () => {
       [1, KIND, 3_000],
       [1, OTHER, 100],
     ] as const) {
-      const { release } = select.backends[i]?.reserve(['clip'], kind) ?? {}
+      const { release } = select.backends()[i]?.reserve(['clip'], kind) ?? {}
       clock.advance(time)
       release?.({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true })
     }

@@ -84,6 +84,15 @@ export const defaults = Object.freeze({
   recheckInterval: 1_000,
   /** The interval while a request waits for the backend. */
   waitingProbeInterval: 2_000,
+  /**
+   * The longest time between two resolutions of a name, whatever its TTL says: that of docker's own DNS is ten minutes, and
+   * a container that is added should not wait for so long.
+   */
+  discoverInterval: 10_000,
+  /** The shortest; a name that cannot be resolved is tried again behind so much. */
+  resolvePause: 1_000,
+  /** Time for a name to be resolved. */
+  resolveTimeout: 5_000,
   /** Requests that may wait for the backends of a route. */
   maxHeld: 1_000,
   /** The longest wait for a backend that is full. */

@@ -6,6 +6,7 @@ export {
   type BackendSettings,
   type Slot,
 } from './backend/backend.ts'
+export type { BackendProbe, GroupChange } from './backend/backend-group.ts'
 export type { BreakerState } from './backend/breaker.ts'
 export type { CheckOptions, Probe, ProbeState } from './backend/checker.ts'
 export type { LastError, Obstacle, PassiveChange, PassiveHealth } from './backend/health.ts'
@@ -30,6 +31,13 @@ export {
 export type { Clock } from './clock.ts'
 export { defaults } from './defaults.ts'
 export {
+  type DnsResolverOptions,
+  dnsResolver,
+  type ResolvedAddress,
+  type Resolver,
+  type ServiceRecord,
+} from './discover/resolver.ts'
+export {
   BodyConsumedError,
   BodyFailedError,
   BodyReleasedError,
@@ -45,6 +53,7 @@ export {
 export type { AttemptPlan, ForwardRequest, Refusal } from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
+export type { DiscoverOptions } from './policy/discover.ts'
 export type { HedgeOptions } from './policy/hedge.ts'
 export type { HoldEvent, Lease, Place } from './policy/lease.ts'
 export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
@@ -61,7 +70,6 @@ export { PolicyError, type PolicyProblem } from './policy/problems.ts'
 export type { SelectOptions } from './policy/route-selection.ts'
 export {
   type BackendEvent,
-  type BackendProbe,
   type Select,
   type SelectEnvironment,
   selectBackend,

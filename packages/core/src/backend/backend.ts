@@ -1,17 +1,20 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import { AutoLimit } from './auto-limit.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
 import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
 import { LatencyBook } from './latency-book.ts'
 import type { Outcome } from './outcome.ts'
-import { sendWakePacket, type WakeTarget } from './wake.ts'
+import type { Waker } from './waker.ts'
 
 /** What is known of a backend, without its credentials. */
 export interface BackendInfo {
   readonly name: string
   /** The base URL as configured, without credentials. */
   readonly url: string
+  /** Its address, such as `10.0.0.3:3003`, when it is one of several that its name has. */
+  readonly endpoint: string | undefined
 }
 
 /** The right to send one request. */
@@ -34,11 +37,11 @@ export type BackendChange =
   | PassiveChange
   | { readonly kind: 'probe'; readonly from: ProbeState; readonly to: ProbeState }
   | { readonly kind: 'enabled'; readonly enabled: boolean }
-  /** A request wants it while it is down: it was sent a packet, if it has an address for that. */
-  | { readonly kind: 'wanted'; readonly error: Error | undefined }
 
 export interface BackendSettings {
   readonly url: string
+  /** The one address of its name that it is; any, when not given. */
+  readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
   readonly weight: number
   readonly tier?: number | undefined
   readonly connectTimeout?: number
@@ -52,21 +55,28 @@ export interface BackendSettings {
   readonly check?: CheckOptions | undefined
   /** Statuses that are a failure of the backend. */
   readonly ejecting?: ReadonlySet<number> | undefined
-  readonly wake?: (WakeTarget & { readonly every: number }) | undefined
+  /** Whether it takes requests from the start, as it does unless told otherwise. */
+  readonly enabled?: boolean | undefined
+  /** What has its machine switched on. */
+  readonly waker?: Waker | undefined
   readonly clock?: Clock
   readonly onChange?: (change: BackendChange) => void
   /** It may be able to take a request that it could not take before. */
   readonly onRelief?: () => void
 }
 
-/** One ML server with its live state. Strategies read it; only a lease changes it. */
+/**
+ * One ML server with its live state: a backend, or one endpoint of a backend whose name has several. Strategies read it;
+ * only a lease changes it.
+ */
 export class Backend implements BackendInfo {
   readonly name: string
+  /** Its name, and for an endpoint its address as well: `ml@10.0.0.3:3003`. */
+  readonly id: string
   readonly url: string
-  /** Share in the weighted strategies, above 0. */
-  readonly weight: number
-  /** One of a higher tier is used only when none of a lower one is there. */
-  readonly tier: number
+  readonly endpoint: string | undefined
+  /** Where connections to it go; to what its URL names, when not given. */
+  readonly connectsTo: Pick<Endpoint, 'address' | 'port'> | undefined
   /** Where predict requests go: the base path and `/predict`. */
   readonly predictUrl: URL
   /** Longest time that a connection to it may take to open, in milliseconds, of all routes to it. */
@@ -80,14 +90,16 @@ export class Backend implements BackendInfo {
   readonly #running = new Set<{ readonly began: number; readonly expected: number }>()
   readonly #checker: Checker | undefined
   readonly #authorization: string | undefined
+  #weight: number
+  #tier: number
   #inFlight = 0
   #waiting = 0
   #lastUrgent = Number.NEGATIVE_INFINITY
   #hurried = false
-  #enabled = true
-  #drained: (() => void)[] = []
-  #lastWanted = Number.NEGATIVE_INFINITY
+  #enabled: boolean
+  #idle: (() => void)[] = []
   #stopWaking: (() => void) | undefined
+  #onGone: (() => void)[] = []
 
   constructor(name: string, settings: BackendSettings) {
     this.#settings = settings
@@ -108,11 +120,31 @@ export class Backend implements BackendInfo {
     base.username = ''
     base.password = ''
     this.name = name
-    this.weight = settings.weight
-    this.tier = settings.tier ?? defaults.tier
+    this.connectsTo = settings.endpoint
+    this.endpoint = settings.endpoint && formatEndpoint(settings.endpoint)
+    this.id = idOf(name, this.endpoint)
+    this.#weight = settings.weight
+    this.#tier = settings.tier ?? defaults.tier
+    this.#enabled = settings.enabled ?? true
     this.connectTimeout = settings.connectTimeout ?? defaults.connectTimeout
     this.url = base.href.replace(/\/+$/, '')
     this.predictUrl = new URL(`${this.url}/predict`)
+  }
+
+  /** Share in the weighted strategies, above 0. */
+  get weight(): number {
+    return this.#weight
+  }
+
+  /** One of a higher tier is used only when none of a lower one is there. */
+  get tier(): number {
+    return this.#tier
+  }
+
+  /** Its name's records have changed what they say of it. */
+  rate(weight: number, tier: number): void {
+    this.#weight = weight
+    this.#tier = tier
   }
 
   /** Requests that hold a lease on this backend. */
@@ -278,7 +310,7 @@ export class Backend implements BackendInfo {
       else if (outcome?.kind === 'superseded') this.#latencies.observeAtLeast(job, time)
       if (kind === 'well') this.#checker?.succeed()
       if (kind === 'unreachable') this.#checker?.doubt()
-      if (this.#inFlight === 0) for (const resolve of this.#drained.splice(0)) resolve()
+      if (this.#inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve()
       this.#settings.onRelief?.()
     }
     return { trial: ticket.runs.some(({ trial }) => trial), release }
@@ -292,14 +324,30 @@ export class Backend implements BackendInfo {
   /** Stops the probes. */
   stop(): void {
     this.#checker?.stop()
-    this.#stopWaking?.()
+    this.#endWaking()
+  }
+
+  /** Resolves when nothing is running there. */
+  idle(): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
   }
 
   /** Sends it nothing more. Resolves when what is running there is over. */
   drain(): Promise<void> {
     this.#enable(false)
-    if (this.#inFlight === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#drained.push(resolve))
+    return this.idle()
+  }
+
+  /** It is gone for good, and nothing is running there. */
+  end(): void {
+    this.stop()
+    for (const callback of this.#onGone.splice(0)) callback()
+  }
+
+  /** Calls back when it is gone for good. */
+  whenGone(callback: () => void): void {
+    this.#onGone.push(callback)
   }
 
   /** Sends it requests again. */
@@ -309,14 +357,7 @@ export class Backend implements BackendInfo {
 
   /** A request would go here, if it could. */
   want(): void {
-    const { wake, onChange } = this.#settings
-    const now = this.#clock.now()
-    if (!this.#enabled || !this.down || now - this.#lastWanted < this.#wakeInterval) return
-    this.#lastWanted = now
-    const told = (error?: unknown) =>
-      onChange?.({ kind: 'wanted', error: error === undefined ? undefined : asError(error) })
-    if (wake === undefined) told()
-    else sendWakePacket(wake).then(() => told(), told)
+    if (this.down) this.#settings.waker?.want()
   }
 
   /**
@@ -335,7 +376,7 @@ export class Backend implements BackendInfo {
       if (--this.#waiting > 0) return
       this.#hurried = false
       this.#checker?.hurry(false)
-      this.#stopWaking?.()
+      this.#endWaking()
     }
   }
 
@@ -343,16 +384,12 @@ export class Backend implements BackendInfo {
     if (this.#hurried) return
     this.#hurried = true
     this.#checker?.hurry(true)
-    this.#keepWanting()
+    this.#stopWaking = this.#settings.waker?.keepWanting()
   }
 
-  get #wakeInterval(): number {
-    return this.#settings.wake?.every ?? defaults.wakeInterval
-  }
-
-  #keepWanting(): void {
-    this.want()
-    this.#stopWaking = this.#clock.after(this.#wakeInterval, () => this.#keepWanting())
+  #endWaking(): void {
+    this.#stopWaking?.()
+    this.#stopWaking = undefined
   }
 
   #enable(enabled: boolean): void {
@@ -375,8 +412,9 @@ export class Backend implements BackendInfo {
 /** What has run for so many times as long as such a job takes is stuck. */
 const STUCK = 3
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
+/** What tells a backend, or an endpoint of one, from every other. */
+export function idOf(name: string, endpoint: string | undefined): string {
+  return endpoint === undefined ? name : `${name}@${endpoint}`
 }
 
 function basicAuthorization(url: URL): string | undefined {

@@ -75,7 +75,8 @@ describe('a failure of the backend', () => {
       reachedBackend: connected,
       reachedClient: false,
     })
-    const failure = failureOf([{ backend: 'gpu', outcome, time: 1, inCompany: false, hedge: false }])
+    const attempt = { backend: 'gpu', endpoint: undefined, outcome, time: 1, inCompany: false, hedge: false }
+    const failure = failureOf([attempt])
     expect(failure).toBeInstanceOf(RouterError)
     expect(failure).toMatchObject({ status, message: expect.stringContaining(`"gpu"`), cause: error })
   })

@@ -1,5 +1,5 @@
 import type { ProxyServer, ServerOptions } from 'http-proxy-3'
-import { Client, type Dispatcher, Pool } from 'undici'
+import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
@@ -35,7 +35,7 @@ class CountingClient extends Client {
   }
 }
 
-/** The connections to the backends: one pool each, made when it is first needed. */
+/** The connections to the backends, and to each of their endpoints: a pool each, made when it is first needed. */
 export class Dispatchers {
   readonly #pools = new Map<Backend, Pool>()
   readonly #tls: Readonly<Record<string, unknown>>
@@ -57,10 +57,27 @@ export class Dispatchers {
       headersTimeout: 0,
       bodyTimeout: 0,
       allowH2: false,
-      connect: { ...this.#tls, timeout: Math.min(backend.connectTimeout, LONGEST_TIMER) },
+      connect: this.#connectorFor(backend),
     })
     this.#pools.set(backend, pool)
+    // Nothing is running there any more.
+    backend.whenGone(() => {
+      this.#pools.delete(backend)
+      pool.destroy()
+    })
     return pool
+  }
+
+  /** An endpoint is asked under its backend's name, and so is its certificate; it is only found elsewhere. */
+  #connectorFor({
+    connectTimeout,
+    connectsTo,
+  }: Backend): buildConnector.BuildOptions | buildConnector.connector {
+    const options = { ...this.#tls, timeout: Math.min(connectTimeout, LONGEST_TIMER) }
+    if (connectsTo === undefined) return options
+    const connect = buildConnector(options)
+    const { address, port } = connectsTo
+    return (asked, callback) => connect({ ...asked, hostname: address, port: String(port) }, callback)
   }
 
   /** Closes every connection, running requests included. */

@@ -1,8 +1,11 @@
-import type { Backend, BackendSettings } from '../backend/backend.ts'
+import type { Backend } from '../backend/backend.ts'
+import type { BackendGroup, GroupSettings } from '../backend/backend-group.ts'
+import { type Members, Pool } from '../backend/pool.ts'
 import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
 import { strategies } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
+import { resolveDiscover } from './discover.ts'
 import { type Hedge, resolveHedge } from './hedge.ts'
 import { compileMatch, describeMatch } from './match.ts'
 import { parsePolicy } from './parse-policy.ts'
@@ -21,11 +24,11 @@ import { PolicyError, problem } from './problems.ts'
 import { resolveSlots } from './slots.ts'
 import { resolveTimeouts, type Timeouts } from './timeouts.ts'
 
-/** A route, complete, and with its backends. */
+/** A route, complete, and with its servers. */
 export interface CompiledRoute {
   readonly name: string
   readonly takes: (classification: Classification) => boolean
-  readonly backends: readonly Backend[]
+  readonly members: Members
   readonly strategy: Strategy
   /** Those of one of its backends, made once. */
   readonly timeoutsOf: (backend: Backend) => Timeouts
@@ -42,7 +45,7 @@ export interface CompiledRoute {
 }
 
 export interface CompiledPolicy {
-  readonly backends: readonly Backend[]
+  readonly pool: Pool
   readonly routes: readonly CompiledRoute[]
   readonly queue: Queue
   /** The highest priority that a request can have. */
@@ -58,20 +61,20 @@ export interface CompiledPolicy {
  */
 export function compilePolicy(
   policy: Policy,
-  makeBackend: (name: string, settings: BackendSettings) => Backend,
+  makeGroup: (name: string, settings: GroupSettings) => BackendGroup,
 ): CompiledPolicy {
   parsePolicy(policyAsData(policy))
   const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
   const timeouts = (name: string, route?: Route) =>
     resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
-  const backends = new Map(
+  const pool = new Pool(
     Object.entries(policy.backends).map(([name, options]) => {
-      const { url, weight = defaults.weight, tier = defaults.tier, tasks, health, wake } = options
+      const { url, weight = defaults.weight, tier = defaults.tier, tasks, health, wake, discover } = options
       const patience = routes
         .filter((route) => route.backends.includes(name))
         .map((route) => timeouts(name, route))
       const connectTimeout = Math.max(...[timeouts(name), ...patience].map(({ connect }) => connect))
-      const settings: BackendSettings = {
+      const settings: GroupSettings = {
         url,
         weight,
         tier,
@@ -80,8 +83,9 @@ export function compilePolicy(
         ...resolveSlots(options),
         ...resolveHealth(health, policy.health),
         wake: resolveWake(wake),
+        discover: resolveDiscover(discover, url),
       }
-      return [name, makeBackend(name, settings)]
+      return makeGroup(name, settings)
     }),
   )
   const compiled = routes.map((route, index): CompiledRoute => {
@@ -89,7 +93,7 @@ export function compilePolicy(
     return {
       name: route.name ?? describeMatch(route.match),
       takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
-      backends: route.backends.flatMap((name) => backends.get(name) ?? []),
+      members: pool.membersOf(route.backends),
       strategy: makeStrategy(route.strategy ?? defaults.strategy, `routes[${index}].strategy`),
       timeoutsOf: ({ name }) => byBackend.get(name) ?? timeouts(name, route),
       retries: route.retries ?? policy.retries ?? defaults.retries,
@@ -102,7 +106,7 @@ export function compilePolicy(
   })
   const priorities = routes.map(({ priority = BULK }) => toNumber(priority))
   return {
-    backends: [...backends.values()],
+    pool,
     routes: compiled,
     timeouts,
     queue: resolveQueue(policy.queue),

@@ -10,7 +10,7 @@ export interface Lease extends Slot {
   readonly timeouts: Timeouts
   /** Further backends that may be tried when this one fails, by the route's `retries`. */
   readonly retries: number
-  /** Backends of the route that serve the request and are neither excluded nor among these. */
+  /** Backends of the route that serve the request and are neither excluded nor among these, by their ids. */
   readonly left: (tried: readonly string[]) => number
   /** Where the request stands among those that wait. */
   readonly place: Place
@@ -26,7 +26,7 @@ export interface Lease extends Slot {
    * A lease for a further copy, on a backend of the route that can take it now. It does not wait, nor make do with a
    * backend that is coming back.
    *
-   * @param used Names of the backends that have had a copy.
+   * @param used Ids of the backends that have had a copy.
    */
   readonly spare: (used: readonly string[]) => Lease | undefined
 }

@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.ts'
 import type { Obstacle } from '../backend/health.ts'
+import type { Candidates } from './candidates.ts'
 import type { Place } from './lease.ts'
 
 /** What there is to choose from for one request. */
@@ -8,7 +9,8 @@ export interface Choice {
   readonly kind: string
   readonly models: string
   readonly priority: number
-  readonly candidates: readonly Backend[]
+  readonly candidates: Candidates
+  readonly exclude: ReadonlySet<string>
   readonly avoid: ReadonlySet<string>
   readonly retry: boolean
   readonly place: Place
@@ -24,21 +26,13 @@ export type Look = readonly {
 }[]
 
 /** How bad it is to use a backend all the same, from the least bad. */
-export const BADNESS: readonly Obstacle['kind'][] = [
-  'full',
-  'recovering',
-  'busy',
-  'ejected',
-  'down',
-  'lacks',
-  'disabled',
-]
+export const BADNESS: readonly Obstacle['kind'][] = ['full', 'recovering', 'busy', 'ejected', 'down', 'lacks']
 
 /** They end by themselves, as requests do: it is worth waiting for them. */
-const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering'])
+const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering', 'resolving'])
 
 export function look({ candidates, tasks, priority, isReady }: Choice): Look {
-  return candidates.map((backend) => ({
+  return candidates.now.map((backend) => ({
     backend,
     hasRoom: backend.hasRoom(priority > 0),
     obstacle:

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { isRecord } from '../record.ts'
 import type { Policy } from './policy.ts'
@@ -74,9 +75,11 @@ function policyProblems(data: unknown): PolicyProblem[] {
   const names = Object.keys(data['backends'])
   if (names.length === 0) return [problem('backends', 'must have at least one backend')]
   const { routes } = data
-  const slots = Object.entries(data['backends']).flatMap(([name, backend]) => slotProblems(name, backend))
-  if (!Array.isArray(routes)) return slots
-  return slots.concat(
+  const own = Object.entries(data['backends']).flatMap(([name, backend]) =>
+    isRecord(backend) ? [...slotProblems(name, backend), ...discoverProblems(name, backend)] : [],
+  )
+  if (!Array.isArray(routes)) return own
+  return own.concat(
     routes.flatMap((route: unknown, index) => {
       if (!isRecord(route)) return []
       const last = index === routes.length - 1
@@ -88,14 +91,21 @@ function policyProblems(data: unknown): PolicyProblem[] {
   )
 }
 
-function slotProblems(name: string, backend: unknown): PolicyProblem[] {
-  if (!isRecord(backend)) return []
+function slotProblems(name: string, backend: Record<string, unknown>): PolicyProblem[] {
   const { maxConcurrent, reserve } = backend
   if (reserve === undefined || reserve === 0) return []
   const path = formatPath(['backends', name, 'reserve'])
   if (maxConcurrent === 'unlimited') return [problem(path, 'needs a maxConcurrent that it is a part of')]
   if (typeof reserve !== 'number' || typeof maxConcurrent !== 'number' || reserve < maxConcurrent) return []
   return [problem(path, `must be below maxConcurrent, which is ${maxConcurrent}`)]
+}
+
+function discoverProblems(name: string, { url, discover }: Record<string, unknown>): PolicyProblem[] {
+  if (discover === undefined || typeof url !== 'string' || !URL.canParse(url)) return []
+  const { hostname } = new URL(url)
+  if (isIP(hostname.replace(/^\[|\]$/g, '')) === 0) return []
+  const path = formatPath(['backends', name, 'discover'])
+  return [problem(path, `needs a url with a host name, not with the address ${hostname}`)]
 }
 
 function matchProblems(route: Record<string, unknown>, path: string, last: boolean): PolicyProblem[] {

@@ -1,4 +1,5 @@
 import type { BackendSettings } from '../backend/backend.ts'
+import type { GroupSettings } from '../backend/backend-group.ts'
 import type { CheckOptions } from '../backend/checker.ts'
 import { defaults } from '../defaults.ts'
 import { parseDuration } from './duration.ts'
@@ -159,7 +160,7 @@ export function resolveHold(options: HoldOptions | undefined): Hold | undefined 
   return { time: milliseconds(options.hold, 0), maxHeld: options.maxHeld ?? defaults.maxHeld }
 }
 
-export function resolveWake(options: WakeOptions | undefined): BackendSettings['wake'] {
+export function resolveWake(options: WakeOptions | undefined): GroupSettings['wake'] {
   if (options === undefined) return undefined
   return {
     mac: options.mac,

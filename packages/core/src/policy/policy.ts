@@ -1,6 +1,7 @@
 import type { Classified, PredictInput } from '../classify/classification.ts'
 import type { StrategyName } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
+import type { DiscoverOptions } from './discover.ts'
 import type { HedgeOptions } from './hedge.ts'
 import type { HealthOptions, HeartbeatOptions, HoldOptions, QueueOptions, WakeOptions } from './patience.ts'
 import type { TimeoutOptions } from './timeouts.ts'
@@ -48,6 +49,12 @@ export interface BackendOptions {
    * @default not at all
    */
   readonly wake?: WakeOptions | undefined
+  /**
+   * Whether its name has many addresses, which change: with `dns` the host name in `url` is resolved again and again, and
+   * each address is a server with a state of its own. Further names, and services, by an object.
+   * @default connections go where the system's resolver leads, and all count as one server
+   */
+  readonly discover?: 'dns' | DiscoverOptions | undefined
 }
 
 /** One pattern or several of which one must fit. `*` stands for any characters. */

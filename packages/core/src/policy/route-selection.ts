@@ -1,10 +1,14 @@
 import type { Backend, Slot } from '../backend/backend.ts'
+import type { Obstacle } from '../backend/health.ts'
+import type { Pool } from '../backend/pool.ts'
+import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { HoldError, NoBackendError } from '../errors.ts'
 import type { Try, WaitingLine } from '../hold/waiting-line.ts'
 import { leastBy } from '../strategy/least-by.ts'
+import { Candidates, isNamed } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { Jobs } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
@@ -15,9 +19,9 @@ import type { Timeouts } from './timeouts.ts'
 export interface SelectOptions {
   /** Aborting it gives up the selection. */
   readonly signal?: AbortSignal | undefined
-  /** Names of backends that must not be chosen, such as those already tried. */
+  /** Names of backends, and ids of endpoints, that must not be chosen, such as those already tried. */
   readonly exclude?: Iterable<string> | undefined
-  /** Names of backends that are chosen only when there is no other. */
+  /** Names of backends, and ids of endpoints, that are chosen only when there is no other. */
   readonly avoid?: Iterable<string> | undefined
   /** Whether it was tried elsewhere before: then a backend is preferred on which nothing has failed of late. */
   readonly retry?: boolean | undefined
@@ -50,6 +54,7 @@ const NONE: ReadonlySet<string> = new Set()
 
 /** What all routes of a policy share: one line for everybody who waits. */
 export interface Waiting {
+  readonly pool: Pool
   readonly line: WaitingLine<Lease>
   readonly queue: Queue
   /** The highest priority that a request can have. */
@@ -92,15 +97,15 @@ export class RouteSelection {
     const { line, clock } = this.#waiting
     const { tasks } = classification
     const exclude = options.exclude === undefined ? NONE : new Set(options.exclude)
-    const serving = route.backends.filter((backend) => backend.serves(tasks))
-    const candidates = exclude.size === 0 ? serving : serving.filter(({ name }) => !exclude.has(name))
-    if (candidates.length === 0) throw this.#nobody(tasks, serving, exclude)
+    const candidates = new Candidates(route.members, tasks, exclude)
+    if (candidates.now.length === 0) throw this.#nobody(tasks, exclude)
     const priority = route.priorityOf(classification)
     const choice: Choice = {
       tasks,
       ...this.#waiting.jobs.of(classification),
       priority,
       candidates,
+      exclude,
       avoid: options.avoid === undefined ? NONE : new Set(options.avoid),
       retry: options.retry ?? false,
       isReady: options.isReady ?? (() => true),
@@ -117,8 +122,7 @@ export class RouteSelection {
     const { line, closed } = this.#waiting
     if (closed !== undefined) return undefined
     line.poke()
-    const unused = ({ backend }: Look[number]) =>
-      !used.includes(backend.name) && !backend.isRare(choice.tasks)
+    const unused = ({ backend }: Look[number]) => !used.includes(backend.id) && !backend.isRare(choice.tasks)
     return this.#choose({ ...choice, retry: true }, look(choice).filter(unused))
   }
 
@@ -126,29 +130,35 @@ export class RouteSelection {
    * The least bad backend, when there is nothing better to wait for.
    *
    * @returns `undefined` when waiting helps: for those that are full it always does, for the others on a route that holds.
-   * @throws {NoBackendError} when every one of them is drained.
+   * @throws {NoBackendError} when every one of them is drained, or has no address.
    */
   #makeDo(choice: Choice, seen: Look): Lease | undefined {
     if (isFull(seen)) return undefined
+    if (seen.length === 0) throw this.#nobody(choice.tasks, choice.exclude)
     // What nobody has, nobody will have by waiting.
     const lacking = seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
     if (this.route.hold !== undefined && !lacking) return undefined
-    if (seen.every(({ obstacle }) => obstacle?.kind === 'disabled'))
-      throw new NoBackendError(this.route.name, `${list(choice.candidates)} drained`)
-    return this.#leastBad(choice, seen)
+    const lease = this.#leastBad(choice, seen)
+    if (lease === undefined && seen.every(({ obstacle }) => obstacle !== undefined && isOut(obstacle)))
+      throw new NoBackendError(this.route.name, whyOut(seen))
+    return lease
   }
 
-  #nobody(tasks: readonly string[], serving: readonly Backend[], exclude: ReadonlySet<string>): Error {
-    if (serving.length === 0)
-      return new NoBackendError(this.route.name, `none of its backends serves ${tasks.join(' and ')}`)
-    const excluded = serving.filter(({ name }) => exclude.has(name))
-    return new NoBackendError(this.route.name, `${list(excluded)} excluded`)
+  #nobody(tasks: readonly string[], exclude: ReadonlySet<string>): Error {
+    const excluded = this.route.members.current.filter(
+      (backend) => backend.serves(tasks) && isNamed(backend, exclude),
+    )
+    const why =
+      excluded.length === 0
+        ? `none of its backends serves ${tasks.join(' and ')}`
+        : `${list(excluded)} excluded`
+    return new NoBackendError(this.route.name, why)
   }
 
   /** A lease on the best backend that can be used now. */
   #choose(choice: Choice, seen: Look): Lease | undefined {
     const { avoid, retry } = choice
-    const fresh = avoid.size === 0 ? seen : narrowed(seen, ({ name }) => !avoid.has(name))
+    const fresh = avoid.size === 0 ? seen : narrowed(seen, (backend) => !isNamed(backend, avoid))
     const proven = retry ? narrowed(fresh, isProven) : fresh
     const { strategy } = this.route
     const best = this.#preferred(proven)
@@ -169,8 +179,8 @@ export class RouteSelection {
   }
 
   /**
-   * Those of the best tier that has any that is there, and of these the first where the order says which is best. They may
-   * be full: it takes `spill` for a request to go elsewhere rather than to wait.
+   * Those of the best tier that has any that is there, and of these the first, with all of its endpoints, where the order
+   * says which is best. They may be full: it takes `spill` for a request to go elsewhere rather than to wait.
    */
   #preferred(seen: Look): Look {
     const { spill, strategy } = this.route
@@ -178,27 +188,28 @@ export class RouteSelection {
     const able = spill ? there.filter(({ obstacle }) => obstacle === undefined) : there
     const tier = Math.min(...able.map(({ backend }) => backend.tier))
     const best = able.filter(({ backend }) => backend.tier === tier)
-    return strategy.ordered === true && !spill ? best.slice(0, 1) : best
+    if (strategy.ordered !== true || spill) return best
+    return best.filter(({ backend }) => backend.name === best[0]?.backend.name)
   }
 
   /** With all of them unusable, one is tried rather than none. */
   #leastBad(choice: Choice, seen: Look): Lease | undefined {
+    for (const { backend } of seen) backend.want()
     const obstacles = seen.flatMap(({ backend, obstacle, hasRoom }) =>
-      obstacle === undefined || obstacle.kind === 'disabled' || !hasRoom ? [] : [{ backend, obstacle }],
+      obstacle === undefined || isOut(obstacle) || !hasRoom ? [] : [{ backend, obstacle }],
     )
     if (!isNonEmpty(obstacles)) return undefined
     const worst = leastBy(obstacles, ({ obstacle }) => BADNESS.indexOf(obstacle.kind)).obstacle.kind
     const equals = obstacles.filter(({ obstacle }) => obstacle.kind === worst)
     if (!isNonEmpty(equals)) return undefined
     const { backend } = leastBy(equals, ({ obstacle }) => obstacle.until)
-    for (const { backend: candidate } of obstacles) candidate.want()
     return this.#lease(choice, backend)
   }
 
   /** Those that the strategy would rather have had, and that are down, are wanted. */
   #wantBetter({ candidates }: Choice, chosen: Backend): void {
-    const better =
-      this.route.strategy.ordered === true ? candidates.slice(0, candidates.indexOf(chosen)) : candidates
+    const { now } = candidates
+    const better = this.route.strategy.ordered === true ? now.slice(0, now.indexOf(chosen)) : now
     for (const backend of better) if (backend !== chosen) backend.want()
   }
 
@@ -274,23 +285,35 @@ export class RouteSelection {
 
   #late({ candidates }: Choice, seen: Look): HoldError {
     const { hold, name } = this.route
-    const why = `${list(candidates)} ${isFull(seen) ? 'full' : 'unavailable'}`
+    const why = `${list(candidates.now)} ${isFull(seen) ? 'full' : 'unavailable'}`
     return new HoldError(
       hold === undefined ? 'queue-expired' : 'hold-expired',
       `No backend of route "${name}" could be used in time: ${why}.`,
     )
   }
 
-  /** Counts it, and tells the backends. @returns What ends that. */
+  /** Counts it, and tells the backends, also those that come later. @returns What ends that. */
   #beginWait({ candidates }: Choice, full: boolean): () => void {
     const { hold } = this.route
-    const endings = candidates.map((backend) => backend.wait(!full))
+    const endings = new Map<Backend, () => void>()
+    const tell = () => {
+      const { now } = candidates
+      for (const [backend, end] of endings) {
+        if (now.includes(backend)) continue
+        end()
+        endings.delete(backend)
+      }
+      for (const backend of now) if (!endings.has(backend)) endings.set(backend, backend.wait(!full))
+    }
+    tell()
+    const stopTelling = this.#waiting.pool.onChange(tell)
     this.#held++
     if (hold === undefined) this.#waiting.queued++
     return () => {
       this.#held--
       if (hold === undefined) this.#waiting.queued--
-      for (const end of endings) end()
+      stopTelling()
+      for (const end of endings.values()) end()
     }
   }
 
@@ -308,16 +331,10 @@ export class RouteSelection {
     return { again: Math.min(...seen.map(({ obstacle }) => obstacle?.until ?? otherwise)) }
   }
 
-  /** Requests of one kind have the same backends to choose from, and the same to say of each. */
-  #kindOf({ tasks, kind, priority, candidates }: Choice): string {
+  /** Requests of one kind have the same backends to choose from, whenever they look, and the same to say of each. */
+  #kindOf({ tasks, kind, priority, exclude }: Choice): string {
     const { name, strategy } = this.route
-    return JSON.stringify([
-      name,
-      tasks,
-      priority,
-      candidates.map((candidate) => candidate.name),
-      strategy.waits === true ? kind : '',
-    ])
+    return JSON.stringify([name, tasks, priority, [...exclude].sort(), strategy.waits === true ? kind : ''])
   }
 
   #full(): HoldError {
@@ -363,9 +380,8 @@ class RouteLease implements Lease {
 
   left(tried: readonly string[]): number {
     const { backend, holds } = this
-    return this.#choice.candidates.filter(
-      (candidate) =>
-        !tried.includes(candidate.name) && (candidate.enabled || (holds && candidate === backend)),
+    return this.#choice.candidates.now.filter(
+      (candidate) => !tried.includes(candidate.id) && (candidate.enabled || (holds && candidate === backend)),
     ).length
   }
 
@@ -381,7 +397,7 @@ class RouteLease implements Lease {
 
   provenOther(): boolean {
     const { candidates, tasks, priority } = this.#choice
-    return candidates.some(
+    return candidates.now.some(
       (other) => other !== this.backend && isThere(other.obstacle(tasks, priority > 0)) && isProven(other),
     )
   }
@@ -393,8 +409,21 @@ function isProven(backend: Backend): boolean {
 }
 
 function list(backends: readonly Backend[]): string {
-  const names = backends.map(({ name }) => name).join(', ')
-  return `${names} ${backends.length > 1 ? 'are' : 'is'}`
+  const names = [...new Set(backends.map(({ name }) => name))]
+  return `${names.join(', ')} ${names.length > 1 ? 'are' : 'is'}`
+}
+
+/** Whether nothing can be sent there, however bad the others are. */
+function isOut({ kind }: Obstacle): boolean {
+  return kind === 'disabled' || kind === 'unresolved'
+}
+
+function whyOut(seen: Look): string {
+  const drained = seen.flatMap(({ backend, obstacle }) => (obstacle?.kind === 'disabled' ? [backend] : []))
+  const unresolved = seen.flatMap(({ backend, obstacle }) =>
+    obstacle?.kind === 'unresolved' && backend instanceof Unresolved ? [backend.reason] : [],
+  )
+  return [...(drained.length > 0 ? [`${list(drained)} drained`] : []), ...unresolved].join(', ')
 }
 
 function isNonEmpty<T>(items: readonly T[]): items is readonly [T, ...T[]] {

@@ -142,6 +142,37 @@ export const wake = z
   )
   .optional()
   .meta({ description: 'How the machine is switched on by Wake-on-LAN when a request wants it.' })
+const HOST_NAME = 'must be a host name such as ml.example, and no address'
+const LABEL = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
+const hostName = z
+  .string(HOST_NAME)
+  .max(254, HOST_NAME)
+  // The last label of an IPv4 address is a number.
+  .regex(new RegExp(`^(?!(?:.*\\.)?\\d+\\.?$)${LABEL}(?:\\.${LABEL})*\\.?$`), HOST_NAME)
+const hostNames = z.array(hostName, 'must be a list of host names').min(1, 'must not be empty')
+const SERVICE = 'must be the name of a service such as _http._tcp.ml.example, or a list of them'
+export const discover = z
+  .union(
+    [
+      z.literal('dns'),
+      z.strictObject({
+        names: hostNames.optional().meta({ description: 'Names of hosts, each with one address or more.' }),
+        srv: z
+          .union([hostName, hostNames], SERVICE)
+          .optional()
+          .meta({ description: 'Names of services, which have SRV records.' }),
+        interval: limited
+          .optional()
+          .meta({ description: 'The longest time between two resolutions.', default: '10s' }),
+      }),
+    ],
+    'must be "dns", or an object of names, srv, interval',
+  )
+  .optional()
+  .meta({
+    description:
+      'How its addresses are found, each of which is a server: "dns" resolves the name in its URL.',
+  })
 export const retries = z
   .number('must be a whole number')
   .int('must be a whole number')

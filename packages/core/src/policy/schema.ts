@@ -3,6 +3,7 @@ import { defaults } from '../defaults.ts'
 import { type StrategyName, strategies } from '../strategy/strategies.ts'
 import {
   count,
+  discover,
   health,
   heartbeat,
   hedge,
@@ -70,6 +71,7 @@ const backend = z
       reserve,
       health,
       wake,
+      discover,
     },
     'must be an object such as { url: http://gpu:3003 }',
   )

@@ -1,9 +1,12 @@
-import { Backend, type BackendChange, type BackendInfo } from '../backend/backend.ts'
-import type { CheckOptions } from '../backend/checker.ts'
+import type { Backend, BackendInfo } from '../backend/backend.ts'
+import { BackendGroup, type BackendProbe, type GroupChange } from '../backend/backend-group.ts'
+import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { RouterClosedError } from '../errors.ts'
+import { dnsResolver, type Resolver } from '../discover/resolver.ts'
+import { NoBackendError, RouterClosedError } from '../errors.ts'
 import { WaitingLine } from '../hold/waiting-line.ts'
+import { first } from '../strategy/first.ts'
 import { compilePolicy } from './compile-policy.ts'
 import { Jobs } from './jobs.ts'
 import type { HoldEvent, Lease } from './lease.ts'
@@ -12,9 +15,11 @@ import type { Policy } from './policy.ts'
 import { RouteSelection, type SelectOptions, type Waiting } from './route-selection.ts'
 
 /** What has changed about a backend. */
-export type BackendEvent = BackendChange & {
+export type BackendEvent = GroupChange & {
   /** Name of the backend. */
   readonly backend: string
+  /** The address that it is about, when it is one of several that the backend has. */
+  readonly endpoint: string | undefined
 }
 
 export interface SelectEnvironment {
@@ -23,6 +28,11 @@ export interface SelectEnvironment {
    * @default the system's
    */
   readonly clock?: Clock | undefined
+  /**
+   * Where the names of backends with `discover` are looked up.
+   * @default `dnsResolver()`: the system's DNS servers, and then the operating system
+   */
+  readonly resolver?: Resolver | undefined
   /** Told of every change of a backend. */
   readonly onBackendChange?: ((event: BackendEvent) => void) | undefined
   /** Told when a request begins and ends to wait. */
@@ -34,13 +44,6 @@ export interface SelectEnvironment {
   readonly onUnavailable?: ((backend: BackendInfo) => void) | undefined
 }
 
-/** How a backend is asked whether it is there. @returns Why it is not well; `undefined` when it is. */
-export type BackendProbe = (
-  backend: Backend,
-  options: CheckOptions,
-  signal: AbortSignal,
-) => Promise<string | undefined>
-
 /** A compiled policy. */
 export interface Select {
   /**
@@ -49,11 +52,19 @@ export interface Select {
    * @throws the signal's reason when it is aborted.
    */
   (classification: Classification, options?: SelectOptions): Promise<Lease>
-  /** The lease on one backend by its name, whatever the routes say: for code that knows better than the policy. */
+  /**
+   * The lease on one backend by its name, whatever the routes say: for code that knows better than the policy.
+   *
+   * @throws {RangeError} when there is no backend of this name.
+   * @throws {NoBackendError} when its name has no address.
+   */
   lease(backend: string): Lease
   /** The signs of life that a request gets by its route; `undefined` for none. */
   heartbeats(classification: Classification): Heartbeats | undefined
-  readonly backends: readonly Backend[]
+  /** Every server that requests may go to at this time: the backends, and the endpoints of those that have some. */
+  backends(): readonly Backend[]
+  /** The endpoints that get nothing more, since their address is gone, and where requests are still running. */
+  leaving(): readonly Backend[]
   /** Where its time comes from. */
   readonly clock: Clock
   /** Requests that wait, by route; those of which none waits are not in it. */
@@ -64,9 +75,9 @@ export interface Select {
   drain(backend: string): Promise<void>
   /** Sends a backend requests again. */
   enable(backend: string): void
-  /** Starts the probes; further calls do nothing. */
+  /** Starts the probes and the discovery of endpoints, which begins with the first request otherwise; once. */
   start(probe: BackendProbe): void
-  /** Ends the probes, and answers those who wait with {@link RouterClosedError}; nobody waits from then on. */
+  /** Ends the probes and the discovery, and answers those who wait with {@link RouterClosedError}; nobody waits from then on. */
   close(): void
 }
 
@@ -76,21 +87,22 @@ export interface Select {
  * @throws {PolicyError} with every mistake in the policy, each with its path.
  */
 export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
-  const { clock = systemClock, onBackendChange, onHold, onUnavailable } = environment
+  const { clock = systemClock, resolver, onBackendChange, onHold, onUnavailable } = environment
   const line = new WaitingLine<Lease>(clock)
-  const { backends, routes, timeouts, queue, mostUrgent } = compilePolicy(policy, (name, settings) => {
-    const backend: Backend = new Backend(name, {
-      ...settings,
+  const { pool, routes, timeouts, queue, mostUrgent } = compilePolicy(policy, (name, settings) => {
+    const group: BackendGroup = new BackendGroup(name, settings, {
       clock,
-      onChange: (change) => {
-        if (change.kind === 'wanted') onUnavailable?.(backend)
-        onBackendChange?.({ backend: name, ...change })
+      resolver: () => resolver ?? dnsResolver(),
+      onChange: (change, endpoint) => {
+        if (change.kind === 'wanted') onUnavailable?.(group)
+        onBackendChange?.({ backend: name, endpoint, ...change })
       },
       onRelief: () => line.poke(),
     })
-    return backend
+    return group
   })
   const waiting: Waiting = {
+    pool,
     jobs: new Jobs(),
     line,
     queue,
@@ -108,30 +120,46 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     if (found === undefined) throw new TypeError('the last route of a policy takes everything')
     return found
   }
-  const byName = (name: string): Backend => {
-    const backend = backends.find((candidate) => candidate.name === name)
-    if (backend !== undefined) return backend
-    throw new RangeError(`"${name}" is not among the backends: ${backends.map((b) => b.name).join(', ')}.`)
+  let discovering = false
+  const discover = () => {
+    if (discovering) return
+    discovering = true
+    for (const group of pool.groups) group.discover()
   }
-  const select = (classification: Classification, options: SelectOptions = {}): Promise<Lease> =>
-    selectionFor(classification).select(classification, options)
+  const { pick } = first()
+  const byName = (name: string): Backend => {
+    const { members } = pool.group(name)
+    discover()
+    const [only] = members
+    if (only instanceof Unresolved) throw new NoBackendError(CHOSEN_IN_CODE, only.reason)
+    const [free, ...others] = members.filter((backend) => backend.obstacle([]) === undefined)
+    return free === undefined ? only : pick([free, ...others], NO_JOB)
+  }
+  const select = (classification: Classification, options: SelectOptions = {}): Promise<Lease> => {
+    discover()
+    return selectionFor(classification).select(classification, options)
+  }
   return Object.assign(select, {
     clock,
-    backends,
-    lease: (name: string): Lease => ({
-      backend: byName(name),
-      route: 'chosen in code',
-      timeouts: timeouts(name),
-      retries: 0,
-      left: () => 0,
-      place: { arrival: 0, since: clock.now() },
-      provenOther: () => false,
-      holds: false,
-      hedges: 0,
-      lateAfter: () => undefined,
-      spare: () => undefined,
-      ...byName(name).reserve(),
-    }),
+    backends: () => pool.members,
+    leaving: () => pool.groups.flatMap(({ leaving }) => leaving),
+    lease: (name: string): Lease => {
+      const backend = byName(name)
+      return {
+        backend,
+        route: CHOSEN_IN_CODE,
+        timeouts: timeouts(name),
+        retries: 0,
+        left: () => 0,
+        place: { arrival: 0, since: clock.now() },
+        provenOther: () => false,
+        holds: false,
+        hedges: 0,
+        lateAfter: () => undefined,
+        spare: () => undefined,
+        ...backend.reserve(),
+      }
+    },
     heartbeats: (classification: Classification) =>
       // Of what is not known to be a job, it is not known that its answer is JSON.
       classification.classified ? selectionFor(classification).route.heartbeats : undefined,
@@ -139,18 +167,22 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
       Object.fromEntries(
         selections.filter(({ held }) => held > 0).map(({ route, held }) => [route.name, held]),
       ),
-    drain: (name: string) => byName(name).drain(),
-    enable: (name: string) => byName(name).enable(),
+    drain: (name: string) => pool.group(name).drain(),
+    enable: (name: string) => pool.group(name).enable(),
     start: (probe: BackendProbe) => {
-      for (const backend of backends) backend.start(probe)
+      discover()
+      for (const group of pool.groups) group.start(probe)
     },
     close: () => {
-      for (const backend of backends) backend.stop()
+      for (const group of pool.groups) group.stop()
       waiting.closed = new RouterClosedError()
       line.close(waiting.closed)
     },
     useful: () =>
-      backends.some((backend) => backend.obstacle([]) === undefined) ||
+      pool.members.some((backend) => backend.obstacle([]) === undefined) ||
       selections.some((selection) => selection.holds),
   })
 }
+
+const CHOSEN_IN_CODE = 'chosen in code'
+const NO_JOB = { kind: '', models: '', queued: 0, urgent: false }

@@ -124,9 +124,9 @@ class World {
       }
     } else if (it.do === 'hedge') {
       const [, held] = pick(this.leases, it.which)
-      const could = this.select.backends.filter((backend) => backend !== held?.lease.backend)
+      const could = this.select.backends().filter((backend) => backend !== held?.lease.backend)
       const free = could.filter(({ inFlight, limit, enabled }) => enabled && inFlight < limit)
-      const lease = held?.lease.spare([held.lease.backend.name])
+      const lease = held?.lease.spare([held.lease.backend.id])
       if (held === undefined || lease === undefined) return
       // It is one that could be had at once.
       expect(free).toContain(lease.backend)
@@ -165,7 +165,7 @@ class World {
   check(): void {
     const held = Object.values(this.select.held()).reduce((sum, count) => sum + count, 0)
     expect(held).toBe(this.waiting.size)
-    for (const backend of this.select.backends) {
+    for (const backend of this.select.backends()) {
       const mine = [...this.leases.values()].filter(({ lease }) => lease.backend === backend)
       expect(backend.inFlight).toBe(mine.length)
       expect(backend.inFlight).toBeLessThanOrEqual(backend.limit)
@@ -179,7 +179,8 @@ class World {
     return [...this.waiting.values()].flatMap(({ job: { tasks, input }, exclude }) => {
       const urgent = input === 'text'
       const names = urgent ? ['a', 'b'] : tasks[0] === 'ocr' ? ['c', 'a'] : ['a', 'b', 'c']
-      return this.select.backends
+      return this.select
+        .backends()
         .filter(({ name }) => names.includes(name) && !exclude.includes(name))
         .filter((backend) => backend.serves(tasks) && backend.obstacle(tasks, urgent) === undefined)
         .map(({ name }) => name)
@@ -203,7 +204,7 @@ describe('slots', () => {
         for (const { lease } of world.leases.values()) lease.release(answered(200))
         for (let i = 0; i < 20; i++) await Promise.resolve()
         expect([world.waiting.size, world.select.held()]).toEqual([0, {}])
-        expect(world.select.backends.map(({ inFlight, waiting }) => [inFlight, waiting])).toEqual([
+        expect(world.select.backends().map(({ inFlight, waiting }) => [inFlight, waiting])).toEqual([
           [0, 0],
           [0, 0],
           [0, 0],

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { BackendHealth, BackendInfo } from '../backend/backend.ts'
+import type { Backend, BackendHealth, BackendInfo } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
+import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
 import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
@@ -22,12 +23,12 @@ import {
 } from './exchange-options.ts'
 import type { AttemptRecord } from './failover.ts'
 
-/** Everything that a router can be told. All but `proxy`, `clock` and functions can be written as data, in a file. */
+/** Everything that a router can be told. All but `proxy`, `clock`, `resolver` and functions can be data, in a file. */
 export interface RouterOptions
   extends Policy,
     ExchangeOptions,
     ForwardOptions,
-    Pick<SelectEnvironment, 'onUnavailable'> {}
+    Pick<SelectEnvironment, 'onUnavailable' | 'resolver'> {}
 
 /** One predict request, when it is over. Times are in milliseconds. */
 export interface RequestEvent {
@@ -65,7 +66,10 @@ export interface RequestEvent {
 export interface RouterEvents {
   /** A predict request is over, however it ended. */
   request: [event: RequestEvent]
-  /** Something has changed about a backend: what its probes say, an ejection, a task that it lacks, its being drained. */
+  /**
+   * Something has changed about a backend: what its probes say, an ejection, a task that it lacks, its being drained, the
+   * addresses of its name.
+   */
   backend: [event: BackendEvent]
   /** A request begins to wait for a backend, or waits no more. */
   hold: [event: HoldEvent]
@@ -78,6 +82,7 @@ export interface RouterStatus {
   readonly active: number
   /** Requests that wait for a backend, by route; routes for which none waits are not in it. */
   readonly held: Readonly<Record<string, number>>
+  /** The backends, and of those whose name has many addresses each endpoint. */
   readonly backends: readonly (BackendInfo & {
     readonly weight: number
     readonly inFlight: number
@@ -88,6 +93,10 @@ export interface RouterStatus {
     /** How long jobs take there, by kind (`task/type/model`), in milliseconds: what `peak-ewma` goes by. */
     readonly latencies: Readonly<Record<string, number>>
     readonly health: BackendHealth
+    /** Whether its address is gone, so that it only finishes what is running there. */
+    readonly leaving: boolean
+    /** Why it has no endpoint, when its name could never be resolved. */
+    readonly unresolved: string | undefined
   })[]
 }
 
@@ -152,7 +161,7 @@ class PredictRouter implements Router {
   #closed: Promise<void> | undefined
 
   constructor(options: RouterOptions) {
-    const { proxy, clock, onUnavailable, ...data } = withoutInfinity(options ?? {})
+    const { proxy, clock, resolver, onUnavailable, ...data } = withoutInfinity(options ?? {})
     const { backendHeader, upstreamHeader, forwardHeaders, ...config } = parseConfig(policyAsData(data))
     const { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool } = config
     this.#options = resolveExchangeOptions({
@@ -167,6 +176,7 @@ class PredictRouter implements Router {
       { backends, routes, timeouts, retries, queue, health, heartbeat },
       {
         clock,
+        resolver,
         onBackendChange: (event) => this.#emitSafely('backend', event),
         onHold: (event) => this.#emitSafely('hold', event),
         onUnavailable: onUnavailable && ((backend) => this.#callSafely(() => onUnavailable(backend))),
@@ -200,18 +210,26 @@ class PredictRouter implements Router {
   }
 
   status(): RouterStatus {
-    const backends = this.#select.backends.map(
-      ({ name, url, weight, inFlight, limit, waiting, latencies, health }) => ({
+    const report = (backend: Backend, leaving: boolean) => {
+      const { name, url, endpoint, weight, inFlight, limit, waiting, latencies, health } = backend
+      return {
         name,
         url,
+        endpoint,
         weight,
         inFlight,
         limit: Number.isFinite(limit) ? limit : undefined,
         held: waiting,
         latencies,
         health,
-      }),
-    )
+        leaving,
+        unresolved: backend instanceof Unresolved ? backend.reason : undefined,
+      }
+    }
+    const backends = [
+      ...this.#select.backends().map((backend) => report(backend, false)),
+      ...this.#select.leaving().map((backend) => report(backend, true)),
+    ]
     return { state: this.#state, active: this.#active.size, held: this.#select.held(), backends }
   }
 

@@ -14,7 +14,15 @@ import type { SelectOptions } from '../policy/route-selection.ts'
 import type { Select } from '../policy/select-backend.ts'
 import { answerError } from './answers.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
-import { type AttemptRecord, failureOf, isFree, nextStep, type Step, triedBackends } from './failover.ts'
+import {
+  type AttemptRecord,
+  failureOf,
+  idsOf,
+  isFree,
+  nextStep,
+  type Step,
+  triedBackends,
+} from './failover.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
 import { type Copy, Race } from './race.ts'
 
@@ -198,7 +206,7 @@ export class Exchange {
     return new Race({
       clock: forwarder.clock,
       budget: forwarder.hedgeBudget,
-      tried: this.#attempts.map(({ backend }) => backend),
+      tried: idsOf(this.#attempts),
       canBeCopied: () => this.body.complete && this.body.retained,
       attempt: (copy) => this.#attempt(forwarder, copy, deadline),
     })
@@ -225,6 +233,7 @@ export class Exchange {
     const { failures } = backend
     const record = (outcome: Outcome): AttemptRecord => ({
       backend: backend.name,
+      endpoint: backend.endpoint,
       outcome,
       time: forwarder.clock.now() - started,
       inCompany: backend.inFlight > 1 || backend.failures > failures,

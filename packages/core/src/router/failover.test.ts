@@ -24,6 +24,7 @@ const made = (...outcomes: (Outcome | [Outcome, 'in company'])[]): AttemptRecord
     const [outcome, company] = Array.isArray(it) ? it : [it]
     return {
       backend: 'abcdef'[i] ?? '',
+      endpoint: undefined,
       outcome,
       time: 1,
       inCompany: company !== undefined,

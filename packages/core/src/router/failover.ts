@@ -1,3 +1,4 @@
+import { idOf } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { RouterClosedError, RouterError } from '../errors.ts'
 import type { Lease } from '../policy/lease.ts'
@@ -6,6 +7,8 @@ import type { Lease } from '../policy/lease.ts'
 export interface AttemptRecord {
   /** Name of the backend. */
   readonly backend: string
+  /** The address, when it is one of several that the backend has. */
+  readonly endpoint: string | undefined
   readonly outcome: Outcome
   /** How long it took, in milliseconds. */
   readonly time: number
@@ -46,14 +49,18 @@ export function nextStep(
   return counted.length <= lease.retries && lease.left(exclude) > 0 ? 'another' : 'stop'
 }
 
-/** The backends that must not, and those that should not get the request again. */
+/** The servers that must not, and those that should not get the request again. */
 export function triedBackends(
   attempts: readonly AttemptRecord[],
   { holds }: Pick<Leeway, 'holds'>,
 ): { exclude: readonly string[]; avoid: readonly string[] } {
-  const names = (some: readonly AttemptRecord[]) => some.map(({ backend }) => backend)
-  if (!holds) return { exclude: names(attempts), avoid: [] }
-  return { exclude: names(attempts.filter(({ outcome }) => hasAnswered(outcome))), avoid: names(attempts) }
+  if (!holds) return { exclude: idsOf(attempts), avoid: [] }
+  return { exclude: idsOf(attempts.filter(({ outcome }) => hasAnswered(outcome))), avoid: idsOf(attempts) }
+}
+
+/** What the backends, or their endpoints, are excluded by. */
+export function idsOf(attempts: readonly AttemptRecord[]): string[] {
+  return attempts.map(({ backend, endpoint }) => idOf(backend, endpoint))
 }
 
 function canBeTriedAgain(outcome: Outcome): boolean {
@@ -119,13 +126,17 @@ export function failureOf(attempts: readonly AttemptRecord[], outOfBudget = fals
   const cause = last.kind === 'failed' ? { cause: last.error } : {}
   if (last.kind === 'failed' && last.cause === 'shutdown') return new RouterClosedError(last.error)
   const rest = outOfBudget ? '; others were not tried, since too many requests were tried again of late' : ''
-  const causes = attempts.map(({ backend, outcome }) => `"${backend}" ${describe(outcome)}`).join(', ')
+  const causes = attempts.map((attempt) => `${nameOf(attempt)} ${describe(attempt.outcome)}`).join(', ')
   const timedOut = attempts.every(
     ({ outcome }) => outcome.kind === 'failed' && outcome.cause.endsWith('timeout'),
   )
   return timedOut
     ? new RouterError('backend-timeout', `No backend answered in time: ${causes}${rest}.`, cause)
     : new RouterError('backend-failed', `No backend could answer: ${causes}${rest}.`, cause)
+}
+
+function nameOf({ backend, endpoint }: AttemptRecord): string {
+  return endpoint === undefined ? `"${backend}"` : `"${backend}" at ${endpoint}`
 }
 
 function describe(outcome: Outcome): string {

@@ -57,7 +57,11 @@ async function start(max: number, options: Partial<RaceOptions> = {}) {
   const settle = async () => {
     for (let i = 0; i < 10; i++) await Promise.resolve()
   }
-  const inFlight = () => select.backends.flatMap(({ name, inFlight }) => Array(inFlight).fill(name)).join('')
+  const inFlight = () =>
+    select
+      .backends()
+      .flatMap(({ name, inFlight }) => Array(inFlight).fill(name))
+      .join('')
   const sent = () => copies.map(({ lease }) => lease.backend.name).join('')
   return { clock, select, copies, finishes, over, settle, inFlight, sent }
 }

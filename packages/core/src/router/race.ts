@@ -20,7 +20,7 @@ export interface RaceOptions {
   readonly clock: Clock
   /** Keeps further copies within bounds. */
   readonly budget: Budget
-  /** Names of the backends that have had the request before: none of them gets a further copy. */
+  /** Ids of the backends that have had the request before: none of them gets a further copy. */
   readonly tried: readonly string[]
   /** Whether the request can be sent once more, at the same time. */
   readonly canBeCopied: () => boolean
@@ -48,7 +48,7 @@ interface Runner {
 export class Race {
   readonly #options: RaceOptions
   readonly #running = new Set<Runner>()
-  /** Names of the backends that have a copy, or have had one. */
+  /** Ids of the backends that have a copy, or have had one. */
   readonly #used: string[] = []
   readonly #finish = Promise.withResolvers<Finish>()
   #stopWaiting: (() => void) | undefined
@@ -87,7 +87,7 @@ export class Race {
     const runner: Runner = { lease, abort }
     const hedge = this.#used.length > 0
     this.#running.add(runner)
-    this.#used.push(lease.backend.name)
+    this.#used.push(lease.backend.id)
     const copy: Copy = {
       lease,
       hedge,

@@ -12,3 +12,18 @@ export function leastBy<T>(items: readonly [T, ...T[]], score: (item: T) => numb
   }
   return best
 }
+
+/** All items with the least score, in their order. */
+export function allLeastBy<T>(items: readonly [T, ...T[]], score: (item: T) => number): [T, ...T[]] {
+  let best: [T, ...T[]] = [items[0]]
+  let bestScore = score(items[0])
+  for (let i = 1; i < items.length; i++) {
+    const item = items[i] as T
+    const itemScore = score(item)
+    if (itemScore < bestScore) {
+      best = [item]
+      bestScore = itemScore
+    } else if (itemScore === bestScore) best.push(item)
+  }
+  return best
+}

@@ -10,14 +10,14 @@ import type { Strategy } from './strategy.ts'
  * (https://arxiv.org/abs/1608.01350).
  */
 export function modelAffinity(): Strategy {
-  const scores = new Map<string, Map<Backend, number>>()
-  const scoresOf = (models: string): Map<Backend, number> => {
+  const scores = new Map<string, WeakMap<Backend, number>>()
+  const scoresOf = (models: string): WeakMap<Backend, number> => {
     const known = scores.get(models)
     if (known !== undefined) return known
     // Names come from clients, and must not fill the memory.
     const [oldest] = scores.keys()
     if (scores.size >= defaults.mostKinds && oldest !== undefined) scores.delete(oldest)
-    const made = new Map<Backend, number>()
+    const made = new WeakMap<Backend, number>()
     scores.set(models, made)
     return made
   }
@@ -37,15 +37,15 @@ export function modelAffinity(): Strategy {
       return leastBy([first, ...others], (backend) => {
         const score = known.get(backend) ?? scoreOf(models, backend)
         known.set(backend, score)
-        return -score
+        return -score * backend.weight
       })
     },
   }
 }
 
-/** Weighted rendezvous hashing: the chance of the highest score is in proportion to the weight. */
-function scoreOf(models: string, { name, weight }: Backend): number {
-  return -weight / Math.log((hash(`${models}\0${name}`) + 0.5) / 2 ** 32)
+/** Weighted rendezvous hashing: times the weight, the chance of the highest score is in proportion to it. */
+function scoreOf(models: string, { id }: Backend): number {
+  return -1 / Math.log((hash(`${models}\0${id}`) + 0.5) / 2 ** 32)
 }
 
 /** FNV-1a, mixed as MurmurHash3 ends, of 32 bits. */

@@ -178,7 +178,7 @@ describe('an import on unequal servers', () => {
         { clock },
       )
       // Each is measured once before.
-      for (const backend of select.backends) {
+      for (const backend of select.backends()) {
         const { release } = backend.reserve(['clip'], 'clip/visual/ViT')
         clock.advance(times[backend.name] ?? 0)
         release(answered)

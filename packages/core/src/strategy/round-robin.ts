@@ -4,7 +4,7 @@ import type { Strategy } from './strategy.ts'
 
 /** Each backend in turn: the one whose last turn is longest ago, which stays even when some are left out. */
 export function roundRobin(): Strategy {
-  const lastTurn = new Map<Backend, number>()
+  const lastTurn = new WeakMap<Backend, number>()
   let turn = 0
   return {
     pick(candidates) {

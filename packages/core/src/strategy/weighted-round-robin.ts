@@ -7,7 +7,7 @@ import type { Strategy } from './strategy.ts'
  * (https://github.com/nginx/nginx/commit/52327e0627f49dbda1e8db695e63a4b0af4448b1). Weights 5, 1, 1 give a a b a c a a.
  */
 export function weightedRoundRobin(): Strategy {
-  const credit = new Map<Backend, number>()
+  const credit = new WeakMap<Backend, number>()
   return {
     pick(candidates) {
       let total = 0
