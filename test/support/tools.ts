@@ -6,10 +6,11 @@ import { it } from 'vitest'
 const NEEDS = {
   curl: () => (isInstalled('curl') ? undefined : 'curl is missing; scripts/install-debian.sh installs it'),
   signals: () => (process.platform === 'win32' ? 'Windows has no signals' : undefined),
+  loopback: () => (process.platform === 'linux' ? undefined : 'only on Linux all of 127.0.0.0/8 is loopback'),
   proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),
 }
 
-/** A test that needs a program, POSIX signals or /proc; where they are missing it is left out, and its name says why. */
+/** A test that needs a program, POSIX signals, /proc or many addresses; where they are missing it is left out, and its name says why. */
 export function itNeeds(what: keyof typeof NEEDS) {
   const missing = NEEDS[what]()
   return (name: string, test: () => Promise<void>, timeout?: number) =>

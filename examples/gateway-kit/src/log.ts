@@ -1,4 +1,4 @@
-import type { BackendEvent, RequestEvent, Router } from '@immich-ml-router/core'
+import type { AttemptRecord, BackendEvent, RequestEvent, Router } from '@immich-ml-router/core'
 import type { Logger } from 'pino'
 
 /**
@@ -24,11 +24,12 @@ export function logRequests(router: Router, logger: Logger): void {
       route,
       backend: backend?.name,
       upstream: backend?.url,
+      ...(backend?.endpoint ? { endpoint: backend.endpoint } : {}),
       backendTime: rounded(event.backendTime),
       totalTime: rounded(event.totalTime),
       bodySize: event.bodySize,
       outcome: outcome?.kind ?? 'refused',
-      ...(event.attempts.length > 1 ? { tried: event.attempts.map(({ backend: name }) => name) } : {}),
+      ...(event.attempts.length > 1 ? { tried: event.attempts.map(triedOf) } : {}),
       ...(event.attempts.some(({ hedge }) => hedge) ? { hedged: true } : {}),
       ...(event.retained ? {} : { retained: false }),
       ...(error ? { error: error.message } : {}),
@@ -39,11 +40,11 @@ export function logRequests(router: Router, logger: Logger): void {
 }
 
 function logBackend(event: BackendEvent, logger: Logger): void {
-  const { backend } = event
+  const backend = { backend: event.backend, ...(event.endpoint ? { endpoint: event.endpoint } : {}) }
   switch (event.kind) {
     case 'breaker': {
       const { task, to } = event
-      const what = { backend, ...(task === undefined ? {} : { task }) }
+      const what = { ...backend, ...(task === undefined ? {} : { task }) }
       if (to.kind === 'open') logger.warn({ ...what, reason: to.reason }, 'backend ejected')
       else if (to.kind === 'trial') logger.info(what, 'backend is tried again')
       else if (to.kind === 'recovering') logger.info(what, 'backend is back, and starts slowly')
@@ -51,22 +52,34 @@ function logBackend(event: BackendEvent, logger: Logger): void {
       return
     }
     case 'probe':
-      if (event.to.kind === 'down') logger.warn({ backend, reason: event.to.reason }, 'backend is down')
-      else logger.info({ backend }, 'backend is up')
+      if (event.to.kind === 'down') logger.warn({ ...backend, reason: event.to.reason }, 'backend is down')
+      else logger.info(backend, 'backend is up')
       return
     case 'lacks':
-      logger.warn({ backend, task: event.task }, 'backend does not have this task')
+      logger.warn({ ...backend, task: event.task }, 'backend does not have this task')
       return
     case 'busy':
-      logger.info({ backend }, 'backend asks to be left alone')
+      logger.info(backend, 'backend asks to be left alone')
       return
     case 'enabled':
-      logger.info({ backend }, event.enabled ? 'backend is enabled' : 'backend is drained')
+      logger.info(backend, event.enabled ? 'backend is enabled' : 'backend is drained')
       return
     case 'wanted':
-      if (event.error === undefined) logger.info({ backend }, 'backend is wanted while it is down')
-      else logger.warn({ backend, error: event.error.message }, 'backend could not be woken')
+      if (event.error === undefined) logger.info(backend, 'backend is wanted while it is down')
+      else logger.warn({ ...backend, error: event.error.message }, 'backend could not be woken')
+      return
+    case 'resolved': {
+      const { endpoints, added, removed } = event
+      logger.info({ ...backend, endpoints, added, removed }, "backend's name was resolved")
+      return
+    }
+    case 'unresolved':
+      logger.warn({ ...backend, error: event.error.message }, "backend's name could not be resolved")
   }
+}
+
+function triedOf({ backend, endpoint }: AttemptRecord): string {
+  return endpoint === undefined ? backend : `${backend} at ${endpoint}`
 }
 
 /** `clip/textual`, `ocr/detection+ocr/recognition`, or why it is not known. */
