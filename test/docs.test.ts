@@ -11,6 +11,7 @@ import {
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { resolveDiscover } from '../packages/core/src/policy/discover.ts'
 import { resolveHedge } from '../packages/core/src/policy/hedge.ts'
 import {
   resolveHealth,
@@ -64,7 +65,7 @@ describe('docs/configuration.md', () => {
     )
     const route = Object.keys(routes.items.properties).map((key) => `routes[].${key}`)
     const options = ['backends', 'routes', ...backend, ...route, ...Object.keys(rest)]
-    const inCodeAlone = ['proxy', 'routes[].match', 'routes[].strategy', 'onUnavailable']
+    const inCodeAlone = ['proxy', 'routes[].match', 'routes[].strategy', 'onUnavailable', 'resolver']
     expect(
       rows('Options')
         .map(([name]) => name)
@@ -107,6 +108,12 @@ describe('docs/configuration.md', () => {
     expect(resolveWake({ ...wake, mac })).toEqual(resolveWake({ mac }))
     const hedgeKeys = Object.keys(config.properties.routes.items.properties.hedge.properties)
     expect(resolveHedge(documented('Hedging', hedgeKeys))).toEqual(resolveHedge({}))
+    const [, discoverSchema] = backends.additionalProperties.properties.discover.anyOf
+    const { interval } = documented(
+      'Names with many addresses',
+      Object.keys(discoverSchema?.properties ?? {}),
+    )
+    expect(resolveDiscover({ interval }, 'http://ml')).toEqual(resolveDiscover('dns', 'http://ml'))
     const { maxWait, maxLength } = documented('Limits and the queue', ['maxWait', 'maxLength'])
     expect(resolveQueue({ maxWait, maxLength })).toEqual(resolveQueue())
     const [, after] = /`after` \(`(\w+)`\)/.exec(configuration) ?? []
@@ -159,7 +166,7 @@ describe('docs/configuration.md', () => {
     ])
     const fixed = Object.fromEntries(
       Object.entries(defaults).filter(
-        ([name]) => !options.includes(name) && !/^(health|wake|heartbeat)[A-Z]/.test(name),
+        ([name]) => !options.includes(name) && !/^(health|wake|heartbeat|discover)[A-Z]/.test(name),
       ),
     )
     expect(Object.fromEntries(documented)).toEqual(fixed)
@@ -173,6 +180,17 @@ describe('docs/configuration.md', () => {
   ])('is what the example in %s called %s is written by', (document, name) => {
     const { routes } = parseConfig(parse(exampleOf(document, name)))
     expect(routes?.length).toBeGreaterThan(1)
+  })
+
+  it('is what the example of names with many addresses is written by', () => {
+    const { backends } = parseConfig(parse(exampleOf('docs/configuration.md', 'discover')))
+    const found = Object.values(backends).map(({ discover, url }) => resolveDiscover(discover, url))
+    expect(found).toMatchObject([
+      { names: ['ml'], services: [], port: 3003 },
+      { names: ['ml.default.svc.cluster.local'] },
+      { names: ['ml-1.lan', 'ml-2.lan'], interval: 30_000 },
+      { names: [], services: ['_http._tcp.ml.default.svc.cluster.local'] },
+    ])
   })
 
   it('shows an error as it is', () => {

@@ -153,6 +153,25 @@ routes: [{ backends: [gpu], whenUnavailable: { hold: 12h } }]`
     expect(lines.map(({ msg }) => msg)).toContain('backend ejected')
   })
 
+  itNeeds('signals')('finds the endpoints of a name by itself, and ends all the same', async () => {
+    const stub = await stubMl()
+    const config = `backends: { ml: { url: "http://localhost:${stub.port}", discover: dns } }`
+    const { url, child, exited, lines } = await startProcess(which, {
+      ROUTER_CONFIG: await file('router.yaml', config),
+    })
+    expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(200)
+    const endpoint = `127.0.0.1:${stub.port}`
+    await until(() => lines.some(({ msg }) => msg === 'predict'), 'the request is logged')
+    expect(lines.find(({ msg }) => msg === 'predict')).toMatchObject({ backend: 'ml', endpoint })
+    expect(lines.find(({ added }) => added !== undefined)).toMatchObject({
+      backend: 'ml',
+      endpoints: [endpoint],
+      msg: "backend's name was resolved",
+    })
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+  })
+
   itNeeds('curl')('starts stand-in servers when nothing is configured, and says what to try', async () => {
     const { url, output, child, exited } = await startProcess(which, {})
     await until(() => output.some((line) => line.includes('curl -i')), 'it says what to try')

@@ -92,6 +92,7 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
     ...[
       'createRouter',
       'defaults',
+      'dnsResolver',
       'parseConfig',
       'parsePolicy',
       'resolveExchangeOptions',

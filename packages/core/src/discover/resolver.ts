@@ -50,7 +50,7 @@ export interface DnsResolverOptions {
 export function dnsResolver({ servers, lookup = servers === undefined }: DnsResolverOptions = {}): Resolver {
   // One for each question: it can be called off, and knows the system's servers as they are then.
   const make = () => {
-    const resolver = new dns.Resolver(PATIENCE)
+    const resolver = new dns.Resolver({ timeout: PATIENCE / 3, tries: 2 })
     if (servers !== undefined) resolver.setServers(servers)
     return resolver
   }
@@ -58,11 +58,12 @@ export function dnsResolver({ servers, lookup = servers === undefined }: DnsReso
   const ask = async <T>(signal: AbortSignal, question: (resolver: dns.Resolver) => Promise<T>) => {
     const resolver = make()
     const cancel = () => resolver.cancel()
-    signal.addEventListener('abort', cancel)
+    const end = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)])
+    end.addEventListener('abort', cancel)
     try {
       return await question(resolver)
     } finally {
-      signal.removeEventListener('abort', cancel)
+      end.removeEventListener('abort', cancel)
     }
   }
   return {
@@ -78,8 +79,8 @@ export function dnsResolver({ servers, lookup = servers === undefined }: DnsReso
   }
 }
 
-/** In milliseconds: two tries take three seconds, and leave time for the operating system to be asked. */
-const PATIENCE = { timeout: 1_000, tries: 2 }
+/** In milliseconds, for all DNS servers together: it leaves time for the operating system to be asked. */
+const PATIENCE = 3_000
 
 async function eitherFamily(resolver: dns.Resolver, name: string): Promise<ResolvedAddress[]> {
   try {

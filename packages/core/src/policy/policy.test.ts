@@ -308,6 +308,38 @@ describe('what is one thing or another', () => {
       { backends: { a: { url: 'http://a', maxConcurrent: 2, reserve: 2 } } },
       'backends.a.reserve must be below maxConcurrent, which is 2',
     ],
+    [
+      { backends: { a: { url: 'http://192.168.1.20:3003', discover: 'dns' } } },
+      'backends.a.discover needs a url with a host name, not with the address 192.168.1.20',
+    ],
+    [
+      { backends: { a: { url: 'http://[fd00::1]', discover: { names: ['b'] } } } },
+      'backends.a.discover needs a url with a host name, not with the address [fd00::1]',
+    ],
+    [
+      { backends: { a: { url: 'http://a', discover: 'mdns' } } },
+      'backends.a.discover must be "dns", or an object of names, srv, interval',
+    ],
+    [
+      { backends: { a: { url: 'http://a', discover: { name: ['b'] } } } },
+      'backends.a.discover.name is not an option. Did you mean "names"?',
+    ],
+    [
+      { backends: { a: { url: 'http://a', discover: { names: ['b', '10.0.0.1'] } } } },
+      'backends.a.discover.names[1] must be a host name such as ml.example, and no address',
+    ],
+    [
+      { backends: { a: { url: 'http://a', discover: { names: 'b' } } } },
+      'backends.a.discover.names must be a list of host names',
+    ],
+    [
+      { backends: { a: { url: 'http://a', discover: { srv: 'http://b' } } } },
+      'backends.a.discover.srv must be the name of a service such as _http._tcp.ml.example',
+    ],
+    [
+      { backends: { a: { url: 'http://a', discover: { interval: 'unlimited' } } } },
+      'backends.a.discover.interval must be milliseconds above 0, or a duration',
+    ],
   ])('is one mistake, at its place: %j', (data, message) => {
     const parse = () => parseConfig({ backends: { a: { url: 'http://a' } }, ...data })
     expect(parse).toThrow(message)
@@ -318,6 +350,29 @@ describe('what is one thing or another', () => {
     expect(() => resolveExchangeOptions({ bodySpool: '/nowhere/at/all' })).toThrow(
       'bodySpool must be a directory that can be written to, not /nowhere/at/all',
     )
+  })
+})
+
+describe('the names of discover', () => {
+  it.each<[string, boolean]>([
+    ['ml', true],
+    ['ml-1.default.svc.cluster.local.', true],
+    ['_http._tcp.ml.lan', true],
+    ['10-0-0-1.pods', true],
+    ['1.2.3.4.example', true],
+    ['10.0.0.1', false],
+    ['10', false],
+    ['::1', false],
+    ['ml:3003', false],
+    ['a b', false],
+    ['a..b', false],
+    ['-a', false],
+    ['', false],
+    [`${'a'.repeat(64)}.b`, false],
+  ])('"%s": %s', (name, good) => {
+    const parse = () => parseConfig({ backends: { a: { url: 'http://a', discover: { names: [name] } } } })
+    if (good) expect(parse).not.toThrow()
+    else expect(parse).toThrow('backends.a.discover.names[0] must be a host name')
   })
 })
 

@@ -142,23 +142,23 @@ export const wake = z
   )
   .optional()
   .meta({ description: 'How the machine is switched on by Wake-on-LAN when a request wants it.' })
-const HOST_NAME = 'must be a host name such as ml.example, and no address'
 const LABEL = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
-const hostName = z
-  .string(HOST_NAME)
-  .max(254, HOST_NAME)
-  // The last label of an IPv4 address is a number.
-  .regex(new RegExp(`^(?!(?:.*\\.)?\\d+\\.?$)${LABEL}(?:\\.${LABEL})*\\.?$`), HOST_NAME)
-const hostNames = z.array(hostName, 'must be a list of host names').min(1, 'must not be empty')
+/** The last label of an IPv4 address is a number. */
+const NAME = new RegExp(`^(?!(?:.*\\.)?\\d+\\.?$)${LABEL}(?:\\.${LABEL})*\\.?$`)
+const dnsName = (what: string) => z.string(what).max(254, what).regex(NAME, what)
+const dnsNames = (what: string, list: string) => z.array(dnsName(what), list).min(1, 'must not be empty')
+const HOST = 'must be a host name such as ml.example, and no address'
 const SERVICE = 'must be the name of a service such as _http._tcp.ml.example, or a list of them'
 export const discover = z
   .union(
     [
       z.literal('dns'),
       z.strictObject({
-        names: hostNames.optional().meta({ description: 'Names of hosts, each with one address or more.' }),
+        names: dnsNames(HOST, 'must be a list of host names')
+          .optional()
+          .meta({ description: 'Names of hosts, each with one address or more.' }),
         srv: z
-          .union([hostName, hostNames], SERVICE)
+          .union([dnsName(SERVICE), dnsNames(SERVICE, SERVICE)], SERVICE)
           .optional()
           .meta({ description: 'Names of services, which have SRV records.' }),
         interval: limited
