@@ -107,8 +107,8 @@ export class BackendGroup implements BackendInfo {
 
   /** Starts the probes, now and of endpoints that come later. */
   start(probe: BackendProbe): void {
-    this.#probe = probe
-    for (const member of this.#members) member.start(probe)
+    this.#probe ??= probe
+    for (const member of this.#members) member.start(this.#probe)
   }
 
   /** Stops the probes and the discovery. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { FakeResolver } from '../../../../test/support/fake-resolver.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classified } from '../classify/classification.ts'
 import type { Lease } from './lease.ts'
@@ -44,7 +45,7 @@ const POLICY: Policy = {
   backends: {
     a: { url: 'http://a', maxConcurrent: 3, reserve: 1 },
     b: { url: 'http://b', maxConcurrent: 2, tasks: ['clip'] },
-    c: { url: 'http://c', maxConcurrent: 1 },
+    c: { url: 'http://c', maxConcurrent: 1, discover: 'dns' },
   },
   routes: [
     { match: { type: 'textual' }, backends: ['a', 'b'], spill: true },
@@ -66,6 +67,7 @@ type Step =
   | { readonly do: 'drain'; readonly backend: string }
   | { readonly do: 'enable'; readonly backend: string }
   | { readonly do: 'wait'; readonly time: number }
+  | { readonly do: 'resolve'; readonly addresses: readonly string[] }
 
 const which = fc.nat(20)
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -97,12 +99,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     ),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), time: fc.nat(20_000) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('resolve' as const),
+      addresses: fc.subarray(['10.0.0.1', '10.0.0.2', '10.0.0.3']),
+    }),
+  },
 )
 
 /** Requests as a model: those that wait, and those that hold a lease. */
 class World {
   readonly clock = new FakeClock()
-  readonly select: Select = selectBackend(POLICY, { clock: this.clock })
+  readonly resolver = new FakeResolver()
+  readonly select: Select = selectBackend(POLICY, { clock: this.clock, resolver: this.resolver })
   readonly waiting = new Map<
     number,
     { leaving: AbortController; job: Classified; exclude: readonly string[] }
@@ -137,22 +147,25 @@ class World {
       if (it.twice) held?.lease.release(answered(200))
       if (id !== undefined) this.leases.delete(id)
     } else if (it.do === 'wait') this.clock.advance(it.time)
-    else if (it.do === 'drain') void this.select.drain(it.backend)
+    else if (it.do === 'resolve') {
+      this.resolver.hosts = { c: it.addresses }
+      this.clock.advance(10_000)
+    } else if (it.do === 'drain') void this.select.drain(it.backend)
     else if (it.do === 'enable') this.select.enable(it.backend)
     await this.settle()
   }
 
   /** Lets everything happen that is going to by itself. */
   async settle(): Promise<void> {
-    for (let i = 0; i < 20; i++) await Promise.resolve()
+    for (let i = 0; i < 40; i++) await Promise.resolve()
   }
 
   #arrive(it: Classified, client: string, before?: Lease): void {
     const id = ++this.#requests
     const leaving = new AbortController()
-    this.waiting.set(id, { leaving, job: it, exclude: before === undefined ? [] : [before.backend.name] })
+    this.waiting.set(id, { leaving, job: it, exclude: before === undefined ? [] : [before.backend.id] })
     const retry =
-      before === undefined ? {} : { place: before.place, exclude: [before.backend.name], retry: true }
+      before === undefined ? {} : { place: before.place, exclude: [before.backend.id], retry: true }
     this.select(it, { client, signal: leaving.signal, ...retry }).then(
       (lease) => {
         this.waiting.delete(id)
@@ -165,7 +178,7 @@ class World {
   check(): void {
     const held = Object.values(this.select.held()).reduce((sum, count) => sum + count, 0)
     expect(held).toBe(this.waiting.size)
-    for (const backend of this.select.backends()) {
+    for (const backend of [...this.select.backends(), ...this.select.leaving()]) {
       const mine = [...this.leases.values()].filter(({ lease }) => lease.backend === backend)
       expect(backend.inFlight).toBe(mine.length)
       expect(backend.inFlight).toBeLessThanOrEqual(backend.limit)
@@ -181,9 +194,9 @@ class World {
       const names = urgent ? ['a', 'b'] : tasks[0] === 'ocr' ? ['c', 'a'] : ['a', 'b', 'c']
       return this.select
         .backends()
-        .filter(({ name }) => names.includes(name) && !exclude.includes(name))
+        .filter(({ name, id }) => names.includes(name) && !exclude.includes(id))
         .filter((backend) => backend.serves(tasks) && backend.obstacle(tasks, urgent) === undefined)
-        .map(({ name }) => name)
+        .map(({ id }) => id)
     })
   }
 }
@@ -202,13 +215,11 @@ describe('slots', () => {
         }
         world.select.close()
         for (const { lease } of world.leases.values()) lease.release(answered(200))
-        for (let i = 0; i < 20; i++) await Promise.resolve()
+        await world.settle()
         expect([world.waiting.size, world.select.held()]).toEqual([0, {}])
-        expect(world.select.backends().map(({ inFlight, waiting }) => [inFlight, waiting])).toEqual([
-          [0, 0],
-          [0, 0],
-          [0, 0],
-        ])
+        for (const { inFlight, waiting } of world.select.backends())
+          expect([inFlight, waiting]).toEqual([0, 0])
+        expect(world.select.leaving()).toEqual([])
         expect(world.clock.pending).toBe(0)
       }),
       { numRuns: 300 },
