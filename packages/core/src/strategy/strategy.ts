@@ -12,14 +12,18 @@ export interface Job {
   readonly urgent: boolean
 }
 
-/** Chooses one of the backends that may take a request. One object a route; it may keep state between picks. */
+/**
+ * Chooses one of the backends that may take a request. One object a route; it may keep state between picks, by backends
+ * weakly: endpoints come and go.
+ */
 export interface Strategy {
   /** Whether an earlier candidate is always better than a later one. */
   readonly ordered?: boolean
   /** Whether it is asked about backends that are full, too: when it picks one of these, the request waits. */
   readonly waits?: boolean
   /**
-   * @param candidates The backends of the route that can take the request, in the route's order; never empty.
+   * @param candidates The backends of the route that can take the request, in the route's order; never empty. The endpoints
+   * of a backend, which have its name, stand together.
    * @returns One of them.
    */
   pick(candidates: readonly [Backend, ...Backend[]], job: Job): Backend
