@@ -144,9 +144,9 @@ export class AutoLimit {
     else if (kind === 'keep' && limit === 1) this.#leaveOne()
     else {
       // Of those in flight so many are worked on; those beyond the limit are to wait.
-      const queued = limit - (sums.level / sums.count) * (sums.unqueued / sums.time)
+      const queued = limit - (sums.level / sums.count) * shareOf(sums)
       const error = this.#errorOf(limit, sums)
-      if (kind === 'keep') this.#share = Math.min(1, sums.unqueued / sums.time)
+      if (kind === 'keep') this.#share = Math.min(1, shareOf(sums))
       if (-queued > 0.1 * limit + 2.5 * error) this.#hasBecomeFaster(sums)
       else if (kind === 'raise') this.#judgeRaise(limit, queued, error, sums)
       else this.#judgeLimit(limit, queued, error, sums)
@@ -160,7 +160,7 @@ export class AutoLimit {
     const enough = sums.count >= Math.max(12 * limit, 16)
     if (queued + error < most || (enough && queued < most)) {
       this.#limit = limit
-      this.#share = Math.min(1, sums.unqueued / sums.time)
+      this.#share = Math.min(1, shareOf(sums))
       this.#lastStep = step
       this.#raisePause = 0
       this.#raiseAt = this.#clock.now()
@@ -218,7 +218,7 @@ export class AutoLimit {
 
   #learnUnqueued(sums: Sums): void {
     const now = this.#clock.now()
-    const change = sums.time / sums.unqueued
+    const change = 1 / shareOf(sums)
     const isSure = Math.abs(Math.log(change)) > 0.1 + (2 * SPREAD) / Math.sqrt(sums.count)
     if (isSure) this.#scaleUnqueued(change)
     if (isSure) this.#lookSoon()
@@ -238,7 +238,7 @@ export class AutoLimit {
 
   /** Jobs take less time than they should without a queue. */
   #hasBecomeFaster(sums: Sums): void {
-    this.#scaleUnqueued(sums.time / sums.unqueued)
+    this.#scaleUnqueued(1 / shareOf(sums))
     this.#lookSoon()
     this.#lowerAt = this.#clock.now()
     this.#phase = this.#newPhase('keep', this.#limit)
@@ -299,4 +299,9 @@ function halve(sums: Sums): void {
   sums.level /= 2
   sums.time /= 2
   sums.unqueued /= 2
+}
+
+/** Which share of the time would be enough without a queue; above 1, when it was less than that. */
+function shareOf({ time, unqueued }: Sums): number {
+  return time > 0 && unqueued > 0 ? unqueued / time : 1
 }

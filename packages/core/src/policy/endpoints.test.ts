@@ -34,14 +34,15 @@ interface Setting {
 }
 
 /** A policy of one backend, `ml`, whose name is resolved, and perhaps others. */
-async function pool({ ml, backend = {}, route = {}, others = {}, ...setting }: Setting) {
+async function pool({ ml: host, backend = {}, route = {}, others = {}, ...setting }: Setting) {
   const clock = new FakeClock()
-  const resolver = setting.resolver ?? new FakeResolver(ml && { ml })
+  const resolver = setting.resolver ?? new FakeResolver(host && { ml: host })
   const events: BackendEvent[] = []
   const wanted: string[] = []
-  const backends = { ml: { url: 'http://ml:3003', discover: 'dns' as const, ...backend }, ...others }
+  const ml = { url: 'http://ml:3003', discover: 'dns', maxConcurrent: 'unlimited', ...backend } as const
+  const backends = { ml, ...others }
   const select = selectBackend(
-    { backends, routes: [{ backends: Object.keys(backends), ...route }], health: false },
+    { backends, routes: [{ backends: Object.keys(backends), strategy: 'first', ...route }], health: false },
     {
       clock,
       resolver,

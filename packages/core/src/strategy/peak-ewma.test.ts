@@ -97,6 +97,21 @@ describe('peak-ewma', () => {
     expect([a.expected(image.kind), pick().name]).toEqual([1_000, 'b'])
   })
 
+  it('takes turns among the endpoints of a backend, though one of them seems a little quicker', () => {
+    const clock = new FakeClock()
+    const replicas = [100, 110, 90, 400].map((latency, i) => {
+      const endpoint = { address: `10.0.0.${i}`, port: 3003 }
+      const replica = new Backend('ml', { url: 'http://ml', weight: 1, clock, endpoint })
+      done(clock, replica, latency)
+      return replica
+    })
+    const strategy = peakEwma()
+    const picks = Array.from({ length: 6 }, () =>
+      replicas.indexOf(strategy.pick(replicas as [Backend, ...Backend[]], image)),
+    )
+    expect(picks).toEqual([0, 1, 2, 0, 1, 2])
+  })
+
   it('divides by the weight', () => {
     const { pick } = pool(new FakeClock(), { a: 100, b: 150 }, { b: { weight: 2 } })
     expect(pick().name).toBe('b')

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.ts'
+import { first } from './first.ts'
 import { leastBy } from './least-by.ts'
 import type { Job, Strategy } from './strategy.ts'
 
@@ -8,12 +9,22 @@ import type { Job, Strategy } from './strategy.ts'
  * go to a NAS that would finish after the GPU has done them all.
  */
 export function peakEwma(): Strategy {
+  const turns = first()
   return {
     waits: true,
     pick: (candidates, job) => {
       const line = job.queued === 0 ? 0 : job.queued / rateOf(candidates, job)
       const followers = job.urgent ? 0 : FOLLOWERS * inFlightOn(candidates)
-      return leastBy(candidates, (backend) => cost(backend, job, line, followers))
+      const costOf = (backend: Backend) => cost(backend, job, line, followers)
+      const best = leastBy(candidates, costOf)
+      const [sibling, ...siblings] = candidates.filter(
+        (other) =>
+          other.name === best.name && other.inFlight < other.limit && costOf(other) <= SIBLING * costOf(best),
+      )
+      // Endpoints of one backend are alike: what one seems to be quicker than another may be chance.
+      return sibling === undefined || best.inFlight >= best.limit
+        ? best
+        : turns.pick([sibling, ...siblings], job)
     },
   }
 }
@@ -51,6 +62,8 @@ function inFlightOn(candidates: readonly Backend[]): number {
   return inFlight
 }
 
+/** An endpoint that takes up to so many times as long as its sibling may as well be as quick. */
+const SIBLING = 1.5
 /** Longer than anything that is known. */
 const UNKNOWN = 1e12
 /**
