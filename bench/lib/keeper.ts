@@ -1,0 +1,30 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { offer } from './offer.ts'
+
+/** Runs a program that is not Node, and takes it along when it ends: so nothing is left when the bench is killed. */
+const keeper = {
+  /** Resolves when the program runs. */
+  async run({
+    program,
+    args,
+  }: {
+    readonly program: string
+    readonly args: readonly string[]
+  }): Promise<void> {
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+    await once(child, 'spawn')
+    kept = child
+    child.on('exit', (code, signal) => {
+      console.error(`${program} has ended (${signal ?? code})`)
+      process.exit(1)
+    })
+  },
+}
+
+export type Keeper = typeof keeper
+
+let kept: ChildProcess | undefined
+process.on('exit', () => kept?.kill('SIGTERM'))
+process.on('SIGTERM', () => process.exit())
+offer(keeper)
