@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Answer, Argument, Call, Functions, Name, Reply } from './rpc.ts'
+import type { Answer, Arguments, Call, Functions, Name, Reply } from './rpc.ts'
 
 interface Pending {
   resolve(value: unknown): void
@@ -47,9 +47,9 @@ export class Child<F extends Functions<F>> {
    *
    * @throws {Error} what the function has thrown, or that the child has ended, with what it has printed.
    */
-  call<N extends Name<F>>(name: N, argument: Argument<F, N>): Promise<Answer<F, N>> {
+  call<N extends Name<F>>(name: N, ...args: Arguments<F, N>): Promise<Answer<F, N>> {
     const id = ++this.#calls
-    const call: Call = { id, name, argument }
+    const call: Call = { id, name, args }
     return new Promise((resolve, reject) => {
       // The value is what the other side's function of this name has returned.
       this.#pending.set(id, { resolve: (value) => resolve(value as Answer<F, N>), reject })

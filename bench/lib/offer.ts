@@ -7,11 +7,11 @@ export function offer<F extends Functions<F>>(functions: F): void {
   process.on('SIGINT', () => {})
   process.on('message', async (message) => {
     // The only sender is the parent's `Child.call`, with the same types.
-    const { id, name, argument } = message as Call
+    const { id, name, args } = message as Call
     const called = Object.hasOwn(functions, name) ? functions[name as keyof F] : undefined
     try {
       if (called === undefined) throw new TypeError(`there is no function "${name}"`)
-      reply({ id, ok: true, value: await called(argument as never) })
+      reply({ id, ok: true, value: await called(...(args as never[])) })
     } catch (error) {
       reply({ id, ok: false, message: error instanceof Error ? error.message : String(error) })
     }

@@ -1,16 +1,16 @@
 /**
  * What a process offers another over IPC: functions by name. Arguments and answers travel as JSON, so they are plain data.
  */
-export type Functions<F> = { [Name in keyof F]: (argument: never) => unknown }
+export type Functions<F> = { [Name in keyof F]: (...args: never[]) => unknown }
 
 export type Name<F> = keyof F & string
-export type Argument<F extends Functions<F>, N extends Name<F>> = Parameters<F[N]>[0]
+export type Arguments<F extends Functions<F>, N extends Name<F>> = Parameters<F[N]>
 export type Answer<F extends Functions<F>, N extends Name<F>> = Awaited<ReturnType<F[N]>>
 
 export interface Call {
   readonly id: number
   readonly name: string
-  readonly argument: unknown
+  readonly args: readonly unknown[]
 }
 
 export type Reply =
