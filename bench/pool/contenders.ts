@@ -1,4 +1,4 @@
-import type { BackendOptions, RouterConfig, StrategyName } from '@immich-ml-router/core'
+import { defaults, type StrategyName } from '@immich-ml-router/core'
 import type { NginxConfig } from '../lib/nginx.ts'
 import type { ServerSpec } from './pools.ts'
 
@@ -11,7 +11,11 @@ export type Contender = {
   readonly name: string
   readonly label: string
 } & (
-  | { readonly kind: 'router'; readonly options: (servers: readonly Running[]) => RouterConfig }
+  | {
+      readonly kind: 'router'
+      /** As a configuration file would say it. */
+      readonly options: (servers: readonly Running[]) => object
+    }
   | { readonly kind: 'nginx'; readonly config: (servers: readonly Running[]) => NginxConfig }
   | { readonly kind: 'first-healthy' }
   | { readonly kind: 'all-known' }
@@ -23,10 +27,14 @@ export const URLS_ALONE = 'urls'
 export const STRAIGHT = 'immich'
 
 /** How the limit of a backend comes about. */
-type Limit = 'no limit' | 'by hand'
+type Limit = 'auto' | 'no limit' | 'by hand'
 
-const LIMITS: Readonly<Record<Limit, (server: ServerSpec) => Partial<BackendOptions>>> = {
-  'no limit': () => ({}),
+/** Whether limits are learned where none is set. */
+const LEARNED = Object.hasOwn(defaults, 'maxConcurrent')
+
+const LIMITS: Readonly<Record<Limit, (server: ServerSpec) => object>> = {
+  auto: () => ({}),
+  'no limit': () => (LEARNED ? { maxConcurrent: 'unlimited' } : {}),
   // One more than it computes at once, so that it need not wait for the next.
   'by hand': ({ workers }) => ({ maxConcurrent: workers + 1 }),
 }
@@ -51,6 +59,7 @@ export const CONTENDERS: readonly Contender[] = [
   },
   { name: 'nginx', label: 'nginx least_conn', kind: 'nginx', config: leastConn },
   { name: STRAIGHT, label: "Immich's list", kind: 'first-healthy' },
+  ...(LEARNED ? STRATEGIES.map((strategy) => routed(strategy, 'auto')) : []),
   ...STRATEGIES.map((strategy) => routed(strategy, 'no limit')),
   routed('peak-ewma', 'by hand'),
   { name: 'all-known', label: 'straight, all known', kind: 'all-known' },
@@ -59,7 +68,7 @@ export const CONTENDERS: readonly Contender[] = [
 function routed(strategy: StrategyName, limit: Limit): Contender {
   const weighted = strategy === 'weighted-round-robin'
   return {
-    name: `${strategy}, ${limit}`,
+    name: `${strategy}/${limit.replace(' ', '-')}`,
     label: `${strategy}, ${limit}`,
     kind: 'router',
     options: (servers) => ({

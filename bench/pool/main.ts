@@ -28,16 +28,23 @@ endOnSignals()
 const options = readOptions()
 const directory = options.out ?? join(ROOT, 'docs', 'benchmarks')
 const file = join(directory, 'pool.json')
-// What is redrawn was written by this bench.
-const results: Results = options.redraw ? JSON.parse(readFileSync(file, 'utf8')) : await run(options)
+if (!options.redraw) {
+  const measured = await run(options)
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(file, toJson(measured))
+}
+// Read back, so that it is the same as when it is redrawn.
+const results: Results = JSON.parse(readFileSync(file, 'utf8'))
 const plots = drawPlots(results)
-mkdirSync(directory, { recursive: true })
-writeFileSync(file, toJson(results))
 for (const { name, svg } of plots) writeFileSync(join(directory, name), svg)
 if (options.out === undefined) writeSection(DOCUMENT, 'pool', asSection(results, plots))
 console.log(`${asReport(results)}\n\nJSON and plots are in ${relative(process.cwd(), directory) || '.'}.`)
 
 function readOptions(): Options {
+  if (process.argv.includes('--help')) {
+    console.log(USAGE)
+    process.exit()
+  }
   try {
     return parseOptions(process.argv.slice(2))
   } catch (error) {

@@ -41,7 +41,7 @@ function throughput({ pools, contenders, cells, settings }: Results): Drawing {
     columns: pools.length,
     panels: pools.map((pool, i) =>
       barPanel({
-        title: shortTitle(pool),
+        title: pool.title,
         axis: { label: `share of the ideal; wanted ${shareWanted(pool)}`, from: 0, to: 1 },
         rows: contenders.map(({ name, label }) => ({
           label,
@@ -56,9 +56,10 @@ function throughput({ pools, contenders, cells, settings }: Results): Drawing {
 }
 
 /** Whose searches are shown: all of them in one panel could not be told apart. */
-const SHOWN: readonly string[] = [URLS_ALONE, 'nginx', 'immich', 'peak-ewma, by hand']
+const SHOWN: readonly string[] = [URLS_ALONE, 'nginx', 'immich', 'peak-ewma/by-hand']
 
-function searches({ pools, contenders, cells, settings }: Results): Drawing {
+function searches(results: Results): Drawing {
+  const { pools, contenders, cells, settings } = results
   const shown = contenders.filter(({ name }) => SHOWN.includes(name))
   const panels = pools.flatMap((pool) =>
     settings.inFlight.map((inFlight) => {
@@ -69,7 +70,7 @@ function searches({ pools, contenders, cells, settings }: Results): Drawing {
         { colour, points: curve(own(name).find((cell) => cell.inFlight === inFlight)?.busy ?? []) },
       ])
       return linePanel({
-        title: `${shortTitle(pool)}, ${inFlight} in flight`,
+        title: `${pool.title}, ${inFlight} in flight`,
         x: { label: 'ms', from: 10, to: 10_000, log: true },
         y: { label: 'share of the searches', from: 0, to: 1 },
         lines,
@@ -79,11 +80,11 @@ function searches({ pools, contenders, cells, settings }: Results): Drawing {
     }),
   )
   return {
-    legend: shown.flatMap(({ label }, colour) => [
-      { label: `${label}, idle`, colour, dashed: true },
-      { label: 'busy', colour, dashed: false },
-    ]),
-    columns: settings.inFlight.length,
+    legend: [
+      ...shown.map(({ label }, colour) => ({ label, colour, dashed: false })),
+      { label: 'while nothing else goes on', colour: 4, dashed: true },
+    ],
+    columns: columnsOf(results),
     panels,
   }
 }
@@ -94,40 +95,43 @@ function curve(latencies: readonly number[]): [number, number][] {
   return first === undefined ? [] : [[first[0], 0], ...points]
 }
 
-function limits({ pools, cells, settings }: Results): Drawing {
-  const learned = cells.filter((cell) => cell.contender === URLS_ALONE && cell.limits.length > 0)
-  const panels = pools.flatMap((pool) => {
+function limits(results: Results): Drawing {
+  const learned = results.cells.filter((cell) => cell.contender === URLS_ALONE && cell.limits.length > 0)
+  const panels = results.pools.flatMap((pool) => {
     const own = learned.filter((cell) => cell.pool === pool.name)
-    const most = Math.max(
-      1,
-      ...own.flatMap((cell) => pool.servers.flatMap((_, i) => limitsOf(cell, i).map(([, y]) => y))),
-    )
-    return own.map((cell) =>
-      linePanel({
-        title: `${shortTitle(pool)}, ${cell.inFlight} in flight`,
-        x: {
-          label: 'seconds from the beginning of the import',
-          from: Math.min(0, ...cell.limits.map(([at]) => at)),
-          to: Math.max(1, ...cell.limits.map(([at]) => at)),
-        },
-        y: { label: 'limit', from: 0, to: most },
-        lines: pool.servers.map((_, i) => ({ colour: i, points: limitsOf(cell, i), stepped: true })),
-        bands: pool.slow === null ? [] : [{ from: pool.slow[0], to: pool.slow[1], label: 'slow' }],
-        width: 300,
-        height: 210,
-      }),
-    )
+    const all = own.flatMap((cell) => pool.servers.flatMap((_, server) => limitsOf(cell, server)))
+    const most = Math.max(1, ...all.map(([, limit]) => limit))
+    return own.map((cell) => limitsPanel(pool, cell, most))
   })
-  const longest = pools.toSorted((a, b) => b.servers.length - a.servers.length)
-  const servers = (longest[0]?.servers ?? []).map((_, colour) => ({
-    label: longest
-      .map((pool) => pool.servers[colour])
-      .filter((name, i, all) => name !== undefined && all.indexOf(name) === i)
-      .join(', '),
+  const most = Math.max(...results.pools.map(({ servers }) => servers.length))
+  const legend = Array.from({ length: most }, (_, colour) => ({
+    label: colour === 0 ? 'the best server' : `server ${colour + 1}`,
     colour,
     dashed: false,
   }))
-  return { legend: servers, columns: settings.inFlight.length, panels }
+  return { legend, columns: columnsOf(results), panels }
+}
+
+/** @param most The highest limit that there is on the pool, so that its panels have the same height. */
+function limitsPanel(pool: PoolResult, cell: Cell, most: number): Panel {
+  const times = cell.limits.map(([at]) => at)
+  return linePanel({
+    title: `${pool.title}, ${cell.inFlight} in flight`,
+    x: {
+      label: 'seconds from the beginning of the import',
+      from: Math.min(0, ...times),
+      to: Math.max(1, ...times),
+    },
+    y: { label: 'limit', from: 0, to: most },
+    lines: pool.servers.map((_, server) => ({
+      colour: server,
+      points: limitsOf(cell, server),
+      stepped: true,
+    })),
+    bands: pool.slow === null ? [] : [{ from: pool.slow[0], to: pool.slow[1], label: 'GPU slow' }],
+    width: 300,
+    height: 210,
+  })
 }
 
 /** Of one server, by its place in the pool. */
@@ -138,7 +142,7 @@ function limitsOf(cell: Cell, server: number): [at: number, limit: number][] {
   })
 }
 
-/** What fits above a panel. */
-function shortTitle({ title }: PoolResult): string {
-  return title.split(';')[0] ?? title
+/** A row for each pool, unless there were always as many in flight. */
+function columnsOf({ pools, settings }: Results): number {
+  return settings.inFlight.length === 1 ? pools.length : settings.inFlight.length
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createRouter, type Router, type RouterConfig } from '@immich-ml-router/core'
+import { createRouter, parseConfig, type Router } from '@immich-ml-router/core'
 import { Pool } from 'undici'
 import { CONTENT_TYPE } from '../../test/support/predict-body.ts'
 import { now } from '../lib/clock.ts'
@@ -23,9 +23,9 @@ const samples: LimitSample[] = []
 
 /** Our router, with nothing around it but node:http. */
 const functions = {
-  async start(options: RouterConfig): Promise<string> {
+  async start(options: object): Promise<string> {
     await rehearse()
-    const router = createRouter(options)
+    const router = createRouter(parseConfig(options))
     setInterval(() => sample(router), SAMPLING)
     const { url } = await listen((req, res) => router.handle(req, res))
     return url

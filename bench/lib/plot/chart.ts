@@ -25,6 +25,8 @@ export interface Chart {
 
 const MARGIN = 16
 const LINE = 20
+/** How much larger the title's letters are. */
+const TITLE = 1.3
 
 /** A whole SVG file. */
 export function drawChart({ title, legend, panels, columns }: Chart): string {
@@ -33,7 +35,7 @@ export function drawChart({ title, legend, panels, columns }: Chart): string {
   )
   const across = (row: readonly Panel[]) =>
     row.reduce((sum, panel) => sum + panel.width, 0) + MARGIN * (row.length - 1)
-  const width = Math.max(...rows.map(across)) + 2 * MARGIN
+  const width = Math.max(textWidth(title) * TITLE, ...rows.map(across)) + 2 * MARGIN
   const entries = drawLegend(legend, width)
   let y = MARGIN + LINE + entries.height + MARGIN / 2
   const placed: string[] = []

@@ -39,6 +39,6 @@ function evenly(from: number, to: number): number[] {
 function magnitudes(from: number, to: number): number[] {
   const powers = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6))
   return powers
-    .flatMap((power) => [1, 2, 5].map((factor) => Number((factor * power).toPrecision(12))))
+    .flatMap((power) => [1, 3].map((factor) => Number((factor * power).toPrecision(12))))
     .filter((tick) => tick >= from && tick <= to)
 }

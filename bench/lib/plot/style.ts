@@ -21,7 +21,7 @@ export function fill(colour: number): string {
 
 /** The plot follows the reader's system, and brings its own ground, so that it can be read on any page. */
 export const STYLE = [
-  'text{font:12px system-ui,sans-serif}.title{font-size:15px;font-weight:600}.panel{font-weight:600}.small{font-size:11px}',
+  'text{font:12px system-ui,sans-serif;paint-order:stroke;stroke-width:3px;stroke-linejoin:round}.title{font-size:15px;font-weight:600}.panel{font-weight:600}.small{font-size:11px}',
   '.line{fill:none;stroke-width:1.8;stroke-linejoin:round}.dashed{stroke-dasharray:5 4}',
   '.grid{stroke-width:.6}.rule{stroke-width:1.2;stroke-dasharray:3 3}.band{opacity:.12}',
   theme('#ffffff', '#1f2328', '#59636e', '#d1d9e0', 0),
@@ -33,7 +33,7 @@ function theme(ground: string, ink: string, soft: string, grid: string, column: 
     (pair, i) => `.stroke${i}{stroke:${pair[column]}}.fill${i}{fill:${pair[column]}}`,
   )
   return (
-    `.ground{fill:${ground}}text{fill:${ink}}.soft{fill:${soft}}.grid{stroke:${grid}}` +
+    `.ground{fill:${ground}}text{fill:${ink};stroke:${ground}}.soft{fill:${soft}}.grid{stroke:${grid}}` +
     `.rule{stroke:${ink}}.band{fill:${soft}}${series.join('')}`
   )
 }
