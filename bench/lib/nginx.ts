@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -31,25 +31,20 @@ export function nginxVersion(program: string): string | undefined {
 }
 
 /**
- * Starts nginx on a free port, from a directory of its own, with one worker process: as many as our router has.
+ * Starts nginx on a free port, from a directory of its own, as one process: as many as our router has.
  *
  * @throws {Error} with what it has printed when it does not start.
  */
 export async function startNginx(program: string, config: NginxConfig): Promise<Nginx> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-nginx-'))
-  // Started by root, its worker is another user.
-  chmodSync(directory, 0o755)
   const keeper = new Child<Keeper>(new URL('./keeper.ts', import.meta.url))
-  const stop = async () => {
-    await keeper.stop()
-    rmSync(directory, { recursive: true, force: true })
-  }
+  const stop = () => keeper.stop()
   try {
     const port = await freePort()
     const file = join(directory, 'nginx.conf')
     writeFileSync(file, wholeConfig(directory, config(port)))
     const args = ['-p', directory, '-c', file, '-e', 'stderr']
-    await keeper.call('run', { program, args })
+    await keeper.call('run', { program, args, directory })
     await listens(port, keeper)
     return { url: `http://127.0.0.1:${port}`, stop }
   } catch (error) {
@@ -63,7 +58,7 @@ function wholeConfig(directory: string, http: string): string {
     .map((name) => `  ${name}_temp_path ${directory}/${name};`)
     .join('\n')
   return `daemon off;
-worker_processes 1;
+master_process off;
 pid ${directory}/nginx.pid;
 error_log stderr error;
 events { worker_connections 4096; }

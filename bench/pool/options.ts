@@ -63,7 +63,7 @@ export function parseOptions(args: readonly string[]): Options {
         return inFlight
       }),
     },
-    imports: number('imports', values.imports ?? (quick ? '1' : '5')),
+    imports: number('imports', values.imports ?? (quick ? '1' : '3')),
     out: save ? undefined : (values.out ?? 'node_modules/.cache/bench'),
     redraw,
   }

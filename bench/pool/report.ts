@@ -43,13 +43,13 @@ function settingsLine({ settings }: Results): string {
 
 function parts(results: Results): Part[] {
   return [
-    targetsPart(results),
+    ...targetsPart(results),
     ...results.pools.map((pool) => poolPart(results, pool)),
     ...(results.imports.length === 0 ? [] : [importsPart(results)]),
   ]
 }
 
-function targetsPart(results: Results): Part {
+function targetsPart(results: Results): Part[] {
   const rows = checkTargets(results).map(({ what, where, figure, met }) => [
     what,
     where,

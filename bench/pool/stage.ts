@@ -123,7 +123,9 @@ export class Stage {
       const { target } = entrant
       const seed = this.#seed('import', inFlight, i)
       try {
-        const idle = await this.#run({ target, seed, seconds: this.#settings.idleSeconds, searches: true })
+        // Who learns from searches has had some; for the others, they would change nothing.
+        const seconds = contender.kind === 'router' ? this.#settings.idleSeconds : 0
+        const idle = await this.#run({ target, seed, seconds, searches: true })
         const bulk = { inFlight, jobs: ['indexing'], count: IMAGES } as const
         const done = await this.#run({ target, seed, searches: false, bulk })
         runs.push({ makespan: done.makespan, ideal: idealMakespan(this.#pool, inFlight, done.drawn) })
