@@ -12,6 +12,8 @@ import { type Way, wayTo } from './way.ts'
 const SEARCH_GAP = 150
 /** How long the answers are waited for that are due when a phase is over. */
 const DRAIN = 1_000
+/** How long an import may take that ends when it is done. */
+const LONGEST_IMPORT = 60_000
 /** Before a client goes on whose request has failed. */
 const AFTER_FAILURE = 50
 /** How often its own lateness is looked at. */
@@ -71,9 +73,9 @@ class Run {
     }
   }
 
-  async #late(): Promise<void> {
-    if (Number.isFinite(this.#end)) await sleepUntil(this.#end + DRAIN)
-    else await new Promise(() => {})
+  /** So late that nobody waits any more. */
+  #late(): Promise<void> {
+    return sleepUntil(Number.isFinite(this.#end) ? this.#end + DRAIN : this.#phase.begins + LONGEST_IMPORT)
   }
 
   /** A Poisson stream. What is late for a search counts as its waiting. */
@@ -118,7 +120,8 @@ class Run {
       this.#count(done, draw.work)
       return true
     } catch (error) {
-      if (!this.#over) {
+      // What is due when an import of so many images is given up has failed.
+      if (!this.#over || this.#phase.seconds === undefined) {
         const what = error instanceof Error ? error.message : String(error)
         this.#failures[what] = (this.#failures[what] ?? 0) + 1
       } else if (search) {

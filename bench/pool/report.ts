@@ -1,7 +1,7 @@
 import { machineLine } from '../lib/machine.ts'
-import { spread, sum } from '../lib/stats.ts'
+import { median, spread, sum } from '../lib/stats.ts'
 import { asMarkdown, asText, type Table } from '../lib/table.ts'
-import { URLS_ALONE } from './contenders.ts'
+import { STRAIGHT, URLS_ALONE } from './contenders.ts'
 import type { PlotFile } from './plots.ts'
 import type { Cell, PoolResult, Results } from './results.ts'
 import { busyP95, checkTargets, failuresOf, idleP95 } from './targets.ts'
@@ -13,43 +13,43 @@ interface Part {
 
 /** For the terminal. */
 export function asReport(results: Results): string {
-  return [
-    machineLine(results.machine),
-    ...parts(results).map(({ title, table }) => `${title}\n\n${asText(table)}`),
-    ['Where another is ahead of URLs alone', '', ...losses(results)].join('\n'),
-  ].join('\n\n')
+  const { summary, details } = parts(results)
+  const written = [...summary, ...details].map(({ title, table }) => `${title}\n\n${asText(table)}`)
+  return [`${machineLine(results.machine)}\n${settingsLine(results)}`, ...written].join('\n\n')
 }
 
 /** For docs/benchmarks.md. */
 export function asSection(results: Results, plots: readonly PlotFile[]): string {
-  const [targets, ...tables] = parts(results).map(
-    ({ title, table }) => `### ${title}\n\n${asMarkdown(table)}`,
-  )
+  const { summary, details } = parts(results)
+  const written = ({ title, table }: Part) => `### ${title}\n\n${asMarkdown(table)}`
   return [
-    `${machineLine(results.machine)}. ${settingsLine(results)}`,
-    targets ?? '',
-    `### Where another is ahead of URLs alone\n\n${losses(results)
-      .map((loss) => `- ${loss}`)
-      .join('\n')}`,
+    `${machineLine(results.machine)}; ${settingsLine(results)}.`,
+    ...summary.map(written),
     ...plots.map(({ name, title }) => `![${title}](benchmarks/${name})`),
-    ...tables,
+    ...details.map(written),
   ].join('\n\n')
 }
 
-function settingsLine({ settings }: Results): string {
+function settingsLine({ settings, cells }: Results): string {
   const { seconds, idleSeconds, seed } = settings
-  return `${seconds} s of import for each, ${idleSeconds} s of idle searches before, seed ${seed}.`
-}
-
-function parts(results: Results): Part[] {
+  const cores = Math.max(0, ...cells.map(({ generatorCores }) => generatorCores)).toFixed(2)
+  const lateness = median(cells.map(({ generatorLateness }) => generatorLateness)).toFixed(1)
   return [
-    ...targetsPart(results),
-    ...results.pools.map((pool) => poolPart(results, pool)),
-    ...(results.imports.length === 0 ? [] : [importsPart(results)]),
-  ]
+    `${seconds} s of import for each, ${idleSeconds} s of idle searches before, seed ${seed}`,
+    `the load generator used ${cores} cores at most, and ran ${lateness} ms late (99th percentile, median of all runs)`,
+  ].join('; ')
 }
 
-function targetsPart(results: Results): Part[] {
+/** What there is something about: first what is asked most, then all of it. */
+function parts(results: Results): { summary: Part[]; details: Part[] } {
+  const present = (all: readonly Part[]) => all.filter(({ table }) => table.rows.length > 0)
+  return {
+    summary: present([targetsPart(results), lossesPart(results)]),
+    details: present([...results.pools.map((pool) => poolPart(results, pool)), importsPart(results)]),
+  }
+}
+
+function targetsPart(results: Results): Part {
   const rows = checkTargets(results).map(({ what, where, figure, met }) => [
     what,
     where,
@@ -104,7 +104,9 @@ function importsPart({ imports, contenders, pools }: Results): Part {
     const label = contenders.find(({ name }) => name === contender)?.label ?? contender
     const title = pools.find(({ name }) => name === pool)?.title ?? pool
     return [
-      `${label}: ${title}, ${inFlight} in flight`,
+      label,
+      title,
+      String(inFlight),
       ratios.median.toFixed(3),
       `${ratios.least.toFixed(3)} to ${ratios.most.toFixed(3)}`,
       `${spread(runs.map(({ makespan }) => makespan)).median.toFixed(0)} ms`,
@@ -112,40 +114,46 @@ function importsPart({ imports, contenders, pools }: Results): Part {
   })
   return {
     title: 'An import of 200 images, by the bound',
-    table: { head: ['', 'median', 'all runs', 'time'], rows },
+    table: { head: ['contender', 'pool', 'in flight', 'median', 'all runs', 'time'], rows, words: 2 },
   }
 }
 
-/** Peers that do better than our router does with URLs alone, each with both figures. */
-function losses(results: Results): string[] {
-  const label = (name: string) => results.contenders.find((each) => each.name === name)?.label ?? name
-  const found = results.pools.flatMap((pool) =>
-    results.settings.inFlight.flatMap((inFlight) => {
-      const cells = results.cells.filter((cell) => cell.pool === pool.name && cell.inFlight === inFlight)
-      const own = cells.find(({ contender }) => contender === URLS_ALONE)
+/** Where a peer does better than our router does with URLs alone. */
+function lossesPart(results: Results): Part {
+  const { pools, settings, contenders, cells } = results
+  const label = (name: string) => contenders.find((each) => each.name === name)?.label ?? name
+  const rows = pools.flatMap((pool) =>
+    settings.inFlight.flatMap((inFlight) => {
+      const here = cells.filter((cell) => cell.pool === pool.name && cell.inFlight === inFlight)
+      const own = here.find(({ contender }) => contender === URLS_ALONE)
       if (own === undefined) return []
-      const place = `${pool.title}, ${inFlight} in flight`
-      return cells
+      return here
         .filter(({ contender }) => PEERS.includes(contender))
-        .flatMap((peer) => [
-          ...(peer.share > own.share + LEAST_SHARE
-            ? [
-                `${place}: ${label(peer.contender)} does ${peer.share.toFixed(3)} of the ideal, we ${own.share.toFixed(3)}`,
-              ]
-            : []),
-          ...(busyP95(peer) < busyP95(own) * LEAST_LATENCY
-            ? [
-                `${place}: searches take ${busyP95(peer).toFixed(0)} ms (p95) with ${label(peer.contender)}, ` +
-                  `${busyP95(own).toFixed(0)} ms with us`,
-              ]
-            : []),
-        ])
+        .flatMap((peer) =>
+          aheadOf(own, peer).map((figures) => [
+            pool.title,
+            String(inFlight),
+            label(peer.contender),
+            ...figures,
+          ]),
+        )
     }),
   )
-  return found.length > 0 ? found : ['nowhere in this run']
+  const head = ['pool', 'in flight', 'ahead', 'by', 'theirs', 'ours']
+  return { title: 'Where another is ahead of URLs alone', table: { head, rows, words: 4 } }
 }
 
-const PEERS: readonly string[] = ['nginx', 'immich']
+const PEERS: readonly string[] = ['nginx', STRAIGHT]
 /** What is closer than this is the same. */
 const LEAST_SHARE = 0.005
 const LEAST_LATENCY = 0.95
+
+/** What the peer does better, with its figure and ours. */
+function aheadOf(own: Cell, peer: Cell): string[][] {
+  const ahead: string[][] = []
+  if (peer.share > own.share + LEAST_SHARE)
+    ahead.push(['share of the ideal', peer.share.toFixed(3), own.share.toFixed(3)])
+  if (busyP95(peer) < busyP95(own) * LEAST_LATENCY)
+    ahead.push(['search p95 during an import, ms', writeBusy(peer), writeBusy(own)])
+  return ahead
+}

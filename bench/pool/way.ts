@@ -26,7 +26,6 @@ function oneWay(url: string): Way {
 }
 
 interface Waiting {
-  readonly search: boolean
   readonly resolve: (place: Place) => void
   readonly reject: (error: Error) => void
 }
@@ -36,21 +35,20 @@ function allKnown(specs: Extract<Target, { kind: 'all-known' }>['servers']): Way
   const servers = specs
     .map(({ url, workers, time }) => ({ pool: new Pool(url), free: workers, time }))
     .sort((a, b) => a.time - b.time)
-  const waiting: Waiting[] = []
+  const searches: Waiting[] = []
+  const images: Waiting[] = []
 
   function serve(): void {
     for (const [i, server] of servers.entries()) {
       while (server.free > 0) {
-        const place = waiting.findIndex(({ search }) => search && i === 0)
-        const next = place >= 0 ? place : waiting.findIndex(({ search }) => !search)
-        const [first] = next >= 0 ? waiting.splice(next, 1) : []
-        if (first === undefined) break
+        const next = (i === 0 ? searches.shift() : undefined) ?? images.shift()
+        if (next === undefined) break
         server.free--
         const leave = () => {
           server.free++
           serve()
         }
-        first.resolve({ pool: server.pool, leave })
+        next.resolve({ pool: server.pool, leave })
       }
     }
   }
@@ -58,11 +56,13 @@ function allKnown(specs: Extract<Target, { kind: 'all-known' }>['servers']): Way
   return {
     take: (search) =>
       new Promise((resolve, reject) => {
-        waiting.push({ search, resolve, reject })
+        const line = search ? searches : images
+        line.push({ resolve, reject })
         serve()
       }),
     async destroy() {
-      for (const { reject } of waiting.splice(0)) reject(new Error('the run is over'))
+      for (const { reject } of [...searches.splice(0), ...images.splice(0)])
+        reject(new Error('the run is over'))
       await Promise.all(servers.map(({ pool }) => pool.destroy()))
     },
   }

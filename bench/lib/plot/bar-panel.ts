@@ -23,8 +23,8 @@ export interface BarPanel {
 
 const TOP = 24
 const BOTTOM = 38
-const BAR = 9
-const GAP = 7
+const BAR = 11
+const GAP = 8
 const LENGTH = 200
 
 /** Horizontal bars in groups, for contenders whose names are long. */
