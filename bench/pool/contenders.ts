@@ -29,12 +29,9 @@ export const STRAIGHT = 'immich'
 /** How the limit of a backend comes about. */
 type Limit = 'auto' | 'no limit' | 'by hand'
 
-/** Whether limits are learned where none is set. */
-const LEARNED = Object.hasOwn(defaults, 'maxConcurrent')
-
 const LIMITS: Readonly<Record<Limit, (server: ServerSpec) => object>> = {
-  auto: () => ({}),
-  'no limit': () => (LEARNED ? { maxConcurrent: 'unlimited' } : {}),
+  auto: () => ({ maxConcurrent: 'auto' }),
+  'no limit': () => ({ maxConcurrent: 'unlimited' }),
   // One more than it computes at once, so that it need not wait for the next.
   'by hand': ({ workers }) => ({ maxConcurrent: workers + 1 }),
 }
@@ -59,7 +56,8 @@ export const CONTENDERS: readonly Contender[] = [
   },
   { name: 'nginx', label: 'nginx least_conn', kind: 'nginx', config: leastConn },
   { name: STRAIGHT, label: "Immich's list", kind: 'first-healthy' },
-  ...(LEARNED ? STRATEGIES.map((strategy) => routed(strategy, 'auto')) : []),
+  // With the default strategy, that is what URLs alone are.
+  ...STRATEGIES.filter((name) => name !== defaults.strategy).map((strategy) => routed(strategy, 'auto')),
   ...STRATEGIES.map((strategy) => routed(strategy, 'no limit')),
   routed('peak-ewma', 'by hand'),
   { name: 'all-known', label: 'straight, all known', kind: 'all-known' },

@@ -43,7 +43,7 @@ export const POOLS: readonly Pool[] = [
   {
     // The GPU machine gets a game to play, or grows hot, for a third of the run.
     name: 'changing',
-    title: 'GPU, Mac and NAS, changing',
+    title: 'A GPU that slows down',
     servers: unequal,
     slow: { server: 'gpu', factor: 3 },
   },

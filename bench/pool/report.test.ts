@@ -77,10 +77,15 @@ it('the targets are held against what URLs alone have reached, on every pool', (
     [
       'search p95 during an import at most 2 times the idle one',
       'Three',
-      '1.6, 2.4 (8, 64 in flight)',
+      '1.6, 2.4 times 24 ms (8, 64 in flight)',
       false,
     ],
-    ['search p95 during an import at most 2 times the idle one', 'Changing', '1.7 (8 in flight)', true],
+    [
+      'search p95 during an import at most 2 times the idle one',
+      'Changing',
+      '1.7 times 24 ms (8 in flight)',
+      true,
+    ],
     [
       'idle search p95 at most 2 ms longer than straight to the best server',
       'Three',

@@ -57,7 +57,7 @@ function checkBusy(_: PoolResult, urls: readonly Cell[]): Omit<Target, 'where'> 
   const idle = idleP95(urls)
   return {
     what: `search p95 during an import at most ${BUSY} times the idle one`,
-    figure: `${list(urls, (cell) => (busyP95(cell) / idle).toFixed(1))}${inFlight(urls)}`,
+    figure: `${list(urls, (cell) => (busyP95(cell) / idle).toFixed(1))} times ${idle.toFixed(0)} ms${inFlight(urls)}`,
     met: urls.every((cell) => busyP95(cell) <= BUSY * idle),
   }
 }
