@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Installs what the tests use from Debian: curl, for the seed's own command lines.
+# Installs what is used from Debian, as far as it is missing: curl for the tests (the seed's own command lines), nginx for
+# the benches. With arguments, only those.
 set -euo pipefail
+[ $# -eq 0 ] && set -- curl nginx
 missing=()
-for tool in curl; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+for tool; do PATH="$PATH:/usr/sbin" command -v "$tool" >/dev/null || missing+=("$tool"); done
 [ ${#missing[@]} -eq 0 ] && exit 0
 apt-get update -qq
 apt-get install -y -qq "${missing[@]}"

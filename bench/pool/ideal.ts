@@ -1,0 +1,37 @@
+import type { Pool, ServerSpec } from './pools.ts'
+
+/**
+ * Units of work a second that a pool does at best with so many requests in flight: those of its fastest workers, one for
+ * each request.
+ *
+ * @param slow Whether its changing server is slow.
+ */
+export function capacity(pool: Pool, inFlight: number, slow = false): number {
+  const rate = ({ name, time }: ServerSpec) =>
+    1000 / (slow && pool.slow?.server === name ? time * pool.slow.factor : time)
+  return pool.servers
+    .flatMap((server) => Array<number>(server.workers).fill(rate(server)))
+    .sort((a, b) => b - a)
+    .slice(0, inFlight)
+    .reduce((sum, each) => sum + each, 0)
+}
+
+/** The part of a run in which the changing server is slow: from and to, as shares of it. */
+export const SLOW_PART = [1 / 3, 2 / 3] as const
+
+/** Units of work that a pool does at best in a run of so many seconds. */
+export function idealWork(pool: Pool, inFlight: number, seconds: number): number {
+  const [from, to] = SLOW_PART
+  const slow = pool.slow === undefined ? 0 : to - from
+  return seconds * ((1 - slow) * capacity(pool, inFlight) + slow * capacity(pool, inFlight, true))
+}
+
+/**
+ * The shortest time for an import, in milliseconds: its work by what the pool can do, and the last image's own time.
+ *
+ * @param work All its work, in units.
+ */
+export function idealMakespan(pool: Pool, inFlight: number, work: number): number {
+  const best = Math.min(...pool.servers.map(({ time }) => time))
+  return (work / capacity(pool, inFlight)) * 1000 + best
+}

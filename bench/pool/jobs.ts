@@ -1,0 +1,54 @@
+import { imageBytes, immichBody, type Job } from '../../test/support/predict-body.ts'
+import { lognormal, type Random, seeded } from '../lib/random.ts'
+
+/**
+ * How much work a job is, on average; the image of a smart search is 1.
+ *
+ * A text goes through a tower of about the size of the image's, without decoding and scaling an image: 0.8, which also makes
+ * an idle search on a GPU of 20 ms as long as the 27 ms that were measured (95th percentile). Faces are a small detector at
+ * 640 x 640 and a recognition for each face: 1.2. OCR runs a detector and then a recogniser over every line: 2.5.
+ */
+export const WORK: Readonly<Record<Job, number>> = { textSearch: 0.8, indexing: 1, faces: 1.2, ocr: 2.5 }
+
+/** Standard deviation of the time of a job, as a share of its mean. */
+const SCATTER = 0.3
+
+/** What an import asks for every image, so in equal numbers. */
+export const IMPORT: readonly Job[] = ['indexing', 'faces', 'ocr']
+
+/** One request that is to be sent. */
+export interface Draw {
+  readonly job: Job
+  /** The units of work that it is, drawn. */
+  readonly work: number
+}
+
+/**
+ * The jobs of a run, one after the other. What a request costs is drawn here, and not where it is served: so all contenders
+ * get the same requests.
+ */
+export function drawJobs(jobs: readonly Job[], ...seed: readonly (string | number)[]): () => Draw {
+  const random: Random = seeded(...seed)
+  return () => {
+    const job = jobs[Math.floor(random() * jobs.length)] ?? 'indexing'
+    return { job, work: WORK[job] * lognormal(random, SCATTER) }
+  }
+}
+
+/** The header that tells a stand-in server how much work a request is. */
+export const WORK_HEADER = 'x-bench-work'
+
+/** The header with which a stand-in server says who has done it, and from when to when. */
+export const DONE_HEADER = 'x-bench-done'
+
+/** A preview of the size of Immich's smaller ones. */
+const IMAGE = imageBytes(100_000)
+
+const bodies = new Map<Job, Buffer>()
+
+/** The body of a job, made once. */
+export function bodyOf(job: Job): Buffer {
+  const body = bodies.get(job) ?? immichBody(job, job === 'textSearch' ? 'a red car on the beach' : IMAGE)
+  bodies.set(job, body)
+  return body
+}

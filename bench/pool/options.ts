@@ -1,0 +1,86 @@
+import { parseArgs } from 'node:util'
+import { CONTENDERS, type Contender } from './contenders.ts'
+import { POOLS, type Pool } from './pools.ts'
+import type { Settings } from './results.ts'
+
+export interface Options {
+  readonly pools: readonly Pool[]
+  readonly contenders: readonly Contender[]
+  readonly settings: Settings
+  /** How often the import of 200 images is measured. */
+  readonly imports: number
+  /** Where JSON and plots go; `undefined` for the docs. */
+  readonly out: string | undefined
+  /** Whether only tables and plots are made anew, from the results that are there. */
+  readonly redraw: boolean
+}
+
+export const USAGE = `usage: npm run bench:pool -- [options]
+  --quick             the main contenders, 16 in flight: some two minutes
+  --pool NAMES        ${POOLS.map(({ name }) => name).join(', ')}
+  --strategy NAMES    contenders whose names begin so, such as urls,nginx,peak-ewma
+  --in-flight NUMBERS 8,16,64
+  --seconds NUMBER    how long each import goes on; half as long again on a pool that changes
+  --idle NUMBER       how many seconds of searches come before it
+  --imports NUMBER    how often the import of 200 images is measured
+  --seed TEXT         other draws
+  --out DIRECTORY     where pool.json and the plots go; node_modules/.cache/bench when not given
+  --save              they go to docs/benchmarks, and the tables into docs/benchmarks.md
+  --redraw            nothing is measured: tables and plots are made from pool.json`
+
+const QUICK = ['urls', 'nginx', 'immich', 'peak-ewma']
+
+/** @throws {Error} that says what is wrong with the arguments. */
+export function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      pool: { type: 'string' },
+      strategy: { type: 'string' },
+      'in-flight': { type: 'string' },
+      seconds: { type: 'string' },
+      idle: { type: 'string' },
+      imports: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      out: { type: 'string' },
+      save: { type: 'boolean', default: false },
+      redraw: { type: 'boolean', default: false },
+    },
+  })
+  const { quick, pool, strategy, save, redraw } = values
+  const names = strategy?.split(',') ?? (quick ? QUICK : [''])
+  return {
+    pools: chosen(POOLS, pool?.split(',') ?? ['']),
+    contenders: chosen(CONTENDERS, names),
+    settings: {
+      seed: values.seed,
+      seconds: number('seconds', values.seconds ?? '3'),
+      idleSeconds: number('idle', values.idle ?? (quick ? '3' : '1.5')),
+      inFlight: (values['in-flight'] ?? (quick ? '16' : '8,16,64')).split(',').map((each) => {
+        const inFlight = number('in-flight', each)
+        if (!Number.isInteger(inFlight) || inFlight < 1) throw new Error('--in-flight takes whole numbers')
+        return inFlight
+      }),
+    },
+    imports: number('imports', values.imports ?? (quick ? '1' : '3')),
+    out: save ? undefined : (values.out ?? 'node_modules/.cache/bench'),
+    redraw,
+  }
+}
+
+/** Those whose names begin with one of these, in their own order. */
+function chosen<T extends { readonly name: string }>(all: readonly T[], beginnings: readonly string[]): T[] {
+  for (const beginning of beginnings) {
+    if (!all.some(({ name }) => name.startsWith(beginning)))
+      throw new Error(`nothing is called "${beginning}"; there are ${all.map(({ name }) => name).join('; ')}`)
+  }
+  return all.filter(({ name }) => beginnings.some((beginning) => name.startsWith(beginning)))
+}
+
+function number(name: string, text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new Error(`--${name} takes a number, not "${text}"`)
+  return value
+}

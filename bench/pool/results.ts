@@ -1,0 +1,74 @@
+import type { Machine } from '../lib/machine.ts'
+
+/** What `pool.json` holds. Times are in milliseconds. */
+export interface Results {
+  readonly machine: Machine
+  readonly settings: Settings
+  readonly pools: readonly PoolResult[]
+  readonly contenders: readonly { readonly name: string; readonly label: string }[]
+  readonly cells: readonly Cell[]
+  readonly imports: readonly Import[]
+}
+
+export interface Settings {
+  readonly seed: string
+  /** How long each contender has for an import with so many in flight, in seconds. */
+  readonly seconds: number
+  /** How long searches are measured before, while nothing else goes on, in seconds. */
+  readonly idleSeconds: number
+  readonly inFlight: readonly number[]
+}
+
+export interface PoolResult {
+  readonly name: string
+  readonly title: string
+  readonly servers: readonly string[]
+  /** From when to when its changing server is slow, in seconds. */
+  readonly slow: readonly [from: number, to: number] | null
+}
+
+/** One contender on one pool with so many requests in flight. */
+export interface Cell {
+  readonly pool: string
+  readonly contender: string
+  readonly inFlight: number
+  /** Of the work that the pool could have done at best. */
+  readonly share: number
+  /** How long each search took before the import. */
+  readonly idle: readonly number[]
+  /** And meanwhile. */
+  readonly busy: readonly number[]
+  /** Searches that had no answer in the end; they are in `busy` with the time they had waited. */
+  readonly unanswered: number
+  readonly bulkMedian: number
+  readonly bulkP95: number
+  readonly byServer: Readonly<Record<string, number>>
+  readonly failures: Readonly<Record<string, number>>
+  /** The limits by server, in the order of the pool, at seconds from the beginning of the import. */
+  readonly limits: readonly (readonly [at: number, ...limits: (number | null)[]])[]
+  /** Cores that the load generator used, and how late its timers were. */
+  readonly generatorCores: number
+  readonly generatorLateness: number
+}
+
+/** The import of 200 images, several times. */
+export interface Import {
+  readonly pool: string
+  readonly contender: string
+  readonly inFlight: number
+  readonly runs: readonly { readonly makespan: number; readonly ideal: number }[]
+  readonly failures: Readonly<Record<string, number>>
+}
+
+/** One line for each cell: short, and good to compare in version control. */
+export function toJson(results: Results): string {
+  const lists = ['cells', 'imports'] as const
+  const { cells: _, imports: __, ...rest } = results
+  const head = JSON.stringify(rest, null, 2).replace(/\n}$/, '')
+  const lines = lists.map((name) => `  "${name}": [\n${results[name].map(line).join(',\n')}\n  ]`)
+  return `${head},\n${lines.join(',\n')}\n}\n`
+}
+
+function line(entry: Cell | Import): string {
+  return `    ${JSON.stringify(entry, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value))}`
+}
