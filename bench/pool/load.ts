@@ -69,7 +69,11 @@ class Run {
       makespan: this.#last - begins,
       byServer: this.#byServer,
       failures: this.#failures,
-      generator: { cores: (user + system) / 1000 / elapsed, lateness: delay.percentile(99) / 1e6 - LOOK },
+      generator: {
+        cores: (user + system) / 1000 / elapsed,
+        lateness: delay.percentile(99) / 1e6 - LOOK,
+        pause: delay.max / 1e6 - LOOK,
+      },
     }
   }
 

@@ -50,6 +50,6 @@ export interface PhaseResult {
   readonly byServer: Readonly<Record<string, number>>
   /** Failed requests by what has failed. */
   readonly failures: Readonly<Record<string, number>>
-  /** What the load generator itself needs: cores, and how late its timers are (99th percentile). */
-  readonly generator: { readonly cores: number; readonly lateness: number }
+  /** What the load generator itself needs: cores, and how late it is (99th percentile, and the longest that it stood still). */
+  readonly generator: { readonly cores: number; readonly lateness: number; readonly pause: number }
 }

@@ -25,6 +25,8 @@ const cell: Cell = {
   ],
   generatorCores: 0.1,
   generatorLateness: 1,
+  generatorPause: 5,
+  tries: 1,
 }
 
 const results: Results = {

@@ -34,9 +34,11 @@ function settingsLine({ settings, cells }: Results): string {
   const { seconds, idleSeconds, seed } = settings
   const cores = Math.max(0, ...cells.map(({ generatorCores }) => generatorCores)).toFixed(2)
   const lateness = median(cells.map(({ generatorLateness }) => generatorLateness)).toFixed(1)
+  const again = cells.filter(({ tries }) => tries > 1).length
   return [
     `${seconds} s of import for each, ${idleSeconds} s of idle searches before, seed ${seed}`,
     `the load generator used ${cores} cores at most, and ran ${lateness} ms late (99th percentile, median of all runs)`,
+    `${again} of ${cells.length} runs were made again, since it stood still`,
   ].join('; ')
 }
 

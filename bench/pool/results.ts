@@ -46,9 +46,12 @@ export interface Cell {
   readonly failures: Readonly<Record<string, number>>
   /** The limits by server, in the order of the pool, at seconds from the beginning of the import. */
   readonly limits: readonly (readonly [at: number, ...limits: (number | null)[]])[]
-  /** Cores that the load generator used, and how late its timers were. */
+  /** Cores that the load generator used, how late it was, and for how long it stood still at most. */
   readonly generatorCores: number
   readonly generatorLateness: number
+  readonly generatorPause: number
+  /** How often it was measured; again, when the machine was disturbed. */
+  readonly tries: number
 }
 
 /** The import of 200 images, several times. */
