@@ -374,17 +374,18 @@ describe('requests one after the other', () => {
     },
   )
 
-  it('with peak-ewma go to each new endpoint once to find out', async () => {
-    const { clock, select, become } = await pool({ ml: at(1), route: { strategy: 'peak-ewma' } })
-    const send = async (time: number) => {
-      const lease = await select(search)
+  it('with peak-ewma go to each new endpoint once to find out, and then to all in turn', async () => {
+    const { clock, leases, places, become } = await pool({ ml: at(1), route: { strategy: 'peak-ewma' } })
+    const send = async (count: number, time: number) => {
+      const sent = await leases(count)
       clock.shift(time)
-      lease.release(answered)
-      return placeOf(lease)
+      for (const { release } of sent) release(answered)
+      return sent.map(placeOf)
     }
-    expect(await send(50)).toBe('10.0.0.1:3003')
+    expect(await send(1, 50)).toEqual(endpointsAt(1))
     await become(at(1, 2, 3))
-    expect([await send(80), await send(80), await send(50), await send(50)]).toEqual(endpointsAt(2, 3, 1, 1))
+    expect(await send(4, 5_000)).toEqual(endpointsAt(2, 3, 1, 1))
+    expect(Object.values(countsOf(await places(12)))).toEqual([4, 4, 4])
   })
 
   it('with model-affinity stay where they were but for the share of a new endpoint', async () => {

@@ -97,19 +97,59 @@ describe('peak-ewma', () => {
     expect([a.expected(image.kind), pick().name]).toEqual([1_000, 'b'])
   })
 
-  it('takes turns among the endpoints of a backend, though one of them seems a little quicker', () => {
-    const clock = new FakeClock()
-    const replicas = [100, 110, 90, 400].map((latency, i) => {
-      const endpoint = { address: `10.0.0.${i}`, port: 3003 }
-      const replica = new Backend('ml', { url: 'http://ml', weight: 1, clock, endpoint })
-      done(clock, replica, latency)
-      return replica
+  describe('among the endpoints of a backend', () => {
+    /** Replicas that have done a job in so many milliseconds, or none yet; and where the next requests go. */
+    function replicas(...latencies: (number | undefined)[]) {
+      const clock = new FakeClock()
+      const endpoints = latencies.map((latency, i) => {
+        const endpoint = { address: `10.0.0.${i}`, port: 3003 }
+        const replica = new Backend('ml', { url: 'http://ml', weight: 1, clock, endpoint, maxConcurrent: 2 })
+        if (latency !== undefined) done(clock, replica, latency)
+        return replica
+      })
+      const strategy = peakEwma()
+      const pick = () => strategy.pick(endpoints as [Backend, ...Backend[]], image)
+      /** One after the other, or all at once. */
+      const picks = (count: number, atOnce = false) =>
+        Array.from({ length: count }, () => {
+          const picked = pick()
+          const { release } = picked.reserve([], image.kind)
+          if (!atOnce) release()
+          return endpoints.indexOf(picked)
+        })
+      return { clock, endpoints, picks }
+    }
+
+    it('takes turns, though one seems to be quicker, and another has had to load its models', () => {
+      const { picks } = replicas(100, 90, 5_000)
+      expect(picks(6).sort()).toEqual([0, 0, 1, 1, 2, 2])
+      expect(picks(6, true).sort()).toEqual([0, 0, 1, 1, 2, 2])
     })
-    const strategy = peakEwma()
-    const picks = Array.from({ length: 6 }, () =>
-      replicas.indexOf(strategy.pick(replicas as [Backend, ...Backend[]], image)),
-    )
-    expect(picks).toEqual([0, 1, 2, 0, 1, 2])
+
+    it('takes one that has room rather than to wait for one that seems to be quicker', () => {
+      const { endpoints, picks } = replicas(20, 5_000)
+      for (let i = 0; i < 2; i++) endpoints[0]?.reserve([], image.kind)
+      expect(picks(2, true)).toEqual([1, 1])
+    })
+
+    it('sends one request to a new one, and the next when that is over', () => {
+      const { picks } = replicas(100, undefined)
+      expect(picks(3, true)).toEqual([1, 0, 0])
+    })
+
+    it('leaves alone what has failed of late', () => {
+      const { clock, endpoints, picks } = replicas(100, 100, 100)
+      endpoints[1]?.reserve([], image.kind).release({
+        kind: 'failed',
+        cause: 'connect',
+        error: new Error('x'),
+        reachedBackend: false,
+        reachedClient: false,
+      })
+      expect(picks(4).sort()).toEqual([0, 0, 2, 2])
+      clock.advance(10_000)
+      expect(new Set(picks(6)).size).toBe(3)
+    })
   })
 
   it('divides by the weight', () => {

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.ts'
+import { defaults } from '../defaults.ts'
 import { first } from './first.ts'
 import { leastBy } from './least-by.ts'
 import type { Job, Strategy } from './strategy.ts'
@@ -15,18 +16,32 @@ export function peakEwma(): Strategy {
     pick: (candidates, job) => {
       const line = job.queued === 0 ? 0 : job.queued / rateOf(candidates, job)
       const followers = job.urgent ? 0 : FOLLOWERS * inFlightOn(candidates)
-      const costOf = (backend: Backend) => cost(backend, job, line, followers)
-      const best = leastBy(candidates, costOf)
-      const [sibling, ...siblings] = candidates.filter(
-        (other) =>
-          other.name === best.name && other.inFlight < other.limit && costOf(other) <= SIBLING * costOf(best),
-      )
-      // Endpoints of one backend are alike: what one seems to be quicker than another may be chance.
-      return sibling === undefined || best.inFlight >= best.limit
-        ? best
-        : turns.pick([sibling, ...siblings], job)
+      const best = leastBy(candidates, (backend) => cost(backend, job, line, followers))
+      return best.endpoint === undefined ? best : turns.pick(equalsOf(best, candidates, job), job)
     },
   }
+}
+
+/**
+ * The best and its siblings that have room, too. Endpoints of one backend are replicas: that one was slower is chance, or it
+ * had to load its models, and it would stay the slower one for as long as it gets nothing. One that has failed of late is
+ * left alone, and one that is being found out gets no second request.
+ */
+function equalsOf(
+  best: Backend,
+  candidates: readonly Backend[],
+  { kind }: Job,
+): readonly [Backend, ...Backend[]] {
+  if (best.expected(kind) === undefined) return [best]
+  const isWell = best.wellFor(defaults.latencyDecay)
+  const [one = best, ...others] = candidates.filter(
+    (other) =>
+      other.name === best.name &&
+      other.inFlight < other.limit &&
+      other.expected(kind) !== undefined &&
+      (!isWell || other.wellFor(defaults.latencyDecay)),
+  )
+  return [one, ...others]
 }
 
 /**
@@ -39,7 +54,7 @@ function cost(backend: Backend, { kind }: Job, line: number, followers: number):
   const { inFlight, limit, weight } = backend
   const latency = backend.expected(kind)
   // One request finds out, and others go where it is known; where it is known nowhere, to the one with the fewest.
-  if (latency === undefined) return inFlight === 0 ? 0 : UNKNOWN + inFlight
+  if (latency === undefined) return inFlight === 0 ? -1 : UNKNOWN + inFlight
   // Without a limit it is not known how many it works on at once, and one after the other is safe to say.
   if (limit === Number.POSITIVE_INFINITY) return (backend.ahead + latency) / weight
   if (inFlight < limit) return latency / weight
@@ -62,8 +77,6 @@ function inFlightOn(candidates: readonly Backend[]): number {
   return inFlight
 }
 
-/** An endpoint that takes up to so many times as long as its sibling may as well be as quick. */
-const SIBLING = 1.5
 /** Longer than anything that is known. */
 const UNKNOWN = 1e12
 /**
