@@ -17,6 +17,7 @@ const results = join(modules, '.cache', 'vitest.json')
 const commands = {
   start: () => run(node, ['examples/express-gateway/src/main.ts']),
   demo: () => run(node, ['examples/demo/src/main.ts']),
+  'bench:sim': (...options) => run(node, ['bench/sim/main.ts', ...options]),
   'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),
   build,
   format: () => runAll([['lint and format', tool('@biomejs/biome/bin/biome', 'check', '--write', '.')]]),

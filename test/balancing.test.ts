@@ -25,7 +25,7 @@ it('an import is shared by servers that differ by 20 times, each by what it can 
   await Promise.all(Array.from({ length: 32 }, client))
   expect([gpu.started + nas.started, served]).toEqual([240, 240])
   expect(nas.started).toBeGreaterThan(0)
-  expect(nas.started).toBeLessThan(24)
+  expect(nas.started).toBeLessThan(gpu.started)
   expect(router.status()).toMatchObject({ held: {}, backends: [{ inFlight: 0 }, { inFlight: 0 }] })
   expect(router.status().backends.map(({ latencies }) => Object.keys(latencies))).toEqual([
     ['clip/visual/ViT-B-32__openai'],

@@ -54,6 +54,8 @@ export class Simulation {
   readonly #servers: ReadonlyMap<string, Server>
   readonly #random: Random
   #work = 0
+  /** Milliseconds of real time that the selection has taken: choosing a backend, and serving those who wait. */
+  deciding = 0
 
   constructor({ pool, policy, seed }: World) {
     this.#select = selectBackend(policy, { clock: this.clock })
@@ -102,10 +104,19 @@ export class Simulation {
   }
 
   async #request(name: Job, client: string): Promise<void> {
-    const lease = await this.#select(CLASSIFIED[name], { client })
+    const lease = await this.#deciding(() => this.#select(CLASSIFIED[name], { client }))
     await this.#serve(lease, WORK[name] * lognormal(this.#random, SCATTER))
     this.#work += WORK[name]
-    lease.release({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true })
+    this.#deciding(() =>
+      lease.release({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }),
+    )
+  }
+
+  #deciding<T>(decide: () => T): T {
+    const began = performance.now()
+    const decided = decide()
+    this.deciding += performance.now() - began
+    return decided
   }
 
   #serve({ backend }: Lease, work: number): Promise<void> {

@@ -36,7 +36,7 @@ export const defaults = Object.freeze({
   /** What is learnt begins with so many. */
   firstLimit: 1,
   /** How long nobody must have been in a hurry for one more request to wait inside a backend, ready to take over. */
-  standbyAfter: 10_000,
+  standbyAfter: 2_000,
   /** Slots of a backend that are kept for urgent requests. */
   reserve: 0,
   /** Time to open a connection to a backend. */
@@ -125,6 +125,8 @@ export const defaults = Object.freeze({
   latencyPeak: 2,
   /** Time in which all but a third of a peak, or of an old latency, is forgotten. */
   latencyDecay: 10_000,
+  /** What has not been done for so long may take another time now. */
+  latencyForgotten: 60_000,
   /** A failure counts as a latency of at least this. */
   failureLatency: 1_000,
   /** How far above its share of the requests in flight a backend may be for its models' sake. */

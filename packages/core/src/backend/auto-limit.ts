@@ -79,7 +79,7 @@ export class AutoLimit {
 
   /** How many more may wait inside the backend, to take over at once from one that ends. */
   get standby(): number {
-    return this.#phase.kind === 'lower' ? 0 : 1
+    return this.#phase.kind === 'lower' || this.#time > WORTH_STANDBY ? 0 : 1
   }
 
   /** @param inFlight Requests there, with the one that begins. */
@@ -270,6 +270,8 @@ const SPREAD = 0.35
 /** Jobs over which the time without a queue is averaged. */
 const MEMORY = 64
 const SMALLEST_BATCH = 6
+/** The way from one end to the next begin takes a millisecond or two: with jobs that take longer than this, hardly a percent. */
+const WORTH_STANDBY = 100
 /** A server that is given more at once gains nothing. */
 const LARGEST = 1_024
 /** So many may wait inside the backend, or this share of what is in flight: they hide the way between the two. */

@@ -199,11 +199,11 @@ export class Backend implements BackendInfo {
    * @param urgent Whether it may have what is reserved.
    */
   obstacle(tasks: readonly string[], urgent = true): Obstacle | undefined {
-    if (!this.#enabled) return { kind: 'disabled', until: Number.POSITIVE_INFINITY }
-    if (this.#checker?.state.kind === 'down') return { kind: 'down', until: Number.POSITIVE_INFINITY }
+    if (!this.#enabled) return DISABLED
+    if (this.#checker?.state.kind === 'down') return DOWN
     const obstacle = this.#health.obstacle(tasks)
     if (obstacle !== undefined) return obstacle
-    return this.hasRoom(urgent) ? undefined : { kind: 'full', until: Number.POSITIVE_INFINITY }
+    return this.hasRoom(urgent) ? undefined : FULL
   }
 
   /** Whether it has fewer requests than it may have. */
@@ -247,6 +247,11 @@ export class Backend implements BackendInfo {
   /** How long so many percent of the last jobs of this kind took there at most, in milliseconds, once enough are known. */
   percentile(kind: string, percent: number): number | undefined {
     return this.#latencies.percentile(kind, percent)
+  }
+
+  /** Whether a job of this kind was done there so long ago that it may take another time now. */
+  hasForgotten(kind: string): boolean {
+    return this.#latencies.hasForgotten(kind)
   }
 
   /** How long what is in flight takes, one after the other, in milliseconds. */
@@ -409,6 +414,10 @@ export class Backend implements BackendInfo {
   }
 }
 
+/** What ends by an event, and not by time. */
+const DISABLED: Obstacle = { kind: 'disabled', until: Number.POSITIVE_INFINITY }
+const DOWN: Obstacle = { kind: 'down', until: Number.POSITIVE_INFINITY }
+const FULL: Obstacle = { kind: 'full', until: Number.POSITIVE_INFINITY }
 /** What has run for so many times as long as such a job takes is stuck. */
 const STUCK = 3
 

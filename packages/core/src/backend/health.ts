@@ -151,6 +151,7 @@ export class Health {
 
   /** Why no request with these tasks can be sent now. */
   obstacle(tasks: readonly string[]): Obstacle | undefined {
+    if (this.#isWell) return undefined
     const now = this.#clock.now()
     if (this.#lacks.size > 0) {
       const until = Math.max(0, ...tasks.map((task) => this.#lacks.get(task) ?? 0))
@@ -167,7 +168,7 @@ export class Health {
 
   /** Whether a breaker for these tasks lets through one request at a time. */
   isRare(tasks: readonly string[]): boolean {
-    return this.#breakers(tasks).some(({ state }) => state.kind !== 'closed')
+    return !this.#isWell && this.#breakers(tasks).some(({ state }) => state.kind !== 'closed')
   }
 
   /** Whether it cannot be reached, as far as requests have seen. */
@@ -251,6 +252,16 @@ export class Health {
     const known = this.#lacks.has(task)
     this.#lacks.set(task, until)
     if (!known) this.#onChange({ kind: 'lacks', task, until })
+  }
+
+  /** Nothing is known against it, as is so nearly always. */
+  get #isWell(): boolean {
+    return (
+      this.#tasks.size === 0 &&
+      this.#lacks.size === 0 &&
+      this.#busyUntil === 0 &&
+      this.#reachable.state.kind === 'closed'
+    )
   }
 
   #breakers(tasks: readonly string[]): Breaker[] {

@@ -40,6 +40,33 @@ describe('how long a job takes', () => {
     expect(expected()).toBeLessThan(170)
   })
 
+  it('is not what the first took, when that had to load its model', () => {
+    const { clock, latencies, observe, expected } = book()
+    observe(2_000)
+    expect(expected()).toBe(2_000)
+    clock.advance(defaults.latencyDecay + 1)
+    expect(latencies.expected('image')).toBeUndefined()
+    observe(20, 20, 20)
+    expect(expected()).toBeLessThan(600)
+    observe(...Array<number>(10).fill(20))
+    expect(expected()).toBeLessThan(30)
+    clock.advance(600_000)
+    observe(2_000)
+    expect(expected()).toBe(2_000)
+    observe(20, 20, 20, 20, 20)
+    expect(expected()).toBeLessThan(200)
+  })
+
+  it('is told when it was long ago', () => {
+    const { clock, latencies, observe } = book()
+    expect(latencies.hasForgotten('image')).toBe(false)
+    observe(100, 100)
+    clock.advance(defaults.latencyForgotten)
+    expect(latencies.hasForgotten('image')).toBe(false)
+    clock.advance(1)
+    expect(latencies.hasForgotten('image')).toBe(true)
+  })
+
   it('forgets a peak with time, so that who is avoided is tried again', () => {
     const { clock, observe, expected } = book()
     observe(...Array<number>(16).fill(100), 1_700)

@@ -30,10 +30,21 @@ export class LatencyBook {
     this.#clock = clock
   }
 
-  /** Milliseconds that a job of this kind takes there; `undefined` when none has been done yet. */
+  /**
+   * Milliseconds that a job of this kind takes there; `undefined` when none has been done yet, or one a while ago: the first
+   * often has to load its model, which says nothing about the second.
+   */
   expected(kind: string): number | undefined {
     const known = this.#latencies.get(kind)
-    return known && this.#expectedOf(known)
+    if (known === undefined) return undefined
+    if (known.count === 1 && this.#clock.now() - known.at > defaults.latencyDecay) return undefined
+    return this.#expectedOf(known)
+  }
+
+  /** Whether it was done so long ago that it may take another time now. */
+  hasForgotten(kind: string): boolean {
+    const known = this.#latencies.get(kind)
+    return known !== undefined && this.#clock.now() - known.at > defaults.latencyForgotten
   }
 
   /** Milliseconds that so many percent of the last jobs of this kind did not exceed; `undefined` when too few are known. */
@@ -47,14 +58,19 @@ export class LatencyBook {
     const known = this.#known(kind, time)
     const expected = this.#expectedOf(known)
     const isPeak = time > defaults.latencyPeak * known.mean
-    // What has not been done for a while counts for less than the first job since.
-    const forgotten = 1 - Math.exp(-(now - known.at) / defaults.latencyDecay)
+    // What has not been done for a while counts for less than the first job since, unless that had to load its model.
+    const forgotten = isPeak ? 0 : 1 - Math.exp(-(now - known.at) / defaults.latencyDecay)
+    const first = known.count === 1 ? known.mean : 0
     known.count = Math.min(known.count + 1, defaults.latencyMemory)
     known.mean += (time - known.mean) * Math.max(1 / known.count, forgotten)
     known.at = now
     known.recent.add(time)
     if (isPeak) this.#peak(known, Math.max(time, expected))
-    else known.peak /= 2
+    else if (first > defaults.latencyPeak * time) {
+      // It was the first that was a peak.
+      known.mean = time
+      this.#peak(known, first)
+    } else known.peak /= 2
   }
 
   /** A job has failed after so long: that counts as slow. How long jobs take that are done, it does not say. */

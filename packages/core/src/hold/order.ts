@@ -8,67 +8,138 @@ export interface Rank {
   readonly headStart: number
   /** Who sent it: those of one urgency take turns by client. */
   readonly client: string
+  /** What it waits for: when one of a kind cannot be served, none is. */
+  readonly kind: string
 }
+
+/** Those of one client that wait for one kind of thing, by arrival. */
+class Queue<W extends Rank> {
+  #waiters = new Set<W>()
+  /** That of the last who came. */
+  #lastArrival = Number.NEGATIVE_INFINITY
+
+  get size(): number {
+    return this.#waiters.size
+  }
+
+  get head(): W | undefined {
+    const [head] = this.#waiters
+    return head
+  }
+
+  add(waiter: W): void {
+    this.#waiters.add(waiter)
+    if (waiter.arrival > this.#lastArrival) this.#lastArrival = waiter.arrival
+    // One that is tried again comes back to where it was.
+    else this.#waiters = new Set([...this.#waiters].sort((a, b) => a.arrival - b.arrival))
+  }
+
+  delete(waiter: W): boolean {
+    return this.#waiters.delete(waiter)
+  }
+
+  [Symbol.iterator](): Iterator<W> {
+    return this.#waiters.values()
+  }
+}
+
+/** Those of one urgency: by kind, by client. */
+type Class<W extends Rank> = Map<string, Map<string, Queue<W>>>
 
 /**
- * The most urgent first: by when they came, less their head start, so that whoever waits for long enough comes first
- * whatever comes after. Of one urgency, the client that was served longest ago; of one client, by arrival.
- *
- * @param waiters By arrival.
- * @param turns When each client was last served, as a running number.
+ * Those who wait, the most urgent first: by when they came, less their head start, so that whoever waits for long enough
+ * comes first whatever comes after. Of one urgency, the client that was served longest ago; of one client, by arrival.
  */
-export function* inOrder<W extends Rank>(
-  waiters: readonly W[],
-  turns: ReadonlyMap<string, number>,
-): Generator<W> {
-  const classes = Map.groupBy(waiters, ({ headStart }) => headStart)
-  const lines = [...classes].map(([headStart, members]) => {
-    const line = byTurns(members, turns)
-    return { headStart, line, next: line.next() }
-  })
-  for (;;) {
-    let first: (typeof lines)[number] | undefined
-    for (const line of lines) {
-      if (line.next.done === true) continue
-      if (first === undefined || key(line) < key(first)) first = line
+export class Order<W extends Rank> {
+  readonly #classes = new Map<number, Class<W>>()
+  /** When each client that waits was last served, as a running number. */
+  readonly #turns = new Map<string, number>()
+  #turn = 0
+  #length = 0
+  readonly #lengths = new Map<number, number>()
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** How many have this head start or more. */
+  countOf(headStart: number): number {
+    let count = 0
+    for (const [each, length] of this.#lengths) if (each >= headStart) count += length
+    return count
+  }
+
+  add(waiter: W): void {
+    const { headStart, kind, client } = waiter
+    const kinds = ofKey(this.#classes, headStart, () => new Map())
+    const clients = ofKey(kinds, kind, () => new Map())
+    ofKey(clients, client, () => new Queue<W>()).add(waiter)
+    this.#lengths.set(headStart, (this.#lengths.get(headStart) ?? 0) + 1)
+    this.#length++
+  }
+
+  remove(waiter: W): void {
+    const { headStart, kind, client } = waiter
+    const kinds = this.#classes.get(headStart)
+    const clients = kinds?.get(kind)
+    const queue = clients?.get(client)
+    if (queue?.delete(waiter) !== true) return
+    this.#length--
+    this.#lengths.set(headStart, (this.#lengths.get(headStart) ?? 0) - 1)
+    if (queue.size === 0) clients?.delete(client)
+    if (clients?.size === 0) kinds?.delete(kind)
+    if (kinds?.size === 0) {
+      this.#classes.delete(headStart)
+      this.#lengths.delete(headStart)
     }
-    if (first === undefined || first.next.done === true) return
-    yield first.next.value.waiter
-    first.next = first.line.next()
+    if (this.#length === 0) this.#turns.clear()
+  }
+
+  /** It was served: its client has had its turn. */
+  served({ client }: W): void {
+    if (this.#length > 0) this.#turns.set(client, ++this.#turn)
+  }
+
+  /** @returns Who comes first of those whose kind is not among these. */
+  first(without: Pick<ReadonlyMap<string, unknown>, 'has'>): W | undefined {
+    let first: W | undefined
+    let due = Number.POSITIVE_INFINITY
+    for (const [headStart, kinds] of this.#classes) {
+      let next: W | undefined
+      let oldest = Number.POSITIVE_INFINITY
+      for (const [kind, clients] of kinds) {
+        if (without.has(kind)) continue
+        for (const queue of clients.values()) {
+          const { head } = queue
+          if (head === undefined) continue
+          // A class is due as its longest-waiting member is, not the client whose turn it is.
+          if (head.since < oldest) oldest = head.since
+          if (next === undefined || this.#comesBefore(head, next)) next = head
+        }
+      }
+      if (next === undefined || oldest - headStart >= due) continue
+      due = oldest - headStart
+      first = next
+    }
+    return first
+  }
+
+  *[Symbol.iterator](): Generator<W> {
+    for (const kinds of this.#classes.values())
+      for (const clients of kinds.values()) for (const queue of clients.values()) yield* queue
+  }
+
+  #comesBefore(one: W, other: W): boolean {
+    const turn = this.#turns.get(one.client) ?? 0
+    const otherTurn = this.#turns.get(other.client) ?? 0
+    return turn === otherTurn ? one.arrival < other.arrival : turn < otherTurn
   }
 }
 
-/** When a class is due: as its longest-waiting member is, not the client whose turn it is. */
-function key({
-  headStart,
-  next,
-}: {
-  headStart: number
-  next: IteratorResult<{ oldest: number }, void>
-}): number {
-  return next.done === true ? Number.POSITIVE_INFINITY : next.value.oldest - headStart
-}
-
-function* byTurns<W extends Rank>(
-  members: readonly W[],
-  turns: ReadonlyMap<string, number>,
-): Generator<{ waiter: W; oldest: number }, void> {
-  const clients = [...Map.groupBy(members, ({ client }) => client)]
-  if (clients.length === 1) {
-    for (const waiter of members) yield { waiter, oldest: waiter.since }
-    return
-  }
-  const queues = clients
-    .map(([client, line]) => ({ turn: turns.get(client) ?? 0, line: line.values() }))
-    .sort((a, b) => a.turn - b.turn)
-  const left = new Set(members)
-  while (left.size > 0) {
-    for (const { line } of queues) {
-      const next = line.next()
-      if (next.done === true) continue
-      const [oldest = next.value] = left
-      yield { waiter: next.value, oldest: oldest.since }
-      left.delete(next.value)
-    }
-  }
+function ofKey<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
 }

@@ -1,12 +1,10 @@
 import type { Clock } from '../clock.ts'
-import { inOrder, type Rank } from './order.ts'
+import { Order, type Rank } from './order.ts'
 
 /** Tries to get what is waited for. @returns It, or when to try again unless somebody pokes before, on the clock. */
 export type Try<T> = () => { readonly got: T } | { readonly again: number }
 
 export interface WaitOptions extends Rank {
-  /** What it waits for: when one of a kind cannot be served, none is. */
-  readonly kind: string
   /** When it gives up, on the clock. */
   readonly deadline: number
   /** Asked when the deadline has passed. @returns What it fails with, or another deadline. */
@@ -28,11 +26,7 @@ interface Waiter<T> extends WaitOptions {
  */
 export class WaitingLine<T> {
   readonly #clock: Clock
-  /** By arrival. */
-  #waiters: readonly Waiter<T>[] = []
-  /** When each client that waits was last served, as a running number. */
-  readonly #turns = new Map<string, number>()
-  #turn = 0
+  readonly #order = new Order<Waiter<T>>()
   #poking = false
   #pokedAgain = false
   #cancelTimer: (() => void) | undefined
@@ -42,14 +36,12 @@ export class WaitingLine<T> {
   }
 
   get length(): number {
-    return this.#waiters.length
+    return this.#order.length
   }
 
   /** How many wait whose head start is this or more. */
   countOf(headStart: number): number {
-    let count = 0
-    for (const waiter of this.#waiters) if (waiter.headStart >= headStart) count++
-    return count
+    return this.#order.countOf(headStart)
   }
 
   /** Waits until the attempt succeeds. */
@@ -78,15 +70,14 @@ export class WaitingLine<T> {
       }
       signal?.addEventListener('abort', onAbort)
       const waiter: Waiter<T> = { ...options, attempt, resolve, reject, leave }
-      const place = this.#waiters.findLastIndex(({ arrival }) => arrival < waiter.arrival) + 1
-      this.#waiters = this.#waiters.toSpliced(place, 0, waiter)
+      this.#order.add(waiter)
       this.poke()
     })
   }
 
   /** Something has changed: whoever can be served is, the first first. */
   poke(): void {
-    if (this.#waiters.length === 0) return
+    if (this.#order.length === 0) return
     this.#pokedAgain = true
     // Serving one may be a change of its own.
     if (this.#poking) return
@@ -107,7 +98,7 @@ export class WaitingLine<T> {
 
   /** Sends everybody away. */
   close(error: unknown): void {
-    for (const waiter of this.#waiters) {
+    for (const waiter of [...this.#order]) {
       this.#remove(waiter)
       waiter.reject(error)
     }
@@ -123,16 +114,17 @@ export class WaitingLine<T> {
 
   /** @param again The kinds of which none can be served, and when they are to be tried again; it adds to them. */
   #serveNext(again: Map<string, number>): boolean {
-    for (const waiter of inOrder(this.#waiters, this.#turns)) {
-      if (again.has(waiter.kind)) continue
+    for (;;) {
+      const waiter = this.#order.first(again)
+      if (waiter === undefined) return false
       try {
         const result = waiter.attempt()
         if ('again' in result) {
           again.set(waiter.kind, result.again)
           continue
         }
-        this.#turns.set(waiter.client, ++this.#turn)
         this.#remove(waiter)
+        this.#order.served(waiter)
         waiter.resolve(result.got)
       } catch (error) {
         this.#remove(waiter)
@@ -140,14 +132,12 @@ export class WaitingLine<T> {
       }
       return true
     }
-    return false
   }
 
   #remove(waiter: Waiter<T>): void {
-    this.#waiters = this.#waiters.filter((other) => other !== waiter)
+    this.#order.remove(waiter)
     waiter.leave()
-    if (this.#waiters.length > 0) return
-    this.#turns.clear()
+    if (this.#order.length > 0) return
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
   }

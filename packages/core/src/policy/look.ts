@@ -31,13 +31,19 @@ export const BADNESS: readonly Obstacle['kind'][] = ['full', 'recovering', 'busy
 /** They end by themselves, as requests do: it is worth waiting for them. */
 const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering', 'resolving'])
 
-export function look({ candidates, tasks, priority, isReady }: Choice): Look {
-  return candidates.now.map((backend) => ({
+export function look(choice: Choice): Look {
+  return choice.candidates.now.map((backend) => ({
     backend,
-    hasRoom: backend.hasRoom(priority > 0),
-    obstacle:
-      backend.obstacle(tasks, priority > 0) ?? (backend.isRare(tasks) && !isReady() ? NOT_READY : undefined),
+    hasRoom: backend.hasRoom(choice.priority > 0),
+    obstacle: obstacleOf(choice, backend),
   }))
+}
+
+/** Why a request cannot go to a backend now; `undefined` when it can. */
+export function obstacleOf({ tasks, priority, isReady }: Choice, backend: Backend): Obstacle | undefined {
+  const obstacle = backend.obstacle(tasks, priority > 0)
+  if (obstacle !== undefined) return obstacle
+  return backend.isRare(tasks) && !isReady() ? NOT_READY : undefined
 }
 
 /** Whether a backend can be used now, or as soon as a request there ends. */
@@ -51,9 +57,13 @@ export function isFull(seen: Look): boolean {
 }
 
 /** Those that fit, unless none of these can be used now. */
-export function narrowed(seen: Look, fits: (backend: Backend) => boolean): Look {
-  const fitting = seen.filter(({ backend }) => fits(backend))
-  return fitting.some(({ obstacle }) => obstacle === undefined) ? fitting : seen
+export function narrowed(
+  choice: Choice,
+  backends: readonly Backend[],
+  fits: (backend: Backend) => boolean,
+): readonly Backend[] {
+  const fitting = backends.filter(fits)
+  return fitting.some((backend) => obstacleOf(choice, backend) === undefined) ? fitting : backends
 }
 
 /** A slot of a backend that is coming back is not for a request that is still arriving. */

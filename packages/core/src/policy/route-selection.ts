@@ -12,8 +12,9 @@ import { Candidates, isNamed } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { Jobs } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
-import { BADNESS, type Choice, isFull, isThere, type Look, look, narrowed } from './look.ts'
+import { BADNESS, type Choice, isFull, isThere, type Look, look, narrowed, obstacleOf } from './look.ts'
 import type { Queue } from './patience.ts'
+import { type Survey, survey } from './survey.ts'
 import type { Timeouts } from './timeouts.ts'
 
 export interface SelectOptions {
@@ -113,8 +114,10 @@ export class RouteSelection {
     }
     // Those who wait come first; whom there is nothing for now does not keep others back.
     line.poke()
+    const got = this.#choose(choice, this.#survey(choice))
+    if (got !== undefined) return got
     const seen = look(choice)
-    return this.#choose(choice, seen) ?? this.#makeDo(choice, seen) ?? this.#wait(choice, seen, options)
+    return this.#makeDo(choice, seen) ?? this.#wait(choice, seen, options)
   }
 
   /** A lease for a further copy of a request that has one, where it can go now. */
@@ -122,8 +125,10 @@ export class RouteSelection {
     const { line, closed } = this.#waiting
     if (closed !== undefined) return undefined
     line.poke()
-    const unused = ({ backend }: Look[number]) => !used.includes(backend.id) && !backend.isRare(choice.tasks)
-    return this.#choose({ ...choice, retry: true }, look(choice).filter(unused))
+    const unused = choice.candidates.now.filter(
+      (backend) => !used.includes(backend.id) && !backend.isRare(choice.tasks),
+    )
+    return this.#choose(choice, survey(choice, narrowed(choice, unused, isProven), this.route))
   }
 
   /**
@@ -155,41 +160,24 @@ export class RouteSelection {
     return new NoBackendError(this.route.name, why)
   }
 
-  /** A lease on the best backend that can be used now. */
-  #choose(choice: Choice, seen: Look): Lease | undefined {
-    const { avoid, retry } = choice
-    const fresh = avoid.size === 0 ? seen : narrowed(seen, (backend) => !isNamed(backend, avoid))
-    const proven = retry ? narrowed(fresh, isProven) : fresh
-    const { strategy } = this.route
-    const best = this.#preferred(proven)
-    const from = best.flatMap(({ backend, obstacle }) =>
-      obstacle === undefined || (strategy.waits === true && obstacle.kind === 'full') ? [backend] : [],
-    )
-    if (!isNonEmpty(from)) return undefined
-    const { kind, models } = choice
-    const backend = strategy.pick(from, {
-      kind,
-      models,
-      queued: this.#waiting.line.countOf(this.#headStart(choice)),
-      urgent: choice.priority > 0,
-    })
-    if (best.some((it) => it.backend === backend && it.obstacle !== undefined)) return undefined
-    this.#wantBetter(choice, backend)
-    return this.#lease(choice, backend)
+  #survey(choice: Choice): Survey {
+    const { avoid, retry, candidates } = choice
+    let backends = candidates.now
+    if (avoid.size > 0) backends = narrowed(choice, backends, (backend) => !isNamed(backend, avoid))
+    if (retry) backends = narrowed(choice, backends, isProven)
+    return survey(choice, backends, this.route)
   }
 
-  /**
-   * Those of the best tier that has any that is there, and of these the first, with all of its endpoints, where the order
-   * says which is best. They may be full: it takes `spill` for a request to go elsewhere rather than to wait.
-   */
-  #preferred(seen: Look): Look {
-    const { spill, strategy } = this.route
-    const there = seen.filter(({ obstacle }) => isThere(obstacle))
-    const able = spill ? there.filter(({ obstacle }) => obstacle === undefined) : there
-    const tier = Math.min(...able.map(({ backend }) => backend.tier))
-    const best = able.filter(({ backend }) => backend.tier === tier)
-    if (strategy.ordered !== true || spill) return best
-    return best.filter(({ backend }) => backend.name === best[0]?.backend.name)
+  /** A lease on the best backend that can be used now. */
+  #choose(choice: Choice, { from }: Survey): Lease | undefined {
+    if (!isNonEmpty(from)) return undefined
+    const { kind, models, priority } = choice
+    const { strategy } = this.route
+    const queued = this.#waiting.line.countOf(this.#headStart(choice))
+    const backend = strategy.pick(from, { kind, models, queued, urgent: priority > 0 })
+    if (strategy.waits === true && obstacleOf(choice, backend) !== undefined) return undefined
+    this.#wantBetter(choice, backend)
+    return this.#lease(choice, backend)
   }
 
   /** With all of them unusable, one is tried rather than none. */
@@ -208,9 +196,11 @@ export class RouteSelection {
 
   /** Those that the strategy would rather have had, and that are down, are wanted. */
   #wantBetter({ candidates }: Choice, chosen: Backend): void {
-    const { now } = candidates
-    const better = this.route.strategy.ordered === true ? now.slice(0, now.indexOf(chosen)) : now
-    for (const backend of better) if (backend !== chosen) backend.want()
+    const ordered = this.route.strategy.ordered === true
+    for (const backend of candidates.now) {
+      if (backend !== chosen) backend.want()
+      else if (ordered) return
+    }
   }
 
   #lease(choice: Choice, backend: Backend): Lease {
@@ -319,16 +309,12 @@ export class RouteSelection {
 
   #try(choice: Choice): ReturnType<Try<Lease>> {
     if (!choice.isReady()) return { again: Number.POSITIVE_INFINITY }
-    const seen = look(choice)
-    const got = this.#choose(choice, seen) ?? this.#makeDo(choice, seen)
+    const seen = this.#survey(choice)
+    const got = this.#choose(choice, seen) ?? (seen.full ? undefined : this.#makeDo(choice, look(choice)))
     if (got !== undefined) return { got }
+    if (!seen.free || this.route.strategy.waits !== true) return { again: seen.until }
     // A strategy that would rather wait than take what is free may think otherwise when that takes too long.
-    const { strategy } = this.route
-    const otherwise =
-      strategy.waits === true
-        ? this.#waiting.clock.now() + defaults.reconsiderInterval
-        : Number.POSITIVE_INFINITY
-    return { again: Math.min(...seen.map(({ obstacle }) => obstacle?.until ?? otherwise)) }
+    return { again: Math.min(seen.until, this.#waiting.clock.now() + defaults.reconsiderInterval) }
   }
 
   /** Requests of one kind have the same backends to choose from, whenever they look, and the same to say of each. */

@@ -1,10 +1,14 @@
-/** The item with the least score; the first of equals. */
-export function leastBy<T>(items: readonly [T, ...T[]], score: (item: T) => number): T {
+/**
+ * The item with the least score; the first of equals.
+ *
+ * @param score Is told the least so far.
+ */
+export function leastBy<T>(items: readonly [T, ...T[]], score: (item: T, least: number) => number): T {
   let best = items[0]
-  let bestScore = score(best)
+  let bestScore = score(best, Number.POSITIVE_INFINITY)
   for (let i = 1; i < items.length; i++) {
     const item = items[i] as T
-    const itemScore = score(item)
+    const itemScore = score(item, bestScore)
     if (itemScore < bestScore) {
       best = item
       bestScore = itemScore

@@ -16,7 +16,7 @@ export function peakEwma(): Strategy {
     pick: (candidates, job) => {
       const line = job.queued === 0 ? 0 : job.queued / rateOf(candidates, job)
       const followers = job.urgent ? 0 : FOLLOWERS * inFlightOn(candidates)
-      const best = leastBy(candidates, (backend) => cost(backend, job, line, followers))
+      const best = leastBy(candidates, (backend, least) => cost(backend, job, line, followers, least))
       return best.endpoint === undefined ? best : turns.pick(equalsOf(best, candidates, job), job)
     },
   }
@@ -49,16 +49,20 @@ function equalsOf(
  *
  * @param line How long those take who wait already.
  * @param followers How many have to wait longer when this one waits for a slot that they could have had.
+ * @param least The least cost so far: what is above it need not be known.
  */
-function cost(backend: Backend, { kind }: Job, line: number, followers: number): number {
+function cost(backend: Backend, job: Job, line: number, followers: number, least: number): number {
   const { inFlight, limit, weight } = backend
-  const latency = backend.expected(kind)
+  const latency = backend.expected(job.kind)
   // One request finds out, and others go where it is known; where it is known nowhere, to the one with the fewest.
   if (latency === undefined) return inFlight === 0 ? -1 : UNKNOWN + inFlight
+  // What was slow may have become quick meanwhile. Nobody in a hurry finds that out.
+  if (inFlight === 0 && !job.urgent && backend.hasForgotten(job.kind)) return -1
   // Without a limit it is not known how many it works on at once, and one after the other is safe to say.
   if (limit === Number.POSITIVE_INFINITY) return (backend.ahead + latency) / weight
   if (inFlight < limit) return latency / weight
-  return (line + backend.freeIn + latency + (followers * latency) / limit) / weight
+  const known = (line + latency + (followers * latency) / limit) / weight
+  return known >= least ? known : known + backend.freeIn / weight
 }
 
 /** Jobs of this kind that they all can do in a millisecond. */
