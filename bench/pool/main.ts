@@ -18,9 +18,12 @@ import { Stage, secondsOn } from './stage.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const DOCUMENT = join(ROOT, 'docs', 'benchmarks.md')
 /** What it takes beside the load to start a contender, to wait for what is late, and to stop it. */
-const AROUND = 1.5
+const AROUND = 3.5
 /** About how long an import of 200 images takes, in seconds. */
-const IMPORT_TIME = 1
+const IMPORT_TIME = 3
+/** Who is measured with every number of requests in flight; the others with one. */
+const EVERYWHERE = [URLS_ALONE, 'nginx', STRAIGHT, 'peak-ewma/by-hand', 'all-known']
+const TYPICAL = 16
 /** Whose imports are timed. */
 const IMPORTERS = [URLS_ALONE, 'nginx', STRAIGHT]
 
@@ -60,12 +63,20 @@ async function run({ pools, contenders, settings, imports }: Options): Promise<R
   const importers = imports === 0 ? [] : entered.filter(({ name }) => IMPORTERS.includes(name))
   const machine = describeMachine({ nginx: nginx && nginxVersion(nginx) })
   const cellTime = (pool: Pool) => settings.idleSeconds + secondsOn(pool, settings) + AROUND
-  const importTime = imports * (settings.idleSeconds + IMPORT_TIME + AROUND)
+  const importTime = imports * (IMPORT_TIME + AROUND)
+  const isMeasured = (name: string, inFlight: number) =>
+    settings.inFlight.length === 1 || inFlight === TYPICAL || EVERYWHERE.includes(name)
   const importsOn = (pool: Pool) => (pool.slow === undefined ? importers : [])
   const progress = new Progress(
     pools
-      .map((pool) => entered.length * cellTime(pool) + importsOn(pool).length * importTime)
-      .reduce((sum, seconds) => sum + seconds, 0) * settings.inFlight.length,
+      .flatMap((pool) =>
+        settings.inFlight.map(
+          (inFlight) =>
+            entered.filter(({ name }) => isMeasured(name, inFlight)).length * cellTime(pool) +
+            importsOn(pool).length * importTime,
+        ),
+      )
+      .reduce((sum, seconds) => sum + seconds, 0),
   )
   const cells: Cell[] = []
   const timed: Import[] = []
@@ -73,7 +84,7 @@ async function run({ pools, contenders, settings, imports }: Options): Promise<R
     const stage = await Stage.set(pool, settings)
     for (const inFlight of settings.inFlight) {
       const place = ({ label }: Contender) => `${pool.title}, ${inFlight} in flight: ${label}`
-      for (const contender of entered) {
+      for (const contender of entered.filter(({ name }) => isMeasured(name, inFlight))) {
         progress.step(place(contender), cellTime(pool))
         cells.push(await stage.measure(contender, inFlight))
       }

@@ -55,15 +55,15 @@ export function parseOptions(args: readonly string[]): Options {
     contenders: chosen(CONTENDERS, names),
     settings: {
       seed: values.seed,
-      seconds: number('seconds', values.seconds ?? '3'),
-      idleSeconds: number('idle', values.idle ?? (quick ? '3' : '1.5')),
+      seconds: number('seconds', values.seconds ?? (quick ? '5' : '8')),
+      idleSeconds: number('idle', values.idle ?? (quick ? '3' : '4')),
       inFlight: (values['in-flight'] ?? (quick ? '16' : '8,16,64')).split(',').map((each) => {
         const inFlight = number('in-flight', each)
         if (!Number.isInteger(inFlight) || inFlight < 1) throw new Error('--in-flight takes whole numbers')
         return inFlight
       }),
     },
-    imports: number('imports', values.imports ?? (quick ? '1' : '3')),
+    imports: number('imports', values.imports ?? (quick ? '1' : '2')),
     out: save ? undefined : (values.out ?? 'node_modules/.cache/bench'),
     redraw,
   }

@@ -19,6 +19,10 @@ const LEAD = 20
 /** When the load generator stood still for so long, in milliseconds, something else had the machine. */
 const DISTURBED = 100
 const MOST_TRIES = 3
+/** Seconds of searches in which a router finds out what the servers are; they are not counted. */
+const FINDING_OUT = 2
+/** Images of the import that comes before the one that is timed. */
+const IMAGES_BEFORE = 400
 /** Seconds of load before the first contender. */
 const WARM_UP = 0.5
 
@@ -83,6 +87,7 @@ export class Stage {
     const entrant = await this.#enter(contender)
     try {
       const { target } = entrant
+      await this.#findOut(contender, target)
       const idle = await this.#run({
         target,
         seed: this.#seed('idle', inFlight),
@@ -125,7 +130,7 @@ export class Stage {
     }
   }
 
-  /** The import of 200 images, several times, each behind a start of its own and some searches. */
+  /** The import of 200 images, several times, each behind a start of its own and another import. */
   async measureImport(contender: Contender, inFlight: number, times: number): Promise<Import> {
     const runs: { makespan: number; ideal: number }[] = []
     let failures: Record<string, number> = {}
@@ -134,19 +139,24 @@ export class Stage {
       const { target } = entrant
       const seed = this.#seed('import', inFlight, i)
       try {
-        // Who learns from searches has had some; for the others, they would change nothing.
-        const seconds = contender.kind === 'router' ? this.#settings.idleSeconds : 0
-        const idle = await this.#run({ target, seed, seconds, searches: true })
         const bulk = { inFlight, jobs: ['indexing'], count: IMAGES } as const
+        // Who learns has had an import before; for the others, it would change nothing.
+        const count = contender.kind === 'router' ? IMAGES_BEFORE : 0
+        const before = await this.#run({ target, seed, searches: false, bulk: { ...bulk, count } })
         const done = await this.#run({ target, seed, searches: false, bulk })
         runs.push({ makespan: done.makespan, ideal: idealMakespan(this.#pool, inFlight, done.drawn) })
-        failures = added(failures, added(idle.failures, done.failures))
+        failures = added(failures, added(before.failures, done.failures))
       } finally {
         await entrant.stop()
         await this.#reset()
       }
     }
     return { pool: this.#pool.name, contender: contender.name, inFlight, runs, failures }
+  }
+
+  async #findOut({ kind }: Contender, target: Target): Promise<void> {
+    if (kind !== 'router') return
+    await this.#run({ target, seed: this.#seed('finding out'), seconds: FINDING_OUT, searches: true })
   }
 
   #seed(...parts: readonly (string | number)[]): string {
