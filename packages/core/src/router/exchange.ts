@@ -167,8 +167,8 @@ export class Exchange {
     }
   }
 
-  #choose(select: Select, options: SelectOptions): Promise<Lease> {
-    return select(this.classification, {
+  async #choose(select: Select, options: SelectOptions): Promise<Lease> {
+    const lease = await select(this.classification, {
       ...options,
       client: this.req.socket.remoteAddress,
       isReady: () => this.body.ready,
@@ -179,6 +179,8 @@ export class Exchange {
         if (this.res.destroyed) wait.leave(new ClientLeftError())
       },
     })
+    this.#leave = undefined
+    return lease
   }
 
   async #forwardUntilAnswered(forwarder: Forwarder, first: Lease): Promise<Outcome> {
