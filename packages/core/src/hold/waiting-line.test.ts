@@ -19,7 +19,7 @@ function lineOf(clock: FakeClock, free = 0) {
       since: arrival,
       headStart: 0,
       client: 'immich',
-      kind: String(arrival),
+      kind: () => String(arrival),
       deadline: Number.POSITIVE_INFINITY,
       late: () => new Error('late'),
       ...options,
@@ -130,7 +130,7 @@ describe('a line', () => {
       asked++
       return { again: Number.POSITIVE_INFINITY }
     }
-    for (let i = 0; i < 10; i++) join(i, { kind: 'ocr', attempt }).catch(() => {})
+    for (let i = 0; i < 10; i++) join(i, { kind: () => 'ocr', attempt }).catch(() => {})
     asked = 0
     line.poke()
     expect(asked).toBe(1)

@@ -5,8 +5,8 @@ import { inOrder, type Rank } from './order.ts'
 export type Try<T> = () => { readonly got: T } | { readonly again: number }
 
 export interface WaitOptions extends Rank {
-  /** What it waits for: when one of a kind cannot be served, none is. */
-  readonly kind: string
+  /** What it waits for, as of now: when one of a kind cannot be served, none is. */
+  readonly kind: () => string
   /** When it gives up, on the clock. */
   readonly deadline: number
   /** Asked when the deadline has passed. @returns What it fails with, or another deadline. */
@@ -124,11 +124,12 @@ export class WaitingLine<T> {
   /** @param again The kinds of which none can be served, and when they are to be tried again; it adds to them. */
   #serveNext(again: Map<string, number>): boolean {
     for (const waiter of inOrder(this.#waiters, this.#turns)) {
-      if (again.has(waiter.kind)) continue
+      const kind = waiter.kind()
+      if (again.has(kind)) continue
       try {
         const result = waiter.attempt()
         if ('again' in result) {
-          again.set(waiter.kind, result.again)
+          again.set(kind, result.again)
           continue
         }
         this.#turns.set(waiter.client, ++this.#turn)

@@ -241,13 +241,18 @@ export class RouteSelection {
       const reason = full ? 'full' : 'unavailable'
       waiting.onHold?.({ route: name, kind, reason, error, time: clock.now() - began, held: this.#held })
     }
+    let kind: string | undefined
     const lease = line.wait(() => this.#try(choice), {
       arrival,
       since,
       headStart: this.#headStart(choice),
       client: options.client ?? '',
-      // One that is not ready says nothing about the others.
-      kind: choice.isReady() ? this.#kindOf(choice) : `${name} ${arrival}`,
+      kind: () => {
+        // One that is not ready says nothing about the others.
+        if (!choice.isReady()) return `${name} ${arrival}`
+        kind ??= this.#kindOf(choice)
+        return kind
+      },
       deadline: this.#deadline(since, seen, options),
       late: () => {
         // Since it began to wait, its backends may have come back and be full, or have gone away.
