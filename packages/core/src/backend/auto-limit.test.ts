@@ -150,6 +150,13 @@ describe('a limit that is learnt', () => {
     expect(middle(limits.slice(600))).toBeLessThanOrEqual(6)
   })
 
+  it('keeps nobody waiting where jobs take no time, and forgets that once they do', () => {
+    const at: At = (now) => ({ speed: now < 5_000 ? 1 : 1 / 200 })
+    const { limits } = saturate({ workers: 1, time: 0.2, at }, auto, 60)
+    expect(Math.min(...limits.slice(10, 40))).toBeGreaterThan(16)
+    expect(middle(limits.slice(300))).toBeLessThanOrEqual(2)
+  })
+
   it('learns nothing from requests that fail, nor from few', () => {
     const clock = new FakeClock()
     const limit = new AutoLimit(clock)

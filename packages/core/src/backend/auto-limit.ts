@@ -47,6 +47,8 @@ export class AutoLimit {
   readonly #clock: Clock
   /** The highest that has proved right. */
   #limit: number = defaults.firstLimit
+  /** The highest that a queue was looked for in, and was right. */
+  #proven: number = defaults.firstLimit
   #phase: Phase
   /** Doubling, until that is too much for the first time. */
   #doubling = true
@@ -120,7 +122,8 @@ export class AutoLimit {
 
   /** With so many in flight, or fewer, none waits: half of what was found to be enough. */
   get #lowLevel(): number {
-    return this.#doubling ? this.#limit : Math.max(1, Math.floor(this.#limit / 2))
+    const known = Math.min(this.#limit, this.#proven)
+    return this.#doubling ? known : Math.max(1, Math.floor(known / 2))
   }
 
   /** @returns How long it would have taken without a queue. */
@@ -141,6 +144,9 @@ export class AutoLimit {
   #judge(phase: Phase): void {
     const { sums, limit, kind } = phase
     if (kind === 'lower') this.#learnUnqueued(sums)
+    else if (this.#time < QUICK) this.#allow(phase)
+    else if (this.#limit > this.#proven && kind === 'raise') this.#putOffRaise()
+    else if (this.#limit > this.#proven) this.#shrink(Math.max(this.#proven, this.#limit >> 1))
     else if (kind === 'keep' && limit === 1) this.#leaveOne()
     else {
       // Of those in flight so many are worked on; those beyond the limit are to wait.
@@ -153,6 +159,14 @@ export class AutoLimit {
     }
   }
 
+  /** As long as nobody waits for long, it does not matter where. */
+  #allow({ limit, sums }: Phase): void {
+    if (limit > this.#limit) this.#lastStep = limit - this.#limit
+    this.#limit = limit
+    if (this.#clock.now() >= this.#raiseAt) this.#raise()
+    else if (sums.count > 40 * limit) halve(sums)
+  }
+
   /** It is higher than it was; was that right? */
   #judgeRaise(limit: number, queued: number, error: number, sums: Sums): void {
     const step = limit - this.#limit
@@ -160,20 +174,23 @@ export class AutoLimit {
     const enough = sums.count >= Math.max(12 * limit, 16)
     if (queued + error < most || (enough && queued < most)) {
       this.#limit = limit
+      this.#proven = limit
       this.#share = Math.min(1, shareOf(sums))
       this.#lastStep = step
       this.#raisePause = 0
       this.#raiseAt = this.#clock.now()
       this.#raise()
-    } else if (queued - error > most || enough) {
-      const longest = Math.max(LONGEST_RAISE_PAUSE, 100 * this.#time)
-      const pause = Math.max(SHORTEST_RAISE_PAUSE, 8 * this.#time, 2 * this.#raisePause)
-      this.#raisePause = this.#doubling ? 0 : Math.min(longest, pause)
-      this.#raiseAt = this.#clock.now() + this.#raisePause
-      this.#doubling = false
-      this.#lastStep = 0
-      this.#phase = this.#newPhase('keep', this.#limit)
-    }
+    } else if (queued - error > most || enough) this.#putOffRaise()
+  }
+
+  #putOffRaise(): void {
+    const longest = Math.max(LONGEST_RAISE_PAUSE, 100 * this.#time)
+    const pause = Math.max(SHORTEST_RAISE_PAUSE, 8 * this.#time, 2 * this.#raisePause)
+    this.#raisePause = this.#doubling ? 0 : Math.min(longest, pause)
+    this.#raiseAt = this.#clock.now() + this.#raisePause
+    this.#doubling = false
+    this.#lastStep = 0
+    this.#phase = this.#newPhase('keep', this.#limit)
   }
 
   #judgeLimit(limit: number, queued: number, error: number, sums: Sums): void {
@@ -209,6 +226,7 @@ export class AutoLimit {
 
   #shrink(limit: number): void {
     this.#limit = limit
+    this.#proven = Math.min(this.#proven, limit)
     this.#share = 1
     this.#raisePause = 0
     this.#raiseAt = this.#clock.now() + 8 * this.#time
@@ -277,6 +295,8 @@ const LARGEST = 1_024
 /** So many may wait inside the backend, or this share of what is in flight: they hide the way between the two. */
 const MOST_QUEUED = 0.75
 const MOST_QUEUED_SHARE = 0.12
+/** What takes less than that, waiting included, needs no limit; much of it is the way there, and the router itself. */
+const QUICK = 15
 /** Between two trials of a higher limit, in milliseconds. */
 const SHORTEST_RAISE_PAUSE = 200
 const LONGEST_RAISE_PAUSE = 5_000

@@ -510,4 +510,26 @@ describe('whatever arrives', () => {
       { numRuns: 2000 },
     )
   })
+
+  it('gets the same verdict where most of it was seen before', async () => {
+    const whole = multipart([
+      { header: 'Content-Disposition: form-data; name="entries"', content: CLIP },
+      { header: 'Content-Disposition: form-data; name="text"', content: 'cat' },
+    ])
+    const verdict = await classify(whole)
+    expect(await classify(whole)).toEqual(verdict)
+    expect(Object.isFrozen(verdict.entries[0]?.options)).toBe(true)
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length), fc.nat(30), piece, async (at, removed, inserted) => {
+        const rest = whole.subarray(Math.min(at + removed, whole.length))
+        const bytes = Buffer.concat([whole.subarray(0, at), Buffer.from(inserted, 'latin1'), rest])
+        // The first chunk of one byte is of no use to whoever remembers.
+        const parts = await classifyPredictRequest(chunksOf(bytes, Math.min(1, bytes.length)), {
+          contentType,
+        })
+        expect(await classify(bytes)).toEqual(parts.classification)
+      }),
+      { numRuns: 2000 },
+    )
+  })
 })

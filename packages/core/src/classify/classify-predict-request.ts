@@ -4,6 +4,7 @@ import { defaults } from '../defaults.ts'
 import { BodyTooLargeError } from '../errors.ts'
 import { type Classification, unclassified } from './classification.ts'
 import { type BoundarySource, boundarySource } from './content-type.ts'
+import { classifyFirstChunk } from './first-chunk.ts'
 import { HeadParser } from './head-parser.ts'
 
 export interface ClassifyOptions {
@@ -52,10 +53,10 @@ export function classifyPredictRequest(
         ? boundarySource(options.contentType ?? declared.contentType)
         : { from: 'nowhere', reason: 'content-encoded' }
     if (source.from === 'nowhere') return resolve({ classification: unclassified(source.reason), body })
-    const parser = new HeadParser(source)
+    const reader = new HeadReader(source)
     const read = () => {
       try {
-        const classification = readHead(parser, () => cursor.take())
+        const classification = reader.read(cursor)
         if (classification === undefined) return
         cursor.close()
         resolve({ classification, body })
@@ -69,12 +70,36 @@ export function classifyPredictRequest(
   })
 }
 
-/** @returns `undefined` when more bytes must come first. */
-function readHead(parser: HeadParser, take: () => Buffer | 'wait' | 'end'): Classification | undefined {
-  for (;;) {
-    const taken = take()
-    if (taken === 'wait') return undefined
-    const classification = taken === 'end' ? parser.end() : parser.push(taken)
-    if (classification !== undefined) return classification
+class HeadReader {
+  readonly #source: Exclude<BoundarySource, { from: 'nowhere' }>
+  /** Made when a look at the first chunk was not enough. */
+  #parser: HeadParser | undefined
+
+  constructor(source: Exclude<BoundarySource, { from: 'nowhere' }>) {
+    this.#source = source
+  }
+
+  /** @returns `undefined` when more bytes must come first. */
+  read(cursor: { take(): Buffer | 'wait' | 'end' }): Classification | undefined {
+    for (;;) {
+      const taken = cursor.take()
+      if (taken === 'wait') return undefined
+      const classification = taken === 'end' ? this.#end() : this.#push(taken)
+      if (classification !== undefined) return classification
+    }
+  }
+
+  #push(chunk: Buffer): Classification | undefined {
+    if (this.#parser === undefined && this.#source.from === 'content-type') {
+      const classification = classifyFirstChunk(chunk, this.#source.boundary)
+      if (classification !== undefined) return classification
+    }
+    this.#parser ??= new HeadParser(this.#source)
+    return this.#parser.push(chunk)
+  }
+
+  #end(): Classification {
+    this.#parser ??= new HeadParser(this.#source)
+    return this.#parser.end()
   }
 }

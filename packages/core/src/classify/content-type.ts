@@ -11,11 +11,17 @@ export type BoundarySource =
     }
   | { readonly from: 'nowhere'; readonly reason: UnclassifiedReason }
 
+/** What nearly every client sends, to which a MIME parser has nothing to add. */
+const PLAIN = /^multipart\/form-data; boundary=([0-9A-Za-z'()+_\-.*]+)$/
+
 /** RFC 2046 allows `'()+_,-./:=? ` and alphanumerics; clients in the field also use `*`, so any visible character does. */
 const BOUNDARY = /^[!-~]([ -~]*[!-~])?$/
 
 export function boundarySource(contentType: string | undefined): BoundarySource {
   if (contentType === undefined) return { from: 'first-line', otherwise: 'not-multipart' }
+  const plain = PLAIN.exec(contentType)?.[1]
+  if (plain !== undefined && plain.length <= defaults.maxBoundaryLength)
+    return { from: 'content-type', boundary: plain }
   const type = parseMimeType(contentType)
   if (type?.essence !== 'multipart/form-data') return { from: 'nowhere', reason: 'not-multipart' }
   const boundary = type.params.get('boundary')

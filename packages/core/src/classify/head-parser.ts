@@ -8,6 +8,7 @@ import {
 } from './classification.ts'
 import { type BoundarySource, boundaryOfFirstLine } from './content-type.ts'
 import { type ParsedEntries, parseEntries } from './entries.ts'
+import { rememberEntries } from './first-chunk.ts'
 import { readPartContent, readPartName } from './part-reader.ts'
 
 const CR = 0x0d
@@ -181,6 +182,7 @@ export class HeadParser {
     const parsed = parseEntries(content)
     if (!parsed.ok) return parsed.reason
     this.#entries = parsed
+    rememberEntries(part, parsed)
     return undefined
   }
 

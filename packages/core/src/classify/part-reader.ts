@@ -55,6 +55,11 @@ export function readPartName(start: Buffer, delimiter: Buffer): PartName | PartP
   return parsed
 }
 
+/** The name of a part whose header, from behind the boundary, was read before. */
+export function knownPartName(header: string): string | undefined {
+  return names.get(header)?.name
+}
+
 /** @param part From behind the boundary to the delimiter, without it. */
 export function readPartContent(part: Buffer): Uint8Array | PartProblem {
   const read = readPart(part)

@@ -1,4 +1,4 @@
-import type { ProxyServer, ServerOptions } from 'http-proxy-3'
+import type { ServerOptions } from 'http-proxy-3'
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import { LONGEST_TIMER } from '../clock.ts'
@@ -86,12 +86,6 @@ export class Dispatchers {
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))
   }
-}
-
-/** The options that a user's proxy server was made with; http-proxy-3 keeps them to itself. */
-export function optionsOf(proxy: ProxyServer): ServerOptions {
-  const options: unknown = Reflect.get(proxy, 'options')
-  return typeof options === 'object' && options !== null ? options : {}
 }
 
 /** http-proxy-3's `ssl`, `ca` and `secure` as undici's connector takes them. */

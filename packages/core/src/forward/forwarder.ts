@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http'
-import { ProxyServer, type ServerOptions } from 'http-proxy-3'
+import type { ProxyServer, ServerOptions } from 'http-proxy-3'
 import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { ReplayReader } from '../body/body-reader.ts'
@@ -9,10 +8,11 @@ import { parseForwardOptions } from '../policy/parse-policy.ts'
 import type { Select } from '../policy/select-backend.ts'
 import { Attempt } from './attempt.ts'
 import { Budget } from './budget.ts'
-import { Dispatchers, optionsOf } from './dispatchers.ts'
+import { Dispatchers } from './dispatchers.ts'
 import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
 import { type HeaderRecord, requestHeaders } from './headers.ts'
 import { probe } from './probe.ts'
+import { HttpProxy } from './through-http-proxy.ts'
 
 export interface ForwardOptions {
   /**
@@ -52,7 +52,7 @@ export class Forwarder {
   /** Keeps the further copies of requests that are late within bounds. */
   readonly hedgeBudget: Budget
   readonly #watched = new Set<Select>()
-  readonly #proxy: ProxyServer
+  readonly #proxy: HttpProxy
   readonly #dispatchers: Dispatchers
   readonly #backendHeader: string | false
   readonly #upstreamHeader: string | undefined
@@ -74,18 +74,16 @@ export class Forwarder {
       window: defaults.hedgeBudgetWindow,
       least: 0,
     })
-    this.#proxy = proxy instanceof ProxyServer ? proxy : new ProxyServer(proxy)
-    const proxyOptions = optionsOf(this.#proxy)
-    this.#dispatchers = new Dispatchers(proxyOptions)
-    this.#ownHeaders = headersOf(proxyOptions)
+    this.#proxy = new HttpProxy(proxy)
+    this.#dispatchers = new Dispatchers(this.#proxy.options)
+    this.#ownHeaders = headersOf(this.#proxy.options)
     this.#backendHeader = options.backendHeader ?? defaults.backendHeader
     this.#upstreamHeader = options.upstreamHeader
     this.#passed = new Set(options.forwardHeaders?.map((name) => name.toLowerCase()))
   }
 
   /** One attempt. It never rejects: what became of it is the outcome. */
-  async attempt(request: ForwardRequest, plan: AttemptPlan): Promise<Outcome> {
-    const { req, res } = request
+  attempt(request: ForwardRequest, plan: AttemptPlan): Promise<Outcome> {
     const { backend } = plan
     const body = requestBody(request, this.clock)
     request.body.retain(request.store, plan.retain === 'disk')
@@ -97,28 +95,7 @@ export class Forwarder {
       request,
       responseHeader: this.#backendHeader === false ? undefined : [this.#backendHeader, backend.name],
     })
-    const headers = this.#headersFor(request, backend)
-    // http-proxy-3's declarations want a whole Response; it looks at what a ThinResponse has.
-    const fetch = (() => attempt.fetch(headers)) as unknown as typeof globalThis.fetch
-    try {
-      this.#proxy.web(
-        requestView(req, headers),
-        res,
-        {
-          target: backend.predictUrl,
-          ignorePath: true,
-          changeOrigin: false,
-          // Any agent will do, since the connections are undici's: without one, http-proxy-3 sends "connection: close".
-          agent: true,
-          selfHandleResponse: true,
-          fetch,
-          fetchOptions: NO_HEADERS,
-        },
-        (error) => attempt.fail(error),
-      )
-    } catch (error) {
-      attempt.fail(error)
-    }
+    this.#proxy.send(attempt, request, this.#headersFor(request, backend), backend.predictUrl)
     return attempt.outcome
   }
 
@@ -159,12 +136,6 @@ export class Forwarder {
   }
 }
 
-/**
- * http-proxy-3 makes a `Headers` object of the headers, unless it is given some: these are none, and the attempt sends
- * those of the request's view, which http-proxy-3's `xfwd` has added to.
- */
-const NO_HEADERS = { requestOptions: { headers: {} } }
-
 /** A body that is here in one piece goes out in one write with its headers. */
 function requestBody({ body, req }: ForwardRequest, clock: Clock): ReplayReader | Buffer {
   const whole = req.headers['content-length'] === undefined ? undefined : body.inOnePiece()
@@ -178,26 +149,4 @@ function headersOf({ headers = {}, auth }: ServerOptions): HeaderRecord {
     if (value !== undefined) own[name.toLowerCase()] = value
   if (auth !== undefined) own['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`
   return own
-}
-
-/**
- * The request as http-proxy-3 and its listeners see it: the client's, with the headers that go to the backend.
- *
- * http-proxy-3 writes to `headers` and adds an error listener with every call; on the shared request these would pile
- * up. (Not `Object.create(req)`: an object that becomes a prototype is slow from then on, which cost 70 % of throughput.)
- */
-function requestView(req: IncomingMessage, headers: HeaderRecord): IncomingMessage {
-  const on = (event: string, listener: (...args: unknown[]) => void) => {
-    if (event !== 'error') req.on(event, listener)
-    return view
-  }
-  const view = new Proxy(req, {
-    get(target, key) {
-      if (key === 'headers') return headers
-      if (key === 'on') return on
-      const value: unknown = Reflect.get(target, key, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-  return view
 }

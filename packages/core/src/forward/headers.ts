@@ -45,18 +45,16 @@ export function requestHeaders(headers: IncomingHttpHeaders, passed: ReadonlySet
  * @param dropped A further name, in lower case, that is left out since the router sets it.
  */
 export function responseHeaders(raw: readonly (Buffer | string)[], dropped: string | undefined): string[] {
-  const pairs: [lower: string, name: string, value: string][] = []
-  const named = new Set<string>()
+  const kept: string[] = []
+  let named = NONE
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = latin1(raw[i])
     const value = latin1(raw[i + 1])
     const lower = name.toLowerCase()
-    if (lower === 'connection') for (const option of connectionOptions(value)) named.add(option)
-    pairs.push([lower, name, value])
+    if (lower === 'connection') named = new Set([...named, ...connectionOptions(value)])
+    if (!HOP_BY_HOP.has(lower) && lower !== dropped) kept.push(name, value)
   }
-  return pairs.flatMap(([lower, name, value]) =>
-    HOP_BY_HOP.has(lower) || named.has(lower) || lower === dropped ? [] : [name, value],
-  )
+  return named.size === 0 ? kept : kept.filter((_, i) => !named.has((kept[i - (i % 2)] ?? '').toLowerCase()))
 }
 
 /** The headers that `Connection` declares to be of this connection only. */

@@ -32,11 +32,9 @@ export class ResponseWriter {
     statusMessage: string | undefined,
     added: readonly [name: string, value: string] | undefined,
   ): void {
-    this.#onDrain = () => controller.resume()
     // Behind a heartbeat the head is gone already, and what follows has no length.
     if (!this.#res.headersSent) this.#writeHead(controller, status, statusMessage, added)
     this.#started = true
-    this.#res.on('drain', this.#onDrain)
   }
 
   #writeHead(
@@ -57,11 +55,15 @@ export class ResponseWriter {
       for (let i = 0; i < headers.length; i += 2) this.#res.removeHeader(headers[i] ?? '')
       throw error
     }
-    this.#sized = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-length')
+    this.#sized = headers.some((name, i) => i % 2 === 0 && isContentLength(name))
   }
 
   write(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#res.write(chunk)) controller.pause()
+    if (this.#res.write(chunk)) return
+    controller.pause()
+    if (this.#onDrain !== undefined) return
+    this.#onDrain = () => controller.resume()
+    this.#res.on('drain', this.#onDrain)
   }
 
   /** @param done Called when the last byte is handed to the operating system. */
@@ -82,6 +84,10 @@ export class ResponseWriter {
     if (this.#onDrain !== undefined) this.#res.off('drain', this.#onDrain)
     this.#onDrain = undefined
   }
+}
+
+function isContentLength(name: string): boolean {
+  return name.length === 14 && name.toLowerCase() === 'content-length'
 }
 
 function rawList(raw: Dispatcher.DispatchController['rawHeaders']): readonly (Buffer | string)[] {

@@ -34,6 +34,10 @@ class Queue<W extends Rank> {
     else this.#waiters = new Set([...this.#waiters].sort((a, b) => a.arrival - b.arrival))
   }
 
+  has(waiter: W): boolean {
+    return this.#waiters.has(waiter)
+  }
+
   delete(waiter: W): boolean {
     return this.#waiters.delete(waiter)
   }
@@ -76,6 +80,11 @@ export class Order<W extends Rank> {
     ofKey(clients, client, () => new Queue<W>()).add(waiter)
     this.#lengths.set(headStart, (this.#lengths.get(headStart) ?? 0) + 1)
     this.#length++
+  }
+
+  has(waiter: W): boolean {
+    const { headStart, kind, client } = waiter
+    return this.#classes.get(headStart)?.get(kind)?.get(client)?.has(waiter) ?? false
   }
 
   remove(waiter: W): void {

@@ -134,6 +134,15 @@ describe('a line', () => {
     asked = 0
     line.poke()
     expect(asked).toBe(1)
+    let become = (_: string) => {}
+    join(10, { attempt, onJoin: (it) => (become = it) }).catch(() => {})
+    asked = 0
+    line.poke()
+    expect(asked).toBe(2)
+    become('ocr')
+    asked = 0
+    line.poke()
+    expect(asked).toBe(1)
     line.close(new Error('over'))
   })
 })

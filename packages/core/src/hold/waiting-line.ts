@@ -5,6 +5,8 @@ import { Order, type Rank } from './order.ts'
 export type Try<T> = () => { readonly got: T } | { readonly again: number }
 
 export interface WaitOptions extends Rank {
+  /** Is given what to call when it waits for something else than before: another kind. */
+  readonly onJoin?: ((become: (kind: string) => void) => void) | undefined
   /** When it gives up, on the clock. */
   readonly deadline: number
   /** Asked when the deadline has passed. @returns What it fails with, or another deadline. */
@@ -14,6 +16,7 @@ export interface WaitOptions extends Rank {
 }
 
 interface Waiter<T> extends WaitOptions {
+  kind: string
   readonly attempt: Try<T>
   readonly resolve: (it: T) => void
   readonly reject: (error: unknown) => void
@@ -71,6 +74,7 @@ export class WaitingLine<T> {
       signal?.addEventListener('abort', onAbort)
       const waiter: Waiter<T> = { ...options, attempt, resolve, reject, leave }
       this.#order.add(waiter)
+      options.onJoin?.((kind) => this.#become(waiter, kind))
       this.poke()
     })
   }
@@ -132,6 +136,14 @@ export class WaitingLine<T> {
       }
       return true
     }
+  }
+
+  #become(waiter: Waiter<T>, kind: string): void {
+    if (!this.#order.has(waiter)) return
+    this.#order.remove(waiter)
+    waiter.kind = kind
+    this.#order.add(waiter)
+    this.poke()
   }
 
   #remove(waiter: Waiter<T>): void {

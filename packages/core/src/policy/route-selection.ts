@@ -221,10 +221,11 @@ export class RouteSelection {
     const began = clock.now()
     const leaving = new AbortController()
     const full = isFull(seen)
+    let onReady = () => {}
     options.onWait?.({
       reason: full ? 'full' : 'unavailable',
       leave: (error) => leaving.abort(error),
-      ready: () => line.poke(),
+      ready: () => onReady(),
     })
     const end = this.#beginWait(choice, full)
     const tell = (kind: HoldEvent['kind'], error?: Error) => {
@@ -238,6 +239,9 @@ export class RouteSelection {
       client: options.client ?? '',
       // One that is not ready says nothing about the others.
       kind: choice.isReady() ? this.#kindOf(choice) : `${name} ${arrival}`,
+      onJoin: (become) => {
+        onReady = () => become(this.#kindOf(choice))
+      },
       deadline: this.#deadline(since, seen, options),
       late: () => {
         // Since it began to wait, its backends may have come back and be full, or have gone away.

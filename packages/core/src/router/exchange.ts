@@ -24,7 +24,7 @@ import {
   triedBackends,
 } from './failover.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
-import { type Copy, Race } from './race.ts'
+import { type Copy, type Finish, Race } from './race.ts'
 
 const FAILOVER_STATUSES: ReadonlySet<number> = new Set(defaults.failoverStatuses)
 
@@ -167,8 +167,8 @@ export class Exchange {
     }
   }
 
-  #choose(select: Select, options: SelectOptions): Promise<Lease> {
-    return select(this.classification, {
+  async #choose(select: Select, options: SelectOptions): Promise<Lease> {
+    const lease = await select(this.classification, {
       ...options,
       client: this.req.socket.remoteAddress,
       isReady: () => this.body.ready,
@@ -179,6 +179,8 @@ export class Exchange {
         if (this.res.destroyed) wait.leave(new ClientLeftError())
       },
     })
+    this.#leave = undefined
+    return lease
   }
 
   async #forwardUntilAnswered(forwarder: Forwarder, first: Lease): Promise<Outcome> {
@@ -186,7 +188,11 @@ export class Exchange {
     let next = first
     if (first.hedges > 0) forwarder.hedgeBudget.count()
     for (;;) {
-      const { lease, outcome, copies } = await this.#race(forwarder, deadline).run(next)
+      this.#paid = false
+      const { lease, outcome, copies } =
+        next.hedges > 0
+          ? await this.#race(forwarder, deadline).run(next)
+          : await this.#alone(forwarder, next, deadline)
       this.#lease = lease
       const step = forwarder.clock.now() < deadline ? this.#next(lease, copies) : 'stop'
       next = lease
@@ -201,8 +207,11 @@ export class Exchange {
     }
   }
 
+  async #alone(forwarder: Forwarder, lease: Lease, deadline: number): Promise<Finish> {
+    return { lease, outcome: await this.#attempt(forwarder, { lease, ...ALONE }, deadline), copies: 1 }
+  }
+
   #race(forwarder: Forwarder, deadline: number): Race {
-    this.#paid = false
     return new Race({
       clock: forwarder.clock,
       budget: forwarder.hedgeBudget,
@@ -306,6 +315,14 @@ export class Exchange {
     this.body.destroy()
     discardUpload(this.req)
   }
+}
+
+/** What there is to say of an attempt that has no rivals. */
+const ALONE: Omit<Copy, 'lease'> = {
+  hedge: false,
+  superseded: undefined,
+  onCommit: () => {},
+  isAlone: () => true,
 }
 
 const PASSED_OVER = { kind: 'passed-over', status: 500, reachedBackend: true, reachedClient: false } as const
