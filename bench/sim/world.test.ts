@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest'
+import { percentile } from '../lib/stats.ts'
+import { idealMakespan, idealWork } from '../pool/ideal.ts'
+import { POOLS } from '../pool/pools.ts'
+import { Simulation } from './world.ts'
+
+const [pool] = POOLS
+if (pool === undefined) throw new Error('there is no pool')
+/** What a user has who has only written down the URLs. */
+const policy = {
+  backends: Object.fromEntries(pool.servers.map(({ name }) => [name, { url: `http://${name}` }])),
+  health: false,
+} as const
+
+it.each([8, 16, 64])(
+  'with URLs alone and %i in flight, servers work and searches do not wait',
+  async (inFlight) => {
+    const simulation = new Simulation({ pool, policy, seed: 'test' })
+    const idle = await simulation.run({ clients: [], seconds: 30, searchEvery: 150 })
+    const busy = await simulation.run({ clients: [inFlight], seconds: 60, searchEvery: 150 })
+    expect(busy.work / idealWork(pool, inFlight, 60)).toBeGreaterThan(0.94)
+    expect(percentile(busy.searches, 0.95)).toBeLessThan(2 * percentile(idle.searches, 0.95))
+  },
+)
+
+it.each([8, 16, 64])(
+  'with URLs alone and %i in flight, an import of 200 images is nearly as quick as can be',
+  async (inFlight) => {
+    const load = { clients: [inFlight], jobs: ['indexing'] } as const
+    const simulation = new Simulation({ pool, policy, seed: 'test' })
+    await simulation.run({ ...load, images: 400 })
+    await simulation.settle()
+    const { time, work } = await simulation.run({ ...load, images: 200 })
+    expect(time).toBeLessThan(1.08 * idealMakespan(pool, inFlight, work))
+  },
+)

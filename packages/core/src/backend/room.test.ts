@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { Backend, type BackendSettings } from './backend.ts'
+import type { Outcome } from './outcome.ts'
+
+const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
+
+function backend(settings: Partial<BackendSettings> = {}) {
+  const clock = new FakeClock()
+  const gpu = new Backend('gpu', { url: 'http://gpu', weight: 1, clock, ...settings })
+  /** How many more of a kind it takes. */
+  const room = (urgent: boolean) => {
+    const slots = []
+    while (gpu.hasRoom(urgent)) slots.push(gpu.reserve([], 'image'))
+    for (const slot of slots) slot.release()
+    return slots.length
+  }
+  return { clock, gpu, room }
+}
+
+describe('a limit that is written', () => {
+  it.each<[BackendSettings['reserve'], bulk: number, urgent: number]>([
+    [undefined, 4, 4],
+    [1, 3, 4],
+    [3, 1, 4],
+    [{ share: 0.25 }, 3, 4],
+    [{ share: 0.3 }, 2, 4],
+    [{ share: 0.01 }, 3, 4],
+    [{ share: 0.99 }, 1, 4],
+  ])('of four with %j in reserve leaves %i for an import, and %i for searches', (reserve, bulk, urgent) => {
+    const { room } = backend({ maxConcurrent: 4, reserve })
+    expect([room(false), room(true)]).toEqual([bulk, urgent])
+  })
+})
+
+describe('a limit that is learnt', () => {
+  it('lets a search go one beyond', () => {
+    const { room, gpu } = backend()
+    gpu.reserve([], 'search', true)
+    expect([gpu.limit, room(false), room(true)]).toEqual([1, 0, 1])
+  })
+
+  it('lets an image wait inside, as long as nobody is in a hurry and images are quick', () => {
+    const { clock, gpu, room } = backend()
+    expect(room(false)).toBe(2)
+    gpu.reserve([], 'search', true).release()
+    expect(room(false)).toBe(1)
+    clock.advance(2_001)
+    expect(room(false)).toBe(2)
+  })
+
+  it('lets no image wait inside where each takes long', () => {
+    const { clock, gpu, room } = backend()
+    for (let i = 0; i < 30; i++) {
+      const slot = gpu.reserve([], 'ocr')
+      clock.advance(5_000)
+      slot.release(answered)
+    }
+    expect(room(false)).toBe(gpu.limit)
+  })
+
+  it('leaves one slot to an import, whatever is in reserve', () => {
+    const { gpu, room } = backend({ reserve: 3 })
+    gpu.reserve([], 'search', true).release()
+    expect([gpu.limit, room(false)]).toEqual([1, 1])
+  })
+})
