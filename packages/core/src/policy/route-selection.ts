@@ -65,6 +65,8 @@ export interface Waiting {
   readonly jobs: Jobs
   /** Requests that have come so far. */
   arrivals: number
+  /** When the last one came, on the clock. */
+  lastArrival: number
   /** Requests that wait though their route does not hold. */
   queued: number
   closed: Error | undefined
@@ -112,6 +114,7 @@ export class RouteSelection {
       isReady: options.isReady ?? (() => true),
       place: options.place ?? { arrival: ++this.#waiting.arrivals, since: clock.now() },
     }
+    if (options.place === undefined) this.#waiting.lastArrival = choice.place.since
     // Those who wait come first; whom there is nothing for now does not keep others back.
     line.poke()
     const got = this.#choose(choice, this.#survey(choice))
@@ -174,7 +177,8 @@ export class RouteSelection {
     const { kind, models, priority } = choice
     const { strategy } = this.route
     const queued = this.#waiting.line.countOf(this.#headStart(choice))
-    const backend = strategy.pick(from, { kind, models, queued, urgent: priority > 0 })
+    const sinceLast = this.#waiting.clock.now() - this.#waiting.lastArrival
+    const backend = strategy.pick(from, { kind, models, queued, urgent: priority > 0, sinceLast })
     if (strategy.waits === true && obstacleOf(choice, backend) !== undefined) return undefined
     this.#wantBetter(choice, backend)
     return this.#lease(choice, backend)

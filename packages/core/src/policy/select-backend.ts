@@ -110,6 +110,7 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     clock,
     onHold,
     arrivals: 0,
+    lastArrival: 0,
     queued: 0,
     closed: undefined,
   }
@@ -185,4 +186,4 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
 }
 
 const CHOSEN_IN_CODE = 'chosen in code'
-const NO_JOB = { kind: '', models: '', queued: 0, urgent: false }
+const NO_JOB = { kind: '', models: '', queued: 0, urgent: false, sinceLast: 0 }

@@ -13,7 +13,10 @@ const MODELS = Array.from({ length: 150 }, (_, i) => `clip/model-${i}`)
 function placesOf(backends: [Backend, ...Backend[]]): Map<string, Backend> {
   const { pick } = modelAffinity()
   return new Map(
-    MODELS.map((models) => [models, pick(backends, { kind: '', models, queued: 0, urgent: false })]),
+    MODELS.map((models) => [
+      models,
+      pick(backends, { kind: '', models, queued: 0, urgent: false, sinceLast: 0 }),
+    ]),
   )
 }
 
@@ -21,8 +24,12 @@ describe('model-affinity', () => {
   it('sends a model to the same backend again and again, whatever comes between', () => {
     const backends = backendsOf([1, 1, 1, 1])
     const { pick } = modelAffinity()
-    const first = MODELS.map((models) => pick(backends, { kind: '', models, queued: 0, urgent: false }).name)
-    const again = MODELS.map((models) => pick(backends, { kind: '', models, queued: 0, urgent: false }).name)
+    const first = MODELS.map(
+      (models) => pick(backends, { kind: '', models, queued: 0, urgent: false, sinceLast: 0 }).name,
+    )
+    const again = MODELS.map(
+      (models) => pick(backends, { kind: '', models, queued: 0, urgent: false, sinceLast: 0 }).name,
+    )
     expect(again).toEqual(first)
     expect(new Set(first).size).toBe(4)
   })
@@ -49,7 +56,7 @@ describe('model-affinity', () => {
     const backends = backendsOf([1, 1, 1, 1])
     const { pick } = modelAffinity()
     for (let i = 1; i <= 100; i++) {
-      pick(backends, { kind: '', models: 'clip/one', queued: 0, urgent: false }).reserve()
+      pick(backends, { kind: '', models: 'clip/one', queued: 0, urgent: false, sinceLast: 0 }).reserve()
       const most = Math.max(...backends.map(({ inFlight }) => inFlight))
       expect(most).toBeLessThanOrEqual(Math.ceil((1.25 * i) / 4))
     }

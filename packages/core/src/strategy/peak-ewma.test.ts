@@ -8,7 +8,7 @@ import { peakEwma } from './peak-ewma.ts'
 import type { Job } from './strategy.ts'
 
 const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
-const image: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0, urgent: false }
+const image: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0, urgent: false, sinceLast: 0 }
 
 /** Backends that have done a job in so many milliseconds, or none yet. */
 function pool(
@@ -166,7 +166,7 @@ describe('peak-ewma', () => {
     )
     for (let i = 0; i < 2; i++) backends[1]?.reserve([], image.kind)
     expect([
-      pick({ queued: 0, urgent: false }).name,
+      pick({ queued: 0, urgent: false, sinceLast: 0 }).name,
       pick({ queued: 30 }).name,
       pick({ queued: 40 }).name,
     ]).toEqual(['gpu', 'gpu', 'nas'])

@@ -61,7 +61,9 @@ function cost(backend: Backend, job: Job, line: number, followers: number, least
   // Without a limit it is not known how many it works on at once, and one after the other is safe to say.
   if (limit === Number.POSITIVE_INFINITY) return (backend.ahead + latency) / weight
   if (inFlight < limit) return latency / weight
-  const known = (line + latency + (followers * latency) / limit) / weight
+  // When an import is at its end, nobody comes behind.
+  const behind = job.sinceLast > latency ? 0 : followers
+  const known = (line + latency + (behind * latency) / limit) / weight
   return known >= least ? known : known + backend.freeIn / weight
 }
 

@@ -3,7 +3,7 @@ import { Backend } from '../backend/backend.ts'
 import { type StrategyName, strategies } from './strategies.ts'
 import type { Job } from './strategy.ts'
 
-const JOB: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0, urgent: false }
+const JOB: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0, urgent: false, sinceLast: 0 }
 
 /** Backends by name, with weights. */
 function pool(weights: Record<string, number>): Record<string, Backend> {

@@ -10,6 +10,8 @@ export interface Job {
   readonly queued: number
   /** Whether somebody waits for it: its priority is above 0. */
   readonly urgent: boolean
+  /** How long ago the last request came, in milliseconds; 0 when it is this one. */
+  readonly sinceLast: number
 }
 
 /**
