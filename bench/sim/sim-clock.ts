@@ -11,7 +11,9 @@ export class SimClock implements Clock {
   #now = 0
   #order = 0
   /** A binary heap, the earliest first. */
-  readonly #heap: Timer[] = []
+  #heap: Timer[] = []
+  /** Timers in it that will do nothing. */
+  #calledOff = 0
 
   now(): number {
     return this.#now
@@ -21,7 +23,9 @@ export class SimClock implements Clock {
     const timer: Timer = { at: this.#now + Math.max(0, milliseconds), order: this.#order++, callback }
     this.#push(timer)
     return () => {
+      if (timer.callback === undefined) return
       timer.callback = undefined
+      if (++this.#calledOff > this.#heap.length / 2) this.#compact()
     }
   }
 
@@ -32,11 +36,24 @@ export class SimClock implements Clock {
     while (!until()) {
       const timer = this.#pop()
       if (timer === undefined) return
-      if (timer.callback === undefined) continue
+      const { callback } = timer
+      if (callback === undefined) {
+        this.#calledOff--
+        continue
+      }
+      timer.callback = undefined
       this.#now = timer.at
-      timer.callback()
+      callback()
       await new Promise(setImmediate)
     }
+  }
+
+  /** Most deadlines are called off long before they are due. */
+  #compact(): void {
+    const timers = this.#heap.filter(({ callback }) => callback !== undefined)
+    this.#heap = []
+    this.#calledOff = 0
+    for (const timer of timers) this.#push(timer)
   }
 
   #push(timer: Timer): void {

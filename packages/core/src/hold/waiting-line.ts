@@ -32,6 +32,8 @@ export class WaitingLine<T> {
   readonly #order = new Order<Waiter<T>>()
   #poking = false
   #pokedAgain = false
+  /** When somebody is to be tried again, on the clock. */
+  #due = Number.POSITIVE_INFINITY
   #cancelTimer: (() => void) | undefined
 
   constructor(clock: Clock) {
@@ -79,6 +81,11 @@ export class WaitingLine<T> {
     })
   }
 
+  /** The same as {@link WaitingLine.poke}, but only when time may have changed something since the last. */
+  pokeIfDue(): void {
+    if (this.#clock.now() >= this.#due) this.poke()
+  }
+
   /** Something has changed: whoever can be served is, the first first. */
   poke(): void {
     if (this.#order.length === 0) return
@@ -92,6 +99,7 @@ export class WaitingLine<T> {
       earliest = this.#serve()
     }
     this.#poking = false
+    this.#due = earliest
     this.#cancelTimer?.()
     const pause = earliest - this.#clock.now()
     this.#cancelTimer =

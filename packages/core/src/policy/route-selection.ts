@@ -116,7 +116,7 @@ export class RouteSelection {
     }
     if (options.place === undefined) this.#waiting.lastArrival = choice.place.since
     // Those who wait come first; whom there is nothing for now does not keep others back.
-    line.poke()
+    line.pokeIfDue()
     const got = this.#choose(choice, this.#survey(choice))
     if (got !== undefined) return got
     const seen = look(choice)
@@ -172,8 +172,8 @@ export class RouteSelection {
   }
 
   /** A lease on the best backend that can be used now. */
-  #choose(choice: Choice, { from }: Survey): Lease | undefined {
-    if (!isNonEmpty(from)) return undefined
+  #choose(choice: Choice, { from, free }: Survey): Lease | undefined {
+    if (!free || !isNonEmpty(from)) return undefined
     const { kind, models, priority } = choice
     const { strategy } = this.route
     const queued = this.#waiting.line.countOf(this.#headStart(choice))
