@@ -240,12 +240,15 @@ export class Exchange {
     const started = forwarder.clock.now()
     const { backend } = lease
     const { failures } = backend
+    // One that has broken under others lately needs no bad request to break once more.
+    const isFirst = this.#attempts.every((other) => other.backend !== backend.name)
+    const isShaky = isFirst && !backend.wellFor(defaults.retryBudgetWindow)
     const record = (outcome: Outcome): AttemptRecord => ({
       backend: backend.name,
       endpoint: backend.endpoint,
       outcome,
       time: forwarder.clock.now() - started,
-      inCompany: backend.inFlight > 1 || backend.failures > failures,
+      inCompany: isShaky || backend.inFlight > 1 || backend.failures > failures,
       hedge,
     })
     const wouldGoOn = (outcome: Outcome) =>

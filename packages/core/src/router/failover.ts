@@ -12,7 +12,7 @@ export interface AttemptRecord {
   readonly outcome: Outcome
   /** How long it took, in milliseconds. */
   readonly time: number
-  /** Whether other requests were on that backend as it ended: then it may have been one of these that broke it. */
+  /** Whether other requests were on that backend as it ended, or had failed there lately: then it may not be this one's fault. */
   readonly inCompany: boolean
   /** Whether it was a further copy, sent since an earlier one was late. */
   readonly hedge: boolean
