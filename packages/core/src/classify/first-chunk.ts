@@ -8,9 +8,9 @@ import { knownPartName } from './part-reader.ts'
  */
 const known = new Map<string, Readonly<Record<PredictInput, Classified>>>()
 const MOST_KNOWN = 256
-const LONGEST_KNOWN = 1_024
+const LONGEST_KNOWN = 512
 /** `entries` and the header of the next part are within that, or it is not worth looking. */
-const HEAD = 2_048
+const HEAD = 768
 const LINE_END = '\r\n'
 const HEADER_END = '\r\n\r\n'
 
