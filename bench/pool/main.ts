@@ -21,8 +21,8 @@ const DOCUMENT = join(ROOT, 'docs', 'benchmarks.md')
 const AROUND = 3.5
 /** About how long an import of 200 images takes, in seconds. */
 const IMPORT_TIME = 3
-/** Who is measured with every number of requests in flight; the others with one. */
-const EVERYWHERE = [URLS_ALONE, 'nginx', STRAIGHT, 'peak-ewma/by-hand', 'all-known']
+/** Who is measured on every pool, with every number of requests in flight; the others on the first, with one. */
+const EVERYWHERE = [URLS_ALONE, 'nginx', STRAIGHT]
 const TYPICAL = 16
 /** Whose imports are timed. */
 const IMPORTERS = [URLS_ALONE, 'nginx', STRAIGHT]
@@ -64,15 +64,15 @@ async function run({ pools, contenders, settings, imports }: Options): Promise<R
   const machine = describeMachine({ nginx: nginx && nginxVersion(nginx) })
   const cellTime = (pool: Pool) => settings.idleSeconds + secondsOn(pool, settings) + AROUND
   const importTime = imports * (IMPORT_TIME + AROUND)
-  const isMeasured = (name: string, inFlight: number) =>
-    settings.inFlight.length === 1 || inFlight === TYPICAL || EVERYWHERE.includes(name)
+  const isMeasured = (pool: Pool, name: string, inFlight: number) =>
+    settings.inFlight.length === 1 || EVERYWHERE.includes(name) || (inFlight === TYPICAL && pool === pools[0])
   const importsOn = (pool: Pool) => (pool.slow === undefined ? importers : [])
   const progress = new Progress(
     pools
       .flatMap((pool) =>
         settings.inFlight.map(
           (inFlight) =>
-            entered.filter(({ name }) => isMeasured(name, inFlight)).length * cellTime(pool) +
+            entered.filter(({ name }) => isMeasured(pool, name, inFlight)).length * cellTime(pool) +
             importsOn(pool).length * importTime,
         ),
       )
@@ -84,7 +84,7 @@ async function run({ pools, contenders, settings, imports }: Options): Promise<R
     const stage = await Stage.set(pool, settings)
     for (const inFlight of settings.inFlight) {
       const place = ({ label }: Contender) => `${pool.title}, ${inFlight} in flight: ${label}`
-      for (const contender of entered.filter(({ name }) => isMeasured(name, inFlight))) {
+      for (const contender of entered.filter(({ name }) => isMeasured(pool, name, inFlight))) {
         progress.step(place(contender), cellTime(pool))
         cells.push(await stage.measure(contender, inFlight))
       }

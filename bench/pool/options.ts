@@ -55,7 +55,7 @@ export function parseOptions(args: readonly string[]): Options {
     contenders: chosen(CONTENDERS, names),
     settings: {
       seed: values.seed,
-      seconds: number('seconds', values.seconds ?? (quick ? '5' : '8')),
+      seconds: number('seconds', values.seconds ?? (quick ? '8' : '20')),
       idleSeconds: number('idle', values.idle ?? (quick ? '3' : '4')),
       inFlight: (values['in-flight'] ?? (quick ? '16' : '8,16,64')).split(',').map((each) => {
         const inFlight = number('in-flight', each)
