@@ -193,6 +193,11 @@ describe('docs/configuration.md', () => {
     ])
   })
 
+  it('needs nothing but URLs', () => {
+    const { backends, routes } = parseConfig(parse(exampleOf('README.md', 'pool')))
+    expect([Object.keys(backends), routes]).toEqual([['gpu', 'mac', 'nas'], undefined])
+  })
+
   it('shows an error as it is', () => {
     const shown = /```text\n([\s\S]*?)\n```/.exec(configuration)?.[1]
     const mistaken = { backends: { gpu: { url: 'http://gpu', wieght: 2 } }, routes: [{ backends: ['gpuu'] }] }

@@ -6,7 +6,7 @@ import { measurePools } from './pools.ts'
 import { measureScale } from './scale.ts'
 
 const USAGE = `usage: npm run bench:sim -- [options]
-  --requests NUMBER  how many are simulated on each of the large pools; 1000000 when not given
+  --requests NUMBER  how many are simulated on ten backends, and a tenth for ten times as many; 1000000 when not given
   --seed TEXT        other draws
   --save             the tables go into docs/benchmarks.md`
 

@@ -13,7 +13,8 @@ export async function measureScale(requests: number, seed: string): Promise<Tabl
   const rows: string[][] = []
   for (const size of SIZES) {
     for (const strategy of STRATEGIES) {
-      const share = strategy === defaults.strategy ? 1 : 0.1
+      // A large pool costs more for each, and says as much with fewer.
+      const share = (10 / size) * (strategy === defaults.strategy ? 1 : 0.1)
       const pool = poolOf(size, seed)
       const policy: Policy = {
         backends: Object.fromEntries(pool.servers.map(({ name }) => [name, { url: `http://${name}` }])),
