@@ -125,6 +125,8 @@ export const defaults = Object.freeze({
   latencyPeak: 2,
   /** Time in which all but a third of a peak, or of an old latency, is forgotten. */
   latencyDecay: 10_000,
+  /** A first job that takes at least this may have had to load its model. */
+  modelLoading: 1_000,
   /** What has not been done for so long may take another time now. */
   latencyForgotten: 60_000,
   /** A failure counts as a latency of at least this. */

@@ -249,6 +249,13 @@ export class Backend implements BackendInfo {
     return this.#latencies.percentile(kind, percent)
   }
 
+  /** What {@link Backend.expected} may be, from how it compares to another with other kinds of jobs. */
+  estimate(kind: string, other: Backend): number | undefined {
+    const there = other.expected(kind)
+    const ratio = this.#latencies.ratioTo(other.#latencies)
+    return there === undefined || ratio === undefined ? undefined : ratio * there
+  }
+
   /** Whether a job of this kind was done there so long ago that it may take another time now. */
   hasForgotten(kind: string): boolean {
     return this.#latencies.hasForgotten(kind)

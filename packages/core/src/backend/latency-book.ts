@@ -26,25 +26,42 @@ export class LatencyBook {
   /** The kind that was observed longest ago is first: names come from clients, and must not fill the memory. */
   readonly #latencies = new Map<string, Latency>()
 
+  /** When the first job was done, on the clock. */
+  #since: number | undefined
+
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   /**
-   * Milliseconds that a job of this kind takes there; `undefined` when none has been done yet, or one a while ago: the first
-   * often has to load its model, which says nothing about the second.
+   * Milliseconds that a job of this kind takes there; `undefined` when none has been done yet, or one a while ago that may
+   * have had to load its model, which says nothing about the second.
    */
   expected(kind: string): number | undefined {
     const known = this.#latencies.get(kind)
     if (known === undefined) return undefined
-    if (known.count === 1 && this.#clock.now() - known.at > defaults.latencyDecay) return undefined
+    const mayHaveLoaded = known.count === 1 && known.mean >= defaults.modelLoading
+    if (mayHaveLoaded && this.#clock.now() - known.at > defaults.latencyDecay) return undefined
     return this.#expectedOf(known)
   }
 
-  /** Whether it was done so long ago that it may take another time now. */
+  /** Whether it was done so long ago that it may take another time now, or never in as long. */
   hasForgotten(kind: string): boolean {
-    const known = this.#latencies.get(kind)
-    return known !== undefined && this.#clock.now() - known.at > defaults.latencyForgotten
+    const last = this.#latencies.get(kind)?.at ?? this.#since
+    return last !== undefined && this.#clock.now() - last > defaults.latencyForgotten
+  }
+
+  /** How many times as long jobs take here as there, by the kinds that both have done; `undefined` when there are none. */
+  ratioTo(other: LatencyBook): number | undefined {
+    let ratios = 0
+    let kinds = 0
+    for (const [kind, { mean, count }] of this.#latencies) {
+      const there = other.#latencies.get(kind)
+      if (count === 0 || there === undefined || there.count === 0 || there.mean === 0) continue
+      ratios += mean / there.mean
+      kinds++
+    }
+    return kinds === 0 ? undefined : ratios / kinds
   }
 
   /** Milliseconds that so many percent of the last jobs of this kind did not exceed; `undefined` when too few are known. */
@@ -104,6 +121,7 @@ export class LatencyBook {
   /** What is known of a kind, which is now the one that was observed last; for a new one, this time. */
   #known(kind: string, time: number): Latency {
     const now = this.#clock.now()
+    this.#since ??= now
     const known = this.#latencies.get(kind) ?? {
       mean: time,
       count: 0,

@@ -152,6 +152,29 @@ describe('peak-ewma', () => {
     })
   })
 
+  it('knows from other kinds of jobs how long one would take that was never done there', () => {
+    const clock = new FakeClock()
+    const { pick, backends } = pool(
+      clock,
+      { gpu: 100, nas: 1_000 },
+      { gpu: { maxConcurrent: 2 }, nas: { maxConcurrent: 2 } },
+    )
+    const [gpu] = backends
+    if (gpu === undefined) throw new Error('no backend')
+    for (let i = 0; i < 2; i++) done(clock, gpu, 300, 'ocr')
+    expect(pick({ kind: 'ocr' }).name).toBe('gpu')
+    const slots = [gpu.reserve([], 'ocr'), gpu.reserve([], 'ocr')]
+    // In 300 ms there is room on the GPU machine; the NAS would take 3 s.
+    expect([pick({ kind: 'ocr', queued: 2 }).name, pick({ kind: 'ocr', queued: 40 }).name]).toEqual([
+      'gpu',
+      'nas',
+    ])
+    for (const slot of slots) slot.release()
+    clock.shift(60_001)
+    for (let i = 0; i < 2; i++) gpu.reserve([], 'ocr')
+    expect([pick({ kind: 'ocr', urgent: true }).name, pick({ kind: 'ocr' }).name]).toEqual(['gpu', 'nas'])
+  })
+
   it('divides by the weight', () => {
     const { pick } = pool(new FakeClock(), { a: 100, b: 150 }, { b: { weight: 2 } })
     expect(pick().name).toBe('b')

@@ -16,7 +16,15 @@ export function peakEwma(): Strategy {
     pick: (candidates, job) => {
       const line = job.queued === 0 ? 0 : job.queued / rateOf(candidates, job)
       const followers = job.urgent ? 0 : FOLLOWERS * inFlightOn(candidates)
-      const best = leastBy(candidates, (backend, least) => cost(backend, job, line, followers, least))
+      const quickest = leastBy(
+        candidates,
+        (backend) => backend.expected(job.kind) ?? Number.POSITIVE_INFINITY,
+      )
+      const costOf = (backend: Backend, least: number) => {
+        const latency = backend.expected(job.kind) ?? backend.estimate(job.kind, quickest)
+        return cost(backend, job, latency, line, followers, least)
+      }
+      const best = leastBy(candidates, costOf)
       return best.endpoint === undefined ? best : turns.pick(equalsOf(best, candidates, job), job)
     },
   }
@@ -51,9 +59,15 @@ function equalsOf(
  * @param followers How many have to wait longer when this one waits for a slot that they could have had.
  * @param least The least cost so far: what is above it need not be known.
  */
-function cost(backend: Backend, job: Job, line: number, followers: number, least: number): number {
+function cost(
+  backend: Backend,
+  job: Job,
+  latency: number | undefined,
+  line: number,
+  followers: number,
+  least: number,
+): number {
   const { inFlight, limit, weight } = backend
-  const latency = backend.expected(job.kind)
   // One request finds out, and others go where it is known; where it is known nowhere, to the one with the fewest.
   if (latency === undefined) return inFlight === 0 ? -1 : UNKNOWN + inFlight
   // What was slow may have become quick meanwhile. Nobody in a hurry finds that out.
