@@ -192,9 +192,7 @@ class World {
       expect(backend.inFlight).toBe(mine.length)
       this.#learnt = Math.max(this.#learnt, backend.name === 'd' ? backend.limit : 0)
       // A limit that is learnt may shrink while they are there, and one more may wait inside.
-      expect(backend.inFlight).toBeLessThanOrEqual(
-        backend.name === 'd' ? this.#learnt + 1 : backend.limit,
-      )
+      expect(backend.inFlight).toBeLessThanOrEqual(backend.name === 'd' ? this.#learnt + 1 : backend.limit)
     }
     // A timer is up to a millisecond late for what the time alone makes free.
     if (this.free().length > 0) this.clock.advance(1)
