@@ -66,19 +66,22 @@ function targetsPart(results: Results): Part {
 
 function poolPart({ cells, contenders, settings }: Results, pool: PoolResult): Part {
   const columns = settings.inFlight
-  const rows = contenders.map(({ name, label }) => {
+  const rows = contenders.flatMap(({ name, label }) => {
     const own = cells.filter((cell) => cell.pool === pool.name && cell.contender === name)
+    if (own.length === 0) return []
     const each = (write: (cell: Cell) => string) =>
       columns.map((inFlight) => {
         const cell = own.find((candidate) => candidate.inFlight === inFlight)
         return cell === undefined ? '' : write(cell)
       })
     return [
-      label,
-      ...each(({ share }) => share.toFixed(3)),
-      idleP95(own).toFixed(0),
-      ...each(writeBusy),
-      String(sum(own.map(failuresOf))),
+      [
+        label,
+        ...each(({ share }) => share.toFixed(3)),
+        idleP95(own).toFixed(0),
+        ...each(writeBusy),
+        String(sum(own.map(failuresOf))),
+      ],
     ]
   })
   const head = [
