@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { keepLatest } from '../keep-latest.ts'
 
 /** What is remembered of a request from its begin to its end. */
 export interface Sample {
@@ -134,10 +135,7 @@ export class AutoLimit {
       known.count++
       known.time += (time - known.time) / Math.min(known.count, MEMORY)
     }
-    this.#unqueued.delete(kind)
-    this.#unqueued.set(kind, known)
-    const [oldest] = this.#unqueued.keys()
-    if (this.#unqueued.size > defaults.mostKinds && oldest !== undefined) this.#unqueued.delete(oldest)
+    keepLatest(this.#unqueued, kind, known, defaults.mostKinds)
     return before
   }
 
@@ -238,9 +236,10 @@ export class AutoLimit {
     const now = this.#clock.now()
     const change = 1 / shareOf(sums)
     const isSure = Math.abs(Math.log(change)) > 0.1 + (2 * SPREAD) / Math.sqrt(sums.count)
-    if (isSure) this.#scaleUnqueued(change)
-    if (isSure) this.#lookSoon()
-    else {
+    if (isSure) {
+      this.#scaleUnqueued(change)
+      this.#lookSoon()
+    } else {
       this.#lowerPause = Math.min(2 * this.#lowerPause, Math.max(LONGEST_LOWER_PAUSE, 100 * this.#time))
       this.#lowerAt = now + this.#lowerPause
     }

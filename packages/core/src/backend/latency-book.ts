@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { keepLatest } from '../keep-latest.ts'
 import { RecentLatencies } from './recent-latencies.ts'
 
 interface Latency {
@@ -130,10 +131,7 @@ export class LatencyBook {
       at: now,
       recent: new RecentLatencies(),
     }
-    this.#latencies.delete(kind)
-    this.#latencies.set(kind, known)
-    const [oldest] = this.#latencies.keys()
-    if (this.#latencies.size > defaults.mostKinds && oldest !== undefined) this.#latencies.delete(oldest)
+    keepLatest(this.#latencies, kind, known, defaults.mostKinds)
     return known
   }
 }

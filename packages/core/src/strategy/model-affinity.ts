@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.ts'
 import { defaults } from '../defaults.ts'
+import { keepLatest } from '../keep-latest.ts'
 import { leastBy } from './least-by.ts'
 import type { Strategy } from './strategy.ts'
 
@@ -14,11 +15,9 @@ export function modelAffinity(): Strategy {
   const scoresOf = (models: string): WeakMap<Backend, number> => {
     const known = scores.get(models)
     if (known !== undefined) return known
-    // Names come from clients, and must not fill the memory.
-    const [oldest] = scores.keys()
-    if (scores.size >= defaults.mostKinds && oldest !== undefined) scores.delete(oldest)
     const made = new WeakMap<Backend, number>()
-    scores.set(models, made)
+    // Names come from clients, and must not fill the memory.
+    keepLatest(scores, models, made, defaults.mostKinds)
     return made
   }
   return {

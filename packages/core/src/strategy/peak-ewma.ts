@@ -16,12 +16,14 @@ export function peakEwma(): Strategy {
     pick: (candidates, job) => {
       const line = job.queued === 0 ? 0 : job.queued / rateOf(candidates, job)
       const followers = job.urgent ? 0 : FOLLOWERS * inFlightOn(candidates)
-      const quickest = leastBy(
-        candidates,
-        (backend) => backend.expected(job.kind) ?? Number.POSITIVE_INFINITY,
-      )
+      // Only what has not been measured is compared with another.
+      let quickest: Backend | undefined
       const costOf = (backend: Backend, least: number) => {
-        const latency = backend.expected(job.kind) ?? backend.estimate(job.kind, quickest)
+        let latency = backend.expected(job.kind)
+        if (latency === undefined) {
+          quickest ??= quickestAt(job.kind, candidates)
+          latency = backend.estimate(job.kind, quickest)
+        }
         return cost(backend, job, latency, line, followers, least)
       }
       const best = leastBy(candidates, costOf)
@@ -79,6 +81,10 @@ function cost(
   const behind = job.sinceLast > latency ? 0 : followers
   const known = (line + latency + (behind * latency) / limit) / weight
   return known >= least ? known : known + backend.freeIn / weight
+}
+
+function quickestAt(kind: string, candidates: readonly [Backend, ...Backend[]]): Backend {
+  return leastBy(candidates, (backend) => backend.expected(kind) ?? Number.POSITIVE_INFINITY)
 }
 
 /** Jobs of this kind that they all can do in a millisecond. */
