@@ -50,7 +50,7 @@ export {
   RouterError,
   SpoolError,
 } from './errors.ts'
-export type { AttemptPlan, ForwardRequest, Refusal } from './forward/forward-request.ts'
+export type { AttemptMarks, AttemptPlan, ForwardRequest, Refusal } from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
 export type { DiscoverOptions } from './policy/discover.ts'
@@ -84,6 +84,7 @@ export {
   type RouterEvents,
   type RouterOptions,
   type RouterStatus,
+  type Steps,
 } from './router/create-router.ts'
 export { Exchange } from './router/exchange.ts'
 export {

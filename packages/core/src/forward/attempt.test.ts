@@ -20,6 +20,7 @@ const plan: AttemptPlan = {
   deadline: Number.POSITIVE_INFINITY,
   retain: 'memory',
   passesOver: () => false,
+  marks: { received: 0 },
 }
 const controller = {
   aborted: false,
@@ -75,8 +76,20 @@ describe('a failure of the backend', () => {
       reachedBackend: connected,
       reachedClient: false,
     })
-    const attempt = { backend: 'gpu', endpoint: undefined, outcome, time: 1, inCompany: false, hedge: false }
-    const failure = failureOf([attempt])
+    const failure = failureOf([
+      {
+        backend: 'gpu',
+        endpoint: undefined,
+        outcome,
+        start: 0,
+        time: 1,
+        connect: undefined,
+        firstByte: undefined,
+        received: 0,
+        inCompany: false,
+        hedge: false,
+      },
+    ])
     expect(failure).toBeInstanceOf(RouterError)
     expect(failure).toMatchObject({ status, message: expect.stringContaining(`"gpu"`), cause: error })
   })

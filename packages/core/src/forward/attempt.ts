@@ -46,7 +46,6 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
   #controller: Dispatcher.DispatchController | undefined
   #sent = false
   #status = 0
-  #started = 0
   #head:
     | { readonly status: number; readonly headers: ThinHeaders; readonly text: string | undefined }
     | undefined
@@ -113,7 +112,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
     this.#controller = controller
     if (this.#settled) controller.abort(new Error('the attempt is over'))
     else this.#watchdog.restart(this.#options.plan.timeouts.response)
-    this.#started = this.#options.clock.now()
+    this.#options.plan.marks.connected = this.#options.clock.now()
   }
 
   onBodySent(): void {
@@ -134,7 +133,8 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
     if (this.#settled || status < 200) return
     this.#status = status
     this.#head = { status, headers, text }
-    const { plan } = this.#options
+    const { plan, clock } = this.#options
+    plan.marks.answered = clock.now()
     if (plan.passesOver({ status, lacksTask: status === 501 })) {
       this.#passOver(status === 501)
       return
@@ -147,6 +147,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return
     this.#watchdog.touch()
+    this.#options.plan.marks.received += chunk.length
     if (this.#refusal === undefined) {
       this.#writer.write(controller, chunk)
       return
@@ -204,11 +205,12 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
 
   /** A connection that was kept open, and that the backend closed before it saw the request. */
   #isStale(): boolean {
-    const { clock } = this.#options
+    const { clock, plan } = this.#options
+    const { connected = clock.now() } = plan.marks
     return (
       this.connection?.reused === true &&
       this.#status === 0 &&
-      clock.now() - this.#started <= defaults.staleWithin
+      clock.now() - connected <= defaults.staleWithin
     )
   }
 

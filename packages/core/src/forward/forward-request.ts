@@ -25,6 +25,16 @@ export interface Refusal {
   readonly lacksTask: boolean
 }
 
+/** When an attempt reached its steps, on the forwarder's clock; it is written while the attempt runs. */
+export interface AttemptMarks {
+  /** It had a connection. */
+  connected?: number
+  /** The head of the backend's answer had come. */
+  answered?: number
+  /** Bytes of the answer's body that have come so far. */
+  received: number
+}
+
 /** What belongs to one attempt of it. */
 export interface AttemptPlan {
   readonly backend: Backend
@@ -40,6 +50,7 @@ export interface AttemptPlan {
   readonly passesOver: (refusal: Refusal) => boolean
   /** Called when the answer has begun to go to the client. */
   readonly onCommit?: (() => void) | undefined
+  readonly marks: AttemptMarks
   /** Aborted when the answer of another copy has begun to. */
   readonly superseded?: AbortSignal | undefined
 }

@@ -11,7 +11,7 @@ export class Heartbeat {
   readonly #clock: Clock
   readonly #times: Heartbeats
   readonly #isClientSlow: () => boolean
-  #begun = false
+  #count = 0
   #cancel: (() => void) | undefined
 
   /** @param isClientSlow Whether it is the client that is waited for: then it needs no sign. */
@@ -25,7 +25,12 @@ export class Heartbeat {
 
   /** Whether the client has had a sign: its answer is bound to be JSON and a success. */
   get begun(): boolean {
-    return this.#begun
+    return this.#count > 0
+  }
+
+  /** Signs that were sent. */
+  get count(): number {
+    return this.#count
   }
 
   /** Sends nothing more: the answer begins, or there will be none. */
@@ -36,12 +41,13 @@ export class Heartbeat {
 
   #beat(): void {
     const res = this.#res
-    if (res.destroyed || (res.headersSent && !this.#begun)) return
+    if (res.destroyed || (res.headersSent && !this.begun)) return
     this.#cancel = this.#clock.after(this.#times.every, () => this.#beat())
-    if (!this.#begun && this.#isClientSlow()) return
-    if (!this.#begun) res.writeHead(200, 'OK', { 'content-type': 'application/json' })
-    this.#begun = true
+    if (!this.begun && this.#isClientSlow()) return
+    if (!this.begun) res.writeHead(200, 'OK', { 'content-type': 'application/json' })
     // A client that does not read needs no more of them.
-    if (!res.writableNeedDrain) res.write(' ')
+    if (this.begun && res.writableNeedDrain) return
+    this.#count++
+    res.write(' ')
   }
 }

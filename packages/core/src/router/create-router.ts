@@ -56,10 +56,29 @@ export interface RequestEvent {
   readonly retained: boolean
   /** Bytes of the request body that arrived. */
   readonly bodySize: number
-  /** From the choice of the backend to the end of its response; `undefined` when nothing was sent to one. */
-  readonly backendTime: number | undefined
-  /** From the request's arrival to the end of the response. */
-  readonly totalTime: number
+  /** Bytes of the backend's answer that arrived, if it was given to the client. */
+  readonly responseSize: number
+  /** Signs of life that the client was sent while it waited. */
+  readonly heartbeats: number
+  /** When it arrived, on the router's clock: on that, attempts have their `start`. */
+  readonly start: number
+  readonly steps: Steps
+}
+
+/** How long the steps of a request took, in milliseconds. */
+export interface Steps {
+  /** From its arrival until its job was known; `undefined` when it ended before. */
+  readonly classify: number | undefined
+  /** Waiting for a slot of backends that were full, before the first attempt and between attempts. */
+  readonly queue: number
+  /** Waiting for backends that could not be used. */
+  readonly hold: number
+  /** From the first choice of a backend to the end; `undefined` when nothing was sent to one. */
+  readonly backend: number | undefined
+  /** From its arrival until the first byte of a backend's answer was there for the client; `undefined` when none was. */
+  readonly firstByte: number | undefined
+  /** From its arrival to the end of the response. */
+  readonly total: number
 }
 
 /** The router's events, by name. */
@@ -276,16 +295,19 @@ class PredictRouter implements Router {
   }
 
   async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const started = performance.now()
+    const { clock } = this.#forwarder
+    const start = clock.now()
     const client = req.socket.remoteAddress
     let exchange: Exchange | undefined
+    let classified: number | undefined
     let sent: number | undefined
     let failure: Error | undefined
     try {
       if (this.#state !== 'running') throw new RouterClosedError()
       exchange = await Exchange.begin(req, res, this.#options)
+      classified = clock.now()
       await exchange.select(this.#select)
-      sent = performance.now()
+      sent = clock.now()
       await exchange.forward(this.#forwarder)
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error))
@@ -294,8 +316,10 @@ class PredictRouter implements Router {
       await answerError(res, failure)
     }
     if (this.#events.listenerCount('request') === 0) return
-    const ended = performance.now()
+    const ended = clock.now()
     const outcome = exchange?.outcome
+    const last = exchange?.attempts.at(-1)
+    const answered = last?.outcome.reachedClient === true ? last : undefined
     this.#emitSafely('request', {
       req,
       res,
@@ -309,8 +333,18 @@ class PredictRouter implements Router {
       status: res.writableFinished || outcome?.reachedClient === true ? res.statusCode : undefined,
       retained: exchange?.retained ?? true,
       bodySize: exchange?.body.size ?? 0,
-      backendTime: sent === undefined ? undefined : ended - sent,
-      totalTime: ended - started,
+      responseSize: answered?.received ?? 0,
+      heartbeats: exchange?.heartbeats ?? 0,
+      start,
+      steps: {
+        classify: classified === undefined ? undefined : classified - start,
+        queue: exchange?.waited.full ?? 0,
+        hold: exchange?.waited.unavailable ?? 0,
+        backend: sent === undefined ? undefined : ended - sent,
+        firstByte:
+          answered?.firstByte === undefined ? undefined : answered.start + answered.firstByte - start,
+        total: ended - start,
+      },
     })
   }
 

@@ -7,9 +7,10 @@ import { classifyPredictRequest } from '../classify/classify-predict-request.ts'
 import { defaults } from '../defaults.ts'
 import { ClientLeftError, NoBackendError, RouterError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
+import type { AttemptMarks } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { Heartbeat } from '../forward/heartbeat.ts'
-import type { Lease } from '../policy/lease.ts'
+import type { HoldEvent, Lease } from '../policy/lease.ts'
 import type { SelectOptions } from '../policy/route-selection.ts'
 import type { Select } from '../policy/select-backend.ts'
 import { answerError } from './answers.ts'
@@ -51,6 +52,7 @@ export class Exchange {
   /** Whether the retry budget has let this attempt's answer be dropped. */
   #paid = false
   #heartbeat: Heartbeat | undefined
+  readonly #waited = { full: 0, unavailable: 0 }
   #leave: ((error: Error) => void) | undefined
   #forwarding = false
 
@@ -118,6 +120,16 @@ export class Exchange {
     return this.#attempts
   }
 
+  /** How long it has waited for backends that were full, and for some that could not be used, in milliseconds. */
+  get waited(): Readonly<Record<HoldEvent['reason'], number>> {
+    return this.#waited
+  }
+
+  /** Signs of life that its client was sent. */
+  get heartbeats(): number {
+    return this.#heartbeat?.count ?? 0
+  }
+
   /** Overrules the policy: the request goes to the backend of this name. Takes effect in `select`. */
   use(backend: string): void {
     this.#named = backend
@@ -168,19 +180,28 @@ export class Exchange {
   }
 
   async #choose(select: Select, options: SelectOptions): Promise<Lease> {
-    const lease = await select(this.classification, {
+    let endWait = () => {}
+    const selecting = select(this.classification, {
       ...options,
       client: this.req.socket.remoteAddress,
       isReady: () => this.body.ready,
       onWait: (wait) => {
+        const since = select.clock.now()
+        endWait = () => {
+          this.#waited[wait.reason] += select.clock.now() - since
+        }
         this.#leave = wait.leave
         // Whoever waits for a machine to wake may wait for hours, and for a slot not for long.
         this.body.hold(this.#store, wait.reason === 'unavailable' ? 'disk' : 'memory', wait.ready)
         if (this.res.destroyed) wait.leave(new ClientLeftError())
       },
     })
-    this.#leave = undefined
-    return lease
+    try {
+      return await selecting
+    } finally {
+      endWait()
+      this.#leave = undefined
+    }
   }
 
   async #forwardUntilAnswered(forwarder: Forwarder, first: Lease): Promise<Outcome> {
@@ -243,11 +264,17 @@ export class Exchange {
     // One that has broken under others lately needs no bad request to break once more.
     const isFirst = this.#attempts.every((other) => other.backend !== backend.name)
     const isShaky = isFirst && !backend.wellFor(defaults.retryBudgetWindow)
+    const marks: AttemptMarks = { received: 0 }
+    const sinceStart = (mark: number | undefined) => (mark === undefined ? undefined : mark - started)
     const record = (outcome: Outcome): AttemptRecord => ({
       backend: backend.name,
       endpoint: backend.endpoint,
       outcome,
+      start: started,
       time: forwarder.clock.now() - started,
+      connect: sinceStart(marks.connected),
+      firstByte: sinceStart(marks.answered),
+      received: marks.received,
       inCompany: isShaky || backend.inFlight > 1 || backend.failures > failures,
       hedge,
     })
@@ -262,6 +289,7 @@ export class Exchange {
             timeouts: lease.timeouts,
             deadline,
             retain: lease.holds || wouldGoOn(PASSED_OVER) ? 'disk' : 'memory',
+            marks,
             superseded,
             onCommit,
             passesOver: ({ status, lacksTask }) => {

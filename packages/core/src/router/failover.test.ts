@@ -26,7 +26,11 @@ const made = (...outcomes: (Outcome | [Outcome, 'in company'])[]): AttemptRecord
       backend: 'abcdef'[i] ?? '',
       endpoint: undefined,
       outcome,
+      start: 0,
       time: 1,
+      connect: undefined,
+      firstByte: undefined,
+      received: 0,
       inCompany: company !== undefined,
       hedge: i > 0,
     }

@@ -10,8 +10,16 @@ export interface AttemptRecord {
   /** The address, when it is one of several that the backend has. */
   readonly endpoint: string | undefined
   readonly outcome: Outcome
+  /** When it began, on the clock. */
+  readonly start: number
   /** How long it took, in milliseconds. */
   readonly time: number
+  /** From its beginning until it had a connection, in milliseconds; `undefined` when it got none. */
+  readonly connect: number | undefined
+  /** From its beginning until the head of the backend's answer had come, in milliseconds; `undefined` when none came. */
+  readonly firstByte: number | undefined
+  /** Bytes of the answer's body that came. */
+  readonly received: number
   /** Whether other requests were on that backend as it ended, or had failed there lately: then it may not be this one's fault. */
   readonly inCompany: boolean
   /** Whether it was a further copy, sent since an earlier one was late. */
