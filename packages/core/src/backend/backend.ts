@@ -223,10 +223,11 @@ export class Backend implements BackendInfo {
     return this.#limit instanceof AutoLimit ? 1 : 0
   }
 
-  /** What may wait inside it while nobody is in a hurry, who would have to wait for it, too. */
+  /** What may wait inside it: where jobs take long, only while nobody is in a hurry, who would have to wait for it, too. */
   get #standby(): number {
     if (!(this.#limit instanceof AutoLimit)) return 0
-    return this.#clock.now() - this.#lastUrgent > defaults.standbyAfter ? this.#limit.standby : 0
+    const { isQuick, standby } = this.#limit
+    return isQuick || this.#clock.now() - this.#lastUrgent > defaults.standbyAfter ? standby : 0
   }
 
   /** Whether a slot for these tasks is hard to come by: it is coming back, and gets one request at a time. */
