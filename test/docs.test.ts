@@ -55,7 +55,26 @@ describe('links', () => {
     )
     expect(missing).toEqual([])
   })
+
+  it.each(documents)('in %s lead to headings that are there', (path) => {
+    const targets = [...read(path).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)]
+    const missing = targets.filter(([, target = '', anchor = '']) => {
+      const file = target === '' ? path : join(dirname(path), target)
+      return !anchorsOf(read(file)).includes(anchor)
+    })
+    expect(missing.map(([link]) => link)).toEqual([])
+  })
 })
+
+/** The anchors that GitHub gives to headings. */
+function anchorsOf(markdown: string): string[] {
+  return [...markdown.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
 
 describe('docs/configuration.md', () => {
   it('names every option of the schema, and no other', () => {
@@ -208,6 +227,19 @@ describe('docs/configuration.md', () => {
   it('names every reason and every strategy', () => {
     const strategies = rows('Strategies').map(([name]) => name)
     expect(strategies).toEqual(config.properties.routes.items.properties.strategy.enum)
+  })
+})
+
+describe('docs/troubleshooting.md', () => {
+  it('has every error code, with its status', () => {
+    const codes = [...read('packages/core/src/errors.ts').matchAll(/^ {2}'?([a-z-]+)'?: (\d{3}),$/gm)].map(
+      ([, code, status]) => [code, status],
+    )
+    const documented = [...read('docs/troubleshooting.md').matchAll(/^\| `([a-z-]+)` \| (\d{3}) \|/gm)].map(
+      ([, code, status]) => [code, status],
+    )
+    expect(documented).toEqual(codes)
+    expect(codes.length).toBeGreaterThan(10)
   })
 })
 

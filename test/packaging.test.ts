@@ -160,6 +160,7 @@ describe('an empty project outside the workspace', () => {
   const examples: readonly [document: string, name: string][] = [
     ...['express', 'koa', 'node', 'composed'].map((name): [string, string] => ['README.md', name]),
     ...['router', 'koa-composed', 'core'].map((name): [string, string] => ['docs/library.md', name]),
+    ['docs/policies.md', 'in-code'],
     ['CONTRIBUTING.md', 'strategy'],
   ]
 
@@ -236,7 +237,7 @@ describe('an empty project outside the workspace', () => {
     const { port, child } = await run(document, name, { nas: nas.url, gpu: gpu.url })
     try {
       expect(await send(port, immichForm('textSearch', 'cat'))).toBe(
-        name === 'express' ? '200 nas' : '200 gpu',
+        name === 'express' || name === 'in-code' ? '200 nas' : '200 gpu',
       )
       expect(await send(port, immichForm('ocr', imageBytes(500_000)))).toBe('200 gpu')
       expect(nas.received.length + gpu.received.length).toBe(2)

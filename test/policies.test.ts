@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Classified, NoBackendError, parseConfig, selectBackend } from '@immich-ml-router/core'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { ROOT } from './support/docs.ts'
+import { FakeClock } from './support/fake-clock.ts'
+
+/** The examples of docs/policies.md, each with the table behind it. */
+const examples = readFileSync(join(ROOT, 'docs/policies.md'), 'utf8')
+  .split('<!-- example: ')
+  .slice(1)
+  .flatMap((section): [name: string, policy: string, rows: string[][]][] => {
+    const [, name = '', language, block = ''] = /^([\w-]+) -->\n```(\w+)\n([\s\S]*?)```/.exec(section) ?? []
+    const rows = [...section.matchAll(/^\| (`.*) \| (.*) \|$/gm)].map(([, request = '', to = '']) => [
+      request,
+      to,
+    ])
+    return language === 'yaml' ? [[name, block, rows]] : []
+  })
+
+/** From words such as `clip/visual` of `ViT-B-32__openai`. */
+function classified(words: string): Classified {
+  const [job = '', model = 'any'] = [...words.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word)
+  const [task = '', type = ''] = job.split('/')
+  return {
+    classified: true,
+    entries: [{ task, type, model, options: {} }],
+    tasks: [task],
+    input: type === 'textual' ? 'text' : 'image',
+  }
+}
+
+describe.each(examples)('the policy %s', (_, text, rows) => {
+  it.runIf(rows.length > 0).each(rows)('sends %s to %s', async (request, to) => {
+    const select = selectBackend({ ...parseConfig(parse(text)), health: false }, { clock: new FakeClock() })
+    const exclude: string[] = []
+    for (const step of to.split(', then ')) {
+      for (const _ of step.split(' or ')) {
+        const lease = await select(classified(request), { exclude })
+        expect(step.split(' or ')).toContain(lease.backend.name)
+        exclude.push(lease.backend.name)
+        lease.release()
+      }
+    }
+    await expect(select(classified(request), { exclude })).rejects.toThrow(NoBackendError)
+  })
+
+  it('is one that can be written', () => {
+    expect(Object.keys(parseConfig(parse(text)).backends).length).toBeGreaterThan(0)
+  })
+})
+
+it('has examples', () => {
+  expect(examples.length).toBeGreaterThan(6)
+})
