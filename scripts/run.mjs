@@ -20,6 +20,11 @@ const commands = {
   'bench:sim': (...options) => run(node, ['bench/sim/main.ts', ...options]),
   'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),
   build,
+  docs: () =>
+    runAll([
+      ['schemas', [node, ['packages/core/scripts/generate-schema.ts']]],
+      ['API reference', tool('typedoc/bin/typedoc')],
+    ]),
   format: () => runAll([['lint and format', tool('@biomejs/biome/bin/biome', 'check', '--write', '.')]]),
   test,
   'test:node': testOn,

@@ -1,3 +1,9 @@
+/**
+ * The framework-agnostic router, and the parts that it is made of.
+ *
+ * @module core
+ */
+
 export {
   Backend,
   type BackendChange,

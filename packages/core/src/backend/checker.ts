@@ -13,13 +13,11 @@ export interface CheckOptions {
   readonly fall: number
 }
 
-/** What the probes say. Times are on the clock, in milliseconds. */
+/** What the probes say. Times are on the clock, in milliseconds; failures and successes are those in a row, up to now. */
 export type ProbeState =
-  /** None has been answered yet; it counts as up. @property failures In a row, up to now. */
+  /** None has been answered yet; it counts as up. */
   | { readonly kind: 'unknown'; readonly failures: number }
-  /** @property failures In a row, up to now. */
   | { readonly kind: 'up'; readonly since: number; readonly failures: number }
-  /** @property successes In a row, up to now. */
   | { readonly kind: 'down'; readonly since: number; readonly reason: string; readonly successes: number }
 
 /** Asks once. @returns Why it is not well; `undefined` when it is. */
