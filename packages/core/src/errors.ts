@@ -135,6 +135,18 @@ export class HoldError extends RouterError {
   override readonly name = 'HoldError'
 }
 
+/** A backend and the router could not agree on a TLS connection; the message says in words why, `cause` is Node's error. */
+export class TlsError extends Error {
+  override readonly name = 'TlsError'
+  /** Node's or OpenSSL's code, such as `CERT_HAS_EXPIRED`. */
+  readonly code: string
+
+  constructor(why: string, code: string, cause: unknown) {
+    super(`${why} (${code})`, { cause })
+    this.code = code
+  }
+}
+
 /** The router was closed. */
 export class RouterClosedError extends RouterError {
   override readonly name = 'RouterClosedError'

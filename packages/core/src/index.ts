@@ -11,6 +11,7 @@ export {
   type BackendInfo,
   type BackendSettings,
   type Slot,
+  type TlsSettings,
 } from './backend/backend.ts'
 export type { BackendProbe, GroupChange } from './backend/backend-group.ts'
 export type { BreakerState } from './backend/breaker.ts'
@@ -55,11 +56,14 @@ export {
   RouterClosedError,
   RouterError,
   SpoolError,
+  TlsError,
 } from './errors.ts'
 export type { AttemptMarks, AttemptPlan, ForwardRequest, Refusal } from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
+export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './policy/connection.ts'
 export type { DiscoverOptions } from './policy/discover.ts'
+export { ExpandedConfig, type ExpansionSources, expandConfig } from './policy/expand-config.ts'
 export type { HedgeOptions } from './policy/hedge.ts'
 export type { HoldEvent, Lease, Place } from './policy/lease.ts'
 export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'

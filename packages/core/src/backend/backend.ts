@@ -3,6 +3,7 @@ import { defaults } from '../defaults.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import { AutoLimit } from './auto-limit.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
+import { takeCredentials } from './credentials.ts'
 import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
 import { LatencyBook } from './latency-book.ts'
 import type { Outcome } from './outcome.ts'
@@ -38,8 +39,21 @@ export type BackendChange =
   | { readonly kind: 'probe'; readonly from: ProbeState; readonly to: ProbeState }
   | { readonly kind: 'enabled'; readonly enabled: boolean }
 
+/** What is particular about TLS to a backend, as Node's `tls.connect` takes it. */
+export interface TlsSettings {
+  readonly ca?: string | string[]
+  readonly cert?: string
+  readonly key?: string
+  readonly servername?: string
+  readonly rejectUnauthorized?: boolean
+}
+
 export interface BackendSettings {
+  /** User name and password in it become `authorization`. */
   readonly url: string
+  /** Headers that its requests and probes get, and nobody else's; their names in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly tls?: TlsSettings | undefined
   /** The one address of its name that it is; any, when not given. */
   readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
   readonly weight: number
@@ -89,7 +103,7 @@ export class Backend implements BackendInfo {
   #ahead = 0
   readonly #running = new Set<{ readonly began: number; readonly expected: number }>()
   readonly #checker: Checker | undefined
-  readonly #authorization: string | undefined
+  readonly #headers: Readonly<Record<string, string>> | undefined
   #weight: number
   #tier: number
   #inFlight = 0
@@ -115,10 +129,9 @@ export class Backend implements BackendInfo {
         if (from.kind === 'down') this.#health.startSlowly()
         this.#changed({ kind: 'probe', from, to })
       })
-    const base = new URL(settings.url)
-    this.#authorization = basicAuthorization(base)
-    base.username = ''
-    base.password = ''
+    const { base, ...authorization } = takeCredentials(settings.url)
+    const headers = { ...authorization, ...settings.headers }
+    this.#headers = Object.keys(headers).length === 0 ? undefined : headers
     this.name = name
     this.connectsTo = settings.endpoint
     this.endpoint = settings.endpoint && formatEndpoint(settings.endpoint)
@@ -167,9 +180,17 @@ export class Backend implements BackendInfo {
     return this.#enabled
   }
 
-  /** The `Authorization` header that only this backend may see; kept out of every enumerable member and so of logs. */
-  authorization(): string | undefined {
-    return this.#authorization
+  /**
+   * The headers that only this backend may see, its credentials among them; `undefined` for none. They and the TLS settings
+   * are kept out of every member that can be enumerated, and so out of logs.
+   */
+  ownHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.#headers
+  }
+
+  /** What is particular about TLS to it. */
+  tls(): TlsSettings | undefined {
+    return this.#settings.tls
   }
 
   /** What probes and the outcomes of its requests say about it. */
@@ -432,10 +453,4 @@ const STUCK = 3
 /** What tells a backend, or an endpoint of one, from every other. */
 export function idOf(name: string, endpoint: string | undefined): string {
   return endpoint === undefined ? name : `${name}@${endpoint}`
-}
-
-function basicAuthorization(url: URL): string | undefined {
-  if (url.username === '' && url.password === '') return undefined
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-  return `Basic ${Buffer.from(credentials).toString('base64')}`
 }

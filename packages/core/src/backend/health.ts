@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { TlsError } from '../errors.ts'
 import { Breaker, type BreakerState, type Run, UNCOUNTED } from './breaker.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -98,7 +99,10 @@ export function verdictOf(
     case 'failed':
       if (outcome.cause === 'total-timeout' || outcome.cause === 'shutdown' || outcome.cause === 'stale')
         return { kind: 'nothing' }
-      return { kind: outcome.reachedBackend ? 'task-failed' : 'unreachable', reason: outcome.cause }
+      return {
+        kind: outcome.reachedBackend ? 'task-failed' : 'unreachable',
+        reason: outcome.error instanceof TlsError ? outcome.error.message : outcome.cause,
+      }
     default:
       return { kind: 'nothing' }
   }

@@ -3,12 +3,13 @@ import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { ReplayReader } from '../body/body-reader.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
-import { BodyFailedError, RouterError } from '../errors.ts'
+import { BodyFailedError, RouterError, TlsError } from '../errors.ts'
 import type { ConnectionAware } from './dispatchers.ts'
 import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
-import type { HeaderRecord } from './headers.ts'
+import { type HeaderRecord, withOwnHeaders } from './headers.ts'
 import { mayLackTask, retryAfterOf, saysTaskIsUnknown } from './refusals.ts'
 import { ResponseWriter } from './response-writer.ts'
+import { tlsErrorOf } from './tls-errors.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** The part of a fetch response that http-proxy-3 looks at. The body is not in it: it went to the client directly. */
@@ -97,8 +98,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
       this.#respond = resolve
       const { plan, dispatcher, body } = this.#options
       const { backend } = plan
-      const authorization = backend.authorization()
-      const sent = authorization === undefined ? headers : { ...headers, authorization }
+      const sent = withOwnHeaders(headers, backend.ownHeaders())
       try {
         const { origin, pathname } = backend.predictUrl
         dispatcher.dispatch({ origin, path: pathname, method: 'POST', headers: sent, body }, this)
@@ -191,9 +191,14 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
 
   /** The attempt failed for a reason that is not the client's. */
   fail(reason: unknown): void {
-    const error = reason instanceof Error ? reason : new Error(String(reason))
+    const error = tlsErrorOf(reason) ?? (reason instanceof Error ? reason : new Error(String(reason)))
     this.#onBodyError(error)
     const reached = this.#reached()
+    if (error instanceof TlsError && this.#status === 0) {
+      // With TLS 1.3 a server may refuse the client when the request is already on its way.
+      this.#finish({ kind: 'failed', cause: 'connect', error, ...reached, reachedBackend: false })
+      return
+    }
     const cause = causeOf(error, reached.reachedBackend)
     this.#finish({
       kind: 'failed',

@@ -3,6 +3,7 @@ import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { type ConnectorTls, proxyTls, tlsFor } from './tls-options.ts'
 
 /** A handler that wants to know whether its connection had been used before. */
 export interface ConnectionAware {
@@ -38,11 +39,11 @@ class CountingClient extends Client {
 /** The connections to the backends, and to each of their endpoints: a pool each, made when it is first needed. */
 export class Dispatchers {
   readonly #pools = new Map<Backend, Pool>()
-  readonly #tls: Readonly<Record<string, unknown>>
+  readonly #tls: ConnectorTls
 
-  /** @param options The http-proxy-3 options whose TLS settings are to be used. */
+  /** @param options The http-proxy-3 options whose TLS settings count where a backend has none of its own. */
   constructor(options: ServerOptions) {
-    this.#tls = tlsSettings(options)
+    this.#tls = proxyTls(options)
   }
 
   for(backend: Backend): Pool {
@@ -69,15 +70,16 @@ export class Dispatchers {
   }
 
   /** An endpoint is asked under its backend's name, and so is its certificate; it is only found elsewhere. */
-  #connectorFor({
-    connectTimeout,
-    connectsTo,
-  }: Backend): buildConnector.BuildOptions | buildConnector.connector {
-    const options = { ...this.#tls, timeout: Math.min(connectTimeout, LONGEST_TIMER) }
-    if (connectsTo === undefined) return options
-    const connect = buildConnector(options)
-    const { address, port } = connectsTo
-    return (asked, callback) => connect({ ...asked, hostname: address, port: String(port) }, callback)
+  #connectorFor(backend: Backend): buildConnector.connector {
+    const { connectTimeout, connectsTo } = backend
+    const tls = backend.tls()
+    const timeout = Math.min(connectTimeout, LONGEST_TIMER)
+    const connect = buildConnector({ ...tlsFor(this.#tls, tls), timeout, allowH2: false })
+    const elsewhere = {
+      ...(connectsTo === undefined ? {} : { hostname: connectsTo.address, port: String(connectsTo.port) }),
+      ...(tls?.servername === undefined ? {} : { servername: tls.servername }),
+    }
+    return (asked, callback) => connect({ ...asked, ...elsewhere }, callback)
   }
 
   /** Closes every connection, running requests included. */
@@ -85,14 +87,5 @@ export class Dispatchers {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))
-  }
-}
-
-/** http-proxy-3's `ssl`, `ca` and `secure` as undici's connector takes them. */
-function tlsSettings({ ssl, ca, secure }: ServerOptions): Record<string, unknown> {
-  return {
-    ...(typeof ssl === 'object' && ssl !== null ? ssl : {}),
-    ...(ca === undefined ? {} : { ca }),
-    ...(secure === undefined ? {} : { rejectUnauthorized: secure }),
   }
 }

@@ -39,6 +39,16 @@ export function requestHeaders(headers: IncomingHttpHeaders, passed: ReadonlySet
   return kept
 }
 
+/** The headers for a backend with its own, which win, however the others are written. */
+export function withOwnHeaders(
+  headers: HeaderRecord,
+  own: Readonly<Record<string, string>> | undefined,
+): HeaderRecord {
+  if (own === undefined) return headers
+  const others = Object.entries(headers).filter(([name]) => !Object.hasOwn(own, name.toLowerCase()))
+  return { ...Object.fromEntries(others), ...own }
+}
+
 /**
  * A backend's headers as the client sees them, in Node's raw form: name, value, name, value.
  *

@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import type { CheckOptions } from '../backend/checker.ts'
-import type { HeaderRecord } from './headers.ts'
+import { type HeaderRecord, withOwnHeaders } from './headers.ts'
+import { tlsErrorOf } from './tls-errors.ts'
 
 /**
  * Asks a backend whether it is there, over its own connection, made as those of requests are.
@@ -13,14 +14,13 @@ export async function probe(
   { path }: CheckOptions,
   { dispatcher, headers, signal }: { dispatcher: Dispatcher; headers: HeaderRecord; signal: AbortSignal },
 ): Promise<string | undefined> {
-  const authorization = backend.authorization()
   const base = new URL(backend.url)
   try {
     const { statusCode, body } = await dispatcher.request({
       origin: base.origin,
       path: `${base.pathname.replace(/\/$/, '')}${path}`,
       method: 'GET',
-      headers: authorization === undefined ? headers : { ...headers, authorization },
+      headers: withOwnHeaders(headers, backend.ownHeaders()),
       signal,
       // A connection of its own: whether it can be opened is a part of the question.
       reset: true,
@@ -28,6 +28,8 @@ export async function probe(
     await body.dump({ limit: 16_384 })
     return statusCode >= 200 && statusCode < 300 ? undefined : `status ${statusCode}`
   } catch (error) {
+    const refused = tlsErrorOf(error)
+    if (refused !== undefined) return refused.message
     const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
     return typeof code === 'string' ? code : String(error)
   }

@@ -5,6 +5,7 @@ import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
 import { strategies } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
+import { resolveConnection } from './connection.ts'
 import { resolveDiscover } from './discover.ts'
 import { type Hedge, resolveHedge } from './hedge.ts'
 import { compileMatch, describeMatch } from './match.ts'
@@ -80,6 +81,7 @@ export function compilePolicy(
         tier,
         connectTimeout,
         tasks,
+        ...resolveConnection(options),
         ...resolveSlots(options),
         ...resolveHealth(health, policy.health),
         wake: resolveWake(wake),

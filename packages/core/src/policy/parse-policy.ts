@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { isRecord } from '../record.ts'
+import { connectionProblems } from './connection-problems.ts'
+import { ExpandedConfig } from './expand-config.ts'
 import type { Policy } from './policy.ts'
 import { formatPath, PolicyError, type PolicyProblem, problem, suggest, toProblems } from './problems.ts'
 import { configSchema, exchangeSchema, forwardSchema, policySchema } from './schema.ts'
@@ -20,19 +22,21 @@ export interface RouterConfig extends Policy {
 /**
  * Validates a policy that came from a file.
  *
+ * @param data The policy, or one that {@link expandConfig} has expanded.
  * @throws {PolicyError} with every mistake, each with its path.
  */
 export function parsePolicy(data: unknown): Policy {
-  return validate(policySchema, data, policyProblems(data))
+  return validate(policySchema, data, policyProblems)
 }
 
 /**
  * Validates a whole configuration that came from a file: a policy and the router's options.
  *
+ * @param data The configuration, or one that {@link expandConfig} has expanded.
  * @throws {PolicyError} with every mistake, each with its path.
  */
 export function parseConfig(data: unknown): RouterConfig {
-  const { $schema: _, ...config } = validate(configSchema, data, policyProblems(data))
+  const { $schema: _, ...config } = validate(configSchema, data, policyProblems)
   return config
 }
 
@@ -56,27 +60,58 @@ export function parseForwardOptions(data: unknown): z.output<typeof forwardSchem
 
 function validate<T extends z.ZodType>(
   schema: T,
-  data: unknown,
-  beyond: readonly PolicyProblem[] = [],
+  written: unknown,
+  beyond: (config: ExpandedConfig) => readonly PolicyProblem[] = () => [],
 ): z.output<T> {
-  const parsed = schema.safeParse(data, { reportInput: true })
-  const problems = parsed.success ? [] : toProblems(parsed.error, (path) => keysAt(schema, path))
-  problems.push(...beyond)
+  const config = written instanceof ExpandedConfig ? written : new ExpandedConfig(written)
+  const { parsed, problems: found } = check(schema, config, beyond)
+  // What could not be expanded is one mistake, not two.
+  const problems = [
+    ...config.problems,
+    ...found.filter(({ path }) => !config.problems.some((unexpanded) => unexpanded.path === path)),
+  ]
   if (!parsed.success || problems.length > 0) throw new PolicyError(problems)
   return parsed.data
+}
+
+function check<T extends z.ZodType>(
+  schema: T,
+  config: ExpandedConfig,
+  beyond: (config: ExpandedConfig) => readonly PolicyProblem[],
+  retyped = false,
+): { parsed: z.ZodSafeParseResult<z.output<T>>; problems: readonly PolicyProblem[] } {
+  const parsed = schema.safeParse(config.data(), { reportInput: true })
+  const problems = parsed.success
+    ? []
+    : toProblems(
+        parsed.error,
+        (path) => keysAt(schema, path),
+        (path) => config.isExpanded(path),
+      )
+  const refused = new Set(problems.map(({ path }) => path).filter((path) => config.isExpanded(path)))
+  // It was refused as text, and may be meant as a number.
+  if (refused.size > 0 && !retyped) return check(schema, config.withScalars(refused), beyond, true)
+  return { parsed, problems: [...problems, ...beyond(config)] }
 }
 
 /**
  * The mistakes that no schema sees: references between backends and routes. It looks at unvalidated data, so that
  * these are reported along with the others.
  */
-function policyProblems(data: unknown): PolicyProblem[] {
+function policyProblems(config: ExpandedConfig): PolicyProblem[] {
+  const data = config.data()
   if (!isRecord(data) || !isRecord(data['backends'])) return []
   const names = Object.keys(data['backends'])
   if (names.length === 0) return [problem('backends', 'must have at least one backend')]
   const { routes } = data
   const own = Object.entries(data['backends']).flatMap(([name, backend]) =>
-    isRecord(backend) ? [...slotProblems(name, backend), ...discoverProblems(name, backend)] : [],
+    isRecord(backend)
+      ? [
+          ...connectionProblems(name, backend),
+          ...slotProblems(name, backend),
+          ...discoverProblems(name, backend),
+        ]
+      : [],
   )
   if (!Array.isArray(routes)) return own
   return own.concat(
@@ -85,7 +120,7 @@ function policyProblems(data: unknown): PolicyProblem[] {
       const last = index === routes.length - 1
       return [
         ...matchProblems(route, `routes[${index}]`, last),
-        ...referenceProblems(route, `routes[${index}]`, names),
+        ...referenceProblems(route, `routes[${index}]`, names, config),
       ]
     }),
   )
@@ -97,7 +132,7 @@ function slotProblems(name: string, backend: Record<string, unknown>): PolicyPro
   const path = formatPath(['backends', name, 'reserve'])
   if (maxConcurrent === 'unlimited') return [problem(path, 'needs a maxConcurrent that it is a part of')]
   if (typeof reserve !== 'number' || typeof maxConcurrent !== 'number' || reserve < maxConcurrent) return []
-  return [problem(path, `must be below maxConcurrent, which is ${maxConcurrent}`)]
+  return [problem(path, 'must be below maxConcurrent')]
 }
 
 function discoverProblems(name: string, { url, discover }: Record<string, unknown>): PolicyProblem[] {
@@ -105,7 +140,7 @@ function discoverProblems(name: string, { url, discover }: Record<string, unknow
   const { hostname } = new URL(url)
   if (isIP(hostname.replace(/^\[|\]$/g, '')) === 0) return []
   const path = formatPath(['backends', name, 'discover'])
-  return [problem(path, `needs a url with a host name, not with the address ${hostname}`)]
+  return [problem(path, 'needs a url with a host name, not with an address')]
 }
 
 function matchProblems(route: Record<string, unknown>, path: string, last: boolean): PolicyProblem[] {
@@ -130,6 +165,7 @@ function referenceProblems(
   route: Record<string, unknown>,
   path: string,
   names: readonly string[],
+  config: ExpandedConfig,
 ): PolicyProblem[] {
   if (!Array.isArray(route['backends'])) return []
   const seen = new Set<unknown>()
@@ -138,9 +174,13 @@ function referenceProblems(
     const repeated = seen.has(name)
     seen.add(name)
     if (typeof name !== 'string') return []
-    if (!names.includes(name))
-      return [problem(at, `names "${name}", which is not among the backends`, suggest(name, names))]
-    return repeated ? [problem(at, `names "${name}" a second time`)] : []
+    const isSecret = config.isExpanded(at)
+    const shown = isSecret ? 'a backend' : `"${name}"`
+    if (!names.includes(name)) {
+      const suggestion = isSecret ? undefined : suggest(name, names)
+      return [problem(at, `names ${shown}, which is not among the backends`, suggestion)]
+    }
+    return repeated ? [problem(at, `names ${shown} a second time`)] : []
   })
 }
 
@@ -159,6 +199,7 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 
 function unwrap(schema: unknown): unknown {
   if (schema instanceof z.ZodOptional) return unwrap(schema.unwrap())
+  if (schema instanceof z.ZodPipe) return unwrap(schema.in)
   // `false`, or an object of options.
   if (schema instanceof z.ZodUnion)
     return unwrap(schema.options.find((option) => option instanceof z.ZodObject))

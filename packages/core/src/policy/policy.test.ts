@@ -148,7 +148,8 @@ describe('selectBackend', () => {
     const { backend } = selectBackend({ backends: { a: { url: 'http://me:p%40ss@host:3003/ml/' } } }).lease(
       'a',
     )
-    expect(backend.authorization()).toBe(`Basic ${Buffer.from('me:p@ss').toString('base64')}`)
+    const authorization = `Basic ${Buffer.from('me:p@ss').toString('base64')}`
+    expect(backend.ownHeaders()).toEqual({ authorization })
     expect(backend.url).toBe('http://host:3003/ml')
     expect(JSON.stringify(backend)).not.toMatch(/p%40ss|p@ss|Basic/)
   })
@@ -188,7 +189,7 @@ describe('a policy with mistakes', () => {
       'The policy has 12 mistakes:',
       '  backends.gpu.wieght is not an option. Did you mean "weight"?',
       '  backends["n s"] must be letters, digits, ".", "_" or "-", 64 at most.',
-      '  backends.mac.url must begin with http:// or https://, not ftp:.',
+      '  backends.mac.url must begin with http:// or https://.',
       '  backends.no.url is missing.',
       '  routes[1].match.input must be "text", "image" or a list of them.',
       '  routes[1].match.taks is not an option. Did you mean "task"?',
@@ -306,15 +307,15 @@ describe('what is one thing or another', () => {
     ],
     [
       { backends: { a: { url: 'http://a', maxConcurrent: 2, reserve: 2 } } },
-      'backends.a.reserve must be below maxConcurrent, which is 2',
+      'backends.a.reserve must be below maxConcurrent',
     ],
     [
       { backends: { a: { url: 'http://192.168.1.20:3003', discover: 'dns' } } },
-      'backends.a.discover needs a url with a host name, not with the address 192.168.1.20',
+      'backends.a.discover needs a url with a host name, not with an address',
     ],
     [
       { backends: { a: { url: 'http://[fd00::1]', discover: { names: ['b'] } } } },
-      'backends.a.discover needs a url with a host name, not with the address [fd00::1]',
+      'backends.a.discover needs a url with a host name, not with an address',
     ],
     [
       { backends: { a: { url: 'http://a', discover: 'mdns' } } },
@@ -348,7 +349,7 @@ describe('what is one thing or another', () => {
 
   it('is found out before anything runs, when it is a directory that is not there', () => {
     expect(() => resolveExchangeOptions({ bodySpool: '/nowhere/at/all' })).toThrow(
-      'bodySpool must be a directory that can be written to, not /nowhere/at/all',
+      'bodySpool must be a directory that can be written to',
     )
   })
 })

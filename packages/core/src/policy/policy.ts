@@ -1,16 +1,17 @@
 import type { Classified, PredictInput } from '../classify/classification.ts'
 import type { StrategyName } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
+import type { ConnectionOptions } from './connection.ts'
 import type { DiscoverOptions } from './discover.ts'
 import type { HedgeOptions } from './hedge.ts'
 import type { HealthOptions, HeartbeatOptions, HoldOptions, QueueOptions, WakeOptions } from './patience.ts'
 import type { TimeoutOptions } from './timeouts.ts'
 
 /** One ML server. */
-export interface BackendOptions {
+export interface BackendOptions extends ConnectionOptions {
   /**
    * Base URL, such as `http://192.168.1.20:3003`; `/predict` is appended to its path. A user name and password in it
-   * are sent as basic authentication, to this backend alone.
+   * are sent as basic authentication, to this backend alone; nothing else in it is kept secret.
    */
   readonly url: string
   /**

@@ -53,10 +53,15 @@ export function problem(path: string, message: string, suggestion?: string): Pol
   return suggestion === undefined ? { path, message } : { path, message, suggestion }
 }
 
-/** zod's issues in the words of this project. */
+/**
+ * zod's issues in the words of this project.
+ *
+ * @param isSecret Whether what was written at a path must not be shown.
+ */
 export function toProblems(
   error: z.ZodError,
   keysAt: (path: readonly PropertyKey[]) => readonly string[],
+  isSecret: (path: string) => boolean,
 ): PolicyProblem[] {
   return error.issues.flatMap(innermost).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
@@ -67,14 +72,11 @@ export function toProblems(
     }
     if (issue.code === 'invalid_value') {
       const known = issue.values.map(String)
+      const path = formatPath(issue.path)
+      const oneOf = `must be one of ${known.join(', ')}`
+      if (isSecret(path)) return [problem(path, oneOf)]
       const written = String(issue.input)
-      return [
-        problem(
-          formatPath(issue.path),
-          `must be one of ${known.join(', ')}, not ${written}`,
-          suggest(written, known),
-        ),
-      ]
+      return [problem(path, `${oneOf}, not ${written}`, suggest(written, known))]
     }
     if (issue.code === 'invalid_key')
       return [problem(formatPath(issue.path), issue.issues[0]?.message ?? issue.message)]

@@ -145,7 +145,7 @@ export const wake = z
 const LABEL = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
 /** The last label of an IPv4 address is a number. */
 const NAME = new RegExp(`^(?!(?:.*\\.)?\\d+\\.?$)${LABEL}(?:\\.${LABEL})*\\.?$`)
-const dnsName = (what: string) => z.string(what).max(254, what).regex(NAME, what)
+export const dnsName = (what: string) => z.string(what).max(254, what).regex(NAME, what)
 const dnsNames = (what: string, list: string) => z.array(dnsName(what), list).min(1, 'must not be empty')
 const HOST = 'must be a host name such as ml.example, and no address'
 const SERVICE = 'must be the name of a service such as _http._tcp.ml.example, or a list of them'

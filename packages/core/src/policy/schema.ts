@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { defaults } from '../defaults.ts'
 import { type StrategyName, strategies } from '../strategy/strategies.ts'
+import { auth, headers, tls } from './connection-schema.ts'
+import { FRAMING, HEADER_NAME, NOT_FRAMING } from './header-names.ts'
 import {
   count,
   discover,
@@ -20,20 +22,8 @@ import { parseSize, SIZE_PATTERN } from './size.ts'
 
 /** Backend names go into a response header and into logs. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
-const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 const SIZE = 'must be bytes, a size such as "32mb", or "unlimited"'
-const RESERVED: ReadonlySet<string> = new Set(
-  [
-    'connection',
-    'content-encoding',
-    'content-length',
-    'content-type',
-    'date',
-    'expect',
-    'host',
-    'keep-alive',
-  ].concat(['te', 'trailer', 'transfer-encoding', 'upgrade', 'set-cookie', 'authorization', 'cookie']),
-)
+const RESERVED: ReadonlySet<string> = new Set([...FRAMING, 'authorization', 'cookie', 'date', 'set-cookie'])
 const strategyNames = Object.keys(strategies) as [StrategyName, ...StrategyName[]]
 
 const pattern = z.string().min(1, 'must not be empty')
@@ -58,6 +48,9 @@ const backend = z
         description: 'Backends of a higher tier are used only when none of a lower one is there.',
         default: defaults.tier,
       }),
+      headers,
+      auth,
+      tls,
       timeouts,
       tasks: z
         .array(
@@ -166,11 +159,8 @@ const size = z
 const ownHeader = (otherwise: string) =>
   z
     .string(otherwise)
-    .regex(HEADER, otherwise)
-    .refine(
-      (name) => !RESERVED.has(name.toLowerCase()),
-      'must not be a header that frames or describes the message',
-    )
+    .regex(HEADER_NAME, otherwise)
+    .refine((name) => !RESERVED.has(name.toLowerCase()), NOT_FRAMING)
 
 const SPOOL = 'must be true, false or a directory'
 const exchangeShape = {
@@ -213,7 +203,7 @@ const forwardShape = {
     description: 'Request header that tells the backend its own URL, such as X-Upstream; none by default.',
   }),
   forwardHeaders: z
-    .array(z.string().regex(HEADER, 'must be a header name'), 'must be a list of header names')
+    .array(z.string().regex(HEADER_NAME, 'must be a header name'), 'must be a list of header names')
     .optional()
     .meta({
       description:
@@ -252,8 +242,7 @@ function checkUrl(text: string, context: z.RefinementCtx<string>): void {
 function urlProblem(text: string): string | undefined {
   if (!URL.canParse(text)) return 'must be a URL such as http://192.168.1.20:3003'
   const url = new URL(text)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    return `must begin with http:// or https://, not ${url.protocol}`
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must begin with http:// or https://'
   if (url.search !== '' || url.hash !== '') return 'must have no query and no fragment'
   try {
     decodeURIComponent(url.username + url.password)

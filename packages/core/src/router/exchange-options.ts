@@ -55,9 +55,7 @@ export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedE
   const size = (key: 'maxBodySize' | 'bodyMemory' | 'totalBodyMemory') =>
     parseSize(parsed[key] ?? defaults[key]) ?? defaults[key]
   if (typeof bodySpool === 'string' && !isWritable(bodySpool)) {
-    throw new PolicyError([
-      problem('bodySpool', `must be a directory that can be written to, not ${bodySpool}`),
-    ])
+    throw new PolicyError([problem('bodySpool', 'must be a directory that can be written to')])
   }
   const store = new BodyStore({
     bodyMemory: size('bodyMemory'),

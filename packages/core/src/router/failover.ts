@@ -1,6 +1,6 @@
 import { idOf } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
-import { RouterClosedError, RouterError } from '../errors.ts'
+import { RouterClosedError, RouterError, TlsError } from '../errors.ts'
 import type { Lease } from '../policy/lease.ts'
 
 /** One attempt that is over. */
@@ -148,6 +148,9 @@ function nameOf({ backend, endpoint }: AttemptRecord): string {
 }
 
 function describe(outcome: Outcome): string {
-  if (outcome.kind === 'failed') return `failed (${outcome.cause})`
+  if (outcome.kind === 'failed') {
+    const why = outcome.error instanceof TlsError ? `: ${outcome.error.message}` : ''
+    return `failed (${outcome.cause}${why})`
+  }
   return outcome.kind === 'passed-over' ? `answered ${outcome.status}` : outcome.kind
 }

@@ -1,0 +1,22 @@
+import type { ServerOptions } from 'http-proxy-3'
+import type { TlsSettings } from '../backend/backend.ts'
+
+/** Settings as Node's `tls.connect`, and so undici's connector, takes them. */
+export type ConnectorTls = Readonly<Record<string, unknown>>
+
+/** http-proxy-3's `ssl`, `ca` and `secure`. */
+export function proxyTls({ ssl, ca, secure }: ServerOptions): ConnectorTls {
+  return {
+    ...(typeof ssl === 'object' && ssl !== null ? ssl : {}),
+    ...(ca === undefined ? {} : { ca }),
+    ...(secure === undefined ? {} : { rejectUnauthorized: secure }),
+  }
+}
+
+/** What a backend says for itself counts before what the proxy says for all, each setting on its own. */
+export function tlsFor(general: ConnectorTls, own: TlsSettings | undefined): ConnectorTls {
+  if (own?.cert === undefined) return { ...general, ...own }
+  // Who a client is, is one setting: a certificate, its key and the key's passphrase, or all of them as a PFX.
+  const { pfx: _, passphrase: __, cert: ___, key: ____, ...rest } = general
+  return { ...rest, ...own }
+}

@@ -1,0 +1,43 @@
+import { isRecord } from '../record.ts'
+import { certificatesIn, privateKeyIn } from './pem.ts'
+import { formatPath, type PolicyProblem, problem } from './problems.ts'
+
+/** What `url`, `headers`, `auth` and `tls` of a backend, which may be anything yet, have against each other. */
+export function connectionProblems(
+  name: string,
+  { url, headers, auth, tls }: Record<string, unknown>,
+): PolicyProblem[] {
+  const at = (...keys: string[]) => formatPath(['backends', name, ...keys])
+  const base = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined
+  const inUrl = base !== undefined && base.username + base.password !== ''
+  const problems: PolicyProblem[] = []
+  if (inUrl && auth !== undefined)
+    problems.push(problem(at('auth'), 'must not be beside a user name and password in the url: one of them'))
+  const seen = new Set<string>()
+  for (const written of isRecord(headers) ? Object.keys(headers) : []) {
+    const header = written.toLowerCase()
+    if (seen.has(header)) problems.push(problem(at('headers', written), 'is there a second time'))
+    seen.add(header)
+    if (header !== 'authorization' || !(inUrl || auth !== undefined)) continue
+    const other = inUrl ? 'a user name and password in the url' : 'auth'
+    problems.push(problem(at('headers', written), `must not be beside ${other}: one of them`))
+  }
+  if (tls === undefined) return problems
+  if (base?.protocol === 'http:') problems.push(problem(at('tls'), 'needs a url that begins with https://'))
+  return isRecord(tls) ? [...problems, ...pairProblems(tls, at)] : problems
+}
+
+function pairProblems(
+  { cert, key }: Record<string, unknown>,
+  at: (...keys: string[]) => string,
+): PolicyProblem[] {
+  if ((cert === undefined) !== (key === undefined)) {
+    const [there, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key']
+    return [problem(at('tls', there), `needs ${missing} beside it`)]
+  }
+  if (typeof cert !== 'string' || typeof key !== 'string') return []
+  const [certificate] = certificatesIn(cert)
+  const own = privateKeyIn(key)
+  if (certificate === undefined || typeof own === 'string' || certificate.checkPrivateKey(own)) return []
+  return [problem(at('tls', 'key'), 'is not the key of cert; of several certificates, its own must be first')]
+}

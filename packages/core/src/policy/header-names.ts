@@ -1,0 +1,11 @@
+/** What a header's name is made of (RFC 9110 section 5.6.2). */
+export const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
+
+/** Headers that frame or describe a message or speak of one connection: only who sends the message can set them. */
+export const FRAMING: ReadonlySet<string> = new Set(
+  ['accept-encoding', 'connection', 'content-encoding', 'content-length', 'content-type', 'expect'].concat(
+    ['host', 'http2-settings', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection'],
+    ['te', 'trailer', 'transfer-encoding', 'upgrade'],
+  ),
+)
+export const NOT_FRAMING = 'must not be a header that frames or describes the message'
