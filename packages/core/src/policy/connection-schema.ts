@@ -45,7 +45,8 @@ export const auth = z
   .transform(({ basic, bearer }, context): AuthOptions => {
     if (basic !== undefined && bearer === undefined) return { basic }
     if (bearer !== undefined && basic === undefined) return { bearer }
-    context.addIssue({ code: 'custom', message: 'must have one of basic and bearer' })
+    if (context.issues.length === 0)
+      context.addIssue({ code: 'custom', message: 'must have one of basic and bearer' })
     return z.NEVER
   })
   .optional()
