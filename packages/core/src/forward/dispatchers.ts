@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls'
 import type { ServerOptions } from 'http-proxy-3'
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
@@ -79,7 +80,13 @@ export class Dispatchers {
       ...(connectsTo === undefined ? {} : { hostname: connectsTo.address, port: String(connectsTo.port) }),
       ...(tls?.servername === undefined ? {} : { servername: tls.servername }),
     }
-    return (asked, callback) => connect({ ...asked, ...elsewhere }, callback)
+    return (asked, callback) =>
+      connect({ ...asked, ...elsewhere }, (...made) => {
+        const [, socket] = made
+        // A server may refuse the client behind the handshake; undici would go by the end of the stream that follows.
+        if (socket instanceof TLSSocket) socket.once('error', (error) => socket.destroy(error))
+        callback(...made)
+      })
   }
 
   /** Closes every connection, running requests included. */
