@@ -37,6 +37,7 @@ export {
 } from './classify/classify-predict-request.ts'
 export type { Clock } from './clock.ts'
 export { defaults } from './defaults.ts'
+export { describePolicy } from './describe/describe-policy.ts'
 export {
   type DnsResolverOptions,
   dnsResolver,

@@ -1,0 +1,43 @@
+const UNITS: readonly (readonly [milliseconds: number, name: string])[] = [
+  [86_400_000, 'day'],
+  [3_600_000, 'hour'],
+  [60_000, 'minute'],
+  [1_000, 'second'],
+  [1, 'millisecond'],
+]
+const SIZES: readonly (readonly [bytes: number, name: string])[] = [
+  [1024 ** 3, 'GiB'],
+  [1024 ** 2, 'MiB'],
+  [1024, 'KiB'],
+]
+
+/** `12 hours`, `90 seconds`: in the largest unit of which it is a whole number. */
+export function duration(milliseconds: number): string {
+  const [unit, name] = UNITS.find(([size]) => milliseconds >= size && milliseconds % size === 0) ?? [
+    1,
+    'millisecond',
+  ]
+  return counted(milliseconds / unit, name)
+}
+
+/** `up to 12 hours`, or that there is no limit. */
+export function upTo(milliseconds: number): string {
+  return Number.isFinite(milliseconds) ? `up to ${duration(milliseconds)}` : 'for as long as it takes'
+}
+
+/** `32 MiB`; powers of 1024. */
+export function size(bytes: number): string {
+  const [unit, name] = SIZES.find(([least]) => bytes >= least) ?? [1, 'bytes']
+  return `${Number((bytes / unit).toFixed(2))} ${name}`
+}
+
+/** `1 request`, `2 requests`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
+/** `a, b and c`. */
+export function listed(items: readonly string[], link = 'and'): string {
+  const last = items.at(-1) ?? ''
+  return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} ${link} ${last}`
+}
