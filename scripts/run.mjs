@@ -15,7 +15,7 @@ const vitest = join(modules, 'vitest', 'vitest.mjs')
 const results = join(modules, '.cache', 'vitest.json')
 
 const commands = {
-  start: () => run(node, ['examples/express-gateway/src/main.ts']),
+  start: (...given) => run(node, ['examples/express-gateway/src/main.ts', ...given]),
   demo: () => run(node, ['examples/demo/src/main.ts']),
   'bench:sim': (...options) => run(node, ['bench/sim/main.ts', ...options]),
   'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),

@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
   defaults,
+  describePolicy,
+  expandConfig,
   PolicyError,
   parseConfig,
   resolveExchangeOptions,
@@ -19,6 +21,7 @@ import {
   resolveQueue,
   resolveWake,
 } from '../packages/core/src/policy/patience.ts'
+import { authority } from './support/certificates.ts'
 import { exampleOf, ROOT } from './support/docs.ts'
 
 const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
@@ -218,9 +221,40 @@ describe('docs/configuration.md', () => {
     ])
   })
 
+  it('is what the example of credentials and TLS is written by, and the table names what TLS has', async () => {
+    const { key, cert } = await (await authority()).certify(['router'])
+    const files: Record<string, string> = {
+      '/run/secrets/gpu_token': 't0ken',
+      '/run/secrets/ca.pem': cert,
+      '/run/secrets/router.pem': cert,
+      '/run/secrets/router.key': key,
+    }
+    const data = parse(exampleOf('docs/configuration.md', 'secrets'))
+    const sources = { env: { CLOUD_PASSWORD: 'pw' }, readFile: (path: string) => files[path] ?? '' }
+    const { backends } = parseConfig(expandConfig(data, sources))
+    expect(backends).toMatchObject({
+      gpu: { auth: { bearer: 't0ken' }, tls: { ca: cert, cert, key } },
+      cloud: { auth: { basic: { username: 'immich', password: 'pw' } } },
+    })
+    const { tls } = config.properties.backends.additionalProperties.properties
+    const named = rows('Credentials and TLS').flatMap(([names = '']) => names.split(', '))
+    expect(named).toEqual(Object.keys(tls.properties))
+  })
+
   it('needs nothing but URLs', () => {
     const { backends, routes } = parseConfig(parse(exampleOf('README.md', 'pool')))
     expect([Object.keys(backends), routes]).toEqual([['gpu', 'mac', 'nas'], undefined])
+  })
+
+  it('shows what a check says as it is', () => {
+    const shown = /```text\n(Routes[\s\S]*?)\n```/.exec(configuration)?.[1] ?? 'nothing'
+    const backends = { nas: { url: 'http://nas' }, gpu: { url: 'http://gpu' } }
+    const search = {
+      match: { task: 'clip', type: 'textual' },
+      backends: ['nas', 'gpu'],
+      strategy: 'first',
+    } as const
+    expect(describePolicy({ backends, routes: [search, { backends: ['gpu'] }] })).toContain(shown)
   })
 
   it('shows an error as it is', () => {

@@ -86,13 +86,16 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
       'BodyTooLargeError',
       'ClientLeftError',
       'Exchange',
+      'ExpandedConfig',
     ],
     ...['Forwarder', 'HoldError', 'NoBackendError', 'PolicyError', 'RouterClosedError', 'RouterError'],
-    ...['SpoolError', 'answerError', 'classifyPredictRequest'],
+    ...['SpoolError', 'TlsError', 'answerError', 'classifyPredictRequest'],
     ...[
       'createRouter',
       'defaults',
+      'describePolicy',
       'dnsResolver',
+      'expandConfig',
       'parseConfig',
       'parsePolicy',
       'resolveExchangeOptions',
@@ -159,7 +162,7 @@ describe('an empty project outside the workspace', () => {
 
   const examples: readonly [document: string, name: string][] = [
     ...['express', 'koa', 'node', 'composed'].map((name): [string, string] => ['README.md', name]),
-    ...['router', 'koa-composed', 'core'].map((name): [string, string] => ['docs/library.md', name]),
+    ...['router', 'file', 'koa-composed', 'core'].map((name): [string, string] => ['docs/library.md', name]),
     ['docs/policies.md', 'in-code'],
     ['CONTRIBUTING.md', 'strategy'],
   ]

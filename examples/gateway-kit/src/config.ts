@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { PolicyError, parseConfig, type RouterConfig } from '@immich-ml-router/core'
+import { expandConfig, PolicyError, parseConfig, type RouterConfig } from '@immich-ml-router/core'
 import { StubMl } from '@immich-ml-router/example-stub-ml'
-import { parse } from 'yaml'
+import { parseDocument } from 'yaml'
 
 /** What a gateway runs with. */
 export interface GatewayConfig {
@@ -13,23 +13,33 @@ export interface GatewayConfig {
   readonly stubs: readonly StubMl[]
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
+/** Variables by name, as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Options as they are configured, and where, in words. */
+export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source'>
 
 /**
  * Reads `PORT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
  * `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL`, `MAX_BODY_SIZE`. With neither, stand-in servers are started.
  */
 export async function readConfig(env: Environment): Promise<GatewayConfig> {
-  const port = readPort(env['PORT'])
-  const path = env['ROUTER_CONFIG']
-  if (path) return { port, source: `the file ${path}`, options: await readFileConfig(path), stubs: [] }
-  if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL']) {
-    return { port, source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL', options: seedConfig(env), stubs: [] }
-  }
+  const port = readPort(env)
+  const configured = await readOptions(env)
+  if (configured !== undefined) return { port, ...configured, stubs: [] }
   const stubs = await Promise.all([5, 50, 20].map((serviceTime) => StubMl.start({ serviceTime })))
   const [text, image, other] = stubs.map(({ url }) => url)
   const options = seedConfig({ ...env, ML_TEXT_URL: text, ML_IMAGE_URL: image, ML_DEFAULT_URL: other })
   return { port, source: 'stand-in ML servers, since no real one is configured', options, stubs }
+}
+
+/** @returns `undefined` when no ML server is configured. */
+export async function readOptions(env: Environment): Promise<ConfiguredOptions | undefined> {
+  const path = env['ROUTER_CONFIG']
+  if (path) return { source: `the file ${path}`, options: await readFileConfig(path, env) }
+  if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL'])
+    return { source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL', options: seedConfig(env) }
+  return undefined
 }
 
 /**
@@ -73,9 +83,9 @@ function parseSeed(config: unknown): RouterConfig {
   }
 }
 
-async function readFileConfig(path: string): Promise<RouterConfig> {
+async function readFileConfig(path: string, env: Environment): Promise<RouterConfig> {
   try {
-    return parseConfig(parse(await readFile(path, 'utf8')))
+    return parseConfig(expandConfig(parseYaml(await readFile(path, 'utf8')), { env }))
   } catch (error) {
     throw new Error(`ROUTER_CONFIG=${path}: ${error instanceof Error ? error.message : error}`, {
       cause: error,
@@ -83,7 +93,25 @@ async function readFileConfig(path: string): Promise<RouterConfig> {
   }
 }
 
-function readPort(text: string | undefined): number {
+/** JSON is YAML. The messages of the parser show what is written there, which may be secret; these do not. */
+function parseYaml(text: string): unknown {
+  const document = parseDocument(text)
+  const [mistake] = [...document.errors, ...document.warnings]
+  if (mistake !== undefined) {
+    const [{ line, col } = { line: 1, col: 1 }] = mistake.linePos ?? []
+    const what = mistake.code.toLowerCase().replaceAll('_', ' ')
+    throw new Error(`is not valid YAML at line ${line}, column ${col} (${what}).`)
+  }
+  try {
+    return document.toJS()
+  } catch {
+    throw new Error(
+      'has an alias (*) without an anchor (&) before it, or too many of them; text with a * needs quotes.',
+    )
+  }
+}
+
+export function readPort({ PORT: text }: Environment): number {
   const port = text ? Number(text) : 3003
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`PORT must be 0 to 65535, not "${text}".`)

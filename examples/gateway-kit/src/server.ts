@@ -3,6 +3,8 @@ import http, { type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Router, RouterOptions } from '@immich-ml-router/core'
 import { type Logger, pino } from 'pino'
+import { type Args, readArgs, USAGE } from './args.ts'
+import { checkConfig } from './check.ts'
 import { type GatewayConfig, readConfig } from './config.ts'
 import { logRequests } from './log.ts'
 
@@ -48,8 +50,33 @@ export async function startGateway(
   return { url: `http://localhost:${port}`, router, close }
 }
 
-/** Runs a gateway as the main program: configured by the environment, stopped by SIGTERM or SIGINT. */
+/**
+ * Runs a gateway as the main program: configured by the environment, stopped by SIGTERM or SIGINT. With `--check` it only
+ * says what it is configured to do.
+ */
 export async function runGateway(name: string, makeApp: MakeApp): Promise<void> {
+  let args: Args
+  try {
+    args = readArgs(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n${USAGE}\n`)
+    process.exitCode = 2
+    return
+  }
+  if (args.check) await runCheck()
+  else await run(name, makeApp)
+}
+
+async function runCheck(): Promise<void> {
+  const checked = await checkConfig(process.env)
+  if ('words' in checked) process.stdout.write(`${checked.words}\n`)
+  else {
+    process.stderr.write(`${checked.mistakes}\n`)
+    process.exitCode = 1
+  }
+}
+
+async function run(name: string, makeApp: MakeApp): Promise<void> {
   const logger = pino()
   try {
     const config = await readConfig(process.env)

@@ -1,0 +1,20 @@
+import { parseArgs } from 'node:util'
+
+/** What a gateway is started with on its command line. */
+export interface Args {
+  /** Whether it only says what it is configured to do. */
+  readonly check: boolean
+}
+
+export const USAGE = `usage: npm start -- [--check]
+
+  --check  says what is configured, or every mistake in it, and starts nothing`
+
+/** @throws {TypeError} when there is something that it does not know. */
+export function readArgs(args: readonly string[]): Args {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { check: { type: 'boolean', default: false } },
+  })
+  return values
+}

@@ -1,0 +1,195 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { checkConfig } from '@immich-ml-router/example-gateway-kit'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { authority } from './support/certificates.ts'
+import { post } from './support/client.ts'
+import { ROOT } from './support/docs.ts'
+import { spawnGateway, startProcess } from './support/gateway-process.ts'
+import { immichBody } from './support/predict-body.ts'
+import { stubMl, until } from './support/servers.ts'
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program of this repository to its end, with nothing but these variables. */
+function run(program: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    const inherited = { PATH: process.env['PATH'] ?? '' }
+    const options = { cwd: ROOT, env: { ...inherited, ...env }, timeout: 20_000 }
+    execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+}
+
+/** Files in a directory of their own. */
+async function files(texts: Record<string, string>): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries(texts)) await writeFile(join(directory, name), text)
+  return directory
+}
+
+const programs = ['express', 'koa'].map((name) => [name, `examples/${name}-gateway/src/main.ts`, []] as const)
+
+describe.each([...programs, ['npm start', 'scripts/run.mjs', ['start']] as const])(
+  '%s --check',
+  (_, main, before) => {
+    const check = (env?: Record<string, string>) => run(main, [...before, '--check'], env)
+
+    it('says what a file configures, and starts nothing', async () => {
+      const stub = await stubMl()
+      const { cert, key } = await authority()
+      const directory = await files({ 'ca.pem': cert, 'key.pem': key, token: 't0ken\n' })
+      const path = join(directory, 'router.yaml')
+      await writeFile(
+        path,
+        `backends:
+  nas: { url: "${stub.url}", maxConcurrent: "\${SLOTS}" }
+  gpu:
+    url: \${GPU_URL:-https://gpu:3003}
+    auth: { bearer: "\${file:${directory}/token}" }
+    tls: { ca: "\${file:${directory}/ca.pem}", cert: "\${file:${directory}/ca.pem}", key: "\${file:${directory}/key.pem}", insecure: true }
+routes:
+  - { match: { task: clip, type: textual }, backends: [nas, gpu], strategy: first }
+  - { backends: [gpu], whenUnavailable: { hold: 12h } }
+`,
+      )
+      const { code, stdout, stderr } = await check({ ROUTER_CONFIG: path, SLOTS: '2' })
+      expect([code, stderr]).toEqual([0, ''])
+      expect(stdout).toContain(`Configured by the file ${path}.\n`)
+      for (const line of [
+        '  text search: nas, then gpu',
+        '    when unavailable: waits up to 12 hours, 1000 requests at most',
+        `  nas: ${stub.url}`,
+        '    at once: 2 requests',
+        '  gpu: https://gpu:3003 (bearer)',
+        '  gpu: its certificate is not verified (tls.insecure), so anybody on the way can read and change everything',
+      ])
+        expect(stdout.split('\n')).toContain(line)
+      expect(stdout).not.toMatch(/t0ken|BEGIN/)
+      expect([stub.started, await stub.connections()]).toEqual([0, 0])
+    })
+
+    it('lists every mistake', async () => {
+      const directory = await files({
+        'router.yaml':
+          'bodySpool: /nowhere\nbackends: { gpu: { url: "${NONE}", auth: { bearer: "${file:/none}" }, wieght: 1 } }',
+      })
+      const env = { ROUTER_CONFIG: join(directory, 'router.yaml'), PORT: 'x' }
+      const { code, stdout, stderr } = await check(env)
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toBe(`PORT must be 0 to 65535, not "x".
+ROUTER_CONFIG=${env.ROUTER_CONFIG}: The policy has 3 mistakes:
+  backends.gpu.url needs the variable NONE, which is not set.
+  backends.gpu.auth.bearer needs the file /none, which cannot be read (ENOENT).
+  backends.gpu.wieght is not an option. Did you mean "weight"?
+`)
+    })
+
+    it('does not know any other option', async () => {
+      const { code, stdout, stderr } = await run(main, [...before, '--chekc'])
+      expect([code, stdout, stderr]).toEqual([
+        2,
+        '',
+        expect.stringMatching(/'--chekc'\nusage: (.|\n)*--check /),
+      ])
+    })
+  },
+)
+
+describe('what is checked', () => {
+  it.each<[string, Record<string, string>, object]>([
+    ['nothing', {}, { words: expect.stringContaining('stand-in servers would be started') }],
+    [
+      "the seed's variables",
+      { ML_TEXT_URL: 'http://me:s3cret@t:1', ML_DEFAULT_URL: 'http://d' },
+      {
+        words: expect.stringMatching(
+          /ML_DEFAULT_URL\.\n(.|\n)*input text \(such as text search\): text\n(.|\n)*everything else: default\n(.|\n)* text: http:\/\/t:1 \(basic\)\n/,
+        ),
+      },
+    ],
+    [
+      'variables that are wrong',
+      { ML_TEXT_URL: 's3cret:x@h', MAX_BODY_SIZE: 'x' },
+      { mistakes: expect.stringMatching(/ML_TEXT_URL must begin with(.|\n)*MAX_BODY_SIZE must be bytes/) },
+    ],
+    [
+      'a file that is not there',
+      { ROUTER_CONFIG: '/nowhere.yaml' },
+      { mistakes: expect.stringContaining('ENOENT') },
+    ],
+  ])('is %s', async (_, env, checked) => {
+    expect(await checkConfig(env)).toEqual(checked)
+    expect(JSON.stringify(await checkConfig(env))).not.toContain('s3cret')
+  })
+
+  it('is the directory for temp files as well', async () => {
+    const directory = await files({ 'r.yaml': 'bodySpool: "${DIR}"\nbackends: { a: { url: http://a } }' })
+    const check = (DIR: string) => checkConfig({ ROUTER_CONFIG: join(directory, 'r.yaml'), DIR })
+    expect(await check('/nowhere')).toEqual({
+      mistakes: 'The policy has 1 mistake:\n  bodySpool must be a directory that can be written to.',
+    })
+    expect(await check(directory)).toHaveProperty('words')
+  })
+
+  it.each([
+    [
+      'backends: { a: { url: http://a, auth: { bearer: s3cret, , } } }',
+      'line 1, column 57 (unexpected token)',
+    ],
+    [
+      'backends: { a: { url: http://a, auth: { bearer: !s3cret x } } }',
+      'line 1, column 49 (tag resolve failed)',
+    ],
+    ['backends:\n  a: { url: "http://u:s3cret@a }', 'line 2, column 33 (missing char)'],
+    ['backends:\n  a: *s3cret', 'has an alias (*) without an anchor'],
+  ])('without what is written where YAML is broken: %j', async (text, where) => {
+    const directory = await files({ 'r.yaml': text })
+    const checked = await checkConfig({ ROUTER_CONFIG: join(directory, 'r.yaml') })
+    expect(checked).toEqual({ mistakes: expect.stringContaining(where) })
+    expect(JSON.stringify(checked)).not.toContain('s3cret')
+  })
+})
+
+describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
+  it('uses secrets from files, and logs none of them', async () => {
+    const stub = await stubMl()
+    const directory = await files({ token: 't0ken\n', password: 'p4ssword' })
+    const path = join(directory, 'router.yaml')
+    await writeFile(
+      path,
+      `backends:
+  a: { url: "\${A_URL}", auth: { bearer: "\${file:${directory}/token}" }, headers: { x-key: "\${KEY}" } }
+  b: { url: "http://u:\${file:${directory}/password}@127.0.0.1:1" }
+routes:
+  - { backends: [b, a], strategy: first }
+`,
+    )
+    const env = { ROUTER_CONFIG: path, A_URL: stub.url, KEY: 'h3ader' }
+    const { url, output } = await startProcess(which, env)
+    expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(200)
+    await until(() => output.some((line) => line.includes('"predict"')), 'it is logged')
+    expect(stub.received[0]?.headers).toMatchObject({ authorization: 'Bearer t0ken', 'x-key': 'h3ader' })
+    const encoded = Buffer.from('u:p4ssword').toString('base64')
+    for (const secret of ['t0ken', 'p4ssword', 'h3ader', encoded]) expect(output.join()).not.toContain(secret)
+  })
+
+  it('ends with a mistake without showing what was expanded', async () => {
+    const directory = await files({
+      'r.yaml': 'backends: { a: { url: "${URL}", auth: { bearer: "${TOKEN}" } } }',
+    })
+    const env = { ROUTER_CONFIG: join(directory, 'r.yaml'), URL: 's3cret:x@h', TOKEN: 'Bearer s3cret' }
+    const { exited, output } = spawnGateway(which, env)
+    expect(await exited).toBe(1)
+    expect(output.join()).toMatch(/2 mistakes.*a\.url must begin with.*auth\.bearer must be a token/)
+    expect(output.join()).not.toContain('s3cret')
+  })
+})
