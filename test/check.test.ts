@@ -54,8 +54,8 @@ describe.each([...programs, ['npm start', 'scripts/run.mjs', ['start']] as const
   nas: { url: "${stub.url}", maxConcurrent: "\${SLOTS}" }
   gpu:
     url: \${GPU_URL:-https://gpu:3003}
-    auth: { bearer: "\${file:${directory}/token}" }
-    tls: { ca: "\${file:${directory}/ca.pem}", cert: "\${file:${directory}/ca.pem}", key: "\${file:${directory}/key.pem}", insecure: true }
+    auth: { bearer: '\${file:${directory}/token}' }
+    tls: { ca: '\${file:${directory}/ca.pem}', cert: '\${file:${directory}/ca.pem}', key: '\${file:${directory}/key.pem}', insecure: true }
 routes:
   - { match: { task: clip, type: textual }, backends: [nas, gpu], strategy: first }
   - { backends: [gpu], whenUnavailable: { hold: 12h } }
@@ -167,8 +167,8 @@ describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
     await writeFile(
       path,
       `backends:
-  a: { url: "\${A_URL}", auth: { bearer: "\${file:${directory}/token}" }, headers: { x-key: "\${KEY}" } }
-  b: { url: "http://u:\${file:${directory}/password}@127.0.0.1:1" }
+  a: { url: "\${A_URL}", auth: { bearer: '\${file:${directory}/token}' }, headers: { x-key: "\${KEY}" } }
+  b: { url: 'http://u:\${file:${directory}/password}@127.0.0.1:1' }
 routes:
   - { backends: [b, a], strategy: first }
 `,

@@ -1,6 +1,6 @@
 /** Why an attempt failed. */
 export type FailureCause =
-  /** No connection: refused, unreachable, name not found. */
+  /** No connection: refused, unreachable, name not found, no agreement on TLS. */
   | 'connect'
   /** No connection within the connect timeout. */
   | 'connect-timeout'

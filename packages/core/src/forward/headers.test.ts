@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { requestHeaders, responseHeaders } from './headers.ts'
+import { type HeaderRecord, requestHeaders, responseHeaders, withOwnHeaders } from './headers.ts'
 
 describe('requestHeaders', () => {
   it('drops what is of one connection, and what a client must not tell', () => {
@@ -68,5 +68,19 @@ describe('responseHeaders', () => {
       'd',
     ]
     expect(responseHeaders(raw, 'x-name')).toEqual(['Date', 'd'])
+  })
+})
+
+describe("a backend's own headers", () => {
+  it.each<[HeaderRecord, Record<string, string> | undefined, HeaderRecord]>([
+    [{ a: '1' }, undefined, { a: '1' }],
+    [
+      { a: '1', b: ['2', '3'] },
+      { b: '4', c: '5' },
+      { a: '1', b: '4', c: '5' },
+    ],
+    [{ Authorization: 'a', AUTHORIZATION: 'b' }, { authorization: 'c' }, { authorization: 'c' }],
+  ])('%j and %j', (headers, own, sent) => {
+    expect(withOwnHeaders(headers, own)).toEqual(sent)
   })
 })
