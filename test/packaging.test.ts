@@ -233,7 +233,7 @@ describe('an empty project outside the workspace', () => {
     return `${response.status} ${response.headers.get('x-immich-ml-backend')}`
   }
 
-  const servers = examples.filter(([, name]) => name !== 'core' && name !== 'strategy')
+  const servers = examples.filter(([, name]) => !['core', 'file', 'strategy'].includes(name))
 
   it.each(servers)('runs the example of %s: %s, against two stand-in servers', async (document, name) => {
     const [nas, gpu] = [await stubMl(), await stubMl()]
@@ -253,6 +253,20 @@ describe('an empty project outside the workspace', () => {
     await write('run-core.mjs', exampleOf('docs/library.md', 'core'))
     const { stdout } = await node('run-core.mjs')
     expect(stdout).toMatch(/^\[ 'clip' \] text\nto gpu by route "text"\n(\d+ bytes\n)+$/)
+  })
+
+  it('runs the example of a configuration file of your own', async () => {
+    await write('run-file.mjs', stripTypeScriptTypes(exampleOf('docs/library.md', 'file')))
+    const withUrl = async (url: string) => {
+      await write('router.json', JSON.stringify({ backends: { gpu: { url } }, health: false }))
+      return node('run-file.mjs')
+    }
+    expect((await withUrl('${A_URL_THAT_IS_NOT_SET:-http://gpu:3003}')).stdout).toContain(
+      '  gpu: http://gpu:3003\n',
+    )
+    expect((await withUrl('${A_URL_THAT_IS_NOT_SET}')).stderr).toBe(
+      'backends.gpu.url needs the variable A_URL_THAT_IS_NOT_SET, which is not set\n',
+    )
   })
 
   it('runs the example of a strategy', async () => {
