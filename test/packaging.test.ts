@@ -86,7 +86,6 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
       'BodyTooLargeError',
       'ClientLeftError',
       'Exchange',
-      'ExpandedConfig',
     ],
     ...['Forwarder', 'HoldError', 'NoBackendError', 'PolicyError', 'RouterClosedError', 'RouterError'],
     ...['SpoolError', 'TlsError', 'answerError', 'classifyPredictRequest'],
