@@ -16,6 +16,7 @@ const results = join(modules, '.cache', 'vitest.json')
 
 const commands = {
   start: (...given) => run(node, ['examples/express-gateway/src/main.ts', ...given]),
+  example: (...given) => run(node, ['examples/setups/src/main.ts', ...given]),
   demo: () => run(node, ['examples/demo/src/main.ts']),
   'bench:sim': (...options) => run(node, ['bench/sim/main.ts', ...options]),
   'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),
@@ -55,6 +56,7 @@ async function test(...filters) {
   const failed = await runAll([
     ['lint and format', tool('@biomejs/biome/bin/biome', 'ci', '.')],
     ['types', tool('typescript-7/bin/tsc', '-p', '.')],
+    ['types of the NestJS example', tool('typescript-7/bin/tsc', '-p', 'examples/embedding/nestjs')],
   ])
   if (failed !== 0 || (await build()) !== 0) return conclude(1, 0, 1)
   return vitestOn([node], filters)

@@ -1,6 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { type Program, prepare, type StandInServers } from '@immich-ml-router/example-setups'
 import { onTestFinished } from 'vitest'
 import { ROOT } from './docs.ts'
 import { until } from './servers.ts'
@@ -20,20 +24,38 @@ export async function startProcess(
   which: 'express' | 'koa',
   env: Record<string, string>,
 ): Promise<GatewayProcess> {
-  const { child, lines, output, exited } = spawnGateway(which, env)
-  await until(
-    () => lines.some(({ url }) => typeof url === 'string') || child.exitCode !== null,
-    'the gateway runs',
-  )
-  const started = lines.find(({ url }) => typeof url === 'string')
-  if (started === undefined) throw new Error(`the gateway ended: ${output.join('\n')}`)
-  return { url: String(started['url']).replace('localhost', '127.0.0.1'), child, lines, output, exited }
+  return started(spawnGateway(which, env))
 }
 
-export function spawnGateway(
-  which: 'express' | 'koa',
-  env: Record<string, string>,
-): Omit<GatewayProcess, 'url'> {
+export function spawnGateway(which: 'express' | 'koa', env: Record<string, string>): Spawned {
+  return spawnProgram({ cwd: ROOT, args: [`examples/${which}-gateway/src/main.ts`] }, env)
+}
+
+/** Starts a set-up with stand-ins in the place of its servers, as its compose file or Deployment starts it. */
+export async function startSetup(name: string, servers: StandInServers): Promise<GatewayProcess> {
+  const { program, environment, config } = await prepare(name, servers)
+  if (config === undefined) return started(spawnProgram(program, { ...environment, PORT: '0' }))
+  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const file = join(directory, 'router.yaml')
+  await writeFile(file, config)
+  return started(spawnProgram(program, { ...environment, PORT: '0', ROUTER_CONFIG: file }))
+}
+
+type Spawned = Omit<GatewayProcess, 'url'>
+
+async function started(spawned: Spawned): Promise<GatewayProcess> {
+  const { child, lines, output } = spawned
+  // A gateway logs its URL; the programs that embed the router say it in words.
+  const url = () =>
+    lines.find(({ url }) => typeof url === 'string')?.['url'] ??
+    output.find((line) => line.startsWith('Listening on '))?.slice('Listening on '.length)
+  await until(() => url() !== undefined || child.exitCode !== null, 'the gateway runs')
+  if (url() === undefined) throw new Error(`the gateway ended: ${output.join('\n')}`)
+  return { ...spawned, url: String(url()).replace('localhost', '127.0.0.1') }
+}
+
+function spawnProgram({ cwd, args }: Program, env: Record<string, string>): Spawned {
   const {
     ML_TEXT_URL: _t,
     ML_IMAGE_URL: _i,
@@ -41,8 +63,8 @@ export function spawnGateway(
     ROUTER_CONFIG: _c,
     ...inherited
   } = process.env
-  const child = spawn(process.execPath, [`examples/${which}-gateway/src/main.ts`], {
-    cwd: ROOT,
+  const child = spawn(process.execPath, args, {
+    cwd,
     env: { ...inherited, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -1,0 +1,40 @@
+import 'reflect-metadata'
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { parseConfig } from '@immich-ml-router/core'
+import { immichMlRouter } from '@immich-ml-router/express'
+import { type BeforeApplicationShutdown, Body, Controller, Get, Module, Post } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import type { NestExpressApplication } from '@nestjs/platform-express'
+import { parse } from 'yaml'
+
+const { PORT = '3003', ROUTER_CONFIG = new URL('router.yaml', import.meta.url) } = process.env
+const predict = immichMlRouter(parseConfig(parse(await readFile(ROUTER_CONFIG, 'utf8'))))
+
+@Controller()
+class AppController {
+  @Get('hello')
+  hello() {
+    return { hello: 'world' }
+  }
+
+  @Post('echo')
+  echo(@Body() body: unknown) {
+    return body
+  }
+}
+
+@Module({ controllers: [AppController] })
+class AppModule implements BeforeApplicationShutdown {
+  // Ends those that wait for a backend, before Nest waits for them.
+  async beforeApplicationShutdown() {
+    await predict.router.close()
+  }
+}
+
+const app = await NestFactory.create<NestExpressApplication>(AppModule, { logger: ['warn', 'error'] })
+// Nest adds its body parsers in listen(): what is used before, comes before them.
+app.use(predict)
+app.enableShutdownHooks(['SIGTERM'], { useProcessExit: true })
+await app.listen(Number(PORT))
+console.log(`Listening on http://localhost:${(app.getHttpServer().address() as AddressInfo).port}`)

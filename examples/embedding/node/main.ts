@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises'
+import http, { type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { createRouter, parseConfig } from '@immich-ml-router/core'
+import { parse } from 'yaml'
+
+const { PORT = '3003', ROUTER_CONFIG = new URL('router.yaml', import.meta.url) } = process.env
+const router = createRouter(parseConfig(parse(await readFile(ROUTER_CONFIG, 'utf8'))))
+
+/** The application: what is not the router's. */
+const app: RequestListener = async (req, res) => {
+  res.setHeader('content-type', 'application/json')
+  if (req.method === 'GET' && req.url === '/hello') res.end('{"hello":"world"}')
+  else if (req.method === 'POST' && req.url === '/echo') res.end(JSON.stringify(await json(req)))
+  else res.writeHead(404).end('{"detail":"Not Found"}')
+}
+
+const server = http.createServer((req, res) => router.handle(req, res, () => app(req, res)))
+server.listen(Number(PORT), () => {
+  console.log(`Listening on http://localhost:${(server.address() as AddressInfo).port}`)
+})
+
+process.once('SIGTERM', async () => {
+  server.close()
+  await router.close()
+  server.closeAllConnections()
+})

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process'
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StubMl } from '@immich-ml-router/example-stub-ml'
+import { prepare } from './prepare.ts'
+import { type Setup, setups } from './setups.ts'
+
+// Starts a set-up as it stands, with stand-ins for its servers.
+const [name = ''] = process.argv.slice(2)
+const setup = Object.hasOwn(setups, name) ? setups[name] : undefined
+if (setup === undefined) {
+  console.error(`usage: npm run example -- NAME, which is one of\n  ${Object.keys(setups).join('\n  ')}`)
+  process.exitCode = 2
+} else {
+  process.exitCode = await run(name, setup)
+}
+
+async function run(name: string, setup: Setup): Promise<number> {
+  const stubs = await Promise.all(
+    Object.entries(setup).map(async ([host, { sleeps, ...options }]) => ({
+      host,
+      sleeps,
+      stub: await StubMl.start({ ...options, ...(sleeps ? { fault: 'refuse' } : {}) }),
+    })),
+  )
+  const asleep = stubs.filter(({ sleeps }) => sleeps).map(({ stub }) => stub)
+  const wakePort = asleep.length === 0 ? undefined : await listenForPackets(asleep)
+  const urls = Object.fromEntries(stubs.map(({ host, stub }) => [host, stub.url]))
+  const { program, environment, config } = await prepare(name, { urls, wakePort })
+  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-example-'))
+  try {
+    const file = join(directory, 'router.yaml')
+    if (config !== undefined) await writeFile(file, config)
+    const PORT = process.env['PORT'] ?? '3003'
+    console.log(whatToTry(name, asleep.length > 0, Number(PORT)))
+    const child = spawn(process.execPath, program.args, {
+      cwd: program.cwd,
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        ...environment,
+        PORT,
+        ...(config === undefined ? {} : { ROUTER_CONFIG: file }),
+      },
+    })
+    process.on('SIGTERM', () => child.kill('SIGTERM'))
+    // The terminal sends SIGINT to the child as well, which ends first.
+    process.on('SIGINT', () => {})
+    const [code] = await once(child, 'exit')
+    return code ?? 0
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+    await Promise.all(stubs.map(({ stub }) => stub.close()))
+  }
+}
+
+/** Wakes the machines that sleep when a packet comes: they need some seconds for it. */
+async function listenForPackets(asleep: readonly StubMl[]): Promise<number> {
+  const socket = dgram.createSocket('udp4')
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  socket.unref()
+  socket.once('message', async () => {
+    console.log('\nA Wake-on-LAN packet: the machine that sleeps will be there in 3 s.\n')
+    await sleep(3_000, undefined, { ref: false })
+    await Promise.all(asleep.map((stub) => stub.setFault(undefined)))
+  })
+  return socket.address().port
+}
+
+function whatToTry(name: string, sleeps: boolean, port: number): string {
+  const curl = (entries: string, payload: string) =>
+    `  curl -i -F 'entries=${entries}' -F '${payload}' http://localhost:${port}/predict`
+  return `
+The set-up examples/${name.startsWith('embedding/') ? name : `setups/${name}`}, with stand-ins for its ML servers. In another terminal, try:
+
+  a search, an image, and OCR${sleeps ? '; what needs the machine that sleeps, wakes it' : ''}
+
+${curl('{"clip":{"textual":{"modelName":"any"}}}', 'text=cat')}
+${curl('{"clip":{"visual":{"modelName":"any"}}}', 'image=@README.md')}
+${curl('{"ocr":{"detection":{"modelName":"any"},"recognition":{"modelName":"any"}}}', 'image=@README.md')}
+
+x-immich-ml-backend names the server that answered. Ctrl+C ends everything.
+`
+}
