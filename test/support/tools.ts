@@ -5,6 +5,8 @@ import { it } from 'vitest'
 /** What a test may need of the machine, and how to say that it is missing. */
 const NEEDS = {
   curl: () => (isInstalled('curl') ? undefined : 'curl is missing; scripts/install-debian.sh installs it'),
+  kubectl: () => (isInstalled('kubectl', 'version', '--client') ? undefined : 'kubectl is missing'),
+  compose: () => (isInstalled('docker', 'compose', 'version') ? undefined : 'docker compose is missing'),
   signals: () => (process.platform === 'win32' ? 'Windows has no signals' : undefined),
   loopback: () => (process.platform === 'linux' ? undefined : 'only on Linux all of 127.0.0.0/8 is loopback'),
   proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),
@@ -17,9 +19,9 @@ export function itNeeds(what: keyof typeof NEEDS) {
     missing === undefined ? it(name, test, timeout) : it.skip(`${name} (left out: ${missing})`, test)
 }
 
-function isInstalled(program: string): boolean {
+function isInstalled(program: string, ...args: string[]): boolean {
   try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' })
+    execFileSync(program, args.length === 0 ? ['--version'] : args, { stdio: 'ignore' })
     return true
   } catch {
     return false

@@ -1,0 +1,270 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { defaults, parseConfig } from '@immich-ml-router/core'
+import schema from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
+import { seedConfig } from '@immich-ml-router/example-gateway-kit'
+import { prepare, setups } from '@immich-ml-router/example-setups'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { ROOT } from './support/docs.ts'
+import { itNeeds } from './support/tools.ts'
+
+const exec = promisify(execFile)
+const names = Object.keys(setups)
+const directoryOf = (name: string) =>
+  join(ROOT, 'examples', name.startsWith('embedding/') ? name : `setups/${name}`)
+const readmeOf = (name: string) => readFileSync(join(directoryOf(name), 'README.md'), 'utf8')
+
+interface Service {
+  readonly image?: string
+  readonly build?: { readonly context: string; readonly dockerfile: string }
+  readonly command?: string[]
+  readonly network_mode?: string
+  readonly environment?: Readonly<Record<string, string>>
+  readonly ports?: readonly string[]
+  readonly volumes?: readonly string[]
+  readonly stop_grace_period?: string
+}
+
+function composeOf(name: string): { services: Record<string, Service>; volumes: Record<string, unknown> } {
+  return parse(readFileSync(join(directoryOf(name), 'compose.yaml'), 'utf8'), { merge: true })
+}
+
+function routerOf(name: string): Service {
+  return composeOf(name).services['router'] ?? {}
+}
+
+/** The backends of a set-up, by its file or its variables. */
+function backendsOf(name: string): URL[] {
+  const { environment = {} } = routerOf(name)
+  const config =
+    environment['ROUTER_CONFIG'] === undefined
+      ? seedConfig(environment)
+      : parseConfig(parse(readFileSync(join(directoryOf(name), 'router.yaml'), 'utf8')))
+  return Object.values(config.backends).map(({ url }) => new URL(url))
+}
+
+describe('the set-ups', () => {
+  it('are all known', () => {
+    const found = ['setups', 'embedding'].flatMap((parent) =>
+      readdirSync(join(ROOT, 'examples', parent), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && !['src', 'node_modules'].includes(entry.name))
+        .map(({ name }) => (parent === 'setups' ? name : `${parent}/${name}`)),
+    )
+    expect(found.sort()).toEqual([...names].sort())
+  })
+
+  it.each(['README.md', 'examples/setups/README.md'])('are all in %s', (document) => {
+    const text = readFileSync(join(ROOT, document), 'utf8')
+    const links = [...text.matchAll(/\]\(([^)#]+)\)/g)].map(([, target = '']) =>
+      resolve(ROOT, dirname(document), target),
+    )
+    const missing = names.filter((name) => !links.includes(join(directoryOf(name), 'README.md')))
+    expect(missing).toEqual([])
+  })
+
+  it('reach nothing real when they are tried', async () => {
+    await expect(
+      prepare('sleeping-gpu', { urls: { '127.0.0.1:3004': 'http://127.0.0.1:1' } }),
+    ).rejects.toThrow('There is no stand-in for 192.168.1.20:3003.')
+  })
+})
+
+describe.each(names)('the README of %s', (name) => {
+  const readme = readmeOf(name)
+  const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) =>
+    block.trim().replaceAll('\\\n', '').split('\n'),
+  )
+
+  it('is one page', () => {
+    expect(readme.split('\n').length).toBeLessThan(70)
+  })
+
+  it('leads from nothing to a routed request in two commands, without docker', () => {
+    const block = blocks.find(([first]) => first === `npm run example -- ${name}`)
+    expect(block).toHaveLength(2)
+    expect(block?.[1]).toMatch(/^curl .*-F 'entries=.* http:\/\/localhost:3003\/predict$/)
+  })
+
+  it.skipIf(name === 'kubernetes')('leads there in two commands with docker', () => {
+    const path = join(directoryOf(name), 'compose.yaml').slice(ROOT.length)
+    const block = blocks.find(([first]) => first === `docker compose -f ${path} up --build --detach --wait`)
+    expect(block).toHaveLength(2)
+    expect(block?.[1]).toMatch(/^curl .*-F 'entries=.* http:\/\/localhost:3003\/predict$/)
+  })
+})
+
+describe.each(names.filter((name) => name !== 'kubernetes'))('the compose file of %s', (name) => {
+  const { services, volumes } = composeOf(name)
+  const router = routerOf(name)
+
+  it('builds a gateway that is there and healthy', () => {
+    const { build } = router
+    const context = resolve(directoryOf(name), build?.context ?? '')
+    expect(join(context, '/')).toBe(ROOT)
+    const dockerfile = readFileSync(join(context, build?.dockerfile ?? ''), 'utf8')
+    expect(dockerfile).toMatch(/^HEALTHCHECK /m)
+    expect(dockerfile).toMatch(/^USER node$/m)
+  })
+
+  it('gives running requests the time to finish', () => {
+    const [, seconds] = /^(\d+)s$/.exec(router.stop_grace_period ?? '') ?? []
+    expect(Number(seconds) * 1000).toBeGreaterThan(defaults.drainTimeout + defaults.closeGrace)
+  })
+
+  it('mounts files that are there, and volumes that it has', () => {
+    const mounted = Object.values(services).flatMap((service) => service.volumes ?? [])
+    for (const volume of mounted) {
+      const [source = ''] = volume.split(':')
+      if (source.startsWith('.')) expect(existsSync(resolve(directoryOf(name), source)), source).toBe(true)
+      else expect(volumes).toHaveProperty(source)
+    }
+    const { ROUTER_CONFIG } = { ROUTER_CONFIG: undefined, ...router.environment }
+    if (ROUTER_CONFIG !== undefined) expect(router.volumes).toContain(`./router.yaml:${ROUTER_CONFIG}:ro`)
+  })
+
+  it('has the servers of the configuration, or the README says that they are the reader’s', () => {
+    for (const { hostname, port, protocol } of backendsOf(name)) {
+      if (hostname === '127.0.0.1') {
+        // Seen from the host's network, which the router is in.
+        expect(router.network_mode).toBe('host')
+        const published = Object.values(services).flatMap(({ ports = [] }) => ports)
+        expect(published).toContain(`127.0.0.1:${port}:3003`)
+      } else if (Object.hasOwn(services, hostname)) {
+        expect([services[hostname]?.image?.split(':')[0], port]).toEqual([
+          'ghcr.io/immich-app/immich-machine-learning',
+          '3003',
+        ])
+      } else expect(readmeOf(name), `${protocol}//${hostname}`).toContain(hostname)
+    }
+  })
+
+  it('is reached at port 3003', () => {
+    const { environment = {}, ports, network_mode } = router
+    const inside = environment['PORT'] ?? '3003'
+    if (network_mode === 'host') expect(inside).toBe('3003')
+    else expect(ports).toEqual([`3003:${inside}`])
+  })
+
+  itNeeds('compose')('is taken by docker compose', async () => {
+    const file = join(directoryOf(name), 'compose.yaml')
+    await exec('docker', ['compose', '-f', file, 'config', '--quiet'])
+  })
+})
+
+/** What else stands in the column of ours: variables of the gateways, their endpoints, and what compose sets. */
+const NO_OPTIONS = [
+  'PORT',
+  'METRICS_PORT',
+  'ROUTER_CONFIG',
+  'ML_TEXT_URL',
+  'ML_IMAGE_URL',
+  'ML_DEFAULT_URL',
+].concat([
+  'MAX_BODY_SIZE',
+  'GET /',
+  'GET /ping',
+  'GET /metrics',
+  'POST /predict',
+  'stop_grace_period',
+  'extra_hosts',
+])
+
+/** Whether the configuration has an option, such as `backends.<name>.wake.mac`, `routes[].match.task` or `routes[].strategy: first`. */
+function isOption(written: string): boolean {
+  const [path = ''] = written.split(': ')
+  let schemas: unknown[] = [schema]
+  for (const segment of path.replaceAll('[]', '.[]').split('.')) {
+    schemas = schemas.flatMap((it) => member(it, segment))
+  }
+  return schemas.length > 0
+}
+
+function member(of: unknown, segment: string): unknown[] {
+  if (typeof of !== 'object' || of === null) return []
+  if ('anyOf' in of && Array.isArray(of.anyOf)) return of.anyOf.flatMap((it) => member(it, segment))
+  if (segment === '[]') return 'items' in of ? [of.items] : []
+  if (segment.startsWith('<')) return 'additionalProperties' in of ? [of.additionalProperties] : []
+  if (!('properties' in of) || typeof of.properties !== 'object' || of.properties === null) return []
+  return Object.entries(of.properties).flatMap(([name, value]) => (name === segment ? [value] : []))
+}
+
+/** Every setting that the other routers have: their variables, and what is fixed in them or their nginx configuration. */
+const THEIRS: Readonly<Record<string, readonly string[]>> = {
+  'from-immich-ml-proxy-nginx': ['ML_TEXT_URL', 'ML_IMAGE_URL', 'ML_DEFAULT_URL', 'MAX_BODY_SIZE'].concat(
+    ['client_body_in_single_buffer', 'client_body_buffer_size', 'client_max_body_size', 'log_format'],
+    ['resolver', 'resolver_timeout', 'listen', 'mirror', 'map', 'proxy_set_header X-Upstream', 'proxy_pass'],
+  ),
+  'from-pixelunioneu': [
+    'LISTEN_ADDR',
+    'DEFAULT_BACKEND_URL',
+    'DEFAULT_BACKEND_BASIC_AUTH_USERNAME',
+    'DEFAULT_BACKEND_BASIC_AUTH_PASSWORD',
+    'OCR_BACKEND_URL',
+    'OCR_BACKEND_BASIC_AUTH_USERNAME',
+    'OCR_BACKEND_BASIC_AUTH_PASSWORD',
+    'OCR_TASK_KEYS',
+    'REQUEST_TIMEOUT',
+    'MAX_BODY_BYTES',
+    'LOG_LEVEL',
+    '/healthz',
+    '/readyz',
+    '/metrics',
+  ],
+  'from-yanghu': ['LOCAL_ML_URL', 'REMOTE_ML_URL'],
+  'from-pauleibensteiner': [
+    'LOCAL_ML_URL',
+    'REMOTE_ML_URL',
+    'REMOTE_MAC',
+    'WOL_BROADCAST',
+    'WOL_PORT',
+    'WOL_ENABLED',
+    'WOL_MIN_INTERVAL_SECONDS',
+    'REMOTE_BOOT_WAIT_SECONDS',
+    'REMOTE_POLL_INTERVAL_SECONDS',
+  ],
+  'from-apetersson': [
+    'IMML_BACKENDS',
+    'worker_connections',
+    'client_max_body_size',
+    'client_body_buffer_size',
+  ].concat(
+    ['log_format', 'resolver', 'listen', 'least_conn', 'proxy_set_header', 'proxy_next_upstream'],
+    ['proxy_next_upstream_tries', 'proxy_next_upstream_timeout', '/var/run/avahi-daemon/socket'],
+  ),
+  'from-immich': [
+    'machineLearning.enabled',
+    'machineLearning.urls',
+    'machineLearning.availabilityChecks.enabled',
+    'machineLearning.availabilityChecks.timeout',
+    'machineLearning.availabilityChecks.interval',
+    'IMMICH_MACHINE_LEARNING_ENABLED',
+    'IMMICH_MACHINE_LEARNING_URL',
+    'IMMICH_MACHINE_LEARNING_PING_TIMEOUT',
+  ],
+}
+
+describe.each(names.filter((name) => name.startsWith('from-')))('the table of %s', (name) => {
+  const rows = readmeOf(name)
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| theirs'))
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split(/(?<!\\)\|/)
+        .map((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, it = '']) => it)),
+    )
+
+  it('has every setting of theirs', () => {
+    const theirs = rows.flatMap(([first = []]) => first)
+    expect(THEIRS[name]?.filter((setting) => !theirs.includes(setting))).toEqual([])
+  })
+
+  it('has no setting of ours that is none', () => {
+    const ours = rows.flatMap(([, second = []]) => second)
+    expect(ours.length).toBeGreaterThan(0)
+    expect(ours.filter((written) => !NO_OPTIONS.includes(written) && !isOption(written))).toEqual([])
+  })
+})
