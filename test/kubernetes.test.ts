@@ -189,6 +189,15 @@ describe('the Kubernetes manifests', () => {
   })
 })
 
+describe('the README', () => {
+  it('sends a request from within the pod', async () => {
+    const [, script = ''] = /-- node -e '([\s\S]*?)'\n/.exec(read('README.md')) ?? []
+    const ml = await stubMl()
+    const { stdout } = await exec(process.execPath, ['-e', script.replace('http://localhost:3003', ml.url)])
+    expect([stdout, ml.received[0]?.jobs[0]?.task]).toEqual(['200\n', 'clip'])
+  })
+})
+
 describe("the ConfigMap's configuration", () => {
   const config = parseConfig(parse(read('base/router.yaml')))
   const url = new URL(config.backends['ml']?.url ?? '')

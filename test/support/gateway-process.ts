@@ -42,6 +42,17 @@ export async function startSetup(name: string, servers: StandInServers): Promise
   return started(spawnProgram(program, { ...environment, PORT: '0', ROUTER_CONFIG: file }))
 }
 
+/** Starts what `npm run example` does. */
+export async function startExample(name: string): Promise<GatewayProcess> {
+  const spawned = spawnProgram({ cwd: ROOT, args: ['examples/setups/src/main.ts', name] }, {})
+  // It passes the signal on to the gateway, which would survive it if it were killed.
+  onTestFinished(async () => {
+    spawned.child.kill('SIGTERM')
+    await spawned.exited
+  })
+  return started(spawned)
+}
+
 type Spawned = Omit<GatewayProcess, 'url'>
 
 async function started(spawned: Spawned): Promise<GatewayProcess> {

@@ -2,9 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { it } from 'vitest'
 
+type Need = 'curl' | 'shell' | 'kubectl' | 'compose' | 'signals' | 'loopback' | 'proc'
+
 /** What a test may need of the machine, and how to say that it is missing. */
-const NEEDS = {
+const NEEDS: Record<Need, () => string | undefined> = {
   curl: () => (isInstalled('curl') ? undefined : 'curl is missing; scripts/install-debian.sh installs it'),
+  shell: () => NEEDS.signals() ?? NEEDS.curl(),
   kubectl: () => (isInstalled('kubectl', 'version', '--client') ? undefined : 'kubectl is missing'),
   compose: () => (isInstalled('docker', 'compose', 'version') ? undefined : 'docker compose is missing'),
   signals: () => (process.platform === 'win32' ? 'Windows has no signals' : undefined),
@@ -13,7 +16,7 @@ const NEEDS = {
 }
 
 /** A test that needs a program, POSIX signals, /proc or many addresses; where they are missing it is left out, and its name says why. */
-export function itNeeds(what: keyof typeof NEEDS) {
+export function itNeeds(what: Need) {
   const missing = NEEDS[what]()
   return (name: string, test: () => Promise<void>, timeout?: number) =>
     missing === undefined ? it(name, test, timeout) : it.skip(`${name} (left out: ${missing})`, test)
