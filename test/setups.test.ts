@@ -13,8 +13,8 @@ import { itNeeds } from './support/tools.ts'
 
 const exec = promisify(execFile)
 const names = Object.keys(setups)
-const directoryOf = (name: string) =>
-  join(ROOT, 'examples', name.startsWith('embedding/') ? name : `setups/${name}`)
+const pathOf = (name: string) => `examples/${name.startsWith('embedding/') ? name : `setups/${name}`}`
+const directoryOf = (name: string) => join(ROOT, pathOf(name))
 const readmeOf = (name: string) => readFileSync(join(directoryOf(name), 'README.md'), 'utf8')
 
 interface Service {
@@ -89,8 +89,8 @@ describe.each(names)('the README of %s', (name) => {
   })
 
   it.skipIf(name === 'kubernetes')('leads there in two commands with docker', () => {
-    const path = join(directoryOf(name), 'compose.yaml').slice(ROOT.length)
-    const block = blocks.find(([first]) => first === `docker compose -f ${path} up --build --detach --wait`)
+    const up = `docker compose -f ${pathOf(name)}/compose.yaml up --build --detach --wait`
+    const block = blocks.find(([first]) => first === up)
     expect(block).toHaveLength(2)
     expect(block?.[1]).toMatch(/^curl .*-F 'entries=.* http:\/\/localhost:3003\/predict$/)
   })
