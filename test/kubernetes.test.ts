@@ -5,6 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type BackendEvent, createRouter, defaults, dnsResolver, parseConfig } from '@immich-ml-router/core'
+import type { IServiceMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1'
+import type { IDeployment } from 'kubernetes-models/apps/v1'
+import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
+import type { IPodDisruptionBudget } from 'kubernetes-models/policy/v1'
+import type { IConfigMap, IService } from 'kubernetes-models/v1'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { post } from './support/client.ts'
@@ -17,12 +22,21 @@ import { itNeeds } from './support/tools.ts'
 const exec = promisify(execFile)
 const DIRECTORY = join(ROOT, 'examples/setups/kubernetes')
 
-interface Manifest {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: { readonly name: string; readonly labels?: Record<string, string> }
-  // biome-ignore lint/suspicious/noExplicitAny: what is in it is what the test is about
-  readonly [key: string]: any
+interface Kinds {
+  readonly ConfigMap: IConfigMap
+  readonly Deployment: IDeployment
+  readonly NetworkPolicy: INetworkPolicy
+  readonly PodDisruptionBudget: IPodDisruptionBudget
+  readonly Service: IService
+  readonly ServiceMonitor: IServiceMonitor
+}
+
+type Manifest = Kinds[keyof Kinds]
+
+interface Kustomization {
+  readonly resources: readonly string[]
+  readonly configMapGenerator: readonly [{ readonly name: string; readonly files: readonly [string] }]
+  readonly images: readonly [{ readonly name: string }]
 }
 
 function documentsOf(text: string): Manifest[] {
@@ -30,13 +44,14 @@ function documentsOf(text: string): Manifest[] {
 }
 
 const read = (path: string) => readFileSync(join(DIRECTORY, path), 'utf8')
-const base: Manifest[] = parse(read('base/kustomization.yaml')).resources.flatMap((file: string) =>
-  documentsOf(read(join('base', file))),
-)
-const [serviceMonitor] = documentsOf(read('with-monitoring/service-monitor.yaml'))
+const kustomization: Kustomization = parse(read('base/kustomization.yaml'))
+const base = kustomization.resources.flatMap((file) => documentsOf(read(join('base', file))))
+const monitoring = documentsOf(read('with-monitoring/service-monitor.yaml'))
 
-function find(kind: string, name: string, among: readonly Manifest[] = base): Manifest {
-  const found = among.find((manifest) => manifest.kind === kind && manifest.metadata.name === name)
+function find<K extends keyof Kinds>(kind: K, name: string, among: readonly Manifest[] = base): Kinds[K] {
+  const found = among.find(
+    (manifest): manifest is Kinds[K] => manifest.kind === kind && manifest.metadata?.name === name,
+  )
   if (found === undefined) throw new Error(`there is no ${kind} ${name}`)
   return found
 }
@@ -87,17 +102,15 @@ export const manifest${i}: T${i} = ${JSON.stringify(manifest)}`,
 
 describe('the Kubernetes manifests', () => {
   it('are what Kubernetes and the Prometheus Operator take', async () => {
-    expect(await mistakesIn([...base, ...(serviceMonitor ? [serviceMonitor] : [])])).toBe('')
+    expect(await mistakesIn([...base, ...monitoring])).toBe('')
   })
 
   it('would not be, with a mistake in them', async () => {
-    const deployment = find('Deployment', 'immich-ml-router')
-    const misspelt = structuredClone(deployment)
-    misspelt['spec'].template.spec.containers[0].livenesProbe = {}
-    expect(await mistakesIn([misspelt])).toContain(`'"livenesProbe"' does not exist`)
-    const mistyped = structuredClone(deployment)
-    mistyped['spec'].replicas = 'two'
-    expect(await mistakesIn([mistyped])).toContain('replicas')
+    const text = read('base/service.yaml')
+    expect(await mistakesIn(documentsOf(text.replace('targetPort', 'targetport')))).toContain(
+      `'"targetport"' does not exist`,
+    )
+    expect(await mistakesIn(documentsOf(text.replace('port: 3003', 'port: http')))).toContain('integer')
   })
 
   it('are all in a kustomization', () => {
@@ -118,74 +131,74 @@ describe('the Kubernetes manifests', () => {
     for (const { metadata } of [...plain, ...monitored])
       expect(metadata).toMatchObject({ namespace: 'immich' })
     expect(plain.map(({ kind }) => kind)).not.toContain('ServiceMonitor')
-    const [container] = find('Deployment', 'immich-ml-router', monitored)['spec'].template.spec.containers
-    expect(container.ports.map(({ name }: { name: string }) => name).sort()).toEqual(['http', 'metrics'])
-    expect(container.env).toContainEqual({ name: 'METRICS_PORT', value: '9464' })
-    const { ports } = find('Service', 'immich-ml-router', monitored)['spec']
-    expect(ports).toContainEqual({ name: 'metrics', port: 9464, targetPort: 'metrics' })
-    const { ingress } = find('NetworkPolicy', 'immich-ml-router', monitored)['spec']
-    expect(ingress.map(({ ports }: { ports: object }) => ports)).toEqual([
+    const [router] = find('Deployment', 'immich-ml-router', monitored).spec?.template.spec?.containers ?? []
+    expect(router?.ports?.map(({ name }) => name).sort()).toEqual(['http', 'metrics'])
+    expect(router?.env).toContainEqual({ name: 'METRICS_PORT', value: '9464' })
+    const service = find('Service', 'immich-ml-router', monitored).spec
+    expect(service?.ports).toContainEqual({ name: 'metrics', port: 9464, targetPort: 'metrics' })
+    const endpoints = find('ServiceMonitor', 'immich-ml-router', monitored).spec.endpoints
+    expect(endpoints?.map(({ port }) => port)).toEqual(['metrics'])
+    const policy = find('NetworkPolicy', 'immich-ml-router', monitored).spec
+    expect(policy?.ingress?.map(({ ports }) => ports)).toEqual([
       [{ protocol: 'TCP', port: 'http' }],
       [{ protocol: 'TCP', port: 'metrics' }],
     ])
-    const config = monitored.find(({ kind }) => kind === 'ConfigMap')
-    expect(parseConfig(parse(config?.['data']['router.yaml'])).routes).toHaveLength(2)
+    const config = monitored.find((manifest): manifest is IConfigMap => manifest.kind === 'ConfigMap')
+    expect(parseConfig(parse(config?.data?.['router.yaml'] ?? '')).routes).toHaveLength(2)
   })
 
-  const deployment = find('Deployment', 'immich-ml-router')
-  const pod = deployment['spec'].template
-  const [container] = pod.spec.containers
-  const labels = pod.metadata.labels
+  const deployment = find('Deployment', 'immich-ml-router').spec
+  const pod = deployment?.template.spec
+  const [container] = pod?.containers ?? []
+  const labels = { matchLabels: deployment?.template.metadata?.labels }
 
   it('select the pods that they are about', () => {
     const service = find('Service', 'immich-ml-router')
-    expect(deployment['spec'].selector.matchLabels).toEqual(labels)
-    expect(service['spec'].selector).toEqual(labels)
-    expect(find('PodDisruptionBudget', 'immich-ml-router')['spec'].selector.matchLabels).toEqual(labels)
-    expect(find('NetworkPolicy', 'immich-ml-router')['spec'].podSelector.matchLabels).toEqual(labels)
-    expect(pod.spec.topologySpreadConstraints[0].labelSelector.matchLabels).toEqual(labels)
-    expect(serviceMonitor?.['spec'].selector.matchLabels).toEqual(service.metadata.labels)
-    const ml = find('Deployment', 'immich-machine-learning')['spec'].template.metadata.labels
-    expect(find('Service', 'immich-machine-learning-pods')['spec'].selector).toEqual(ml)
-    const [toMl] = find('NetworkPolicy', 'immich-ml-router')['spec'].egress
-    expect(toMl.to[0].podSelector.matchLabels).toEqual(ml)
+    expect(labels.matchLabels).toBeDefined()
+    expect(deployment?.selector).toEqual(labels)
+    expect(pod?.topologySpreadConstraints?.[0]?.labelSelector).toEqual(labels)
+    expect(service.spec?.selector).toEqual(labels.matchLabels)
+    expect(find('PodDisruptionBudget', 'immich-ml-router').spec?.selector).toEqual(labels)
+    const policy = find('NetworkPolicy', 'immich-ml-router').spec
+    expect(policy?.podSelector).toEqual(labels)
+    const monitor = find('ServiceMonitor', 'immich-ml-router', monitoring).spec
+    expect(monitor.selector).toEqual({ matchLabels: service.metadata?.labels })
+    const ml = find('Deployment', 'immich-machine-learning').spec?.template.metadata?.labels
+    expect(find('Service', 'immich-machine-learning-pods').spec?.selector).toEqual(ml)
+    expect(policy?.egress?.[0]?.to).toEqual([{ podSelector: { matchLabels: ml } }])
   })
 
   it('name ports, volumes and images that are there', () => {
-    const names = container.ports.map(({ name }: { name: string }) => name)
-    const [{ targetPort }] = find('Service', 'immich-ml-router')['spec'].ports
-    const [{ ports }] = find('NetworkPolicy', 'immich-ml-router')['spec'].ingress
-    const probes = [container.readinessProbe, container.livenessProbe].map(({ httpGet }) => httpGet.port)
-    for (const port of [targetPort, ports[0].port, ...probes]) expect(names).toContain(port)
-    const env = Object.fromEntries(
-      container.env.map(({ name, value }: { name: string; value: string }) => [name, value]),
-    )
-    expect(container.ports[0].containerPort).toBe(Number(env['PORT']))
-    const mounted = container.volumeMounts.map(({ name }: { name: string }) => name)
-    expect(pod.spec.volumes.map(({ name }: { name: string }) => name)).toEqual(mounted)
-    const { configMapGenerator, images } = parse(read('base/kustomization.yaml'))
-    expect(pod.spec.volumes[0].configMap.name).toBe(configMapGenerator[0].name)
-    expect(join(container.volumeMounts[0].mountPath, configMapGenerator[0].files[0])).toBe(
-      join(env['ROUTER_CONFIG']),
-    )
-    expect(images[0].name).toBe(container.image)
+    const names = container?.ports?.map(({ name }) => name)
+    const toRouter = find('Service', 'immich-ml-router').spec?.ports?.map(({ targetPort }) => targetPort)
+    const allowed = find('NetworkPolicy', 'immich-ml-router').spec?.ingress?.[0]?.ports
+    const probed = [container?.readinessProbe, container?.livenessProbe].map((probe) => probe?.httpGet?.port)
+    expect([toRouter, allowed?.map(({ port }) => port), probed]).toEqual([names, names, ['http', 'http']])
+    const env = Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value]))
+    expect(container?.ports?.[0]?.containerPort).toBe(Number(env['PORT']))
+    const mounted = container?.volumeMounts?.map(({ name }) => name)
+    expect(pod?.volumes?.map(({ name }) => name)).toEqual(mounted)
+    const [generated] = kustomization.configMapGenerator
+    expect(pod?.volumes?.[0]?.configMap?.name).toBe(generated.name)
+    expect(`${container?.volumeMounts?.[0]?.mountPath}/${generated.files[0]}`).toBe(env['ROUTER_CONFIG'])
+    expect(container?.image).toBe(kustomization.images[0].name)
   })
 
   it('give running requests the time to finish', () => {
-    const [, seconds] = container.lifecycle.preStop.exec.command
+    const [, seconds] = container?.lifecycle?.preStop?.exec?.command ?? []
     const needed = Number(seconds) + (defaults.drainTimeout + defaults.closeGrace) / 1000
-    expect(pod.spec.terminationGracePeriodSeconds).toBeGreaterThan(needed)
+    expect(pod?.terminationGracePeriodSeconds).toBeGreaterThan(needed)
   })
 
   it('make the pod no root, with nothing to write to but where bodies go', () => {
-    expect(pod.spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 })
-    expect(container.securityContext).toEqual({
+    expect(pod?.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 })
+    expect(container?.securityContext).toEqual({
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     })
-    expect(container.volumeMounts[1].mountPath).toBe('/tmp')
-    expect(pod.spec.volumes[1].emptyDir).not.toHaveProperty('medium')
+    expect(container?.volumeMounts?.[1]?.mountPath).toBe('/tmp')
+    expect(pod?.volumes?.[1]?.emptyDir).toEqual({ sizeLimit: '10Gi' })
   })
 })
 
@@ -205,8 +218,8 @@ describe("the ConfigMap's configuration", () => {
   it('names the headless Service', () => {
     const [service = '', namespace, ...rest] = url.hostname.split('.')
     expect([namespace, ...rest]).toEqual(['immich', 'svc', 'cluster', 'local'])
-    const { clusterIP, ports } = find('Service', service)['spec']
-    expect([clusterIP, ports[0].port]).toEqual(['None', Number(url.port)])
+    const { spec } = find('Service', service)
+    expect([spec?.clusterIP, spec?.ports?.[0]?.port]).toEqual(['None', Number(url.port)])
   })
 
   itNeeds('loopback')('spreads over the pods, and waits while there are none', async () => {

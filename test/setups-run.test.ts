@@ -22,17 +22,22 @@ const faces = immichBody('faces', imageBytes(200_000))
 const ocr = immichBody('ocr', imageBytes(200_000))
 const unknown = multipart([{ header: 'image', content: 'without entries' }])
 
-/** Starts a set-up with a stand-in for each of its servers, in the order in which the compose file's reader meets them. */
-async function start(name: string, options: readonly StubOptions[] = [], wakePort?: number) {
-  const hosts = Object.keys(setups[name] ?? {})
-  const stubs = await Promise.all(hosts.map((_, i) => stubMl(options[i])))
-  const urls = Object.fromEntries(hosts.map((host, i) => [host, stubs[i]?.url ?? '']))
+/** Starts a set-up with a stand-in for each of its servers; `options` are theirs, by their hosts. */
+async function start(name: string, options: Record<string, StubOptions> = {}, wakePort?: number) {
+  const stubs = new Map<string, StubMl>()
+  for (const host of Object.keys(setups[name] ?? {})) stubs.set(host, await stubMl(options[host]))
+  const urls = Object.fromEntries([...stubs].map(([host, { url }]) => [host, url]))
   const gateway = await startSetup(name, { urls, wakePort })
   const ask = async (body: Buffer) => {
     const { status, headers } = await post(gateway.url, body)
     return `${status} ${headers['x-immich-ml-backend']}`
   }
-  return { ...gateway, ask, stubs: stubs as [StubMl, StubMl, ...StubMl[]] }
+  const server = (host: string): StubMl => {
+    const stub = stubs.get(host)
+    if (stub === undefined) throw new Error(`${name} has no server ${host}`)
+    return stub
+  }
+  return { ...gateway, ask, server }
 }
 
 /** A machine's ear for Wake-on-LAN: the packets that have come. */
@@ -63,19 +68,22 @@ const readme = (name: string) => readFileSync(join(ROOT, 'examples/setups', name
 
 const MAGIC_PACKET = Buffer.from('ff'.repeat(6) + 'aabbccddeeff'.repeat(16), 'hex')
 
+/** The GPU machine of most of them. */
+const GPU = '192.168.1.20:3003'
+
 describe('the set-up', () => {
   it('sleeping-gpu holds images, wakes the machine, and answers searches meanwhile', async () => {
     const { port, packets } = await wakeOnLan()
-    const { ask, stubs, lines } = await start('sleeping-gpu', [{}, { fault: 'refuse' }], port)
-    const images = [ask(indexing), ask(faces), ask(ocr)]
+    const { ask, server, lines } = await start('sleeping-gpu', { [GPU]: { fault: 'refuse' } }, port)
+    const images = Promise.all([ask(indexing), ask(faces), ask(ocr)])
     const waits = () => lines.some(({ msg }) => msg === 'request waits for a backend')
     await until(() => waits() && packets.length > 0, 'an image waits, and a packet is sent')
     expect(packets[0]).toEqual(MAGIC_PACKET)
     expect(await ask(search)).toBe('200 nas')
-    expect(stubs[1].started).toBe(0)
-    await stubs[1].setFault(undefined)
-    expect(await Promise.all(images)).toEqual(['200 gpu', '200 gpu', '200 gpu'])
-    expect([stubs[0].started, stubs[1].started]).toEqual([1, 3])
+    expect(server(GPU).started).toBe(0)
+    await server(GPU).setFault(undefined)
+    expect(await images).toEqual(['200 gpu', '200 gpu', '200 gpu'])
+    expect([server('127.0.0.1:3004').started, server(GPU).started]).toEqual([1, 3])
   })
 
   it('ocr-on-cpu sends OCR to one server and the rest to the other', async () => {
@@ -85,14 +93,13 @@ describe('the set-up', () => {
   })
 
   it('unequal-servers spreads an import, and searches go on', async () => {
-    const servers = [
-      { threads: 4, serviceTime: 20 },
-      { threads: 2, serviceTime: 40 },
-      { threads: 1, serviceTime: 200 },
-    ]
-    const { ask, stubs } = await start('unequal-servers', servers)
+    const { ask, server } = await start('unequal-servers', {
+      [GPU]: { threads: 4, serviceTime: 20 },
+      '192.168.1.30:3003': { threads: 2, serviceTime: 40 },
+      'immich-machine-learning:3003': { threads: 1, serviceTime: 200 },
+    })
     const importing = Promise.all(Array.from({ length: 80 }, () => ask(indexing)))
-    await until(() => stubs[0].started > 10, 'the import is under way')
+    await until(() => server(GPU).started > 10, 'the import is under way')
     expect(await ask(search)).toMatch(/^200 /)
     const answers = await importing
     expect(answers.filter((answer) => !answer.startsWith('200'))).toEqual([])
@@ -109,7 +116,7 @@ describe('the set-up', () => {
   })
 
   it('from-immich-ml-proxy-nginx routes and logs as its routers do', async () => {
-    const { ask, stubs, lines, url } = await start('from-immich-ml-proxy-nginx')
+    const { ask, server, lines, url } = await start('from-immich-ml-proxy-nginx')
     expect(await Promise.all([search, indexing, ocr].map(ask))).toEqual([
       '200 text',
       '200 image',
@@ -117,11 +124,14 @@ describe('the set-up', () => {
     ])
     const neither = multipart([{ header: 'entries', content: '{"clip":{"textual":{"modelName":"m"}}}' }])
     expect(await ask(neither)).toBe('400 default')
-    expect(stubs.map(({ received }) => received.map(({ headers }) => headers['x-upstream']))).toEqual([
-      [stubs[0].url],
-      [stubs[1].url, stubs[1].url],
-      [stubs[2]?.url],
-    ])
+    for (const [host, count] of Object.entries({
+      'ml-text:3003': 1,
+      'ml-image:3003': 2,
+      'ml-default:3003': 1,
+    })) {
+      const { received, url: upstream } = server(host)
+      expect(received.map(({ headers }) => headers['x-upstream'])).toEqual(Array(count).fill(upstream))
+    }
     expect(await declare(url, 33 * 1024 * 1024)).toBe(413)
     await until(() => lines.some(({ msg }) => msg === 'predict'), 'it is logged')
     const [, table = ''] = readme('from-immich-ml-proxy-nginx').split('| in their log | in ours |\n')
@@ -132,8 +142,8 @@ describe('the set-up', () => {
   })
 
   it('from-pixelunioneu sends OCR to one server, the rest with its password to the other, and fails over to none', async () => {
-    const { ask, stubs, url } = await start('from-pixelunioneu')
-    const [gpu, cpu] = stubs
+    const { ask, server, url } = await start('from-pixelunioneu')
+    const [gpu, cpu] = [server('immich-ml-gpu.example.internal'), server('immich-ml:3003')]
     expect(await Promise.all([ocr, faces, search].map(ask))).toEqual([
       '200 ocr',
       '200 default',
@@ -150,11 +160,11 @@ describe('the set-up', () => {
   })
 
   it('from-yanghu falls back to the local server for CLIP, and for nothing else', async () => {
-    const { ask, stubs } = await start('from-yanghu')
+    const { ask, server } = await start('from-yanghu')
     const misleading = immichBody('textSearch', 'the word "ocr"')
     const jobs = [search, misleading, indexing, faces, ocr]
     expect(await Promise.all(jobs.map(ask))).toEqual(jobs.map(() => '200 remote'))
-    await stubs[1].setFault('refuse')
+    await server('10.0.10.12:3003').setFault('refuse')
     expect(await ask(misleading)).toBe('200 local')
     expect(await ask(indexing)).toBe('200 local')
     expect(await ask(faces)).toMatch(/^502 /)
@@ -162,31 +172,38 @@ describe('the set-up', () => {
 
   it('from-pauleibensteiner waits for the machine that it wakes', async () => {
     const { port, packets } = await wakeOnLan()
-    const { ask, stubs } = await start('from-pauleibensteiner', [{}, { fault: 'refuse' }], port)
-    const waiting = [ask(faces), ask(ocr)]
+    const { ask, server } = await start('from-pauleibensteiner', { [GPU]: { fault: 'refuse' } }, port)
+    const waiting = Promise.all([ask(faces), ask(ocr)])
     await until(() => packets.length > 0, 'a packet is sent')
     expect(packets[0]).toEqual(MAGIC_PACKET)
     expect(await ask(search)).toBe('200 local')
-    await stubs[1].setFault(undefined)
-    expect(await Promise.all(waiting)).toEqual(['200 remote', '200 remote'])
+    await server(GPU).setFault(undefined)
+    expect(await waiting).toEqual(['200 remote', '200 remote'])
   })
 
   it('from-apetersson uses all servers, and the next when one fails', async () => {
-    const { ask, stubs } = await start(
-      'from-apetersson',
-      [{}, {}, {}].map(() => ({ serviceTime: 50 })),
-    )
+    const [nas, workstation, desktop] = [
+      'immich-machine-learning:3003',
+      '192.168.0.123:3003',
+      'desktop.local:3003',
+    ] as const
+    const slow = { serviceTime: 50 }
+    const { ask, server } = await start('from-apetersson', {
+      [nas]: slow,
+      [workstation]: slow,
+      [desktop]: slow,
+    })
     const answers = await Promise.all(Array.from({ length: 12 }, () => ask(indexing)))
     expect([...new Set(answers)].sort()).toEqual(['200 desktop', '200 nas', '200 workstation'])
-    await stubs[0].setFault('error')
-    await stubs[1].setFault('error')
+    await server(nas).setFault('error')
+    await server(workstation).setFault('error')
     expect(await ask(search)).toBe('200 desktop')
   })
 
   it('from-immich sends everything to the first that works', async () => {
-    const { ask, stubs } = await start('from-immich')
+    const { ask, server } = await start('from-immich')
     expect(await Promise.all([search, indexing, ocr].map(ask))).toEqual(['200 gpu', '200 gpu', '200 gpu'])
-    await stubs[0].setFault('refuse')
+    await server(GPU).setFault('refuse')
     expect(await Promise.all([search, indexing, ocr].map(ask))).toEqual(['200 nas', '200 nas', '200 nas'])
   })
 })

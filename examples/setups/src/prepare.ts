@@ -62,23 +62,48 @@ function embeddingProgram(directory: string): Program {
   return { cwd: directory, args: [...loader, 'main.ts'] }
 }
 
+/** What is read of a compose file. */
+interface Compose {
+  readonly services: {
+    readonly router: {
+      readonly environment: Readonly<Record<string, string>>
+      /** As `./from:/to:ro`. */
+      readonly volumes?: readonly string[]
+    }
+  }
+}
+
+/** What is read of a Deployment. */
+interface Deployment {
+  readonly spec: {
+    readonly template: {
+      readonly spec: { readonly containers: readonly { readonly env?: readonly Variable[] }[] }
+    }
+  }
+}
+
+interface Variable {
+  readonly name: string
+  readonly value: string
+}
+
 /** The router's variables, with the path that `ROUTER_CONFIG` has on this side of the container. */
-async function readEnvironment(directory: string): Promise<Record<string, string>> {
-  const compose = join(directory, 'compose.yaml')
-  if (!existsSync(compose)) return readDeployment(join(directory, 'base'))
-  const { environment, volumes = [] } = parse(await readFile(compose, 'utf8')).services.router
+async function readEnvironment(directory: string): Promise<Readonly<Record<string, string>>> {
+  const file = join(directory, 'compose.yaml')
+  if (!existsSync(file)) return readDeployment(join(directory, 'base'))
+  const compose: Compose = parse(await readFile(file, 'utf8'))
+  const { environment, volumes = [] } = compose.services.router
   const { ROUTER_CONFIG } = environment
   if (ROUTER_CONFIG === undefined) return environment
-  const [source] =
-    volumes.map((volume: string) => volume.split(':')).find(([, to]: string[]) => to === ROUTER_CONFIG) ?? []
-  if (source === undefined) throw new Error(`${compose} mounts nothing at ${ROUTER_CONFIG}.`)
+  const [source] = volumes.map((volume) => volume.split(':')).find(([, to]) => to === ROUTER_CONFIG) ?? []
+  if (source === undefined) throw new Error(`${file} mounts nothing at ${ROUTER_CONFIG}.`)
   return { ...environment, ROUTER_CONFIG: resolve(directory, source) }
 }
 
-async function readDeployment(base: string): Promise<Record<string, string>> {
-  const { spec } = parse(await readFile(join(base, 'deployment.yaml'), 'utf8'))
-  const env: { name: string; value: string }[] = spec.template.spec.containers[0].env
-  const environment = Object.fromEntries(env.map(({ name, value }) => [name, value]))
+async function readDeployment(base: string): Promise<Readonly<Record<string, string>>> {
+  const { spec }: Deployment = parse(await readFile(join(base, 'deployment.yaml'), 'utf8'))
+  const [router] = spec.template.spec.containers
+  const environment = Object.fromEntries((router?.env ?? []).map(({ name, value }) => [name, value]))
   return { ...environment, ROUTER_CONFIG: join(base, 'router.yaml') }
 }
 
