@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { defaults, parseConfig } from '@immich-ml-router/core'
+import { defaults, expandConfig, parseConfig } from '@immich-ml-router/core'
 import schema from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { seedConfig } from '@immich-ml-router/example-gateway-kit'
 import { prepare, setups } from '@immich-ml-router/example-setups'
@@ -44,7 +44,11 @@ function backendsOf(name: string): URL[] {
   const config =
     environment['ROUTER_CONFIG'] === undefined
       ? seedConfig(environment)
-      : parseConfig(parse(readFileSync(join(directoryOf(name), 'router.yaml'), 'utf8')))
+      : parseConfig(
+          expandConfig(parse(readFileSync(join(directoryOf(name), 'router.yaml'), 'utf8')), {
+            env: environment,
+          }),
+        )
   return Object.values(config.backends).map(({ url }) => new URL(url))
 }
 

@@ -113,9 +113,13 @@ function replaceServers(text: string, servers: StandInServers): string {
   if (!isMap(backends)) throw new Error('The configuration has no backends.')
   for (const { key } of backends.items) {
     const url = [key, 'url']
-    const found = standIn(String(backends.getIn(url)), servers)
-    // What is resolved is a name.
-    backends.setIn(url, backends.hasIn([key, 'discover']) ? found.replace('127.0.0.1', 'localhost') : found)
+    const written = String(backends.getIn(url))
+    // That of a variable is replaced there.
+    if (!written.includes('${')) {
+      const found = standIn(written, servers)
+      // What is resolved is a name.
+      backends.setIn(url, backends.hasIn([key, 'discover']) ? found.replace('127.0.0.1', 'localhost') : found)
+    }
     if (!backends.hasIn([key, 'wake'])) continue
     backends.setIn([key, 'wake', 'broadcast'], '127.0.0.1')
     backends.setIn([key, 'wake', 'port'], servers.wakePort)
