@@ -25,11 +25,15 @@ export async function stubMl(options: StubOptions = {}): Promise<StubMl> {
   return stub
 }
 
-/** Waits until something holds, looking again whenever the event loop has turned. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000
+/** Waits until something holds, looking again whenever the event loop has turned, and for so many seconds at most. */
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  what: string,
+  seconds = 10,
+): Promise<void> {
+  const deadline = performance.now() + seconds * 1_000
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`waited 10 s in vain until ${what}`)
+    if (performance.now() > deadline) throw new Error(`waited ${seconds} s in vain until ${what}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }
