@@ -105,4 +105,4 @@ export {
 } from './router/exchange-options.ts'
 export type { AttemptRecord } from './router/failover.ts'
 export type { StrategyName } from './strategy/strategies.ts'
-export type { Job, Strategy } from './strategy/strategy.ts'
+export type { Job, Rating, Strategy } from './strategy/strategy.ts'

@@ -31,3 +31,15 @@ export function allLeastBy<T>(items: readonly [T, ...T[]], score: (item: T) => n
   }
   return best
 }
+
+/** All items from the least score to the highest, by the first score that differs; equals stay in their order. */
+export function rankedBy<T>(items: readonly T[], ...scores: readonly ((item: T) => number)[]): T[] {
+  return items.toSorted((a, b) => {
+    for (const score of scores) {
+      const [ofA, ofB] = [score(a), score(b)]
+      if (ofA < ofB) return -1
+      if (ofA > ofB) return 1
+    }
+    return 0
+  })
+}

@@ -1,7 +1,7 @@
 import type { Backend } from '../backend/backend.ts'
 import { defaults } from '../defaults.ts'
 import { keepLatest } from '../keep-latest.ts'
-import { leastBy } from './least-by.ts'
+import { leastBy, rankedBy } from './least-by.ts'
 import type { Strategy } from './strategy.ts'
 
 /**
@@ -23,23 +23,40 @@ export function modelAffinity(): Strategy {
   return {
     pick(candidates, { models }) {
       const known = scoresOf(models)
-      let inFlight = 1
-      let weight = 0
-      for (const backend of candidates) {
-        inFlight += backend.inFlight
-        weight += backend.weight
-      }
-      const most = (defaults.affinityBound * inFlight) / weight
-      const [first = candidates[0], ...others] = candidates.filter(
-        (backend) => backend.inFlight + 1 <= Math.ceil(most * backend.weight),
-      )
+      const most = mostOf(candidates)
+      const [first = candidates[0], ...others] = candidates.filter((backend) => hasRoom(backend, most))
       return leastBy([first, ...others], (backend) => {
         const score = known.get(backend) ?? scoreOf(models, backend)
         known.set(backend, score)
         return -score * backend.weight
       })
     },
+    rank(candidates, { models }) {
+      const most = mostOf(candidates)
+      const cost = (backend: Backend) => -scoreOf(models, backend) * backend.weight
+      const inOrder = rankedBy(candidates, cost)
+      return rankedBy(inOrder, (backend) => (hasRoom(backend, most) ? 0 : 1)).map((backend) => {
+        const words = `number ${inOrder.indexOf(backend) + 1} in the order of these models`
+        const full = `${words}, and has more than its share of what is in flight`
+        return { backend, score: cost(backend), words: hasRoom(backend, most) ? words : full }
+      })
+    },
   }
+}
+
+/** How many requests each may have for a weight of 1, the one to be sent included. */
+function mostOf(candidates: readonly Backend[]): number {
+  let inFlight = 1
+  let weight = 0
+  for (const backend of candidates) {
+    inFlight += backend.inFlight
+    weight += backend.weight
+  }
+  return (defaults.affinityBound * inFlight) / weight
+}
+
+function hasRoom({ inFlight, weight }: Backend, most: number): boolean {
+  return inFlight + 1 <= Math.ceil(most * weight)
 }
 
 /** Weighted rendezvous hashing: times the weight, the chance of the highest score is in proportion to it. */

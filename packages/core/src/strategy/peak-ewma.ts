@@ -1,8 +1,8 @@
 import type { Backend } from '../backend/backend.ts'
 import { defaults } from '../defaults.ts'
 import { first } from './first.ts'
-import { leastBy } from './least-by.ts'
-import type { Job, Strategy } from './strategy.ts'
+import { leastBy, rankedBy } from './least-by.ts'
+import type { Job, Rating, Strategy } from './strategy.ts'
 
 /**
  * The backend that will be done first, as far as is known: by what is ahead of the request there and by how long such a
@@ -14,22 +14,49 @@ export function peakEwma(): Strategy {
   return {
     waits: true,
     pick: (candidates, job) => {
-      const line = job.queued === 0 ? 0 : job.queued / rateOf(candidates, job)
-      const followers = job.urgent ? 0 : FOLLOWERS * inFlightOn(candidates)
-      // Only what has not been measured is compared with another.
-      let quickest: Backend | undefined
-      const costOf = (backend: Backend, least: number) => {
-        let latency = backend.expected(job.kind)
-        if (latency === undefined) {
-          quickest ??= quickestAt(job.kind, candidates)
-          latency = backend.estimate(job.kind, quickest)
-        }
-        return cost(backend, job, latency, line, followers, least)
-      }
-      const best = leastBy(candidates, costOf)
+      const best = leastBy(candidates, costsOf(candidates, job))
       return best.endpoint === undefined ? best : turns.pick(equalsOf(best, candidates, job), job)
     },
+    rank(candidates, job) {
+      const costOf = costsOf(candidates, job)
+      const full = (backend: Backend) => costOf(backend, Number.POSITIVE_INFINITY)
+      const ranked = rankedBy(candidates, full)
+      const [best = candidates[0]] = ranked
+      const [next] = best.endpoint === undefined ? [] : turns.rank(equalsOf(best, candidates, job), job)
+      const chosen = next?.backend ?? best
+      return [chosen, ...ranked.filter((backend) => backend !== chosen)].map(
+        (backend): Rating => ({ backend, score: full(backend), words: inWords(backend, full(backend), job) }),
+      )
+    },
   }
+}
+
+/** What each candidate costs; it is told the least so far. */
+function costsOf(
+  candidates: readonly [Backend, ...Backend[]],
+  job: Job,
+): (backend: Backend, least: number) => number {
+  const line = job.queued === 0 ? 0 : job.queued / rateOf(candidates, job)
+  const followers = job.urgent ? 0 : FOLLOWERS * inFlightOn(candidates)
+  // Only what has not been measured is compared with another.
+  let quickest: Backend | undefined
+  return (backend, least) => {
+    let latency = backend.expected(job.kind)
+    if (latency === undefined) {
+      quickest ??= quickestAt(job.kind, candidates)
+      latency = backend.estimate(job.kind, quickest)
+    }
+    return cost(backend, job, latency, line, followers, least)
+  }
+}
+
+function inWords({ inFlight, limit, weight }: Backend, cost: number, { kind }: Job): string {
+  const job = kind === '' ? 'such a job' : kind
+  if (cost < 0) return `idle, and it is to be found out how long ${job} takes there`
+  if (cost >= UNKNOWN) return `it is being found out how long ${job} takes there`
+  const wait = inFlight >= limit ? ', the wait for a slot included' : ''
+  const share = weight === 1 ? '' : `, divided by its weight of ${weight}`
+  return `expected to be done in ${Math.round(cost)} ms${wait}${share}`
 }
 
 /**

@@ -14,6 +14,15 @@ export interface Job {
   readonly sinceLast: number
 }
 
+/** What a strategy thinks of one candidate. */
+export interface Rating {
+  readonly backend: Backend
+  /** What the strategy goes by, in a unit of its own. */
+  readonly score: number
+  /** The same in words, such as `expected to be done in 120 ms`. */
+  readonly words: string
+}
+
 /**
  * Chooses one of the backends that may take a request. One object a route; it may keep state between picks, by backends
  * weakly: endpoints come and go.
@@ -29,4 +38,14 @@ export interface Strategy {
    * @returns One of them.
    */
   pick(candidates: readonly [Backend, ...Backend[]], job: Job): Backend
+  /**
+   * What `pick` would go by, for people who want to know why. It changes nothing. Without it, a decision can be explained
+   * only up to the strategy.
+   *
+   * @returns The candidates, the one that `pick` would return first.
+   */
+  rank?(candidates: readonly [Backend, ...Backend[]], job: Job): readonly Rating[]
 }
+
+/** A strategy that can say why. */
+export type RankingStrategy = Strategy & Required<Pick<Strategy, 'rank'>>

@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { Backend } from '../backend/backend.ts'
+import { type StrategyName, strategies } from './strategies.ts'
+import type { Job } from './strategy.ts'
+
+const ANSWERED = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true } as const
+const KINDS = ['clip/visual/ViT', 'ocr/detection/PP']
+
+const server = fc.record({
+  weight: fc.constantFrom(0.5, 1, 3),
+  maxConcurrent: fc.constantFrom<(number | 'auto')[]>('auto', 2, Number.POSITIVE_INFINITY),
+  endpoints: fc.constantFrom(1, 1, 3),
+})
+
+const step = fc.record({
+  kind: fc.constantFrom(...KINDS),
+  time: fc.integer({ min: 0, max: 3_000 }),
+  ends: fc.boolean(),
+  queued: fc.integer({ min: 0, max: 3 }),
+  urgent: fc.boolean(),
+  leftOut: fc.nat(8),
+})
+
+function serversOf(
+  settings: readonly { weight: number; maxConcurrent: number | 'auto'; endpoints: number }[],
+) {
+  const clock = new FakeClock()
+  const backends = settings.flatMap(({ endpoints, ...own }, i) =>
+    Array.from({ length: endpoints }, (_, j) => {
+      const endpoint = endpoints === 1 ? undefined : { address: `10.0.0.${j}`, port: 3003 }
+      return new Backend(`server-${i}`, { url: `http://server-${i}`, endpoint, clock, ...own })
+    }),
+  )
+  return { clock, backends }
+}
+
+describe.each(Object.keys(strategies) as StrategyName[])('the ranks of %s', (name) => {
+  it('are led by the one that is picked, and change nothing', () => {
+    fc.assert(
+      fc.property(fc.array(server, { minLength: 1, maxLength: 3 }), fc.array(step), (settings, steps) => {
+        const { clock, backends } = serversOf(settings)
+        const [asked, twin] = [strategies[name](), strategies[name]()]
+        let ends: (() => void)[] = []
+        for (const { kind, time, ends: over, leftOut, ...rest } of steps) {
+          const [one, ...others] = backends.filter((_, i) => i !== leftOut)
+          if (one === undefined) continue
+          const job: Job = { kind, models: kind, sinceLast: 0, ...rest }
+          const ranked = asked.rank?.([one, ...others], job) ?? []
+          expect(asked.rank?.([one, ...others], job)).toEqual(ranked)
+          const picked = asked.pick([one, ...others], job)
+          expect(ranked[0]?.backend.id).toBe(picked.id)
+          expect(ranked.map(({ backend }) => backend.id).sort()).toEqual(
+            [one, ...others].map(({ id }) => id).sort(),
+          )
+          expect(twin.pick([one, ...others], job).id).toBe(picked.id)
+          const { release } = picked.reserve([], kind)
+          ends.push(() => release(ANSWERED))
+          clock.shift(time)
+          if (!over) continue
+          for (const end of ends) end()
+          ends = []
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('say in words what they go by', () => {
+    const { backends } = serversOf([{ weight: 2, maxConcurrent: 1, endpoints: 1 }])
+    const [one] = backends
+    if (one === undefined) throw new Error('there is one')
+    const job: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0, urgent: false, sinceLast: 0 }
+    const words = () =>
+      strategies[name]()
+        .rank?.([one], job)
+        .map((rating) => rating.words)
+    expect(words()).toEqual([WORDS[name][0]])
+    one.reserve(['clip'], job.kind).release(ANSWERED)
+    one.reserve(['clip'], job.kind)
+    expect(words()).toEqual([WORDS[name][1]])
+  })
+})
+
+/** Of a backend that is idle and new, and of one that is full and has done such a job. */
+const WORDS: Record<StrategyName, [string, string]> = {
+  first: ['number 1 of the list', 'number 1 of the list'],
+  'round-robin': ['has had no turn yet', 'has had no turn yet'],
+  'weighted-round-robin': ['2 turns to its credit', '2 turns to its credit'],
+  'least-conn': ['0 in flight for its weight of 2', '1 in flight for its weight of 2'],
+  'peak-ewma': [
+    'idle, and it is to be found out how long clip/visual/ViT takes there',
+    'expected to be done in 0 ms, the wait for a slot included, divided by its weight of 2',
+  ],
+  'model-affinity': ['number 1 in the order of these models', 'number 1 in the order of these models'],
+}
