@@ -1,18 +1,26 @@
 import type { Backend, Slot } from '../backend/backend.ts'
-import type { Obstacle } from '../backend/health.ts'
 import type { Pool } from '../backend/pool.ts'
-import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
-import { HoldError, NoBackendError } from '../errors.ts'
+import { HoldError } from '../errors.ts'
 import type { Try, WaitingLine } from '../hold/waiting-line.ts'
-import { leastBy } from '../strategy/least-by.ts'
-import { Candidates, isNamed } from './candidates.ts'
+import { Candidates } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
+import {
+  allOut,
+  isNonEmpty,
+  isProven,
+  leastBadOf,
+  list,
+  nobody,
+  patienceOf,
+  preferred,
+  waitingHelps,
+} from './decide.ts'
 import type { Jobs } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
-import { BADNESS, type Choice, isFull, isThere, type Look, look, narrowed, obstacleOf } from './look.ts'
+import { type Choice, isFull, isThere, type Look, look, narrowed, obstacleOf } from './look.ts'
 import type { Queue } from './patience.ts'
 import { type Survey, survey } from './survey.ts'
 import type { Timeouts } from './timeouts.ts'
@@ -101,7 +109,7 @@ export class RouteSelection {
     const { tasks } = classification
     const exclude = options.exclude === undefined ? NONE : new Set(options.exclude)
     const candidates = new Candidates(route.members, tasks, exclude)
-    if (candidates.now.length === 0) throw this.#nobody(tasks, exclude)
+    if (candidates.now.length === 0) throw nobody(route, { tasks, exclude })
     const priority = route.priorityOf(classification)
     const choice: Choice = {
       tasks,
@@ -141,34 +149,18 @@ export class RouteSelection {
    * @throws {NoBackendError} when every one of them is drained, or has no address.
    */
   #makeDo(choice: Choice, seen: Look): Lease | undefined {
-    if (isFull(seen)) return undefined
-    if (seen.length === 0) throw this.#nobody(choice.tasks, choice.exclude)
-    // What nobody has, nobody will have by waiting.
-    const lacking = seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
-    if (this.route.hold !== undefined && !lacking) return undefined
-    const lease = this.#leastBad(choice, seen)
-    if (lease === undefined && seen.every(({ obstacle }) => obstacle !== undefined && isOut(obstacle)))
-      throw new NoBackendError(this.route.name, whyOut(seen))
-    return lease
-  }
-
-  #nobody(tasks: readonly string[], exclude: ReadonlySet<string>): Error {
-    const excluded = this.route.members.current.filter(
-      (backend) => backend.serves(tasks) && isNamed(backend, exclude),
-    )
-    const why =
-      excluded.length === 0
-        ? `none of its backends serves ${tasks.join(' and ')}`
-        : `${list(excluded)} excluded`
-    return new NoBackendError(this.route.name, why)
+    if (seen.length === 0) throw nobody(this.route, choice)
+    if (waitingHelps(seen, this.route)) return undefined
+    for (const { backend } of seen) backend.want()
+    const backend = leastBadOf(seen)
+    if (backend !== undefined) return this.#lease(choice, backend)
+    const out = allOut(seen, this.route)
+    if (out !== undefined) throw out
+    return undefined
   }
 
   #survey(choice: Choice): Survey {
-    const { avoid, retry, candidates } = choice
-    let backends = candidates.now
-    if (avoid.size > 0) backends = narrowed(choice, backends, (backend) => !isNamed(backend, avoid))
-    if (retry) backends = narrowed(choice, backends, isProven)
-    return survey(choice, backends, this.route)
+    return survey(choice, preferred(choice), this.route)
   }
 
   /** A lease on the best backend that can be used now. */
@@ -181,20 +173,6 @@ export class RouteSelection {
     const backend = strategy.pick(from, { kind, models, queued, urgent: priority > 0, sinceLast })
     if (strategy.waits === true && obstacleOf(choice, backend) !== undefined) return undefined
     this.#wantBetter(choice, backend)
-    return this.#lease(choice, backend)
-  }
-
-  /** With all of them unusable, one is tried rather than none. */
-  #leastBad(choice: Choice, seen: Look): Lease | undefined {
-    for (const { backend } of seen) backend.want()
-    const obstacles = seen.flatMap(({ backend, obstacle, hasRoom }) =>
-      obstacle === undefined || isOut(obstacle) || !hasRoom ? [] : [{ backend, obstacle }],
-    )
-    if (!isNonEmpty(obstacles)) return undefined
-    const worst = leastBy(obstacles, ({ obstacle }) => BADNESS.indexOf(obstacle.kind)).obstacle.kind
-    const equals = obstacles.filter(({ obstacle }) => obstacle.kind === worst)
-    if (!isNonEmpty(equals)) return undefined
-    const { backend } = leastBy(equals, ({ obstacle }) => obstacle.until)
     return this.#lease(choice, backend)
   }
 
@@ -275,9 +253,7 @@ export class RouteSelection {
   }
 
   #deadline(since: number, seen: Look, { deadline = Number.POSITIVE_INFINITY }: SelectOptions): number {
-    const { hold } = this.route
-    const { maxWait } = this.#waiting.queue
-    const patience = hold === undefined ? maxWait : isFull(seen) ? Math.max(hold.time, maxWait) : hold.time
+    const patience = patienceOf(this.route, this.#waiting.queue, isFull(seen))
     return Math.min(since + patience, deadline)
   }
 
@@ -395,31 +371,4 @@ class RouteLease implements Lease {
       (other) => other !== this.backend && isThere(other.obstacle(tasks, priority > 0)) && isProven(other),
     )
   }
-}
-
-/** Nothing has failed there for as long as retries are counted. */
-function isProven(backend: Backend): boolean {
-  return backend.wellFor(defaults.retryBudgetWindow)
-}
-
-function list(backends: readonly Backend[]): string {
-  const names = [...new Set(backends.map(({ name }) => name))]
-  return `${names.join(', ')} ${names.length > 1 ? 'are' : 'is'}`
-}
-
-/** Whether nothing can be sent there, however bad the others are. */
-function isOut({ kind }: Obstacle): boolean {
-  return kind === 'disabled' || kind === 'unresolved'
-}
-
-function whyOut(seen: Look): string {
-  const drained = seen.flatMap(({ backend, obstacle }) => (obstacle?.kind === 'disabled' ? [backend] : []))
-  const unresolved = seen.flatMap(({ backend, obstacle }) =>
-    obstacle?.kind === 'unresolved' && backend instanceof Unresolved ? [backend.reason] : [],
-  )
-  return [...(drained.length > 0 ? [`${list(drained)} drained`] : []), ...unresolved].join(', ')
-}
-
-function isNonEmpty<T>(items: readonly T[]): items is readonly [T, ...T[]] {
-  return items.length > 0
 }

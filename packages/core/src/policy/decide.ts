@@ -1,0 +1,90 @@
+import type { Backend } from '../backend/backend.ts'
+import type { Obstacle } from '../backend/health.ts'
+import { Unresolved } from '../backend/unresolved.ts'
+import { defaults } from '../defaults.ts'
+import { NoBackendError } from '../errors.ts'
+import { leastBy } from '../strategy/least-by.ts'
+import { isNamed } from './candidates.ts'
+import type { CompiledRoute } from './compile-policy.ts'
+import { BADNESS, type Choice, isFull, type Look, narrowed } from './look.ts'
+import type { Queue } from './patience.ts'
+
+/*
+ * The parts of a decision that change nothing: what selects a backend goes by them, and so does what explains the choice.
+ */
+
+/** The candidates that the strategy is asked about, as far as one of them can be used now. */
+export function preferred(choice: Choice): readonly Backend[] {
+  const { avoid, retry, candidates } = choice
+  let backends = candidates.now
+  if (avoid.size > 0) backends = narrowed(choice, backends, (backend) => !isNamed(backend, avoid))
+  if (retry) backends = narrowed(choice, backends, isProven)
+  return backends
+}
+
+/** Nothing has failed there for as long as retries are counted. */
+export function isProven(backend: Backend): boolean {
+  return backend.wellFor(defaults.retryBudgetWindow)
+}
+
+/** Whether waiting helps: for those that are full it always does, for the others on a route that holds. */
+export function waitingHelps(seen: Look, { hold }: CompiledRoute): boolean {
+  if (isFull(seen)) return true
+  // What nobody has, nobody will have by waiting.
+  return hold !== undefined && !seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
+}
+
+/** With all of them unusable, one is tried rather than none. */
+export function leastBadOf(seen: Look): Backend | undefined {
+  const obstacles = seen.flatMap(({ backend, obstacle, hasRoom }) =>
+    obstacle === undefined || isOut(obstacle) || !hasRoom ? [] : [{ backend, obstacle }],
+  )
+  if (!isNonEmpty(obstacles)) return undefined
+  const worst = leastBy(obstacles, ({ obstacle }) => BADNESS.indexOf(obstacle.kind)).obstacle.kind
+  const equals = obstacles.filter(({ obstacle }) => obstacle.kind === worst)
+  return isNonEmpty(equals) ? leastBy(equals, ({ obstacle }) => obstacle.until).backend : undefined
+}
+
+/** Whether nothing can be sent there, however bad the others are. */
+function isOut({ kind }: Obstacle): boolean {
+  return kind === 'disabled' || kind === 'unresolved'
+}
+
+/** Why none can be had, and waiting is no use; `undefined` when that is not so. */
+export function allOut(seen: Look, route: CompiledRoute): NoBackendError | undefined {
+  if (!seen.every(({ obstacle }) => obstacle !== undefined && isOut(obstacle))) return undefined
+  const drained = seen.flatMap(({ backend, obstacle }) => (obstacle?.kind === 'disabled' ? [backend] : []))
+  const unresolved = seen.flatMap(({ backend, obstacle }) =>
+    obstacle?.kind === 'unresolved' && backend instanceof Unresolved ? [backend.reason] : [],
+  )
+  const why = [...(drained.length > 0 ? [`${list(drained)} drained`] : []), ...unresolved]
+  return new NoBackendError(route.name, why.join(', '))
+}
+
+/** None of its backends may have the request at all. */
+export function nobody(route: CompiledRoute, { tasks, exclude }: Pick<Choice, 'tasks' | 'exclude'>) {
+  const excluded = route.members.current.filter(
+    (backend) => backend.serves(tasks) && isNamed(backend, exclude),
+  )
+  const why =
+    excluded.length === 0
+      ? `none of its backends serves ${tasks.join(' and ')}`
+      : `${list(excluded)} excluded`
+  return new NoBackendError(route.name, why)
+}
+
+/** The longest wait, in milliseconds. */
+export function patienceOf({ hold }: CompiledRoute, { maxWait }: Queue, full: boolean): number {
+  if (hold === undefined) return maxWait
+  return full ? Math.max(hold.time, maxWait) : hold.time
+}
+
+/** Their names, for a sentence. */
+export function list(backends: readonly Backend[]): string {
+  const names = [...new Set(backends.map(({ name }) => name))]
+  return `${names.join(', ')} ${names.length > 1 ? 'are' : 'is'}`
+}
+
+export function isNonEmpty<T>(items: readonly T[]): items is readonly [T, ...T[]] {
+  return items.length > 0
+}
