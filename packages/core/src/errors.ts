@@ -82,6 +82,15 @@ export class BodyFailedError extends RouterError {
   }
 }
 
+/** The job of the request is not known, and such requests are refused (`onUnclassified`). */
+export class UnclassifiedError extends RouterError {
+  override readonly name = 'UnclassifiedError'
+
+  constructor(reason: string) {
+    super('unclassified', 'Invalid request format.', { details: { reason } })
+  }
+}
+
 /** Another middleware read the body before the router could, and did not keep its bytes. */
 export class BodyConsumedError extends RouterError {
   override readonly name = 'BodyConsumedError'

@@ -58,6 +58,7 @@ export {
   RouterError,
   SpoolError,
   TlsError,
+  UnclassifiedError,
 } from './errors.ts'
 export type { AttemptMarks, AttemptPlan, ForwardRequest, Refusal } from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
@@ -65,6 +66,15 @@ export type { Heartbeat } from './forward/heartbeat.ts'
 export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './policy/connection.ts'
 export type { DiscoverOptions } from './policy/discover.ts'
 export { type ExpandedConfig, type ExpansionSources, expandConfig } from './policy/expand-config.ts'
+export type {
+  CandidateExplanation,
+  CandidateReason,
+  Decision,
+  Explanation,
+  PassedRoute,
+  RouteExplanation,
+} from './policy/explanation.ts'
+export { explanationText } from './policy/explanation-text.ts'
 export type { HedgeOptions } from './policy/hedge.ts'
 export type { HoldEvent, Lease, Place } from './policy/lease.ts'
 export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
@@ -78,7 +88,7 @@ export type {
 } from './policy/patience.ts'
 export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'
 export { PolicyError, type PolicyProblem } from './policy/problems.ts'
-export type { SelectOptions } from './policy/route-selection.ts'
+export type { ExplainOptions, SelectOptions } from './policy/route-selection.ts'
 export {
   type BackendEvent,
   type Select,

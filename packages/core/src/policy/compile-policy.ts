@@ -28,6 +28,8 @@ import { resolveTimeouts, type Timeouts } from './timeouts.ts'
 /** A route, complete, and with its servers. */
 export interface CompiledRoute {
   readonly name: string
+  /** As it was written, for people who want to know why. */
+  readonly written: Route
   readonly takes: (classification: Classification) => boolean
   readonly members: Members
   readonly strategy: Strategy
@@ -94,6 +96,7 @@ export function compilePolicy(
     const byBackend = new Map(route.backends.map((name) => [name, timeouts(name, route)]))
     return {
       name: route.name ?? describeMatch(route.match),
+      written: route,
       takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
       members: pool.membersOf(route.backends),
       strategy: makeStrategy(route.strategy ?? defaults.strategy, `routes[${index}].strategy`),

@@ -36,7 +36,8 @@ export class Jobs {
 const NOTHING: Names = { kind: '', models: '' }
 const MOST_OF_A_MODEL = 10
 
-function namesOf(entries: readonly Entry[]): Names {
+/** The same, put together anew. */
+export function namesOf(entries: readonly Entry[]): Names {
   const kinds = entries.map(({ task, type, model }) => `${task}/${type}/${model}`)
   const models = entries.map(({ task, model }) => `${task}/${model}`)
   return { kind: kinds.join('+'), models: [...new Set(models)].sort().join('+') }

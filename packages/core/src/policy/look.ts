@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.ts'
 import type { Obstacle } from '../backend/health.ts'
 import type { Candidates } from './candidates.ts'
+import type { RouteExplanation } from './explanation.ts'
 import type { Place } from './lease.ts'
 
 /** What there is to choose from for one request. */
@@ -15,6 +16,8 @@ export interface Choice {
   readonly retry: boolean
   readonly place: Place
   readonly isReady: () => boolean
+  /** Told what is about to be decided, each time that it is. */
+  readonly onDecision: ((explanation: RouteExplanation) => void) | undefined
 }
 
 /** What stands in the way of each candidate: seen once, since the time alone can change it. */

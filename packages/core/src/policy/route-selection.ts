@@ -3,7 +3,7 @@ import type { Pool } from '../backend/pool.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
-import { HoldError } from '../errors.ts'
+import { HoldError, type RouterError } from '../errors.ts'
 import type { Try, WaitingLine } from '../hold/waiting-line.ts'
 import { Candidates } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
@@ -18,7 +18,9 @@ import {
   preferred,
   waitingHelps,
 } from './decide.ts'
-import type { Jobs } from './jobs.ts'
+import { explainRoute } from './explain-route.ts'
+import type { RouteExplanation } from './explanation.ts'
+import { type Jobs, namesOf } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
 import { type Choice, isFull, isThere, type Look, look, narrowed, obstacleOf } from './look.ts'
 import type { Queue } from './patience.ts'
@@ -48,7 +50,12 @@ export interface SelectOptions {
   readonly isReady?: (() => boolean) | undefined
   /** Who asks: requests of one urgency take turns by client. */
   readonly client?: string | undefined
+  /** Told what is about to be decided, and why: at once, and each time that it is looked at again while it waits. */
+  readonly onDecision?: ((explanation: RouteExplanation) => void) | undefined
 }
+
+/** What a decision can be explained for. */
+export type ExplainOptions = Pick<SelectOptions, 'exclude' | 'avoid' | 'retry'>
 
 /** A request's wait, as the request sees it. */
 export interface Wait {
@@ -77,7 +84,7 @@ export interface Waiting {
   lastArrival: number
   /** Requests that wait though their route does not hold. */
   queued: number
-  closed: Error | undefined
+  closed: RouterError | undefined
 }
 
 /** One route: chooses one of its backends now, or makes the request wait for one. */
@@ -104,31 +111,76 @@ export class RouteSelection {
 
   async select(classification: Classification, options: SelectOptions): Promise<Lease> {
     options.signal?.throwIfAborted()
-    const { route } = this
-    const { line, clock } = this.#waiting
-    const { tasks } = classification
-    const exclude = options.exclude === undefined ? NONE : new Set(options.exclude)
-    const candidates = new Candidates(route.members, tasks, exclude)
-    if (candidates.now.length === 0) throw nobody(route, { tasks, exclude })
-    const priority = route.priorityOf(classification)
-    const choice: Choice = {
-      tasks,
-      ...this.#waiting.jobs.of(classification),
-      priority,
-      candidates,
-      exclude,
-      avoid: options.avoid === undefined ? NONE : new Set(options.avoid),
-      retry: options.retry ?? false,
-      isReady: options.isReady ?? (() => true),
-      place: options.place ?? { arrival: ++this.#waiting.arrivals, since: clock.now() },
+    const { line, jobs } = this.#waiting
+    const choice = this.#choiceOf(classification, jobs.of(classification), options)
+    const isNew = options.place === undefined
+    if (choice.candidates.now.length === 0) {
+      choice.onDecision?.(this.#explain(choice, isNew))
+      throw nobody(this.route, choice)
     }
-    if (options.place === undefined) this.#waiting.lastArrival = choice.place.since
+    if (isNew) {
+      this.#waiting.arrivals = choice.place.arrival
+      this.#waiting.lastArrival = choice.place.since
+    }
     // Those who wait come first; whom there is nothing for now does not keep others back.
     line.pokeIfDue()
+    choice.onDecision?.(this.#explain(choice, isNew))
     const got = this.#choose(choice, this.#survey(choice))
     if (got !== undefined) return got
     const seen = look(choice)
     return this.#makeDo(choice, seen) ?? this.#wait(choice, seen, options)
+  }
+
+  /** What would be decided now, and why. It changes nothing. */
+  explain(classification: Classification, options: ExplainOptions): RouteExplanation {
+    const choice = this.#choiceOf(classification, namesOf(classification.entries), options)
+    return this.#explain(choice, true)
+  }
+
+  #choiceOf(
+    classification: Classification,
+    names: Pick<Choice, 'kind' | 'models'>,
+    options: SelectOptions,
+  ): Choice {
+    const { route } = this
+    const { tasks } = classification
+    const exclude = options.exclude === undefined ? NONE : new Set(options.exclude)
+    return {
+      tasks,
+      ...names,
+      priority: route.priorityOf(classification),
+      candidates: new Candidates(route.members, tasks, exclude),
+      exclude,
+      avoid: options.avoid === undefined ? NONE : new Set(options.avoid),
+      retry: options.retry ?? false,
+      isReady: options.isReady ?? (() => true),
+      place: options.place ?? { arrival: this.#waiting.arrivals + 1, since: this.#waiting.clock.now() },
+      onDecision: options.onDecision,
+    }
+  }
+
+  #explain(choice: Choice, isNew: boolean): RouteExplanation {
+    const { clock, line, queue, lastArrival } = this.#waiting
+    const now = clock.now()
+    return explainRoute(this.route, choice, {
+      now,
+      queue,
+      ahead: line.countOf(this.#headStart(choice)),
+      sinceLast: isNew ? 0 : now - lastArrival,
+      held: this.#held,
+      noRoom: this.#noRoom(isNew),
+    })
+  }
+
+  /** Why it may not wait; `undefined` when it may. */
+  #noRoom(isNew: boolean): RouterError | undefined {
+    const { closed, queued, queue } = this.#waiting
+    const { hold } = this.route
+    if (closed !== undefined) return closed
+    // What was let in once is not sent away for being tried again.
+    if (!isNew) return undefined
+    const full = hold === undefined ? queued >= queue.maxLength : this.#held >= hold.maxHeld
+    return full ? this.#full() : undefined
   }
 
   /** A lease for a further copy of a request that has one, where it can go now. */
@@ -191,14 +243,11 @@ export class RouteSelection {
   }
 
   async #wait(choice: Choice, seen: Look, options: SelectOptions): Promise<Lease> {
-    const { hold, name } = this.route
+    const { name } = this.route
     const waiting = this.#waiting
-    const { clock, queue, line } = waiting
-    if (waiting.closed !== undefined) throw waiting.closed
-    // What was let in once is not sent away for being tried again.
-    const isNew = options.place === undefined
-    if (isNew && (hold === undefined ? waiting.queued >= queue.maxLength : this.#held >= hold.maxHeld))
-      throw this.#full()
+    const { clock, line } = waiting
+    const noRoom = this.#noRoom(options.place === undefined)
+    if (noRoom !== undefined) throw noRoom
     const { arrival, since } = choice.place
     const began = clock.now()
     const leaving = new AbortController()
@@ -293,6 +342,7 @@ export class RouteSelection {
 
   #try(choice: Choice): ReturnType<Try<Lease>> {
     if (!choice.isReady()) return { again: Number.POSITIVE_INFINITY }
+    choice.onDecision?.(this.#explain(choice, false))
     const seen = this.#survey(choice)
     const got = this.#choose(choice, seen) ?? (seen.full ? undefined : this.#makeDo(choice, look(choice)))
     if (got !== undefined) return { got }

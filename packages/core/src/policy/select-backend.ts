@@ -8,11 +8,13 @@ import { NoBackendError, RouterClosedError } from '../errors.ts'
 import { WaitingLine } from '../hold/waiting-line.ts'
 import { first } from '../strategy/first.ts'
 import { compilePolicy } from './compile-policy.ts'
+import { explainMiss } from './explain-match.ts'
+import type { Explanation, PassedRoute } from './explanation.ts'
 import { Jobs } from './jobs.ts'
 import type { HoldEvent, Lease } from './lease.ts'
 import type { Heartbeats } from './patience.ts'
 import type { Policy } from './policy.ts'
-import { RouteSelection, type SelectOptions, type Waiting } from './route-selection.ts'
+import { type ExplainOptions, RouteSelection, type SelectOptions, type Waiting } from './route-selection.ts'
 
 /** What has changed about a backend. */
 export type BackendEvent = GroupChange & {
@@ -59,6 +61,11 @@ export interface Select {
    * @throws {NoBackendError} when its name has no address.
    */
   lease(backend: string): Lease
+  /**
+   * What would be decided now, and why: the route, and what is to be said of each of its backends. It changes nothing: no
+   * lease is taken, no turn, and no machine is woken. A match written in code is called.
+   */
+  explain(classification: Classification, options?: ExplainOptions): Explanation
   /** The signs of life that a request gets by its route; `undefined` for none. */
   heartbeats(classification: Classification): Heartbeats | undefined
   /** Every server that requests may go to at this time: the backends, and the endpoints of those that have some. */
@@ -160,6 +167,19 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
         spare: () => undefined,
         ...backend.reserve(),
       }
+    },
+    explain: (classification: Classification, options: ExplainOptions = {}): Explanation => {
+      const passedRoutes: PassedRoute[] = []
+      for (const [index, selection] of selections.entries()) {
+        const { name, written } = selection.route
+        const miss = explainMiss(written.match, classification)
+        if (miss === undefined) {
+          const explained = selection.explain(classification, options)
+          return { ...explained, index, routes: selections.length, passedRoutes }
+        }
+        passedRoutes.push({ name, index, ...miss })
+      }
+      throw new TypeError('the last route of a policy takes everything')
     },
     heartbeats: (classification: Classification) =>
       // Of what is not known to be a job, it is not known that its answer is JSON.

@@ -6,12 +6,14 @@ import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
 import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
-import { RouterClosedError, RouterError } from '../errors.ts'
+import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import { Forwarder, type ForwardOptions } from '../forward/forwarder.ts'
 import { policyAsData } from '../policy/compile-policy.ts'
+import type { Explanation } from '../policy/explanation.ts'
 import type { HoldEvent } from '../policy/lease.ts'
 import { parseConfig } from '../policy/parse-policy.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { ExplainOptions } from '../policy/route-selection.ts'
 import { type BackendEvent, type SelectEnvironment, selectBackend } from '../policy/select-backend.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
@@ -140,6 +142,11 @@ export interface Router {
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
   status(): RouterStatus
   /**
+   * What would become of a request, and why: the route that takes it, and what is to be said of each of its backends. It
+   * changes nothing. `explanationText()` puts it in words. A match written in code is called.
+   */
+  explain(classification: Classification, options?: ExplainOptions): Explanation
+  /**
    * Sends a backend nothing more, until it is enabled again. Resolves when what is running there is over.
    *
    * @throws {RangeError} when there is no backend of this name.
@@ -250,6 +257,21 @@ class PredictRouter implements Router {
       ...this.#select.leaving().map((backend) => report(backend, true)),
     ]
     return { state: this.#state, active: this.#active.size, held: this.#select.held(), backends }
+  }
+
+  explain(classification: Classification, options?: ExplainOptions): Explanation {
+    const explanation = this.#select.explain(classification, options)
+    const refusal = this.#refusalOf(classification)
+    if (refusal === undefined) return explanation
+    const { status, code, message } = refusal
+    return { ...explanation, decision: { kind: 'refused', status, code, message } }
+  }
+
+  /** Why a request does not even come to the policy. */
+  #refusalOf(classification: Classification): RouterError | undefined {
+    if (this.#state !== 'running') return new RouterClosedError()
+    const rejects = this.#options.onUnclassified === 'reject' && !classification.classified
+    return rejects ? new UnclassifiedError(classification.reason) : undefined
   }
 
   drain(backend: string): Promise<void> {

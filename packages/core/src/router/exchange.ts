@@ -5,7 +5,7 @@ import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { classifyPredictRequest } from '../classify/classify-predict-request.ts'
 import { defaults } from '../defaults.ts'
-import { ClientLeftError, NoBackendError, RouterError } from '../errors.ts'
+import { ClientLeftError, NoBackendError, RouterError, UnclassifiedError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
 import type { AttemptMarks } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
@@ -93,9 +93,7 @@ export class Exchange {
     const { classification } = classified
     if (!classification.classified && onUnclassified === 'reject') {
       classified.body.destroy()
-      throw new RouterError('unclassified', 'Invalid request format.', {
-        details: { reason: classification.reason },
-      })
+      throw new UnclassifiedError(classification.reason)
     }
     return new Exchange(req, res, classified, kept?.length, store)
   }
