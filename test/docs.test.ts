@@ -191,6 +191,7 @@ describe('docs/configuration.md', () => {
       'spill',
       'hedgeAfter',
       'hedgeMax',
+      'explainHeader',
     ])
     const fixed = Object.fromEntries(
       Object.entries(defaults).filter(

@@ -23,6 +23,10 @@ export const defaults = Object.freeze({
   onUnclassified: 'route',
   /** Response header with the name of the backend that answered. */
   backendHeader: 'x-immich-ml-backend',
+  /** When a response says in `x-immich-ml-route` what was decided, and why. */
+  explainHeader: 'on-request',
+  /** Largest `x-immich-ml-route`: Node takes 16 KiB of headers, all together. */
+  routeHeaderSize: 4 * KIB,
   /** Strategy of a route that names none: the measured best (docs/decisions/0009). */
   strategy: 'peak-ewma',
   /** Share of a backend in the weighted strategies. */

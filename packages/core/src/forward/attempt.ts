@@ -6,7 +6,7 @@ import { defaults } from '../defaults.ts'
 import { BodyFailedError, RouterError, TlsError } from '../errors.ts'
 import type { ConnectionAware } from './dispatchers.ts'
 import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
-import { type HeaderRecord, withOwnHeaders } from './headers.ts'
+import { type HeaderRecord, ROUTE_HEADER, withOwnHeaders } from './headers.ts'
 import { mayLackTask, retryAfterOf, saysTaskIsUnknown } from './refusals.ts'
 import { ResponseWriter } from './response-writer.ts'
 import { tlsErrorOf } from './tls-errors.ts'
@@ -229,7 +229,9 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
       this.#passOver(false)
       return
     }
-    this.#writer.start(controller, status, text, responseHeader)
+    const added = responseHeader === undefined ? [] : [responseHeader]
+    if (request.routeHeader !== undefined) added.push([ROUTE_HEADER, request.routeHeader()])
+    this.#writer.start(controller, status, text, added)
     request.heartbeat?.stop()
     request.body.release()
     this.#options.plan.onCommit?.()

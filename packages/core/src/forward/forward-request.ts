@@ -16,6 +16,8 @@ export interface ForwardRequest {
   readonly keptLength?: number | undefined
   /** What keeps the client from giving up. */
   readonly heartbeat?: Heartbeat | undefined
+  /** What `x-immich-ml-route` says when the answer is given to the client; nothing, when it was not asked for. */
+  readonly routeHeader?: (() => string) | undefined
 }
 
 /** An answer that may not be the last word. */

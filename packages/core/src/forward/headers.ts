@@ -12,8 +12,17 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** Of the request alone: the backend's own host is sent, and 100-continue is settled with the client by then. */
-const REQUEST_ONLY: ReadonlySet<string> = new Set(['host', 'expect', 'http2-settings'])
+/** The request header that asks for {@link ROUTE_HEADER}, with the value 1. */
+export const ASKING_HEADER = 'x-immich-ml-explain'
+
+/** The response header that says what was decided about the request. */
+export const ROUTE_HEADER = 'x-immich-ml-route'
+
+/**
+ * Of the request to the router alone: the backend's own host is sent, 100-continue is settled with the client by then, and
+ * whoever asks why asks the first router that it comes to.
+ */
+const REQUEST_ONLY: ReadonlySet<string> = new Set(['host', 'expect', 'http2-settings', ASKING_HEADER])
 
 /** What a client must not tell a backend unless the options say so: who it is, and through whom it came. */
 const PRIVATE = /^(?:authorization|cookie|forwarded|x-forwarded(?:-.*)?|x-real-ip)$/
@@ -52,9 +61,12 @@ export function withOwnHeaders(
 /**
  * A backend's headers as the client sees them, in Node's raw form: name, value, name, value.
  *
- * @param dropped A further name, in lower case, that is left out since the router sets it.
+ * @param dropped Further names, in lower case, that are left out since the router sets them.
  */
-export function responseHeaders(raw: readonly (Buffer | string)[], dropped: string | undefined): string[] {
+export function responseHeaders(
+  raw: readonly (Buffer | string)[],
+  dropped: readonly string[] = [],
+): string[] {
   const kept: string[] = []
   let named = NONE
   for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -62,7 +74,7 @@ export function responseHeaders(raw: readonly (Buffer | string)[], dropped: stri
     const value = latin1(raw[i + 1])
     const lower = name.toLowerCase()
     if (lower === 'connection') named = new Set([...named, ...connectionOptions(value)])
-    if (!HOP_BY_HOP.has(lower) && lower !== dropped) kept.push(name, value)
+    if (!HOP_BY_HOP.has(lower) && !dropped.includes(lower)) kept.push(name, value)
   }
   return named.size === 0 ? kept : kept.filter((_, i) => !named.has((kept[i - (i % 2)] ?? '').toLowerCase()))
 }

@@ -23,14 +23,14 @@ export class ResponseWriter {
   }
 
   /**
-   * @param added A header that the router sets itself, instead of any of that name from the backend.
+   * @param added Headers that the router sets itself, instead of any of these names from the backend.
    * @throws what Node throws for a header that it does not accept; then nothing has been written.
    */
   start(
     controller: Dispatcher.DispatchController,
     status: number,
     statusMessage: string | undefined,
-    added: readonly [name: string, value: string] | undefined,
+    added: readonly (readonly [name: string, value: string])[],
   ): void {
     // Behind a heartbeat the head is gone already, and what follows has no length.
     if (!this.#res.headersSent) this.#writeHead(controller, status, statusMessage, added)
@@ -41,10 +41,13 @@ export class ResponseWriter {
     controller: Dispatcher.DispatchController,
     status: number,
     statusMessage: string | undefined,
-    added: readonly [name: string, value: string] | undefined,
+    added: readonly (readonly [name: string, value: string])[],
   ): void {
-    const headers = responseHeaders(rawList(controller.rawHeaders), added?.[0].toLowerCase())
-    if (added !== undefined) headers.push(...added)
+    const headers = responseHeaders(
+      rawList(controller.rawHeaders),
+      added.map(([name]) => name.toLowerCase()),
+    )
+    for (const header of added) headers.push(...header)
     // A reason phrase that cannot be written is of no use to anybody, as RFC 9112 section 4 has it of all of them.
     const phrase =
       statusMessage !== undefined && PHRASE.test(statusMessage) ? statusMessage : STATUS_CODES[status]
@@ -69,7 +72,7 @@ export class ResponseWriter {
   /** @param done Called when the last byte is handed to the operating system. */
   end(controller: Dispatcher.DispatchController | undefined, done: () => void): void {
     this.#stopDraining()
-    const trailers = responseHeaders(rawList(controller?.rawTrailers), undefined)
+    const trailers = responseHeaders(rawList(controller?.rawTrailers))
     if (trailers.length > 0 && !this.#sized) this.#res.addTrailers(pairs(trailers))
     endResponse(this.#res, this.#sized, done)
   }

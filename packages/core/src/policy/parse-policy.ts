@@ -14,6 +14,7 @@ export interface RouterConfig extends Policy {
   readonly bodyMemory?: number | string | undefined
   readonly totalBodyMemory?: number | string | undefined
   readonly bodySpool?: boolean | string | undefined
+  readonly explainHeader?: 'on-request' | 'always' | false | undefined
   readonly backendHeader?: string | false | undefined
   readonly upstreamHeader?: string | undefined
   readonly forwardHeaders?: readonly string[] | undefined

@@ -186,6 +186,14 @@ const exchangeShape = {
       description: 'Whether what does not fit into memory goes to a temp file, or the directory for it.',
       default: defaults.bodySpool,
     }),
+  explainHeader: z
+    .union([z.enum(['on-request', 'always']), z.literal(false)], 'must be on-request, always, or false')
+    .optional()
+    .meta({
+      description:
+        'Which responses say in x-immich-ml-route what was decided, and why: those to requests with x-immich-ml-explain: 1, all, or none.',
+      default: defaults.explainHeader,
+    }),
 }
 
 const forwardShape = {

@@ -189,13 +189,14 @@ class PredictRouter implements Router {
   constructor(options: RouterOptions) {
     const { proxy, clock, resolver, onUnavailable, ...data } = withoutInfinity(options ?? {})
     const { backendHeader, upstreamHeader, forwardHeaders, ...config } = parseConfig(policyAsData(data))
-    const { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool } = config
+    const { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool, explainHeader } = config
     this.#options = resolveExchangeOptions({
       maxBodySize,
       onUnclassified,
       bodyMemory,
       totalBodyMemory,
       bodySpool,
+      explainHeader,
     })
     const { backends, routes, timeouts, retries, queue, health, heartbeat } = data
     this.#select = selectBackend(

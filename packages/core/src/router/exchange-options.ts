@@ -34,6 +34,12 @@ export interface ExchangeOptions {
    * @default true, which is the system's directory for temp files
    */
   readonly bodySpool?: boolean | string | undefined
+  /**
+   * Which responses say in the header `x-immich-ml-route` what was decided, and why: those to requests with
+   * `x-immich-ml-explain: 1`, all, or none.
+   * @default 'on-request'
+   */
+  readonly explainHeader?: 'on-request' | 'always' | false | undefined
 }
 
 /** The same, complete and checked. */
@@ -42,6 +48,7 @@ export interface ResolvedExchangeOptions {
   /** In bytes; `Infinity` for no limit. */
   readonly maxBodySize: number
   readonly store: BodyStore
+  readonly explainHeader: 'on-request' | 'always' | false
 }
 
 /**
@@ -51,7 +58,11 @@ export interface ResolvedExchangeOptions {
  */
 export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedExchangeOptions {
   const parsed = parseExchangeOptions(withoutInfinity(options))
-  const { onUnclassified = defaults.onUnclassified, bodySpool = defaults.bodySpool } = parsed
+  const {
+    onUnclassified = defaults.onUnclassified,
+    bodySpool = defaults.bodySpool,
+    explainHeader = defaults.explainHeader,
+  } = parsed
   const size = (key: 'maxBodySize' | 'bodyMemory' | 'totalBodyMemory') =>
     parseSize(parsed[key] ?? defaults[key]) ?? defaults[key]
   if (typeof bodySpool === 'string' && !isWritable(bodySpool)) {
@@ -62,7 +73,7 @@ export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedE
     totalBodyMemory: size('totalBodyMemory'),
     directory: bodySpool === true ? tmpdir() : bodySpool === false ? undefined : bodySpool,
   })
-  return { onUnclassified, maxBodySize: size('maxBodySize'), store }
+  return { onUnclassified, maxBodySize: size('maxBodySize'), store, explainHeader }
 }
 
 function isWritable(directory: string): boolean {

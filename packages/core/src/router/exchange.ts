@@ -9,7 +9,9 @@ import { ClientLeftError, NoBackendError, RouterError, UnclassifiedError } from 
 import { discardUpload } from '../forward/ending.ts'
 import type { AttemptMarks } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
+import { ASKING_HEADER, ROUTE_HEADER } from '../forward/headers.ts'
 import { Heartbeat } from '../forward/heartbeat.ts'
+import type { RouteExplanation } from '../policy/explanation.ts'
 import type { HoldEvent, Lease } from '../policy/lease.ts'
 import type { SelectOptions } from '../policy/route-selection.ts'
 import type { Select } from '../policy/select-backend.ts'
@@ -26,6 +28,7 @@ import {
 } from './failover.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
 import { type Copy, type Finish, Race } from './race.ts'
+import { routeHeader } from './route-header.ts'
 
 const FAILOVER_STATUSES: ReadonlySet<number> = new Set(defaults.failoverStatuses)
 
@@ -55,13 +58,16 @@ export class Exchange {
   readonly #waited = { full: 0, unavailable: 0 }
   #leave: ((error: Error) => void) | undefined
   #forwarding = false
+  readonly #explains: boolean
+  /** What was decided last, when the response is to say so. */
+  #explained: RouteExplanation | undefined
 
   private constructor(
     req: IncomingMessage,
     res: ServerResponse,
     classified: { readonly classification: Classification; readonly body: ReplayBody },
     keptLength: number | undefined,
-    store: BodyStore,
+    { store, explainHeader }: Pick<ResolvedExchangeOptions, 'store' | 'explainHeader'>,
   ) {
     this.req = req
     this.res = res
@@ -69,6 +75,8 @@ export class Exchange {
     this.classification = classified.classification
     this.#keptLength = keptLength
     this.#store = store
+    this.#explains =
+      explainHeader === 'always' || (explainHeader === 'on-request' && req.headers[ASKING_HEADER] === '1')
     // Whatever ends the response ends the exchange: a client that leaves, or a middleware that answers by itself.
     res.once('close', () => this.#dispose())
   }
@@ -81,8 +89,9 @@ export class Exchange {
   static async begin(
     req: IncomingMessage,
     res: ServerResponse,
-    { maxBodySize, onUnclassified, store }: ResolvedExchangeOptions,
+    options: ResolvedExchangeOptions,
   ): Promise<Exchange> {
+    const { maxBodySize, onUnclassified } = options
     const kept = keptBody(req)
     if (kept === undefined) refuseConsumedBody(req)
     const contentType = req.headers['content-type']
@@ -95,7 +104,7 @@ export class Exchange {
       classified.body.destroy()
       throw new UnclassifiedError(classification.reason)
     }
-    return new Exchange(req, res, classified, kept?.length, store)
+    return new Exchange(req, res, classified, kept?.length, options)
   }
 
   /** The lease on the chosen backend, once one is chosen. */
@@ -151,6 +160,7 @@ export class Exchange {
       return lease
     } catch (error) {
       this.#cutHeartbeat()
+      this.#tellRoute(error)
       throw error
     }
   }
@@ -171,6 +181,7 @@ export class Exchange {
       return await this.#forwardUntilAnswered(forwarder, this.#lease)
     } catch (error) {
       // A mistake in the code, such as a body that was released too early, or nothing came of waiting for a backend.
+      this.#tellRoute(error)
       this.#lease.release()
       this.body.destroy()
       throw error
@@ -183,6 +194,7 @@ export class Exchange {
       ...options,
       client: this.req.socket.remoteAddress,
       isReady: () => this.body.ready,
+      onDecision: this.#explains ? (explained) => this.#noteDecision(explained) : undefined,
       onWait: (wait) => {
         const since = select.clock.now()
         endWait = () => {
@@ -256,6 +268,7 @@ export class Exchange {
     const { lease, hedge, superseded, onCommit } = copy
     const { req, res, body } = this
     const [store, keptLength, heartbeat] = [this.#store, this.#keptLength, this.#heartbeat]
+    const routeHeader = this.#explains ? () => this.#routeHeader(undefined, copy) : undefined
     const started = forwarder.clock.now()
     const { backend } = lease
     const { failures } = backend
@@ -281,7 +294,7 @@ export class Exchange {
     const outcome: Outcome = res.destroyed
       ? { kind: 'client-left', reachedBackend: false, reachedClient: false }
       : await forwarder.attempt(
-          { req, res, body, store, keptLength, heartbeat },
+          { req, res, body, store, keptLength, heartbeat, routeHeader },
           {
             backend,
             timeouts: lease.timeouts,
@@ -320,8 +333,34 @@ export class Exchange {
     const failure = outcome.reachedClient ? undefined : failureOf(this.#attempts, this.#outOfBudget)
     if (failure === undefined) return outcome
     this.#cutHeartbeat()
+    this.#tellRoute(failure)
     await answerError(this.res, failure)
     return outcome
+  }
+
+  #noteDecision(explained: RouteExplanation): void {
+    this.#explained = explained
+    // For the signs of life of one that waits, with which the head of its response goes out.
+    this.#tellRoute(undefined)
+  }
+
+  /** Says in a response that the router gives itself what was decided. */
+  #tellRoute(error: unknown): void {
+    if (!this.#explains || this.res.headersSent) return
+    this.res.setHeader(ROUTE_HEADER, this.#routeHeader(error))
+  }
+
+  /** @param copy The one whose answer is about to be given to the client. */
+  #routeHeader(error: unknown, copy?: Copy): string {
+    return routeHeader({
+      explained: this.#explained,
+      route: this.#lease?.route,
+      at: copy?.lease.backend,
+      hedge: copy?.hedge ?? false,
+      waited: this.#waited,
+      attempts: this.#attempts,
+      error,
+    })
   }
 
   #startHeartbeat(select: Select): void {

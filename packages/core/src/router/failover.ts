@@ -134,7 +134,9 @@ export function failureOf(attempts: readonly AttemptRecord[], outOfBudget = fals
   const cause = last.kind === 'failed' ? { cause: last.error } : {}
   if (last.kind === 'failed' && last.cause === 'shutdown') return new RouterClosedError(last.error)
   const rest = outOfBudget ? '; others were not tried, since too many requests were tried again of late' : ''
-  const causes = attempts.map((attempt) => `${nameOf(attempt)} ${describe(attempt.outcome)}`).join(', ')
+  const causes = attempts
+    .map((attempt) => `${nameOf(attempt)} ${describeOutcome(attempt.outcome)}`)
+    .join(', ')
   const timedOut = attempts.every(
     ({ outcome }) => outcome.kind === 'failed' && outcome.cause.endsWith('timeout'),
   )
@@ -147,7 +149,8 @@ function nameOf({ backend, endpoint }: AttemptRecord): string {
   return endpoint === undefined ? `"${backend}"` : `"${backend}" at ${endpoint}`
 }
 
-function describe(outcome: Outcome): string {
+/** Such as `failed (connect)` or `answered 503`. */
+export function describeOutcome(outcome: Outcome): string {
   if (outcome.kind === 'failed') {
     const why = outcome.error instanceof TlsError ? `: ${outcome.error.message}` : ''
     return `failed (${outcome.cause}${why})`
