@@ -5,7 +5,8 @@ import type { Router, RouterOptions } from '@immich-ml-router/core'
 import { type Logger, pino } from 'pino'
 import { type Args, readArgs, USAGE } from './args.ts'
 import { checkConfig } from './check.ts'
-import { type GatewayConfig, readConfig } from './config.ts'
+import { type GatewayConfig, readConfig, readOptions } from './config.ts'
+import { explainRequest } from './explain.ts'
 import { logRequests } from './log.ts'
 
 /** A running gateway. */
@@ -52,7 +53,7 @@ export async function startGateway(
 
 /**
  * Runs a gateway as the main program: configured by the environment, stopped by SIGTERM or SIGINT. With `--check` it only
- * says what it is configured to do.
+ * says what it is configured to do, and with `--explain` where a request would go.
  */
 export async function runGateway(name: string, makeApp: MakeApp): Promise<void> {
   let args: Args
@@ -64,6 +65,7 @@ export async function runGateway(name: string, makeApp: MakeApp): Promise<void> 
     return
   }
   if (args.check) await runCheck()
+  else if (args.explain !== undefined) await runExplain(args.explain)
   else await run(name, makeApp)
 }
 
@@ -72,6 +74,15 @@ async function runCheck(): Promise<void> {
   if ('words' in checked) process.stdout.write(`${checked.words}\n`)
   else {
     process.stderr.write(`${checked.mistakes}\n`)
+    process.exitCode = 1
+  }
+}
+
+async function runExplain(path: string): Promise<void> {
+  try {
+    process.stdout.write(await explainRequest(path, await readOptions(process.env)))
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
     process.exitCode = 1
   }
 }

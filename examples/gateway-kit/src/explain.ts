@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises'
+import http, { type IncomingMessage } from 'node:http'
+import { Duplex } from 'node:stream'
+import {
+  type Classification,
+  classifyPredictRequest,
+  explanationText,
+  RouterError,
+  resolveExchangeOptions,
+  selectBackend,
+  UnclassifiedError,
+} from '@immich-ml-router/core'
+import { type ConfiguredOptions, seedConfig } from './config.ts'
+
+/**
+ * Says in words where a gateway with this configuration would send a request when it has just started.
+ *
+ * @param path Of a file with the request: its body alone, or behind the head with which it came.
+ */
+export async function explainRequest(
+  path: string,
+  { options, source }: ConfiguredOptions = STAND_INS,
+): Promise<string> {
+  const bytes = await readFile(path)
+  const { maxBodySize, onUnclassified } = resolveExchangeOptions({
+    maxBodySize: options.maxBodySize,
+    onUnclassified: options.onUnclassified,
+  })
+  try {
+    const request = HEAD.test(bytes.toString('latin1', 0, 2_000)) ? await parse(bytes) : bytes
+    const { classification, body } = await classifyPredictRequest(request, { maxBodySize })
+    body.destroy()
+    if (!classification.classified && onUnclassified === 'reject')
+      throw new UnclassifiedError(classification.reason)
+    const { backends, routes, timeouts, retries, queue, health, heartbeat } = options
+    const select = selectBackend({ backends, routes, timeouts, retries, queue, health, heartbeat })
+    return `${path} is ${jobText(classification)}.
+
+${explanationText(select.explain(classification))}
+That is by ${source}, right after the start: nothing is known of the backends then, and all count as up and idle.
+`
+  } catch (error) {
+    if (!(error instanceof RouterError)) throw error
+    return `${path} is answered with ${error.status} (${error.code}): ${error.message}\n`
+  }
+}
+
+/** What a gateway starts for which no ML server is configured. */
+const STAND_INS: ConfiguredOptions = {
+  source: 'the stand-in servers that are started, since no real one is configured',
+  options: seedConfig({
+    ML_TEXT_URL: 'http://127.0.0.1',
+    ML_IMAGE_URL: 'http://127.0.0.1',
+    ML_DEFAULT_URL: 'http://127.0.0.1',
+  }),
+}
+
+const HEAD = /^[A-Z]+ \S+ HTTP\/1\.[01]\r\n/
+
+/** Node's own server reads the head, and takes chunks apart. What has broken off is taken as far as it goes. */
+function parse(bytes: Buffer): Promise<Request> {
+  return new Promise((resolve, reject) => {
+    const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
+    const take = (req: IncomingMessage) => {
+      const chunks: Buffer[] = []
+      req.on('data', (chunk) => chunks.push(chunk)).on('error', () => {})
+      // By then, all of it has gone through the parser.
+      setImmediate(() => {
+        const headers = new Headers()
+        for (const name of ['content-type', 'content-encoding'])
+          if (typeof req.headers[name] === 'string') headers.set(name, req.headers[name])
+        resolve(new Request('http://ml/predict', { method: 'POST', headers, body: Buffer.concat(chunks) }))
+        socket.destroy()
+      })
+    }
+    const server = http.createServer(take).on('checkContinue', take)
+    const refuse = (why: string) =>
+      reject(new Error(`The file begins as an HTTP request, but is none: ${why}.`))
+    server.on('clientError', (error) => refuse(error.message))
+    socket.on('close', () => refuse('it has no end of its head'))
+    server.emit('connection', socket)
+    socket.push(bytes)
+    if (!bytes.includes('\r\n\r\n')) socket.destroy()
+  })
+}
+
+/** `clip/textual (ViT-B-32__openai) with a text`, or why it is not known. */
+function jobText(classification: Classification): string {
+  if (!classification.classified) return `of no known job (${classification.reason})`
+  const { entries, input } = classification
+  const jobs = entries.map(({ task, type, model }) => `${task}/${type} (${model})`)
+  return `${jobs.join(' and ')} with ${input === undefined ? 'no payload' : `the payload ${input}`}`
+}

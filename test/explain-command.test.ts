@@ -1,0 +1,126 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { explainRequest } from '@immich-ml-router/example-gateway-kit'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { ROOT } from './support/docs.ts'
+import { CONTENT_TYPE, imageBytes, immichBody } from './support/predict-body.ts'
+
+async function file(name: string, content: string | Buffer): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const path = join(directory, name)
+  await writeFile(path, content)
+  return path
+}
+
+const config = {
+  source: 'the file router.yaml',
+  options: {
+    backends: { nas: { url: 'http://nas:3003' }, gpu: { url: 'http://gpu:3003' } },
+    routes: [
+      { match: { task: 'clip', type: 'textual' }, backends: ['nas', 'gpu'], strategy: 'first' },
+      { backends: ['gpu'] },
+    ],
+  },
+} as const
+
+const search = immichBody('textSearch', 'cat')
+const head = (more: string) =>
+  Buffer.from(`POST /predict HTTP/1.1\r\nhost: ml\r\ncontent-type: ${CONTENT_TYPE}\r\n${more}\r\n`)
+
+function chunked(body: Buffer): Buffer {
+  const size = Buffer.from(`${body.length.toString(16)}\r\n`)
+  return Buffer.concat([head('transfer-encoding: chunked\r\n'), size, body, Buffer.from('\r\n0\r\n\r\n')])
+}
+
+describe('a request in a file', () => {
+  it.each<[string, Buffer]>([
+    ['the body alone', search],
+    ['with its head', Buffer.concat([head(`content-length: ${search.length}\r\n`), search])],
+    ['with its head, in chunks', chunked(search)],
+    [
+      'that waits for 100',
+      Buffer.concat([head(`expect: 100-continue\r\ncontent-length: ${search.length}\r\n`), search]),
+    ],
+  ])('%s, is explained', async (_, content) => {
+    const path = await file('request.bin', content)
+    expect(
+      await explainRequest(path, config),
+    ).toBe(`${path} is clip/textual (ViT-B-32__openai) with the payload text.
+
+route 1 of 2 "clip/textual" takes it (strategy first, priority 1):
+  nas: chosen, number 1 of the list
+  gpu: would be next, behind nas in the list
+The request goes to nas now.
+
+That is by the file router.yaml, right after the start: nothing is known of the backends then, and all count as up and idle.
+`)
+  })
+
+  it('whose job is not known is explained too, unless it is refused', async () => {
+    const path = await file('request.bin', 'no multipart at all')
+    expect(await explainRequest(path, config)).toMatch(
+      /is of no known job \(not-multipart\)\.\n\nroute 1 "clip\/textual" does not take it: the job is not known/,
+    )
+    const options = { ...config.options, onUnclassified: 'reject' } as const
+    expect(await explainRequest(path, { ...config, options })).toMatch(
+      /is answered with 422 \(unclassified\)/,
+    )
+  })
+
+  it('that is too large is said to be', async () => {
+    const path = await file('request.bin', immichBody('indexing', imageBytes(5_000)))
+    const options = { ...config.options, maxBodySize: '1k' } as const
+    expect(await explainRequest(path, { ...config, options })).toMatch(/answered with 413 \(body-too-large\)/)
+  })
+
+  it('that has broken off is explained as far as it goes', async () => {
+    const [start] = search.toString('latin1').split('name="text"')
+    const path = await file(
+      'cut.bin',
+      Buffer.concat([head('content-length: 900000\r\n'), Buffer.from(start ?? '')]),
+    )
+    expect(await explainRequest(path, config)).toMatch(/is clip\/textual .* with no payload\./)
+  })
+
+  it('that is compressed is not looked into', async () => {
+    const path = await file(
+      'gzip.bin',
+      Buffer.concat([head(`content-encoding: gzip\r\ncontent-length: ${search.length}\r\n`), search]),
+    )
+    expect(await explainRequest(path, config)).toMatch(/of no known job \(content-encoded\)/)
+  })
+
+  it.each(['POST /predict HTTP/1.1\r\ncontent-length: x\r\n\r\n', 'POST /predict HTTP/1.1\r\nhost: x\r\n'])(
+    'that is no HTTP is said to be none: %j',
+    async (text) => {
+      const path = await file('broken.bin', text)
+      await expect(explainRequest(path, config)).rejects.toThrow('begins as an HTTP request, but is none')
+    },
+  )
+})
+
+describe('a gateway with --explain', () => {
+  const run = (which: string, args: readonly string[], env: Record<string, string> = {}) => {
+    const { PATH = '' } = process.env
+    const command = [`examples/${which}-gateway/src/main.ts`, ...args]
+    return promisify(execFile)(process.execPath, command, { cwd: ROOT, env: { PATH, ...env } })
+  }
+
+  it('says it, and ends', async () => {
+    const path = await file('request.bin', search)
+    expect((await run('express', ['--explain', path])).stdout).toContain('The request goes to text now.')
+    const { stdout } = await run('koa', ['--explain', path], { ML_DEFAULT_URL: 'http://gpu' })
+    expect(stdout).toContain('The request goes to default now.')
+  })
+
+  it.each([
+    [['--explain', '/nowhere/request.bin'], 1, /^ENOENT.*\/nowhere\/request\.bin/],
+    [['--explain'], 2, /^Option '--explain <value>' argument missing/],
+  ])('and %j ends with what is wrong', async (args, code, stderr) => {
+    await expect(run('koa', args)).rejects.toMatchObject({ code, stderr: expect.stringMatching(stderr) })
+  })
+})
