@@ -1,4 +1,7 @@
 import { defineConfig } from 'tsup'
 import { library } from '../../tsup.shared.ts'
 
-export default defineConfig(library)
+export default defineConfig({
+  ...library,
+  entry: { index: 'src/index.ts', logging: 'src/logging/index.ts', tracing: 'src/tracing/index.ts' },
+})

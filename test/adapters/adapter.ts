@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import type {
   Exchange,
+  ExchangeOptions,
   ForwardOptions,
   Policy,
   Router,
@@ -26,6 +27,7 @@ export interface Mounted {
 export interface Composition {
   readonly policy: Policy
   readonly environment?: SelectEnvironment
+  readonly classify?: ExchangeOptions
   readonly forward?: ForwardOptions
   /** Runs between `classifyPredict()` and `selectBackend()`. */
   readonly afterClassify?: (exchange: Exchange) => void

@@ -25,12 +25,12 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
       app.use((_req, res) => void res.status(418).send('not ours'))
       return { listener: app, router: middleware.router }
     },
-    compose({ policy, environment, forward: options, afterClassify, beforeForward }) {
+    compose({ policy, environment, classify, forward: options, afterClassify, beforeForward }) {
       const app = makeApp()
       const last = forward(options)
       app.post(
         '/predict',
-        classifyPredict(),
+        classifyPredict(classify),
         (req, _res, next) => {
           if (req.immichMl) afterClassify?.(req.immichMl)
           next()

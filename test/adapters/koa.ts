@@ -29,10 +29,10 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
       })
       return { listener: app.callback(), router: middleware.router, afterNext }
     },
-    compose({ policy, environment, forward: options, afterClassify, beforeForward }) {
+    compose({ policy, environment, classify, forward: options, afterClassify, beforeForward }) {
       const app = new KoaApp()
       const last = forward(options)
-      app.use(classifyPredict())
+      app.use(classifyPredict(classify))
       app.use((ctx, next) => {
         if (ctx.state.immichMl) afterClassify?.(ctx.state.immichMl)
         return next()

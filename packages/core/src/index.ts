@@ -60,7 +60,13 @@ export {
   TlsError,
   UnclassifiedError,
 } from './errors.ts'
-export type { AttemptMarks, AttemptPlan, ForwardRequest, Refusal } from './forward/forward-request.ts'
+export type {
+  AttemptHeaders,
+  AttemptMarks,
+  AttemptPlan,
+  ForwardRequest,
+  Refusal,
+} from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
 export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './policy/connection.ts'
@@ -114,5 +120,6 @@ export {
   resolveExchangeOptions,
 } from './router/exchange-options.ts'
 export type { AttemptRecord } from './router/failover.ts'
+export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
 export type { StrategyName } from './strategy/strategies.ts'
 export type { Job, Rating, Strategy } from './strategy/strategy.ts'

@@ -37,6 +37,14 @@ export interface AttemptMarks {
   received: number
 }
 
+/** Headers of one attempt's own, such as those of a trace. */
+export interface AttemptHeaders {
+  /** Names, in lower case, of headers that the backend does not get from the client. */
+  readonly replaces: readonly string[]
+  /** What it gets in their place. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
 /** What belongs to one attempt of it. */
 export interface AttemptPlan {
   readonly backend: Backend
@@ -53,6 +61,7 @@ export interface AttemptPlan {
   /** Called when the answer has begun to go to the client. */
   readonly onCommit?: (() => void) | undefined
   readonly marks: AttemptMarks
+  readonly own?: AttemptHeaders | undefined
   /** Aborted when the answer of another copy has begun to. */
   readonly superseded?: AbortSignal | undefined
 }

@@ -1,5 +1,4 @@
 import type { ProxyServer, ServerOptions } from 'http-proxy-3'
-import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { ReplayReader } from '../body/body-reader.ts'
 import { type Clock, systemClock } from '../clock.ts'
@@ -95,7 +94,7 @@ export class Forwarder {
       request,
       responseHeader: this.#backendHeader === false ? undefined : [this.#backendHeader, backend.name],
     })
-    this.#proxy.send(attempt, request, this.#headersFor(request, backend), backend.predictUrl)
+    this.#proxy.send(attempt, request, this.#headersFor(request, plan), backend.predictUrl)
     return attempt.outcome
   }
 
@@ -121,7 +120,7 @@ export class Forwarder {
     await this.#dispatchers.destroy()
   }
 
-  #headersFor({ req, keptLength, heartbeat }: ForwardRequest, backend: Backend): HeaderRecord {
+  #headersFor({ req, keptLength, heartbeat }: ForwardRequest, { backend, own }: AttemptPlan): HeaderRecord {
     const headers = requestHeaders(req.headers, this.#passed)
     if (keptLength !== undefined) {
       delete headers['content-encoding']
@@ -132,6 +131,10 @@ export class Forwarder {
       headers['accept-encoding'] = 'identity'
     Object.assign(headers, this.#ownHeaders)
     if (this.#upstreamHeader !== undefined) headers[this.#upstreamHeader.toLowerCase()] = backend.url
+    if (own !== undefined) {
+      for (const name of own.replaces) delete headers[name]
+      Object.assign(headers, own.headers)
+    }
     return headers
   }
 }

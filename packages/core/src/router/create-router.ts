@@ -24,8 +24,9 @@ import {
   withoutInfinity,
 } from './exchange-options.ts'
 import type { AttemptRecord } from './failover.ts'
+import { refusedWith } from './tracing.ts'
 
-/** Everything that a router can be told. All but `proxy`, `clock`, `resolver` and functions can be data, in a file. */
+/** Everything that a router can be told. All but `proxy`, `clock`, `resolver`, `tracing` and functions can be data, in a file. */
 export interface RouterOptions
   extends Policy,
     ExchangeOptions,
@@ -187,7 +188,7 @@ class PredictRouter implements Router {
   #closed: Promise<void> | undefined
 
   constructor(options: RouterOptions) {
-    const { proxy, clock, resolver, onUnavailable, ...data } = withoutInfinity(options ?? {})
+    const { proxy, clock, resolver, onUnavailable, tracing, ...data } = withoutInfinity(options ?? {})
     const { backendHeader, upstreamHeader, forwardHeaders, ...config } = parseConfig(policyAsData(data))
     const { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool, explainHeader } = config
     this.#options = resolveExchangeOptions({
@@ -197,6 +198,7 @@ class PredictRouter implements Router {
       totalBodyMemory,
       bodySpool,
       explainHeader,
+      tracing,
     })
     const { backends, routes, timeouts, retries, queue, health, heartbeat } = data
     this.#select = selectBackend(
@@ -326,7 +328,11 @@ class PredictRouter implements Router {
     let sent: number | undefined
     let failure: Error | undefined
     try {
-      if (this.#state !== 'running') throw new RouterClosedError()
+      if (this.#state !== 'running') {
+        const closed = new RouterClosedError()
+        this.#options.tracing?.begin(req).end(refusedWith(closed))
+        throw closed
+      }
       exchange = await Exchange.begin(req, res, this.#options)
       classified = clock.now()
       await exchange.select(this.#select)

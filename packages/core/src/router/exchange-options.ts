@@ -5,6 +5,7 @@ import { defaults } from '../defaults.ts'
 import { parseExchangeOptions } from '../policy/parse-policy.ts'
 import { PolicyError, problem } from '../policy/problems.ts'
 import { parseSize } from '../policy/size.ts'
+import type { Tracing } from './tracing.ts'
 
 export interface ExchangeOptions {
   /**
@@ -40,6 +41,11 @@ export interface ExchangeOptions {
    * @default 'on-request'
    */
   readonly explainHeader?: 'on-request' | 'always' | false | undefined
+  /**
+   * Follows each request, such as `openTelemetryTracing()` of `@immich-ml-router/core/tracing`. In code alone.
+   * @default none
+   */
+  readonly tracing?: Tracing | undefined
 }
 
 /** The same, complete and checked. */
@@ -49,6 +55,7 @@ export interface ResolvedExchangeOptions {
   readonly maxBodySize: number
   readonly store: BodyStore
   readonly explainHeader: 'on-request' | 'always' | false
+  readonly tracing: Tracing | undefined
 }
 
 /**
@@ -57,7 +64,12 @@ export interface ResolvedExchangeOptions {
  * @throws {PolicyError} with every mistake, each with its path.
  */
 export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedExchangeOptions {
-  const parsed = parseExchangeOptions(withoutInfinity(options))
+  const { tracing, ...data } = options
+  const parsed = parseExchangeOptions(withoutInfinity(data))
+  if (tracing !== undefined && typeof tracing?.begin !== 'function')
+    throw new PolicyError([
+      problem('tracing', 'must be an object with begin(), as openTelemetryTracing() makes'),
+    ])
   const {
     onUnclassified = defaults.onUnclassified,
     bodySpool = defaults.bodySpool,
@@ -73,7 +85,7 @@ export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedE
     totalBodyMemory: size('totalBodyMemory'),
     directory: bodySpool === true ? tmpdir() : bodySpool === false ? undefined : bodySpool,
   })
-  return { onUnclassified, maxBodySize: size('maxBodySize'), store, explainHeader }
+  return { onUnclassified, maxBodySize: size('maxBodySize'), store, explainHeader, tracing }
 }
 
 function isWritable(directory: string): boolean {

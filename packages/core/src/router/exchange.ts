@@ -3,9 +3,8 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
-import { classifyPredictRequest } from '../classify/classify-predict-request.ts'
 import { defaults } from '../defaults.ts'
-import { ClientLeftError, NoBackendError, RouterError, UnclassifiedError } from '../errors.ts'
+import { ClientLeftError, NoBackendError, RouterError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
 import type { AttemptMarks } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
@@ -16,6 +15,7 @@ import type { HoldEvent, Lease } from '../policy/lease.ts'
 import type { SelectOptions } from '../policy/route-selection.ts'
 import type { Select } from '../policy/select-backend.ts'
 import { answerError } from './answers.ts'
+import { type ClassifiedExchange, classify } from './classify.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import {
   type AttemptRecord,
@@ -26,9 +26,9 @@ import {
   type Step,
   triedBackends,
 } from './failover.ts'
-import { keptBody, refuseConsumedBody } from './kept-body.ts'
 import { type Copy, type Finish, Race } from './race.ts'
 import { routeHeader } from './route-header.ts'
+import { type RequestTrace, refusedWith } from './tracing.ts'
 
 const FAILOVER_STATUSES: ReadonlySet<number> = new Set(defaults.failoverStatuses)
 
@@ -61,20 +61,25 @@ export class Exchange {
   readonly #explains: boolean
   /** What was decided last, when the response is to say so. */
   #explained: RouteExplanation | undefined
+  #trace: RequestTrace | undefined
+  #failure: Error | undefined
+  /** Attempts that were begun. */
+  #begun = 0
 
   private constructor(
     req: IncomingMessage,
     res: ServerResponse,
-    classified: { readonly classification: Classification; readonly body: ReplayBody },
-    keptLength: number | undefined,
+    classified: ClassifiedExchange,
     { store, explainHeader }: Pick<ResolvedExchangeOptions, 'store' | 'explainHeader'>,
+    trace: RequestTrace | undefined,
   ) {
     this.req = req
     this.res = res
     this.body = classified.body
     this.classification = classified.classification
-    this.#keptLength = keptLength
+    this.#keptLength = classified.keptLength
     this.#store = store
+    this.#trace = trace
     this.#explains =
       explainHeader === 'always' || (explainHeader === 'on-request' && req.headers[ASKING_HEADER] === '1')
     // Whatever ends the response ends the exchange: a client that leaves, or a middleware that answers by itself.
@@ -91,20 +96,15 @@ export class Exchange {
     res: ServerResponse,
     options: ResolvedExchangeOptions,
   ): Promise<Exchange> {
-    const { maxBodySize, onUnclassified } = options
-    const kept = keptBody(req)
-    if (kept === undefined) refuseConsumedBody(req)
-    const contentType = req.headers['content-type']
-    const classified = await classifyPredictRequest(kept ?? req, {
-      maxBodySize,
-      ...(kept === undefined || contentType === undefined ? {} : { contentType }),
-    })
-    const { classification } = classified
-    if (!classification.classified && onUnclassified === 'reject') {
-      classified.body.destroy()
-      throw new UnclassifiedError(classification.reason)
+    const trace = options.tracing?.begin(req)
+    try {
+      const classified = await classify(req, options)
+      trace?.classified(classified.classification)
+      return new Exchange(req, res, classified, options, trace)
+    } catch (error) {
+      trace?.end(refusedWith(error))
+      throw error
     }
-    return new Exchange(req, res, classified, kept?.length, options)
   }
 
   /** The lease on the chosen backend, once one is chosen. */
@@ -156,11 +156,13 @@ export class Exchange {
       const lease = this.#named === undefined ? await this.#choose(select, {}) : select.lease(this.#named)
       this.#lease?.release()
       this.#lease = lease
+      this.#failure = undefined
       if (this.res.destroyed) this.#dispose()
       return lease
     } catch (error) {
       this.#cutHeartbeat()
-      this.#tellRoute(error)
+      this.#fail(error)
+      if (this.res.destroyed) this.#dispose()
       throw error
     }
   }
@@ -181,10 +183,12 @@ export class Exchange {
       return await this.#forwardUntilAnswered(forwarder, this.#lease)
     } catch (error) {
       // A mistake in the code, such as a body that was released too early, or nothing came of waiting for a backend.
-      this.#tellRoute(error)
+      this.#fail(error)
       this.#lease.release()
       this.body.destroy()
       throw error
+    } finally {
+      this.#endTrace()
     }
   }
 
@@ -197,7 +201,9 @@ export class Exchange {
       onDecision: this.#explains ? (explained) => this.#noteDecision(explained) : undefined,
       onWait: (wait) => {
         const since = select.clock.now()
+        const endTraced = this.#trace?.wait(wait.reason)
         endWait = () => {
+          endTraced?.()
           this.#waited[wait.reason] += select.clock.now() - since
         }
         this.#leave = wait.leave
@@ -291,30 +297,40 @@ export class Exchange {
     })
     const wouldGoOn = (outcome: Outcome) =>
       nextStep([...this.#attempts, record(outcome)], lease, body.retained) !== 'stop'
-    const outcome: Outcome = res.destroyed
-      ? { kind: 'client-left', reachedBackend: false, reachedClient: false }
-      : await forwarder.attempt(
-          { req, res, body, store, keptLength, heartbeat, routeHeader },
-          {
-            backend,
-            timeouts: lease.timeouts,
-            deadline,
-            retain: lease.holds || wouldGoOn(PASSED_OVER) ? 'disk' : 'memory',
-            marks,
-            superseded,
-            onCommit,
-            passesOver: ({ status, lacksTask }) => {
-              if (!lacksTask && !FAILOVER_STATUSES.has(status)) return false
-              // The other may do better.
-              if (!copy.isAlone()) return true
-              const dropped: Outcome = { ...PASSED_OVER, status, lacksTask }
-              this.#paid = wouldGoOn(dropped) && this.#mayRetry(forwarder, dropped, lease)
-              return this.#paid
-            },
+    const trace = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
+    const send = () =>
+      forwarder.attempt(
+        { req, res, body, store, keptLength, heartbeat, routeHeader },
+        {
+          backend,
+          timeouts: lease.timeouts,
+          deadline,
+          retain: lease.holds || wouldGoOn(PASSED_OVER) ? 'disk' : 'memory',
+          marks,
+          own: trace,
+          superseded,
+          onCommit,
+          passesOver: ({ status, lacksTask }) => {
+            if (!lacksTask && !FAILOVER_STATUSES.has(status)) return false
+            // The other may do better.
+            if (!copy.isAlone()) return true
+            const dropped: Outcome = { ...PASSED_OVER, status, lacksTask }
+            this.#paid = wouldGoOn(dropped) && this.#mayRetry(forwarder, dropped, lease)
+            return this.#paid
           },
-        )
-    this.#attempts.push(record(outcome))
-    return outcome
+        },
+      )
+    let done: AttemptRecord | undefined
+    try {
+      const outcome: Outcome = res.destroyed
+        ? { kind: 'client-left', reachedBackend: false, reachedClient: false }
+        : await (trace === undefined ? send() : trace.run(send))
+      done = record(outcome)
+      this.#attempts.push(done)
+      return outcome
+    } finally {
+      trace?.end(done)
+    }
   }
 
   #next(lease: Lease, copies: number): Step {
@@ -333,9 +349,36 @@ export class Exchange {
     const failure = outcome.reachedClient ? undefined : failureOf(this.#attempts, this.#outOfBudget)
     if (failure === undefined) return outcome
     this.#cutHeartbeat()
-    this.#tellRoute(failure)
+    this.#fail(failure)
     await answerError(this.res, failure)
     return outcome
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = error instanceof Error ? error : new Error(String(error))
+    this.#tellRoute(error)
+  }
+
+  #endTrace(): void {
+    const trace = this.#trace
+    if (trace === undefined) return
+    this.#trace = undefined
+    const { res, outcome } = this
+    const failure = this.#failure
+    const answered = res.writableFinished || outcome?.reachedClient === true
+    const refusal = failure === undefined ? undefined : refusedWith(failure)
+    trace.end({
+      status: answered ? res.statusCode : res.destroyed ? undefined : refusal?.status,
+      code: refusal?.code,
+      route: this.#lease?.route,
+      backend: this.#lease?.backend,
+      outcome,
+      error: failure,
+      attempts: this.#begun,
+      queue: this.#waited.full,
+      hold: this.#waited.unavailable,
+      heartbeats: this.heartbeats,
+    })
   }
 
   #noteDecision(explained: RouteExplanation): void {
@@ -379,6 +422,8 @@ export class Exchange {
     this.#heartbeat?.stop()
     this.#leave?.(new ClientLeftError())
     if (this.#forwarding) return
+    // One that waits ends when it has left.
+    if (this.#leave === undefined) this.#endTrace()
     this.#lease?.release()
     this.body.destroy()
     discardUpload(this.req)

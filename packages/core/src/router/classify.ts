@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http'
+import { type ClassifiedRequest, classifyPredictRequest } from '../classify/classify-predict-request.ts'
+import { UnclassifiedError } from '../errors.ts'
+import type { ResolvedExchangeOptions } from './exchange-options.ts'
+import { keptBody, refuseConsumedBody } from './kept-body.ts'
+
+/** What is known of a request as it begins. */
+export interface ClassifiedExchange extends ClassifiedRequest {
+  /** How many bytes an earlier middleware kept, if it did. */
+  readonly keptLength: number | undefined
+}
+
+/**
+ * Classifies a request that an earlier middleware may have read.
+ *
+ * @throws {RouterError} when it cannot go on.
+ */
+export async function classify(
+  req: IncomingMessage,
+  { maxBodySize, onUnclassified }: ResolvedExchangeOptions,
+): Promise<ClassifiedExchange> {
+  const kept = keptBody(req)
+  if (kept === undefined) refuseConsumedBody(req)
+  const contentType = req.headers['content-type']
+  const { classification, body } = await classifyPredictRequest(kept ?? req, {
+    maxBodySize,
+    ...(kept === undefined || contentType === undefined ? {} : { contentType }),
+  })
+  if (!classification.classified && onUnclassified === 'reject') {
+    body.destroy()
+    throw new UnclassifiedError(classification.reason)
+  }
+  return { classification, body, keptLength: kept?.length }
+}

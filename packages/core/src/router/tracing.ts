@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http'
+import type { BackendInfo } from '../backend/backend.ts'
+import type { Outcome } from '../backend/outcome.ts'
+import type { Classification } from '../classify/classification.ts'
+import { type ErrorCode, RouterError } from '../errors.ts'
+import type { AttemptHeaders } from '../forward/forward-request.ts'
+import type { HoldEvent } from '../policy/lease.ts'
+import type { AttemptRecord } from './failover.ts'
+
+/**
+ * Follows requests on their way through the router: what tracing is made of. It is told of everything as it happens, and
+ * must not throw. `@immich-ml-router/core/tracing` makes one of OpenTelemetry.
+ */
+export interface Tracing {
+  /** A request has come that is to be routed. */
+  begin(req: IncomingMessage): RequestTrace
+}
+
+/** Follows one request. */
+export interface RequestTrace {
+  /** What it is, or why that is not known. */
+  classified(classification: Classification): void
+  /** It begins to wait. @returns What is called when it waits no more. */
+  wait(reason: HoldEvent['reason']): () => void
+  /** It is about to be sent to a backend. */
+  attempt(attempt: AttemptStart): AttemptTrace
+  /** It is over; the last call. */
+  end(end: RequestEnd): void
+}
+
+/** An attempt that is about to be made. */
+export interface AttemptStart {
+  readonly backend: BackendInfo
+  /** How many there were before it, of this request. */
+  readonly before: number
+  /** Whether it is a further copy, sent since an earlier one is late. */
+  readonly hedge: boolean
+}
+
+/** Follows one attempt. */
+export interface AttemptTrace extends AttemptHeaders {
+  /** Calls what sends the request. */
+  run<T>(send: () => T): T
+  /** It is over; the last call. @param record What became of it; `undefined` when a mistake in the code ended it. */
+  end(record: AttemptRecord | undefined): void
+}
+
+/** What became of a request. Times are in milliseconds. */
+export interface RequestEnd {
+  /** The status that the client got, or would have got; `undefined` when it got none. */
+  readonly status: number | undefined
+  /** Name of the route, `undefined` when none was chosen. */
+  readonly route: string | undefined
+  readonly backend: BackendInfo | undefined
+  /** That of the last attempt; `undefined` when nothing was sent to a backend. */
+  readonly outcome: Outcome | undefined
+  /** What the router itself had to answer, if it had to. */
+  readonly error: Error | undefined
+  /** The code of that answer. */
+  readonly code: ErrorCode | undefined
+  readonly attempts: number
+  /** Waiting for a slot of backends that were full. */
+  readonly queue: number
+  /** Waiting for backends that could not be used. */
+  readonly hold: number
+  /** Signs of life that the client was sent while it waited. */
+  readonly heartbeats: number
+}
+
+/** The end of a request that has come nowhere. */
+export function refusedWith(reason: unknown): RequestEnd {
+  const error = reason instanceof Error ? reason : new Error(String(reason))
+  const { status, code } = error instanceof RouterError ? error : UNKNOWN
+  return {
+    status,
+    code,
+    route: undefined,
+    backend: undefined,
+    outcome: undefined,
+    error,
+    attempts: 0,
+    queue: 0,
+    hold: 0,
+    heartbeats: 0,
+  }
+}
+
+/** What is none of our errors is a mistake in the code. */
+const UNKNOWN = { status: 500, code: 'internal' } as const

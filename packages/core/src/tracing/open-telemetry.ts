@@ -1,0 +1,216 @@
+import type { IncomingMessage } from 'node:http'
+import {
+  type Attributes,
+  type Context,
+  context,
+  createContextKey,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type TextMapPropagator,
+  type Tracer,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api'
+import type { Classification } from '../classify/classification.ts'
+import type { HoldEvent } from '../policy/lease.ts'
+import type { AttemptRecord } from '../router/failover.ts'
+import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
+
+export interface OpenTelemetryOptions {
+  /**
+   * Makes the tracer.
+   * @default the global one
+   */
+  readonly tracerProvider?: TracerProvider | undefined
+  /**
+   * Reads the trace that a request belongs to from its headers, and writes the attempt's into those for the backend.
+   * @default the global one
+   */
+  readonly propagator?: TextMapPropagator | undefined
+}
+
+/**
+ * Traces requests with OpenTelemetry: a span for each, and one in it for each attempt, whose context is passed on to the
+ * backend. The parent is the span that is active when the request comes, as it is where node:http is instrumented;
+ * otherwise it is what the request's headers name.
+ */
+export function openTelemetryTracing({ tracerProvider, propagator }: OpenTelemetryOptions = {}): Tracing {
+  const tracer = (tracerProvider ?? trace).getTracer('@immich-ml-router/core')
+  const headers = propagator ?? GLOBAL_PROPAGATOR
+  return { begin: (req) => new RequestSpan(req, tracer, headers) }
+}
+
+/** As it is at the time: it may be set later than the router is made. */
+const GLOBAL_PROPAGATOR: TextMapPropagator = {
+  inject: (from, carrier) => propagation.inject(from, carrier),
+  extract: (into, carrier) => propagation.extract(into, carrier),
+  fields: () => propagation.fields(),
+}
+
+class RequestSpan implements RequestTrace {
+  readonly #tracer: Tracer
+  readonly #propagator: TextMapPropagator
+  readonly #span: Span
+  readonly #context: Context
+
+  constructor(req: IncomingMessage, tracer: Tracer, propagator: TextMapPropagator) {
+    this.#tracer = tracer
+    this.#propagator = propagator
+    const active = context.active()
+    const around = trace.getSpan(active)
+    const isInside = around !== undefined && around.spanContext().isRemote !== true
+    const parent =
+      around === undefined ? propagator.extract(active, req.headers, defaultTextMapGetter) : active
+    this.#span = isInside
+      ? tracer.startSpan('route predict request', { attributes: requestAttributes(req) }, parent)
+      : tracer.startSpan(
+          `${req.method} /predict`,
+          { kind: SpanKind.SERVER, attributes: { ...requestAttributes(req), ...serverAttributes(req) } },
+          parent,
+        )
+    this.#context = trace.setSpan(parent, this.#span)
+  }
+
+  classified(classification: Classification): void {
+    const { classified, entries, tasks, input, reason } = classification
+    if (!classified) {
+      this.#span.setAttribute('immich_ml.unclassified', reason)
+      return
+    }
+    this.#span.setAttributes({
+      'immich_ml.tasks': [...tasks],
+      'immich_ml.types': entries.map(({ type }) => type),
+      'immich_ml.models': [...new Set(entries.map(({ model }) => model))],
+      ...(input === undefined ? {} : { 'immich_ml.input': input }),
+    })
+  }
+
+  wait(reason: HoldEvent['reason']): () => void {
+    const what = reason === 'full' ? 'immich_ml.queue' : 'immich_ml.hold'
+    this.#span.addEvent(`${what}.begin`)
+    return () => void this.#span.addEvent(`${what}.end`)
+  }
+
+  attempt(attempt: AttemptStart): AttemptTrace {
+    return new AttemptSpan(attempt, this.#tracer, this.#context, this.#propagator)
+  }
+
+  end(end: RequestEnd): void {
+    const { status, route, backend, outcome, error, code, heartbeats } = end
+    const clientLeft = code === 'client-left' ? 'client-left' : undefined
+    this.#span.setAttributes({
+      ...statusAttribute(status),
+      ...(route === undefined ? {} : { 'immich_ml.route': route }),
+      ...(backend === undefined ? {} : { 'immich_ml.backend': backend.name }),
+      'immich_ml.outcome': outcome?.kind ?? clientLeft ?? 'refused',
+      'immich_ml.attempts': end.attempts,
+      'immich_ml.queue_time': end.queue,
+      'immich_ml.hold_time': end.hold,
+      ...(heartbeats > 0 ? { 'immich_ml.heartbeats': heartbeats } : {}),
+    })
+    const type = errorTypeOf(end)
+    if (type !== undefined) fail(this.#span, type, error?.message)
+    this.#span.end()
+  }
+}
+
+class AttemptSpan implements AttemptTrace {
+  readonly replaces: readonly string[]
+  readonly headers: Readonly<Record<string, string>>
+  readonly #span: Span
+  readonly #context: Context
+
+  constructor(
+    { backend, before, hedge }: AttemptStart,
+    tracer: Tracer,
+    parent: Context,
+    propagator: TextMapPropagator,
+  ) {
+    const { hostname, port, protocol } = new URL(backend.url)
+    const attributes = {
+      'http.request.method': 'POST',
+      'url.full': `${backend.url}/predict`,
+      'server.address': hostname,
+      'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
+      ...(before > 0 ? { 'http.request.resend_count': before } : {}),
+      ...(backend.endpoint === undefined ? {} : { 'immich_ml.endpoint': backend.endpoint }),
+      'immich_ml.backend': backend.name,
+      'immich_ml.hedge': hedge,
+    }
+    this.#span = tracer.startSpan('POST', { kind: SpanKind.CLIENT, attributes }, parent)
+    this.#context = trace.setSpan(parent, this.#span)
+    const headers: Record<string, string> = {}
+    propagator.inject(this.#context, headers, defaultTextMapSetter)
+    this.headers = headers
+    this.replaces = propagator.fields()
+  }
+
+  run<T>(send: () => T): T {
+    // An instrumentation of undici would make a span of its own, and add its context to the one that is in the headers.
+    return context.with(this.#context.setValue(SUPPRESS_TRACING, true), send)
+  }
+
+  end(record: AttemptRecord | undefined): void {
+    if (record !== undefined) this.#tell(record)
+    else fail(this.#span, 'internal', 'a mistake in the code')
+    this.#span.end()
+  }
+
+  #tell({ outcome, connect, firstByte }: AttemptRecord): void {
+    this.#span.setAttributes({
+      'immich_ml.outcome': outcome.kind,
+      ...(connect === undefined ? {} : { 'immich_ml.connect_time': connect }),
+      ...(firstByte === undefined ? {} : { 'immich_ml.first_byte_time': firstByte }),
+    })
+    if (outcome.kind === 'answered' || outcome.kind === 'passed-over') {
+      this.#span.setAttributes(statusAttribute(outcome.status))
+      if (outcome.status >= 400) fail(this.#span, String(outcome.status))
+    } else if (outcome.kind === 'failed') fail(this.#span, outcome.cause, outcome.error.message)
+  }
+}
+
+/** By this the SDK and its propagators know that nothing is to be traced; keys of one description are one. */
+const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
+
+function requestAttributes({ method = '', url = '' }: IncomingMessage): Attributes {
+  return { 'http.request.method': method, 'url.path': url.split('?', 1)[0] ?? '' }
+}
+
+/** What an instrumentation of node:http says of a request as well. */
+function serverAttributes({ headers, httpVersion, socket }: IncomingMessage): Attributes {
+  const scheme = 'encrypted' in socket ? 'https' : 'http'
+  const host = `${scheme}://${headers.host ?? ''}`
+  const { hostname, port } = URL.canParse(host) ? new URL(host) : { hostname: '', port: '' }
+  const { remoteAddress } = socket
+  const agent = headers['user-agent']
+  return {
+    'http.route': '/predict',
+    'url.scheme': scheme,
+    'network.protocol.version': httpVersion,
+    ...(hostname === '' ? {} : { 'server.address': hostname }),
+    ...(port === '' ? {} : { 'server.port': Number(port) }),
+    ...(remoteAddress === undefined ? {} : { 'client.address': remoteAddress }),
+    ...(agent === undefined ? {} : { 'user_agent.original': agent }),
+  }
+}
+
+function statusAttribute(status: number | undefined): Attributes {
+  return status === undefined ? {} : { 'http.response.status_code': status }
+}
+
+/** What a client did wrong, and that it left, is no error of a server. */
+function errorTypeOf({ status, code, outcome }: RequestEnd): string | undefined {
+  if (code === 'client-left' || outcome?.kind === 'client-left') return undefined
+  if (code !== undefined) return status !== undefined && status < 500 ? undefined : code
+  if (outcome?.kind === 'failed') return outcome.cause
+  return status !== undefined && status >= 500 ? String(status) : undefined
+}
+
+function fail(span: Span, type: string, message?: string): void {
+  span.setAttribute('error.type', type)
+  span.setStatus({ code: SpanStatusCode.ERROR, ...(message === undefined ? {} : { message }) })
+}
