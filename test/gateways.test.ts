@@ -92,8 +92,15 @@ describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
       job: 'clip/textual',
       backend: 'text',
       upstream: servers.text.url,
-      backendTime: expect.any(Number),
-      totalTime: expect.any(Number),
+      steps: {
+        classify: expect.any(Number),
+        queue: 0,
+        hold: 0,
+        connect: expect.any(Number),
+        firstByte: expect.any(Number),
+        backend: expect.any(Number),
+        total: expect.any(Number),
+      },
     })
     for (const { client } of logged) expect(client).toContain('127.0.0.1')
     expect(logged[4]).toMatchObject({
@@ -116,7 +123,10 @@ routes: [{ backends: [slow, quick], hedge: { after: 200ms } }]`
       level: 30,
       backend: 'quick',
       outcome: 'answered',
-      tried: ['slow', 'quick'],
+      attempts: [
+        { backend: 'slow', outcome: 'superseded' },
+        { backend: 'quick', outcome: 'answered', hedge: true },
+      ],
       hedged: true,
     })
   })

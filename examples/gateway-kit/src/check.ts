@@ -1,5 +1,6 @@
 import { describePolicy, resolveExchangeOptions } from '@immich-ml-router/core'
 import { type ConfiguredOptions, type Environment, readOptions, readPort } from './config.ts'
+import { makeLogger } from './log.ts'
 
 /** What a gateway is configured to do, in words, or what is wrong with that. */
 export type Checked = { readonly words: string } | { readonly mistakes: string }
@@ -10,6 +11,7 @@ export async function checkConfig(env: Environment): Promise<Checked> {
   const mistakes: string[] = []
   const steps = [
     () => readPort(env),
+    () => makeLogger(env),
     async () => {
       configured = await readOptions(env)
     },

@@ -1,5 +1,5 @@
 export { type Checked, checkConfig } from './check.ts'
 export { type GatewayConfig, readConfig, seedConfig } from './config.ts'
 export { explainRequest } from './explain.ts'
-export { logRequests } from './log.ts'
+export { makeLogger } from './log.ts'
 export { type Gateway, runGateway, startGateway } from './server.ts'

@@ -2,12 +2,13 @@ import { once } from 'node:events'
 import http, { type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Router, RouterOptions } from '@immich-ml-router/core'
+import { logRequests } from '@immich-ml-router/core/logging'
 import { type Logger, pino } from 'pino'
 import { type Args, readArgs, USAGE } from './args.ts'
 import { checkConfig } from './check.ts'
 import { type GatewayConfig, readConfig, readOptions } from './config.ts'
 import { explainRequest } from './explain.ts'
-import { logRequests } from './log.ts'
+import { makeLogger } from './log.ts'
 
 /** A running gateway. */
 export interface Gateway {
@@ -88,8 +89,9 @@ async function runExplain(path: string): Promise<void> {
 }
 
 async function run(name: string, makeApp: MakeApp): Promise<void> {
-  const logger = pino()
+  let logger: Logger = pino()
   try {
+    logger = makeLogger(process.env)
     const config = await readConfig(process.env)
     const gateway = await startGateway(makeApp, config, logger)
     logger.info(

@@ -73,3 +73,13 @@ export type Outcome =
       readonly reachedBackend: boolean
       readonly reachedClient: boolean
     }
+
+/** Such as `failed (connect)` or `answered 503`. */
+export function describeOutcome(outcome: Outcome): string {
+  if (outcome.kind === 'failed') {
+    const { cause, error } = outcome
+    // By its name: what is bundled on its own, as logging is, would have another class.
+    return error.name === 'TlsError' ? `failed (${cause}: ${error.message})` : `failed (${cause})`
+  }
+  return outcome.kind === 'passed-over' ? `answered ${outcome.status}` : outcome.kind
+}

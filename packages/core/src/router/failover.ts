@@ -1,6 +1,6 @@
 import { idOf } from '../backend/backend.ts'
-import type { Outcome } from '../backend/outcome.ts'
-import { RouterClosedError, RouterError, TlsError } from '../errors.ts'
+import { describeOutcome, type Outcome } from '../backend/outcome.ts'
+import { RouterClosedError, RouterError } from '../errors.ts'
 import type { Lease } from '../policy/lease.ts'
 
 /** One attempt that is over. */
@@ -147,13 +147,4 @@ export function failureOf(attempts: readonly AttemptRecord[], outOfBudget = fals
 
 function nameOf({ backend, endpoint }: AttemptRecord): string {
   return endpoint === undefined ? `"${backend}"` : `"${backend}" at ${endpoint}`
-}
-
-/** Such as `failed (connect)` or `answered 503`. */
-export function describeOutcome(outcome: Outcome): string {
-  if (outcome.kind === 'failed') {
-    const why = outcome.error instanceof TlsError ? `: ${outcome.error.message}` : ''
-    return `failed (${outcome.cause}${why})`
-  }
-  return outcome.kind === 'passed-over' ? `answered ${outcome.status}` : outcome.kind
 }

@@ -1,10 +1,11 @@
 import type { BackendInfo } from '../backend/backend.ts'
+import { describeOutcome } from '../backend/outcome.ts'
 import { defaults } from '../defaults.ts'
 import { RouterError } from '../errors.ts'
 import type { CandidateExplanation, RouteExplanation } from '../policy/explanation.ts'
 import { durationText } from '../policy/explanation-text.ts'
 import type { HoldEvent } from '../policy/lease.ts'
-import { type AttemptRecord, describeOutcome } from './failover.ts'
+import type { AttemptRecord } from './failover.ts'
 
 /** What has become of a request up to now. */
 export interface Story {

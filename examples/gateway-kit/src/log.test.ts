@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { makeLogger } from './log.ts'
+
+function log(env: Record<string, string>, write: (logger: ReturnType<typeof makeLogger>) => void) {
+  const lines: Record<string, unknown>[] = []
+  write(makeLogger(env, { write: (line) => void lines.push(JSON.parse(line)) }))
+  return lines
+}
+
+describe('LOG_LEVEL', () => {
+  it.each([
+    [{}, ['info', 'warn']],
+    [{ LOG_LEVEL: '' }, ['info', 'warn']],
+    [{ LOG_LEVEL: 'debug' }, ['debug', 'info', 'warn']],
+    [{ LOG_LEVEL: 'warn' }, ['warn']],
+    [{ LOG_LEVEL: 'silent' }, []],
+  ])('%j', (env, messages) => {
+    const lines = log(env, (logger) => {
+      for (const level of ['debug', 'info', 'warn'] as const) logger[level](level)
+    })
+    expect(lines.map(({ msg }) => msg)).toEqual(messages)
+  })
+
+  it.each(['loud', 'INFO', 'constructor', '30'])('refuses %s', (level) => {
+    expect(() => makeLogger({ LOG_LEVEL: level })).toThrow(
+      `LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "${level}".`,
+    )
+  })
+})
+
+describe('LOG_REDACT', () => {
+  it('leaves out the fields that it names, wherever they are', () => {
+    const fields = { client: '10.0.0.9', route: 'ocr', attempts: [{ backend: 'gpu', endpoint: '10.0.0.3' }] }
+    const [line] = log({ LOG_REDACT: 'client, attempts[*].endpoint,' }, (logger) =>
+      logger.info(fields, 'predict'),
+    )
+    expect(line).toMatchObject({
+      client: '[Redacted]',
+      route: 'ocr',
+      attempts: [{ backend: 'gpu', endpoint: '[Redacted]' }],
+    })
+  })
+
+  it.each([
+    ['cleint', /names "cleint", but no line has "cleint": it is one of client, request, /],
+    ['client,*', /no line has "\*"/],
+    ['steps..total', /names "steps..total", which is no path such as/],
+    ['attempts[', /which is no path/],
+  ])('refuses %s', (paths, message) => {
+    expect(() => makeLogger({ LOG_REDACT: paths })).toThrow(message)
+  })
+})

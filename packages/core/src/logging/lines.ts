@@ -1,0 +1,72 @@
+/** What lines are written to: a pino logger, or anything else that takes some fields and a message as pino does. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+/** Every line, by its message, with the levels that it may have; the first is the usual one. */
+export const LINES = {
+  predict: ['info', 'warn'],
+  'request waits for a slot': ['debug'],
+  'request waits for a backend': ['info'],
+  'request waits no more': ['info', 'debug'],
+  'request gave up waiting': ['warn'],
+  'backend is up': ['info'],
+  'backend is down': ['warn'],
+  'backend ejected': ['warn'],
+  'backend is tried again': ['info'],
+  'backend is back, and starts slowly': ['info'],
+  'backend is well': ['info'],
+  'backend does not have this task': ['warn'],
+  'backend asks to be left alone': ['info'],
+  'backend is drained': ['info'],
+  'backend is enabled': ['info'],
+  'backend is wanted while it is down': ['info'],
+  'backend could not be woken': ['warn'],
+  "backend's name was resolved": ['info'],
+  "backend's name could not be resolved": ['warn'],
+} as const satisfies Record<string, readonly [keyof Logger, ...(keyof Logger)[]]>
+
+export type Message = keyof typeof LINES
+
+/** Every field that a line may have. */
+export const LOG_FIELDS = [
+  'client',
+  'request',
+  'status',
+  'job',
+  'route',
+  'backend',
+  'upstream',
+  'endpoint',
+  'outcome',
+  'waited',
+  'attempts',
+  'hedged',
+  'heartbeats',
+  'retained',
+  'error',
+  'bodySize',
+  'steps',
+  'held',
+  'reason',
+  'time',
+  'task',
+  'ejections',
+  'endpoints',
+  'added',
+  'removed',
+] as const
+
+export type Fields = { readonly [F in (typeof LOG_FIELDS)[number]]?: unknown }
+
+/** Writes a line, at its usual level unless told otherwise. */
+export function write<M extends Message>(
+  logger: Logger,
+  message: M,
+  fields: Fields,
+  level: (typeof LINES)[M][number] = LINES[message][0],
+): void {
+  logger[level](fields, message)
+}

@@ -1,0 +1,286 @@
+import { EventEmitter } from 'node:events'
+import http from 'node:http'
+import { Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import type { GroupChange } from '../backend/backend-group.ts'
+import type { BreakerState } from '../backend/breaker.ts'
+import type { Outcome } from '../backend/outcome.ts'
+import type { RequestEvent, Router, RouterEvents } from '../router/create-router.ts'
+import { LINES, type Logger } from './lines.ts'
+import { logRequests } from './log-requests.ts'
+
+interface Line {
+  readonly level: keyof Logger
+  readonly fields: object
+  readonly message: string
+}
+
+/** A router that says what it is told to, and what is logged of that. */
+function stage() {
+  const events = new EventEmitter()
+  const lines: Line[] = []
+  const on: Router['on'] = (event, listener) => {
+    events.on(event, listener)
+    return () => events.off(event, listener)
+  }
+  const logger: Logger = {
+    debug: (fields, message) => void lines.push({ level: 'debug', fields, message }),
+    info: (fields, message) => void lines.push({ level: 'info', fields, message }),
+    warn: (fields, message) => void lines.push({ level: 'warn', fields, message }),
+  }
+  const end = logRequests({ on }, logger)
+  const tell = <E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): Line | undefined => {
+    events.emit(name, ...event)
+    return lines.at(-1)
+  }
+  return { tell, lines, end }
+}
+
+const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
+const req = Object.assign(new http.IncomingMessage(new Socket()), {
+  method: 'POST',
+  url: '/predict',
+  httpVersion: '1.1',
+})
+
+const attempt = {
+  backend: 'gpu',
+  endpoint: '10.0.0.3:3003',
+  outcome: answered,
+  start: 1,
+  time: 30.04,
+  connect: 0.51,
+  firstByte: 29.96,
+  received: 7,
+  inCompany: false,
+  hedge: false,
+}
+
+const request: RequestEvent = {
+  req,
+  res: new http.ServerResponse(req),
+  client: '10.0.0.9',
+  classification: {
+    classified: true,
+    entries: [
+      { task: 'ocr', type: 'detection', model: 'm', options: {} },
+      { task: 'ocr', type: 'recognition', model: 'm', options: {} },
+    ],
+    tasks: ['ocr'],
+    input: 'image',
+  },
+  route: 'ocr',
+  backend: { name: 'gpu', url: 'http://gpu:3003', endpoint: '10.0.0.3:3003' },
+  attempts: [attempt],
+  outcome: answered,
+  error: undefined,
+  status: 200,
+  retained: true,
+  bodySize: 1_000,
+  responseSize: 7,
+  heartbeats: 0,
+  start: 0,
+  steps: { classify: 0.26, queue: 0, hold: 0, backend: 31, firstByte: 30.2, total: 31.34 },
+}
+
+describe('the line of a request', () => {
+  it('has what was decided, and how long each step took', () => {
+    expect(stage().tell('request', request)).toEqual({
+      level: 'info',
+      message: 'predict',
+      fields: {
+        client: '10.0.0.9',
+        request: 'POST /predict HTTP/1.1',
+        status: 200,
+        job: 'ocr/detection+ocr/recognition',
+        route: 'ocr',
+        backend: 'gpu',
+        upstream: 'http://gpu:3003',
+        endpoint: '10.0.0.3:3003',
+        outcome: 'answered',
+        bodySize: 1_000,
+        steps: { classify: 0.3, queue: 0, hold: 0, connect: 0.5, firstByte: 30.2, backend: 31, total: 31.3 },
+      },
+    })
+  })
+
+  it('has why it waited, what became of every attempt, and what else was out of the ordinary', () => {
+    const failed: Outcome = {
+      kind: 'failed',
+      cause: 'connect',
+      error: new Error('refused'),
+      reachedBackend: false,
+      reachedClient: false,
+    }
+    const line = stage().tell('request', {
+      ...request,
+      attempts: [
+        {
+          ...attempt,
+          backend: 'mac',
+          endpoint: undefined,
+          outcome: failed,
+          connect: undefined,
+          firstByte: undefined,
+        },
+        { ...attempt, hedge: true },
+      ],
+      steps: { ...request.steps, queue: 3, hold: 5_000 },
+      heartbeats: 4,
+      retained: false,
+    })
+    expect(line?.fields).toMatchObject({
+      waited: ['full', 'unavailable'],
+      attempts: [
+        { backend: 'mac', outcome: 'failed (connect)', time: 30 },
+        {
+          backend: 'gpu',
+          endpoint: '10.0.0.3:3003',
+          outcome: 'answered',
+          hedge: true,
+          connect: 0.5,
+          firstByte: 30,
+          time: 30,
+        },
+      ],
+      hedged: true,
+      heartbeats: 4,
+      retained: false,
+    })
+  })
+
+  it.each<[string, Partial<RequestEvent>, object]>([
+    [
+      'that was refused',
+      {
+        classification: undefined,
+        backend: undefined,
+        outcome: undefined,
+        attempts: [],
+        status: 413,
+        error: new Error('large'),
+      },
+      { status: 413, job: 'unknown', outcome: 'refused', error: 'large' },
+    ],
+    [
+      'whose client left',
+      { outcome: { kind: 'client-left', reachedBackend: true, reachedClient: false }, status: undefined },
+      { status: null, outcome: 'client-left' },
+    ],
+    [
+      'whose job is not known',
+      {
+        classification: { classified: false, entries: [], tasks: [], input: undefined, reason: 'no-entries' },
+        outcome: undefined,
+      },
+      { job: 'unclassified (no-entries)' },
+    ],
+  ])('%s is a warning', (_, differences, fields) => {
+    expect(stage().tell('request', { ...request, ...differences })).toMatchObject({ level: 'warn', fields })
+  })
+})
+
+describe('the line of a wait', () => {
+  const hold = { route: 'ocr', error: undefined, time: 0, held: 2 }
+  it.each([
+    ['held', 'full', 'debug', 'request waits for a slot'],
+    ['released', 'full', 'debug', 'request waits no more'],
+    ['held', 'unavailable', 'info', 'request waits for a backend'],
+    ['released', 'unavailable', 'info', 'request waits no more'],
+    ['gave-up', 'full', 'warn', 'request gave up waiting'],
+    ['gave-up', 'unavailable', 'warn', 'request gave up waiting'],
+  ] as const)('%s, %s: %s, %s', (kind, reason, level, message) => {
+    expect(stage().tell('hold', { ...hold, kind, reason })).toMatchObject({
+      level,
+      message,
+      fields: { route: 'ocr', held: 2 },
+    })
+  })
+})
+
+const closed: BreakerState = { kind: 'closed', failures: 0 }
+const open: BreakerState = { kind: 'open', since: 0, until: 5_000, ejections: 2, reason: 'connect' }
+const trial: BreakerState = { kind: 'trial', since: 0, ejections: 1, reason: 'connect' }
+const recovering: BreakerState = { kind: 'recovering', since: 0, limit: 1, failures: 0, ejections: 1 }
+const up = { kind: 'up', since: 0, failures: 0 } as const
+const down = { kind: 'down', since: 0, reason: 'timeout', successes: 0 } as const
+const refused = new Error('EACCES')
+
+interface Change {
+  readonly change: GroupChange
+  readonly message: keyof typeof LINES
+  readonly fields?: object
+}
+
+const changes: readonly Change[] = [
+  {
+    change: { kind: 'breaker', task: 'ocr', from: closed, to: open },
+    message: 'backend ejected',
+    fields: { task: 'ocr', reason: 'connect', ejections: 2 },
+  },
+  { change: { kind: 'breaker', task: undefined, from: open, to: trial }, message: 'backend is tried again' },
+  {
+    change: { kind: 'breaker', task: undefined, from: trial, to: recovering },
+    message: 'backend is back, and starts slowly',
+  },
+  { change: { kind: 'breaker', task: undefined, from: recovering, to: closed }, message: 'backend is well' },
+  {
+    change: { kind: 'probe', from: up, to: down },
+    message: 'backend is down',
+    fields: { reason: 'timeout' },
+  },
+  { change: { kind: 'probe', from: down, to: up }, message: 'backend is up' },
+  {
+    change: { kind: 'lacks', task: 'ocr', until: 1 },
+    message: 'backend does not have this task',
+    fields: { task: 'ocr' },
+  },
+  { change: { kind: 'busy', until: 1 }, message: 'backend asks to be left alone' },
+  { change: { kind: 'enabled', enabled: true }, message: 'backend is enabled' },
+  { change: { kind: 'enabled', enabled: false }, message: 'backend is drained' },
+  { change: { kind: 'wanted', error: undefined }, message: 'backend is wanted while it is down' },
+  {
+    change: { kind: 'wanted', error: refused },
+    message: 'backend could not be woken',
+    fields: { error: 'EACCES' },
+  },
+  {
+    change: { kind: 'resolved', endpoints: ['a', 'b'], added: ['b'], removed: ['c'] },
+    message: "backend's name was resolved",
+    fields: { endpoints: ['a', 'b'], added: ['b'], removed: ['c'] },
+  },
+  {
+    change: { kind: 'unresolved', error: refused },
+    message: "backend's name could not be resolved",
+    fields: { error: 'EACCES' },
+  },
+]
+
+describe('the line of a change of a backend', () => {
+  it.each(changes)('$message: $change.kind', ({ change, message, fields = {} }) => {
+    const { tell } = stage()
+    const line = tell('backend', { backend: 'gpu', endpoint: '10.0.0.3:3003', ...change })
+    expect(line).toMatchObject({ message, fields: { backend: 'gpu', endpoint: '10.0.0.3:3003', ...fields } })
+    expect(line?.level).toBe(LINES[message][0])
+  })
+
+  it('is there for every message that there is', () => {
+    const told = new Set<string>(changes.map(({ message }) => message))
+    expect([...told].sort()).toEqual(
+      Object.keys(LINES)
+        .filter((message) => message.startsWith('backend'))
+        .sort(),
+    )
+  })
+})
+
+describe('logging', () => {
+  it('ends when it is told to', () => {
+    const { tell, lines, end } = stage()
+    end()
+    tell('request', request)
+    tell('hold', { kind: 'held', reason: 'full', route: '', error: undefined, time: 0, held: 0 })
+    tell('backend', { backend: 'gpu', endpoint: undefined, kind: 'enabled', enabled: true })
+    expect(lines).toEqual([])
+  })
+})

@@ -1,0 +1,146 @@
+import { describeOutcome } from '../backend/outcome.ts'
+import type { HoldEvent } from '../policy/lease.ts'
+import type { BackendEvent } from '../policy/select-backend.ts'
+import type { RequestEvent, Router } from '../router/create-router.ts'
+import type { AttemptRecord } from '../router/failover.ts'
+import { type Fields, type Logger, write } from './lines.ts'
+
+/**
+ * Logs one line per predict request, with what was decided and how long each step took, one for each change of a backend's
+ * state, and one when a request begins to wait for a backend and when it waits no more. Times are milliseconds.
+ *
+ * @param logger Such as `pino()`. Its level and what it redacts are its own.
+ * @returns What ends it.
+ */
+export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => void {
+  const endings = [
+    router.on('request', (event) => logRequest(event, logger)),
+    router.on('hold', (event) => logHold(event, logger)),
+    router.on('backend', (event) => logBackend(event, logger)),
+  ]
+  return () => {
+    for (const end of endings) end()
+  }
+}
+
+function logRequest(event: RequestEvent, logger: Logger): void {
+  const { req, status, backend, route, outcome, error, attempts, heartbeats } = event
+  const waited = reasonsToWait(event)
+  const line: Fields = {
+    client: event.client,
+    request: `${req.method} ${req.url} HTTP/${req.httpVersion}`,
+    status: status ?? null,
+    job: jobOf(event),
+    route,
+    backend: backend?.name,
+    upstream: backend?.url,
+    endpoint: backend?.endpoint,
+    outcome: outcome?.kind ?? 'refused',
+    ...(waited.length > 0 ? { waited } : {}),
+    ...(attempts.length > 1 ? { attempts: attempts.map(attemptOf) } : {}),
+    ...(attempts.some(({ hedge }) => hedge) ? { hedged: true } : {}),
+    ...(heartbeats > 0 ? { heartbeats } : {}),
+    ...(event.retained ? {} : { retained: false }),
+    ...(error ? { error: error.message } : {}),
+    bodySize: event.bodySize,
+    steps: stepsOf(event),
+  }
+  write(logger, 'predict', line, outcome?.kind === 'answered' ? 'info' : 'warn')
+}
+
+/** Why it waited, in the words of the `hold` event. */
+function reasonsToWait({ steps }: RequestEvent): HoldEvent['reason'][] {
+  return [
+    ...(steps.queue > 0 ? (['full'] as const) : []),
+    ...(steps.hold > 0 ? (['unavailable'] as const) : []),
+  ]
+}
+
+function attemptOf({ backend, endpoint, outcome, hedge, ...attempt }: AttemptRecord): object {
+  return {
+    backend,
+    endpoint,
+    outcome: describeOutcome(outcome),
+    ...(hedge ? { hedge } : {}),
+    connect: rounded(attempt.connect),
+    firstByte: rounded(attempt.firstByte),
+    time: rounded(attempt.time),
+  }
+}
+
+function stepsOf({ steps, attempts }: RequestEvent): object {
+  return {
+    classify: rounded(steps.classify),
+    queue: rounded(steps.queue),
+    hold: rounded(steps.hold),
+    connect: rounded(attempts.at(-1)?.connect),
+    firstByte: rounded(steps.firstByte),
+    backend: rounded(steps.backend),
+    total: rounded(steps.total),
+  }
+}
+
+function logHold({ kind, reason, route, held, time, error }: HoldEvent, logger: Logger): void {
+  const waited: Fields = { route, reason, held, time: rounded(time) }
+  // A wait for a slot is everyday business.
+  const level = reason === 'full' ? 'debug' : 'info'
+  if (kind === 'gave-up') write(logger, 'request gave up waiting', { ...waited, error: error?.message })
+  else if (kind === 'released') write(logger, 'request waits no more', waited, level)
+  else if (reason === 'full') write(logger, 'request waits for a slot', { route, held })
+  else write(logger, 'request waits for a backend', { route, held })
+}
+
+function logBackend(event: BackendEvent, logger: Logger): void {
+  const backend: Fields = { backend: event.backend, endpoint: event.endpoint }
+  switch (event.kind) {
+    case 'breaker': {
+      const { task, to } = event
+      const what: Fields = { ...backend, task }
+      if (to.kind === 'open') {
+        const { reason, ejections } = to
+        write(logger, 'backend ejected', { ...what, reason, ejections })
+      } else if (to.kind === 'trial') write(logger, 'backend is tried again', what)
+      else if (to.kind === 'recovering') write(logger, 'backend is back, and starts slowly', what)
+      else write(logger, 'backend is well', what)
+      return
+    }
+    case 'probe':
+      if (event.to.kind === 'down') write(logger, 'backend is down', { ...backend, reason: event.to.reason })
+      else write(logger, 'backend is up', backend)
+      return
+    case 'lacks':
+      write(logger, 'backend does not have this task', { ...backend, task: event.task })
+      return
+    case 'busy':
+      write(logger, 'backend asks to be left alone', backend)
+      return
+    case 'enabled':
+      write(logger, event.enabled ? 'backend is enabled' : 'backend is drained', backend)
+      return
+    case 'wanted':
+      if (event.error === undefined) write(logger, 'backend is wanted while it is down', backend)
+      else write(logger, 'backend could not be woken', { ...backend, error: event.error.message })
+      return
+    case 'resolved': {
+      const { endpoints, added, removed } = event
+      write(logger, "backend's name was resolved", { ...backend, endpoints, added, removed })
+      return
+    }
+    case 'unresolved':
+      write(logger, "backend's name could not be resolved", { ...backend, error: event.error.message })
+      return
+    default:
+      event satisfies never
+  }
+}
+
+/** `clip/textual`, `ocr/detection+ocr/recognition`, or why it is not known. */
+function jobOf({ classification }: RequestEvent): string {
+  if (classification === undefined) return 'unknown'
+  if (!classification.classified) return `unclassified (${classification.reason})`
+  return classification.entries.map(({ task, type }) => `${task}/${type}`).join('+')
+}
+
+function rounded(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : Math.round(milliseconds * 10) / 10
+}
