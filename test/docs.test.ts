@@ -5,14 +5,17 @@ import {
   defaults,
   describePolicy,
   expandConfig,
+  explanationText,
   PolicyError,
   parseConfig,
   resolveExchangeOptions,
   resolveTimeouts,
+  selectBackend,
 } from '@immich-ml-router/core'
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { LINES, LOG_FIELDS } from '../packages/core/src/logging/lines.ts'
 import { resolveDiscover } from '../packages/core/src/policy/discover.ts'
 import { resolveHedge } from '../packages/core/src/policy/hedge.ts'
 import {
@@ -93,7 +96,14 @@ describe('docs/configuration.md', () => {
     )
     const route = Object.keys(routes.items.properties).map((key) => `routes[].${key}`)
     const options = ['backends', 'routes', ...backend, ...route, ...Object.keys(rest)]
-    const inCodeAlone = ['proxy', 'routes[].match', 'routes[].strategy', 'onUnavailable', 'resolver']
+    const inCodeAlone = [
+      'proxy',
+      'routes[].match',
+      'routes[].strategy',
+      'onUnavailable',
+      'resolver',
+      'tracing',
+    ]
     expect(
       rows('Options')
         .map(([name]) => name)
@@ -270,6 +280,55 @@ describe('docs/configuration.md', () => {
   it('names every reason and every strategy', () => {
     const strategies = rows('Strategies').map(([name]) => name)
     expect(strategies).toEqual(config.properties.routes.items.properties.strategy.enum)
+  })
+})
+
+describe('docs/logs.md', () => {
+  const logs = read('docs/logs.md')
+
+  it('has every line with its levels, and no other', () => {
+    const documented = [...logs.matchAll(/^\| `([^`]+)` \| ((?:`\w+`(?:, )?)+) \| .+ \| .+ \|$/gm)].map(
+      ([, message = '', levels = '']) => [message, levels.replaceAll('`', '').split(', ')],
+    )
+    expect(Object.fromEntries(documented)).toEqual(LINES)
+  })
+
+  it('has every field, and no other', () => {
+    const fields = /^## The line of a request$([\s\S]*?)^## /m.exec(logs)?.[1] ?? ''
+    expect([...fields.matchAll(/^\| `(\w+)` \|/gm)].map(([, field]) => field)).toEqual([...LOG_FIELDS])
+  })
+
+  it('shows a line as it is', () => {
+    const { level: _, msg, ...shown } = JSON.parse(/```json\n([\s\S]*?)\n```/.exec(logs)?.[1] ?? '')
+    expect(Object.keys(LINES)).toContain(msg)
+    expect(LOG_FIELDS).toEqual(expect.arrayContaining(Object.keys(shown)))
+  })
+
+  it('says what a gateway says besides', () => {
+    const source = read('examples/gateway-kit/src/server.ts')
+    for (const words of [
+      'gateway, configured by',
+      'no new requests; finishing those that are running',
+      'stopped',
+    ]) {
+      expect(logs).toContain(words)
+      expect(source).toContain(words)
+    }
+  })
+})
+
+describe('docs/library.md', () => {
+  it('shows an explanation as it is', () => {
+    const library = read('docs/library.md')
+    const [example = '', shown = ''] = [
+      exampleOf('docs/library.md', 'explain'),
+      /```text\n(route 1 [\s\S]*?)```/.exec(library)?.[1],
+    ]
+    const [, backends = '', routes = ''] = /backends: (\{.*\}),\n {2}routes: (\[.*\]),\n/.exec(example) ?? []
+    const select = selectBackend({ backends: parse(backends), routes: parse(routes) })
+    const entries = [{ task: 'clip', type: 'textual', model: 'm', options: {} }]
+    const explained = select.explain({ classified: true, entries, tasks: ['clip'], input: 'text' })
+    expect(explanationText(explained)).toBe(shown)
   })
 })
 

@@ -51,12 +51,16 @@ export interface CandidateExplanation {
 
 /** Why a candidate is chosen, or is not. Durations are milliseconds from now; `undefined` when only an event can end it. */
 export type CandidateReason =
-  /** @property score What its strategy goes by. @property place From 1. @property of How many the strategy was asked about. */
+  /** It can be used, and its strategy has compared it with the others. */
   | {
       readonly kind: 'rated'
+      /** What the strategy goes by. */
       readonly score: number
+      /** The same in words. */
       readonly rating: string
+      /** From 1. */
       readonly place: number
+      /** How many the strategy was asked about. */
       readonly of: number
     }
   /** It can be used; what its strategy thinks of it is not known, or was not asked. */
@@ -71,9 +75,10 @@ export type CandidateReason =
   | { readonly kind: 'resolving' }
   /** It does not answer its probes. */
   | { readonly kind: 'down'; readonly why: string; readonly lastsFor: number }
-  /** @property task The task that fails there; the backend as a whole, when there is none. */
+  /** Requests failed there several times in a row. */
   | {
       readonly kind: 'ejected'
+      /** The task that fails; the backend as a whole, when there is none. */
       readonly task: string | undefined
       readonly why: string
       readonly endsIn: number | undefined
@@ -84,11 +89,12 @@ export type CandidateReason =
   | { readonly kind: 'recovering'; readonly inFlight: number }
   /** It is coming back, and the request is still arriving. */
   | { readonly kind: 'still-arriving' }
-  /** @property rating What its strategy thinks of waiting for it, if that was asked. */
+  /** It has as many requests as it may have. */
   | {
       readonly kind: 'full'
       readonly inFlight: number
       readonly limit: number
+      /** What its strategy thinks of waiting for it, if that was asked. */
       readonly rating: string | undefined
     }
   /** What is left of its slots is for urgent requests. */
