@@ -55,23 +55,17 @@ describe.each(names)('the packed %s', (name) => {
   it('holds what is needed and nothing else', async () => {
     const { stdout } = await exec('tar', ['-tzf', tarballs[name] ?? ''])
     const schemas = name === 'core' ? ['config.schema.json', 'policy.schema.json'] : []
-    const files = [
-      'LICENSE',
-      'README.md',
-      'dist/index.cjs',
-      'dist/index.d.cts',
-      'dist/index.d.ts',
-      'dist/index.js',
-      'package.json',
-      ...schemas,
-    ]
-    expect(
-      stdout
-        .trim()
-        .split('\n')
-        .map((file) => file.replace('package/', ''))
-        .sort(),
-    ).toEqual(files.sort())
+    const entries = ['index', ...partsOf(name)].flatMap((entry) =>
+      ['cjs', 'd.cts', 'd.ts', 'js'].map((extension) => `dist/${entry}.${extension}`),
+    )
+    const files = ['LICENSE', 'README.md', 'package.json', ...entries, ...schemas]
+    const packed = stdout
+      .trim()
+      .split('\n')
+      .map((file) => file.replace('package/', ''))
+      // What the declarations of several entries share has a name of its own each time.
+      .filter((file) => !/^dist\/[\w-]+-[\w-]{8}\.d\.c?ts$/.test(file))
+    expect(packed.sort()).toEqual(files.sort())
   })
 })
 
@@ -107,6 +101,16 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
   koa: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
 }
 
+/** What core gives by further entry points. */
+const PARTS: Readonly<Record<string, string[]>> = {
+  logging: ['LOG_FIELDS', 'logRequests'],
+  tracing: ['openTelemetryTracing'],
+}
+
+function partsOf(name: (typeof names)[number]): string[] {
+  return name === 'core' ? Object.keys(PARTS) : []
+}
+
 describe('an empty project outside the workspace', () => {
   let project: string
 
@@ -125,7 +129,14 @@ describe('an empty project outside the workspace', () => {
       'package.json',
       JSON.stringify({
         private: true,
-        dependencies: { ...dependencies, express: '5.3.0', koa: '3.3.0', ...types },
+        dependencies: {
+          ...dependencies,
+          '@opentelemetry/api': '1.10.0',
+          express: '5.3.0',
+          koa: '3.3.0',
+          pino: '10.4.0',
+          ...types,
+        },
       }),
     )
     await exec('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], {
@@ -139,7 +150,10 @@ describe('an empty project outside the workspace', () => {
   const write = (name: string, text: string) => writeFile(join(project, name), text)
   const node = (...args: string[]) => exec(process.execPath, args, { cwd: project })
 
-  it.each(names)('imports and requires %s, with the same names', async (name) => {
+  it.each([
+    ...names.map((name): [string, string[]] => [name, PUBLIC[name]]),
+    ...Object.entries(PARTS).map(([part, keys]): [string, string[]] => [`core/${part}`, keys]),
+  ])('imports and requires %s, with the same names', async (name, expected) => {
     const keys = `console.log(Object.keys(it).filter((key) => key !== 'default').sort().join())`
     const esm = await node(
       '--input-type=module',
@@ -152,7 +166,16 @@ describe('an empty project outside the workspace', () => {
       `const it = require('@immich-ml-router/${name}'); ${keys}`,
     )
     expect(esm.stdout).toBe(cjs.stdout)
-    expect(esm.stdout.trim().split(',')).toEqual(PUBLIC[name])
+    expect(esm.stdout.trim().split(',')).toEqual(expected)
+  })
+
+  it('has what is optional in its own entry point alone', async () => {
+    const dist = join(project, 'node_modules/@immich-ml-router/core/dist')
+    for (const file of ['index.js', 'index.cjs', 'index.d.ts', 'logging.js', 'logging.cjs', 'logging.d.ts'])
+      expect(await readFile(join(dist, file), 'utf8'), file).not.toContain('@opentelemetry')
+    // A second copy of a class would not be an instance of the first.
+    for (const part of Object.keys(PARTS))
+      expect(await readFile(join(dist, `${part}.js`), 'utf8'), part).not.toMatch(/class \w*Error/)
   })
 
   it('reads the published schema', async () => {
@@ -162,7 +185,9 @@ describe('an empty project outside the workspace', () => {
 
   const examples: readonly [document: string, name: string][] = [
     ...['express', 'koa', 'node', 'composed'].map((name): [string, string] => ['README.md', name]),
-    ...['router', 'file', 'koa-composed', 'core'].map((name): [string, string] => ['docs/library.md', name]),
+    ...['router', 'file', 'koa-composed', 'core', 'explain', 'tracing', 'logging'].map(
+      (name): [string, string] => ['docs/library.md', name],
+    ),
     ['docs/policies.md', 'in-code'],
     ['CONTRIBUTING.md', 'strategy'],
   ]
