@@ -286,6 +286,32 @@ describe('what is said of a candidate', () => {
   })
 })
 
+describe('an explanation of a backend that is down', () => {
+  it('wakes no machine, which a request would', async () => {
+    const wanted: string[] = []
+    const select = selectBackend(
+      {
+        backends: {
+          gpu: { url: 'http://gpu', health: { fall: 1 } },
+          nas: { url: 'http://nas', health: false },
+        },
+        routes: [{ backends: ['gpu', 'nas'], strategy: 'first' }],
+      },
+      { clock: new FakeClock(), onUnavailable: ({ name }) => void wanted.push(name) },
+    )
+    select.start(() => Promise.resolve('timeout'))
+    onTestFinished(() => select.close())
+    await settled()
+    expect(words(select.explain(image))).toEqual([
+      'gpu next: down for 0 ms (timeout)',
+      'nas chosen: number 1 of the list',
+    ])
+    expect(wanted).toEqual([])
+    await select(image)
+    expect(wanted).toEqual(['gpu'])
+  })
+})
+
 describe('the whole of it', () => {
   it('is plain data, and can be put in words', async () => {
     const { select } = stage({
