@@ -24,6 +24,7 @@ const commands = {
   docs: () =>
     runAll([
       ['schemas', [node, ['packages/core/scripts/generate-schema.ts']]],
+      ['configuration reference', [node, ['packages/core/scripts/generate-reference.ts']]],
       ['API reference', tool('typedoc/bin/typedoc')],
     ]),
   format: () => runAll([['lint and format', tool('@biomejs/biome/bin/biome', 'check', '--write', '.')]]),

@@ -26,8 +26,14 @@ const TOKEN = 'must be a token without spaces and without "Bearer" before it; a 
 const basic = z.strictObject(
   {
     // No pattern: in a file it may be ${file:/run/secrets/name}, which the published schema must let pass.
-    username: z.string(USERNAME).refine((text) => !/[:\p{Cc}]/u.test(text), USERNAME),
-    password: z.string(PASSWORD).refine((text) => !/\p{Cc}/u.test(text), PASSWORD),
+    username: z
+      .string(USERNAME)
+      .refine((text) => !/[:\p{Cc}]/u.test(text), USERNAME)
+      .meta({ description: 'Without a colon.' }),
+    password: z
+      .string(PASSWORD)
+      .refine((text) => !/\p{Cc}/u.test(text), PASSWORD)
+      .meta({ description: 'In a file best as `${file:/run/secrets/name}`.' }),
   },
   'must be an object of username, password',
 )
@@ -68,10 +74,14 @@ export const tls = z
       ca: z
         .union([certificates(CA), z.array(certificates(CA), CA).min(1, 'must not be empty')], CA)
         .optional()
-        .meta({ description: 'The authorities that its certificate may be signed by, as PEM.' }),
-      cert: certificates(CERT)
-        .optional()
-        .meta({ description: 'The certificate that the router shows, as PEM; with key.' }),
+        .meta({
+          description:
+            'The authorities that may have signed its certificate, one PEM text or a list; by default those that Node knows.',
+        }),
+      cert: certificates(CERT).optional().meta({
+        description:
+          'The certificate that the router shows, as PEM, with those between it and its authority behind it; with `key`.',
+      }),
       key: z
         .string(KEY)
         .superRefine((text, context) => {
@@ -83,14 +93,16 @@ export const tls = z
           }
         })
         .optional()
-        .meta({ description: 'The private key of cert, as PEM, without a passphrase.' }),
-      servername: dnsName(SERVERNAME)
-        .optional()
-        .meta({ description: 'The name that its certificate is for; that in the URL by default.' }),
-      insecure: z
-        .boolean('must be true or false')
-        .optional()
-        .meta({ description: 'Whether any certificate will do.', default: false }),
+        .meta({ description: 'The private key of `cert`, as PEM, without a passphrase.' }),
+      servername: dnsName(SERVERNAME).optional().meta({
+        description:
+          'The name that its certificate is for, and that it is asked for (SNI); that in `url` by default.',
+      }),
+      insecure: z.boolean('must be true or false').optional().meta({
+        description:
+          'Whether any certificate will do: then whoever is on the way can read and change everything. `--check` warns of it.',
+        default: false,
+      }),
     },
     'must be an object of ca, cert, key, servername, insecure',
   )

@@ -5,29 +5,42 @@ import { PERCENTILE_PATTERN } from './hedge.ts'
 import { SHARE_PATTERN } from './slots.ts'
 
 const DURATION = 'must be milliseconds above 0, a duration such as "30s", or "unlimited"'
-const duration = z.union(
-  [z.number().positive(DURATION), z.string().regex(DURATION_PATTERN, DURATION), z.literal('unlimited')],
-  DURATION,
-)
+const duration = z
+  .union(
+    [z.number().positive(DURATION), z.string().regex(DURATION_PATTERN, DURATION), z.literal('unlimited')],
+    DURATION,
+  )
+  .meta({ title: 'duration or `unlimited`' })
 export const timeouts = z
   .strictObject(
     {
-      connect: duration.optional().meta({ description: 'To open a connection.', default: '2s' }),
-      response: duration
-        .optional()
-        .meta({ description: 'From the request to the first of the response.', default: '10m' }),
-      idle: duration.optional().meta({ description: 'Between two pieces of the response.', default: '2m' }),
-      total: duration.optional().meta({ description: 'For all attempts together.', default: 'unlimited' }),
+      connect: duration.optional().meta({ description: 'To open a connection to a backend.', default: '2s' }),
+      response: duration.optional().meta({
+        description:
+          'From the last byte of the request to the first of the response: OCR on a slow CPU with a cold model takes long. A client that is slow to upload does not count.',
+        default: '10m',
+      }),
+      idle: duration.optional().meta({
+        description: 'Between two pieces of the response; a client that does not read does not count.',
+        default: '2m',
+      }),
+      total: duration.optional().meta({
+        description:
+          'All attempts together, from the first on; waiting for the first backend does not count.',
+        default: 'unlimited',
+      }),
     },
     'must be an object of connect, response, idle, total',
   )
   .optional()
   .meta({
     description:
-      'How long each part of a request may take: milliseconds, "250ms", "30s", "10m", "unlimited".',
+      "How long each part of a request may take. The route's word counts before the backend's, and this before that for all.",
   })
 const LIMITED = 'must be milliseconds above 0, or a duration such as "30s"'
-const limited = z.union([z.number().positive(LIMITED), z.string().regex(DURATION_PATTERN, LIMITED)], LIMITED)
+const limited = z
+  .union([z.number().positive(LIMITED), z.string().regex(DURATION_PATTERN, LIMITED)], LIMITED)
+  .meta({ title: 'duration' })
 export const count = (least: number) => {
   const what = `must be a whole number of ${least} or more`
   return z.number(what).int(what).min(least, what)
@@ -37,7 +50,8 @@ export const maxConcurrent = z
   .union([z.number().int().min(1), z.enum(['auto', 'unlimited'])], CONCURRENT)
   .optional()
   .meta({
-    description: 'Requests that it gets at once; further ones wait in the router. What it can do is learnt.',
+    description:
+      'Requests that it gets at once; further ones wait in the router, the urgent first. `auto` learns how many it can work on; `unlimited` is any number.',
     default: defaults.maxConcurrent,
   })
 const RESERVE = 'must be a whole number, or a share such as "25%"'
@@ -45,7 +59,8 @@ export const reserve = z
   .union([z.number().int().min(0), z.string().regex(SHARE_PATTERN, RESERVE)], RESERVE)
   .optional()
   .meta({
-    description: 'How many of these, or which share, are kept for urgent requests.',
+    title: 'whole number or share',
+    description: 'How many of these, or which share (`25%`), are kept for urgent requests.',
     default: defaults.reserve,
   })
 const EJECTING = 'must be 500 to 599 but for 501, which says that a task is missing'
@@ -58,15 +73,22 @@ export const health = z
           .string()
           .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and have no spaces')
           .optional()
-          .meta({ description: 'Path of the probe below the base URL.', default: defaults.healthPath }),
-        interval: limited.optional().meta({ description: 'Between two probes.', default: '10s' }),
+          .meta({
+            description: 'Path below the base URL; any 2xx answer will do.',
+            default: defaults.healthPath,
+          }),
+        interval: limited.optional().meta({
+          description:
+            'Between two probes, a tenth more or less by chance; 1 s while in doubt, and 2 s at most while a request waits for the backend.',
+          default: '10s',
+        }),
         timeout: limited.optional().meta({ description: 'For a probe to be answered.', default: '2s' }),
         rise: count(1).optional().meta({
-          description: 'Answers in a row after which a backend is up.',
+          description: 'Answers in a row after which a backend that was down is up.',
           default: defaults.healthRise,
         }),
         fall: count(1).optional().meta({
-          description: 'Failed probes in a row after which a backend is down.',
+          description: 'Failed probes in a row after which it is down.',
           default: defaults.healthFall,
         }),
         ejectOn: z
@@ -81,7 +103,7 @@ export const health = z
           )
           .optional()
           .meta({
-            description: 'Statuses that count as a failure of the backend.',
+            description: 'Statuses of answers to requests that are a failure of the backend.',
             default: defaults.ejectingStatuses,
           }),
       }),
@@ -95,10 +117,14 @@ export const heartbeat = z
     [
       z.literal(false),
       z.strictObject({
-        after: limited
+        after: limited.optional().meta({
+          description:
+            'How long a client waits for its first sign of life: a `200` of `application/json`, and a space.',
+          default: '120s',
+        }),
+        every: limited
           .optional()
-          .meta({ description: 'How long a client waits for its first sign of life.', default: '120s' }),
-        every: limited.optional().meta({ description: 'Between two signs of life.', default: '30s' }),
+          .meta({ description: 'Between two signs of life, a space each.', default: '30s' }),
       }),
     ],
     'must be false or an object of after, every',
@@ -108,15 +134,21 @@ export const heartbeat = z
 export const whenUnavailable = z
   .strictObject(
     {
-      hold: duration.meta({ description: 'The longest wait for a backend that can be used.' }),
-      maxHeld: count(1)
-        .optional()
-        .meta({ description: 'How many may wait at once.', default: defaults.maxHeld }),
+      hold: duration.meta({
+        description: 'The longest wait for a backend that can be used; then the answer is 503.',
+      }),
+      maxHeld: count(1).optional().meta({
+        description: 'How many may wait at once on this route; further ones get 503.',
+        default: defaults.maxHeld,
+      }),
     },
     'must be an object such as { hold: 12h }',
   )
   .optional()
-  .meta({ description: 'What happens while no backend of the route can be used.' })
+  .meta({
+    description:
+      'What happens while no backend of the route can be used: requests wait. Without it, the least bad backend is tried.',
+  })
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/
 export const wake = z
   .strictObject(
@@ -124,12 +156,11 @@ export const wake = z
       mac: z
         .string('must be a MAC address such as aa:bb:cc:dd:ee:ff')
         .regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, 'must be a MAC address such as aa:bb:cc:dd:ee:ff')
-        .meta({ description: 'MAC address of the machine.' }),
-      broadcast: z
-        .string()
-        .regex(IPV4, 'must be an IPv4 address such as 192.168.1.255')
-        .optional()
-        .meta({ description: "Address of the machine's network.", default: defaults.wakeBroadcast }),
+        .meta({ description: 'The MAC address of the machine.' }),
+      broadcast: z.string().regex(IPV4, 'must be an IPv4 address such as 192.168.1.255').optional().meta({
+        description: 'The address of its network that reaches every machine there.',
+        default: defaults.wakeBroadcast,
+      }),
       port: count(1)
         .max(65_535, 'must be a port')
         .optional()
@@ -141,7 +172,9 @@ export const wake = z
     'must be an object such as { mac: "aa:bb:cc:dd:ee:ff" }',
   )
   .optional()
-  .meta({ description: 'How the machine is switched on by Wake-on-LAN when a request wants it.' })
+  .meta({
+    description: 'How the machine is switched on by Wake-on-LAN when a request wants it while it is down.',
+  })
 const LABEL = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
 /** The last label of an IPv4 address is a number. */
 const NAME = new RegExp(`^(?!(?:.*\\.)?\\d+\\.?$)${LABEL}(?:\\.${LABEL})*\\.?$`)
@@ -154,16 +187,22 @@ export const discover = z
     [
       z.literal('dns'),
       z.strictObject({
-        names: dnsNames(HOST, 'must be a list of host names')
-          .optional()
-          .meta({ description: 'Names of hosts, each with one address or more.' }),
+        names: dnsNames(HOST, 'must be a list of host names').optional().meta({
+          description:
+            'Names of hosts, each of whose addresses is an endpoint on the port of `url`; by default the host in `url`, and none with `srv`.',
+        }),
         srv: z
           .union([dnsName(SERVICE), dnsNames(SERVICE, SERVICE)], SERVICE)
           .optional()
-          .meta({ description: 'Names of services, which have SRV records.' }),
-        interval: limited
-          .optional()
-          .meta({ description: 'The longest time between two resolutions.', default: '10s' }),
+          .meta({
+            description:
+              "Names of services, one or a list: their SRV records name hosts and ports. Those of a lower `priority` come first, and the others are used as a higher tier is, but before the backend's next; the `weight` is an endpoint's share of the backend's.",
+          }),
+        interval: limited.optional().meta({
+          description:
+            'The longest time between two resolutions; a shorter TTL makes it shorter, down to 1 s.',
+          default: '10s',
+        }),
       }),
     ],
     'must be "dns", or an object of names, srv, interval',
@@ -171,34 +210,44 @@ export const discover = z
   .optional()
   .meta({
     description:
-      'How its addresses are found, each of which is a server: "dns" resolves the name in its URL.',
+      'Its name has many addresses, which come and go, and each of them is a server: `dns` resolves the name in its URL.',
   })
 export const retries = z
   .number('must be a whole number')
   .int('must be a whole number')
   .min(0, 'must not be below 0')
   .optional()
-  .meta({ description: 'Further backends that are tried when one fails.', default: defaults.retries })
+  .meta({
+    description:
+      'Further backends of the route that are tried when one fails, each with the whole request again.',
+    default: defaults.retries,
+  })
 
 export const queue = z
   .strictObject(
     {
-      maxWait: duration
-        .optional()
-        .meta({ description: 'The longest wait for a backend that is full.', default: '10m' }),
-      maxLength: count(0)
-        .optional()
-        .meta({ description: 'How many may wait at once.', default: defaults.maxLength }),
+      maxWait: duration.optional().meta({
+        description: 'The longest wait for a backend that is full; then the answer is 503.',
+        default: '10m',
+      }),
+      maxLength: count(0).optional().meta({
+        description:
+          'How many may wait at once; further ones get 503. Those on a route with `hold` are not counted, and none is sent away for it that is tried again.',
+        default: defaults.maxLength,
+      }),
     },
     'must be an object of maxWait, maxLength',
   )
   .optional()
-  .meta({ description: 'How requests wait while every backend of their route is full.' })
+  .meta({ description: 'How requests wait while every backend that they may go to is full.' })
 const PRIORITY = 'must be "interactive", "bulk", or a number of 0 or more'
 export const priority = z
   .union([z.enum(['interactive', 'bulk']), z.number().min(0, PRIORITY)], PRIORITY)
   .optional()
-  .meta({ description: 'How urgent its requests are when they have to wait.' })
+  .meta({
+    description:
+      'How urgent its requests are when they have to wait: `interactive` is 1, `bulk` is 0, and a higher number is more. By default text search is interactive and the rest bulk.',
+  })
 const AFTER = 'must be a percentile from "p50" to "p99", or a duration such as "300ms"'
 export const hedge = z
   .strictObject(
@@ -214,15 +263,20 @@ export const hedge = z
         )
         .optional()
         .meta({
+          title: 'percentile or duration',
           description:
-            'When a request is late: a duration, or a percentile of how long such jobs took there.',
+            'When a request is late: a duration such as `300ms`, or a percentile from `p50` to `p99` of the last 100 latencies of jobs of its kind (task, type, model) on the backend that has it. Until 20 of them are known, nothing is late by a percentile.',
           default: defaults.hedgeAfter,
         }),
-      max: count(1)
-        .optional()
-        .meta({ description: 'Further copies, each so much later.', default: defaults.hedgeMax }),
+      max: count(1).optional().meta({
+        description: 'Further copies, each `after` later than the one before and on a backend of its own.',
+        default: defaults.hedgeMax,
+      }),
     },
     'must be an object of after, max',
   )
   .optional()
-  .meta({ description: 'When a request that is late is sent to another backend as well.' })
+  .meta({
+    description:
+      'When a request that is late is sent to another backend as well; the first good answer counts. Never, when not given.',
+  })

@@ -36,16 +36,18 @@ const backend = z
         .string('must be a URL such as http://192.168.1.20:3003')
         .superRefine(checkUrl)
         .meta({
-          description: 'Base URL of the ML server; /predict is appended to its path.',
+          description:
+            'Base URL; `/predict` is appended to its path. User name and password in it become basic authentication for this backend alone, and stand in no log; the rest of it is no secret.',
           examples: ['http://gpu:3003'],
         }),
       weight: z
         .number('must be a number above 0')
         .positive('must be a number above 0')
         .optional()
-        .meta({ description: 'Share in the weighted strategies.', default: defaults.weight }),
+        .meta({ description: 'Its share in the weighted strategies, above 0.', default: defaults.weight }),
       tier: count(1).optional().meta({
-        description: 'Backends of a higher tier are used only when none of a lower one is there.',
+        description:
+          'Backends of a higher tier are used only when none of a lower one is there. One that is full is there.',
         default: defaults.tier,
       }),
       headers,
@@ -59,7 +61,10 @@ const backend = z
         )
         .min(1, 'must name at least one task')
         .optional()
-        .meta({ description: 'The tasks that it serves; all, when not given.' }),
+        .meta({
+          description:
+            'The tasks that it serves, such as `[clip]`; a request with another task never goes there. All, when not given.',
+        }),
       maxConcurrent,
       reserve,
       health,
@@ -73,16 +78,18 @@ const backend = z
 const match = z
   .strictObject(
     {
-      task: patterns.optional().meta({ description: 'clip, facial-recognition, ocr, … or a list of them.' }),
+      task: patterns
+        .optional()
+        .meta({ description: '`clip`, `facial-recognition`, `ocr`, … or a list of them.' }),
       type: patterns
         .optional()
-        .meta({ description: 'textual, visual, detection, recognition, … or a list of them.' }),
+        .meta({ description: '`textual`, `visual`, `detection`, `recognition`, … or a list of them.' }),
       model: patterns
         .optional()
-        .meta({ description: "Model name or a list; * stands for any characters: 'ViT-*'." }),
+        .meta({ description: 'Model name or a list; `*` stands for any characters: `ViT-*`.' }),
       input: oneOrMany(z.enum(['text', 'image']), '"text", "image" or a list of them')
         .optional()
-        .meta({ description: 'The payload part: text or image.' }),
+        .meta({ description: 'The payload part: `text` or `image`.' }),
     },
     'must be an object of task, type, model, input',
   )
@@ -95,12 +102,12 @@ const route = z
         .string()
         .min(1, 'must not be empty')
         .optional()
-        .meta({ description: 'Name in logs and errors.' }),
+        .meta({ description: 'The name in logs and errors; by default the match in words.' }),
       match: match.optional(),
       backends: z
         .array(z.string('must be the name of a backend'), 'must be a list of backend names')
         .min(1, 'must name at least one backend')
-        .meta({ description: 'Names of backends; the order matters to the strategy "first".' }),
+        .meta({ description: 'Names of backends; the order matters to the strategy `first`.' }),
       strategy: z
         .enum(strategyNames)
         .optional()
@@ -109,7 +116,8 @@ const route = z
       retries,
       whenUnavailable,
       spill: z.boolean('must be true or false').optional().meta({
-        description: 'Whether a request goes to the next best backend when the best is full.',
+        description:
+          'Whether a request goes to the next best backend when the best is full: the next of the list with `first`, the next tier. Without it, the request waits.',
         default: defaults.spill,
       }),
       priority,
@@ -127,12 +135,11 @@ const policyShape = {
       backend,
       'must be an object of backends by name',
     )
-    .meta({ description: 'The ML servers by name.' }),
-  routes: z
-    .array(route, 'must be a list of routes')
-    .min(1, 'must have at least one route')
-    .optional()
-    .meta({ description: 'In order: the first that matches takes the request; the last has no match.' }),
+    .meta({ description: 'The ML servers by name; a name is letters, digits, `.`, `_`, `-`.' }),
+  routes: z.array(route, 'must be a list of routes').min(1, 'must have at least one route').optional().meta({
+    description:
+      'In order: the first that matches takes the request; the last has no `match` and takes the rest. By default one route to every backend.',
+  }),
   timeouts,
   retries,
   queue,
@@ -154,6 +161,7 @@ const size = z
     if (typeof written === 'string' && parseSize(written) === 0)
       context.addIssue({ code: 'custom', message: 'must be above 0' })
   })
+  .meta({ title: 'size or `unlimited`' })
 
 /** A header that the router may set without breaking the message that it is in. */
 const ownHeader = (otherwise: string) =>
@@ -165,15 +173,18 @@ const ownHeader = (otherwise: string) =>
 const SPOOL = 'must be true, false or a directory'
 const exchangeShape = {
   maxBodySize: size.optional().meta({
-    description: 'Largest predict request, in bytes or as 32mb, or "unlimited"; larger ones get 413.',
+    description:
+      'Largest request: bytes, `32mb`, `32MiB`, `32m` (all powers of 1024), or `unlimited`; larger ones get 413.',
     default: '32mb',
   }),
   onUnclassified: z.enum(['route', 'reject']).optional().meta({
-    description: 'A request whose job is not known: to the default route, or 422.',
+    description:
+      'A request whose job is not known: `route` sends it to the last route, `reject` answers 422.',
     default: defaults.onUnclassified,
   }),
   bodyMemory: size.optional().meta({
-    description: 'How much of a request is retained in memory for another attempt; the rest goes to disk.',
+    description:
+      'How much of a request is retained in memory for another attempt; what is larger goes to disk.',
     default: '1mb',
   }),
   totalBodyMemory: size
@@ -183,7 +194,8 @@ const exchangeShape = {
     .union([z.boolean(), z.string().regex(/./, SPOOL)], SPOOL)
     .optional()
     .meta({
-      description: 'Whether what does not fit into memory goes to a temp file, or the directory for it.',
+      description:
+        'Whether what does not fit into memory goes to a temp file, or the directory for it. A directory in memory (often `/tmp`) is of little use; with `false`, or a full disk, such a request is forwarded once, and one that waits stays in memory.',
       default: defaults.bodySpool,
     }),
   explainHeader: z
@@ -204,18 +216,18 @@ const forwardShape = {
     )
     .optional()
     .meta({
-      description: 'Response header with the name of the backend; false for none.',
+      description: 'Response header with the name of the backend; `false` for none.',
       default: defaults.backendHeader,
     }),
   upstreamHeader: ownHeader('must be a header name').optional().meta({
-    description: 'Request header that tells the backend its own URL, such as X-Upstream; none by default.',
+    description: 'Request header that tells a backend its own URL, such as `X-Upstream`; none by default.',
   }),
   forwardHeaders: z
     .array(z.string().regex(HEADER_NAME, 'must be a header name'), 'must be a list of header names')
     .optional()
     .meta({
       description:
-        'Client headers to pass on that are kept back by default: authorization, cookie, forwarded, x-forwarded-*, x-real-ip.',
+        'Client headers to pass on that are kept back otherwise: `authorization`, `cookie`, `forwarded`, `x-forwarded-*`, `x-real-ip`.',
     }),
 }
 

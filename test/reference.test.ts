@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { defaults, resolveExchangeOptions, resolveTimeouts } from '@immich-ml-router/core'
+import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
+import { describe, expect, it } from 'vitest'
+import { configurationReference } from '../packages/core/scripts/reference.ts'
+import { resolveDiscover } from '../packages/core/src/policy/discover.ts'
+import { resolveHedge } from '../packages/core/src/policy/hedge.ts'
+import {
+  resolveHealth,
+  resolveHeartbeats,
+  resolveHold,
+  resolveQueue,
+  resolveWake,
+} from '../packages/core/src/policy/patience.ts'
+import { isRecord } from '../packages/core/src/record.ts'
+import { ROOT } from './support/docs.ts'
+
+/** What the schema says that is taken for the options of an object that are not given. */
+function written(object: unknown): Record<string, unknown> {
+  if (!isRecord(object) || !isRecord(object['properties'])) throw new Error('not the schema of an object')
+  return Object.fromEntries(
+    Object.entries(object['properties']).flatMap(([name, option]) =>
+      isRecord(option) && 'default' in option ? [[name, option['default']]] : [],
+    ),
+  )
+}
+
+describe('docs/reference.md', () => {
+  it('is what `npm run docs` makes of the schema', () => {
+    expect(readFileSync(join(ROOT, 'docs/reference.md'), 'utf8')).toBe(configurationReference())
+  })
+
+  it('says of every option what it means', () => {
+    const rows = configurationReference()
+      .split('\n')
+      .filter((line) => line.startsWith('| `'))
+    expect(rows.length).toBeGreaterThan(50)
+    for (const row of rows) {
+      const [, option, kind, , meaning] = row.split(/(?<!\\)\|/).map((cell) => cell.trim())
+      expect([option, kind === '', meaning === '']).toEqual([option, false, false])
+    }
+  })
+})
+
+describe('the defaults of the schema are those that are taken', () => {
+  const { backends, routes, health, heartbeat, queue, timeouts, ...rest } = config.properties
+  const backend = backends.additionalProperties.properties
+  const route = routes.items.properties
+
+  it('for timeouts, waiting and hedging', () => {
+    expect(resolveTimeouts(written(timeouts))).toEqual(resolveTimeouts())
+    expect(Object.keys(written(timeouts))).toEqual(Object.keys(resolveTimeouts()))
+    expect(resolveQueue(written(queue))).toEqual(resolveQueue())
+    expect(Object.keys(written(queue))).toEqual(['maxWait', 'maxLength'])
+    expect(resolveHedge(written(route.hedge))).toEqual(resolveHedge({}))
+    expect(Object.keys(written(route.hedge))).toEqual(['after', 'max'])
+    const hold = { hold: '1h' }
+    expect(resolveHold({ ...written(route.whenUnavailable), ...hold })).toEqual(resolveHold(hold))
+  })
+
+  it('for health, waking, heartbeats and names', () => {
+    expect(resolveHealth(written(health.anyOf[1]), undefined)).toEqual(resolveHealth({}, undefined))
+    expect(Object.keys(written(health.anyOf[1]))).toHaveLength(6)
+    const mac = 'aa:bb:cc:dd:ee:ff'
+    expect(resolveWake({ ...written(backend.wake), mac })).toEqual(resolveWake({ mac }))
+    expect(Object.keys(written(backend.wake))).toEqual(['broadcast', 'port', 'every'])
+    expect(resolveHeartbeats(written(heartbeat.anyOf[1]), undefined)).toEqual(
+      resolveHeartbeats({}, undefined),
+    )
+    const { interval } = written(backend.discover.anyOf[1])
+    expect(resolveDiscover({ interval: String(interval) }, 'http://ml')).toEqual(
+      resolveDiscover('dns', 'http://ml'),
+    )
+  })
+
+  it('for the rest', () => {
+    const { maxBodySize, bodyMemory, totalBodyMemory, ...others } = written({ properties: rest })
+    const { store, ...resolved } = resolveExchangeOptions({
+      maxBodySize: String(maxBodySize),
+      bodyMemory: String(bodyMemory),
+    })
+    expect([resolved.maxBodySize, store.bodyMemory]).toEqual([defaults.maxBodySize, defaults.bodyMemory])
+    expect(totalBodyMemory).toBe('256mb')
+    expect(defaults.totalBodyMemory).toBe(256 * 1024 * 1024)
+    const { weight, tier, maxConcurrent, reserve, strategy, spill } = {
+      ...written({ properties: backend }),
+      ...written({ properties: route }),
+    }
+    expect({ ...others, weight, tier, maxConcurrent, reserve, strategy, spill }).toEqual(
+      Object.fromEntries(
+        [...Object.keys(others), 'weight', 'tier', 'maxConcurrent', 'reserve', 'strategy', 'spill'].map(
+          (key) => [key, Reflect.get(defaults, key)],
+        ),
+      ),
+    )
+  })
+})
