@@ -18,6 +18,7 @@ const commands = {
   start: (...given) => run(node, ['examples/express-gateway/src/main.ts', ...given]),
   example: (...given) => run(node, ['examples/setups/src/main.ts', ...given]),
   demo: () => run(node, ['examples/demo/src/main.ts']),
+  bench: (...given) => run(node, ['bench/cost/main.ts', ...given]),
   'bench:sim': (...options) => run(node, ['bench/sim/main.ts', ...options]),
   'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),
   build,

@@ -3,6 +3,11 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Answer, Arguments, Call, Functions, Name, Reply } from './rpc.ts'
 
+export interface ChildOptions {
+  /** The one core that it may use; any when not given. `taskset` sees to it. */
+  readonly core?: number | undefined
+}
+
 interface Pending {
   resolve(value: unknown): void
   reject(error: Error): void
@@ -20,9 +25,12 @@ export class Child<F extends Functions<F>> {
   #calls = 0
 
   /** @param module Its file. Nothing needs to be awaited: calls wait until it is ready. */
-  constructor(module: URL) {
+  constructor(module: URL, { core }: ChildOptions = {}) {
     this.#name = fileURLToPath(module)
-    this.#process = fork(this.#name, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    // taskset becomes what it runs, so that the process is the same.
+    const pinned =
+      core === undefined ? {} : { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath] }
+    this.#process = fork(this.#name, { ...pinned, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     running.add(this.#process)
     this.#process.stderr?.on('data', (chunk: Buffer) => this.#errors.push(chunk.toString()))
     this.#process.on('message', (message) => this.#settle(message as Reply))
@@ -36,6 +44,12 @@ export class Child<F extends Functions<F>> {
   /** What it has printed to its standard error, such as warnings. */
   get errors(): string {
     return this.#errors.join('')
+  }
+
+  /** @throws {Error} when it could not be started. */
+  get pid(): number {
+    if (this.#process.pid === undefined) throw new Error(`${this.#name} does not run`)
+    return this.#process.pid
   }
 
   get ended(): boolean {

@@ -6,6 +6,8 @@ import { offer } from './offer.ts'
 interface Keeping {
   readonly program: string
   readonly args: readonly string[]
+  /** Variables of the environment, beside the bench's own. */
+  readonly env?: Readonly<Record<string, string>> | undefined
   /** Is removed when the program has ended. */
   readonly directory: string
 }
@@ -15,16 +17,21 @@ interface Keeping {
  * bench is killed.
  */
 const keeper = {
-  /** Resolves when the program runs. */
-  async run({ program, args, directory }: Keeping): Promise<void> {
+  /** Resolves when the program runs, with its pid. */
+  async run({ program, args, env, directory }: Keeping): Promise<number> {
     process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...env },
+    })
     await once(child, 'spawn')
     kept = child
     child.on('exit', (code, signal) => {
       console.error(`${program} has ended (${signal ?? code})`)
       process.exit(1)
     })
+    if (child.pid === undefined) throw new Error(`${program} does not run`)
+    return child.pid
   },
 }
 

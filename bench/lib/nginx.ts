@@ -1,20 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
-import { tmpdir } from 'node:os'
+import { existsSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Child } from './child.ts'
-import type { Keeper } from './keeper.ts'
-
-export interface Nginx {
-  readonly url: string
-  stop(): Promise<void>
-}
+import type { ChildOptions } from './child.ts'
+import { INSTALL, type RunningServer, startServer } from './program.ts'
 
 /** The part of nginx.conf inside of `http`, for nginx to listen on this port. */
 export type NginxConfig = (port: number) => string
+
+export interface NginxOptions extends ChildOptions {
+  /** Files of the modules that it loads. */
+  readonly modules?: readonly string[]
+}
 
 /** The program, also where only root looks for it; `undefined` when it is not installed. */
 export function findNginx(): string | undefined {
@@ -22,12 +18,27 @@ export function findNginx(): string | undefined {
   return directories.map((directory) => join(directory, 'nginx')).find((file) => existsSync(file))
 }
 
-export const INSTALL_NGINX = 'nginx is not installed: `bash scripts/install-debian.sh` installs it'
+export const INSTALL_NGINX = `nginx is not installed: ${INSTALL}`
 
 export function nginxVersion(program: string): string | undefined {
-  // Debian's says "nginx version: nginx/1.22.1", on its standard error.
-  const said = execFileSync('sh', ['-c', '"$0" -v 2>&1', program], { encoding: 'utf8' })
-  return /nginx\/(\S+)/.exec(said)?.[1]
+  // Debian's says "nginx version: nginx/1.22.1".
+  return /nginx\/(\S+)/.exec(saidBy(program, '-v'))?.[1]
+}
+
+/**
+ * The file of a module that is not built in.
+ *
+ * @returns `undefined` when it is not installed.
+ */
+export function findNginxModule(program: string, name: string): string | undefined {
+  const directory = /--modules-path=(\S+)/.exec(saidBy(program, '-V'))?.[1]
+  const file = join(directory ?? '', `${name}.so`)
+  return directory !== undefined && existsSync(file) ? file : undefined
+}
+
+/** nginx answers questions on its standard error. */
+function saidBy(program: string, question: string): string {
+  return execFileSync('sh', ['-c', '"$0" "$1" 2>&1', program, question], { encoding: 'utf8' })
 }
 
 /**
@@ -35,29 +46,24 @@ export function nginxVersion(program: string): string | undefined {
  *
  * @throws {Error} with what it has printed when it does not start.
  */
-export async function startNginx(program: string, config: NginxConfig): Promise<Nginx> {
-  const directory = mkdtempSync(join(tmpdir(), 'bench-nginx-'))
-  const keeper = new Child<Keeper>(new URL('./keeper.ts', import.meta.url))
-  const stop = () => keeper.stop()
-  try {
-    const port = await freePort()
+export function startNginx(
+  program: string,
+  config: NginxConfig,
+  { modules = [], ...options }: NginxOptions = {},
+): Promise<RunningServer> {
+  const args = (port: number, directory: string) => {
     const file = join(directory, 'nginx.conf')
-    writeFileSync(file, wholeConfig(directory, config(port)))
-    const args = ['-p', directory, '-c', file, '-e', 'stderr']
-    await keeper.call('run', { program, args, directory })
-    await listens(port, keeper)
-    return { url: `http://127.0.0.1:${port}`, stop }
-  } catch (error) {
-    await stop()
-    throw error
+    writeFileSync(file, wholeConfig(directory, modules, config(port)))
+    return ['-p', directory, '-c', file, '-e', 'stderr']
   }
+  return startServer({ program, args }, options)
 }
 
-function wholeConfig(directory: string, http: string): string {
+function wholeConfig(directory: string, modules: readonly string[], http: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `  ${name}_temp_path ${directory}/${name};`)
     .join('\n')
-  return `daemon off;
+  return `${modules.map((file) => `load_module ${file};\n`).join('')}daemon off;
 master_process off;
 pid ${directory}/nginx.pid;
 error_log stderr error;
@@ -67,29 +73,4 @@ ${temporary}
 ${http}
 }
 `
-}
-
-/** nginx cannot be told to take any port that is free. */
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port')
-  return address.port
-}
-
-async function listens(port: number, keeper: Child<Keeper>): Promise<void> {
-  for (let tries = 0; tries < 200 && !keeper.ended; tries++) {
-    const socket = net.connect(port, '127.0.0.1')
-    const connected = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true))
-      socket.once('error', () => resolve(false))
-    })
-    socket.destroy()
-    if (connected) return
-    await sleep(25)
-  }
-  throw new Error(`nginx does not listen: ${keeper.errors}`)
 }

@@ -6,6 +6,7 @@ import { writeSection } from '../lib/document.ts'
 import { describeMachine } from '../lib/machine.ts'
 import { findNginx, INSTALL_NGINX, nginxVersion } from '../lib/nginx.ts'
 import { Progress } from '../lib/progress.ts'
+import { writePlots } from '../lib/report.ts'
 import { type Contender, STRAIGHT, URLS_ALONE } from './contenders.ts'
 import { SLOW_PART } from './ideal.ts'
 import { type Options, parseOptions, USAGE } from './options.ts'
@@ -39,7 +40,7 @@ if (!options.redraw) {
 // Read back, so that it is the same as when it is redrawn.
 const results: Results = JSON.parse(readFileSync(file, 'utf8'))
 const plots = drawPlots(results)
-for (const { name, svg } of plots) writeFileSync(join(directory, name), svg)
+writePlots(directory, plots)
 if (options.out === undefined) writeSection(DOCUMENT, 'pool', asSection(results, plots))
 console.log(`${asReport(results)}\n\nJSON and plots are in ${relative(process.cwd(), directory) || '.'}.`)
 

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { chosen, number, wholeNumbers } from '../lib/arguments.ts'
 import { CONTENDERS, type Contender } from './contenders.ts'
 import { POOLS, type Pool } from './pools.ts'
 import type { Settings } from './results.ts'
@@ -57,30 +58,10 @@ export function parseOptions(args: readonly string[]): Options {
       seed: values.seed,
       seconds: number('seconds', values.seconds ?? (quick ? '8' : '20')),
       idleSeconds: number('idle', values.idle ?? (quick ? '3' : '4')),
-      inFlight: (values['in-flight'] ?? (quick ? '16' : '8,16,64')).split(',').map((each) => {
-        const inFlight = number('in-flight', each)
-        if (!Number.isInteger(inFlight) || inFlight < 1) throw new Error('--in-flight takes whole numbers')
-        return inFlight
-      }),
+      inFlight: wholeNumbers('in-flight', values['in-flight'] ?? (quick ? '16' : '8,16,64')),
     },
     imports: number('imports', values.imports ?? (quick ? '1' : '2')),
     out: save ? undefined : (values.out ?? 'node_modules/.cache/bench'),
     redraw,
   }
-}
-
-/** Those whose names begin with one of these, in their own order. */
-function chosen<T extends { readonly name: string }>(all: readonly T[], beginnings: readonly string[]): T[] {
-  for (const beginning of beginnings) {
-    if (!all.some(({ name }) => name.startsWith(beginning)))
-      throw new Error(`nothing is called "${beginning}"; there are ${all.map(({ name }) => name).join('; ')}`)
-  }
-  return all.filter(({ name }) => beginnings.some((beginning) => name.startsWith(beginning)))
-}
-
-function number(name: string, text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-    throw new Error(`--${name} takes a number, not "${text}"`)
-  return value
 }

@@ -1,16 +1,11 @@
 import { barPanel } from '../lib/plot/bar-panel.ts'
 import { drawChart, type LegendEntry, type Panel } from '../lib/plot/chart.ts'
 import { type Line, linePanel } from '../lib/plot/line-panel.ts'
+import type { PlotFile } from '../lib/report.ts'
 import { distribution } from '../lib/stats.ts'
 import { URLS_ALONE } from './contenders.ts'
 import type { Cell, PoolResult, Results } from './results.ts'
 import { shareWanted } from './targets.ts'
-
-export interface PlotFile {
-  readonly name: string
-  readonly title: string
-  readonly svg: string
-}
 
 /** Every plot that the results have something for. */
 export function drawPlots(results: Results): PlotFile[] {

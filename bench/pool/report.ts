@@ -1,33 +1,18 @@
 import { machineLine } from '../lib/machine.ts'
+import { asDocument, asTerminal, type Part, type PlotFile, type Report } from '../lib/report.ts'
 import { median, spread, sum } from '../lib/stats.ts'
-import { asMarkdown, asText, type Table } from '../lib/table.ts'
 import { STRAIGHT, URLS_ALONE } from './contenders.ts'
-import type { PlotFile } from './plots.ts'
 import type { Cell, PoolResult, Results } from './results.ts'
 import { busyP95, checkTargets, failuresOf, idleP95 } from './targets.ts'
 
-interface Part {
-  readonly title: string
-  readonly table: Table
-}
-
 /** For the terminal. */
 export function asReport(results: Results): string {
-  const { summary, details } = parts(results)
-  const written = [...summary, ...details].map(({ title, table }) => `${title}\n\n${asText(table)}`)
-  return [`${machineLine(results.machine)}\n${settingsLine(results)}`, ...written].join('\n\n')
+  return asTerminal(reportOf(results))
 }
 
 /** For docs/benchmarks.md. */
 export function asSection(results: Results, plots: readonly PlotFile[]): string {
-  const { summary, details } = parts(results)
-  const written = ({ title, table }: Part) => `### ${title}\n\n${asMarkdown(table)}`
-  return [
-    `${machineLine(results.machine)}; ${settingsLine(results)}.`,
-    ...summary.map(written),
-    ...plots.map(({ name, title }) => `![${title}](benchmarks/${name})`),
-    ...details.map(written),
-  ].join('\n\n')
+  return asDocument(reportOf(results), plots)
 }
 
 function settingsLine({ settings, cells }: Results): string {
@@ -42,12 +27,11 @@ function settingsLine({ settings, cells }: Results): string {
   ].join('; ')
 }
 
-/** What there is something about: first what is asked most, then all of it. */
-function parts(results: Results): { summary: Part[]; details: Part[] } {
-  const present = (all: readonly Part[]) => all.filter(({ table }) => table.rows.length > 0)
+function reportOf(results: Results): Report {
   return {
-    summary: present([targetsPart(results), lossesPart(results)]),
-    details: present([...results.pools.map((pool) => poolPart(results, pool)), importsPart(results)]),
+    lines: [machineLine(results.machine), settingsLine(results)],
+    summary: [targetsPart(results), lossesPart(results)],
+    details: [...results.pools.map((pool) => poolPart(results, pool)), importsPart(results)],
   }
 }
 

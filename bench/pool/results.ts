@@ -1,3 +1,4 @@
+import { toJsonLines } from '../lib/json.ts'
 import type { Machine } from '../lib/machine.ts'
 
 /** What `pool.json` holds. Times are in milliseconds. */
@@ -63,15 +64,6 @@ export interface Import {
   readonly failures: Readonly<Record<string, number>>
 }
 
-/** One line for each cell: short, and good to compare in version control. */
 export function toJson(results: Results): string {
-  const lists = ['cells', 'imports'] as const
-  const { cells: _, imports: __, ...rest } = results
-  const head = JSON.stringify(rest, null, 2).replace(/\n}$/, '')
-  const lines = lists.map((name) => `  "${name}": [\n${results[name].map(line).join(',\n')}\n  ]`)
-  return `${head},\n${lines.join(',\n')}\n}\n`
-}
-
-function line(entry: Cell | Import): string {
-  return `    ${JSON.stringify(entry, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value))}`
+  return toJsonLines(results, ['cells', 'imports'])
 }

@@ -1,0 +1,141 @@
+import { barPanel } from '../lib/plot/bar-panel.ts'
+import { drawChart, type LegendEntry, type Panel } from '../lib/plot/chart.ts'
+import { linePanel } from '../lib/plot/line-panel.ts'
+import type { PlotFile } from '../lib/report.ts'
+import { median } from '../lib/stats.ts'
+import type { Results, Round } from './results.ts'
+import { cellAt, cpuOf, rateOf } from './targets.ts'
+
+/** Every plot that the results have something for. */
+export function drawPlots(results: Results): PlotFile[] {
+  return [
+    plot('cost-speed.svg', 'Requests a second, and CPU time for each', speed(results)),
+    plot('cost-memory.svg', 'The memory that uploads take at their peak', memory(results)),
+    plot('cost-growth.svg', 'Memory, by the searches that a process has carried', growth(results)),
+    plot('cost-first-byte.svg', 'When the backend sees the first byte of a slow upload', firstBytes(results)),
+  ].filter((file) => file !== undefined)
+}
+
+interface Drawing {
+  readonly legend: readonly LegendEntry[]
+  readonly panels: readonly Panel[]
+  readonly columns: number
+}
+
+function plot(name: string, title: string, drawing: Drawing): PlotFile | undefined {
+  return drawing.panels.length === 0 ? undefined : { name, title, svg: drawChart({ title, ...drawing }) }
+}
+
+/** The jobs of the targets. */
+const SHOWN = ['text', '500k']
+
+function speed(results: Results): Drawing {
+  const { cells, contenders, jobs } = results
+  const connections = [...new Set(cells.map((cell) => cell.connections))].sort((a, b) => a - b)
+  const shown = jobs.filter(({ name }) => SHOWN.includes(name) && cells.some(({ job }) => job === name))
+  const figures = [
+    { label: 'requests/s', of: rateOf, write: (value: number) => value.toFixed(0) },
+    { label: 'CPU time of the proxy for each, µs', of: cpuOf, write: (value: number) => value.toFixed(0) },
+  ]
+  const panels = shown.flatMap(({ name: job, title }) =>
+    figures.map(({ label, of, write }, column) => {
+      const middle = (contender: string, count: number) => {
+        const cell = cellAt(results, { contender, job, connections: count })
+        return cell && number(median(cell.rounds.map((round: Round) => of(round))))
+      }
+      const rows = contenders.map(({ name, label: text }) => ({
+        label: text,
+        values: connections.map((count) => middle(name, count)),
+      }))
+      return barPanel({
+        title,
+        axis: { label, from: 0, to: highest(rows.flatMap(({ values }) => values)) },
+        rows,
+        labelled: column === 0,
+        write,
+      })
+    }),
+  )
+  const legend = connections.map((count, colour) => ({
+    label: `${count} ${count === 1 ? 'connection' : 'connections'}`,
+    colour,
+  }))
+  return { legend, panels, columns: figures.length }
+}
+
+function memory({ peaks, contenders }: Results): Drawing {
+  const loads = [...new Set(peaks.map(({ uploads, rate }) => `${uploads} at once, ${paceOf(rate)}`))]
+  const rows = contenders
+    .filter(({ name }) => peaks.some(({ contender }) => contender === name))
+    .map(({ name, label }) => ({
+      label,
+      values: loads.map(
+        (load) =>
+          peaks.find(
+            ({ contender, uploads, rate }) =>
+              contender === name && `${uploads} at once, ${paceOf(rate)}` === load,
+          )?.peak,
+      ),
+    }))
+    .map(({ label, values }) => ({ label, values: values.map((value) => value && value / 1e6) }))
+  const bars = barPanel({
+    title: 'Uploads of 31 MB',
+    axis: { label: 'peak, MB', from: 10, to: 10_000, log: true },
+    rows,
+    rules: [250],
+    write: (value) => value.toFixed(0),
+  })
+  return {
+    legend: loads.map((label, colour) => ({ label, colour })),
+    panels: rows.length === 0 ? [] : [bars],
+    columns: 1,
+  }
+}
+
+function growth({ growths, contenders }: Results): Drawing {
+  const most = (place: 0 | 1) =>
+    Math.max(1, ...growths.flatMap(({ samples }) => samples.map((sample) => sample[place])))
+  const panel = linePanel({
+    title: 'Text searches, 16 at once',
+    x: { label: 'requests carried, thousands', from: 0, to: most(0) / 1e3 },
+    y: { label: 'MB', from: 0, to: most(1) / 1e6 },
+    lines: growths.map(({ samples }, colour) => ({
+      colour,
+      points: samples.map(([requests, rss]) => [requests / 1e3, rss / 1e6]),
+    })),
+    width: 600,
+  })
+  const legend = growths.map(({ contender }, colour) => ({
+    label: contenders.find(({ name }) => name === contender)?.label ?? contender,
+    colour,
+    dashed: false,
+  }))
+  return { legend, panels: growths.length === 0 ? [] : [panel], columns: 1 }
+}
+
+function paceOf(rate: number | null): string {
+  return rate === null ? 'fast' : `${rate / 1e6} MB/s each`
+}
+
+function firstBytes({ firstBytes: all, contenders }: Results): Drawing {
+  const rows = all.map(({ contender, delays }) => ({
+    label: contenders.find(({ name }) => name === contender)?.label ?? contender,
+    values: [median(delays)],
+  }))
+  const panel = barPanel({
+    title: "2 MB at 5 MB/s, from the client's first chunk",
+    axis: { label: 'ms', from: 0.1, to: 1000, log: true },
+    rows,
+    rules: [20],
+    write: (value) => value.toFixed(1),
+  })
+  return { legend: [], panels: rows.length === 0 ? [] : [panel], columns: 1 }
+}
+
+function number(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value
+}
+
+function highest(values: readonly (number | undefined)[]): number {
+  return Math.max(1, ...values.filter((value) => value !== undefined))
+}
