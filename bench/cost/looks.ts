@@ -66,6 +66,7 @@ export async function compareClassifications(
   rounds: number,
   progress: Progress,
 ): Promise<ClassificationTimes[]> {
+  if (rounds === 0) return []
   const child = new Child<Classifier>(module, { core: PROXY_CORE })
   try {
     const times: ClassificationTimes[] = []

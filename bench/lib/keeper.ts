@@ -39,5 +39,4 @@ export type Keeper = typeof keeper
 
 let kept: ChildProcess | undefined
 process.on('exit', () => kept?.kill('SIGKILL'))
-process.on('SIGTERM', () => process.exit())
 offer(keeper)

@@ -5,6 +5,8 @@ export function offer<F extends Functions<F>>(functions: F): void {
   process.on('disconnect', () => process.exit())
   // A Ctrl-C goes to the whole group; the parent ends its children itself.
   process.on('SIGINT', () => {})
+  // So that what is to be done on exit is done.
+  process.on('SIGTERM', () => process.exit())
   process.on('message', async (message) => {
     // The only sender is the parent's `Child.call`, with the same types.
     const { id, name, args } = message as Call
