@@ -29,10 +29,14 @@ export function planCells({ contenders, jobs, settings }: Options): PlannedCell[
   )
 }
 
+/** With few connections and many: ours, and what they are compared with. */
+const THROUGHOUT: readonly string[] = [NONE, ROUTER, ...ADAPTERS, 'http-proxy-3', YARDSTICK]
+
 /** The jobs of the targets with every number of connections; the others, and what varies a technique, with one. */
-function thoroughly({ main }: Contender, job: string, connections: number): boolean {
-  if (connections === TYPICAL) return main || job === 'text' || job === '500k'
-  return main && (job === 'text' || job === '500k')
+function thoroughly({ main, name }: Contender, job: string, connections: number): boolean {
+  const ofTheTargets = job === 'text' || job === '500k'
+  if (connections === TYPICAL) return main || ofTheTargets
+  return ofTheTargets && THROUGHOUT.includes(name)
 }
 
 /** What the targets are ratios of, and no more. */

@@ -219,25 +219,29 @@ const LEAD = 1.03
 
 /** Where a router does better than our plain one. */
 function lossesPart(results: Results): Part {
-  const rows = loadsOf(results).flatMap((load) => {
-    const own = cellAt(results, { ...load, contender: ROUTER })
-    if (own === undefined) return []
-    return results.contenders.flatMap(({ name, label }) => {
-      const peer = cellAt(results, { ...load, contender: name })
-      if (peer === undefined || name === ROUTER || NOT_ROUTING.includes(name)) return []
-      return aheadOf(own, peer).map((figures) => [titleOf(results, load), label, ...figures])
-    })
-  })
+  const rows = loadsOf(results).flatMap((load) =>
+    results.contenders.flatMap(({ name, label }) => {
+      if (name === ROUTER || NOT_ROUTING.includes(name)) return []
+      return aheadOf(results, load, name).map((figures) => [titleOf(results, load), label, ...figures])
+    }),
+  )
   const head = ['load', 'ahead', 'by', 'theirs', 'ours']
   return { title: 'Where another router is ahead of createRouter', table: { head, rows, words: 3 } }
 }
 
-function aheadOf(own: Cell, peer: Cell): string[][] {
-  const middle = (cell: Cell, of: (round: Round) => number) => median(cell.rounds.map(of))
-  const [rate, theirRate] = [middle(own, rateOf), middle(peer, rateOf)]
-  const [cpu, theirCpu] = [middle(own, cpuOf), middle(peer, cpuOf)]
-  const ahead: string[][] = []
-  if (theirRate > rate * LEAD) ahead.push(['requests/s', grouped(theirRate), grouped(rate)])
-  if (theirCpu * LEAD < cpu) ahead.push(['CPU, µs', theirCpu.toFixed(0), cpu.toFixed(0)])
-  return ahead
+const MERITS: readonly { what: string; of: (round: Round) => number; better: 'more' | 'less' }[] = [
+  { what: 'requests/s', of: rateOf, better: 'more' },
+  { what: 'CPU, µs', of: cpuOf, better: 'less' },
+]
+
+/** What it does better, with its figure and ours. */
+function aheadOf(results: Results, load: Load, name: string): string[][] {
+  const middle = (contender: string, of: (round: Round) => number) =>
+    grouped(median(cellAt(results, { ...load, contender })?.rounds.map(of) ?? []))
+  return MERITS.flatMap(({ what, of, better }) => {
+    const ratio = ratioTo(ROUTER, results, { ...load, contender: name }, of)
+    if (ratio === undefined) return []
+    const ahead = better === 'more' ? ratio.median > LEAD : ratio.median * LEAD < 1
+    return ahead ? [[what, middle(name, of), middle(ROUTER, of)]] : []
+  })
 }

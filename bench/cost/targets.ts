@@ -62,7 +62,7 @@ function checkRatio(results: Results, { what, job, figure, better, limits }: Rat
   return ratios.map(({ who, ratio }) => {
     const limit = others.some((other) => other.who === who) ? limits[1] : limits[0]
     return {
-      what: `${what}, ${better === 'more' ? 'at least' : 'at most'} ${limit} times those of ${labelOf(results, YARDSTICK)}`,
+      what: `${what}: ${better === 'more' ? 'at least' : 'at most'} ${limit} x ${labelOf(results, YARDSTICK)}`,
       who: labelOf(results, who),
       figure: written(ratio, 2),
       met: better === 'more' ? ratio.median >= limit : ratio.median <= limit,

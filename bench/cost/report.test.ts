@@ -1,0 +1,180 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { DOMParser } from '@xmldom/xmldom'
+import { describe, expect, it } from 'vitest'
+import { readSection } from '../lib/document.ts'
+import { drawPlots } from './plots.ts'
+import { asReport, asSection } from './report.ts'
+import { type Cell, type Results, type Round, toJson } from './results.ts'
+import { checkTargets, rateOf, ratioTo } from './targets.ts'
+
+/** One round for each rate. */
+function cell(contender: string, job: string, rates: readonly number[], round: Partial<Round> = {}): Cell {
+  const rounds = rates.map((rate) => ({ rate, p50: 1, p99: 5, cpu: 100, ...round }))
+  return { contender, job, connections: 16, rounds, failures: {} }
+}
+
+const results: Results = {
+  machine: {
+    date: '2026-01-01',
+    commit: 'abc',
+    cpu: 'a CPU',
+    cores: 2,
+    memoryGiB: 8,
+    system: 'Linux 6',
+    versions: { node: '24', nginx: '1.22' },
+    load: 0,
+  },
+  settings: { quick: false, rounds: 3, seconds: 1, connections: [1, 16] },
+  contenders: [
+    { name: 'none', label: 'no proxy' },
+    { name: 'router', label: 'createRouter' },
+    { name: 'express', label: 'Express' },
+    { name: 'koa', label: 'Koa' },
+    { name: 'http-proxy-3', label: 'http-proxy-3' },
+    { name: 'nginx', label: 'nginx' },
+    { name: 'lua', label: 'Lua' },
+  ],
+  jobs: [
+    { name: 'text', title: 'text search' },
+    { name: '500k', title: 'image' },
+  ],
+  cells: [
+    { ...cell('none', 'text', [9000, 9000, 9000], { p50: 0.1, cpu: null }), connections: 1 },
+    { ...cell('router', 'text', [2000, 2000, 2000], { p50: 0.5 }), connections: 1 },
+    cell('router', 'text', [1300, 650, 1400]),
+    cell('express', 'text', [1100, 550, 1100]),
+    cell('koa', 'text', [1290, 645, 1290]),
+    cell('http-proxy-3', 'text', [5000, 5000, 5000]),
+    // The machine was slow in the second round.
+    cell('nginx', 'text', [1000, 500, 1000]),
+    cell('lua', 'text', [1400, 1320, 1320], { cpu: 90 }),
+    cell('router', '500k', [210, 220, 230], { cpu: 500 }),
+    cell('nginx', '500k', [100, 100, 100], { cpu: 1001 }),
+  ],
+  firstBytes: [
+    { contender: 'router', delays: [1, 2, 30] },
+    { contender: 'nginx', delays: [400, 401, 402] },
+  ],
+  moved: [{ contender: 'router', job: 'text', size: 300, read: 450, written: 600 }],
+  peaks: [
+    { contender: 'router', uploads: 64, rate: null, peak: 240e6, seconds: 3, failures: {} },
+    { contender: 'router', uploads: 64, rate: 5e6, peak: 251e6, seconds: 8, failures: {} },
+    { contender: 'nginx', uploads: 64, rate: null, peak: 7e9, seconds: 9, failures: { 'status 500': 2 } },
+  ],
+  growths: [
+    {
+      contender: 'router',
+      samples: [
+        [0, 80e6],
+        [90_000, 150e6],
+        [110_000, 200e6],
+        [1_000_000, 209e6],
+      ],
+      failures: {},
+    },
+    {
+      contender: 'nginx',
+      samples: [
+        [0, 5e6],
+        [70_000, 7e6],
+      ],
+      failures: {},
+    },
+  ],
+  classification: [
+    { small: 10, large: 10.5 },
+    { small: 10, large: 12 },
+    { small: 10, large: 10.9 },
+  ],
+}
+
+it('a ratio is that of the same round, so that a slow machine does not count', () => {
+  const place = { contender: 'router', job: 'text', connections: 16 }
+  expect(ratioTo('nginx', results, place, rateOf)).toEqual({ least: 1.3, median: 1.3, most: 1.4 })
+})
+
+it('the targets are held against the same run', () => {
+  expect(checkTargets(results).map(({ what, who, figure, met }) => [what, who, figure, met])).toEqual([
+    ['text search requests/s: at least 1.3 x nginx', 'createRouter', '1.30 (1.30 to 1.40)', true],
+    // The slower adapter has a target of its own.
+    ['text search requests/s: at least 1 x nginx', 'Express', '1.10 (1.10 to 1.10)', true],
+    ['text search requests/s: at least 1.3 x nginx', 'Koa', '1.29 (1.29 to 1.29)', false],
+    ['500 KB image requests/s: at least 2 x nginx', 'createRouter', '2.20 (2.10 to 2.30)', true],
+    ['CPU time for a 500 KB image: at most 0.5 x nginx', 'createRouter', '0.50 (0.50 to 0.50)', true],
+    [
+      'added p50 of a text search at one connection at most 0.5 ms',
+      'createRouter',
+      '0.40 (0.40 to 0.40) ms',
+      true,
+    ],
+    ['peak memory of 64 uploads of 31 MB at most 250 MB, fast', 'createRouter', '240 MB', true],
+    ['peak memory of 64 uploads of 31 MB at most 250 MB, at 5 MB/s each', 'createRouter', '251 MB', false],
+    ['first byte of a slow upload at the backend within 20 ms', 'createRouter', '2.0 (1.0 to 30.0) ms', true],
+    ['classification of 300 MB at most 1.1 times that of 300 bytes', 'core', '1.09 (1.05 to 1.20)', true],
+    [
+      'memory behind 1,000,000 requests at most 1.05 times that behind 100,000',
+      'createRouter',
+      '1.045 (200 to 209 MB)',
+      true,
+    ],
+  ])
+})
+
+it('what nobody has measured is no target', () => {
+  const nothing = { cells: [], firstBytes: [], peaks: [], growths: [], classification: [] }
+  expect(checkTargets({ ...results, ...nothing })).toEqual([])
+  const withoutNginx = results.cells.filter(({ contender }) => contender !== 'nginx')
+  expect(checkTargets({ ...results, ...nothing, cells: withoutNginx }).map(({ what }) => what)).toEqual([
+    'added p50 of a text search at one connection at most 0.5 ms',
+  ])
+})
+
+it('the report says where another router is ahead, and what is no router is not', () => {
+  const report = asReport(results)
+  expect(report).toMatch(/text search, 16 connections +Lua +requests\/s +1,320 +1,300\n/)
+  expect(report).toMatch(/text search, 16 connections +Lua +CPU, µs +90 +100\n/)
+  expect(report).not.toMatch(/http-proxy-3 +requests\/s/)
+})
+
+it('the report says what has failed, and how far those came who were too slow', () => {
+  const report = asReport(results)
+  expect(report).toContain('REQUESTS HAVE FAILED: status 500 2')
+  expect(report).toMatch(/\nnginx +5 +7000 \(status 500 2\) +7 \(70,000\)\n/)
+  expect(asReport({ ...results, peaks: [] })).toContain('no request has failed')
+})
+
+it('the report has the bytes that are moved by those of the request', () => {
+  expect(asReport(results)).toMatch(/\ncreateRouter +3\.50\n?/)
+})
+
+it('the plots are XML, and there is none of what was not measured', () => {
+  const plots = drawPlots(results)
+  const names = ['cost-speed.svg', 'cost-memory.svg', 'cost-growth.svg', 'cost-first-byte.svg']
+  expect(plots.map(({ name }) => name)).toEqual(names)
+  const onError = (level: string, message: string) => {
+    throw new Error(`${level}: ${message}`)
+  }
+  for (const { svg } of plots) new DOMParser({ onError }).parseFromString(svg, 'image/svg+xml')
+  expect(drawPlots({ ...results, cells: [], growths: [], peaks: [] }).map(({ name }) => name)).toEqual([
+    'cost-first-byte.svg',
+  ])
+})
+
+it('the JSON reads back', () => {
+  expect(JSON.parse(toJson(results))).toEqual(results)
+})
+
+describe('docs/benchmarks.md', () => {
+  const docs = new URL('../../docs/', import.meta.url)
+
+  it('shows the results that are saved beside it, as --redraw --save writes them', () => {
+    const measured: Results = JSON.parse(readFileSync(new URL('benchmarks/cost.json', docs), 'utf8'))
+    const plots = drawPlots(measured)
+    const document = readFileSync(new URL('benchmarks.md', docs), 'utf8')
+    expect(readSection(document, 'cost')).toBe(asSection(measured, plots).trim())
+    for (const { name, svg } of plots) {
+      const file = new URL(`benchmarks/${name}`, docs)
+      expect(existsSync(file) && readFileSync(file, 'utf8') === svg, name).toBe(true)
+    }
+  })
+})
