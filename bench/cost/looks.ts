@@ -4,7 +4,7 @@ import type { ClassificationTimes, Classifier } from './classifier.ts'
 import type { Contender } from './contenders.ts'
 import { bodyOf, JOBS } from './jobs.ts'
 import { SLOW } from './memory.ts'
-import type { FirstByte, MovedBytes } from './results.ts'
+import { addFailures, type FirstByte, type MovedBytes } from './results.ts'
 import { PROXY_CORE, type Stage } from './stage.ts'
 
 /** Seconds of an upload whose first byte is looked for. */
@@ -22,23 +22,29 @@ export function lookForFirstBytes(
   progress: Progress,
 ): Promise<FirstByte[]> {
   return stage.withAll(contenders, async (entrants) => {
-    const results = entrants.map((entrant) => ({ entrant, delays: [] as number[] }))
+    const results = entrants.map((entrant) => ({ entrant, delays: [] as number[], failures: [] as string[] }))
     for (let round = 1; round <= rounds; round++) {
-      for (const { entrant, delays } of results) {
+      for (const { entrant, delays, failures } of results) {
         progress.step(`round ${round}: first byte: ${entrant.contender.label}`, FIRST_BYTE_TIME)
         await stage.backends.call('firstBytes')
-        const sent = await stage.load.call('firstChunk', entrant.urlFor('image'), SLOW)
-        const [seen = Number.NaN] = await stage.backends.call('firstBytes')
-        delays.push(seen - sent)
+        const { sent, failed } = await stage.load.call('firstChunk', entrant.urlFor('image'), SLOW)
+        const [seen] = await stage.backends.call('firstBytes')
+        if (failed === undefined && seen !== undefined) delays.push(seen - sent)
+        else failures.push(failed ?? 'nothing has arrived')
       }
     }
-    return results.map(({ entrant, delays }) => ({ contender: entrant.contender.name, delays }))
+    return results.map(({ entrant, delays, failures }) => ({
+      contender: entrant.contender.name,
+      delays,
+      failures: failures.map((what) => ({ [what]: 1 })).reduce(addFailures, {}),
+    }))
   })
 }
 
 /** Requests of which the bytes that are moved are an average. */
 const MOVED_REQUESTS = 10
 
+/** Where strace may not look at other processes, there is nothing. */
 export function lookAtMovedBytes(
   stage: Stage,
   contenders: readonly Contender[],
@@ -50,8 +56,13 @@ export function lookAtMovedBytes(
       if (pid === undefined) continue
       progress.step(`bytes moved: ${contender.label}`, MOVED_TIME)
       for (const { name, backend } of JOBS) {
-        const moved = await stage.load.call('moved', pid, urlFor(backend), name, MOVED_REQUESTS)
-        results.push({ contender: contender.name, job: name, size: bodyOf(name).length, ...moved })
+        try {
+          const moved = await stage.load.call('moved', pid, urlFor(backend), name, MOVED_REQUESTS)
+          results.push({ contender: contender.name, job: name, size: bodyOf(name).length, ...moved })
+        } catch (error) {
+          console.error(`\nbytes moved: left out, ${error instanceof Error ? error.message : error}`)
+          return results
+        }
       }
     }
     return results

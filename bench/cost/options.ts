@@ -28,7 +28,7 @@ export interface Options {
 }
 
 export const USAGE = `usage: npm run bench -- [options]
-  --quick               what the targets need, in less than a minute; all of it takes a quarter of an hour
+  --quick               the ratios of the targets, in less than a minute; all of it takes a quarter of an hour
   --rounds NUMBER       how often each figure is measured, 5
   --seconds NUMBER      how long wrk runs for each, 1
   --only NAMES          contenders whose names begin so: ${CONTENDERS.map(({ name }) => name).join(', ')}

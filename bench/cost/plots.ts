@@ -3,7 +3,8 @@ import { drawChart, type LegendEntry, type Panel } from '../lib/plot/chart.ts'
 import { linePanel } from '../lib/plot/line-panel.ts'
 import type { PlotFile } from '../lib/report.ts'
 import { median } from '../lib/stats.ts'
-import type { Results, Round } from './results.ts'
+import { NONE } from './contenders.ts'
+import type { Results } from './results.ts'
 import { cellAt, cpuOf, rateOf } from './targets.ts'
 
 /** Every plot that the results have something for. */
@@ -34,25 +35,29 @@ function speed(results: Results): Drawing {
   const connections = [...new Set(cells.map((cell) => cell.connections))].sort((a, b) => a - b)
   const shown = jobs.filter(({ name }) => SHOWN.includes(name) && cells.some(({ job }) => job === name))
   const figures = [
-    { label: 'requests/s', of: rateOf, write: (value: number) => value.toFixed(0) },
-    { label: 'CPU time of the proxy for each, µs', of: cpuOf, write: (value: number) => value.toFixed(0) },
+    { label: 'requests/s', of: rateOf },
+    { label: 'CPU time of the proxy for each, µs', of: cpuOf },
   ]
+  // Without a proxy it is so fast that nothing else could be told apart.
+  const measured = contenders.filter(
+    ({ name }) => name !== NONE && cells.some(({ contender }) => contender === name),
+  )
   const panels = shown.flatMap(({ name: job, title }) =>
-    figures.map(({ label, of, write }, column) => {
-      const middle = (contender: string, count: number) => {
-        const cell = cellAt(results, { contender, job, connections: count })
-        return cell && number(median(cell.rounds.map((round: Round) => of(round))))
-      }
-      const rows = contenders.map(({ name, label: text }) => ({
-        label: text,
-        values: connections.map((count) => middle(name, count)),
+    figures.map(({ label: figure, of }, column) => {
+      const rows = measured.map(({ name, label }) => ({
+        label,
+        values: connections.map((count) => {
+          const cell = cellAt(results, { contender: name, job, connections: count })
+          return cell && median(cell.rounds.map(of))
+        }),
       }))
+      const all = rows.flatMap(({ values }) => values).filter((value) => value !== undefined)
       return barPanel({
         title,
-        axis: { label, from: 0, to: highest(rows.flatMap(({ values }) => values)) },
+        axis: { label: figure, from: 0, to: Math.max(1, ...all) },
         rows,
         labelled: column === 0,
-        write,
+        write: (value) => value.toFixed(0),
       })
     }),
   )
@@ -130,12 +135,4 @@ function firstBytes({ firstBytes: all, contenders }: Results): Drawing {
     write: (value) => value.toFixed(1),
   })
   return { legend: [], panels: rows.length === 0 ? [] : [panel], columns: 1 }
-}
-
-function number(value: number): number | undefined {
-  return Number.isNaN(value) ? undefined : value
-}
-
-function highest(values: readonly (number | undefined)[]): number {
-  return Math.max(1, ...values.filter((value) => value !== undefined))
 }

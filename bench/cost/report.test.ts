@@ -52,8 +52,8 @@ const results: Results = {
     cell('nginx', '500k', [100, 100, 100], { cpu: 1001 }),
   ],
   firstBytes: [
-    { contender: 'router', delays: [1, 2, 30] },
-    { contender: 'nginx', delays: [400, 401, 402] },
+    { contender: 'router', delays: [1, 2, 30], failures: {} },
+    { contender: 'nginx', delays: [400, 401, 402], failures: {} },
   ],
   moved: [{ contender: 'router', job: 'text', size: 300, read: 450, written: 600 }],
   peaks: [

@@ -52,6 +52,7 @@ export interface Round {
 export interface FirstByte {
   readonly contender: string
   readonly delays: readonly number[]
+  readonly failures: Failures
 }
 
 /** Bytes that the proxy has read and written for a request of so many bytes. */
@@ -91,8 +92,10 @@ export function addFailures(a: Failures, b: Failures): Failures {
 }
 
 /** Everything that has failed in the run. */
-export function allFailures({ cells, peaks, growths }: Results): Failures {
-  return [...cells, ...peaks, ...growths].map(({ failures }) => failures).reduce(addFailures, {})
+export function allFailures({ cells, firstBytes, peaks, growths }: Results): Failures {
+  return [...cells, ...firstBytes, ...peaks, ...growths]
+    .map(({ failures }) => failures)
+    .reduce(addFailures, {})
 }
 
 export function toJson(results: Results): string {
