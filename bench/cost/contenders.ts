@@ -22,7 +22,7 @@ export const NONE = 'none'
 export const YARDSTICK = 'nginx'
 export const ROUTER = 'router'
 export const ADAPTERS: readonly string[] = ['express', 'koa']
-/** What has no routing cannot be ahead of a router. */
+/** What sends everything to one backend. */
 export const NOT_ROUTING: readonly string[] = [NONE, 'http-proxy-3', 'http-proxy-3/close']
 
 export const CONTENDERS: readonly Contender[] = [

@@ -51,9 +51,11 @@ const functions = {
 
   send,
 
-  /** What a proxy moves for a request, on average of so many. */
-  async moved(pid: number, url: string, job: JobName, times: number): Promise<Moved> {
-    const { read, written } = await movedDuring(pid, () => send(url, job, times))
+  /** What a proxy moves for a request, on average of so many, of which so many are under way at once. */
+  async moved(pid: number, url: string, job: JobName, times: number, connections: number): Promise<Moved> {
+    const { read, written } = await movedDuring(pid, () =>
+      Promise.all(Array.from({ length: connections }, () => send(url, job, times / connections))),
+    )
     return { read: read / times, written: written / times }
   },
 

@@ -4,13 +4,14 @@ import type { ClassificationTimes, Classifier } from './classifier.ts'
 import type { Contender } from './contenders.ts'
 import { bodyOf, JOBS } from './jobs.ts'
 import { SLOW } from './memory.ts'
+import { TYPICAL } from './plan.ts'
 import { addFailures, type FirstByte, type MovedBytes } from './results.ts'
 import { PROXY_CORE, type Stage } from './stage.ts'
 
 /** Seconds of an upload whose first byte is looked for. */
 export const FIRST_BYTE_TIME = 0.5
 /** Seconds to look at the system calls of a contender. */
-export const MOVED_TIME = 3
+export const MOVED_TIME = 4
 /** Seconds of a round of classifications. */
 export const CLASSIFICATION_TIME = 0.3
 
@@ -41,8 +42,8 @@ export function lookForFirstBytes(
   })
 }
 
-/** Requests of which the bytes that are moved are an average. */
-const MOVED_REQUESTS = 10
+/** Requests of which the bytes that are moved are an average, and how many of them are under way at once. */
+const MOVED_REQUESTS = 64
 
 /** Where strace may not look at other processes, there is nothing. */
 export function lookAtMovedBytes(
@@ -57,7 +58,7 @@ export function lookAtMovedBytes(
       progress.step(`bytes moved: ${contender.label}`, MOVED_TIME)
       for (const { name, backend } of JOBS) {
         try {
-          const moved = await stage.load.call('moved', pid, urlFor(backend), name, MOVED_REQUESTS)
+          const moved = await stage.load.call('moved', pid, urlFor(backend), name, MOVED_REQUESTS, TYPICAL)
           results.push({ contender: contender.name, job: name, size: bodyOf(name).length, ...moved })
         } catch (error) {
           console.error(`\nbytes moved: left out, ${error instanceof Error ? error.message : error}`)

@@ -62,12 +62,14 @@ const CONNECTIONS = 16
  *
  * @param requests How many.
  * @param patience After so many seconds it is enough.
+ * @param onStep Told how many are carried, and about how many are next.
  */
 export async function followGrowth(
   stage: Stage,
   contender: Contender,
   requests: number,
   patience: number,
+  onStep: (carried: number, next: number) => void,
 ): Promise<Growth> {
   const entrant = await stage.enter(contender)
   try {
@@ -76,7 +78,9 @@ export async function followGrowth(
     const samples: [number, number][] = [[0, memoryOf(entrant.pid).rss]]
     let failures: Failures = {}
     const began = performance.now()
-    for (let sent = 0; sent < requests && performance.now() - began < patience * 1000; ) {
+    let carried = 0
+    for (let next = 0; carried < requests && performance.now() - began < patience * 1000; ) {
+      onStep(carried, next)
       const load = {
         url: entrant.urlFor('text'),
         job: 'text',
@@ -84,9 +88,10 @@ export async function followGrowth(
         seconds: STEP,
       } as const
       const result = await stage.load.call('wrk', load)
-      sent += result.requests
+      next = result.requests
+      carried += next
       failures = addFailures(failures, result.failures)
-      samples.push([sent, memoryOf(entrant.pid).rss])
+      samples.push([carried, memoryOf(entrant.pid).rss])
     }
     return { contender: contender.name, samples, failures }
   } finally {

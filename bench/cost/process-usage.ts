@@ -14,6 +14,12 @@ export function parseCpuTime(stat: string): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS
 }
 
+/** Whether it waits for something to do, rather than to be let: a busy machine may keep it from what it has to do. */
+export function isIdle(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return stat.at(stat.lastIndexOf(')') + 2) === 'S'
+}
+
 /** Memory of a process, in bytes. */
 export interface Memory {
   /** What it has now. */

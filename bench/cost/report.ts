@@ -1,7 +1,7 @@
 import { machineLine } from '../lib/machine.ts'
 import { asDocument, asTerminal, type Part, type PlotFile, type Report } from '../lib/report.ts'
 import { median, spread } from '../lib/stats.ts'
-import { NONE, NOT_ROUTING, ROUTER, YARDSTICK } from './contenders.ts'
+import { ADAPTERS, NONE, NOT_ROUTING, ROUTER, YARDSTICK } from './contenders.ts'
 import { SOME } from './memory.ts'
 import { allFailures, type Cell, type Failures, type Peak, type Results, type Round } from './results.ts'
 import {
@@ -217,11 +217,14 @@ function movedPart(results: Results): Part {
 /** What is closer than this is the same. */
 const LEAD = 1.03
 
+/** Ours, and what cannot be ahead of a router, since it is none. */
+const NOT_RIVALS: readonly string[] = [ROUTER, ...ADAPTERS, ...NOT_ROUTING]
+
 /** Where a router does better than our plain one. */
 function lossesPart(results: Results): Part {
   const rows = loadsOf(results).flatMap((load) =>
     results.contenders.flatMap(({ name, label }) => {
-      if (name === ROUTER || NOT_ROUTING.includes(name)) return []
+      if (NOT_RIVALS.includes(name)) return []
       return aheadOf(results, load, name).map((figures) => [titleOf(results, load), label, ...figures])
     }),
   )

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Progress } from '../lib/progress.ts'
+import type { BackendName } from './jobs.ts'
 import { type PlannedCell, type PlannedJob, TYPICAL } from './plan.ts'
-import { cpuTimeOf } from './process-usage.ts'
+import { cpuTimeOf, isIdle } from './process-usage.ts'
 import { addFailures, type Cell, type Failures, type Round, type Settings } from './results.ts'
 import type { Entrant, Stage } from './stage.ts'
 
-/** Behind a run of wrk, until what its end has broken off is over, in seconds. */
+/** Behind a run of wrk, what its end has broken off is over when nothing has come for so long, in seconds … */
 const PAUSE = 0.1
+/** … or for so many such times. */
+const MOST_PAUSES = 50
 /** What it takes to start and end wrk. */
 const AROUND = 0.15
 
@@ -37,6 +40,7 @@ export function measureRounds(
       progress.step(`${what}: ${job.title}, ${connections} connections: ${label}`, seconds + PAUSE + AROUND)
       return measure(stage, entrant, job, connections, seconds)
     }
+    await stage.backends.call('arrivals')
     for (const cell of warmUps(cells)) {
       for (const entrant of entrantsOf(cell)) await measureNext('warming up', cell, entrant)
     }
@@ -78,13 +82,11 @@ async function measure(
 ): Promise<Figures> {
   const { contender, pid } = entrant
   const url = entrant.urlFor(job.backend)
-  await stage.backends.call('arrivals')
   const before = pid === undefined ? null : cpuTimeOf(pid)
   const result = await stage.load.call('wrk', { url, job: job.name, connections, seconds })
   const cpu = pid === undefined || before === null ? null : cpuTimeOf(pid) - before
-  await sleep(PAUSE * 1000)
-  const { text, image } = await stage.backends.call('arrivals')
-  const elsewhere = (stage.destination(contender, job) === 'text' ? image : text).requests
+  const arrived = await arrivals(stage, pid)
+  const elsewhere = arrived[stage.destination(contender, job) === 'text' ? 'image' : 'text']
   const { requests, p50, p99 } = result
   return {
     round: { rate: requests / result.seconds, p50, p99, cpu: cpu === null ? null : (cpu / requests) * 1e6 },
@@ -94,4 +96,18 @@ async function measure(
       ...(requests > 0 ? {} : { 'no answer': 1 }),
     },
   }
+}
+
+/** What has come to each backend since this was asked last, with what still comes of it. */
+async function arrivals(stage: Stage, pid: number | undefined): Promise<Record<BackendName, number>> {
+  const all = { text: 0, image: 0 }
+  for (let pauses = 0; pauses < MOST_PAUSES; pauses++) {
+    const { text, image } = await stage.backends.call('arrivals')
+    all.text += text.requests
+    all.image += image.requests
+    const quiet = text.requests + image.requests === 0 && (pid === undefined || isIdle(pid))
+    if (quiet && pauses > 0) break
+    await sleep(PAUSE * 1000)
+  }
+  return all
 }

@@ -12,6 +12,7 @@ import { freeMemory } from './process-usage.ts'
 import type { Growth, Peak, Results } from './results.ts'
 import { measureRounds, roundsTime } from './rounds.ts'
 import { Stage } from './stage.ts'
+import { grouped } from './targets.ts'
 import type { Tools } from './tools.ts'
 
 /** Measures what is asked for, of contenders that are there. */
@@ -105,8 +106,12 @@ async function followGrowths(
 ): Promise<Growth[]> {
   const growths: Growth[] = []
   for (const { contender, requests, time, patience } of planned) {
-    progress.step(`${requests.toLocaleString('en')} requests: ${contender.label}`, time)
-    growths.push(await memory.followGrowth(stage, contender, requests, patience))
+    const onStep = (carried: number, next: number) =>
+      progress.step(
+        `${grouped(carried)} of ${grouped(requests)} searches: ${contender.label}`,
+        (time * next) / requests,
+      )
+    growths.push(await memory.followGrowth(stage, contender, requests, patience, onStep))
   }
   return growths
 }
