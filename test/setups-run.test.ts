@@ -135,7 +135,7 @@ describe('the set-up', () => {
     expect(await declare(url, 33 * 1024 * 1024)).toBe(413)
     await until(() => lines.some(({ msg }) => msg === 'predict'), 'it is logged')
     const [, table = ''] = readme('from-immich-ml-proxy-nginx').split('| in their log | in ours |\n')
-    const fields = [...table.matchAll(/\| `(\w+)`[^|]*\|$/gm)].map(([, field = '']) => field)
+    const fields = [...table.matchAll(/\| `([\w.]+)`[^|]*\|$/gm)].map(([, field = '']) => field)
     expect(fields).toHaveLength(6)
     const logged = lines.find(({ msg }) => msg === 'predict')
     for (const field of fields) expect(logged).toHaveProperty(field)
