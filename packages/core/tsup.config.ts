@@ -3,5 +3,10 @@ import { library } from '../../tsup.shared.ts'
 
 export default defineConfig({
   ...library,
-  entry: { index: 'src/index.ts', logging: 'src/logging/index.ts', tracing: 'src/tracing/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    logging: 'src/logging/index.ts',
+    metrics: 'src/metrics/index.ts',
+    tracing: 'src/tracing/index.ts',
+  },
 })

@@ -1,5 +1,5 @@
 import { describePolicy, resolveExchangeOptions } from '@immich-ml-router/core'
-import { type ConfiguredOptions, type Environment, readOptions, readPort } from './config.ts'
+import { type ConfiguredOptions, type Environment, readOptions, readPorts } from './config.ts'
 import { makeLogger } from './log.ts'
 
 /** What a gateway is configured to do, in words, or what is wrong with that. */
@@ -10,7 +10,7 @@ export async function checkConfig(env: Environment): Promise<Checked> {
   let configured: ConfiguredOptions | undefined
   const mistakes: string[] = []
   const steps = [
-    () => readPort(env),
+    () => readPorts(env),
     () => makeLogger(env),
     async () => {
       configured = await readOptions(env)

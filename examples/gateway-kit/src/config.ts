@@ -7,6 +7,8 @@ import { parseDocument } from 'yaml'
 export interface GatewayConfig {
   readonly options: RouterConfig
   readonly port: number
+  /** Where `GET /metrics` is, when not on the same port. */
+  readonly metricsPort?: number | undefined
   /** Where the options come from, in words. */
   readonly source: string
   /** Stand-in ML servers that were started since no real one is configured; they stop with the gateway. */
@@ -20,17 +22,17 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source'>
 
 /**
- * Reads `PORT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
+ * Reads `PORT`, `METRICS_PORT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
  * `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL`, `MAX_BODY_SIZE`. With neither, stand-in servers are started.
  */
 export async function readConfig(env: Environment): Promise<GatewayConfig> {
-  const port = readPort(env)
+  const ports = readPorts(env)
   const configured = await readOptions(env)
-  if (configured !== undefined) return { port, ...configured, stubs: [] }
+  if (configured !== undefined) return { ...ports, ...configured, stubs: [] }
   const stubs = await Promise.all([5, 50, 20].map((serviceTime) => StubMl.start({ serviceTime })))
   const [text, image, other] = stubs.map(({ url }) => url)
   const options = seedConfig({ ...env, ML_TEXT_URL: text, ML_IMAGE_URL: image, ML_DEFAULT_URL: other })
-  return { port, source: 'stand-in ML servers, since no real one is configured', options, stubs }
+  return { ...ports, source: 'stand-in ML servers, since no real one is configured', options, stubs }
 }
 
 /** @returns `undefined` when no ML server is configured. */
@@ -111,9 +113,16 @@ function parseYaml(text: string): unknown {
   }
 }
 
-export function readPort({ PORT: text }: Environment): number {
-  const port = text ? Number(text) : 3003
+/** Where a gateway listens. */
+export function readPorts(env: Environment): Pick<GatewayConfig, 'port' | 'metricsPort'> {
+  return { port: readPort(env, 'PORT') ?? 3003, metricsPort: readPort(env, 'METRICS_PORT') }
+}
+
+function readPort(env: Environment, name: string): number | undefined {
+  const text = env[name]
+  if (!text) return undefined
+  const port = Number(text)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`PORT must be 0 to 65535, not "${text}".`)
+    throw new Error(`${name} must be 0 to 65535, not "${text}".`)
   return port
 }

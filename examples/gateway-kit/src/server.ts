@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import http, { type RequestListener } from 'node:http'
+import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Router, RouterOptions } from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
@@ -9,14 +9,20 @@ import { checkConfig } from './check.ts'
 import { type GatewayConfig, readConfig, readOptions } from './config.ts'
 import { explainRequest } from './explain.ts'
 import { makeLogger } from './log.ts'
+import { GatewayMetrics } from './metrics.ts'
 
 /** A running gateway. */
 export interface Gateway {
   readonly url: string
+  /** Where Prometheus finds its metrics. */
+  readonly metricsUrl: string
   readonly router: Router
   /** Stops accepting, lets what is running finish, then closes everything. */
   close(): Promise<void>
 }
+
+/** What the gateway answers by itself, whatever its framework. @returns Whether it does. */
+export type OwnHandler = (req: IncomingMessage, res: ServerResponse) => boolean
 
 /** Makes the application of one framework: the listener and the router in it. */
 export type MakeApp = (options: RouterOptions) => {
@@ -32,24 +38,44 @@ export async function startGateway(
 ): Promise<Gateway> {
   const { listener, router } = makeApp(config.options)
   logRequests(router, logger)
-  const server = http.createServer(listener)
+  const metrics = new GatewayMetrics(router)
+  const own: OwnHandler[] = config.metricsPort === undefined ? [metrics.handle] : []
+  const server = http.createServer((req, res) => own.some((handle) => handle(req, res)) || listener(req, res))
+  const metricsServer =
+    config.metricsPort === undefined ? server : http.createServer((req, res) => metrics.answer(req, res))
   const close = async () => {
-    const closed = new Promise((resolve) => server.close(resolve))
+    const closed = closing(server)
     await router.close()
     // What is left waits for its next request, or for the rest of one that nobody will answer any more.
     server.closeAllConnections()
     await closed
+    // How the end went can be seen to the end.
+    const metricsClosed = closing(metricsServer)
+    metricsServer.closeAllConnections()
+    await metricsClosed
+    metrics.close()
     await Promise.all(config.stubs.map((stub) => stub.close()))
   }
   try {
-    server.listen(config.port)
-    await once(server, 'listening')
+    const port = await listen(server, config.port)
+    const metricsPort =
+      config.metricsPort === undefined ? port : await listen(metricsServer, config.metricsPort)
+    const url = `http://localhost:${port}`
+    return { url, metricsUrl: `http://localhost:${metricsPort}/metrics`, router, close }
   } catch (error) {
     await close()
     throw error
   }
-  const { port } = server.address() as AddressInfo
-  return { url: `http://localhost:${port}`, router, close }
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  server.listen(port)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+function closing(server: Server): Promise<unknown> {
+  return new Promise((resolve) => server.close(resolve))
 }
 
 /**
@@ -95,7 +121,7 @@ async function run(name: string, makeApp: MakeApp): Promise<void> {
     const config = await readConfig(process.env)
     const gateway = await startGateway(makeApp, config, logger)
     logger.info(
-      { url: gateway.url, backends: gateway.router.status().backends },
+      { url: gateway.url, metrics: gateway.metricsUrl, backends: gateway.router.status().backends },
       `${name} gateway, configured by ${config.source}`,
     )
     if (config.stubs.length > 0) process.stdout.write(whatToTry(gateway.url))

@@ -179,6 +179,17 @@ export const defaults = Object.freeze({
   drainTimeout: 30_000,
   /** How long `close()` waits for answers to go out once the backends' connections are closed. */
   closeGrace: 1_000,
+  /** What the names of metrics begin with. */
+  metricsPrefix: 'immich_ml_router_',
+  /**
+   * Upper bounds of durations, in seconds as Prometheus has it: from a search on a GPU to the longest OCR on a cold CPU, which
+   * is `responseTimeout`.
+   */
+  metricsBuckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+  /** Further ones for waiting until a backend is there: a machine may be off over night. */
+  metricsLongBuckets: [1_800, 3_600, 14_400, 43_200],
+  /** Models that have series of their own where models are a label: what is further is `other`. */
+  metricsMostModels: 50,
   /** `Retry-After` of a 503, in seconds. */
   retryAfterSeconds: 5,
 } as const)

@@ -97,6 +97,7 @@ export { PolicyError, type PolicyProblem } from './policy/problems.ts'
 export type { ExplainOptions, SelectOptions } from './policy/route-selection.ts'
 export {
   type BackendEvent,
+  type RouteInfo,
   type Select,
   type SelectEnvironment,
   selectBackend,

@@ -1,4 +1,4 @@
-import { Spool, type SpoolFile } from './spool.ts'
+import { Spool, type SpoolFile, type SpoolUsage } from './spool.ts'
 
 export interface BodyStoreOptions {
   /** Bytes of one body that are retained in memory; what is larger goes to disk. */
@@ -9,17 +9,20 @@ export interface BodyStoreOptions {
   readonly directory: string | undefined
 }
 
+const NOTHING: SpoolUsage = { files: 0, bytes: 0 }
+
 /** Where bodies are retained until they are answered: in memory, and on disk what is too large for that. */
 export class BodyStore {
   /** Bytes of one body that are retained in memory. */
   readonly bodyMemory: number
-  readonly #total: number
+  /** Bytes of all bodies together that may be. */
+  readonly total: number
   readonly #spool: Spool | undefined
   #used = 0
 
   constructor({ bodyMemory, totalBodyMemory, directory }: BodyStoreOptions) {
     this.bodyMemory = bodyMemory
-    this.#total = totalBodyMemory
+    this.total = totalBodyMemory
     this.#spool = directory === undefined ? undefined : new Spool(directory)
   }
 
@@ -28,8 +31,13 @@ export class BodyStore {
     return this.#used
   }
 
+  /** What is retained on disk now. */
+  get spooled(): SpoolUsage {
+    return this.#spool?.usage ?? NOTHING
+  }
+
   hasRoom(bytes: number): boolean {
-    return this.#used + bytes <= this.#total
+    return this.#used + bytes <= this.total
   }
 
   /** @returns Whether there was room for so many bytes; if so, they are taken. */

@@ -21,18 +21,52 @@ export interface SpoolHandle {
   close(): Promise<void>
 }
 
+/** What bodies take on disk. */
+export interface SpoolUsage {
+  readonly files: number
+  readonly bytes: number
+}
+
+/** What somebody may want to know of a file while it is written. */
+export interface SpoolWatch {
+  /** So many more bytes are in it. */
+  readonly onGrown: (bytes: number) => void
+  /** It was given back, with so many bytes in it. */
+  readonly onClosed: (bytes: number) => void
+  /** Something could not be written. */
+  readonly onTrouble: (error: Error) => void
+}
+
+const UNWATCHED: SpoolWatch = { onGrown: () => {}, onClosed: () => {}, onTrouble: () => {} }
+
 /** A directory for bodies that are too large for memory. */
 export class Spool {
   readonly #directory: string
   #warned = false
+  #files = 0
+  #bytes = 0
 
   constructor(directory: string) {
     this.#directory = directory
     void removeLeftovers(directory)
   }
 
+  get usage(): SpoolUsage {
+    return { files: this.#files, bytes: this.#bytes }
+  }
+
   open(): SpoolFile {
-    return new SpoolFile(openNameless(this.#directory), (error) => this.#warn(error))
+    this.#files++
+    return new SpoolFile(openNameless(this.#directory), {
+      onGrown: (bytes) => {
+        this.#bytes += bytes
+      },
+      onClosed: (bytes) => {
+        this.#files--
+        this.#bytes -= bytes
+      },
+      onTrouble: (error) => this.#warn(error),
+    })
   }
 
   /** Once: what it means for a request is said with the request. */
@@ -59,12 +93,12 @@ export class SpoolFile {
   #failure: Error | undefined
   #onWritten: (bytes: number) => void = () => {}
   #onFailed: (error: Error) => void = () => {}
-  readonly #onTrouble: (error: Error) => void
+  #closed = false
+  readonly #watch: SpoolWatch
 
-  /** @param onTrouble Told when something could not be written. */
-  constructor(handle: Promise<SpoolHandle>, onTrouble: (error: Error) => void = () => {}) {
+  constructor(handle: Promise<SpoolHandle>, watch: SpoolWatch = UNWATCHED) {
     this.#handle = handle
-    this.#onTrouble = onTrouble
+    this.#watch = watch
     // Its failure is found by the first write; until then it is nobody's.
     handle.catch(() => {})
   }
@@ -116,7 +150,10 @@ export class SpoolFile {
 
   /** Gives the file back to the system, and with it what is on disk. */
   close(): void {
+    if (this.#closed) return
+    this.#closed = true
     this.stop()
+    this.#watch.onClosed(this.#end)
     this.#handle.then((handle) => handle.close()).catch(() => {})
   }
 
@@ -132,7 +169,7 @@ export class SpoolFile {
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
       this.stop()
-      this.#onTrouble(this.#failure)
+      this.#watch.onTrouble(this.#failure)
       this.#onFailed(this.#failure)
     }
     this.#writing = false
@@ -151,6 +188,7 @@ export class SpoolFile {
       piece.chunk = undefined
     }
     this.#pending -= bytes
+    this.#watch.onGrown(bytes)
     this.#onWritten(bytes)
   }
 }

@@ -91,7 +91,7 @@ export interface Waiting {
 export class RouteSelection {
   readonly route: CompiledRoute
   readonly #waiting: Waiting
-  #held = 0
+  readonly #held = { full: 0, unavailable: 0 }
 
   constructor(route: CompiledRoute, waiting: Waiting) {
     this.route = route
@@ -100,13 +100,18 @@ export class RouteSelection {
 
   /** Requests that wait. */
   get held(): number {
-    return this.#held
+    return this.#held.full + this.#held.unavailable
+  }
+
+  /** The same, by why they began to wait. */
+  get heldFor(): Readonly<Record<HoldEvent['reason'], number>> {
+    return { ...this.#held }
   }
 
   /** Whether one more request may wait for a backend that is away. */
   get holds(): boolean {
     const { hold } = this.route
-    return hold !== undefined && this.#waiting.closed === undefined && this.#held < hold.maxHeld
+    return hold !== undefined && this.#waiting.closed === undefined && this.held < hold.maxHeld
   }
 
   async select(classification: Classification, options: SelectOptions): Promise<Lease> {
@@ -167,7 +172,7 @@ export class RouteSelection {
       queue,
       ahead: line.countOf(this.#headStart(choice)),
       sinceLast: isNew ? 0 : now - lastArrival,
-      held: this.#held,
+      held: this.held,
       noRoom: this.#noRoom(isNew),
     })
   }
@@ -179,7 +184,7 @@ export class RouteSelection {
     if (closed !== undefined) return closed
     // What was let in once is not sent away for being tried again.
     if (!isNew) return undefined
-    const full = hold === undefined ? queued >= queue.maxLength : this.#held >= hold.maxHeld
+    const full = hold === undefined ? queued >= queue.maxLength : this.held >= hold.maxHeld
     return full ? this.#full() : undefined
   }
 
@@ -251,17 +256,16 @@ export class RouteSelection {
     const { arrival, since } = choice.place
     const began = clock.now()
     const leaving = new AbortController()
-    const full = isFull(seen)
+    const reason = isFull(seen) ? 'full' : 'unavailable'
     let onReady = () => {}
     options.onWait?.({
-      reason: full ? 'full' : 'unavailable',
+      reason,
       leave: (error) => leaving.abort(error),
       ready: () => onReady(),
     })
-    const end = this.#beginWait(choice, full)
+    const end = this.#beginWait(choice, reason)
     const tell = (kind: HoldEvent['kind'], error?: Error) => {
-      const reason = full ? 'full' : 'unavailable'
-      waiting.onHold?.({ route: name, kind, reason, error, time: clock.now() - began, held: this.#held })
+      waiting.onHold?.({ route: name, kind, reason, error, time: clock.now() - began, held: this.held })
     }
     const lease = line.wait(() => this.#try(choice), {
       arrival,
@@ -316,7 +320,7 @@ export class RouteSelection {
   }
 
   /** Counts it, and tells the backends, also those that come later. @returns What ends that. */
-  #beginWait({ candidates }: Choice, full: boolean): () => void {
+  #beginWait({ candidates }: Choice, reason: HoldEvent['reason']): () => void {
     const { hold } = this.route
     const endings = new Map<Backend, () => void>()
     const tell = () => {
@@ -326,14 +330,15 @@ export class RouteSelection {
         end()
         endings.delete(backend)
       }
-      for (const backend of now) if (!endings.has(backend)) endings.set(backend, backend.wait(!full))
+      for (const backend of now)
+        if (!endings.has(backend)) endings.set(backend, backend.wait(reason === 'unavailable'))
     }
     tell()
     const stopTelling = this.#waiting.pool.onChange(tell)
-    this.#held++
+    this.#held[reason]++
     if (hold === undefined) this.#waiting.queued++
     return () => {
-      this.#held--
+      this.#held[reason]--
       if (hold === undefined) this.#waiting.queued--
       stopTelling()
       for (const end of endings.values()) end()
@@ -364,7 +369,7 @@ export class RouteSelection {
           'queue-full',
           `${this.#waiting.queued} requests wait for backends that are full already.`,
         )
-      : new HoldError('hold-full', `${this.#held} requests wait for a backend of route "${name}" already.`)
+      : new HoldError('hold-full', `${this.held} requests wait for a backend of route "${name}" already.`)
   }
 }
 

@@ -46,6 +46,13 @@ export interface SelectEnvironment {
   readonly onUnavailable?: ((backend: BackendInfo) => void) | undefined
 }
 
+/** What is known of a route. */
+export interface RouteInfo {
+  readonly name: string
+  /** Requests that wait, by why they began to: for a slot of backends that were full, or for backends that were away. */
+  readonly waiting: Readonly<Record<HoldEvent['reason'], number>>
+}
+
 /** A compiled policy. */
 export interface Select {
   /**
@@ -76,6 +83,12 @@ export interface Select {
   readonly clock: Clock
   /** Requests that wait, by route; those of which none waits are not in it. */
   held(): Readonly<Record<string, number>>
+  /** Name of the route that takes a request. */
+  routeOf(classification: Classification): string
+  /** Every route, in order. */
+  routes(): readonly RouteInfo[]
+  /** The tasks that the policy names: those of matches, without patterns, and those of backends. */
+  readonly tasks: readonly string[]
   /** Whether a request could be sent somewhere, or wait. */
   useful(): boolean
   /** Sends a backend nothing more. Resolves when what is running there is over. */
@@ -188,6 +201,9 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
       Object.fromEntries(
         selections.filter(({ held }) => held > 0).map(({ route, held }) => [route.name, held]),
       ),
+    routeOf: (classification: Classification) => selectionFor(classification).route.name,
+    routes: () => selections.map(({ route, heldFor }) => ({ name: route.name, waiting: heldFor })),
+    tasks: tasksOf(policy),
     drain: (name: string) => pool.group(name).drain(),
     enable: (name: string) => pool.group(name).enable(),
     start: (probe: BackendProbe) => {
@@ -203,6 +219,12 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
       pool.members.some((backend) => backend.obstacle([]) === undefined) ||
       selections.some((selection) => selection.holds),
   })
+}
+
+function tasksOf({ backends, routes = [] }: Policy): readonly string[] {
+  const matched = routes.flatMap(({ match }) => (typeof match === 'object' ? [match.task ?? []].flat() : []))
+  const served = Object.values(backends).flatMap(({ tasks = [] }) => tasks)
+  return [...new Set([...matched.filter((task) => !task.includes('*')), ...served])]
 }
 
 const CHOSEN_IN_CODE = 'chosen in code'

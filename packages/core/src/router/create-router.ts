@@ -14,7 +14,12 @@ import type { HoldEvent } from '../policy/lease.ts'
 import { parseConfig } from '../policy/parse-policy.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { ExplainOptions } from '../policy/route-selection.ts'
-import { type BackendEvent, type SelectEnvironment, selectBackend } from '../policy/select-backend.ts'
+import {
+  type BackendEvent,
+  type RouteInfo,
+  type SelectEnvironment,
+  selectBackend,
+} from '../policy/select-backend.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import {
@@ -41,7 +46,7 @@ export interface RequestEvent {
   readonly client: string | undefined
   /** `undefined` when the request ended before it was classified. */
   readonly classification: Classification | undefined
-  /** Name of the route, `undefined` when none was chosen. */
+  /** Name of the route that took it; `undefined` when it ended before it was classified. */
   readonly route: string | undefined
   readonly backend: BackendInfo | undefined
   /**
@@ -104,6 +109,21 @@ export interface RouterStatus {
   readonly active: number
   /** Requests that wait for a backend, by route; routes for which none waits are not in it. */
   readonly held: Readonly<Record<string, number>>
+  /** Every route, in order. */
+  readonly routes: readonly RouteInfo[]
+  /** The tasks that the policy names. */
+  readonly tasks: readonly string[]
+  /** What is retained of requests until they are answered. */
+  readonly bodies: {
+    /** Bytes in memory. */
+    readonly memory: number
+    /** Bytes that may be in memory, see `totalBodyMemory`. */
+    readonly memoryLimit: number
+    /** Bytes on disk. */
+    readonly disk: number
+    /** Temp files that are open. */
+    readonly files: number
+  }
   /** The backends, and of those whose name has many addresses each endpoint. */
   readonly backends: readonly (BackendInfo & {
     readonly weight: number
@@ -259,7 +279,16 @@ class PredictRouter implements Router {
       ...this.#select.backends().map((backend) => report(backend, false)),
       ...this.#select.leaving().map((backend) => report(backend, true)),
     ]
-    return { state: this.#state, active: this.#active.size, held: this.#select.held(), backends }
+    const { used, total, spooled } = this.#options.store
+    return {
+      state: this.#state,
+      active: this.#active.size,
+      held: this.#select.held(),
+      routes: this.#select.routes(),
+      tasks: this.#select.tasks,
+      bodies: { memory: used, memoryLimit: total, disk: spooled.bytes, files: spooled.files },
+      backends,
+    }
   }
 
   explain(classification: Classification, options?: ExplainOptions): Explanation {
@@ -354,7 +383,7 @@ class PredictRouter implements Router {
       res,
       client,
       classification: exchange?.classification,
-      route: exchange?.lease?.route,
+      route: exchange && (exchange.lease?.route ?? this.#select.routeOf(exchange.classification)),
       backend: exchange?.lease?.backend,
       attempts: exchange?.attempts ?? [],
       outcome,

@@ -1,0 +1,65 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Router } from '@immich-ml-router/core'
+import { type RouterMetrics, routerMetrics } from '@immich-ml-router/core/metrics'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+
+/** prom-client calls these gauges by names that are for counters, which `promtool check metrics` refuses. */
+const MISNAMED = [
+  'nodejs_active_resources_total',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+]
+
+let processRegistry: Registry | undefined
+
+/** Those of the process, which has them once: what observes it cannot be stopped. */
+function processMetrics(): Registry {
+  if (processRegistry !== undefined) return processRegistry
+  processRegistry = new Registry()
+  collectDefaultMetrics({ register: processRegistry })
+  for (const name of MISNAMED) processRegistry.removeSingleMetric(name)
+  return processRegistry
+}
+
+/** What `GET /metrics` says: of the router, and of the process. */
+export class GatewayMetrics {
+  readonly #metrics: RouterMetrics
+  readonly #registry: Registry
+
+  constructor(router: Router) {
+    this.#metrics = routerMetrics(router)
+    this.#registry = Registry.merge([this.#metrics.registry, processMetrics()])
+  }
+
+  /** Answers `GET /metrics`. @returns Whether it was that. */
+  readonly handle = (req: IncomingMessage, res: ServerResponse): boolean => {
+    if (!isForMetrics(req)) return false
+    this.#send(res)
+    return true
+  }
+
+  /** Answers `GET /metrics`, and nothing else. */
+  answer(req: IncomingMessage, res: ServerResponse): void {
+    if (!this.handle(req, res)) end(res, 404, STATUS_CODES[404] ?? '')
+  }
+
+  close(): void {
+    this.#metrics.close()
+  }
+
+  #send(res: ServerResponse): void {
+    this.#registry.metrics().then(
+      (text) => end(res, 200, text, this.#registry.contentType),
+      (error: unknown) => end(res, 500, String(error)),
+    )
+  }
+}
+
+function isForMetrics({ method, url = '' }: IncomingMessage): boolean {
+  return (method === 'GET' || method === 'HEAD') && url.split('?', 1)[0] === '/metrics'
+}
+
+function end(res: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
+  res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
+  res.end(text)
+}

@@ -1,0 +1,1 @@
+export { type MetricsOptions, type RouterMetrics, routerMetrics } from './router-metrics.ts'
