@@ -1,0 +1,59 @@
+import http, { type ServerResponse } from 'node:http'
+import { listen, until } from '../support/servers.ts'
+
+/** What every answer is. */
+export const ANSWER = JSON.stringify({ clip: '[0.25,0.5]' })
+/** What has come of it when it is cut off. */
+export const HALF = ANSWER.slice(0, 10)
+
+/** A predict request that waits for its answer. */
+export interface Job {
+  answer(status?: number): void
+  /** The head of the answer, and its first half. */
+  begin(): void
+  end(): void
+  /** Breaks the connection. */
+  cut(): void
+}
+
+/** An ML server that answers when it is told to. */
+export class ScriptedMl {
+  readonly url: string
+  /** Whether it answers probes. */
+  well = true
+  readonly #jobs: Job[]
+
+  private constructor(url: string, jobs: Job[]) {
+    this.url = url
+    this.#jobs = jobs
+  }
+
+  static async start(): Promise<ScriptedMl> {
+    const jobs: Job[] = []
+    const server = http.createServer((req, res) => {
+      if (req.url === '/ping') res.writeHead(scripted.well ? 200 : 503).end()
+      else req.resume().on('end', () => jobs.push(jobOf(res)))
+    })
+    const scripted: ScriptedMl = new ScriptedMl((await listen(server)).url, jobs)
+    return scripted
+  }
+
+  /** The next request that has come. */
+  async next(): Promise<Job> {
+    await until(() => this.#jobs.length > 0, 'the request is at the backend')
+    const job = this.#jobs.shift()
+    if (job === undefined) throw new Error('there is no request')
+    return job
+  }
+}
+
+function jobOf(res: ServerResponse): Job {
+  const head = (status: number) =>
+    res.writeHead(status, { 'content-type': 'application/json', 'content-length': ANSWER.length })
+  return {
+    answer: (status = 200) => void head(status).end(ANSWER),
+    begin: () => void head(200).write(HALF),
+    end: () => void res.end(ANSWER.slice(HALF.length)),
+    cut: () => void res.destroy(),
+  }
+}
