@@ -82,7 +82,10 @@ export class Scene {
       { port: 0, source: 'the test', stubs: [], options: policy(urls) },
       pino({ level: 'silent' }),
     )
-    onTestFinished(() => gateway.close())
+    onTestFinished(async () => {
+      await gateway.router.close({ timeout: 0 })
+      await gateway.close()
+    })
     await gateway.router.drain('drained')
     const scene = new Scene(clock, gateway, servers)
     await scene.#untilAwayIs('down')
