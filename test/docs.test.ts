@@ -133,7 +133,7 @@ describe('docs/configuration.md', () => {
     ])
     const fixed = Object.fromEntries(
       Object.entries(defaults).filter(
-        ([name]) => !options.includes(name) && !/^(health|wake|heartbeat|discover)[A-Z]/.test(name),
+        ([name]) => !options.includes(name) && !/^(health|wake|heartbeat|discover|metrics)[A-Z]/.test(name),
       ),
     )
     expect(Object.fromEntries(documented)).toEqual(fixed)

@@ -104,6 +104,7 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
 /** What core gives by further entry points. */
 const PARTS: Readonly<Record<string, string[]>> = {
   logging: ['LOG_FIELDS', 'logRequests'],
+  metrics: ['routerMetrics'],
   tracing: ['openTelemetryTracing'],
 }
 
@@ -135,6 +136,7 @@ describe('an empty project outside the workspace', () => {
           express: '5.3.0',
           koa: '3.3.0',
           pino: '10.4.0',
+          'prom-client': '15.1.3',
           ...types,
         },
       }),
@@ -189,6 +191,7 @@ describe('an empty project outside the workspace', () => {
       (name): [string, string] => ['docs/library.md', name],
     ),
     ['docs/policies.md', 'in-code'],
+    ['docs/metrics.md', 'metrics'],
     ['CONTRIBUTING.md', 'strategy'],
   ]
 

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest'
+import type { Outcome } from '../backend/outcome.ts'
+import { type Classification, unclassified } from '../classify/classification.ts'
+import { BodyFailedError, BodyTooLargeError, ClientLeftError, HoldError, RouterError } from '../errors.ts'
+import type { RequestEvent } from '../router/create-router.ts'
+import { ModelNames, outcomeOf, type RequestOutcome, TaskNames } from './labels.ts'
+
+const reached = { reachedBackend: true, reachedClient: true } as const
+const unreached = { reachedBackend: true, reachedClient: false } as const
+const error = new Error('reset')
+
+function job(...models: [task: string, model: string][]): Classification {
+  const entries = models.map(([task, model]) => ({ task, type: 'visual', model, options: {} }))
+  return { classified: true, entries, tasks: [...new Set(models.map(([task]) => task))], input: 'image' }
+}
+
+describe('what became of a request', () => {
+  it.each<[RequestOutcome, Outcome | undefined, Error | undefined]>([
+    ['answered', { kind: 'answered', status: 200, ...reached }, undefined],
+    ['client_error', { kind: 'answered', status: 422, ...reached }, undefined],
+    ['server_error', { kind: 'answered', status: 500, ...reached }, undefined],
+    ['failed', { kind: 'passed-over', status: 500, ...unreached }, undefined],
+    ['failed', { kind: 'failed', cause: 'reset', error, ...unreached }, error],
+    ['failed', undefined, new TypeError('a mistake')],
+    ['failed', undefined, new RouterError('internal', '')],
+    ['cut_off', { kind: 'failed', cause: 'reset', error, ...reached }, error],
+    ['cut_off', { kind: 'body-failed', error, ...reached }, error],
+    ['unavailable', { kind: 'failed', cause: 'shutdown', error, ...unreached }, error],
+    ['unavailable', undefined, new HoldError('hold-expired', '')],
+    ['unavailable', { kind: 'passed-over', status: 500, ...unreached }, new HoldError('hold-expired', '')],
+    ['refused', undefined, new BodyTooLargeError(1)],
+    ['refused', { kind: 'body-failed', error, ...unreached }, new BodyTooLargeError(1)],
+    ['client_left', undefined, new ClientLeftError()],
+    ['client_left', { kind: 'client-left', ...reached }, undefined],
+    ['client_left', undefined, new BodyFailedError(error)],
+  ])('%s', (expected, outcome, failure) => {
+    expect(outcomeOf({ outcome, error: failure } as RequestEvent)).toBe(expected)
+  })
+})
+
+describe('the task of a request', () => {
+  it('has a label of its own when Immich has it or the policy names it, whatever clients send', () => {
+    const names = new TaskNames()
+    expect(names.of(job(['ocr', 'm']))).toBe('ocr')
+    expect(names.of(job(['colorize', 'm']))).toBe('other')
+    names.know(['colorize'])
+    expect(names.of(job(['colorize', 'm']))).toBe('colorize')
+    names.know([])
+    expect(names.of(job(['colorize', 'm']))).toBe('other')
+    const invented = Array.from({ length: 1_000 }, (_, i) => names.of(job([`task ${i}`, 'm'])))
+    expect(new Set(invented)).toEqual(new Set(['other']))
+    expect(names.of(job(['clip', 'm'], ['ocr', 'm']))).toBe('several')
+    expect([names.of(undefined), names.of(unclassified('no-entries'))]).toEqual(['unknown', 'unknown'])
+  })
+})
+
+describe('the model of a request', () => {
+  it('has a label of its own once a backend has answered for it', () => {
+    const names = new ModelNames()
+    expect(names.of(job(['clip', 'ViT-B-32__openai']), 'failed')).toBe('other')
+    expect(names.of(job(['clip', 'ViT-B-32__openai']), 'answered')).toBe('ViT-B-32__openai')
+    expect(names.of(job(['clip', 'ViT-B-32__openai']), 'failed')).toBe('ViT-B-32__openai')
+    expect(names.of(job(['clip', 'a,outcome:b']), 'answered')).toBe('other')
+    expect(names.of(job(['ocr', 'a'], ['ocr', 'a']), 'answered')).toBe('a')
+    expect(names.of(job(['clip', 'a'], ['ocr', 'b']), 'answered')).toBe('several')
+    expect(names.of(undefined, 'refused')).toBe('none')
+  })
+
+  it('is one of fifty at most', () => {
+    const names = new ModelNames()
+    const all = Array.from({ length: 1_000 }, (_, i) => names.of(job(['clip', `m${i}`]), 'answered'))
+    expect(new Set(all).size).toBe(51)
+    expect(names.of(job(['clip', 'm999']), 'answered')).toBe('other')
+  })
+})

@@ -1,0 +1,196 @@
+import { EventEmitter } from 'node:events'
+import { Registry } from 'prom-client'
+import { describe, expect, it } from 'vitest'
+import type { BackendEvent } from '../policy/select-backend.ts'
+import type { RequestEvent, Router, RouterEvents, RouterStatus } from '../router/create-router.ts'
+import { type MetricsOptions, routerMetrics } from './router-metrics.ts'
+
+type Server = RouterStatus['backends'][number]
+
+const well: Server['health'] = {
+  enabled: true,
+  probe: { kind: 'up', since: 0, failures: 0 },
+  reachable: { kind: 'closed', failures: 0 },
+  tasks: {},
+  lacks: {},
+  busyUntil: 0,
+  lastError: undefined,
+  failures: 0,
+  ejections: 0,
+}
+
+function server(name: string, differing: Partial<Server> = {}): Server {
+  return {
+    name,
+    url: `http://${name}`,
+    endpoint: undefined,
+    weight: 1,
+    inFlight: 0,
+    limit: undefined,
+    held: 0,
+    latencies: {},
+    health: well,
+    leaving: false,
+    unresolved: undefined,
+    ...differing,
+  }
+}
+
+/** A router of which nothing is there but what it says. */
+class SayingRouter implements Pick<Router, 'on' | 'status'> {
+  readonly #events = new EventEmitter()
+  asked = 0
+  backends: Server[] = [server('gpu')]
+  routes = ['search']
+
+  get listeners(): number {
+    return this.#events.listenerCount('request') + this.#events.listenerCount('backend')
+  }
+
+  on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void {
+    this.#events.on(event, listener)
+    return () => this.#events.off(event, listener)
+  }
+
+  status(): RouterStatus {
+    this.asked++
+    return {
+      state: 'running',
+      active: 0,
+      held: {},
+      routes: this.routes.map((name) => ({ name, waiting: { full: 0, unavailable: 0 } })),
+      tasks: [],
+      bodies: { memory: 0, memoryLimit: 0, disk: 0, files: 0 },
+      backends: this.backends,
+    }
+  }
+
+  tell(event: 'request', it: Partial<RequestEvent>): void
+  tell(event: 'backend', it: BackendEvent): void
+  tell(event: string, it: unknown): void {
+    this.#events.emit(event, it)
+  }
+}
+
+const search: Partial<RequestEvent> = {
+  classification: {
+    classified: true,
+    entries: [{ task: 'clip', type: 'textual', model: 'ViT', options: {} }],
+    tasks: ['clip'],
+    input: 'text',
+  },
+  route: 'search',
+  backend: { name: 'gpu', url: 'http://gpu', endpoint: undefined },
+  attempts: [],
+  outcome: { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true },
+  bodySize: 10,
+  responseSize: 10,
+  heartbeats: 0,
+  steps: { classify: 0, queue: 0, hold: 0, backend: 40, firstByte: 40, total: 40 },
+}
+
+function stage(options: MetricsOptions = {}) {
+  const router = new SayingRouter()
+  const metrics = routerMetrics(router, options)
+  const lines = async (part: string) =>
+    (await metrics.registry.metrics())
+      .split('\n')
+      .filter((line) => !line.startsWith('#') && line.includes(part))
+  return { router, metrics, lines }
+}
+
+describe('the metrics of a router', () => {
+  it('forget a backend and a route that are gone, also when a last request comes in later', async () => {
+    const { router, lines } = stage()
+    router.tell('request', search)
+    expect(await lines('gpu')).not.toEqual([])
+    expect(await lines('search')).not.toEqual([])
+    router.backends = [server('nas')]
+    router.routes = ['rest']
+    expect([await lines('gpu'), await lines('search')]).toEqual([[], []])
+    router.tell('request', search)
+    expect([await lines('gpu'), await lines('search')]).toEqual([[], []])
+    expect(await lines('ejections_total')).toEqual([
+      'immich_ml_router_ejections_total{backend="nas",task="all"} 0',
+    ])
+  })
+
+  it('keep what came to no route', async () => {
+    const { router, lines } = stage()
+    const { route: _, backend: __, classification: ___, outcome: ____, ...refused } = search
+    router.tell('request', refused)
+    const [line] = await lines('requests_total')
+    expect(line).toContain('{route="none",backend="none",task="unknown",input="none",outcome="failed"} 1')
+    expect(await lines('requests_total')).toEqual([line])
+  })
+
+  it('ask the router once for all of them', async () => {
+    const { router, lines } = stage()
+    const before = router.asked
+    await lines('')
+    expect(router.asked).toBe(before + 1)
+    await lines('')
+    expect(router.asked).toBe(before + 2)
+  })
+
+  it('put the endpoints of a backend together', async () => {
+    const { router, lines } = stage()
+    const open = { kind: 'open', since: 0, until: 1, ejections: 1, reason: 'reset' } as const
+    router.backends = [
+      server('pods', { endpoint: '10.0.0.1:3003', inFlight: 2, limit: 4 }),
+      server('pods', {
+        endpoint: '10.0.0.2:3003',
+        inFlight: 1,
+        limit: 3,
+        health: { ...well, reachable: open },
+      }),
+      server('pods', { endpoint: '10.0.0.3:3003', inFlight: 1, limit: 9, leaving: true }),
+      server('any', { limit: undefined }),
+      server('new', { limit: 1, unresolved: 'new has no address yet' }),
+    ]
+    expect(await lines('in_flight')).toEqual([
+      'immich_ml_router_backend_in_flight_requests{backend="pods"} 4',
+      'immich_ml_router_backend_in_flight_requests{backend="any"} 0',
+      'immich_ml_router_backend_in_flight_requests{backend="new"} 0',
+    ])
+    expect(await lines('backend_request_limit')).toEqual([
+      'immich_ml_router_backend_request_limit{backend="pods"} 7',
+      'immich_ml_router_backend_request_limit{backend="new"} 0',
+    ])
+    expect((await lines('backend_servers')).filter((line) => line.endsWith(' 1'))).toEqual([
+      'immich_ml_router_backend_servers{backend="pods",state="up"} 1',
+      'immich_ml_router_backend_servers{backend="pods",state="ejected"} 1',
+      'immich_ml_router_backend_servers{backend="any",state="up"} 1',
+      'immich_ml_router_backend_servers{backend="new",state="unresolved"} 1',
+    ])
+  })
+
+  it('have the model as a label by option', async () => {
+    const { router, lines } = stage({ models: true })
+    router.tell('request', search)
+    expect(await lines('requests_total')).toEqual([
+      'immich_ml_router_requests_total{route="search",backend="gpu",task="clip",input="text",model="ViT",outcome="answered"} 1',
+    ])
+    expect(await lines('request_duration_seconds_count')).toHaveLength(1)
+    expect((await lines('request_duration_seconds_count'))[0]).toContain('model="ViT"')
+  })
+
+  it('have the prefix, the buckets and the registry that they are given', async () => {
+    const registry = new Registry()
+    const { router, lines } = stage({ prefix: 'ml_', buckets: [0.1, 1], registry })
+    router.tell('request', search)
+    const le = /le="([^"]+)"/
+    for (const name of ['ml_request_duration_seconds_bucket', 'ml_hold_duration_seconds_bucket'])
+      expect((await lines(name)).map((line) => le.exec(line)?.[1])).toEqual(['0.1', '1', '+Inf'])
+    expect(registry.getMetricsAsArray().every(({ name }) => name.startsWith('ml_'))).toBe(true)
+  })
+
+  it('leave nothing behind when they are closed', () => {
+    const registry = new Registry()
+    const { router, metrics } = stage({ registry })
+    expect(router.listeners).toBe(2)
+    expect(() => routerMetrics(router, { registry })).toThrow(/already been registered/)
+    metrics.close()
+    expect([router.listeners, registry.getMetricsAsArray()]).toEqual([0, []])
+  })
+})
