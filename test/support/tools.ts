@@ -2,7 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { it } from 'vitest'
 
-type Need = 'curl' | 'prometheus' | 'promtool' | 'shell' | 'kubectl' | 'compose' | 'signals' | 'loopback' | 'proc'
+type Need =
+  | 'curl'
+  | 'prometheus'
+  | 'promtool'
+  | 'shell'
+  | 'kubectl'
+  | 'compose'
+  | 'signals'
+  | 'loopback'
+  | 'proc'
 
 /** What a test may need of the machine, and how to say that it is missing. */
 const NEEDS: Record<Need, () => string | undefined> = {

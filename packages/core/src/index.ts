@@ -22,6 +22,7 @@ export type { WakeTarget } from './backend/wake.ts'
 export type { BodyInput } from './body/body-source.ts'
 export type { BodyStore } from './body/body-store.ts'
 export type { ReplayBody } from './body/replay-body.ts'
+export type { SpoolUsage } from './body/spool.ts'
 export type {
   Classification,
   Classified,
