@@ -401,3 +401,55 @@ describe('credentials', () => {
       expect(seen.includes(secret), secret).toBe(false)
   })
 })
+
+describe('a reload', () => {
+  it('has other credentials sent, and other connections made where TLS is different', async () => {
+    const gpu = await secure({ ca: theirs.cert, requestCert: true, rejectUnauthorized: false })
+    const options = (bearer: string, own: object): RouterOptions => ({
+      backends: { gpu: { url: gpu.url, auth: { bearer }, tls: { ca: ours.cert, ...own } } },
+      health: false,
+    })
+    const { url, router } = await serve(options('old', {}))
+    const sent = async () => {
+      expect((await post(url, search)).status).toBe(200)
+      const last = gpu.predicts().at(-1)
+      return [last?.headers.authorization, last?.client]
+    }
+    expect(await sent()).toEqual(['Bearer old', undefined])
+    router.reload(options('new', {}))
+    expect(await sent()).toEqual(['Bearer new', undefined])
+    router.reload(options('new', client))
+    expect(await sent()).toEqual(['Bearer new', 'router'])
+    expect(router.status().backends).toMatchObject([{ name: 'gpu', leaving: false }])
+    router.reload(options('new', { ca: theirs.cert }))
+    expect((await post(url, search)).status).toBe(502)
+    router.reload(options('new', {}))
+    expect(await sent()).toEqual(['Bearer new', undefined])
+  })
+
+  it('lets a request finish on the connection that it has', async () => {
+    let finish = () => {}
+    const gpu = await secure({}, (res) => {
+      res.write('[')
+      finish = () => res.end(']')
+    })
+    const options = (servername: string): RouterOptions => ({
+      backends: { gpu: { url: gpu.url, tls: { ca: ours.cert, servername } } },
+      health: false,
+    })
+    const { url, router } = await serve(options('ml.example'))
+    const answers = [post(url, search)]
+    await until(() => gpu.predicts().length === 1, 'the first is there')
+    router.reload(options('localhost'))
+    const first = finish
+    answers.push(post(url, search))
+    await until(() => gpu.predicts().length === 2, 'the second is there')
+    first()
+    finish()
+    expect((await Promise.all(answers)).map(({ status, body }) => [status, String(body)])).toEqual([
+      [200, '[]'],
+      [200, '[]'],
+    ])
+    expect(gpu.predicts().map(({ servername }) => servername)).toEqual(['ml.example', 'localhost'])
+  })
+})

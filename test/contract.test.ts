@@ -402,14 +402,29 @@ describe.each(adapters)('$name', (adapter) => {
     await failed
   })
 
+  it('goes by other options when it is given some', async () => {
+    const { stubs, policy } = await seed(adapter)
+    const { listener, router } = adapter.mount(policy)
+    const { url } = await listen(listener)
+    const changes = router.reload({
+      backends: { new: { url: stubs.other.url } },
+      backendHeader: 'x-by',
+      maxBodySize: 900,
+    })
+    expect(changes.options).toEqual(['backendHeader', 'maxBodySize'])
+    expect((await post(url, immichBody('ocr', imageBytes(100)))).headers['x-by']).toBe('new')
+    expect((await post(url, immichBody('ocr', imageBytes(1_000)))).status).toBe(413)
+    await router.close()
+  })
+
   if (typeof adapter.compose === 'function')
     describe('composed of its three parts', () => {
       async function composed(between: Partial<Composition>) {
         const { stubs, policy } = await seed(adapter)
         if (typeof adapter.compose !== 'function') throw new Error(adapter.compose.lackingBecause)
-        const { listener, close } = adapter.compose({ policy, ...between })
+        const { listener, reload, close } = adapter.compose({ policy, ...between })
         const { url } = await listen(listener)
-        return { stubs, url, close }
+        return { stubs, url, reload, close }
       }
 
       it('classifies, selects and forwards', async () => {
@@ -439,6 +454,15 @@ describe.each(adapters)('$name', (adapter) => {
         expect((await post(swapped.url, body)).headers['x-immich-ml-backend']).toBe('text')
         const named = await composed({ afterClassify: (exchange) => exchange.use('other') })
         expect((await post(named.url, body)).headers['x-immich-ml-backend']).toBe('other')
+      })
+
+      it('goes by another policy when it is given one', async () => {
+        const { url, stubs, reload } = await composed({})
+        reload({ backends: { new: { url: stubs.other.url } } })
+        expect((await post(url, immichBody('ocr', imageBytes(100)))).headers['x-immich-ml-backend']).toBe(
+          'new',
+        )
+        expect(received(stubs)).toEqual({ text: 0, image: 0, other: 1 })
       })
 
       it('gives the slot back when middleware answers by itself', async () => {

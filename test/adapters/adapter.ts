@@ -6,6 +6,7 @@ import type {
   Policy,
   Router,
   RouterOptions,
+  Select,
   SelectEnvironment,
 } from '@immich-ml-router/core'
 
@@ -35,14 +36,17 @@ export interface Composition {
   readonly beforeForward?: (exchange: Exchange) => boolean
 }
 
+export interface Composed extends Pick<Select, 'reload'> {
+  readonly listener: RequestListener
+  close(): Promise<void>
+}
+
 /** A framework's adapter as the contract suite sees it. A part that it lacks carries the reason. */
 export interface AdapterUnderTest {
   readonly name: string
   /** Everything that is not the router's is answered with 418 by the application. */
   mount(options: RouterOptions, surroundings?: Surroundings): Mounted
-  readonly compose:
-    | ((composition: Composition) => { listener: RequestListener; close(): Promise<void> })
-    | Lacking
+  readonly compose: ((composition: Composition) => Composed) | Lacking
   readonly prefixes: true | Lacking
   readonly bodyParsers: true | Lacking
 }

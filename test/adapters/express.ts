@@ -28,6 +28,7 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
     compose({ policy, environment, classify, forward: options, afterClassify, beforeForward }) {
       const app = makeApp()
       const last = forward(options)
+      const selecting = selectBackend(policy, environment)
       app.post(
         '/predict',
         classifyPredict(classify),
@@ -35,14 +36,14 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
           if (req.immichMl) afterClassify?.(req.immichMl)
           next()
         },
-        selectBackend(policy, environment),
+        selecting,
         (req, res, next) => {
           if (req.immichMl && beforeForward?.(req.immichMl)) res.status(403).json({ detail: 'not today' })
           else next()
         },
         last,
       )
-      return { listener: app, close: () => last.close() }
+      return { listener: app, reload: selecting.reload, close: () => last.close() }
     },
     prefixes: true,
     bodyParsers: true,

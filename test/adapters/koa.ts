@@ -32,12 +32,13 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
     compose({ policy, environment, classify, forward: options, afterClassify, beforeForward }) {
       const app = new KoaApp()
       const last = forward(options)
+      const selecting = selectBackend(policy, environment)
       app.use(classifyPredict(classify))
       app.use((ctx, next) => {
         if (ctx.state.immichMl) afterClassify?.(ctx.state.immichMl)
         return next()
       })
-      app.use(selectBackend(policy, environment))
+      app.use(selecting)
       app.use((ctx, next) => {
         if (!ctx.state.immichMl || !beforeForward?.(ctx.state.immichMl)) return next()
         ctx.status = 403
@@ -45,7 +46,7 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
         return undefined
       })
       app.use(last)
-      return { listener: app.callback(), close: () => last.close() }
+      return { listener: app.callback(), reload: selecting.reload, close: () => last.close() }
     },
     prefixes: true,
     bodyParsers: true,

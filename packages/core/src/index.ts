@@ -68,8 +68,9 @@ export type {
   ForwardRequest,
   Refusal,
 } from './forward/forward-request.ts'
-export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
+export { Forwarder, type ForwardOptions, type HeaderOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
+export type { Changes, PolicyChanges } from './policy/changes.ts'
 export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './policy/connection.ts'
 export type { DiscoverOptions } from './policy/discover.ts'
 export { type ExpandedConfig, type ExpansionSources, expandConfig } from './policy/expand-config.ts'
@@ -90,15 +91,17 @@ export type {
   HeartbeatOptions,
   Heartbeats,
   HoldOptions,
+  Patience,
   QueueOptions,
   WakeOptions,
 } from './policy/patience.ts'
 export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'
 export { PolicyError, type PolicyProblem } from './policy/problems.ts'
 export type { ExplainOptions, SelectOptions } from './policy/route-selection.ts'
+export type { Wait, WaitOptions } from './policy/route-wait.ts'
+export type { RouteInfo } from './policy/routing.ts'
 export {
   type BackendEvent,
-  type RouteInfo,
   type Select,
   type SelectEnvironment,
   selectBackend,
@@ -111,7 +114,6 @@ export {
   type RequestEvent,
   type Router,
   type RouterEvents,
-  type RouterOptions,
   type RouterStatus,
   type Steps,
 } from './router/create-router.ts'
@@ -122,6 +124,7 @@ export {
   resolveExchangeOptions,
 } from './router/exchange-options.ts'
 export type { AttemptRecord } from './router/failover.ts'
+export type { ReloadOptions, RouterOptions } from './router/router-options.ts'
 export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
 export type { StrategyName } from './strategy/strategies.ts'
 export type { Job, Rating, Strategy } from './strategy/strategy.ts'

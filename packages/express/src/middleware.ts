@@ -22,7 +22,7 @@ export type Middleware = (
   next: (error?: unknown) => void,
 ) => Promise<void>
 
-/** The all-in-one middleware, with its router: `router.close()` when the server stops, `router.status()`, `router.on()`. */
+/** The all-in-one middleware, with its router: `router.close()` when the server stops, `router.reload()`, `router.status()`, `router.on()`. */
 export type ImmichMlMiddleware = Middleware & { readonly router: core.Router }
 
 /** Routes `POST /predict`, answers `GET /ping` and `GET /`, and leaves everything else to the next middleware. */
@@ -44,12 +44,19 @@ export function classifyPredict(options?: core.ExchangeOptions): Middleware {
   })
 }
 
-/** Second: chooses the backend by the policy, or waits for one. Probes begin with the first request that is forwarded. */
-export function selectBackend(policy: core.Policy, environment?: core.SelectEnvironment): Middleware {
+/**
+ * Second: chooses the backend by the policy, or waits for one. Probes begin with the first request that is forwarded.
+ * `reload()` has it go by another policy.
+ */
+export function selectBackend(
+  policy: core.Policy,
+  environment?: core.SelectEnvironment,
+): Middleware & Pick<core.Select, 'reload'> {
   const select = core.selectBackend(policy, environment)
-  return step(async (req) => {
+  const middleware = step(async (req) => {
     await req.immichMl?.select(select)
   })
+  return Object.assign(middleware, { reload: select.reload })
 }
 
 /** Third: forwards the request to the chosen backend and ends the response. `close()`, when the server stops, ends the probes too. */

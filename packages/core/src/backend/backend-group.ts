@@ -1,13 +1,20 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { type Discovered, Discovery, type DiscoverySettings } from '../discover/discovery.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import type { Resolver } from '../discover/resolver.ts'
-import { Backend, type BackendChange, type BackendInfo, type BackendSettings } from './backend.ts'
+import {
+  Backend,
+  type BackendChange,
+  type BackendInfo,
+  type BackendSettings,
+  type BackendTraits,
+} from './backend.ts'
 import type { CheckOptions, Probe } from './checker.ts'
+import { withoutCredentials } from './credentials.ts'
 import { Unresolved } from './unresolved.ts'
-import type { WakeTarget } from './wake.ts'
-import { Waker } from './waker.ts'
+import { Waker, type WakeSettings } from './waker.ts'
 
 /** What has changed about a backend, or about one of its endpoints. */
 export type GroupChange =
@@ -24,11 +31,14 @@ export type GroupChange =
     }
   /** Its name cannot be resolved: the endpoints stay as they are. */
   | { readonly kind: 'unresolved'; readonly error: Error }
+  /** It has come with another policy. */
+  | { readonly kind: 'added'; readonly url: string }
+  /** It has gone with the old policy, or its name is another server's now. What is running there goes on. */
+  | { readonly kind: 'removed'; readonly url: string }
 
 /** What is the same for every endpoint of a backend. */
-export interface GroupSettings
-  extends Omit<BackendSettings, 'endpoint' | 'enabled' | 'waker' | 'clock' | 'onChange' | 'onRelief'> {
-  readonly wake?: (WakeTarget & { readonly every: number }) | undefined
+export interface GroupSettings extends BackendTraits {
+  readonly wake?: WakeSettings
   /** How its endpoints are found; it has none, when not given. */
   readonly discover?: DiscoverySettings | undefined
 }
@@ -53,17 +63,19 @@ export class BackendGroup implements BackendInfo {
   readonly name: string
   readonly url: string
   readonly endpoint = undefined
-  readonly #settings: GroupSettings
+  #settings: GroupSettings
   readonly #environment: GroupEnvironment
   readonly #clock: Clock
   readonly #waker: Waker
-  readonly #discovery: Discovery | undefined
-  /** Their addresses are gone, and requests are still running there. */
+  #discovery: Discovery | undefined
+  #discovering = false
+  /** Their addresses are gone, or the whole is, and requests are still running there. */
   readonly #leaving = new Set<Backend>()
   #members: readonly [Backend, ...Backend[]]
   #enabled = true
   #probe: BackendProbe | undefined
   #failure: string | undefined
+  #endpoints: readonly Endpoint[] = []
   #onMembers: () => void = () => {}
 
   constructor(name: string, settings: GroupSettings, environment: GroupEnvironment) {
@@ -76,13 +88,56 @@ export class BackendGroup implements BackendInfo {
       isDown: () => this.#enabled && this.#members.every(({ down }) => down),
       onWanted: (error) => this.#tell({ kind: 'wanted', error }),
     })
-    const { discover } = settings
-    const first = discover === undefined ? this.#make() : new Unresolved(name, this.#settingsOf(undefined))
+    const first =
+      settings.discover === undefined ? this.#make() : new Unresolved(name, this.#settingsOf(undefined))
     this.#members = [first]
-    this.#discovery =
-      discover &&
-      new Discovery(this.#clock, discover, environment.resolver(), (found) => this.#onDiscovered(found))
+    this.#discovery = this.#makeDiscovery()
     this.url = first.url
+  }
+
+  #makeDiscovery(): Discovery | undefined {
+    const { discover } = this.#settings
+    if (discover === undefined) return undefined
+    const resolver = this.#environment.resolver()
+    return new Discovery(this.#clock, discover, resolver, (found) => this.#onDiscovered(found))
+  }
+
+  /** Whether these settings mean the same server, or a name that is resolved in the same way. */
+  isMeantBy({ url, discover }: GroupSettings): boolean {
+    const own = this.#settings.discover
+    const sameNames =
+      own === undefined || discover === undefined
+        ? own === discover
+        : isDeepStrictEqual({ ...own, interval: 0 }, { ...discover, interval: 0 })
+    return sameNames && withoutCredentials(url) === this.url
+  }
+
+  /** Takes over other settings, which mean the same. What is known of its servers, and what they are doing, stays. */
+  adapt(settings: GroupSettings): void {
+    this.#settings = settings
+    this.#waker.adapt(settings.wake)
+    for (const member of [...this.#members, ...this.#leaving]) member.adapt(this.#traits)
+    this.#rate()
+    if (settings.discover !== undefined) this.#discovery?.adapt(settings.discover)
+    if (this.#probe !== undefined) this.start(this.#probe)
+  }
+
+  /**
+   * It gets nothing more. What is running there goes on, and when that is over, its connections are closed.
+   *
+   * @returns when nothing is running there.
+   */
+  async leave(): Promise<void> {
+    this.#discovery?.stop()
+    for (const member of this.#members) this.#leave(member)
+    await Promise.all([...this.#leaving].map((member) => member.idle()))
+  }
+
+  /** It is used again. */
+  comeBack(): void {
+    for (const member of this.#members) this.#join(member)
+    this.#discovery = this.#makeDiscovery()
+    if (this.#discovering) this.discover()
   }
 
   /** The servers that requests may go to; never none. Another array each time that they have changed. */
@@ -102,6 +157,7 @@ export class BackendGroup implements BackendInfo {
 
   /** Begins to look for its endpoints, if it has some. */
   discover(): void {
+    this.#discovering = true
     this.#discovery?.start()
   }
 
@@ -151,34 +207,41 @@ export class BackendGroup implements BackendInfo {
   #place(endpoints: readonly Endpoint[]): { added: readonly Backend[]; removed: readonly Backend[] } {
     const before = this.#members
     const known = new Map([...before, ...this.#leaving].map((member) => [member.endpoint, member]))
-    const found = endpoints.map((endpoint) => {
-      const member = known.get(formatEndpoint(endpoint)) ?? this.#make(endpoint)
-      member.rate(...this.#rateOf(endpoint))
-      return member
-    })
+    const found = endpoints.map((endpoint) => known.get(formatEndpoint(endpoint)) ?? this.#make(endpoint))
     const staying = before.filter((member) => found.includes(member))
     const added = found.filter((member) => !staying.includes(member))
     const removed = before.filter((member) => !staying.includes(member))
     const [first, ...others] = [...staying, ...added]
     // What has never had an address has none now; what has had some keeps them.
     if (first === undefined) return { added: [], removed: [] }
+    this.#endpoints = endpoints
     if (added.length + removed.length > 0) {
       this.#members = [first, ...others]
       for (const member of added) this.#join(member)
       for (const member of removed) this.#leave(member)
-      this.#onMembers()
     }
+    this.#rate()
+    if (added.length + removed.length > 0) this.#onMembers()
     return { added, removed }
+  }
+
+  /** By what their records say of them. */
+  #rate(): void {
+    const { weight, tier = defaults.tier } = this.#settings
+    const members = new Map(this.#members.map((member) => [member.endpoint, member]))
+    for (const endpoint of this.#endpoints)
+      members.get(formatEndpoint(endpoint))?.rate(weight * endpoint.share, tier + endpoint.rank)
   }
 
   #join(member: Backend): void {
     this.#leaving.delete(member)
+    member.comeBack()
     if (this.#probe !== undefined) member.start(this.#probe)
   }
 
   #leave(member: Backend): void {
     this.#leaving.add(member)
-    member.stop()
+    member.leave()
     member.idle().then(() => {
       // It may have come back meanwhile.
       if (this.#leaving.delete(member)) member.end()
@@ -190,10 +253,9 @@ export class BackendGroup implements BackendInfo {
   }
 
   #settingsOf(endpoint: Endpoint | undefined): BackendSettings {
-    const { wake: _, discover: __, ...settings } = this.#settings
     const text = endpoint && formatEndpoint(endpoint)
     return {
-      ...settings,
+      ...this.#traits,
       endpoint,
       enabled: this.#enabled,
       waker: this.#waker,
@@ -207,9 +269,9 @@ export class BackendGroup implements BackendInfo {
     }
   }
 
-  #rateOf({ share, rank }: Endpoint): [weight: number, tier: number] {
-    const { weight, tier = defaults.tier } = this.#settings
-    return [weight * share, tier + rank]
+  get #traits(): BackendTraits {
+    const { wake: _, discover: __, ...traits } = this.#settings
+    return traits
   }
 
   #tell(change: GroupChange, endpoint?: string): void {

@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import { AutoLimit } from './auto-limit.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
-import { takeCredentials } from './credentials.ts'
+import { takeCredentials, withoutCredentials } from './credentials.ts'
 import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
 import { LatencyBook } from './latency-book.ts'
 import type { Outcome } from './outcome.ts'
@@ -48,14 +49,13 @@ export interface TlsSettings {
   readonly rejectUnauthorized?: boolean
 }
 
-export interface BackendSettings {
-  /** User name and password in it become `authorization`. */
+/** What may change while it is used. */
+export interface BackendTraits {
+  /** The base URL; what changes in it is the user name and password alone, which become `authorization`. */
   readonly url: string
   /** Headers that its requests and probes get, and nobody else's; their names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly tls?: TlsSettings | undefined
-  /** The one address of its name that it is; any, when not given. */
-  readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
   readonly weight: number
   readonly tier?: number | undefined
   readonly connectTimeout?: number
@@ -69,6 +69,11 @@ export interface BackendSettings {
   readonly check?: CheckOptions | undefined
   /** Statuses that are a failure of the backend. */
   readonly ejecting?: ReadonlySet<number> | undefined
+}
+
+export interface BackendSettings extends BackendTraits {
+  /** The one address of its name that it is; any, when not given. */
+  readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
   /** Whether it takes requests from the start, as it does unless told otherwise. */
   readonly enabled?: boolean | undefined
   /** What has its machine switched on. */
@@ -85,7 +90,7 @@ export interface BackendSettings {
  */
 export class Backend implements BackendInfo {
   readonly name: string
-  /** Its name, and for an endpoint its address as well: `ml@10.0.0.3:3003`. */
+  /** What tells it from every other server, also from those that have had its name before: `ml@10.0.0.3:3003`. */
   readonly id: string
   readonly url: string
   readonly endpoint: string | undefined
@@ -93,17 +98,16 @@ export class Backend implements BackendInfo {
   readonly connectsTo: Pick<Endpoint, 'address' | 'port'> | undefined
   /** Where predict requests go: the base path and `/predict`. */
   readonly predictUrl: URL
-  /** Longest time that a connection to it may take to open, in milliseconds, of all routes to it. */
-  readonly connectTimeout: number
   readonly #settings: BackendSettings
+  #traits: BackendTraits
   readonly #clock: Clock
   readonly #health: Health
   readonly #latencies: LatencyBook
-  readonly #limit: AutoLimit | { readonly limit: number }
+  #limit: AutoLimit | { readonly limit: number }
   #ahead = 0
   readonly #running = new Set<{ readonly began: number; readonly expected: number }>()
-  readonly #checker: Checker | undefined
-  readonly #headers: Readonly<Record<string, string>> | undefined
+  #checker: Checker | undefined
+  #headers: Readonly<Record<string, string>> | undefined
   #weight: number
   #tier: number
   #inFlight = 0
@@ -111,37 +115,67 @@ export class Backend implements BackendInfo {
   #lastUrgent = Number.NEGATIVE_INFINITY
   #hurried = false
   #enabled: boolean
+  #leaving = false
   #idle: (() => void)[] = []
   #stopWaking: (() => void) | undefined
   #onGone: (() => void)[] = []
 
   constructor(name: string, settings: BackendSettings) {
     this.#settings = settings
+    this.#traits = settings
     this.#clock = settings.clock ?? systemClock
     this.#latencies = new LatencyBook(this.#clock)
-    const { maxConcurrent = defaults.maxConcurrent } = settings
-    this.#limit = maxConcurrent === 'auto' ? new AutoLimit(this.#clock) : { limit: maxConcurrent }
+    this.#limit = this.#limitOf(settings)
     this.#health = new Health(this.#clock, (change) => this.#changed(change), settings.ejecting)
-    this.#checker =
-      settings.check &&
-      new Checker(this.#clock, settings.check, (from, to) => {
-        // Behind a pause it loads its models anew.
-        if (from.kind === 'down') this.#health.startSlowly()
-        this.#changed({ kind: 'probe', from, to })
-      })
-    const { base, ...authorization } = takeCredentials(settings.url)
-    const headers = { ...authorization, ...settings.headers }
-    this.#headers = Object.keys(headers).length === 0 ? undefined : headers
+    this.#checker = this.#checkerOf(settings)
+    this.#headers = ownHeadersOf(settings)
     this.name = name
     this.connectsTo = settings.endpoint
     this.endpoint = settings.endpoint && formatEndpoint(settings.endpoint)
-    this.id = idOf(name, this.endpoint)
+    this.url = withoutCredentials(settings.url)
+    this.id = idOf(this)
     this.#weight = settings.weight
     this.#tier = settings.tier ?? defaults.tier
     this.#enabled = settings.enabled ?? true
-    this.connectTimeout = settings.connectTimeout ?? defaults.connectTimeout
-    this.url = base.href.replace(/\/+$/, '')
     this.predictUrl = new URL(`${this.url}/predict`)
+  }
+
+  /** Takes over other settings. What is known of it, and what it is doing, stays. */
+  adapt(traits: BackendTraits): void {
+    const before = this.#traits
+    // Connections are made anew when it is another.
+    const tls = isDeepStrictEqual(traits.tls, before.tls) ? before.tls : traits.tls
+    this.#traits = { ...traits, tls }
+    this.rate(traits.weight, traits.tier ?? defaults.tier)
+    this.#headers = ownHeadersOf(traits)
+    if (traits.maxConcurrent !== before.maxConcurrent) this.#limit = this.#limitOf(traits)
+    this.#health.ejectOn(traits.ejecting)
+    if (this.#checker !== undefined && traits.check !== undefined) this.#checker.adapt(traits.check)
+    else {
+      this.#checker?.stop()
+      this.#checker = this.#checkerOf(traits)
+      this.#checker?.hurry(this.#hurried)
+    }
+  }
+
+  #limitOf({
+    maxConcurrent = defaults.maxConcurrent,
+  }: BackendTraits): AutoLimit | { readonly limit: number } {
+    return maxConcurrent === 'auto' ? new AutoLimit(this.#clock) : { limit: maxConcurrent }
+  }
+
+  #checkerOf({ check }: BackendTraits): Checker | undefined {
+    if (check === undefined) return undefined
+    return new Checker(this.#clock, check, (from, to) => {
+      // Behind a pause it loads its models anew.
+      if (from.kind === 'down') this.#health.startSlowly()
+      this.#changed({ kind: 'probe', from, to })
+    })
+  }
+
+  /** Longest time that a connection to it may take to open, in milliseconds, of all routes to it. */
+  get connectTimeout(): number {
+    return this.#traits.connectTimeout ?? defaults.connectTimeout
   }
 
   /** Share in the weighted strategies, above 0. */
@@ -190,7 +224,7 @@ export class Backend implements BackendInfo {
 
   /** What is particular about TLS to it. */
   tls(): TlsSettings | undefined {
-    return this.#settings.tls
+    return this.#traits.tls
   }
 
   /** What probes and the outcomes of its requests say about it. */
@@ -205,7 +239,7 @@ export class Backend implements BackendInfo {
 
   /** Whether it serves all of these tasks, as far as its settings say. */
   serves(tasks: readonly string[]): boolean {
-    const served = this.#settings.tasks
+    const served = this.#traits.tasks
     return served === undefined || tasks.every((task) => served.includes(task))
   }
 
@@ -234,7 +268,7 @@ export class Backend implements BackendInfo {
 
   /** Slots that only urgent requests get; one is left for the others. */
   get #reserved(): number {
-    const { reserve = defaults.reserve } = this.#settings
+    const { reserve = defaults.reserve } = this.#traits
     const slots = typeof reserve === 'number' ? reserve : Math.ceil(reserve.share * this.limit)
     return Math.min(slots, Math.max(0, this.limit - 1))
   }
@@ -373,6 +407,22 @@ export class Backend implements BackendInfo {
     return this.idle()
   }
 
+  /** Whether it gets nothing more, and is let go once it is idle: its address is gone, or it is in the policy no more. */
+  get leaving(): boolean {
+    return this.#leaving
+  }
+
+  /** It gets nothing more, unless it comes back. */
+  leave(): void {
+    this.#leaving = true
+    this.stop()
+  }
+
+  /** It is used again. */
+  comeBack(): void {
+    this.#leaving = false
+  }
+
   /** It is gone for good, and nothing is running there. */
   end(): void {
     this.stop()
@@ -450,7 +500,13 @@ const FULL: Obstacle = { kind: 'full', until: Number.POSITIVE_INFINITY }
 /** What has run for so many times as long as such a job takes is stuck. */
 const STUCK = 3
 
-/** What tells a backend, or an endpoint of one, from every other. */
-export function idOf(name: string, endpoint: string | undefined): string {
-  return endpoint === undefined ? name : `${name}@${endpoint}`
+/** What tells a server from every other, also from those that have had its name before. */
+export function idOf({ name, url, endpoint }: BackendInfo): string {
+  return `${name}@${endpoint ?? url}`
+}
+
+function ownHeadersOf({ url, headers }: BackendTraits): Readonly<Record<string, string>> | undefined {
+  const { base: _, ...authorization } = takeCredentials(url)
+  const own = { ...authorization, ...headers }
+  return Object.keys(own).length === 0 ? undefined : own
 }

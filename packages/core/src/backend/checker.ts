@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 
@@ -26,7 +27,7 @@ export type Probe = (options: CheckOptions, signal: AbortSignal) => Promise<stri
 /** Active health: asks one backend again and again, sooner when in doubt and while somebody waits for it. */
 export class Checker {
   readonly #clock: Clock
-  readonly #options: CheckOptions
+  #options: CheckOptions
   readonly #onChange: (from: ProbeState, to: ProbeState) => void
   readonly #random: () => number
   #state: ProbeState = { kind: 'unknown', failures: 0 }
@@ -60,6 +61,16 @@ export class Checker {
     if (this.#probe !== undefined) return
     this.#probe = probe
     this.#ask()
+  }
+
+  /** Asks in another way from now on, at once if it has begun to ask. What is known stays. */
+  adapt(options: CheckOptions): void {
+    if (isDeepStrictEqual(options, this.#options)) return
+    this.#options = options
+    const running = this.#running
+    this.#running = undefined
+    running?.abort()
+    this.#askNow()
   }
 
   stop(): void {

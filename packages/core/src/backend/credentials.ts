@@ -15,3 +15,8 @@ export function takeCredentials(url: string): { readonly base: URL; readonly aut
     authorization: basicAuthorization(decodeURIComponent(username), decodeURIComponent(password)),
   }
 }
+
+/** A base URL as it stands in logs, and by which it is known whether two servers are the same. */
+export function withoutCredentials(url: string): string {
+  return takeCredentials(url).base.href.replace(/\/+$/, '')
+}

@@ -114,7 +114,7 @@ export function verdictOf(
 export class Health {
   readonly #clock: Clock
   readonly #onChange: (change: PassiveChange) => void
-  readonly #ejecting: ReadonlySet<number> | undefined
+  #ejecting: ReadonlySet<number> | undefined
   readonly #reachable: Breaker
   /** Only those that have failed: names come from clients, and must not fill the memory. */
   readonly #tasks = new Map<string, Breaker>()
@@ -133,6 +133,11 @@ export class Health {
     this.#onChange = onChange
     this.#ejecting = ejecting
     this.#reachable = this.#breaker(undefined)
+  }
+
+  /** Other statuses are a failure of the backend from now on. */
+  ejectOn(statuses: ReadonlySet<number> | undefined): void {
+    this.#ejecting = statuses
   }
 
   get status(): PassiveHealth {

@@ -1,5 +1,5 @@
 import type { Backend } from './backend.ts'
-import type { BackendGroup } from './backend-group.ts'
+import type { BackendGroup, GroupSettings } from './backend-group.ts'
 
 /** The servers of some backends, in the order of these. */
 export interface Members {
@@ -7,28 +7,65 @@ export interface Members {
   readonly current: readonly Backend[]
 }
 
-/** The backends with their live state. Which servers there are may change at any time. */
+/** What has become of the backends with other settings. */
+export interface PoolChanges {
+  readonly added: readonly BackendGroup[]
+  /** They get nothing more. What is running there goes on. */
+  readonly removed: readonly BackendGroup[]
+}
+
+/** The backends with their live state. Which there are, and which servers, may change at any time. */
 export class Pool {
-  readonly groups: readonly BackendGroup[]
-  readonly #views: View[] = []
+  readonly #make: (name: string, settings: GroupSettings) => BackendGroup
+  #groups: readonly BackendGroup[] = []
+  /** They are no backends any more, and requests are still running there. */
+  readonly #leaving = new Set<BackendGroup>()
+  #views: View[] = []
   readonly #listeners = new Set<() => void>()
 
-  constructor(groups: readonly BackendGroup[]) {
-    this.groups = groups
-    for (const group of groups) group.onMembers(() => this.#changed(group))
+  constructor(make: (name: string, settings: GroupSettings) => BackendGroup) {
+    this.#make = make
+  }
+
+  get groups(): readonly BackendGroup[] {
+    return this.#groups
   }
 
   /** @throws {RangeError} when there is no backend of this name. */
   group(name: string): BackendGroup {
-    const group = this.groups.find((candidate) => candidate.name === name)
+    const group = this.#groups.find((candidate) => candidate.name === name)
     if (group !== undefined) return group
-    const names = this.groups.map((candidate) => candidate.name).join(', ')
+    const names = this.#groups.map((candidate) => candidate.name).join(', ')
     throw new RangeError(`"${name}" is not among the backends: ${names}.`)
   }
 
   /** Every server that requests may go to. */
   get members(): readonly Backend[] {
-    return this.groups.flatMap(({ members }) => members)
+    return this.#groups.flatMap(({ members }) => members)
+  }
+
+  /** The servers that get nothing more, and where requests are still running. */
+  get leaving(): readonly Backend[] {
+    return [...this.#groups, ...this.#leaving].flatMap(({ leaving }) => leaving)
+  }
+
+  /**
+   * Has these backends from now on. One that it has already, by its name and what is meant by it, takes over its settings
+   * and keeps its state. What was told by {@link Pool.membersOf} is told no more.
+   */
+  become(settings: ReadonlyMap<string, GroupSettings>): PoolChanges {
+    const before = this.#groups
+    this.#groups = [...settings].map(([name, its]) => {
+      const known = [...before, ...this.#leaving].find((group) => group.name === name && group.isMeantBy(its))
+      if (known !== undefined) known.adapt(its)
+      return known ?? this.#make(name, its)
+    })
+    const added = this.#groups.filter((group) => !before.includes(group))
+    const removed = before.filter((group) => !this.#groups.includes(group))
+    this.#views = []
+    for (const group of added) this.#join(group)
+    for (const group of removed) this.#leave(group)
+    return { added, removed }
   }
 
   /**
@@ -46,6 +83,19 @@ export class Pool {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  #join(group: BackendGroup): void {
+    group.onMembers(() => this.#changed(group))
+    if (this.#leaving.delete(group)) group.comeBack()
+  }
+
+  #leave(group: BackendGroup): void {
+    this.#leaving.add(group)
+    group.leave().then(() => {
+      // It may have come back meanwhile.
+      if (!this.#groups.includes(group)) this.#leaving.delete(group)
+    })
   }
 
   #changed(group: BackendGroup): void {

@@ -1,4 +1,4 @@
-import { Backend, type BackendSettings } from './backend.ts'
+import { Backend, type BackendSettings, type BackendTraits } from './backend.ts'
 import type { Obstacle } from './health.ts'
 
 /** Stands for a backend whose name has had no address yet: requests wait for it, and none goes there. */
@@ -12,6 +12,10 @@ export class Unresolved extends Backend {
   /** Why nothing can be sent there, in words. */
   get reason(): string {
     return `${this.name} has no address ${this.#error === undefined ? 'yet' : `(${this.#error.message})`}`
+  }
+
+  override adapt(traits: BackendTraits): void {
+    super.adapt({ ...traits, check: undefined })
   }
 
   fail(error: Error): void {

@@ -2,9 +2,11 @@ import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { sendWakePacket, type WakeTarget } from './wake.ts'
 
+/** How a machine is woken, and how often; without it, somebody else is told. */
+export type WakeSettings = (WakeTarget & { readonly every: number }) | undefined
+
 export interface WakerSettings {
-  /** Without it, somebody else is told. */
-  readonly wake: (WakeTarget & { readonly every: number }) | undefined
+  readonly wake: WakeSettings
   readonly isDown: () => boolean
   /** Called whenever it is wanted, with what kept a packet from being sent. */
   readonly onWanted: (error: Error | undefined) => void
@@ -14,6 +16,7 @@ export interface WakerSettings {
 export class Waker {
   readonly #clock: Clock
   readonly #settings: WakerSettings
+  #wake: WakeSettings
   #last = Number.NEGATIVE_INFINITY
   #keepers = 0
   #cancel: (() => void) | undefined
@@ -21,15 +24,25 @@ export class Waker {
   constructor(clock: Clock, settings: WakerSettings) {
     this.#clock = clock
     this.#settings = settings
+    this.#wake = settings.wake
+  }
+
+  /** It is woken in another way from now on. */
+  adapt(wake: WakeSettings): void {
+    this.#wake = wake
+    if (this.#keepers === 0) return
+    this.#cancel?.()
+    this.#repeat()
   }
 
   get #interval(): number {
-    return this.#settings.wake?.every ?? defaults.wakeInterval
+    return this.#wake?.every ?? defaults.wakeInterval
   }
 
   /** A request would go there, if it could. */
   want(): void {
-    const { wake, isDown, onWanted } = this.#settings
+    const { isDown, onWanted } = this.#settings
+    const wake = this.#wake
     const now = this.#clock.now()
     if (now - this.#last < this.#interval || !isDown()) return
     this.#last = now

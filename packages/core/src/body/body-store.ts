@@ -9,21 +9,34 @@ export interface BodyStoreOptions {
   readonly directory: string | undefined
 }
 
-const NOTHING: SpoolUsage = { files: 0, bytes: 0 }
-
 /** Where bodies are retained until they are answered: in memory, and on disk what is too large for that. */
 export class BodyStore {
-  /** Bytes of one body that are retained in memory. */
-  readonly bodyMemory: number
-  /** Bytes of all bodies together that may be. */
-  readonly total: number
-  readonly #spool: Spool | undefined
+  #options: BodyStoreOptions
+  /** By directory: what is retained stays in the one that it is in. */
+  readonly #spools = new Map<string, Spool>()
   #used = 0
 
-  constructor({ bodyMemory, totalBodyMemory, directory }: BodyStoreOptions) {
-    this.bodyMemory = bodyMemory
-    this.total = totalBodyMemory
-    this.#spool = directory === undefined ? undefined : new Spool(directory)
+  constructor(options: BodyStoreOptions) {
+    this.#options = options
+    this.adapt(options)
+  }
+
+  /** Has other limits from now on. What is retained stays where it is. */
+  adapt(options: BodyStoreOptions): void {
+    this.#options = options
+    const { directory } = options
+    if (directory !== undefined && !this.#spools.has(directory))
+      this.#spools.set(directory, new Spool(directory))
+  }
+
+  /** Bytes of one body that are retained in memory. */
+  get bodyMemory(): number {
+    return this.#options.bodyMemory
+  }
+
+  /** Bytes of all bodies together that may be. */
+  get total(): number {
+    return this.#options.totalBodyMemory
   }
 
   /** Bytes that are retained in memory now. */
@@ -33,7 +46,12 @@ export class BodyStore {
 
   /** What is retained on disk now. */
   get spooled(): SpoolUsage {
-    return this.#spool?.usage ?? NOTHING
+    let [files, bytes] = [0, 0]
+    for (const { usage } of this.#spools.values()) {
+      files += usage.files
+      bytes += usage.bytes
+    }
+    return { files, bytes }
   }
 
   hasRoom(bytes: number): boolean {
@@ -58,6 +76,7 @@ export class BodyStore {
 
   /** A file of its own for one body; `undefined` where nothing goes to disk. */
   open(): SpoolFile | undefined {
-    return this.#spool?.open()
+    const { directory } = this.#options
+    return directory === undefined ? undefined : this.#spools.get(directory)?.open()
   }
 }

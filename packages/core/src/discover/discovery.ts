@@ -27,7 +27,7 @@ export interface Discovered {
 /** Resolves a backend's names again and again. */
 export class Discovery {
   readonly #clock: Clock
-  readonly #interval: number
+  #interval: number
   readonly #sources: readonly Source[]
   readonly #onDiscovered: (discovered: Discovered) => void
   #state: 'new' | 'started' | 'stopped' = 'new'
@@ -55,6 +55,13 @@ export class Discovery {
     if (this.#state !== 'new') return
     this.#state = 'started'
     this.#ask()
+  }
+
+  /** The same names are resolved as often as these settings say, from the next time on. */
+  adapt({ interval }: DiscoverySettings): void {
+    const shorter = interval < this.#interval
+    this.#interval = interval
+    if (shorter) this.doubt()
   }
 
   /** For good. */

@@ -79,6 +79,7 @@ describe('a failure of the backend', () => {
     const failure = failureOf([
       {
         backend: 'gpu',
+        url: 'http://gpu',
         endpoint: undefined,
         outcome,
         start: 0,

@@ -1,7 +1,7 @@
 import { TLSSocket } from 'node:tls'
 import type { ServerOptions } from 'http-proxy-3'
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
-import type { Backend } from '../backend/backend.ts'
+import type { Backend, TlsSettings } from '../backend/backend.ts'
 import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { type ConnectorTls, proxyTls, tlsFor } from './tls-options.ts'
@@ -37,9 +37,18 @@ class CountingClient extends Client {
   }
 }
 
+/** A pool, and what it was made by: when that is another, so is the pool. */
+interface Connections {
+  readonly pool: Pool
+  readonly tls: TlsSettings | undefined
+  readonly connectTimeout: number
+}
+
 /** The connections to the backends, and to each of their endpoints: a pool each, made when it is first needed. */
 export class Dispatchers {
-  readonly #pools = new Map<Backend, Pool>()
+  readonly #pools = new Map<Backend, Connections>()
+  /** Those that were replaced, and finish what they have. */
+  readonly #closing = new Set<Pool>()
   readonly #tls: ConnectorTls
 
   /** @param options The http-proxy-3 options whose TLS settings count where a backend has none of its own. */
@@ -49,8 +58,27 @@ export class Dispatchers {
 
   for(backend: Backend): Pool {
     const existing = this.#pools.get(backend)
-    if (existing !== undefined) return existing
-    const pool = new Pool(backend.predictUrl.origin, {
+    if (existing === undefined) {
+      // Nothing is running there any more.
+      backend.whenGone(() => {
+        this.#pools.get(backend)?.pool.destroy()
+        this.#pools.delete(backend)
+      })
+    } else if (existing.tls === backend.tls() && existing.connectTimeout === backend.connectTimeout)
+      return existing.pool
+    else this.#retire(existing.pool)
+    const pool = this.#make(backend)
+    this.#pools.set(backend, { pool, tls: backend.tls(), connectTimeout: backend.connectTimeout })
+    return pool
+  }
+
+  #retire(pool: Pool): void {
+    this.#closing.add(pool)
+    pool.close(() => this.#closing.delete(pool))
+  }
+
+  #make(backend: Backend): Pool {
+    return new Pool(backend.predictUrl.origin, {
       factory: (origin, options) => new CountingClient(origin, options),
       keepAliveTimeout: defaults.keepAliveTimeout,
       keepAliveMaxTimeout: defaults.keepAliveTimeout,
@@ -61,13 +89,6 @@ export class Dispatchers {
       allowH2: false,
       connect: this.#connectorFor(backend),
     })
-    this.#pools.set(backend, pool)
-    // Nothing is running there any more.
-    backend.whenGone(() => {
-      this.#pools.delete(backend)
-      pool.destroy()
-    })
-    return pool
   }
 
   /** An endpoint is asked under its backend's name, and so is its certificate; it is only found elsewhere. */
@@ -91,7 +112,7 @@ export class Dispatchers {
 
   /** Closes every connection, running requests included. */
   async destroy(): Promise<void> {
-    const pools = [...this.#pools.values()]
+    const pools = [...[...this.#pools.values()].map(({ pool }) => pool), ...this.#closing]
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))
   }

@@ -13,13 +13,8 @@ import { type HeaderRecord, requestHeaders } from './headers.ts'
 import { probe } from './probe.ts'
 import { HttpProxy } from './through-http-proxy.ts'
 
-export interface ForwardOptions {
-  /**
-   * An http-proxy-3 server, or the options for one, so that its events (`start`, `proxyRes`, `end`) and its TLS
-   * settings (`ssl`, `ca`, `secure`), `headers`, `auth` and `xfwd` are yours. Its `agent`, `fetch` and `fetchOptions` are
-   * not used: the router keeps its own connections.
-   */
-  readonly proxy?: ProxyServer | ServerOptions | undefined
+/** What stands in the headers. */
+export interface HeaderOptions {
   /**
    * Response header with the name of the backend that answered; `false` for none.
    * @default 'x-immich-ml-backend'
@@ -36,6 +31,15 @@ export interface ForwardOptions {
    * @default []
    */
   readonly forwardHeaders?: readonly string[] | undefined
+}
+
+export interface ForwardOptions extends HeaderOptions {
+  /**
+   * An http-proxy-3 server, or the options for one, so that its events (`start`, `proxyRes`, `end`) and its TLS
+   * settings (`ssl`, `ca`, `secure`), `headers`, `auth` and `xfwd` are yours. Its `agent`, `fetch` and `fetchOptions` are
+   * not used: the router keeps its own connections.
+   */
+  readonly proxy?: ProxyServer | ServerOptions | undefined
   /**
    * Where time comes from, for tests.
    * @default the system's
@@ -53,15 +57,13 @@ export class Forwarder {
   readonly #watched = new Set<Select>()
   readonly #proxy: HttpProxy
   readonly #dispatchers: Dispatchers
-  readonly #backendHeader: string | false
-  readonly #upstreamHeader: string | undefined
-  readonly #passed: ReadonlySet<string>
+  #headers: HeaderSettings
   /** Those that the user's proxy options add. */
   readonly #ownHeaders: HeaderRecord
 
   /** @throws {PolicyError} with every mistake in the options, each with its path. */
   constructor({ proxy, clock = systemClock, ...data }: ForwardOptions = {}) {
-    const options = parseForwardOptions(data)
+    this.#headers = headerSettings(data)
     this.clock = clock
     this.retryBudget = new Budget(clock, {
       share: defaults.retryBudgetShare,
@@ -76,14 +78,21 @@ export class Forwarder {
     this.#proxy = new HttpProxy(proxy)
     this.#dispatchers = new Dispatchers(this.#proxy.options)
     this.#ownHeaders = headersOf(this.#proxy.options)
-    this.#backendHeader = options.backendHeader ?? defaults.backendHeader
-    this.#upstreamHeader = options.upstreamHeader
-    this.#passed = new Set(options.forwardHeaders?.map((name) => name.toLowerCase()))
+  }
+
+  /**
+   * Has other options for headers from the next attempt on.
+   *
+   * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
+   */
+  reload(options: HeaderOptions): void {
+    this.#headers = headerSettings(options)
   }
 
   /** One attempt. It never rejects: what became of it is the outcome. */
   attempt(request: ForwardRequest, plan: AttemptPlan): Promise<Outcome> {
     const { backend } = plan
+    const { backendHeader } = this.#headers
     const body = requestBody(request, this.clock)
     request.body.retain(request.store, plan.retain === 'disk')
     const attempt = new Attempt({
@@ -92,7 +101,7 @@ export class Forwarder {
       dispatcher: this.#dispatchers.for(backend),
       body,
       request,
-      responseHeader: this.#backendHeader === false ? undefined : [this.#backendHeader, backend.name],
+      responseHeader: backendHeader === false ? undefined : [backendHeader, backend.name],
     })
     this.#proxy.send(attempt, request, this.#headersFor(request, plan), backend.predictUrl)
     return attempt.outcome
@@ -121,7 +130,8 @@ export class Forwarder {
   }
 
   #headersFor({ req, keptLength, heartbeat }: ForwardRequest, { backend, own }: AttemptPlan): HeaderRecord {
-    const headers = requestHeaders(req.headers, this.#passed)
+    const { upstreamHeader, passed } = this.#headers
+    const headers = requestHeaders(req.headers, passed)
     if (keptLength !== undefined) {
       delete headers['content-encoding']
       headers['content-length'] = String(keptLength)
@@ -130,12 +140,28 @@ export class Forwarder {
     if (heartbeat !== undefined && headers['accept-encoding'] !== undefined)
       headers['accept-encoding'] = 'identity'
     Object.assign(headers, this.#ownHeaders)
-    if (this.#upstreamHeader !== undefined) headers[this.#upstreamHeader.toLowerCase()] = backend.url
+    if (upstreamHeader !== undefined) headers[upstreamHeader] = backend.url
     if (own !== undefined) {
       for (const name of own.replaces) delete headers[name]
       Object.assign(headers, own.headers)
     }
     return headers
+  }
+}
+
+/** The same as {@link HeaderOptions}, complete; names of requests' headers are in lower case. */
+interface HeaderSettings {
+  readonly backendHeader: string | false
+  readonly upstreamHeader: string | undefined
+  readonly passed: ReadonlySet<string>
+}
+
+function headerSettings(options: HeaderOptions): HeaderSettings {
+  const { backendHeader, upstreamHeader, forwardHeaders } = parseForwardOptions(options)
+  return {
+    backendHeader: backendHeader ?? defaults.backendHeader,
+    upstreamHeader: upstreamHeader?.toLowerCase(),
+    passed: new Set(forwardHeaders?.map((name) => name.toLowerCase())),
   }
 }
 

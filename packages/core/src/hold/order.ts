@@ -88,6 +88,18 @@ export class Order<W extends Rank> {
   }
 
   remove(waiter: W): void {
+    this.#take(waiter)
+    if (this.#length === 0) this.#turns.clear()
+  }
+
+  /** Its rank becomes another. Whose turn it is stays. */
+  move(waiter: W, change: () => void): void {
+    this.#take(waiter)
+    change()
+    this.add(waiter)
+  }
+
+  #take(waiter: W): void {
     const { headStart, kind, client } = waiter
     const kinds = this.#classes.get(headStart)
     const clients = kinds?.get(kind)
@@ -101,7 +113,6 @@ export class Order<W extends Rank> {
       this.#classes.delete(headStart)
       this.#lengths.delete(headStart)
     }
-    if (this.#length === 0) this.#turns.clear()
   }
 
   /** It was served: its client has had its turn. */

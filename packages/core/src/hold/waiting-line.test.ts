@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
-import { type Try, WaitingLine, type WaitOptions } from './waiting-line.ts'
+import { type Standing, type Try, WaitingLine, type WaitOptions } from './waiting-line.ts'
 
 /** A line for so many free places, and who was served, in order. */
 function lineOf(clock: FakeClock, free = 0) {
@@ -134,16 +134,37 @@ describe('a line', () => {
     asked = 0
     line.poke()
     expect(asked).toBe(1)
-    let become = (_: string) => {}
+    let become = (_: Standing) => {}
     join(10, { attempt, onJoin: (it) => (become = it) }).catch(() => {})
     asked = 0
     line.poke()
     expect(asked).toBe(2)
-    become('ocr')
+    become({ kind: 'ocr', headStart: 0 })
     asked = 0
     line.poke()
     expect(asked).toBe(1)
     line.close(new Error('over'))
+  })
+})
+
+describe('those who wait for something else than before', () => {
+  it('keep their turn, and are served when all of them know', async () => {
+    const { line, room, served, join } = lineOf(new FakeClock())
+    let become = (_: Standing) => {}
+    join(1, { client: 'x' })
+    join(2, { client: 'x', onJoin: (it) => (become = it) })
+    room.free = 1
+    line.poke()
+    line.change(() => {
+      room.free = 1
+      become({ kind: 'other', headStart: 0 })
+      join(3, { client: 'y' })
+      expect(served).toEqual([1])
+    })
+    expect(served).toEqual([1, 3])
+    room.free = 1
+    line.poke()
+    expect(served).toEqual([1, 3, 2])
   })
 })
 

@@ -4,9 +4,12 @@ import { Order, type Rank } from './order.ts'
 /** Tries to get what is waited for. @returns It, or when to try again unless somebody pokes before, on the clock. */
 export type Try<T> = () => { readonly got: T } | { readonly again: number }
 
+/** What may change of a rank while somebody waits. */
+export type Standing = Pick<Rank, 'headStart' | 'kind'>
+
 export interface WaitOptions extends Rank {
-  /** Is given what to call when it waits for something else than before: another kind. */
-  readonly onJoin?: ((become: (kind: string) => void) => void) | undefined
+  /** Is given what to call when it is more or less urgent than before, or waits for something else: another kind. */
+  readonly onJoin?: ((become: (standing: Standing) => void) => void) | undefined
   /** When it gives up, on the clock. */
   readonly deadline: number
   /** Asked when the deadline has passed. @returns What it fails with, or another deadline. */
@@ -16,6 +19,7 @@ export interface WaitOptions extends Rank {
 }
 
 interface Waiter<T> extends WaitOptions {
+  headStart: number
   kind: string
   readonly attempt: Try<T>
   readonly resolve: (it: T) => void
@@ -76,7 +80,7 @@ export class WaitingLine<T> {
       signal?.addEventListener('abort', onAbort)
       const waiter: Waiter<T> = { ...options, attempt, resolve, reject, leave }
       this.#order.add(waiter)
-      options.onJoin?.((kind) => this.#become(waiter, kind))
+      options.onJoin?.((standing) => this.#become(waiter, standing))
       this.poke()
     })
   }
@@ -106,6 +110,18 @@ export class WaitingLine<T> {
       pause === Number.POSITIVE_INFINITY
         ? undefined
         : this.#clock.after(Math.max(1, pause), () => this.poke())
+  }
+
+  /** Does what changes for many what they wait for. Nobody is served before it is done for all. */
+  change<R>(work: () => R): R {
+    const isServing = this.#poking
+    this.#poking = true
+    try {
+      return work()
+    } finally {
+      this.#poking = isServing
+      this.poke()
+    }
   }
 
   /** Sends everybody away. */
@@ -146,11 +162,9 @@ export class WaitingLine<T> {
     }
   }
 
-  #become(waiter: Waiter<T>, kind: string): void {
+  #become(waiter: Waiter<T>, standing: Standing): void {
     if (!this.#order.has(waiter)) return
-    this.#order.remove(waiter)
-    waiter.kind = kind
-    this.#order.add(waiter)
+    this.#order.move(waiter, () => Object.assign(waiter, standing))
     this.poke()
   }
 

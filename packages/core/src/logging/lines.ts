@@ -26,6 +26,9 @@ export const LINES = {
   'backend could not be woken': ['warn'],
   "backend's name was resolved": ['info'],
   "backend's name could not be resolved": ['warn'],
+  'backend is there from now on': ['info'],
+  'backend gets nothing more': ['info'],
+  'configuration reloaded': ['info'],
 } as const satisfies Record<string, readonly [keyof Logger, ...(keyof Logger)[]]>
 
 export type Message = keyof typeof LINES
@@ -57,6 +60,7 @@ export const LOG_FIELDS = [
   'endpoints',
   'added',
   'removed',
+  'different',
 ] as const
 
 export type Fields = { readonly [F in (typeof LOG_FIELDS)[number]]?: unknown }

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { GroupChange } from '../backend/backend-group.ts'
 import type { BreakerState } from '../backend/breaker.ts'
 import type { Outcome } from '../backend/outcome.ts'
+import type { PolicyChanges } from '../policy/changes.ts'
 import type { RequestEvent, Router, RouterEvents } from '../router/create-router.ts'
 import { LINES, type Logger } from './lines.ts'
 import { logRequests } from './log-requests.ts'
@@ -45,6 +46,7 @@ const req = Object.assign(new http.IncomingMessage(new Socket()), {
 
 const attempt = {
   backend: 'gpu',
+  url: 'http://gpu:3003',
   endpoint: '10.0.0.3:3003',
   outcome: answered,
   start: 1,
@@ -118,6 +120,7 @@ describe('the line of a request', () => {
         {
           ...attempt,
           backend: 'mac',
+          url: 'http://mac:3003',
           endpoint: undefined,
           outcome: failed,
           connect: undefined,
@@ -254,6 +257,16 @@ const changes: readonly Change[] = [
     message: "backend's name could not be resolved",
     fields: { error: 'EACCES' },
   },
+  {
+    change: { kind: 'added', url: 'http://gpu' },
+    message: 'backend is there from now on',
+    fields: { upstream: 'http://gpu' },
+  },
+  {
+    change: { kind: 'removed', url: 'http://gpu' },
+    message: 'backend gets nothing more',
+    fields: { upstream: 'http://gpu' },
+  },
 ]
 
 describe('the line of a change of a backend', () => {
@@ -271,6 +284,28 @@ describe('the line of a change of a backend', () => {
         .filter((message) => message.startsWith('backend'))
         .sort(),
     )
+  })
+})
+
+describe('the line of a reload', () => {
+  const none = { added: [], removed: [], changed: [] }
+  it.each<[PolicyChanges, string]>([
+    [{ backends: { ...none, replaced: [] }, routes: { ...none, reordered: false }, options: [] }, 'nothing'],
+    [
+      {
+        backends: { added: ['a', 'b'], removed: ['c'], changed: ['d'], replaced: ['e'] },
+        routes: { added: ['f'], removed: ['g'], changed: ['h'], reordered: true },
+        options: ['queue'],
+      },
+      'backends added: a, b; backends removed: c; backends on another server: e; backends changed: d; routes added: f; ' +
+        'routes removed: g; routes changed: h; options changed: queue; routes in another order',
+    ],
+  ])('says what is different', (differences, different) => {
+    expect(stage().tell('reload', differences)).toEqual({
+      level: 'info',
+      message: 'configuration reloaded',
+      fields: { different },
+    })
   })
 })
 

@@ -1,4 +1,5 @@
 import { describeOutcome } from '../backend/outcome.ts'
+import type { PolicyChanges } from '../policy/changes.ts'
 import type { HoldEvent } from '../policy/lease.ts'
 import type { BackendEvent } from '../policy/select-backend.ts'
 import type { RequestEvent, Router } from '../router/create-router.ts'
@@ -7,7 +8,7 @@ import { type Fields, type Logger, write } from './lines.ts'
 
 /**
  * Logs one line per predict request, with what was decided and how long each step took, one for each change of a backend's
- * state, and one when a request begins to wait for a backend and when it waits no more. Times are milliseconds.
+ * state and of the configuration, and one when a request begins to wait for a backend and when it waits no more. Times are milliseconds.
  *
  * @param logger Such as `pino()`. Its level and what it redacts are its own.
  * @returns What ends it.
@@ -17,6 +18,9 @@ export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => v
     router.on('request', (event) => logRequest(event, logger)),
     router.on('hold', (event) => logHold(event, logger)),
     router.on('backend', (event) => logBackend(event, logger)),
+    router.on('reload', (changes) =>
+      write(logger, 'configuration reloaded', { different: inWords(changes) }),
+    ),
   ]
   return () => {
     for (const end of endings) end()
@@ -129,9 +133,32 @@ function logBackend(event: BackendEvent, logger: Logger): void {
     case 'unresolved':
       write(logger, "backend's name could not be resolved", { ...backend, error: event.error.message })
       return
+    case 'added':
+      write(logger, 'backend is there from now on', { ...backend, upstream: event.url })
+      return
+    case 'removed':
+      write(logger, 'backend gets nothing more', { ...backend, upstream: event.url })
+      return
     default:
       event satisfies never
   }
+}
+
+/** `backends added: gpu; routes changed: clip/visual`. */
+function inWords({ backends, routes, options }: PolicyChanges): string {
+  const parts: [what: string, names: readonly string[]][] = [
+    ['backends added', backends.added],
+    ['backends removed', backends.removed],
+    ['backends on another server', backends.replaced],
+    ['backends changed', backends.changed],
+    ['routes added', routes.added],
+    ['routes removed', routes.removed],
+    ['routes changed', routes.changed],
+    ['options changed', options],
+  ]
+  const words = parts.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : []))
+  if (routes.reordered) words.push('routes in another order')
+  return words.length > 0 ? words.join('; ') : 'nothing'
 }
 
 /** `clip/textual`, `ocr/detection+ocr/recognition`, or why it is not known. */

@@ -1,10 +1,11 @@
 import type { Backend } from '../backend/backend.ts'
-import type { BackendGroup, GroupSettings } from '../backend/backend-group.ts'
-import { type Members, Pool } from '../backend/pool.ts'
+import type { GroupSettings } from '../backend/backend-group.ts'
+import type { Members } from '../backend/pool.ts'
 import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
 import { strategies } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
+import type { WrittenPolicy } from './changes.ts'
 import { resolveConnection } from './connection.ts'
 import { resolveDiscover } from './discover.ts'
 import { type Hedge, resolveHedge } from './hedge.ts'
@@ -20,7 +21,7 @@ import {
   resolveQueue,
   resolveWake,
 } from './patience.ts'
-import type { MatchFunction, Policy, Route } from './policy.ts'
+import type { BackendOptions, MatchFunction, Policy, Route } from './policy.ts'
 import { PolicyError, problem } from './problems.ts'
 import { resolveSlots } from './slots.ts'
 import { resolveTimeouts, type Timeouts } from './timeouts.ts'
@@ -33,6 +34,8 @@ export interface CompiledRoute {
   readonly takes: (classification: Classification) => boolean
   readonly members: Members
   readonly strategy: Strategy
+  /** What the strategy was made by. */
+  readonly madeBy: NonNullable<Route['strategy']>
   /** Those of one of its backends, made once. */
   readonly timeoutsOf: (backend: Backend) => Timeouts
   readonly retries: number
@@ -47,9 +50,12 @@ export interface CompiledRoute {
   readonly priorityOf: (classification: Classification) => number
 }
 
+/** A policy that is in order, and has nothing running yet. */
 export interface CompiledPolicy {
-  readonly pool: Pool
-  readonly routes: readonly CompiledRoute[]
+  readonly written: WrittenPolicy
+  readonly backends: ReadonlyMap<string, GroupSettings>
+  /** @param membersOf The servers of some backends, by their names. */
+  readonly routes: (membersOf: (backends: readonly string[]) => Members) => readonly CompiledRoute[]
   readonly queue: Queue
   /** The highest priority that a request can have. */
   readonly mostUrgent: number
@@ -58,49 +64,49 @@ export interface CompiledPolicy {
 }
 
 /**
- * Checks a policy, and makes its backends and routes.
+ * Checks a policy and completes it. It changes nothing.
  *
+ * @param before The routes that there have been: where one has the same name and strategy, it keeps whose turn it is.
  * @throws {PolicyError} with every mistake in the policy, each with its path.
  */
-export function compilePolicy(
-  policy: Policy,
-  makeGroup: (name: string, settings: GroupSettings) => BackendGroup,
-): CompiledPolicy {
-  parsePolicy(policyAsData(policy))
+export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] = []): CompiledPolicy {
+  const data = parsePolicy(policyAsData(policy))
   const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
   const timeouts = (name: string, route?: Route) =>
     resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
-  const pool = new Pool(
-    Object.entries(policy.backends).map(([name, options]) => {
-      const { url, weight = defaults.weight, tier = defaults.tier, tasks, health, wake, discover } = options
-      const patience = routes
-        .filter((route) => route.backends.includes(name))
-        .map((route) => timeouts(name, route))
-      const connectTimeout = Math.max(...[timeouts(name), ...patience].map(({ connect }) => connect))
-      const settings: GroupSettings = {
-        url,
-        weight,
-        tier,
-        connectTimeout,
-        tasks,
-        ...resolveConnection(options),
-        ...resolveSlots(options),
-        ...resolveHealth(health, policy.health),
-        wake: resolveWake(wake),
-        discover: resolveDiscover(discover, url),
-      }
-      return makeGroup(name, settings)
-    }),
-  )
-  const compiled = routes.map((route, index): CompiledRoute => {
-    const byBackend = new Map(route.backends.map((name) => [name, timeouts(name, route)]))
+  const settingsOf = (name: string, options: BackendOptions): GroupSettings => {
+    const { url, weight = defaults.weight, tier = defaults.tier, tasks, health, wake, discover } = options
+    const patience = routes
+      .filter((route) => route.backends.includes(name))
+      .map((route) => timeouts(name, route))
     return {
-      name: route.name ?? describeMatch(route.match),
+      url,
+      weight,
+      tier,
+      connectTimeout: Math.max(...[timeouts(name), ...patience].map(({ connect }) => connect)),
+      tasks,
+      ...resolveConnection(options),
+      ...resolveSlots(options),
+      ...resolveHealth(health, policy.health),
+      wake: resolveWake(wake),
+      discover: resolveDiscover(discover, url),
+    }
+  }
+  const known = new Map(before.map((route) => [route.name, route]))
+  const compiled = routes.map((route, index) => {
+    const name = route.name ?? describeMatch(route.match)
+    const byBackend = new Map(route.backends.map((backend) => [backend, timeouts(backend, route)]))
+    const madeBy = route.strategy ?? defaults.strategy
+    const same = known.get(name)
+    known.delete(name)
+    return {
+      name,
       written: route,
       takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
-      members: pool.membersOf(route.backends),
-      strategy: makeStrategy(route.strategy ?? defaults.strategy, `routes[${index}].strategy`),
-      timeoutsOf: ({ name }) => byBackend.get(name) ?? timeouts(name, route),
+      backends: [...route.backends],
+      strategy: same?.madeBy === madeBy ? same.strategy : makeStrategy(madeBy, `routes[${index}].strategy`),
+      madeBy,
+      timeoutsOf: (backend: Backend) => byBackend.get(backend.name) ?? timeouts(backend.name, route),
       retries: route.retries ?? policy.retries ?? defaults.retries,
       hold: resolveHold(route.whenUnavailable),
       heartbeats: resolveHeartbeats(route.heartbeat, policy.heartbeat),
@@ -111,8 +117,19 @@ export function compilePolicy(
   })
   const priorities = routes.map(({ priority = BULK }) => toNumber(priority))
   return {
-    pool,
-    routes: compiled,
+    written: {
+      ...data,
+      routes: routes.map((route, index) => ({
+        ...(data.routes?.[index] ?? route),
+        ...codeOf(route),
+        name: compiled[index]?.name ?? '',
+      })),
+    },
+    backends: new Map(
+      Object.entries(policy.backends).map(([name, options]) => [name, settingsOf(name, options)]),
+    ),
+    routes: (membersOf) =>
+      compiled.map(({ backends, ...route }) => ({ ...route, members: membersOf(backends) })),
     timeouts,
     queue: resolveQueue(policy.queue),
     mostUrgent: Math.max(INTERACTIVE, ...priorities),
@@ -153,6 +170,14 @@ function makeStrategy(strategy: NonNullable<Route['strategy']>, path: string): S
 /** A policy that was written in code, as the data that the schema knows. */
 export function policyAsData<T extends Policy>(policy: T): T {
   return Array.isArray(policy?.routes) ? { ...policy, routes: policy.routes.map(withoutCode) } : policy
+}
+
+/** What is a function, and so not in the data. */
+function codeOf({ match, strategy }: Route): Partial<Route> {
+  return {
+    ...(typeof match === 'function' ? { match } : {}),
+    ...(typeof strategy === 'function' ? { strategy } : {}),
+  }
 }
 
 /** What is a function needs no validation, but its place in the policy does. */

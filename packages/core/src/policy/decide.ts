@@ -7,7 +7,7 @@ import { leastBy } from '../strategy/least-by.ts'
 import { isNamed } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import { BADNESS, type Choice, isFull, type Look, narrowed } from './look.ts'
-import type { Queue } from './patience.ts'
+import type { Patience } from './patience.ts'
 
 /*
  * The parts of a decision that change nothing: what selects a backend goes by them, and so does what explains the choice.
@@ -27,8 +27,8 @@ export function isProven(backend: Backend): boolean {
   return backend.wellFor(defaults.retryBudgetWindow)
 }
 
-/** Whether waiting helps: for those that are full it always does, for the others on a route that holds. */
-export function waitingHelps(seen: Look, { hold }: CompiledRoute): boolean {
+/** Whether waiting helps: for those that are full it always does, for the others when it may be held. */
+export function waitingHelps(seen: Look, { hold }: Patience): boolean {
   if (isFull(seen)) return true
   // What nobody has, nobody will have by waiting.
   return hold !== undefined && !seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
@@ -74,9 +74,9 @@ export function nobody(route: CompiledRoute, { tasks, exclude }: Pick<Choice, 't
 }
 
 /** The longest wait, in milliseconds. */
-export function patienceOf({ hold }: CompiledRoute, { maxWait }: Queue, full: boolean): number {
+export function longestWait({ hold, maxWait }: Patience, full: boolean): number {
   if (hold === undefined) return maxWait
-  return full ? Math.max(hold.time, maxWait) : hold.time
+  return full ? Math.max(hold, maxWait) : hold
 }
 
 /** Their names, for a sentence. */

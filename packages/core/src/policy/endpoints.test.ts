@@ -278,7 +278,7 @@ describe('a name that has no address', () => {
     expect([wanted, select.useful()]).toEqual([['ml'], false])
     select.enable('off')
     const lease = await select(search)
-    expect([lease.backend.name, lease.left(['off'])]).toEqual(['off', 0])
+    expect([lease.backend.name, lease.left([lease.backend.id])]).toEqual(['off', 0])
   })
 
   it('is waited for while it is being resolved for the first time, and no longer', async () => {

@@ -7,16 +7,15 @@ import type { RouterError } from '../errors.ts'
 import type { Rating } from '../strategy/strategy.ts'
 import { Candidates, isNamed } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
-import { allOut, isNonEmpty, leastBadOf, nobody, patienceOf, preferred, waitingHelps } from './decide.ts'
+import { allOut, isNonEmpty, leastBadOf, longestWait, nobody, preferred, waitingHelps } from './decide.ts'
 import type { CandidateExplanation, CandidateReason, Decision, RouteExplanation } from './explanation.ts'
 import { reasonText } from './explanation-text.ts'
 import { type Choice, isFull, isThere, look, obstacleOf } from './look.ts'
-import type { Queue } from './patience.ts'
+import type { Patience } from './patience.ts'
 import { survey } from './survey.ts'
 
 /** What else there is to know of a route when it decides. */
 export interface Standing {
-  readonly queue: Queue
   /** Requests that wait for a slot and are as urgent, or more. */
   readonly ahead: number
   /** How long ago the last request came, in milliseconds. */
@@ -72,20 +71,21 @@ function decide(route: CompiledRoute, choice: Choice, standing: Standing): Made 
       return { decision: goesTo(best, false), chosen: best, ratings }
   }
   const seen = look(choice)
-  if (waitingHelps(seen, route)) return { ratings, decision: waits(route, isFull(seen), standing) }
+  if (waitingHelps(seen, choice.patience))
+    return { ratings, decision: waits(choice.patience, isFull(seen), standing) }
   const leastBad = leastBadOf(seen)
   if (leastBad !== undefined) return { decision: goesTo(leastBad, true), chosen: leastBad }
   const out = allOut(seen, route)
-  return { decision: out === undefined ? waits(route, false, standing) : refused(out) }
+  return { decision: out === undefined ? waits(choice.patience, false, standing) : refused(out) }
 }
 
 function goesTo({ name, endpoint }: Backend, leastBad: boolean): Decision {
   return { kind: 'goes', backend: name, endpoint, leastBad }
 }
 
-function waits(route: CompiledRoute, full: boolean, { queue, held, noRoom }: Standing): Decision {
+function waits(allowed: Patience, full: boolean, { held, noRoom }: Standing): Decision {
   if (noRoom !== undefined) return refused(noRoom)
-  const patience = finite(patienceOf(route, queue, full))
+  const patience = finite(longestWait(allowed, full))
   return { kind: 'waits', reason: full ? 'full' : 'unavailable', patience, held }
 }
 

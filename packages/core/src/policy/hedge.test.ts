@@ -83,7 +83,7 @@ function pool(own: Partial<BackendOptions>[], route: Partial<Route> = {}, policy
   )
   const spare = async (classification = search) => {
     const lease = await select(classification)
-    return lease.spare([lease.backend.name])?.backend.name
+    return lease.spare([lease.backend.id])?.backend.name
   }
   return { clock, select, spare }
 }
@@ -129,8 +129,8 @@ describe('the backend of a further copy', () => {
   it('is none that has had one', async () => {
     const { select } = pool([{}, {}, {}])
     const lease = await select(search, { exclude: ['c'] })
-    expect(lease.spare(['a'])?.backend.name).toBe('b')
-    expect(lease.spare(['a', 'b'])).toBeUndefined()
+    expect(lease.spare(['a@http://a'])?.backend.name).toBe('b')
+    expect(lease.spare(['a@http://a', 'b@http://b'])).toBeUndefined()
     expect(await pool([{}]).spare()).toBeUndefined()
   })
 
@@ -170,7 +170,7 @@ describe('the backend of a further copy', () => {
     const other = await select(search)
     const waiting = select(search)
     other.release(answered)
-    expect(first.spare(['a'])).toBeUndefined()
+    expect(first.spare(['a@http://a'])).toBeUndefined()
     expect((await waiting).backend.name).toBe('b')
   })
 
@@ -180,7 +180,7 @@ describe('the backend of a further copy', () => {
     select.lease('b').release({ ...answered, status: 429 })
     const waiting = select(search)
     clock.shift(2_000)
-    expect(first.spare(['a'])).toBeUndefined()
+    expect(first.spare(['a@http://a'])).toBeUndefined()
     expect((await waiting).backend.name).toBe('b')
   })
 
@@ -211,7 +211,7 @@ describe('the backend of a further copy', () => {
       const { select, clock } = pool([{}, {}], route)
       const lease = await select(search)
       spoil(select, clock)
-      expect(lease.spare(['a'])).toBeUndefined()
+      expect(lease.spare(['a@http://a'])).toBeUndefined()
       expect(select.held()).toEqual({})
     }
   })

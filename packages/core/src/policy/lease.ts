@@ -1,4 +1,5 @@
 import type { Backend, Slot } from '../backend/backend.ts'
+import type { Patience } from './patience.ts'
 import type { Timeouts } from './timeouts.ts'
 
 /** The right to send one request to one backend. It must be released, with its outcome where there is one. */
@@ -8,9 +9,9 @@ export interface Lease extends Slot {
   readonly route: string
   /** Those that apply to this backend by this route. */
   readonly timeouts: Timeouts
-  /** Further backends that may be tried when this one fails, by the route's `retries`. */
+  /** Further backends that may be tried when this one fails, by the `retries` of the route that takes the request now. */
   readonly retries: number
-  /** Backends of the route that serve the request and are neither excluded nor among these, by their ids. */
+  /** Backends of that route that serve the request and are neither excluded nor among these, by their ids. */
   readonly left: (tried: readonly string[]) => number
   /** Where the request stands among those that wait. */
   readonly place: Place
@@ -36,11 +37,13 @@ export interface Place {
   readonly arrival: number
   /** On the clock. */
   readonly since: number
+  /** What it was let in with, if it has waited: no other policy makes that shorter. */
+  readonly patience?: Patience | undefined
 }
 
 /** A request has begun to wait for a backend, or waits no more. */
 export interface HoldEvent {
-  /** Name of the route. */
+  /** Name of the route; after a reload it may be another than that on which the request began to wait. */
   readonly route: string
   readonly kind: 'held' | 'released' | 'gave-up'
   /** Why it began to wait: its backends had as many requests as they may have, or none could be used. */

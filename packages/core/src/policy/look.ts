@@ -1,11 +1,19 @@
 import type { Backend } from '../backend/backend.ts'
 import type { Obstacle } from '../backend/health.ts'
+import type { Classification } from '../classify/classification.ts'
 import type { Candidates } from './candidates.ts'
+import type { CompiledRoute } from './compile-policy.ts'
 import type { RouteExplanation } from './explanation.ts'
 import type { Place } from './lease.ts'
+import type { Patience } from './patience.ts'
 
 /** What there is to choose from for one request. */
 export interface Choice {
+  readonly classification: Classification
+  /** The one that takes it. */
+  readonly route: CompiledRoute
+  /** How long it waits. */
+  readonly patience: Patience
   readonly tasks: readonly string[]
   readonly kind: string
   readonly models: string

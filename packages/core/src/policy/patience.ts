@@ -117,6 +117,25 @@ export interface Queue {
   readonly maxLength: number
 }
 
+/** How long a request waits, in milliseconds. */
+export interface Patience {
+  /** For a backend that can be used; not at all, when not given. */
+  readonly hold: number | undefined
+  /** For one that is full. */
+  readonly maxWait: number
+}
+
+/** That of both that is longer, in each respect. */
+export function longer(one: Patience, other: Patience): Patience {
+  return {
+    hold:
+      one.hold === undefined || other.hold === undefined
+        ? (one.hold ?? other.hold)
+        : Math.max(one.hold, other.hold),
+    maxWait: Math.max(one.maxWait, other.maxWait),
+  }
+}
+
 export function resolveQueue(options: QueueOptions = {}): Queue {
   return {
     maxWait: milliseconds(options.maxWait, defaults.maxWait),

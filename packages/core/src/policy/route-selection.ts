@@ -1,55 +1,38 @@
-import type { Backend, Slot } from '../backend/backend.ts'
-import type { Pool } from '../backend/pool.ts'
+import type { Backend } from '../backend/backend.ts'
 import type { Classification } from '../classify/classification.ts'
-import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { HoldError, type RouterError } from '../errors.ts'
-import type { Try, WaitingLine } from '../hold/waiting-line.ts'
+import type { Try } from '../hold/waiting-line.ts'
 import { Candidates } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
-import {
-  allOut,
-  isNonEmpty,
-  isProven,
-  leastBadOf,
-  list,
-  nobody,
-  patienceOf,
-  preferred,
-  waitingHelps,
-} from './decide.ts'
+import { allOut, isNonEmpty, isProven, leastBadOf, nobody, preferred, waitingHelps } from './decide.ts'
 import { explainRoute } from './explain-route.ts'
 import type { RouteExplanation } from './explanation.ts'
 import { type Jobs, namesOf } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
-import { type Choice, isFull, isThere, type Look, look, narrowed, obstacleOf } from './look.ts'
-import type { Queue } from './patience.ts'
+import { type Choice, isFull, type Look, look, narrowed, obstacleOf } from './look.ts'
+import { longer, type Patience, type Queue } from './patience.ts'
+import { RouteLease, type RoutesInForce } from './route-lease.ts'
+import { RouteWait, type WaitingRoom, type WaitingRoute, type WaitOptions } from './route-wait.ts'
 import { type Survey, survey } from './survey.ts'
-import type { Timeouts } from './timeouts.ts'
 
-export interface SelectOptions {
+export interface SelectOptions extends WaitOptions {
   /** Aborting it gives up the selection. */
   readonly signal?: AbortSignal | undefined
-  /** Names of backends, and ids of endpoints, that must not be chosen, such as those already tried. */
+  /** Names of backends, and ids of servers, that must not be chosen, such as those already tried. */
   readonly exclude?: Iterable<string> | undefined
-  /** Names of backends, and ids of endpoints, that are chosen only when there is no other. */
+  /** Names of backends, and ids of servers, that are chosen only when there is no other. */
   readonly avoid?: Iterable<string> | undefined
   /** Whether it was tried elsewhere before: then a backend is preferred on which nothing has failed of late. */
   readonly retry?: boolean | undefined
-  /** When the request has to be over, on the clock. */
-  readonly deadline?: number | undefined
   /** Its place among those that wait: that of its first selection. */
   readonly place?: Place | undefined
-  /** Called at once when it has to wait. */
-  readonly onWait?: ((wait: Wait) => void) | undefined
   /**
    * Whether the whole request is here. One that is still arriving gets no slot that others wait for, lest a slow client
    * keeps it from them.
    * @default always
    */
   readonly isReady?: (() => boolean) | undefined
-  /** Who asks: requests of one urgency take turns by client. */
-  readonly client?: string | undefined
   /** Told what is about to be decided, and why: at once, and each time that it is looked at again while it waits. */
   readonly onDecision?: ((explanation: RouteExplanation) => void) | undefined
 }
@@ -57,79 +40,58 @@ export interface SelectOptions {
 /** What a decision can be explained for. */
 export type ExplainOptions = Pick<SelectOptions, 'exclude' | 'avoid' | 'retry'>
 
-/** A request's wait, as the request sees it. */
-export interface Wait {
-  readonly reason: HoldEvent['reason']
-  /** Gives it up: the selection then fails with this error. */
-  leave(error: Error): void
-  /** The request is ready now. */
-  ready(): void
-}
-
 const NONE: ReadonlySet<string> = new Set()
 
-/** What all routes of a policy share: one line for everybody who waits. */
-export interface Waiting {
-  readonly pool: Pool
-  readonly line: WaitingLine<Lease>
+/** What all routes share, whatever the policy. */
+export interface Shared extends WaitingRoom, RoutesInForce {
+  readonly jobs: Jobs
+  /** When the last request came, on the clock. */
+  readonly lastArrival: number
+  /** What those are told who would have to wait, once nobody does any more. */
+  readonly closed: RouterError | undefined
+  select(classification: Classification, options: SelectOptions): Promise<Lease>
+}
+
+/** What is the same for all routes of a policy. */
+export interface Rules {
   readonly queue: Queue
   /** The highest priority that a request can have. */
   readonly mostUrgent: number
-  readonly clock: Clock
-  readonly onHold: ((event: HoldEvent) => void) | undefined
-  readonly jobs: Jobs
-  /** Requests that have come so far. */
-  arrivals: number
-  /** When the last one came, on the clock. */
-  lastArrival: number
-  /** Requests that wait though their route does not hold. */
-  queued: number
-  closed: RouterError | undefined
 }
 
 /** One route: chooses one of its backends now, or makes the request wait for one. */
-export class RouteSelection {
+export class RouteSelection implements WaitingRoute {
   readonly route: CompiledRoute
-  readonly #waiting: Waiting
-  readonly #held = { full: 0, unavailable: 0 }
+  readonly waits = new Set<RouteWait>()
+  readonly #rules: Rules
+  readonly #shared: Shared
+  readonly #patience: Patience
 
-  constructor(route: CompiledRoute, waiting: Waiting) {
+  constructor(route: CompiledRoute, rules: Rules, shared: Shared) {
     this.route = route
-    this.#waiting = waiting
+    this.#rules = rules
+    this.#shared = shared
+    this.#patience = { hold: route.hold?.time, maxWait: rules.queue.maxWait }
   }
 
-  /** Requests that wait. */
-  get held(): number {
-    return this.#held.full + this.#held.unavailable
-  }
-
-  /** The same, by why they began to wait. */
+  /** Requests that wait, by why they began to. */
   get heldFor(): Readonly<Record<HoldEvent['reason'], number>> {
-    return { ...this.#held }
+    const held = { full: 0, unavailable: 0 }
+    for (const { reason } of this.waits) held[reason]++
+    return held
   }
 
   /** Whether one more request may wait for a backend that is away. */
   get holds(): boolean {
     const { hold } = this.route
-    return hold !== undefined && this.#waiting.closed === undefined && this.held < hold.maxHeld
+    return hold !== undefined && this.#shared.closed === undefined && this.waits.size < hold.maxHeld
   }
 
-  async select(classification: Classification, options: SelectOptions): Promise<Lease> {
-    options.signal?.throwIfAborted()
-    const { line, jobs } = this.#waiting
-    const choice = this.#choiceOf(classification, jobs.of(classification), options)
-    const isNew = options.place === undefined
-    if (choice.candidates.now.length === 0) {
-      choice.onDecision?.(this.#explain(choice, isNew))
-      throw nobody(this.route, choice)
-    }
-    if (isNew) {
-      this.#waiting.arrivals = choice.place.arrival
-      this.#waiting.lastArrival = choice.place.since
-    }
-    // Those who wait come first; whom there is nothing for now does not keep others back.
-    line.pokeIfDue()
-    choice.onDecision?.(this.#explain(choice, isNew))
+  select(classification: Classification, place: Place, options: SelectOptions): Lease | Promise<Lease> {
+    const names = this.#shared.jobs.of(classification)
+    const choice = this.#choiceOf(classification, names, place, options)
+    choice.onDecision?.(this.#explain(choice, options.place === undefined))
+    if (choice.candidates.now.length === 0) throw nobody(this.route, choice)
     const got = this.#choose(choice, this.#survey(choice))
     if (got !== undefined) return got
     const seen = look(choice)
@@ -137,20 +99,24 @@ export class RouteSelection {
   }
 
   /** What would be decided now, and why. It changes nothing. */
-  explain(classification: Classification, options: ExplainOptions): RouteExplanation {
-    const choice = this.#choiceOf(classification, namesOf(classification.entries), options)
+  explain(classification: Classification, place: Place, options: ExplainOptions): RouteExplanation {
+    const choice = this.#choiceOf(classification, namesOf(classification.entries), place, options)
     return this.#explain(choice, true)
   }
 
   #choiceOf(
     classification: Classification,
     names: Pick<Choice, 'kind' | 'models'>,
+    place: Place,
     options: SelectOptions,
   ): Choice {
     const { route } = this
     const { tasks } = classification
     const exclude = options.exclude === undefined ? NONE : new Set(options.exclude)
     return {
+      classification,
+      route,
+      patience: this.#patienceAt(place),
       tasks,
       ...names,
       priority: route.priorityOf(classification),
@@ -159,40 +125,54 @@ export class RouteSelection {
       avoid: options.avoid === undefined ? NONE : new Set(options.avoid),
       retry: options.retry ?? false,
       isReady: options.isReady ?? (() => true),
-      place: options.place ?? { arrival: this.#waiting.arrivals + 1, since: this.#waiting.clock.now() },
+      place,
       onDecision: options.onDecision,
     }
   }
 
+  takeOver(choice: Choice): Choice {
+    const { route } = this
+    const { classification, tasks, exclude, place } = choice
+    return {
+      ...choice,
+      route,
+      patience: this.#patienceAt(place),
+      priority: route.priorityOf(classification),
+      candidates: new Candidates(route.members, tasks, exclude),
+    }
+  }
+
+  #patienceAt({ patience }: Place): Patience {
+    return patience === undefined ? this.#patience : longer(patience, this.#patience)
+  }
+
   #explain(choice: Choice, isNew: boolean): RouteExplanation {
-    const { clock, line, queue, lastArrival } = this.#waiting
+    const { clock, line, lastArrival } = this.#shared
     const now = clock.now()
     return explainRoute(this.route, choice, {
       now,
-      queue,
-      ahead: line.countOf(this.#headStart(choice)),
+      ahead: line.countOf(this.headStartOf(choice)),
       sinceLast: isNew ? 0 : now - lastArrival,
-      held: this.held,
+      held: this.waits.size,
       noRoom: this.#noRoom(isNew),
     })
   }
 
   /** Why it may not wait; `undefined` when it may. */
   #noRoom(isNew: boolean): RouterError | undefined {
-    const { closed, queued, queue } = this.#waiting
+    const { closed, queued } = this.#shared
     const { hold } = this.route
     if (closed !== undefined) return closed
     // What was let in once is not sent away for being tried again.
     if (!isNew) return undefined
-    const full = hold === undefined ? queued >= queue.maxLength : this.held >= hold.maxHeld
+    const full =
+      hold === undefined ? queued.size >= this.#rules.queue.maxLength : this.waits.size >= hold.maxHeld
     return full ? this.#full() : undefined
   }
 
   /** A lease for a further copy of a request that has one, where it can go now. */
   spare(choice: Choice, used: readonly string[]): Lease | undefined {
-    const { line, closed } = this.#waiting
-    if (closed !== undefined) return undefined
-    line.poke()
+    if (this.route.hedge === undefined) return undefined
     const unused = choice.candidates.now.filter(
       (backend) => !used.includes(backend.id) && !backend.isRare(choice.tasks),
     )
@@ -202,12 +182,12 @@ export class RouteSelection {
   /**
    * The least bad backend, when there is nothing better to wait for.
    *
-   * @returns `undefined` when waiting helps: for those that are full it always does, for the others on a route that holds.
+   * @returns `undefined` when waiting helps: for those that are full it always does, for the others when it may be held.
    * @throws {NoBackendError} when every one of them is drained, or has no address.
    */
   #makeDo(choice: Choice, seen: Look): Lease | undefined {
     if (seen.length === 0) throw nobody(this.route, choice)
-    if (waitingHelps(seen, this.route)) return undefined
+    if (waitingHelps(seen, choice.patience)) return undefined
     for (const { backend } of seen) backend.want()
     const backend = leastBadOf(seen)
     if (backend !== undefined) return this.#lease(choice, backend)
@@ -225,8 +205,8 @@ export class RouteSelection {
     if (!free || !isNonEmpty(from)) return undefined
     const { kind, models, priority } = choice
     const { strategy } = this.route
-    const queued = this.#waiting.line.countOf(this.#headStart(choice))
-    const sinceLast = this.#waiting.clock.now() - this.#waiting.lastArrival
+    const queued = this.#shared.line.countOf(this.headStartOf(choice))
+    const sinceLast = this.#shared.clock.now() - this.#shared.lastArrival
     const backend = strategy.pick(from, { kind, models, queued, urgent: priority > 0, sinceLast })
     if (strategy.waits === true && obstacleOf(choice, backend) !== undefined) return undefined
     this.#wantBetter(choice, backend)
@@ -243,109 +223,24 @@ export class RouteSelection {
   }
 
   #lease(choice: Choice, backend: Backend): Lease {
-    const holds = this.#waiting.closed === undefined && this.route.hold !== undefined
-    return new RouteLease(this, choice, backend, holds)
+    return new RouteLease(this.#shared, choice, backend, this.#shared.closed === undefined)
   }
 
-  async #wait(choice: Choice, seen: Look, options: SelectOptions): Promise<Lease> {
-    const { name } = this.route
-    const waiting = this.#waiting
-    const { clock, line } = waiting
+  #wait(choice: Choice, seen: Look, options: SelectOptions): Promise<Lease> {
+    // A listener may have reloaded when it was told that a backend is wanted.
+    if (this.#shared.renewed(choice) !== choice)
+      return this.#shared.select(choice.classification, { ...options, place: choice.place })
     const noRoom = this.#noRoom(options.place === undefined)
     if (noRoom !== undefined) throw noRoom
-    const { arrival, since } = choice.place
-    const began = clock.now()
-    const leaving = new AbortController()
-    const reason = isFull(seen) ? 'full' : 'unavailable'
-    let onReady = () => {}
-    options.onWait?.({
-      reason,
-      leave: (error) => leaving.abort(error),
-      ready: () => onReady(),
-    })
-    const end = this.#beginWait(choice, reason)
-    const tell = (kind: HoldEvent['kind'], error?: Error) => {
-      waiting.onHold?.({ route: name, kind, reason, error, time: clock.now() - began, held: this.held })
-    }
-    const lease = line.wait(() => this.#try(choice), {
-      arrival,
-      since,
-      headStart: this.#headStart(choice),
-      client: options.client ?? '',
-      // One that is not ready says nothing about the others.
-      kind: choice.isReady() ? this.#kindOf(choice) : `${name} ${arrival}`,
-      onJoin: (become) => {
-        onReady = () => become(this.#kindOf(choice))
-      },
-      deadline: this.#deadline(since, seen, options),
-      late: () => {
-        // Since it began to wait, its backends may have come back and be full, or have gone away.
-        const now = look(choice)
-        const deadline = this.#deadline(since, now, options)
-        return clock.now() < deadline ? deadline : this.#late(choice, now)
-      },
-      signal:
-        options.signal === undefined ? leaving.signal : AbortSignal.any([options.signal, leaving.signal]),
-    })
-    tell('held')
-    try {
-      const got = await lease
-      end()
-      tell('released')
-      return got
-    } catch (error) {
-      end()
-      tell('gave-up', error instanceof Error ? error : undefined)
-      throw error
-    }
+    return new RouteWait(this.#shared, this, choice, isFull(seen), options).lease()
   }
 
-  #headStart({ priority }: Choice): number {
-    const { mostUrgent, queue } = this.#waiting
+  headStartOf({ priority }: Choice): number {
+    const { mostUrgent, queue } = this.#rules
     return ((priority / mostUrgent) * Math.min(queue.maxWait, defaults.longestHeadStart)) / 2
   }
 
-  #deadline(since: number, seen: Look, { deadline = Number.POSITIVE_INFINITY }: SelectOptions): number {
-    const patience = patienceOf(this.route, this.#waiting.queue, isFull(seen))
-    return Math.min(since + patience, deadline)
-  }
-
-  #late({ candidates }: Choice, seen: Look): HoldError {
-    const { hold, name } = this.route
-    const why = `${list(candidates.now)} ${isFull(seen) ? 'full' : 'unavailable'}`
-    return new HoldError(
-      hold === undefined ? 'queue-expired' : 'hold-expired',
-      `No backend of route "${name}" could be used in time: ${why}.`,
-    )
-  }
-
-  /** Counts it, and tells the backends, also those that come later. @returns What ends that. */
-  #beginWait({ candidates }: Choice, reason: HoldEvent['reason']): () => void {
-    const { hold } = this.route
-    const endings = new Map<Backend, () => void>()
-    const tell = () => {
-      const { now } = candidates
-      for (const [backend, end] of endings) {
-        if (now.includes(backend)) continue
-        end()
-        endings.delete(backend)
-      }
-      for (const backend of now)
-        if (!endings.has(backend)) endings.set(backend, backend.wait(reason === 'unavailable'))
-    }
-    tell()
-    const stopTelling = this.#waiting.pool.onChange(tell)
-    this.#held[reason]++
-    if (hold === undefined) this.#waiting.queued++
-    return () => {
-      this.#held[reason]--
-      if (hold === undefined) this.#waiting.queued--
-      stopTelling()
-      for (const end of endings.values()) end()
-    }
-  }
-
-  #try(choice: Choice): ReturnType<Try<Lease>> {
+  try(choice: Choice): ReturnType<Try<Lease>> {
     if (!choice.isReady()) return { again: Number.POSITIVE_INFINITY }
     choice.onDecision?.(this.#explain(choice, false))
     const seen = this.#survey(choice)
@@ -353,13 +248,7 @@ export class RouteSelection {
     if (got !== undefined) return { got }
     if (!seen.free || this.route.strategy.waits !== true) return { again: seen.until }
     // A strategy that would rather wait than take what is free may think otherwise when that takes too long.
-    return { again: Math.min(seen.until, this.#waiting.clock.now() + defaults.reconsiderInterval) }
-  }
-
-  /** Requests of one kind have the same backends to choose from, whenever they look, and the same to say of each. */
-  #kindOf({ tasks, kind, priority, exclude }: Choice): string {
-    const { name, strategy } = this.route
-    return JSON.stringify([name, tasks, priority, [...exclude].sort(), strategy.waits === true ? kind : ''])
+    return { again: Math.min(seen.until, this.#shared.clock.now() + defaults.reconsiderInterval) }
   }
 
   #full(): HoldError {
@@ -367,63 +256,11 @@ export class RouteSelection {
     return hold === undefined
       ? new HoldError(
           'queue-full',
-          `${this.#waiting.queued} requests wait for backends that are full already.`,
+          `${this.#shared.queued.size} requests wait for backends that are full already.`,
         )
-      : new HoldError('hold-full', `${this.held} requests wait for a backend of route "${name}" already.`)
-  }
-}
-
-/** A class, for its getters: as an object literal it took several times as long to make. */
-class RouteLease implements Lease {
-  readonly backend: Backend
-  readonly route: string
-  readonly timeouts: Timeouts
-  readonly retries: number
-  readonly place: Place
-  readonly holds: boolean
-  readonly trial: boolean
-  readonly release: Slot['release']
-  readonly hedges: number
-  readonly #selection: RouteSelection
-  readonly #choice: Choice
-
-  constructor(selection: RouteSelection, choice: Choice, backend: Backend, holds: boolean) {
-    const { route } = selection
-    const { trial, release } = backend.reserve(choice.tasks, choice.kind, choice.priority > 0)
-    this.backend = backend
-    this.route = route.name
-    this.timeouts = route.timeoutsOf(backend)
-    this.retries = route.retries
-    this.place = choice.place
-    this.holds = holds
-    this.trial = trial
-    this.release = release
-    this.hedges = route.hedge?.max ?? 0
-    this.#selection = selection
-    this.#choice = choice
-  }
-
-  left(tried: readonly string[]): number {
-    const { backend, holds } = this
-    return this.#choice.candidates.now.filter(
-      (candidate) => !tried.includes(candidate.id) && (candidate.enabled || (holds && candidate === backend)),
-    ).length
-  }
-
-  lateAfter(): number | undefined {
-    const after = this.#selection.route.hedge?.after
-    if (after === undefined || 'time' in after) return after?.time
-    return this.backend.percentile(this.#choice.kind, after.percentile)
-  }
-
-  spare(used: readonly string[]): Lease | undefined {
-    return this.#selection.spare(this.#choice, used)
-  }
-
-  provenOther(): boolean {
-    const { candidates, tasks, priority } = this.#choice
-    return candidates.now.some(
-      (other) => other !== this.backend && isThere(other.obstacle(tasks, priority > 0)) && isProven(other),
-    )
+      : new HoldError(
+          'hold-full',
+          `${this.waits.size} requests wait for a backend of route "${name}" already.`,
+        )
   }
 }

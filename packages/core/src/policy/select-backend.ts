@@ -1,20 +1,20 @@
 import type { Backend, BackendInfo } from '../backend/backend.ts'
 import { BackendGroup, type BackendProbe, type GroupChange } from '../backend/backend-group.ts'
+import { Pool, type PoolChanges } from '../backend/pool.ts'
 import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { dnsResolver, type Resolver } from '../discover/resolver.ts'
 import { NoBackendError, RouterClosedError } from '../errors.ts'
-import { WaitingLine } from '../hold/waiting-line.ts'
 import { first } from '../strategy/first.ts'
-import { compilePolicy } from './compile-policy.ts'
-import { explainMiss } from './explain-match.ts'
-import type { Explanation, PassedRoute } from './explanation.ts'
-import { Jobs } from './jobs.ts'
+import { changesOf, type PolicyChanges } from './changes.ts'
+import { type CompiledPolicy, compilePolicy } from './compile-policy.ts'
+import type { Explanation } from './explanation.ts'
 import type { HoldEvent, Lease } from './lease.ts'
 import type { Heartbeats } from './patience.ts'
 import type { Policy } from './policy.ts'
-import { type ExplainOptions, RouteSelection, type SelectOptions, type Waiting } from './route-selection.ts'
+import type { ExplainOptions, SelectOptions } from './route-selection.ts'
+import { type RouteInfo, Routing } from './routing.ts'
 
 /** What has changed about a backend. */
 export type BackendEvent = GroupChange & {
@@ -46,13 +46,6 @@ export interface SelectEnvironment {
   readonly onUnavailable?: ((backend: BackendInfo) => void) | undefined
 }
 
-/** What is known of a route. */
-export interface RouteInfo {
-  readonly name: string
-  /** Requests that wait, by why they began to: for a slot of backends that were full, or for backends that were away. */
-  readonly waiting: Readonly<Record<HoldEvent['reason'], number>>
-}
-
 /** A compiled policy. */
 export interface Select {
   /**
@@ -77,7 +70,10 @@ export interface Select {
   heartbeats(classification: Classification): Heartbeats | undefined
   /** Every server that requests may go to at this time: the backends, and the endpoints of those that have some. */
   backends(): readonly Backend[]
-  /** The endpoints that get nothing more, since their address is gone, and where requests are still running. */
+  /**
+   * The servers that get nothing more, since their address is gone or they are in the policy no more, and where requests
+   * are still running.
+   */
   leaving(): readonly Backend[]
   /** Where its time comes from. */
   readonly clock: Clock
@@ -88,13 +84,22 @@ export interface Select {
   /** Every route, in order. */
   routes(): readonly RouteInfo[]
   /** The tasks that the policy names: those of matches, without patterns, and those of backends. */
-  readonly tasks: readonly string[]
+  tasks(): readonly string[]
   /** Whether a request could be sent somewhere, or wait. */
   useful(): boolean
   /** Sends a backend nothing more. Resolves when what is running there is over. */
   drain(backend: string): Promise<void>
   /** Sends a backend requests again. */
   enable(backend: string): void
+  /**
+   * Has another policy from now on. What is running goes on, and looks at the new policy when it fails; those who wait
+   * keep their place, and wait for no shorter than they would have. A backend of the same name and URL keeps its state.
+   *
+   * @returns what is different.
+   * @throws {PolicyError} with every mistake in the policy, each with its path; then nothing has changed.
+   * @throws {RouterClosedError} when it is closed.
+   */
+  reload(policy: Policy): PolicyChanges
   /** Starts the probes and the discovery of endpoints, which begins with the first request otherwise; once. */
   start(probe: BackendProbe): void
   /** Ends the probes and the discovery, and answers those who wait with {@link RouterClosedError}; nobody waits from then on. */
@@ -108,45 +113,68 @@ export interface Select {
  */
 export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
   const { clock = systemClock, resolver, onBackendChange, onHold, onUnavailable } = environment
-  const line = new WaitingLine<Lease>(clock)
-  const { pool, routes, timeouts, queue, mostUrgent } = compilePolicy(policy, (name, settings) => {
+  /** What there is to tell, as long as something is being changed. */
+  let untold: (() => void)[] | undefined
+  const pool = new Pool((name, settings) => {
     const group: BackendGroup = new BackendGroup(name, settings, {
       clock,
       resolver: () => resolver ?? dnsResolver(),
       onChange: (change, endpoint) => {
-        if (change.kind === 'wanted') onUnavailable?.(group)
-        onBackendChange?.({ backend: name, endpoint, ...change })
+        const tell = () => {
+          if (change.kind === 'wanted') onUnavailable?.(group)
+          onBackendChange?.({ backend: name, endpoint, ...change })
+        }
+        if (untold === undefined) tell()
+        else untold.push(tell)
       },
-      onRelief: () => line.poke(),
+      onRelief: () => routing.line.poke(),
     })
     return group
   })
-  const waiting: Waiting = {
-    pool,
-    jobs: new Jobs(),
-    line,
-    queue,
-    mostUrgent,
-    clock,
-    onHold,
-    arrivals: 0,
-    lastArrival: 0,
-    queued: 0,
-    closed: undefined,
+  const routing = new Routing(pool, clock, onHold)
+  let compiled = compilePolicy(policy)
+  const become = (next: CompiledPolicy): PoolChanges => {
+    const changes = pool.become(next.backends)
+    routing.become(
+      next.routes((names) => pool.membersOf(names)),
+      next,
+    )
+    compiled = next
+    return changes
   }
-  const selections = routes.map((route) => new RouteSelection(route, waiting))
+  become(compiled)
 
-  const selectionFor = (classification: Classification): RouteSelection => {
-    const found = selections.find(({ route }) => route.takes(classification))
-    if (found === undefined) throw new TypeError('the last route of a policy takes everything')
-    return found
-  }
   let discovering = false
   const discover = () => {
     if (discovering) return
     discovering = true
     for (const group of pool.groups) group.discover()
   }
+  let probing: BackendProbe | undefined
+  const reload = (next: Policy): PolicyChanges => {
+    if (routing.closed !== undefined) throw routing.closed
+    const { written } = compiled
+    const after = compilePolicy(next, routing.routes)
+    const telling: (() => void)[] = []
+    untold = telling
+    try {
+      const { added, removed } = routing.line.change(() => become(after))
+      for (const group of added) {
+        if (discovering) group.discover()
+        if (probing !== undefined) group.start(probing)
+      }
+      const changed = ({ name: backend, url }: BackendGroup, kind: 'added' | 'removed') =>
+        telling.push(() => onBackendChange?.({ backend, endpoint: undefined, kind, url }))
+      for (const group of removed) changed(group, 'removed')
+      for (const group of added) changed(group, 'added')
+      const replaced = added.flatMap(({ name }) => (removed.some((gone) => gone.name === name) ? [name] : []))
+      return changesOf(written, after.written, replaced)
+    } finally {
+      untold = undefined
+      for (const tell of telling) tell()
+    }
+  }
+
   const { pick } = first()
   const byName = (name: string): Backend => {
     const { members } = pool.group(name)
@@ -158,18 +186,18 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
   }
   const select = (classification: Classification, options: SelectOptions = {}): Promise<Lease> => {
     discover()
-    return selectionFor(classification).select(classification, options)
+    return routing.select(classification, options)
   }
   return Object.assign(select, {
     clock,
     backends: () => pool.members,
-    leaving: () => pool.groups.flatMap(({ leaving }) => leaving),
+    leaving: () => pool.leaving,
     lease: (name: string): Lease => {
       const backend = byName(name)
       return {
         backend,
         route: CHOSEN_IN_CODE,
-        timeouts: timeouts(name),
+        timeouts: compiled.timeouts(name),
         retries: 0,
         left: () => 0,
         place: { arrival: 0, since: clock.now() },
@@ -181,43 +209,28 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
         ...backend.reserve(),
       }
     },
-    explain: (classification: Classification, options: ExplainOptions = {}): Explanation => {
-      const passedRoutes: PassedRoute[] = []
-      for (const [index, selection] of selections.entries()) {
-        const { name, written } = selection.route
-        const miss = explainMiss(written.match, classification)
-        if (miss === undefined) {
-          const explained = selection.explain(classification, options)
-          return { ...explained, index, routes: selections.length, passedRoutes }
-        }
-        passedRoutes.push({ name, index, ...miss })
-      }
-      throw new TypeError('the last route of a policy takes everything')
-    },
+    explain: (classification: Classification, options: ExplainOptions = {}) =>
+      routing.explain(classification, options),
     heartbeats: (classification: Classification) =>
       // Of what is not known to be a job, it is not known that its answer is JSON.
-      classification.classified ? selectionFor(classification).route.heartbeats : undefined,
-    held: () =>
-      Object.fromEntries(
-        selections.filter(({ held }) => held > 0).map(({ route, held }) => [route.name, held]),
-      ),
-    routeOf: (classification: Classification) => selectionFor(classification).route.name,
-    routes: () => selections.map(({ route, heldFor }) => ({ name: route.name, waiting: heldFor })),
-    tasks: tasksOf(policy),
+      classification.classified ? routing.of(classification).route.heartbeats : undefined,
+    held: () => routing.held,
+    routeOf: (classification: Classification) => routing.of(classification).route.name,
+    routes: () => routing.infos,
+    tasks: () => tasksOf(compiled.written),
     drain: (name: string) => pool.group(name).drain(),
     enable: (name: string) => pool.group(name).enable(),
+    reload,
     start: (probe: BackendProbe) => {
+      probing = probe
       discover()
       for (const group of pool.groups) group.start(probe)
     },
     close: () => {
       for (const group of pool.groups) group.stop()
-      waiting.closed = new RouterClosedError()
-      line.close(waiting.closed)
+      routing.close(new RouterClosedError())
     },
-    useful: () =>
-      pool.members.some((backend) => backend.obstacle([]) === undefined) ||
-      selections.some((selection) => selection.holds),
+    useful: () => pool.members.some((backend) => backend.obstacle([]) === undefined) || routing.holds,
   })
 }
 

@@ -7,36 +7,23 @@ import type { Classification } from '../classify/classification.ts'
 import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
-import { Forwarder, type ForwardOptions } from '../forward/forwarder.ts'
-import { policyAsData } from '../policy/compile-policy.ts'
+import { Forwarder } from '../forward/forwarder.ts'
+import { changedOptions, type PolicyChanges } from '../policy/changes.ts'
 import type { Explanation } from '../policy/explanation.ts'
 import type { HoldEvent } from '../policy/lease.ts'
-import { parseConfig } from '../policy/parse-policy.ts'
-import type { Policy } from '../policy/policy.ts'
 import type { ExplainOptions } from '../policy/route-selection.ts'
-import {
-  type BackendEvent,
-  type RouteInfo,
-  type SelectEnvironment,
-  selectBackend,
-} from '../policy/select-backend.ts'
+import type { RouteInfo } from '../policy/routing.ts'
+import { type BackendEvent, selectBackend } from '../policy/select-backend.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import {
-  type ExchangeOptions,
+  checkExchangeOptions,
   type ResolvedExchangeOptions,
   resolveExchangeOptions,
-  withoutInfinity,
 } from './exchange-options.ts'
 import type { AttemptRecord } from './failover.ts'
+import { parseOptions, type ReloadOptions, type RouterOptions } from './router-options.ts'
 import { refusedWith } from './tracing.ts'
-
-/** Everything that a router can be told. All but `proxy`, `clock`, `resolver`, `tracing` and functions can be data, in a file. */
-export interface RouterOptions
-  extends Policy,
-    ExchangeOptions,
-    ForwardOptions,
-    Pick<SelectEnvironment, 'onUnavailable' | 'resolver'> {}
 
 /** One predict request, when it is over. Times are in milliseconds. */
 export interface RequestEvent {
@@ -95,11 +82,13 @@ export interface RouterEvents {
   request: [event: RequestEvent]
   /**
    * Something has changed about a backend: what its probes say, an ejection, a task that it lacks, its being drained, the
-   * addresses of its name.
+   * addresses of its name, its coming and going by `reload()`.
    */
   backend: [event: BackendEvent]
   /** A request begins to wait for a backend, or waits no more. */
   hold: [event: HoldEvent]
+  /** The router has other options, by `reload()`. */
+  reload: [changes: PolicyChanges]
 }
 
 /** What the router can say about itself at any time. */
@@ -135,7 +124,7 @@ export interface RouterStatus {
     /** How long jobs take there, by kind (`task/type/model`), in milliseconds: what `peak-ewma` goes by. */
     readonly latencies: Readonly<Record<string, number>>
     readonly health: BackendHealth
-    /** Whether its address is gone, so that it only finishes what is running there. */
+    /** Whether its address is gone, or itself by a reload, so that it only finishes what is running there. */
     readonly leaving: boolean
     /** Why it has no endpoint, when its name could never be resolved. */
     readonly unresolved: string | undefined
@@ -180,6 +169,18 @@ export interface Router {
    */
   enable(backend: string): void
   /**
+   * Has other options from now on; what is not given has its default, as when a router is made.
+   *
+   * What is running goes on, and when it fails goes to a backend of the new routes. Those who wait keep their place, and
+   * wait for no shorter than they would have. A backend of the same name and URL keeps its state; one that is there no
+   * more finishes what it has.
+   *
+   * @returns what is different.
+   * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
+   * @throws {RouterClosedError} when the router is closed, or closing.
+   */
+  reload(options: ReloadOptions): PolicyChanges
+  /**
    * Answers new requests and those that wait for a backend with 503, ends the probes, lets running requests finish, then
    * closes every connection to a backend. What still runs at the end of its time is answered with 503 as well, and what
    * cannot be answered is cut off. Later calls wait for the first.
@@ -199,7 +200,8 @@ export function createRouter(options: RouterOptions): Router {
 }
 
 class PredictRouter implements Router {
-  readonly #options: ResolvedExchangeOptions
+  #options: ResolvedExchangeOptions
+  #written: object
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
   readonly #events = new EventEmitter<RouterEvents>()
@@ -208,31 +210,33 @@ class PredictRouter implements Router {
   #closed: Promise<void> | undefined
 
   constructor(options: RouterOptions) {
-    const { proxy, clock, resolver, onUnavailable, tracing, ...data } = withoutInfinity(options ?? {})
-    const { backendHeader, upstreamHeader, forwardHeaders, ...config } = parseConfig(policyAsData(data))
-    const { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool, explainHeader } = config
-    this.#options = resolveExchangeOptions({
-      maxBodySize,
-      onUnclassified,
-      bodyMemory,
-      totalBodyMemory,
-      bodySpool,
-      explainHeader,
-      tracing,
+    const { proxy, clock, resolver, onUnavailable, tracing, ...data } = options ?? {}
+    const { policy, exchange, headers, written } = parseOptions(data)
+    this.#options = resolveExchangeOptions({ ...exchange, tracing })
+    this.#written = written
+    this.#select = selectBackend(policy, {
+      clock,
+      resolver,
+      onBackendChange: (event) => this.#emitSafely('backend', event),
+      onHold: (event) => this.#emitSafely('hold', event),
+      onUnavailable: onUnavailable && ((backend) => this.#callSafely(() => onUnavailable(backend))),
     })
-    const { backends, routes, timeouts, retries, queue, health, heartbeat } = data
-    this.#select = selectBackend(
-      { backends, routes, timeouts, retries, queue, health, heartbeat },
-      {
-        clock,
-        resolver,
-        onBackendChange: (event) => this.#emitSafely('backend', event),
-        onHold: (event) => this.#emitSafely('hold', event),
-        onUnavailable: onUnavailable && ((backend) => this.#callSafely(() => onUnavailable(backend))),
-      },
-    )
-    this.#forwarder = new Forwarder({ proxy, clock, backendHeader, upstreamHeader, forwardHeaders })
+    this.#forwarder = new Forwarder({ proxy, clock, ...headers })
     this.#forwarder.watch(this.#select)
+  }
+
+  reload(options: ReloadOptions): PolicyChanges {
+    const { policy, exchange, headers, written } = parseOptions(options)
+    const { retention, ...checked } = checkExchangeOptions(exchange)
+    const changes = this.#select.reload(policy)
+    this.#options.store.adapt(retention)
+    this.#options = { ...this.#options, ...checked }
+    this.#forwarder.reload(headers)
+    const own = changedOptions(this.#written, written)
+    this.#written = written
+    const all = { ...changes, options: [...changes.options, ...own].sort() }
+    this.#emitSafely('reload', all)
+    return all
   }
 
   async handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
@@ -285,7 +289,7 @@ class PredictRouter implements Router {
       active: this.#active.size,
       held: this.#select.held(),
       routes: this.#select.routes(),
-      tasks: this.#select.tasks,
+      tasks: this.#select.tasks(),
       bodies: { memory: used, memoryLimit: total, disk: spooled.bytes, files: spooled.files },
       backends,
     }

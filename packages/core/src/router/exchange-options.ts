@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { BodyStore } from '../body/body-store.ts'
+import { BodyStore, type BodyStoreOptions } from '../body/body-store.ts'
 import { defaults } from '../defaults.ts'
 import { parseExchangeOptions } from '../policy/parse-policy.ts'
 import { PolicyError, problem } from '../policy/problems.ts'
@@ -58,6 +58,14 @@ export interface ResolvedExchangeOptions {
   readonly tracing: Tracing | undefined
 }
 
+/** Those that are data. */
+export type ExchangeData = Omit<ExchangeOptions, 'tracing'>
+
+/** The same, complete and checked; the store is one for all requests, whatever the options. */
+export interface CheckedExchangeOptions extends Omit<ResolvedExchangeOptions, 'store' | 'tracing'> {
+  readonly retention: BodyStoreOptions
+}
+
 /**
  * Checks the options and completes them with the defaults.
  *
@@ -65,11 +73,17 @@ export interface ResolvedExchangeOptions {
  */
 export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedExchangeOptions {
   const { tracing, ...data } = options
-  const parsed = parseExchangeOptions(withoutInfinity(data))
+  const { retention, ...resolved } = checkExchangeOptions(data)
   if (tracing !== undefined && typeof tracing?.begin !== 'function')
     throw new PolicyError([
       problem('tracing', 'must be an object with begin(), as openTelemetryTracing() makes'),
     ])
+  return { ...resolved, store: new BodyStore(retention), tracing }
+}
+
+/** @throws {PolicyError} with every mistake, each with its path. */
+export function checkExchangeOptions(options: ExchangeData): CheckedExchangeOptions {
+  const parsed = parseExchangeOptions(withoutInfinity(options))
   const {
     onUnclassified = defaults.onUnclassified,
     bodySpool = defaults.bodySpool,
@@ -80,12 +94,12 @@ export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedE
   if (typeof bodySpool === 'string' && !isWritable(bodySpool)) {
     throw new PolicyError([problem('bodySpool', 'must be a directory that can be written to')])
   }
-  const store = new BodyStore({
+  const retention = {
     bodyMemory: size('bodyMemory'),
     totalBodyMemory: size('totalBodyMemory'),
     directory: bodySpool === true ? tmpdir() : bodySpool === false ? undefined : bodySpool,
-  })
-  return { onUnclassified, maxBodySize: size('maxBodySize'), store, explainHeader, tracing }
+  }
+  return { onUnclassified, maxBodySize: size('maxBodySize'), explainHeader, retention }
 }
 
 function isWritable(directory: string): boolean {

@@ -285,6 +285,7 @@ export class Exchange {
     const sinceStart = (mark: number | undefined) => (mark === undefined ? undefined : mark - started)
     const record = (outcome: Outcome): AttemptRecord => ({
       backend: backend.name,
+      url: backend.url,
       endpoint: backend.endpoint,
       outcome,
       start: started,

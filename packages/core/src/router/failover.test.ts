@@ -24,6 +24,7 @@ const made = (...outcomes: (Outcome | [Outcome, 'in company'])[]): AttemptRecord
     const [outcome, company] = Array.isArray(it) ? it : [it]
     return {
       backend: 'abcdef'[i] ?? '',
+      url: `http://${'abcdef'[i]}`,
       endpoint: undefined,
       outcome,
       start: 0,
@@ -36,10 +37,12 @@ const made = (...outcomes: (Outcome | [Outcome, 'in company'])[]): AttemptRecord
     }
   })
 /** A route to a, b and c. */
-const lease = (holds = false) => ({
+const lease = (holds = false, leaving = false) => ({
   holds,
   retries: 3,
-  left: (tried: readonly string[]) => ['a', 'b', 'c'].filter((name) => !tried.includes(name)).length,
+  backend: { leaving },
+  left: (tried: readonly string[]) =>
+    ['a', 'b', 'c'].filter((name) => !tried.includes(`${name}@http://${name}`)).length,
 })
 
 describe('after two copies at once', () => {
@@ -79,7 +82,9 @@ describe('after two copies at once', () => {
       const [away] = attempts.filter(({ outcome }) => outcome.kind === 'failed')
       const [other] = attempts.filter(({ outcome }) => outcome.kind !== 'failed')
       expect(nextStep(attempts, lease(true), true, 2)).toBe('another')
-      expect(triedBackends(attempts, lease(true))).toMatchObject({ exclude: [other?.backend] })
+      expect(triedBackends(attempts, lease(true))).toMatchObject({
+        exclude: [`${other?.backend}@${other?.url}`],
+      })
       expect(away?.backend).not.toBe(other?.backend)
     }
   })
@@ -96,5 +101,14 @@ describe('what the client is told', () => {
 
   it('is nothing when one of them was answered', () => {
     expect(failureOf(made(superseded, answered))).toBeUndefined()
+  })
+})
+
+describe('after a stale connection', () => {
+  it.each<[string, boolean, AttemptRecord[], ReturnType<typeof nextStep>]>([
+    ['the same backend is tried once more', false, made(failed('stale')), 'same'],
+    ['another is, when that is in the policy no more', true, made(failed('stale')), 'another'],
+  ])('%s', (_, leaving, attempts, step) => {
+    expect(nextStep(attempts, lease(false, leaving), true)).toBe(step)
   })
 })

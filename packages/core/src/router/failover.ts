@@ -1,4 +1,4 @@
-import { idOf } from '../backend/backend.ts'
+import { type Backend, idOf } from '../backend/backend.ts'
 import { describeOutcome, type Outcome } from '../backend/outcome.ts'
 import { RouterClosedError, RouterError } from '../errors.ts'
 import type { Lease } from '../policy/lease.ts'
@@ -7,6 +7,8 @@ import type { Lease } from '../policy/lease.ts'
 export interface AttemptRecord {
   /** Name of the backend. */
   readonly backend: string
+  /** Its base URL, without credentials: behind a reload, its name may stand for another server. */
+  readonly url: string
   /** The address, when it is one of several that the backend has. */
   readonly endpoint: string | undefined
   readonly outcome: Outcome
@@ -27,7 +29,7 @@ export interface AttemptRecord {
 }
 
 /** What a lease says of further attempts. */
-type Leeway = Pick<Lease, 'retries' | 'left' | 'holds'>
+type Leeway = Pick<Lease, 'retries' | 'left' | 'holds'> & { readonly backend: Pick<Backend, 'leaving'> }
 
 /** What comes after an attempt: nothing, the same backend once more, or a backend of the route. */
 export type Step = 'stop' | 'same' | 'another'
@@ -51,7 +53,7 @@ export function nextStep(
 ): Step {
   const last = attempts.at(-1)?.outcome
   if (last === undefined || !retained || !canBeTriedAgain(last) || isPoison(attempts, copies)) return 'stop'
-  if (isStale(last) && !isStale(attempts.at(-2)?.outcome)) return 'same'
+  if (isStale(last) && !isStale(attempts.at(-2)?.outcome) && !lease.backend.leaving) return 'same'
   const counted = attempts.filter(({ outcome }) => (lease.holds ? hasWorked(outcome) : !isStale(outcome)))
   const { exclude } = triedBackends(attempts, lease)
   return counted.length <= lease.retries && lease.left(exclude) > 0 ? 'another' : 'stop'
@@ -60,7 +62,7 @@ export function nextStep(
 /** The servers that must not, and those that should not get the request again. */
 export function triedBackends(
   attempts: readonly AttemptRecord[],
-  { holds }: Pick<Leeway, 'holds'>,
+  { holds }: Pick<Lease, 'holds'>,
 ): { exclude: readonly string[]; avoid: readonly string[] } {
   if (!holds) return { exclude: idsOf(attempts), avoid: [] }
   return { exclude: idsOf(attempts.filter(({ outcome }) => hasAnswered(outcome))), avoid: idsOf(attempts) }
@@ -68,7 +70,7 @@ export function triedBackends(
 
 /** What the backends, or their endpoints, are excluded by. */
 export function idsOf(attempts: readonly AttemptRecord[]): string[] {
-  return attempts.map(({ backend, endpoint }) => idOf(backend, endpoint))
+  return attempts.map(({ backend, url, endpoint }) => idOf({ name: backend, url, endpoint }))
 }
 
 function canBeTriedAgain(outcome: Outcome): boolean {

@@ -131,7 +131,10 @@ describe('a race', () => {
 
   it.each<[string, Partial<RaceOptions>]>([
     ['the request cannot be sent once more', { canBeCopied: () => false }],
-    ['every other backend has had it before', { tried: ['b', 'c', 'd'] }],
+    [
+      'every other backend has had it before',
+      { tried: ['b', 'c', 'd'].map((name) => `${name}@http://${name}`) },
+    ],
     ['the budget is used up', { budget: new Budget(new FakeClock(), { share: 0, window: 1, least: 0 }) }],
   ])('sends no further copy when %s', async (_, options) => {
     const { clock, sent, inFlight } = await start(1, options)
@@ -141,7 +144,10 @@ describe('a race', () => {
 
   it('takes nothing from the budget when there is no backend for it', async () => {
     const budget = new Budget(new FakeClock(), { share: 0, window: 1, least: 1 })
-    const { clock } = await start(3, { budget, tried: ['b', 'c', 'd'] })
+    const { clock } = await start(3, {
+      budget,
+      tried: ['b', 'c', 'd'].map((name) => `${name}@http://${name}`),
+    })
     clock.advance(1_000)
     expect(budget.allows).toBe(true)
   })

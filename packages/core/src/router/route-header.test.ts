@@ -34,6 +34,7 @@ const story: Story = {
 
 const attempt = {
   backend: 'mac',
+  url: 'http://mac',
   endpoint: undefined,
   start: 0,
   time: 3,

@@ -1,0 +1,226 @@
+import type { Backend } from '../backend/backend.ts'
+import type { Pool } from '../backend/pool.ts'
+import type { Clock } from '../clock.ts'
+import { HoldError } from '../errors.ts'
+import type { Standing, Try, WaitingLine } from '../hold/waiting-line.ts'
+import type { CompiledRoute } from './compile-policy.ts'
+import { list, longestWait } from './decide.ts'
+import type { HoldEvent, Lease } from './lease.ts'
+import { type Choice, isFull, look } from './look.ts'
+
+/** A request's wait, as the request sees it. */
+export interface Wait {
+  readonly reason: HoldEvent['reason']
+  /** Gives it up: the selection then fails with this error. */
+  leave(error: Error): void
+  /** The request is ready now. */
+  ready(): void
+}
+
+export interface WaitOptions {
+  /** Aborting it gives up the wait. */
+  readonly signal?: AbortSignal | undefined
+  /** When the request has to be over, on the clock. */
+  readonly deadline?: number | undefined
+  /** Called at once. */
+  readonly onWait?: ((wait: Wait) => void) | undefined
+  /** Who asks: requests of one urgency take turns by client. */
+  readonly client?: string | undefined
+}
+
+/** Where requests wait, whatever their route. */
+export interface WaitingRoom {
+  readonly pool: Pool
+  readonly line: WaitingLine<Lease>
+  readonly clock: Clock
+  readonly onHold: ((event: HoldEvent) => void) | undefined
+  /** Those that do not wait for a backend that is away, but for a slot alone. */
+  readonly queued: Set<RouteWait>
+}
+
+/** A route, as somebody who waits for its backends asks it. */
+export interface WaitingRoute {
+  readonly route: CompiledRoute
+  /** Those that wait for its backends. */
+  readonly waits: Set<RouteWait>
+  try(choice: Choice): ReturnType<Try<Lease>>
+  headStartOf(choice: Choice): number
+  /** The choice that a request of another route has here. */
+  takeOver(choice: Choice): Choice
+}
+
+/** One request that waits: for backends of its route and, when the policy changes, for those of the route that it has then. */
+export class RouteWait {
+  readonly #room: WaitingRoom
+  readonly #options: WaitOptions
+  /** Why it began to wait. */
+  readonly reason: HoldEvent['reason']
+  readonly #began: number
+  readonly #leaving = new AbortController()
+  #route: WaitingRoute
+  #choice: Choice
+  /** Whether it waits for a slot, and not for a backend to be there. */
+  #full: boolean
+  /** What ends its being counted, by each backend that it waits for. */
+  readonly #marks = new Map<Backend, () => void>()
+  #become: (standing: Standing) => void = () => {}
+
+  /** @param full Whether one of its backends is there and has as many requests as it may have. */
+  constructor(room: WaitingRoom, route: WaitingRoute, choice: Choice, full: boolean, options: WaitOptions) {
+    this.#room = room
+    this.#options = options
+    this.#route = route
+    this.#choice = promised(choice)
+    this.#began = room.clock.now()
+    this.#full = full
+    this.reason = full ? 'full' : 'unavailable'
+  }
+
+  /** Joins the line. */
+  async lease(): Promise<Lease> {
+    const { line, pool } = this.#room
+    const { arrival, since } = this.#choice.place
+    const { onWait, client = '', signal } = this.#options
+    onWait?.({
+      reason: this.reason,
+      leave: (error) => this.#leaving.abort(error),
+      ready: () => this.#become(this.#standing),
+    })
+    this.#enter()
+    const stopMarking = pool.onChange(() => this.#mark())
+    const lease = line.wait(() => this.#route.try(this.#choice), {
+      arrival,
+      since,
+      client,
+      ...this.#standing,
+      onJoin: (become) => {
+        this.#become = become
+      },
+      deadline: this.#deadline(this.#full),
+      late: () => this.#late(),
+      signal: signal === undefined ? this.#leaving.signal : AbortSignal.any([signal, this.#leaving.signal]),
+    })
+    const end = () => {
+      this.#exit()
+      stopMarking()
+      this.#unmark()
+    }
+    this.#tell('held')
+    try {
+      const got = await lease
+      end()
+      this.#tell('released')
+      return got
+    } catch (error) {
+      end()
+      this.#tell('gave-up', error instanceof Error ? error : undefined)
+      throw error
+    }
+  }
+
+  /**
+   * The policy has changed: it waits for the backends of another route from now on, at the place that it had, and for no
+   * shorter than it would have.
+   */
+  move(routeFor: (choice: Choice) => WaitingRoute): void {
+    let route: WaitingRoute
+    try {
+      route = routeFor(this.#choice)
+    } catch (error) {
+      // A match that was written in code has failed.
+      this.#leaving.abort(error)
+      return
+    }
+    this.#exit()
+    this.#route = route
+    this.#choice = promised(route.takeOver(this.#choice))
+    this.#full = isFull(look(this.#choice))
+    // Whom it waits for still must not take it for gone meanwhile.
+    const before = [...this.#marks.values()]
+    this.#marks.clear()
+    this.#enter()
+    for (const end of before) end()
+    this.#become(this.#standing)
+  }
+
+  #enter(): void {
+    this.#route.waits.add(this)
+    if (this.#choice.patience.hold === undefined) this.#room.queued.add(this)
+    this.#mark()
+  }
+
+  #exit(): void {
+    this.#route.waits.delete(this)
+    this.#room.queued.delete(this)
+  }
+
+  /** Tells the backends, also those that come later. */
+  #mark(): void {
+    const { now } = this.#choice.candidates
+    for (const [backend, end] of this.#marks) {
+      if (now.includes(backend)) continue
+      end()
+      this.#marks.delete(backend)
+    }
+    for (const backend of now)
+      if (!this.#marks.has(backend)) this.#marks.set(backend, backend.wait(!this.#full))
+  }
+
+  #unmark(): void {
+    for (const end of this.#marks.values()) end()
+    this.#marks.clear()
+  }
+
+  get #standing(): Standing {
+    return { headStart: this.#route.headStartOf(this.#choice), kind: this.#kind }
+  }
+
+  /** Requests of one kind have the same backends to choose from, whenever they look, and the same to say of each. */
+  get #kind(): string {
+    const { route, place, tasks, kind, priority, exclude, patience, isReady } = this.#choice
+    // One that is not ready says nothing about the others.
+    if (!isReady()) return `${route.name} ${place.arrival}`
+    const { name, strategy } = route
+    const holds = patience.hold !== undefined
+    return JSON.stringify([
+      name,
+      tasks,
+      priority,
+      [...exclude].sort(),
+      strategy.waits === true ? kind : '',
+      holds,
+    ])
+  }
+
+  #deadline(full: boolean): number {
+    const { deadline = Number.POSITIVE_INFINITY } = this.#options
+    const { patience, place } = this.#choice
+    return Math.min(place.since + longestWait(patience, full), deadline)
+  }
+
+  /** @returns What it gives up with, or until when it waits on. */
+  #late(): HoldError | number {
+    // Since it began to wait, its backends may have come back and be full, or have gone away.
+    const full = isFull(look(this.#choice))
+    const deadline = this.#deadline(full)
+    if (this.#room.clock.now() < deadline) return deadline
+    const { patience, route, candidates } = this.#choice
+    const why = `${list(candidates.now)} ${full ? 'full' : 'unavailable'}`
+    return new HoldError(
+      patience.hold === undefined ? 'queue-expired' : 'hold-expired',
+      `No backend of route "${route.name}" could be used in time: ${why}.`,
+    )
+  }
+
+  #tell(kind: HoldEvent['kind'], error?: Error): void {
+    const { clock, onHold } = this.#room
+    const { route, waits } = this.#route
+    const time = clock.now() - this.#began
+    onHold?.({ route: route.name, kind, reason: this.reason, error, time, held: waits.size })
+  }
+}
+
+/** It is let in with the patience that it has. */
+function promised(choice: Choice): Choice {
+  return { ...choice, place: { ...choice.place, patience: choice.patience } }
+}
