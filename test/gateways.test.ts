@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { resolveExchangeOptions } from '@immich-ml-router/core'
 import { seedConfig } from '@immich-ml-router/example-gateway-kit'
@@ -298,6 +298,124 @@ describe('a gateway that is told to stop', () => {
       expect(await exited).toBe(0)
     },
   )
+})
+
+describe('the configuration of a gateway that runs', () => {
+  const to = (name: string, url: string) => `backends: { ${name}: { url: "${url}" } }\n`
+
+  itNeeds('signals')('is that of its file, however that changes, and on SIGHUP', async () => {
+    const stubs = await Promise.all([stubMl(), stubMl()])
+    const [a, b] = stubs.map(({ url }) => url)
+    const path = await file('router.yaml', to('first', a ?? ''))
+    const directory = dirname(path)
+    const { url, child, exited, lines } = await startProcess('express', { ROUTER_CONFIG: path })
+    const logged = (words: string) => lines.filter(({ msg }) => String(msg).includes(words))
+    const by = async () => (await post(url, immichBody('textSearch', 'cat'))).headers['x-immich-ml-backend']
+    expect(await by()).toBe('first')
+
+    await writeFile(join(directory, 'new.yaml'), to('renamed', b ?? ''))
+    await rename(join(directory, 'new.yaml'), path)
+    await until(() => logged('configuration reloaded').length === 1, 'it has seen the other file')
+    expect(logged('configuration reloaded')[0]?.['different']).toBe(
+      'backends added: renamed; backends removed: first; routes changed: default',
+    )
+    expect(await by()).toBe('renamed')
+    expect([logged('gets nothing more')[0], logged('from now on')[0]]).toMatchObject([
+      { backend: 'first', upstream: a },
+      { backend: 'renamed', upstream: b },
+    ])
+
+    await writeFile(path, 'backends: { gpu: { ulr: http://gpu } }\nroutes: [{ backends: [gpuu] }]\n')
+    await until(() => logged('not reloaded').length === 1, 'it has seen the broken file')
+    expect(logged('not reloaded')[0]).toMatchObject({
+      level: 50,
+      msg: expect.stringMatching(
+        /stays as it was: ROUTER_CONFIG=.*router.yaml: The policy has 3 mistakes:(.|\n)*backends.gpu.ulr(.|\n)*routes\[0\].backends\[0\]/,
+      ),
+    })
+    expect(await by()).toBe('renamed')
+    child.kill('SIGHUP')
+    await until(() => logged('not reloaded').length === 2, 'it has tried again')
+
+    for (const [number, name] of ['one', 'two'].entries()) {
+      const version = join(directory, `..${number}`)
+      await mkdir(version)
+      await writeFile(join(version, 'router.yaml'), to(name, a ?? ''))
+      await symlink(version, join(directory, '..tmp'))
+      await rename(join(directory, '..tmp'), join(directory, '..data'))
+      if (number === 0) {
+        await symlink('..data/router.yaml', join(directory, 'link'))
+        await rename(join(directory, 'link'), path)
+      }
+      await until(() => logged('configuration reloaded').length === 2 + number, `it has seen version ${name}`)
+      expect(await by()).toBe(name)
+    }
+
+    child.kill('SIGHUP')
+    await until(() => lines.some(({ different }) => different === 'nothing'), 'it has read the file again')
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+  })
+
+  itNeeds('signals')('is that of the files that it refers to, too', async () => {
+    const stub = await stubMl()
+    const path = await file('router.yaml', '')
+    const secret = join(dirname(path), 'token')
+    await writeFile(secret, 'old\n')
+    await writeFile(path, `backends: { gpu: { url: "${stub.url}", auth: { bearer: "\${file:${secret}}" } } }`)
+    const { url, child, exited, lines, output } = await startProcess('koa', { ROUTER_CONFIG: path })
+    const told = async () => {
+      expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(200)
+      return stub.received.at(-1)?.headers.authorization
+    }
+    expect(await told()).toBe('Bearer old')
+    await writeFile(secret, 'new\n')
+    await until(() => lines.some(({ msg }) => msg === 'configuration reloaded'), 'it has seen it')
+    expect(lines.at(-1)?.['different']).toBe('backends changed: gpu')
+    expect(await told()).toBe('Bearer new')
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+    expect(output.filter((line) => /Bearer|"(old|new)"/.test(line))).toEqual([])
+  })
+
+  itNeeds('signals')('keeps what runs and what waits', async () => {
+    const [slow, other] = [await stubMl({ serviceTime: 500 }), await stubMl()]
+    const away = await stubMl({ fault: 'refuse' })
+    const config = (images: string, url: string) => `backends:
+  search: { url: "${slow.url}" }
+  ${images}: { url: "${url}" }
+routes:
+  - { match: { input: text }, backends: [search] }
+  - { backends: [${images}], whenUnavailable: { hold: 12h } }
+`
+    const path = await file('router.yaml', config('gpu', away.url))
+    const { url, lines, child, exited } = await startProcess('koa', { ROUTER_CONFIG: path })
+    const running = post(url, immichBody('textSearch', 'cat'))
+    const waiting = post(url, immichBody('indexing', imageBytes(10_000)))
+    await until(() => lines.some(({ msg }) => msg === 'request waits for a backend'), 'one waits')
+    await until(() => slow.started === 1, 'one runs')
+    await writeFile(
+      path,
+      config('mac', other.url).replace(`search: { url: "${slow.url}" }`, `search: { url: "${other.url}" }`),
+    )
+    expect((await waiting).headers['x-immich-ml-backend']).toBe('mac')
+    expect([(await running).status, slow.started]).toEqual([200, 1])
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+  })
+
+  itNeeds('signals')('stays what it is where there is no file, and SIGHUP says so', async () => {
+    const stub = await stubMl()
+    const { url, lines, child, exited } = await startProcess('express', { ML_DEFAULT_URL: stub.url })
+    child.kill('SIGHUP')
+    await until(() => lines.some(({ msg }) => String(msg).startsWith('SIGHUP')), 'it says so')
+    expect(lines.at(-1)?.['msg']).toBe(
+      'SIGHUP: there is nothing to reload, since it is configured by ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL',
+    )
+    expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(200)
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+  })
 })
 
 describe('a port that is taken', () => {

@@ -11,6 +11,8 @@ export interface GatewayConfig {
   readonly metricsPort?: number | undefined
   /** Where the options come from, in words. */
   readonly source: string
+  /** The file that they are in, if they are in one: they are read again when it changes. */
+  readonly file?: string | undefined
   /** Stand-in ML servers that were started since no real one is configured; they stop with the gateway. */
   readonly stubs: readonly StubMl[]
 }
@@ -19,7 +21,7 @@ export interface GatewayConfig {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Options as they are configured, and where, in words. */
-export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source'>
+export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source' | 'file'>
 
 /**
  * Reads `PORT`, `METRICS_PORT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
@@ -38,7 +40,7 @@ export async function readConfig(env: Environment): Promise<GatewayConfig> {
 /** @returns `undefined` when no ML server is configured. */
 export async function readOptions(env: Environment): Promise<ConfiguredOptions | undefined> {
   const path = env['ROUTER_CONFIG']
-  if (path) return { source: `the file ${path}`, options: await readFileConfig(path, env) }
+  if (path) return { source: `the file ${path}`, file: path, options: await readFileConfig(path, env) }
   if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL'])
     return { source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL', options: seedConfig(env) }
   return undefined

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Router, RouterOptions } from '@immich-ml-router/core'
+import type { Router, RouterConfig, RouterOptions } from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
 import { type Logger, pino } from 'pino'
 import { type Args, readArgs, USAGE } from './args.ts'
@@ -10,6 +10,7 @@ import { type GatewayConfig, readConfig, readOptions } from './config.ts'
 import { explainRequest } from './explain.ts'
 import { makeLogger } from './log.ts'
 import { GatewayMetrics } from './metrics.ts'
+import { Reloader } from './reloader.ts'
 
 /** A running gateway. */
 export interface Gateway {
@@ -17,6 +18,8 @@ export interface Gateway {
   /** Where Prometheus finds its metrics. */
   readonly metricsUrl: string
   readonly router: Router
+  /** Reads the configuration anew; `undefined` when it is in no file. The log tells what became of it. */
+  readonly reload: (() => Promise<void>) | undefined
   /** Stops accepting, lets what is running finish, then closes everything. */
   close(): Promise<void>
 }
@@ -30,11 +33,16 @@ export type MakeApp = (options: RouterOptions) => {
   readonly router: Router
 }
 
-/** Starts a gateway on the configured port. */
+/**
+ * Starts a gateway on the configured port.
+ *
+ * @param reread Reads the options anew, when the file that they are in has changed.
+ */
 export async function startGateway(
   makeApp: MakeApp,
   config: GatewayConfig,
   logger: Logger,
+  reread = async (): Promise<RouterConfig> => config.options,
 ): Promise<Gateway> {
   const { listener, router } = makeApp(config.options)
   logRequests(router, logger)
@@ -43,7 +51,10 @@ export async function startGateway(
   const server = http.createServer((req, res) => own.some((handle) => handle(req, res)) || listener(req, res))
   const metricsServer =
     config.metricsPort === undefined ? server : http.createServer((req, res) => metrics.answer(req, res))
+  const { file } = config
+  const reloader = file === undefined ? undefined : new Reloader({ router, logger, file, read: reread })
   const close = async () => {
+    reloader?.close()
     const closed = closing(server)
     await router.close()
     // What is left waits for its next request, or for the rest of one that nobody will answer any more.
@@ -61,7 +72,14 @@ export async function startGateway(
     const metricsPort =
       config.metricsPort === undefined ? port : await listen(metricsServer, config.metricsPort)
     const url = `http://localhost:${port}`
-    return { url, metricsUrl: `http://localhost:${metricsPort}/metrics`, router, close }
+    reloader?.start(config.options)
+    return {
+      url,
+      metricsUrl: `http://localhost:${metricsPort}/metrics`,
+      router,
+      reload: reloader && (() => reloader.reload()),
+      close,
+    }
   } catch (error) {
     await close()
     throw error
@@ -79,8 +97,8 @@ function closing(server: Server): Promise<unknown> {
 }
 
 /**
- * Runs a gateway as the main program: configured by the environment, stopped by SIGTERM or SIGINT. With `--check` it only
- * says what it is configured to do, and with `--explain` where a request would go.
+ * Runs a gateway as the main program: configured by the environment, which it reads again on SIGHUP, stopped by SIGTERM or
+ * SIGINT. With `--check` it only says what it is configured to do, and with `--explain` where a request would go.
  */
 export async function runGateway(name: string, makeApp: MakeApp): Promise<void> {
   let args: Args
@@ -119,12 +137,17 @@ async function run(name: string, makeApp: MakeApp): Promise<void> {
   try {
     logger = makeLogger(process.env)
     const config = await readConfig(process.env)
-    const gateway = await startGateway(makeApp, config, logger)
+    const reread = async () => (await readOptions(process.env))?.options ?? config.options
+    const gateway = await startGateway(makeApp, config, logger, reread)
     logger.info(
       { url: gateway.url, metrics: gateway.metricsUrl, backends: gateway.router.status().backends },
       `${name} gateway, configured by ${config.source}`,
     )
     if (config.stubs.length > 0) process.stdout.write(whatToTry(gateway.url))
+    process.on('SIGHUP', () => {
+      if (gateway.reload !== undefined) void gateway.reload()
+      else logger.info(`SIGHUP: there is nothing to reload, since it is configured by ${config.source}`)
+    })
     let stopping = false
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       // Not once: a process group and a parent both pass a signal on, and the second must not kill what the first stops.
