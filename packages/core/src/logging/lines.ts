@@ -54,7 +54,7 @@ export const LOG_FIELDS = [
   'steps',
   'held',
   'reason',
-  'time',
+  'waitedFor',
   'task',
   'ejections',
   'endpoints',

@@ -7,7 +7,7 @@ import type { BreakerState } from '../backend/breaker.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { PolicyChanges } from '../policy/changes.ts'
 import type { RequestEvent, Router, RouterEvents } from '../router/create-router.ts'
-import { LINES, type Logger } from './lines.ts'
+import { LINES, LOG_FIELDS, type Logger } from './lines.ts'
 import { logRequests } from './log-requests.ts'
 
 interface Line {
@@ -193,11 +193,15 @@ describe('the line of a wait', () => {
     ['gave-up', 'full', 'warn', 'request gave up waiting'],
     ['gave-up', 'unavailable', 'warn', 'request gave up waiting'],
   ] as const)('%s, %s: %s, %s', (kind, reason, level, message) => {
-    expect(stage().tell('hold', { ...hold, kind, reason })).toMatchObject({
+    expect(stage().tell('hold', { ...hold, kind, reason, time: 5_000.04 })).toMatchObject({
       level,
       message,
-      fields: { route: 'ocr', held: 2 },
+      fields: { route: 'ocr', held: 2, ...(kind === 'held' ? {} : { waitedFor: 5_000 }) },
     })
+  })
+
+  it('has no field that would take the place of one of the logger itself', () => {
+    for (const own of ['time', 'level', 'pid', 'hostname', 'msg']) expect(LOG_FIELDS).not.toContain(own)
   })
 })
 

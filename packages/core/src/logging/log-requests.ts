@@ -85,7 +85,7 @@ function stepsOf({ steps, attempts }: RequestEvent): object {
 }
 
 function logHold({ kind, reason, route, held, time, error }: HoldEvent, logger: Logger): void {
-  const waited: Fields = { route, reason, held, time: rounded(time) }
+  const waited: Fields = { route, reason, held, waitedFor: rounded(time) }
   // A wait for a slot is everyday business.
   const level = reason === 'full' ? 'debug' : 'info'
   if (kind === 'gave-up') write(logger, 'request gave up waiting', { ...waited, error: error?.message })
