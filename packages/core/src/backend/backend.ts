@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
+import { removeItem } from '../remove-item.ts'
 import { AutoLimit } from './auto-limit.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
 import { takeCredentials, withoutCredentials } from './credentials.ts'
@@ -105,7 +106,8 @@ export class Backend implements BackendInfo {
   readonly #latencies: LatencyBook
   #limit: AutoLimit | { readonly limit: number }
   #ahead = 0
-  readonly #running = new Set<{ readonly began: number; readonly expected: number }>()
+  /** What is in flight, the oldest first. */
+  readonly #running: { readonly began: number; readonly expected: number }[] = []
   #checker: Checker | undefined
   #headers: Readonly<Record<string, string>> | undefined
   #weight: number
@@ -359,14 +361,14 @@ export class Backend implements BackendInfo {
     const sample = auto?.begin(this.#inFlight)
     const ticket = this.#health.begin(tasks)
     const run = { began: this.#clock.now(), expected: this.expected(job) ?? 0 }
-    this.#running.add(run)
+    this.#running.push(run)
     this.#ahead += run.expected
     let held = true
     const release = (outcome?: Outcome) => {
       if (!held) return
       held = false
       this.#inFlight--
-      this.#running.delete(run)
+      removeItem(this.#running, run)
       this.#ahead = this.#inFlight === 0 ? 0 : this.#ahead - run.expected
       const { kind } = this.#health.record(ticket, outcome, this.#waiting > 0)
       // That its client was slow to upload does not make a backend slow.

@@ -14,6 +14,7 @@ import type { HoldEvent } from '../policy/lease.ts'
 import type { ExplainOptions } from '../policy/route-selection.ts'
 import type { RouteInfo } from '../policy/routing.ts'
 import { type BackendEvent, selectBackend } from '../policy/select-backend.ts'
+import { removeItem } from '../remove-item.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import {
@@ -205,7 +206,7 @@ class PredictRouter implements Router {
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
   readonly #events = new EventEmitter<RouterEvents>()
-  readonly #active = new Map<Promise<void>, IncomingMessage>()
+  readonly #active: Active[] = []
   #state: RouterStatus['state'] = 'running'
   #closed: Promise<void> | undefined
 
@@ -241,7 +242,7 @@ class PredictRouter implements Router {
 
   async handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
     const path = pathOf(req)
-    if (req.method === 'POST' && path === '/predict') return this.#track(req, this.#predict(req, res))
+    if (req.method === 'POST' && path === '/predict') return this.#track(req, res)
     if (req.method === 'GET' && path === '/ping') return this.#answerPing(res)
     if (req.method === 'GET' && path === '/') return answer(res, 200, { message: 'Immich ML' })
     if (next === undefined) return answerError(res, new RouterError('not-found', 'Not Found'))
@@ -286,7 +287,7 @@ class PredictRouter implements Router {
     const { used, total, spooled } = this.#options.store
     return {
       state: this.#state,
-      active: this.#active.size,
+      active: this.#active.length,
       held: this.#select.held(),
       routes: this.#select.routes(),
       tasks: this.#select.tasks(),
@@ -333,7 +334,7 @@ class PredictRouter implements Router {
     await this.#forwarder.destroy()
     // What waited for a backend is answered now. What waits for its client goes on waiting, and is cut off.
     await this.#settled(defaults.closeGrace)
-    for (const req of this.#active.values()) req.destroy()
+    for (const { req } of this.#active) req.destroy()
     await this.#settled(defaults.closeGrace)
     this.#state = 'closed'
   }
@@ -342,14 +343,19 @@ class PredictRouter implements Router {
   async #settled(milliseconds: number): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER))
-    await Promise.race([late, Promise.allSettled(this.#active.keys())])
+    await Promise.race([late, Promise.all(this.#active.map(whenOver))])
     clearTimeout(timer)
   }
 
-  #track(req: IncomingMessage, work: Promise<void>): Promise<void> {
-    const tracked = work.finally(() => this.#active.delete(tracked))
-    this.#active.set(tracked, req)
-    return tracked
+  async #track(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const active: Active = { req, over: undefined }
+    this.#active.push(active)
+    try {
+      await this.#predict(req, res)
+    } finally {
+      removeItem(this.#active, active)
+      active.over?.resolve()
+    }
   }
 
   async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -424,6 +430,18 @@ class PredictRouter implements Router {
       process.emitWarning(error instanceof Error ? error : String(error))
     }
   }
+}
+
+/** A predict request that is being handled. */
+interface Active {
+  readonly req: IncomingMessage
+  /** Made when somebody waits for its end. */
+  over: PromiseWithResolvers<void> | undefined
+}
+
+function whenOver(active: Active): Promise<void> {
+  active.over ??= Promise.withResolvers()
+  return active.over.promise
 }
 
 /** The path that was asked for; a proxy's client names the whole URL (RFC 9112 section 3.2.2). */
