@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } from '../errors.ts'
+import { removeItem } from '../remove-item.ts'
 import { BodyCursor, ReplayReader } from './body-reader.ts'
 import type { BodyStore } from './body-store.ts'
 import type { Piece, SpoolFile } from './spool.ts'
@@ -59,7 +60,7 @@ export class ReplayBody {
   #readers = 0
   #ended = false
   #failure: Error | undefined
-  #waiting = new Set<() => void>()
+  #waiting: (() => void)[] = []
   readonly #detach: () => void
 
   /**
@@ -73,17 +74,15 @@ export class ReplayBody {
     this.#exactSize = options.exactSize
     this.#ownsSource = ownsSource
     this.#borrowed = options.borrowed ?? false
-    const onReadable = () => {
-      if (this.#waiting.size > 0) this.#fill()
-    }
+    const onData = (chunk: unknown) => this.#take(chunk)
     const onEnd = () => this.#finish(undefined)
     const onError = (error: Error) => this.#finish(new BodyFailedError(error))
     const onClose = () => this.#finish(new BodyFailedError(new Error('the sender closed the stream')))
     this.#detach = () => {
-      source.off('readable', onReadable).off('end', onEnd).off('close', onClose)
+      source.off('data', onData).off('end', onEnd).off('close', onClose)
       // The error listener stays: an error that comes late must not bring the process down.
     }
-    source.on('error', onError).on('end', onEnd).on('close', onClose).on('readable', onReadable)
+    source.pause().on('data', onData).on('error', onError).on('end', onEnd).on('close', onClose)
     if (source.readableEnded) this.#finish(undefined)
     else if (source.errored) this.#finish(new BodyFailedError(source.errored))
     else if (source.destroyed) onClose()
@@ -126,7 +125,7 @@ export class ReplayBody {
 
   /** Whether somebody waits for bytes that the sender has not sent yet. */
   get starving(): boolean {
-    return !this.#ended && this.#waiting.size > 0 && this.#hasRoom()
+    return !this.#ended && this.#waiting.length > 0 && this.#hasRoom()
   }
 
   /**
@@ -157,7 +156,7 @@ export class ReplayBody {
       load: (link) => this.#load(link),
       wake,
       close: () => {
-        this.#waiting.delete(wake)
+        removeItem(this.#waiting, wake)
         this.#readers--
         this.#closeUnusedFile()
       },
@@ -325,13 +324,16 @@ export class ReplayBody {
 
   /** The link behind this one; a failure of the body is thrown once there is none. */
   #next(link: Link, wake: () => void): Link | 'wait' | 'end' {
-    // Whoever takes by itself must not be woken in the middle of it by the chunk that it takes.
-    this.#waiting.delete(wake)
-    if (link.next === undefined) this.#fill()
-    if (link.next !== undefined) return link.next
+    if (link.next !== undefined) {
+      // Whoever takes by itself must not be woken in the middle of it by the chunk that it takes.
+      removeItem(this.#waiting, wake)
+      return link.next
+    }
     if (this.#failure !== undefined) throw this.#failure
     if (this.#ended) return 'end'
-    this.#waiting.add(wake)
+    if (!this.#waiting.includes(wake)) this.#waiting.push(wake)
+    if (this.#hasRoom()) this.#source.resume()
+    else this.#tellReady()
     return 'wait'
   }
 
@@ -345,18 +347,12 @@ export class ReplayBody {
     }
   }
 
-  /** Takes from the source what it has. */
-  #fill(): void {
-    if (this.#ended) return
-    if (!this.#hasRoom()) {
-      this.#tellReady()
-      return
-    }
-    const chunk: unknown = this.#source.read()
-    if (chunk === null) return
+  /** The source flows only as long as somebody waits for it. */
+  #take(chunk: unknown): void {
     const bytes = toBuffer(chunk)
     if (bytes === undefined) this.#finish(new BodyFailedError(new TypeError('its stream gives no bytes')))
     else this.#append(bytes)
+    if (!this.#ended && (this.#waiting.length === 0 || !this.#hasRoom())) this.#source.pause()
   }
 
   #append(chunk: Buffer): void {
@@ -378,13 +374,16 @@ export class ReplayBody {
     this.#ended = true
     this.#failure = failure
     this.#detach()
+    // What is complete goes on to its end by itself.
+    if (failure !== undefined) this.#source.pause()
     this.#wakeAll()
     this.#tellReady()
   }
 
   #wakeAll(): void {
     const waiting = this.#waiting
-    this.#waiting = new Set()
+    if (waiting.length === 0) return
+    this.#waiting = []
     for (const wake of waiting) wake()
   }
 
