@@ -14,36 +14,45 @@ export interface Rank {
 
 /** Those of one client that wait for one kind of thing, by arrival. */
 class Queue<W extends Rank> {
-  #waiters = new Set<W>()
-  /** That of the last who came. */
-  #lastArrival = Number.NEGATIVE_INFINITY
+  // An array, and no Set, which would go on holding whom it has served: see `removeItem`.
+  readonly #waiters: W[] = []
 
   get size(): number {
-    return this.#waiters.size
+    return this.#waiters.length
   }
 
   get head(): W | undefined {
-    const [head] = this.#waiters
-    return head
+    return this.#waiters[0]
   }
 
   add(waiter: W): void {
-    this.#waiters.add(waiter)
-    if (waiter.arrival > this.#lastArrival) this.#lastArrival = waiter.arrival
-    // One that is tried again comes back to where it was.
-    else this.#waiters = new Set([...this.#waiters].sort((a, b) => a.arrival - b.arrival))
+    this.#waiters.splice(this.#placeOf(waiter), 0, waiter)
   }
 
   has(waiter: W): boolean {
-    return this.#waiters.has(waiter)
+    return this.#waiters[this.#placeOf(waiter)] === waiter
   }
 
   delete(waiter: W): boolean {
-    return this.#waiters.delete(waiter)
+    if (!this.has(waiter)) return false
+    this.#waiters.splice(this.#placeOf(waiter), 1)
+    return true
   }
 
   [Symbol.iterator](): Iterator<W> {
     return this.#waiters.values()
+  }
+
+  /** Where it is, or belongs: most come last, and one that is tried again where it was. */
+  #placeOf({ arrival }: Rank): number {
+    const isBefore = (index: number) => (this.#waiters[index]?.arrival ?? arrival) < arrival
+    let [low, high] = [0, this.#waiters.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (isBefore(middle)) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
 
