@@ -99,6 +99,8 @@ export class Backend implements BackendInfo {
   readonly connectsTo: Pick<Endpoint, 'address' | 'port'> | undefined
   /** Where predict requests go: the base path and `/predict`. */
   readonly predictUrl: URL
+  /** The same without its origin. */
+  readonly predictPath: string
   readonly #settings: BackendSettings
   #traits: BackendTraits
   readonly #clock: Clock
@@ -140,6 +142,7 @@ export class Backend implements BackendInfo {
     this.#tier = settings.tier ?? defaults.tier
     this.#enabled = settings.enabled ?? true
     this.predictUrl = new URL(`${this.url}/predict`)
+    this.predictPath = this.predictUrl.pathname
   }
 
   /** Takes over other settings. What is known of it, and what it is doing, stays. */

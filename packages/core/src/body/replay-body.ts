@@ -33,8 +33,7 @@ interface Retention {
   taken: number
   /** It must not be given up, whatever the room: nobody reads it yet. */
   pinned: boolean
-  /** Whether it is worth a file. */
-  disk: boolean
+  isWorthAFile: () => boolean
 }
 
 /**
@@ -173,10 +172,10 @@ export class ReplayBody {
    * Retains the body for another reader, in memory as far as there is room and beyond that on disk. Where it can be in
    * neither, retaining ends: whoever reads it goes on to the end, and nobody can start again.
    *
-   * @param disk Whether it is worth a file.
+   * @param isWorthAFile Asked when it does not fit into memory.
    */
-  retain(store: BodyStore, disk = true): void {
-    this.#retainIn(store, false, disk)
+  retain(store: BodyStore, isWorthAFile: () => boolean = always): void {
+    this.#retainIn(store, false, isWorthAFile)
     // What could not be written while nobody read it was kept all the same; that ends here.
     if (this.#file?.failure !== undefined) this.#giveUp()
   }
@@ -190,7 +189,7 @@ export class ReplayBody {
    */
   hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
     this.#heldInMemory = where === 'memory' ? store.bodyMemory : SMALL
-    this.#retainIn(store, true, true)
+    this.#retainIn(store, true, always)
     if (this.#size > this.#heldInMemory) this.#moveToDisk()
     this.#onReady = this.ready ? undefined : onReady
     if (!this.#borrowed) this.#readAhead()
@@ -216,14 +215,14 @@ export class ReplayBody {
     this.#file?.close()
   }
 
-  #retainIn(store: BodyStore, pinned: boolean, disk: boolean): void {
+  #retainIn(store: BodyStore, pinned: boolean, isWorthAFile: () => boolean): void {
     if (this.#head === undefined || this.#borrowed) return
     if (this.#retention !== undefined) {
       this.#retention.pinned = pinned
-      this.#retention.disk = disk
+      this.#retention.isWorthAFile = isWorthAFile
       return
     }
-    this.#retention = { store, taken: 0, pinned, disk }
+    this.#retention = { store, taken: 0, pinned, isWorthAFile }
     for (let link = this.#head.next; link !== undefined; link = link.next) this.#account(link)
   }
 
@@ -261,7 +260,7 @@ export class ReplayBody {
   #moveToDisk(): boolean {
     const retention = this.#retention
     if (this.#file !== undefined || retention === undefined) return this.#file !== undefined
-    if (!retention.disk) return false
+    if (!retention.isWorthAFile()) return false
     const file = retention.store.open()
     if (file === undefined) return false
     this.#file = file
@@ -392,6 +391,8 @@ export class ReplayBody {
     if (this.#head === undefined && this.#readers === 0) this.#file?.close()
   }
 }
+
+const always = () => true
 
 function toBuffer(chunk: unknown): Buffer | undefined {
   if (Buffer.isBuffer(chunk)) return chunk

@@ -18,7 +18,7 @@ const plan: AttemptPlan = {
   backend,
   timeouts: resolveTimeouts(),
   deadline: Number.POSITIVE_INFINITY,
-  retain: 'memory',
+  isWorthAFile: () => false,
   passesOver: () => false,
   marks: { received: 0 },
 }

@@ -52,10 +52,10 @@ export interface AttemptPlan {
   /** When all attempts must be over, on the forwarder's clock; `Infinity` for never. */
   readonly deadline: number
   /**
-   * Whether there may be another attempt, for which the body is retained: `disk` wherever there is room; `memory` when
-   * it is not worth a file, since only a stale connection could make one necessary.
+   * Whether there may be another attempt, for which the body is worth a file; asked when it does not fit into memory.
+   * What does is retained in any case, since a stale connection may make one necessary.
    */
-  readonly retain: 'disk' | 'memory'
+  readonly isWorthAFile: () => boolean
   /** Whether another backend is to be tried for an answer, instead of giving it to the client. */
   readonly passesOver: (refusal: Refusal) => boolean
   /** Called when the answer has begun to go to the client. */

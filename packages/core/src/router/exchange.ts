@@ -12,7 +12,7 @@ import { ASKING_HEADER, ROUTE_HEADER } from '../forward/headers.ts'
 import { Heartbeat } from '../forward/heartbeat.ts'
 import type { RouteExplanation } from '../policy/explanation.ts'
 import type { HoldEvent, Lease } from '../policy/lease.ts'
-import type { SelectOptions } from '../policy/route-selection.ts'
+import type { SelectOptions, Wait } from '../policy/route-selection.ts'
 import type { Select } from '../policy/select-backend.ts'
 import { answerError } from './answers.ts'
 import { type ClassifiedExchange, classify } from './classify.ts'
@@ -26,7 +26,7 @@ import {
   type Step,
   triedBackends,
 } from './failover.ts'
-import { type Copy, type Finish, Race } from './race.ts'
+import { type Copy, Race } from './race.ts'
 import { routeHeader } from './route-header.ts'
 import { type RequestTrace, refusedWith } from './tracing.ts'
 
@@ -56,7 +56,7 @@ export class Exchange {
   #paid = false
   #heartbeat: Heartbeat | undefined
   readonly #waited = { full: 0, unavailable: 0 }
-  #leave: ((error: Error) => void) | undefined
+  #wait: (Wait & { readonly since: number; readonly endTraced: (() => void) | undefined }) | undefined
   #forwarding = false
   readonly #explains: boolean
   /** What was decided last, when the response is to say so. */
@@ -180,7 +180,10 @@ export class Exchange {
     if (this.#select !== undefined) forwarder.watch(this.#select)
     forwarder.retryBudget.count()
     try {
-      return await this.#forwardUntilAnswered(forwarder, this.#lease)
+      const outcome = await this.#forwardUntilAnswered(forwarder, this.#lease)
+      this.body.destroy()
+      if (!outcome.reachedClient) await this.#answerFailure()
+      return outcome
     } catch (error) {
       // A mistake in the code, such as a body that was released too early, or nothing came of waiting for a backend.
       this.#fail(error)
@@ -192,32 +195,30 @@ export class Exchange {
     }
   }
 
-  async #choose(select: Select, options: SelectOptions): Promise<Lease> {
-    let endWait = () => {}
+  #choose(select: Select, options: SelectOptions): Promise<Lease> {
     const selecting = select(this.classification, {
       ...options,
       client: this.req.socket.remoteAddress,
       isReady: () => this.body.ready,
       onDecision: this.#explains ? (explained) => this.#noteDecision(explained) : undefined,
       onWait: (wait) => {
-        const since = select.clock.now()
-        const endTraced = this.#trace?.wait(wait.reason)
-        endWait = () => {
-          endTraced?.()
-          this.#waited[wait.reason] += select.clock.now() - since
-        }
-        this.#leave = wait.leave
+        this.#wait = { ...wait, since: select.clock.now(), endTraced: this.#trace?.wait(wait.reason) }
         // Whoever waits for a machine to wake may wait for hours, and for a slot not for long.
         this.body.hold(this.#store, wait.reason === 'unavailable' ? 'disk' : 'memory', wait.ready)
         if (this.res.destroyed) wait.leave(new ClientLeftError())
       },
     })
-    try {
-      return await selecting
-    } finally {
-      endWait()
-      this.#leave = undefined
-    }
+    // Most need not wait, and have it at once.
+    return this.#wait === undefined ? selecting : selecting.finally(() => this.#endWait(select))
+  }
+
+  /** It has a backend, or will get none. */
+  #endWait({ clock }: Select): void {
+    const wait = this.#wait
+    if (wait === undefined) return
+    wait.endTraced?.()
+    this.#waited[wait.reason] += clock.now() - wait.since
+    this.#wait = undefined
   }
 
   async #forwardUntilAnswered(forwarder: Forwarder, first: Lease): Promise<Outcome> {
@@ -229,23 +230,23 @@ export class Exchange {
       const { lease, outcome, copies } =
         next.hedges > 0
           ? await this.#race(forwarder, deadline).run(next)
-          : await this.#alone(forwarder, next, deadline)
+          : {
+              lease: next,
+              outcome: await this.#attempt(forwarder, { lease: next, ...ALONE }, deadline),
+              copies: 1,
+            }
       this.#lease = lease
       const step = forwarder.clock.now() < deadline ? this.#next(lease, copies) : 'stop'
       next = lease
       if (step === 'same') continue
       lease.release(outcome)
-      if (step === 'stop' || this.#select === undefined) return this.#conclude(outcome)
-      if (!this.#paid && !this.#mayRetry(forwarder, outcome, lease)) return this.#conclude(outcome)
+      if (step === 'stop' || this.#select === undefined) return outcome
+      if (!this.#paid && !this.#mayRetry(forwarder, outcome, lease)) return outcome
       const another = await this.#another(this.#select, lease, deadline)
-      if (another === undefined) return this.#conclude(outcome)
+      if (another === undefined) return outcome
       next = another
       this.#lease = another
     }
-  }
-
-  async #alone(forwarder: Forwarder, lease: Lease, deadline: number): Promise<Finish> {
-    return { lease, outcome: await this.#attempt(forwarder, { lease, ...ALONE }, deadline), copies: 1 }
   }
 
   #race(forwarder: Forwarder, deadline: number): Race {
@@ -345,14 +346,12 @@ export class Exchange {
     return !this.#outOfBudget
   }
 
-  async #conclude(outcome: Outcome): Promise<Outcome> {
-    this.body.destroy()
-    const failure = outcome.reachedClient ? undefined : failureOf(this.#attempts, this.#outOfBudget)
-    if (failure === undefined) return outcome
+  async #answerFailure(): Promise<void> {
+    const failure = failureOf(this.#attempts, this.#outOfBudget)
+    if (failure === undefined) return
     this.#cutHeartbeat()
     this.#fail(failure)
     await answerError(this.res, failure)
-    return outcome
   }
 
   #fail(error: unknown): void {
@@ -421,10 +420,10 @@ export class Exchange {
 
   #dispose(): void {
     this.#heartbeat?.stop()
-    this.#leave?.(new ClientLeftError())
+    this.#wait?.leave(new ClientLeftError())
     if (this.#forwarding) return
     // One that waits ends when it has left.
-    if (this.#leave === undefined) this.#endTrace()
+    if (this.#wait === undefined) this.#endTrace()
     this.#lease?.release()
     this.body.destroy()
     discardUpload(this.req)
