@@ -68,7 +68,7 @@ export type {
   ForwardRequest,
   Refusal,
 } from './forward/forward-request.ts'
-export { Forwarder, type ForwardOptions, type HeaderOptions } from './forward/forwarder.ts'
+export { type ForwardData, Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
 export type { Changes, PolicyChanges } from './policy/changes.ts'
 export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './policy/connection.ts'

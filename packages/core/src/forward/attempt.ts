@@ -87,25 +87,33 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
   }
 
   /**
-   * Sends the request and streams the response to the client.
+   * Sends the request, as the `fetch` of http-proxy-3.
    *
-   * @param headers Those for the backend, as they are now that http-proxy-3 has seen them.
    * @returns when the response's headers have arrived; never when the attempt fails, which the outcome tells.
    */
   fetch(headers: HeaderRecord): Promise<ThinResponse> {
     return new Promise((resolve) => {
-      if (this.#settled) return
       this.#respond = resolve
-      const { plan, dispatcher, body } = this.#options
-      const { backend } = plan
-      const sent = withOwnHeaders(headers, backend.ownHeaders())
-      try {
-        const { origin, pathname } = backend.predictUrl
-        dispatcher.dispatch({ origin, path: pathname, method: 'POST', headers: sent, body }, this)
-      } catch (error) {
-        this.fail(error)
-      }
+      this.send(headers)
     })
+  }
+
+  /**
+   * Sends the request and streams the response to the client.
+   *
+   * @param headers Those for the backend.
+   */
+  send(headers: HeaderRecord): void {
+    if (this.#settled) return
+    const { plan, dispatcher, body } = this.#options
+    const { backend } = plan
+    // Not in what the listeners of http-proxy-3 see.
+    const sent = withOwnHeaders(headers, backend.ownHeaders())
+    try {
+      dispatcher.dispatch({ path: backend.predictPath, method: 'POST', headers: sent, body }, this)
+    } catch (error) {
+      this.fail(error)
+    }
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -235,8 +243,10 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
     request.heartbeat?.stop()
     request.body.release()
     this.#options.plan.onCommit?.()
-    const entries = () => Object.entries(headers)[Symbol.iterator]()
-    this.#respond?.({ status, statusText: text ?? '', headers: { entries }, body: null })
+    if (this.#respond !== undefined) {
+      const entries = () => Object.entries(headers)[Symbol.iterator]()
+      this.#respond({ status, statusText: text ?? '', headers: { entries }, body: null })
+    }
     const early = this.#refusal ?? []
     this.#refusal = undefined
     for (const chunk of early) this.#writer.write(controller, chunk)

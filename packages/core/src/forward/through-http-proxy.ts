@@ -1,11 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { ProxyServer, type ServerOptions } from 'http-proxy-3'
+import type { Backend } from '../backend/backend.ts'
 import type { Attempt } from './attempt.ts'
+import type { ForwardRequest } from './forward-request.ts'
 import type { HeaderRecord } from './headers.ts'
+import type { Sender } from './sender.ts'
 
 /** Hands attempts to http-proxy-3, whose `fetch` they are. */
-export class HttpProxy {
-  readonly options: ServerOptions
+export class HttpProxy implements Sender {
   readonly #proxy: ProxyServer
   /** Nobody listens to a server that nobody else has. */
   readonly #isObserved: boolean
@@ -13,16 +15,9 @@ export class HttpProxy {
   constructor(proxy: ProxyServer | ServerOptions | undefined) {
     this.#isObserved = proxy instanceof ProxyServer
     this.#proxy = proxy instanceof ProxyServer ? proxy : new ProxyServer(proxy)
-    this.options = optionsOf(this.#proxy)
   }
 
-  /** @param headers Those for the backend, to which http-proxy-3 may add. */
-  send(
-    attempt: Attempt,
-    { req, res }: { readonly req: IncomingMessage; readonly res: ServerResponse },
-    headers: HeaderRecord,
-    target: URL,
-  ): void {
+  send(attempt: Attempt, { req, res }: ForwardRequest, { predictUrl }: Backend, headers: HeaderRecord): void {
     // http-proxy-3's declarations want a whole Response; it looks at what a ThinResponse has.
     const fetch = (() => attempt.fetch(headers)) as unknown as typeof globalThis.fetch
     // And a whole request, where it looks at what a ThinRequest has.
@@ -34,7 +29,7 @@ export class HttpProxy {
         view,
         res,
         {
-          target,
+          target: predictUrl,
           // The attempt knows where to send it: http-proxy-3 need not put a path together.
           ignorePath: true,
           toProxy: true,
@@ -59,12 +54,6 @@ export class HttpProxy {
  * those of the request's view, which http-proxy-3's `xfwd` has added to.
  */
 const NO_HEADERS = { requestOptions: { headers: [] } }
-
-/** The options that a user's proxy server was made with; http-proxy-3 keeps them to itself. */
-function optionsOf(proxy: ProxyServer): ServerOptions {
-  const options: unknown = Reflect.get(proxy, 'options')
-  return typeof options === 'object' && options !== null ? options : {}
-}
 
 /** What http-proxy-3 itself looks at in a request. */
 class ThinRequest {
@@ -109,4 +98,10 @@ function wholeRequest(req: IncomingMessage, headers: HeaderRecord): IncomingMess
     },
   })
   return view
+}
+
+/** The options that a user's proxy server was made with; http-proxy-3 keeps them to itself. */
+export function proxyOptionsOf(proxy: ProxyServer | ServerOptions | undefined): ServerOptions {
+  const options: unknown = proxy instanceof ProxyServer ? Reflect.get(proxy, 'options') : proxy
+  return typeof options === 'object' && options !== null ? options : {}
 }

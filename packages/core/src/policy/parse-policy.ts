@@ -15,6 +15,7 @@ export interface RouterConfig extends Policy {
   readonly totalBodyMemory?: number | string | undefined
   readonly bodySpool?: boolean | string | undefined
   readonly explainHeader?: 'on-request' | 'always' | false | undefined
+  readonly forwarder?: 'http-proxy-3' | 'direct' | undefined
   readonly backendHeader?: string | false | undefined
   readonly upstreamHeader?: string | undefined
   readonly forwardHeaders?: readonly string[] | undefined

@@ -212,7 +212,7 @@ class PredictRouter implements Router {
 
   constructor(options: RouterOptions) {
     const { proxy, clock, resolver, onUnavailable, tracing, ...data } = options ?? {}
-    const { policy, exchange, headers, written } = parseOptions(data)
+    const { policy, exchange, forward, written } = parseOptions(data)
     this.#options = resolveExchangeOptions({ ...exchange, tracing })
     this.#written = written
     this.#select = selectBackend(policy, {
@@ -222,17 +222,17 @@ class PredictRouter implements Router {
       onHold: (event) => this.#emitSafely('hold', event),
       onUnavailable: onUnavailable && ((backend) => this.#callSafely(() => onUnavailable(backend))),
     })
-    this.#forwarder = new Forwarder({ proxy, clock, ...headers })
+    this.#forwarder = new Forwarder({ proxy, clock, ...forward })
     this.#forwarder.watch(this.#select)
   }
 
   reload(options: ReloadOptions): PolicyChanges {
-    const { policy, exchange, headers, written } = parseOptions(options)
+    const { policy, exchange, forward, written } = parseOptions(options)
     const { retention, ...checked } = checkExchangeOptions(exchange)
     const changes = this.#select.reload(policy)
     this.#options.store.adapt(retention)
     this.#options = { ...this.#options, ...checked }
-    this.#forwarder.reload(headers)
+    this.#forwarder.reload(forward)
     const own = changedOptions(this.#written, written)
     this.#written = written
     const all = { ...changes, options: [...changes.options, ...own].sort() }
@@ -240,11 +240,21 @@ class PredictRouter implements Router {
     return all
   }
 
-  async handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
+  handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
     const path = pathOf(req)
-    if (req.method === 'POST' && path === '/predict') return this.#track(req, res)
-    if (req.method === 'GET' && path === '/ping') return this.#answerPing(res)
-    if (req.method === 'GET' && path === '/') return answer(res, 200, { message: 'Immich ML' })
+    return req.method === 'POST' && path === '/predict'
+      ? this.#track(req, res)
+      : this.#handleOther(req, res, path, next)
+  }
+
+  async #handleOther(
+    { method }: IncomingMessage,
+    res: ServerResponse,
+    path: string | undefined,
+    next?: () => unknown,
+  ): Promise<void> {
+    if (method === 'GET' && path === '/ping') return this.#answerPing(res)
+    if (method === 'GET' && path === '/') return answer(res, 200, { message: 'Immich ML' })
     if (next === undefined) return answerError(res, new RouterError('not-found', 'Not Found'))
     await next()
   }

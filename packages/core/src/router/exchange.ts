@@ -12,7 +12,8 @@ import { ASKING_HEADER, ROUTE_HEADER } from '../forward/headers.ts'
 import { Heartbeat } from '../forward/heartbeat.ts'
 import type { RouteExplanation } from '../policy/explanation.ts'
 import type { HoldEvent, Lease } from '../policy/lease.ts'
-import type { SelectOptions, Wait } from '../policy/route-selection.ts'
+import type { SelectOptions } from '../policy/route-selection.ts'
+import type { Wait } from '../policy/route-wait.ts'
 import type { Select } from '../policy/select-backend.ts'
 import { answerError } from './answers.ts'
 import { type ClassifiedExchange, classify } from './classify.ts'
@@ -307,7 +308,7 @@ export class Exchange {
           backend,
           timeouts: lease.timeouts,
           deadline,
-          retain: lease.holds || wouldGoOn(PASSED_OVER) ? 'disk' : 'memory',
+          isWorthAFile: () => lease.holds || wouldGoOn(PASSED_OVER),
           marks,
           own: trace,
           superseded,

@@ -1,4 +1,4 @@
-import type { ForwardOptions, HeaderOptions } from '../forward/forwarder.ts'
+import type { ForwardData, ForwardOptions } from '../forward/forwarder.ts'
 import { policyAsData } from '../policy/compile-policy.ts'
 import { parseConfig } from '../policy/parse-policy.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -13,7 +13,7 @@ export interface RouterOptions
     Pick<SelectEnvironment, 'onUnavailable' | 'resolver'> {}
 
 /** What may be another while a router runs: all of its options that can be data, and functions in their place. */
-export interface ReloadOptions extends Policy, ExchangeData, HeaderOptions {}
+export interface ReloadOptions extends Policy, ExchangeData, ForwardData {}
 
 /**
  * Checks the options that are data, and sorts them by whom they are for.
@@ -23,16 +23,16 @@ export interface ReloadOptions extends Policy, ExchangeData, HeaderOptions {}
 export function parseOptions(options: ReloadOptions) {
   const data = withoutInfinity(options ?? {})
   const parsed = parseConfig(policyAsData(data))
-  const { backendHeader, upstreamHeader, forwardHeaders } = parsed
+  const { forwarder, backendHeader, upstreamHeader, forwardHeaders } = parsed
   const { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool, explainHeader } = parsed
   const { backends, routes, timeouts, retries, queue, health, heartbeat } = data
   const exchange = { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool, explainHeader }
-  const headers = { backendHeader, upstreamHeader, forwardHeaders }
+  const forward = { forwarder, backendHeader, upstreamHeader, forwardHeaders }
   return {
     // Functions in it are not in what was parsed.
     policy: { backends, routes, timeouts, retries, queue, health, heartbeat },
     exchange,
-    headers,
-    written: { ...exchange, ...headers },
+    forward,
+    written: { ...exchange, ...forward },
   }
 }
