@@ -3,7 +3,7 @@ import type { Exchange, Policy, RouterOptions } from '@immich-ml-router/core'
 import type { StubMl } from '@immich-ml-router/example-stub-ml'
 import { describe, expect, it } from 'vitest'
 import type { AdapterUnderTest, Composition, Surroundings } from './adapters/adapter.ts'
-import { adapters } from './adapters/all.ts'
+import { adapters, direct } from './adapters/all.ts'
 import { post, type Sending } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { imageBytes, immichBody, immichForm, type Job, multipart, sha256 } from './support/predict-body.ts'
@@ -66,7 +66,7 @@ const onlyIf = (applies: boolean) => (name: string, test: () => Promise<void>) =
   if (applies) it(name, test)
 }
 
-describe.each(adapters)('$name', (adapter) => {
+describe.each([...adapters, ...direct])('$name', (adapter) => {
   describe.each(bodies)('$what', ({ to, body }) => {
     it.each(sendings)('arrives byte for byte, $framing, $pieces', async (sending) => {
       const { stubs, url } = await seed(adapter)

@@ -5,7 +5,7 @@ import { createRouter, type RouterOptions } from '@immich-ml-router/core'
 import { classifyPredict, forward, immichMlRouter, selectBackend } from '@immich-ml-router/express'
 import type Express from 'express'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { adapters } from './adapters/all.ts'
+import { adapters, direct } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { CONTENT_TYPE, immichBody } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
@@ -46,7 +46,7 @@ const responses: [what: string, response: string, status: number, body: RegExp][
   ['no length at all', 'HTTP/1.1 200 OK\r\n\r\n{"until":"the end"}', 200, /the end/],
 ]
 
-describe.each(adapters)('a backend that answers, behind $name,', (adapter) => {
+describe.each([...adapters, ...direct])('a backend that answers, behind $name,', (adapter) => {
   it.each(responses)('%s', async (_, response, status, text) => {
     const { listener, router } = adapter.mount({ backends: { only: { url: await rawBackend(response) } } })
     const { url } = await listen(listener)

@@ -70,6 +70,23 @@ describe("a user's own http-proxy-3 server", () => {
   })
 })
 
+describe('a router without http-proxy-3', () => {
+  it('adds the headers of the proxy options, and refuses what would be missed in silence', async () => {
+    const stub = await stubMl()
+    const backends = { only: { url: stub.url } }
+    const options = { forwarder: 'direct', backends, health: false } as const
+    const router = createRouter({ ...options, proxy: { headers: { 'X-Own': 'yes' }, auth: 'me:secret' } })
+    const { url } = await listen((req, res) => router.handle(req, res))
+    expect((await post(url, body)).status).toBe(200)
+    expect(stub.received[0]?.headers).toMatchObject({
+      'x-own': 'yes',
+      authorization: `Basic ${Buffer.from('me:secret').toString('base64')}`,
+    })
+    for (const proxy of [new ProxyServer(), { xfwd: true }])
+      expect(() => createRouter({ ...options, proxy })).toThrow(/forwarder must be http-proxy-3 for the/)
+  })
+})
+
 describe('TLS to a backend', () => {
   async function secureBackend() {
     const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
@@ -93,19 +110,21 @@ describe('TLS to a backend', () => {
   it('is verified, and uses the settings of the proxy', async () => {
     const { url: backend, cert } = await secureBackend()
     const statuses: number[] = []
-    for (const proxy of [
-      undefined,
-      { ca: cert },
-      { ssl: { ca: cert } },
-      { secure: false },
-      new ProxyServer({ secure: false }),
-    ]) {
-      const router = createRouter({ backends: { only: { url: backend } }, proxy })
+    for (const [proxy, forwarder] of [
+      [undefined],
+      [{ ca: cert }],
+      [{ ssl: { ca: cert } }],
+      [{ secure: false }],
+      [new ProxyServer({ secure: false })],
+      [undefined, 'direct'],
+      [{ ca: cert }, 'direct'],
+    ] as const) {
+      const router = createRouter({ backends: { only: { url: backend } }, proxy, forwarder })
       const { url } = await listen((req, res) => router.handle(req, res))
       statuses.push((await post(url, body)).status)
       await router.close()
     }
-    expect(statuses).toEqual([502, 200, 200, 200, 200])
+    expect(statuses).toEqual([502, 200, 200, 200, 200, 502, 200])
   })
 })
 

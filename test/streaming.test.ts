@@ -9,21 +9,24 @@ import { listen, until } from './support/servers.ts'
 const MB = 1024 * 1024
 const head = immichBody('indexing', imageBytes(0)).subarray(0, -60)
 
-async function gateway(backend: http.RequestListener) {
+const FORWARDERS = ['http-proxy-3', 'direct'] as const
+
+async function gateway(forwarder: (typeof FORWARDERS)[number], backend: http.RequestListener) {
   const { url: backendUrl } = await listen(backend)
   const router = createRouter({
     backends: { only: { url: backendUrl } },
+    forwarder,
     maxBodySize: 'unlimited',
     health: false,
   })
   return { ...(await listen((req, res) => router.handle(req, res))), router }
 }
 
-describe('300 MB', () => {
+describe.each(FORWARDERS)('300 MB, %s', (forwarder) => {
   it('up: the backend has the first bytes while the client still sends, and memory stays flat', async () => {
     let arrived = 0
     const hash = createHash('sha256')
-    const { url } = await gateway((req, res) => {
+    const { url } = await gateway(forwarder, (req, res) => {
       req.on('data', (chunk: Buffer) => {
         arrived += chunk.length
         hash.update(chunk)
@@ -56,7 +59,7 @@ describe('300 MB', () => {
     const chunk = imageBytes(MB)
     const expected = createHash('sha256')
     for (let i = 0; i < 300; i++) expected.update(chunk)
-    const { url } = await gateway(async (req, res) => {
+    const { url } = await gateway(forwarder, async (req, res) => {
       req.resume()
       await once(req, 'end')
       for (let i = 0; i < 300; i++) if (!res.write(chunk)) await once(res, 'drain')
@@ -79,10 +82,10 @@ describe('300 MB', () => {
   })
 })
 
-describe('back-pressure', () => {
+describe.each(FORWARDERS)('back-pressure, %s', (forwarder) => {
   it('a backend that does not read stops the client', async () => {
     let backendRequest: http.IncomingMessage | undefined
-    const { url } = await gateway((req, res) => {
+    const { url } = await gateway(forwarder, (req, res) => {
       backendRequest = req
       req.on('end', () => res.end('{}'))
     })
@@ -110,7 +113,7 @@ describe('back-pressure', () => {
     const chunk = Buffer.alloc(MB)
     let sent = 0
     const { promise: stalled, resolve } = Promise.withResolvers<void>()
-    const { url } = await gateway(async (req, res) => {
+    const { url } = await gateway(forwarder, async (req, res) => {
       req.resume()
       await once(req, 'end')
       while (sent < 200) {

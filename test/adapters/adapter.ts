@@ -54,3 +54,20 @@ export interface AdapterUnderTest {
 export interface Lacking {
   readonly lackingBecause: string
 }
+
+/** The same adapter with attempts that another forwarder hands on. */
+export function withForwarder(
+  adapter: AdapterUnderTest,
+  forwarder: NonNullable<ForwardOptions['forwarder']>,
+): AdapterUnderTest {
+  const { compose } = adapter
+  return {
+    ...adapter,
+    name: `${adapter.name}, ${forwarder}`,
+    mount: (options, surroundings) => adapter.mount({ forwarder, ...options }, surroundings),
+    compose:
+      typeof compose === 'function'
+        ? (composition) => compose({ ...composition, forward: { forwarder, ...composition.forward } })
+        : compose,
+  }
+}

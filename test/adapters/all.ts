@@ -1,4 +1,4 @@
-import type { AdapterUnderTest } from './adapter.ts'
+import { type AdapterUnderTest, withForwarder } from './adapter.ts'
 import { expressAdapter } from './express.ts'
 import { koaAdapter } from './koa.ts'
 import { nodeHttp } from './node-http.ts'
@@ -11,3 +11,10 @@ export const adapters: readonly AdapterUnderTest[] = [
   koaAdapter('Koa 2', 'koa2'),
   koaAdapter('Koa 3', 'koa3'),
 ]
+
+/** What the adapters of today's majors do without http-proxy-3, which a router hands its attempts to by default. */
+export const direct: readonly AdapterUnderTest[] = [
+  nodeHttp,
+  expressAdapter('Express 5', 'express5'),
+  koaAdapter('Koa 3', 'koa3'),
+].map((adapter) => withForwarder(adapter, 'direct'))

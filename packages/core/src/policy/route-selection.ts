@@ -106,7 +106,7 @@ export class RouteSelection implements WaitingRoute {
 
   #choiceOf(
     classification: Classification,
-    names: Pick<Choice, 'kind' | 'models'>,
+    { kind, models }: Pick<Choice, 'kind' | 'models'>,
     place: Place,
     options: SelectOptions,
   ): Choice {
@@ -118,7 +118,8 @@ export class RouteSelection implements WaitingRoute {
       route,
       patience: this.#patienceAt(place),
       tasks,
-      ...names,
+      kind,
+      models,
       priority: route.priorityOf(classification),
       candidates: new Candidates(route.members, tasks, exclude),
       exclude,
