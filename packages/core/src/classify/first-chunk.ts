@@ -31,6 +31,15 @@ export function rememberEntries(
 }
 
 /**
+ * What an `entries` part says that was seen before.
+ *
+ * @param part From behind the boundary to the delimiter.
+ */
+export function recallEntries(part: Buffer): Pick<Classified, 'entries' | 'tasks'> | undefined {
+  return part.length > LONGEST_KNOWN ? undefined : known.get(part.toString('latin1'))?.text
+}
+
+/**
  * The classification of a body that begins as Immich's do, with an `entries` part that was seen before and behind it the
  * payload: the same as {@link HeadParser} has of it, in a tenth of the time.
  *

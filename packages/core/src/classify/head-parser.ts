@@ -2,13 +2,14 @@ import { defaults } from '../defaults.ts'
 import { ByteWindow } from './byte-window.ts'
 import {
   type Classification,
+  type Classified,
   type PredictInput,
   type UnclassifiedReason,
   unclassified,
 } from './classification.ts'
 import { type BoundarySource, boundaryOfFirstLine } from './content-type.ts'
-import { type ParsedEntries, parseEntries } from './entries.ts'
-import { rememberEntries } from './first-chunk.ts'
+import { parseEntries } from './entries.ts'
+import { recallEntries, rememberEntries } from './first-chunk.ts'
 import { readPartContent, readPartName } from './part-reader.ts'
 
 const CR = 0x0d
@@ -42,7 +43,7 @@ export class HeadParser {
   /** Bytes at the front of the window that are known to hold no delimiter. */
   #searched = 0
   #parts = 0
-  #entries: Extract<ParsedEntries, { ok: true }> | undefined
+  #entries: Pick<Classified, 'entries' | 'tasks'> | undefined
   #input: PredictInput | undefined
   #verdict: Classification | undefined
 
@@ -57,6 +58,7 @@ export class HeadParser {
 
   /** @returns The classification, once it is known. */
   push(chunk: Buffer): Classification | undefined {
+    if (this.#state.at === 'payload') this.#dropSeam(chunk)
     this.#window.append(chunk)
     while (this.#verdict === undefined && this.#step()) {}
     return this.#verdict
@@ -174,8 +176,21 @@ export class HeadParser {
     return this.#go({ at: ending.kind === 'neither' ? 'payload' : 'boundary' })
   }
 
+  /** Lets go of what the last chunk of a payload has left where no delimiter begins in it: the next need not be joined with it. */
+  #dropSeam(chunk: Buffer): void {
+    const longest = this.#delimiter.length - 1
+    const { length } = this.#window
+    if (length === 0 || length > longest || chunk.length < longest) return
+    const seam = Buffer.concat([this.#window.bytes, chunk.subarray(0, longest)])
+    if (seam.includes(this.#delimiter)) return
+    this.#window.discard(length)
+    this.#searched = 0
+  }
+
   /** @param part The entries part, from behind the boundary to the delimiter. */
   #takeEntries(part: Buffer): UnclassifiedReason | undefined {
+    this.#entries = recallEntries(part)
+    if (this.#entries !== undefined) return undefined
     const content = readPartContent(part)
     if (typeof content === 'string') return content
     if (content.length > defaults.maxEntriesSize) return 'too-large-entries'
