@@ -21,6 +21,8 @@ export const NONE = 'none'
 /** What the targets are ratios to: router1's technique. */
 export const YARDSTICK = 'nginx'
 export const ROUTER = 'router'
+/** The same without http-proxy-3. */
+export const DIRECT = 'direct'
 export const ADAPTERS: readonly string[] = ['express', 'koa']
 /** What sends everything to one backend. */
 export const NOT_ROUTING: readonly string[] = [NONE, 'http-proxy-3', 'http-proxy-3/close']
@@ -28,6 +30,14 @@ export const NOT_ROUTING: readonly string[] = [NONE, 'http-proxy-3', 'http-proxy
 export const CONTENDERS: readonly Contender[] = [
   { name: NONE, label: 'no proxy', main: true, kind: 'none' },
   { name: ROUTER, label: 'createRouter', main: true, kind: 'node', proxy: 'router', keepAlive: true },
+  {
+    name: DIRECT,
+    label: 'createRouter, forwarder: direct',
+    main: false,
+    kind: 'node',
+    proxy: 'direct',
+    keepAlive: true,
+  },
   { name: 'express', label: 'Express adapter', main: true, kind: 'node', proxy: 'express', keepAlive: true },
   { name: 'koa', label: 'Koa adapter', main: true, kind: 'node', proxy: 'koa', keepAlive: true },
   {

@@ -12,7 +12,7 @@ it('a full run has everyone on the jobs of the targets, and one of each techniqu
   const cells = planned()
   const at = (job: string, connections: number) =>
     cells.find((cell) => cell[0] === job && cell[1] === connections)?.[2]
-  expect(at('text', 16)).toHaveLength(12)
+  expect(at('text', 16)).toHaveLength(13)
   expect(at('500k', 16)).toEqual(at('text', 16))
   expect(at('2m', 16)).toHaveLength(8)
   expect(at('text', 64)).toEqual(['none', 'router', 'express', 'koa', 'http-proxy-3', 'nginx'])

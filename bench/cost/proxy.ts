@@ -10,7 +10,7 @@ import Koa from 'koa'
 import { offer } from '../lib/offer.ts'
 import type { BackendName } from './jobs.ts'
 
-export type ProxyKind = 'router' | 'express' | 'koa' | 'http-proxy-3'
+export type ProxyKind = 'router' | 'direct' | 'express' | 'koa' | 'http-proxy-3'
 
 export interface ProxySpec {
   readonly kind: ProxyKind
@@ -34,8 +34,10 @@ offer(functions)
 
 function listenerOf({ kind, backends, keepAlive }: ProxySpec): RequestListener {
   switch (kind) {
-    case 'router': {
-      const router = createRouter(configOf(backends))
+    case 'router':
+    case 'direct': {
+      const forwarder = kind === 'direct' ? { forwarder: kind } : {}
+      const router = createRouter({ ...configOf(backends), ...forwarder })
       return (req, res) => router.handle(req, res)
     }
     case 'express':

@@ -1,7 +1,7 @@
 import { machineLine } from '../lib/machine.ts'
 import { asDocument, asTerminal, type Part, type PlotFile, type Report } from '../lib/report.ts'
 import { median, spread } from '../lib/stats.ts'
-import { ADAPTERS, NONE, NOT_ROUTING, ROUTER, YARDSTICK } from './contenders.ts'
+import { ADAPTERS, DIRECT, NONE, NOT_ROUTING, ROUTER, YARDSTICK } from './contenders.ts'
 import { SOME } from './memory.ts'
 import { allFailures, type Cell, type Failures, type Peak, type Results, type Round } from './results.ts'
 import {
@@ -218,7 +218,7 @@ function movedPart(results: Results): Part {
 const LEAD = 1.03
 
 /** Ours, and what cannot be ahead of a router, since it is none. */
-const NOT_RIVALS: readonly string[] = [ROUTER, ...ADAPTERS, ...NOT_ROUTING]
+const NOT_RIVALS: readonly string[] = [ROUTER, DIRECT, ...ADAPTERS, ...NOT_ROUTING]
 
 /** Where a router does better than our plain one. */
 function lossesPart(results: Results): Part {
