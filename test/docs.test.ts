@@ -108,6 +108,7 @@ describe('docs/configuration.md', () => {
       'maxBodySize',
       'onUnclassified',
       'backendHeader',
+      'forwarder',
       'strategy',
       'weight',
       'retries',

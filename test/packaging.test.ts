@@ -186,8 +186,8 @@ describe('an empty project outside the workspace', () => {
   })
 
   const examples: readonly [document: string, name: string][] = [
-    ...['express', 'koa', 'node', 'composed'].map((name): [string, string] => ['README.md', name]),
-    ...['router', 'reload', 'file', 'koa-composed', 'core', 'explain', 'tracing', 'logging'].map(
+    ...['express', 'koa', 'node'].map((name): [string, string] => ['README.md', name]),
+    ...['composed', 'router', 'reload', 'file', 'koa-composed', 'core', 'explain', 'tracing', 'logging'].map(
       (name): [string, string] => ['docs/library.md', name],
     ),
     ['docs/policies.md', 'in-code'],
