@@ -22,6 +22,7 @@ const commands = {
   'bench:sim': (...options) => run(node, ['bench/sim/main.ts', ...options]),
   'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),
   build,
+  pack,
   docs: () =>
     runAll([
       ['schemas', [node, ['packages/core/scripts/generate-schema.ts']]],
@@ -51,6 +52,19 @@ async function build() {
       join(root, 'packages', name),
     ]),
   ])
+}
+
+/** The three packages as they are published, in `packed`. */
+async function pack() {
+  if ((await build()) !== 0) return 1
+  const packages = ['core', 'express', 'koa']
+  return runAll(
+    packages.map((name) => [
+      `pack ${name}`,
+      ['npx', ['--yes', PNPM, 'pack', '--pack-destination', join(root, 'packed')]],
+      join(root, 'packages', name),
+    ]),
+  )
 }
 
 /** Everything that a change must pass, on Node 24. */

@@ -131,6 +131,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     const { url, stubs, router } = await seed(adapter)
     expect(await (await fetch(`${url}/ping`)).text()).toBe('pong')
     expect(await (await fetch(url)).json()).toEqual({ message: 'Immich ML' })
+    for (const path of ['/ping', '/']) expect((await fetch(url + path, { method: 'HEAD' })).status).toBe(200)
     for (const [method, path] of [
       ['GET', '/predict'],
       ['POST', '/other'],

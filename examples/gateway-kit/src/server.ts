@@ -140,7 +140,11 @@ async function run(name: string, makeApp: MakeApp): Promise<void> {
     const reread = async () => (await readOptions(process.env))?.options ?? config.options
     const gateway = await startGateway(makeApp, config, logger, reread)
     logger.info(
-      { url: gateway.url, metrics: gateway.metricsUrl, backends: gateway.router.status().backends },
+      {
+        url: gateway.url,
+        metrics: gateway.metricsUrl,
+        backends: gateway.router.status().backends.map(({ name, url }) => `${name}: ${url}`),
+      },
       `${name} gateway, configured by ${config.source}`,
     )
     if (config.stubs.length > 0) process.stdout.write(whatToTry(gateway.url))

@@ -379,7 +379,7 @@ export class Backend implements BackendInfo {
       const time = Math.max(0, this.#clock.now() - run.began - starvedFor)
       if (sample !== undefined) auto?.end(sample, job, kind === 'well' ? time : undefined)
       if (kind === 'well') this.#latencies.observe(job, time)
-      else if (kind === 'unreachable' || kind === 'task-failed') this.#latencies.observeFailure(job, time)
+      else if (kind === 'unreachable' || kind === 'task-failed') this.#observeFailure(tasks, job, time)
       else if (outcome?.kind === 'superseded') this.#latencies.observeAtLeast(job, time)
       if (kind === 'well') this.#checker?.succeed()
       if (kind === 'unreachable') this.#checker?.doubt()
@@ -485,6 +485,13 @@ export class Backend implements BackendInfo {
     if (this.#enabled === enabled) return
     this.#enabled = enabled
     this.#changed({ kind: 'enabled', enabled })
+  }
+
+  /** What is kept away needs not seem slow as well: it would go on to when it is back. */
+  #observeFailure(tasks: readonly string[], job: string, time: number): void {
+    const kind = this.obstacle(tasks)?.kind
+    if (kind === 'ejected' || kind === 'down') this.#latencies.forgetPeaks()
+    else this.#latencies.observeFailure(job, time)
   }
 
   #changed(change: BackendChange): void {

@@ -86,6 +86,24 @@ describe('how long a job takes', () => {
     expect(expected()).toBe(6_000)
   })
 
+  it('counts many failures at once as one', () => {
+    const { latencies, observe, expected } = book()
+    observe(...Array<number>(20).fill(60))
+    for (const _ of upTo(50)) latencies.observeFailure('image', 5)
+    expect(expected()).toBe(defaults.failureLatency)
+  })
+
+  it('forgets how slow failures were, and what has only ever failed', () => {
+    const { latencies, observe, expected } = book()
+    latencies.observeFailure('image', 5)
+    latencies.forgetPeaks()
+    expect(latencies.expected('image')).toBeUndefined()
+    observe(...Array<number>(20).fill(60))
+    latencies.observeFailure('image', 5)
+    latencies.forgetPeaks()
+    expect(expected()).toBe(60)
+  })
+
   it('that has not been done for long is what the first one since says', () => {
     const { clock, observe, expected } = book()
     observe(...Array<number>(16).fill(100))
@@ -195,5 +213,28 @@ describe('a copy that another was quicker than', () => {
     expect(slot.trial).toBe(true)
     slot.release(superseded)
     expect(gpu.reserve(['clip'], 'search').trial).toBe(true)
+  })
+})
+
+describe('a backend that dies with many requests', () => {
+  it('is as quick as before when it is back', () => {
+    const clock = new FakeClock()
+    const gpu = new Backend('gpu', { url: 'http://gpu', weight: 1, clock, maxConcurrent: 50 })
+    const died: Outcome = {
+      kind: 'failed',
+      cause: 'reset',
+      error: new Error('it died'),
+      reachedBackend: true,
+      reachedClient: false,
+    }
+    for (const _ of upTo(20)) {
+      const slot = gpu.reserve(['clip'], 'image')
+      clock.advance(60)
+      slot.release({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true })
+    }
+    const running = upTo(40).map(() => gpu.reserve(['clip'], 'image'))
+    clock.advance(20)
+    for (const slot of running) slot.release(died)
+    expect([gpu.obstacle(['clip'])?.kind, gpu.expected('image')]).toEqual(['ejected', 60])
   })
 })

@@ -93,8 +93,18 @@ export class LatencyBook {
 
   /** A job has failed after so long: that counts as slow. How long jobs take that are done, it does not say. */
   observeFailure(kind: string, time: number): void {
-    const slow = Math.max(time, 2 * (this.expected(kind) ?? 0), defaults.failureLatency)
+    const mean = this.#latencies.get(kind)?.mean ?? 0
+    // Of the mean, and not of what is expected by now: many that fail at once do not make it slower and slower.
+    const slow = Math.max(time, 2 * mean, defaults.failureLatency)
     this.#peak(this.#known(kind, slow), slow)
+  }
+
+  /** Forgets peaks, and what has only ever failed: it is kept away by other means, and is as it was when it is back. */
+  forgetPeaks(): void {
+    for (const [kind, known] of this.#latencies) {
+      known.peak = 0
+      if (known.count === 0) this.#latencies.delete(kind)
+    }
   }
 
   /** A job was given up after so long: how long it takes, that says only when it is longer than others took. */

@@ -47,7 +47,7 @@ export const count = (least: number) => {
 }
 const CONCURRENT = 'must be a whole number of 1 or more, "auto", or "unlimited"'
 export const maxConcurrent = z
-  .union([z.number().int().min(1), z.enum(['auto', 'unlimited'])], CONCURRENT)
+  .union([z.number(CONCURRENT).int(CONCURRENT).min(1, CONCURRENT), z.enum(['auto', 'unlimited'])], CONCURRENT)
   .optional()
   .meta({
     description:

@@ -253,8 +253,9 @@ class PredictRouter implements Router {
     path: string | undefined,
     next?: () => unknown,
   ): Promise<void> {
-    if (method === 'GET' && path === '/ping') return this.#answerPing(res)
-    if (method === 'GET' && path === '/') return answer(res, 200, { message: 'Immich ML' })
+    const asks = method === 'GET' || method === 'HEAD'
+    if (asks && path === '/ping') return this.#answerPing(res)
+    if (asks && path === '/') return answer(res, 200, { message: 'Immich ML' })
     if (next === undefined) return answerError(res, new RouterError('not-found', 'Not Found'))
     await next()
   }
