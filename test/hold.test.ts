@@ -351,6 +351,65 @@ describe('coming back', () => {
   })
 })
 
+describe('whoever looks at a router', () => {
+  it('sees the requests that wait, with their age, as long as they do', async () => {
+    const clock = new FakeClock()
+    const { url, only, router, held } = await pool([{ fault: 'refuse' }], { clock, heartbeat: false })
+    clock.advance(1_000)
+    const first = post(url, search)
+    await until(() => held() === 1, 'the first waits')
+    clock.advance(500)
+    const second = post(url, immichBody('ocr', imageBytes(100)))
+    await until(() => held() === 2, 'the second waits')
+    const seen = [...router.waiting()]
+    expect(seen).toMatchObject([
+      { route: 'all', reason: 'unavailable', client: '127.0.0.1', classification: { tasks: ['clip'] } },
+      { route: 'all', reason: 'unavailable', classification: { tasks: ['ocr'] } },
+    ])
+    expect(seen.map(({ since }) => router.status().now - since)).toEqual([500, 0])
+    await only.setFault(undefined)
+    const ticking = setInterval(() => clock.advance(500), 1)
+    await Promise.all([first, second])
+    clearInterval(ticking)
+    await until(() => router.status().active === 0, 'both are over')
+    expect([...router.waiting()]).toEqual([])
+  })
+
+  it('can wake a machine, whether or not it is wanted', async () => {
+    const machine = dgram.createSocket('udp4')
+    machine.bind(0, '127.0.0.1')
+    await once(machine, 'listening')
+    onTestFinished(() => void machine.close())
+    const { port } = machine.address() as AddressInfo
+    const wake = { mac: 'aa:bb:cc:dd:ee:ff', broadcast: '127.0.0.1', port }
+    const stub = await stubMl()
+    const { router } = await pool([{}], {
+      backends: { a: { url: stub.url, wake }, b: { url: stub.url } },
+      routes: [{ backends: ['a', 'b'] }],
+    })
+    expect(router.status().backends.map(({ wakes }) => wakes)).toEqual([true, false])
+    const packet = once(machine, 'message')
+    await router.wake('a')
+    expect((await packet)[0].length).toBe(6 + 16 * 6)
+    await expect(router.wake('c')).rejects.toThrow(RangeError)
+  })
+
+  it('can have onUnavailable called for any backend', async () => {
+    const called: string[] = []
+    const { router } = await pool([{}], { onUnavailable: ({ name }) => called.push(name) })
+    await router.wake('a')
+    expect([called, router.status().backends[0]?.wakes]).toEqual([['a'], true])
+  })
+
+  it('is told when it is closed', async () => {
+    const { router } = await pool([{}])
+    const states: string[] = []
+    router.on('close', () => states.push(router.status().state))
+    await router.close()
+    expect(states).toEqual(['closed'])
+  })
+})
+
 describe('heartbeats', () => {
   /** A backend that answers when it is told to. */
   async function patient(answer: (res: http.ServerResponse) => void) {

@@ -116,8 +116,9 @@ export {
   type RouterEvents,
   type RouterStatus,
   type Steps,
+  type WaitingRequest,
 } from './router/create-router.ts'
-export { Exchange } from './router/exchange.ts'
+export { Exchange, type Waiting } from './router/exchange.ts'
 export {
   type ExchangeOptions,
   type ResolvedExchangeOptions,

@@ -185,6 +185,11 @@ export class BackendGroup implements BackendInfo {
     for (const member of [...this.#members, ...this.#leaving]) member.enable()
   }
 
+  /** Has its machine switched on, whether or not anybody wants it. Rejects when no packet could be sent. */
+  wake(): Promise<void> {
+    return this.#waker.wake()
+  }
+
   #onDiscovered({ endpoints, error }: Discovered): void {
     const failed = this.#failure
     this.#failure = error?.message

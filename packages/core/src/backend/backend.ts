@@ -444,6 +444,11 @@ export class Backend implements BackendInfo {
     this.#enable(true)
   }
 
+  /** Whether its machine can be switched on by a packet. */
+  get wakes(): boolean {
+    return this.#settings.waker?.hasTarget ?? false
+  }
+
   /** A request would go here, if it could. */
   want(): void {
     if (this.down) this.#settings.waker?.want()

@@ -39,19 +39,29 @@ export class Waker {
     return this.#wake?.every ?? defaults.wakeInterval
   }
 
+  /** Whether it has an address for packets. */
+  get hasTarget(): boolean {
+    return this.#wake !== undefined
+  }
+
   /** A request would go there, if it could. */
   want(): void {
-    const { isDown, onWanted } = this.#settings
-    const wake = this.#wake
-    const now = this.#clock.now()
-    if (now - this.#last < this.#interval || !isDown()) return
-    this.#last = now
-    if (wake === undefined) onWanted(undefined)
-    else
-      sendWakePacket(wake).then(
-        () => onWanted(undefined),
-        (error) => onWanted(asError(error)),
-      )
+    if (this.#clock.now() - this.#last < this.#interval || !this.#settings.isDown()) return
+    // Whoever is told of it is told of what went wrong, too.
+    this.wake().catch(() => {})
+  }
+
+  /** Switches it on now, and tells. Rejects when no packet could be sent. */
+  async wake(): Promise<void> {
+    const { onWanted } = this.#settings
+    this.#last = this.#clock.now()
+    try {
+      if (this.#wake !== undefined) await sendWakePacket(this.#wake)
+    } catch (error) {
+      onWanted(asError(error))
+      throw error
+    }
+    onWanted(undefined)
   }
 
   /** Wants it again and again. @returns What ends that, to be called once. */

@@ -25,6 +25,7 @@ function server(name: string, differing: Partial<Server> = {}): Server {
     url: `http://${name}`,
     endpoint: undefined,
     weight: 1,
+    tier: 1,
     inFlight: 0,
     limit: undefined,
     held: 0,
@@ -32,6 +33,7 @@ function server(name: string, differing: Partial<Server> = {}): Server {
     health: well,
     leaving: false,
     unresolved: undefined,
+    wakes: false,
     ...differing,
   }
 }
@@ -56,6 +58,7 @@ class SayingRouter implements Pick<Router, 'on' | 'status'> {
     this.asked++
     return {
       state: 'running',
+      now: 0,
       active: 0,
       held: {},
       routes: this.routes.map((name) => ({ name, waiting: { full: 0, unavailable: 0 } })),

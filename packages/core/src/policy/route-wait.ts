@@ -11,6 +11,8 @@ import { type Choice, isFull, look } from './look.ts'
 /** A request's wait, as the request sees it. */
 export interface Wait {
   readonly reason: HoldEvent['reason']
+  /** What it waits for by now. */
+  readonly now: () => Pick<HoldEvent, 'route' | 'reason'>
   /** Gives it up: the selection then fails with this error. */
   leave(error: Error): void
   /** The request is ready now. */
@@ -83,6 +85,10 @@ export class RouteWait {
     const { onWait, client = '', signal } = this.#options
     onWait?.({
       reason: this.reason,
+      now: () => ({
+        route: this.#route.route.name,
+        reason: isFull(look(this.#choice)) ? 'full' : 'unavailable',
+      }),
       leave: (error) => this.#leaving.abort(error),
       ready: () => this.#become(this.#standing),
     })

@@ -91,6 +91,8 @@ export interface Select {
   drain(backend: string): Promise<void>
   /** Sends a backend requests again. */
   enable(backend: string): void
+  /** Has a backend's machine switched on, now. */
+  wake(backend: string): Promise<void>
   /**
    * Has another policy from now on. What is running goes on, and looks at the new policy when it fails; those who wait
    * keep their place, and wait for no shorter than they would have. A backend of the same name and URL keeps its state.
@@ -220,6 +222,7 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     tasks: () => tasksOf(compiled.written),
     drain: (name: string) => pool.group(name).drain(),
     enable: (name: string) => pool.group(name).enable(),
+    wake: async (name: string) => pool.group(name).wake(),
     reload,
     start: (probe: BackendProbe) => {
       probing = probe

@@ -8,6 +8,7 @@ import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import { Forwarder } from '../forward/forwarder.ts'
+import { pathOf } from '../path-of.ts'
 import { changedOptions, type PolicyChanges } from '../policy/changes.ts'
 import type { Explanation } from '../policy/explanation.ts'
 import type { HoldEvent } from '../policy/lease.ts'
@@ -16,7 +17,7 @@ import type { RouteInfo } from '../policy/routing.ts'
 import { type BackendEvent, selectBackend } from '../policy/select-backend.ts'
 import { removeItem } from '../remove-item.ts'
 import { answer, answerError } from './answers.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, type Waiting } from './exchange.ts'
 import {
   checkExchangeOptions,
   type ResolvedExchangeOptions,
@@ -90,11 +91,24 @@ export interface RouterEvents {
   hold: [event: HoldEvent]
   /** The router has other options, by `reload()`. */
   reload: [changes: PolicyChanges]
+  /** The router is closed. */
+  close: []
+}
+
+/** A request that waits for a backend. */
+export interface WaitingRequest extends Waiting {
+  /** When it arrived, on the clock. */
+  readonly start: number
+  readonly classification: Classification
+  /** The client's address. */
+  readonly client: string | undefined
 }
 
 /** What the router can say about itself at any time. */
 export interface RouterStatus {
   readonly state: 'running' | 'closing' | 'closed'
+  /** When this was, on the router's clock: on that are all times here. */
+  readonly now: number
   /** Predict requests that are being handled. */
   readonly active: number
   /** Requests that wait for a backend, by route; routes for which none waits are not in it. */
@@ -117,6 +131,7 @@ export interface RouterStatus {
   /** The backends, and of those whose name has many addresses each endpoint. */
   readonly backends: readonly (BackendInfo & {
     readonly weight: number
+    readonly tier: number
     readonly inFlight: number
     /** Requests that it may have at once; `undefined` for any number. */
     readonly limit: number | undefined
@@ -129,6 +144,8 @@ export interface RouterStatus {
     readonly leaving: boolean
     /** Why it has no endpoint, when its name could never be resolved. */
     readonly unresolved: string | undefined
+    /** Whether its machine can be switched on: it has `wake`, or the router `onUnavailable`. */
+    readonly wakes: boolean
   })[]
 }
 
@@ -152,6 +169,8 @@ export interface Router {
   /** Listens to an event; the returned function stops listening. */
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
   status(): RouterStatus
+  /** The requests that wait for a backend, in the order of their arrival. */
+  waiting(): Iterable<WaitingRequest>
   /**
    * What would become of a request, and why: the route that takes it, and what is to be said of each of its backends. It
    * changes nothing. `explanationText()` puts it in words. A match written in code is called.
@@ -169,6 +188,11 @@ export interface Router {
    * @throws {RangeError} when there is no backend of this name.
    */
   enable(backend: string): void
+  /**
+   * Has a backend's machine switched on now: sends its Wake-on-LAN packet, if it has `wake`, and calls `onUnavailable`.
+   * Rejects when the packet could not be sent, and with a {@link RangeError} when there is no backend of this name.
+   */
+  wake(backend: string): Promise<void>
   /**
    * Has other options from now on; what is not given has its default, as when a router is made.
    *
@@ -207,6 +231,7 @@ class PredictRouter implements Router {
   readonly #forwarder: Forwarder
   readonly #events = new EventEmitter<RouterEvents>()
   readonly #active: Active[] = []
+  readonly #wakesAll: boolean
   #state: RouterStatus['state'] = 'running'
   #closed: Promise<void> | undefined
 
@@ -222,6 +247,7 @@ class PredictRouter implements Router {
       onHold: (event) => this.#emitSafely('hold', event),
       onUnavailable: onUnavailable && ((backend) => this.#callSafely(() => onUnavailable(backend))),
     })
+    this.#wakesAll = onUnavailable !== undefined
     this.#forwarder = new Forwarder({ proxy, clock, ...forward })
     this.#forwarder.watch(this.#select)
   }
@@ -276,12 +302,13 @@ class PredictRouter implements Router {
 
   status(): RouterStatus {
     const report = (backend: Backend, leaving: boolean) => {
-      const { name, url, endpoint, weight, inFlight, limit, waiting, latencies, health } = backend
+      const { name, url, endpoint, weight, tier, inFlight, limit, waiting, latencies, health } = backend
       return {
         name,
         url,
         endpoint,
         weight,
+        tier,
         inFlight,
         limit: Number.isFinite(limit) ? limit : undefined,
         held: waiting,
@@ -289,6 +316,7 @@ class PredictRouter implements Router {
         health,
         leaving,
         unresolved: backend instanceof Unresolved ? backend.reason : undefined,
+        wakes: this.#wakesAll || backend.wakes,
       }
     }
     const backends = [
@@ -298,12 +326,21 @@ class PredictRouter implements Router {
     const { used, total, spooled } = this.#options.store
     return {
       state: this.#state,
+      now: this.#forwarder.clock.now(),
       active: this.#active.length,
       held: this.#select.held(),
       routes: this.#select.routes(),
       tasks: this.#select.tasks(),
       bodies: { memory: used, memoryLimit: total, disk: spooled.bytes, files: spooled.files },
       backends,
+    }
+  }
+
+  *waiting(): Generator<WaitingRequest> {
+    for (const { req, start, exchange } of this.#active) {
+      const wait = exchange?.wait
+      if (exchange === undefined || wait === undefined) continue
+      yield { ...wait, start, classification: exchange.classification, client: req.socket.remoteAddress }
     }
   }
 
@@ -330,6 +367,10 @@ class PredictRouter implements Router {
     this.#select.enable(backend)
   }
 
+  wake(backend: string): Promise<void> {
+    return this.#select.wake(backend)
+  }
+
   close({ timeout = defaults.drainTimeout }: CloseOptions = {}): Promise<void> {
     if (typeof timeout !== 'number' || !(timeout >= 0)) {
       throw new RangeError(`close({ timeout }) takes milliseconds of 0 or more, not ${timeout}.`)
@@ -348,6 +389,7 @@ class PredictRouter implements Router {
     for (const { req } of this.#active) req.destroy()
     await this.#settled(defaults.closeGrace)
     this.#state = 'closed'
+    this.#emitSafely('close')
   }
 
   /** Waits until no request is active, but no longer than this. */
@@ -359,19 +401,19 @@ class PredictRouter implements Router {
   }
 
   async #track(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const active: Active = { req, over: undefined }
+    const active: Active = { req, start: this.#forwarder.clock.now(), exchange: undefined, over: undefined }
     this.#active.push(active)
     try {
-      await this.#predict(req, res)
+      await this.#predict(active, res)
     } finally {
       removeItem(this.#active, active)
       active.over?.resolve()
     }
   }
 
-  async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async #predict(active: Active, res: ServerResponse): Promise<void> {
+    const { req, start } = active
     const { clock } = this.#forwarder
-    const start = clock.now()
     const client = req.socket.remoteAddress
     let exchange: Exchange | undefined
     let classified: number | undefined
@@ -384,6 +426,7 @@ class PredictRouter implements Router {
         throw closed
       }
       exchange = await Exchange.begin(req, res, this.#options)
+      active.exchange = exchange
       classified = clock.now()
       await exchange.select(this.#select)
       sent = clock.now()
@@ -446,6 +489,10 @@ class PredictRouter implements Router {
 /** A predict request that is being handled. */
 interface Active {
   readonly req: IncomingMessage
+  /** When it arrived, on the clock. */
+  readonly start: number
+  /** Once its job is known. */
+  exchange: Exchange | undefined
   /** Made when somebody waits for its end. */
   over: PromiseWithResolvers<void> | undefined
 }
@@ -453,10 +500,4 @@ interface Active {
 function whenOver(active: Active): Promise<void> {
   active.over ??= Promise.withResolvers()
   return active.over.promise
-}
-
-/** The path that was asked for; a proxy's client names the whole URL (RFC 9112 section 3.2.2). */
-function pathOf({ url = '' }: IncomingMessage): string | undefined {
-  const target = url.startsWith('/') || !URL.canParse(url) ? url : new URL(url).pathname
-  return target.split('?', 1)[0]
 }

@@ -31,6 +31,16 @@ import { type Copy, Race } from './race.ts'
 import { routeHeader } from './route-header.ts'
 import { type RequestTrace, refusedWith } from './tracing.ts'
 
+/** A request's wait for a backend. */
+export interface Waiting {
+  /** Name of the route. */
+  readonly route: string
+  /** What for: its backends have as many requests as they may have, or none can be used. */
+  readonly reason: HoldEvent['reason']
+  /** Since when, on the clock; it may have waited before. */
+  readonly since: number
+}
+
 const FAILOVER_STATUSES: ReadonlySet<number> = new Set(defaults.failoverStatuses)
 
 /**
@@ -131,6 +141,12 @@ export class Exchange {
   /** How long it has waited for backends that were full, and for some that could not be used, in milliseconds. */
   get waited(): Readonly<Record<HoldEvent['reason'], number>> {
     return this.#waited
+  }
+
+  /** What it waits for now, if it does. */
+  get wait(): Waiting | undefined {
+    const wait = this.#wait
+    return wait && { ...wait.now(), since: wait.since }
   }
 
   /** Signs of life that its client was sent. */
