@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: [
       'packages/*/src/**/*.test.ts',
+      'packages/*/page/**/*.test.ts',
       'examples/*/src/**/*.test.ts',
       'test/**/*.test.ts',
       'bench/**/*.test.ts',

@@ -72,6 +72,7 @@ async function test(...filters) {
   const failed = await runAll([
     ['lint and format', tool('@biomejs/biome/bin/biome', 'ci', '.')],
     ['types', tool('typescript-7/bin/tsc', '-p', '.')],
+    ['types of the status page', tool('typescript-7/bin/tsc', '-p', 'packages/core/page')],
     ['types of the NestJS example', tool('typescript-7/bin/tsc', '-p', 'examples/embedding/nestjs')],
   ])
   if (failed !== 0 || (await build()) !== 0) return conclude(1, 0, 1)

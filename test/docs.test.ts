@@ -131,6 +131,7 @@ describe('docs/configuration.md', () => {
       'hedgeAfter',
       'hedgeMax',
       'explainHeader',
+      'statusPath',
     ])
     const fixed = Object.fromEntries(
       Object.entries(defaults).filter(

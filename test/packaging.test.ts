@@ -105,6 +105,7 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
 const PARTS: Readonly<Record<string, string[]>> = {
   logging: ['LOG_FIELDS', 'logRequests'],
   metrics: ['routerMetrics'],
+  'status-page': ['statusPage'],
   tracing: ['openTelemetryTracing'],
 }
 

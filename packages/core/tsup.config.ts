@@ -7,6 +7,7 @@ export default defineConfig({
     index: 'src/index.ts',
     logging: 'src/logging/index.ts',
     metrics: 'src/metrics/index.ts',
+    'status-page': 'src/status-page/index.ts',
     tracing: 'src/tracing/index.ts',
   },
 })

@@ -1,0 +1,34 @@
+/** A scale of a plot: from values to pixels, with round values to label. */
+export interface Scale {
+  at(value: number): number
+  readonly ticks: readonly number[]
+}
+
+/** From 0 to a round value that is not below the highest. */
+export function linear(highest: number, from: number, to: number): Scale {
+  const step = roundStep(Math.max(highest, 1e-9) / 3)
+  const steps = Math.max(1, Math.ceil(highest / step - 1e-9))
+  const top = steps * step
+  return {
+    at: (value) => from + ((to - from) * Math.min(value, top)) / top,
+    ticks: Array.from({ length: steps + 1 }, (_, i) => i * step),
+  }
+}
+
+/** By powers of ten, from one to another that take in both values. */
+export function logarithmic(lowest: number, highest: number, from: number, to: number): Scale {
+  const first = Math.floor(Math.log10(Math.max(lowest, 1e-3)))
+  const last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(highest, 1e-3))))
+  const share = (value: number) => (Math.log10(Math.max(value, 10 ** first)) - first) / (last - first)
+  return {
+    at: (value) => from + (to - from) * Math.min(1, share(value)),
+    ticks: Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i)),
+  }
+}
+
+/** 1, 2 or 5 times a power of ten, at least as large. */
+function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least))
+  const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= least * (1 - 1e-9)) ?? 10
+  return factor * power
+}

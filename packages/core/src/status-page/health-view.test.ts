@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import type { BackendHealth } from '../backend/backend.ts'
+import type { RouterStatus } from '../router/create-router.ts'
+import { healthView } from './health-view.ts'
+
+const NOW = 10_000
+const open = { kind: 'open', since: 8_000, until: 15_000, ejections: 1, reason: 'connect' } as const
+const trial = { kind: 'trial', since: 8_000, ejections: 1, reason: 'connect' } as const
+const recovering = { kind: 'recovering', since: 9_000, limit: 2, failures: 0, ejections: 1 } as const
+const up = { kind: 'up', since: 1_000, failures: 0 } as const
+const down = { kind: 'down', since: 7_000, reason: 'timeout', successes: 0 } as const
+
+function viewOf(health: Partial<BackendHealth>, rest: Partial<RouterStatus['backends'][number]> = {}) {
+  const backend: RouterStatus['backends'][number] = {
+    name: 'gpu',
+    url: 'http://gpu',
+    endpoint: undefined,
+    weight: 1,
+    tier: 1,
+    inFlight: 0,
+    limit: 4,
+    held: 0,
+    latencies: {},
+    leaving: false,
+    unresolved: undefined,
+    wakes: false,
+    health: {
+      enabled: true,
+      probe: up,
+      reachable: { kind: 'closed', failures: 0 },
+      tasks: {},
+      lacks: {},
+      busyUntil: 0,
+      lastError: undefined,
+      failures: 0,
+      ejections: 0,
+      ...health,
+    },
+    ...rest,
+  }
+  return healthView(backend, NOW)
+}
+
+describe('the health of a backend', () => {
+  it.each<[string, Partial<BackendHealth>, object]>([
+    ['well', {}, { since: 1_000 }],
+    ['well', { probe: undefined }, {}],
+    ['unknown', { probe: { kind: 'unknown', failures: 0 } }, {}],
+    ['drained', { enabled: false, probe: down }, {}],
+    ['down', { probe: down, reachable: open }, { reason: 'timeout', since: 7_000 }],
+    ['ejected', { reachable: open }, { reason: 'connect', since: 8_000, until: 15_000 }],
+    ['trial', { reachable: trial }, { reason: 'connect' }],
+    ['trial', { reachable: { ...open, until: NOW } }, { reason: 'connect' }],
+    ['busy', { busyUntil: 12_000, reachable: recovering }, { until: 12_000 }],
+    ['well', { busyUntil: 9_000 }, {}],
+    ['recovering', { reachable: recovering }, { since: 9_000 }],
+    ['partly', { tasks: { ocr: open } }, { tasks: [{ task: 'ocr', state: 'ejected', until: 15_000 }] }],
+    ['well', { tasks: { ocr: { kind: 'closed', failures: 1 } } }, { tasks: [] }],
+    ['well', { lacks: { ocr: 20_000, clip: 5_000 } }, { tasks: [{ task: 'ocr', state: 'lacking' }] }],
+    ['well', { lastError: { time: 5_000, reason: 'reset' } }, { lastError: { at: 5_000, reason: 'reset' } }],
+  ])('is %s: %#', (state, health, rest) => {
+    expect(viewOf(health)).toMatchObject({ state, ...rest })
+  })
+
+  it('of an address that is gone, or that there never was, is that', () => {
+    expect(viewOf({ probe: down }, { leaving: true }).state).toBe('leaving')
+    expect(viewOf({ enabled: false }, { unresolved: 'gpu has no address yet' })).toMatchObject({
+      state: 'unresolved',
+      reason: 'gpu has no address yet',
+    })
+  })
+
+  it('of a backend that has no address and was drained is that it has none', () => {
+    expect(viewOf({ enabled: false }, { unresolved: 'no' }).state).toBe('unresolved')
+  })
+})

@@ -1,0 +1,347 @@
+import { createRequire } from 'node:module'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createRouter, defaults, type RouterOptions } from '@immich-ml-router/core'
+import { type StatusPageOptions, statusPage } from '@immich-ml-router/core/status-page'
+import type express from 'express'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { Report } from '../packages/core/src/status-page/wire.ts'
+import { post } from './support/client.ts'
+import { eventStream } from './support/event-stream.ts'
+import { FakeClock } from './support/fake-clock.ts'
+import { immichBody, multipart } from './support/predict-body.ts'
+import { listen, stubMl, until } from './support/servers.ts'
+
+const search = immichBody('textSearch', 'cat')
+const TOKEN = 'open-sesame'
+
+/** A router with its page on one server, on a clock that stands still. */
+async function serve(options: Partial<RouterOptions> = {}, pageOptions: StatusPageOptions = {}) {
+  const stub = await stubMl()
+  const clock = new FakeClock()
+  const router = createRouter({
+    clock,
+    heartbeat: false,
+    health: false,
+    backends: { gpu: { url: stub.url } },
+    ...options,
+  })
+  const page = statusPage(router, { clock, ...pageOptions })
+  onTestFinished(async () => {
+    page.close()
+    await router.close({ timeout: 0 })
+  })
+  const { url, server } = await listen((req, res) => page(req, res, () => router.handle(req, res)))
+  const look = () => eventStream(`${url}/_router/events`, (data): Report => JSON.parse(data))
+  const act = (path: string, headers: Record<string, string> = {}) =>
+    fetch(`${url}/_router/backends/${path}`, { method: 'POST', headers })
+  return { stub, clock, router, page, url, server, look, act }
+}
+
+const authorized = { authorization: `Bearer ${TOKEN}` }
+
+describe('the page', () => {
+  it('is one document, with a policy that lets nothing else in', async () => {
+    const { url } = await serve()
+    const response = await fetch(`${url}/_router`)
+    const html = await response.text()
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+    expect(html).toMatch(/^<!doctype html>/)
+    expect(Buffer.byteLength(html)).toBeLessThan(100_000)
+    const policy = response.headers.get('content-security-policy') ?? ''
+    expect(policy).toMatch(
+      /^default-src 'none'; script-src 'sha256-[\w+/]+=*'; style-src 'sha256-[\w+/]+=*';/,
+    )
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect(policy).not.toMatch(/unsafe|\*/)
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+    })
+    expect((await fetch(`${url}/_router/`)).status).toBe(200)
+  })
+
+  it.each([
+    ['HEAD', '/_router', 200, undefined],
+    ['HEAD', '/_router/events', 200, undefined],
+    ['POST', '/_router', 405, 'GET, HEAD'],
+    ['OPTIONS', '/_router', 405, 'GET, HEAD'],
+    ['PUT', '/_router/events', 405, 'GET, HEAD'],
+    ['GET', '/_router/backends/gpu/drain', 405, 'POST'],
+    ['GET', '/_router/backends/gpu/explode', 404, undefined],
+    ['GET', '/_router/else', 404, undefined],
+    ['GET', '/_router?x=1', 200, undefined],
+  ])('answers %s %s with %d', async (method, path, status, allow) => {
+    const { url } = await serve()
+    const response = await fetch(url + path, { method })
+    expect([response.status, response.headers.get('allow') ?? undefined]).toEqual([status, allow])
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+    if (method === 'HEAD') expect(await response.text()).toBe('')
+    else await response.body?.cancel()
+  })
+
+  it('leaves to the router what is not below its path', async () => {
+    const { url } = await serve()
+    expect(await (await fetch(`${url}/ping`)).text()).toBe('pong')
+    expect((await fetch(`${url}/_routers`)).status).toBe(404)
+    expect((await post(url, search)).status).toBe(200)
+  })
+
+  it('answers for itself alone when there is nothing behind it', async () => {
+    const router = createRouter({ backends: { gpu: { url: 'http://127.0.0.1:9' } }, health: false })
+    onTestFinished(() => router.close())
+    const { url } = await listen(statusPage(router, { basePath: '/status/' }))
+    expect([(await fetch(`${url}/status`)).status, (await fetch(url)).status]).toEqual([200, 404])
+  })
+
+  it('can be mounted by a framework', async () => {
+    const { router } = await serve()
+    const page = statusPage(router, { basePath: '' })
+    const makeApp: typeof express = createRequire(import.meta.url)('express5')
+    const app = makeApp()
+    app.use('/inside', page)
+    const { url } = await listen(app)
+    expect((await fetch(`${url}/inside`)).status).toBe(200)
+    const { events } = await eventStream(`${url}/inside/events`, JSON.parse)
+    await until(() => events.length === 1, 'it is told')
+    page.close()
+  })
+
+  it.each([{ adminToken: '' }, { adminToken: 'two words' }, { basePath: 'status' }, { basePath: '/a?b' }])(
+    'refuses %j',
+    async (options) => {
+      const { router } = await serve()
+      expect(() => statusPage(router, options)).toThrow(RangeError)
+    },
+  )
+})
+
+describe('whoever looks', () => {
+  it('is told everything at first, also what was before', async () => {
+    const { url, look, clock } = await serve()
+    clock.advance(5_000)
+    await post(url, search)
+    const viewer = await look()
+    const first = await viewer.next(() => true, 'it is told')
+    expect(viewer.headers).toMatchObject({ 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    expect(first).toMatchObject({
+      whole: true,
+      state: 'running',
+      now: 5_000,
+      actions: false,
+      active: 0,
+      figures: { fates: { answered: 1 }, latencies: { search: { count: 1 } } },
+      backends: [{ name: 'gpu', health: { state: 'well' } }],
+      waiting: { count: 0 },
+      spans: [{ index: 0, backends: { gpu: 1 } }],
+      decisions: [{ id: 1, fate: 'answered', attempts: [{ backend: 'gpu', status: 200 }] }],
+    })
+  })
+
+  it('is told once a second what has changed, and only that', async () => {
+    const { url, look, clock } = await serve()
+    await post(url, search)
+    const { events } = await look()
+    await until(() => events.length === 1, 'it is told')
+    for (let i = 0; i < 3; i++) await post(url, search)
+    expect(events).toHaveLength(1)
+    clock.advance(1_000)
+    await until(() => events.length === 2, 'it is told again')
+    expect(events[1]).toMatchObject({ whole: false, decisions: [{ id: 2 }, { id: 3 }, { id: 4 }] })
+    clock.advance(1_000)
+    await nextTurn()
+    expect(events).toHaveLength(2)
+  })
+
+  it('is told every five seconds that there is nothing new', async () => {
+    const { look, clock } = await serve()
+    const { events } = await look()
+    await until(() => events.length === 1, 'it is told')
+    for (let i = 0; i < 10; i++) clock.advance(1_000)
+    await until(() => events.length === 3, 'it is told twice')
+    expect(events.map(({ now }) => now)).toEqual([0, 5_000, 10_000])
+  })
+
+  it('sees the same as all others, whenever it came', async () => {
+    const { url, look, clock } = await serve()
+    const [one] = [await look()]
+    await until(() => one.events.length === 1, 'the first is told')
+    await post(url, search)
+    const other = await look()
+    clock.advance(1_000)
+    await until(() => one.events.length === 2 && other.events.length === 2, 'both are told')
+    const ids = ({ events }: typeof one) => events.flatMap(({ decisions }) => decisions.map(({ id }) => id))
+    expect([ids(one), new Set(ids(other))]).toEqual([[1], new Set([1])])
+  })
+
+  it('costs no timer when it has left, nor before it came', async () => {
+    const { look, clock } = await serve()
+    expect(clock.pending).toBe(0)
+    const viewers = [await look(), await look()]
+    expect(clock.pending).toBe(1)
+    for (const viewer of viewers) viewer.leave()
+    await until(() => clock.pending === 0, 'nobody is told any more')
+  })
+
+  it('is let go when it does not read, and the others are not', async () => {
+    const { look, clock, server } = await serve()
+    const connections = () => new Promise((resolve) => server.getConnections((_, count) => resolve(count)))
+    const [idle, busy] = [await look(), await look()]
+    idle.pause()
+    await until(async () => {
+      for (let i = 0; i < 100; i++) clock.advance(defaults.statusBeat)
+      return (await connections()) === 1
+    }, 'it is let go')
+    const told = busy.events.length
+    clock.advance(defaults.statusBeat)
+    await until(() => busy.events.length > told, 'the other is told on')
+  })
+
+  it('is one of a hundred at most', async () => {
+    const { url, look } = await serve()
+    for (let i = 0; i < defaults.statusViewers; i++) await look()
+    expect((await fetch(`${url}/_router/events`)).status).toBe(503)
+  })
+
+  it('sees those who wait, and is sent away when the router closes', async () => {
+    const { url, router, look, clock, stub } = await serve({
+      routes: [{ name: 'all', backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
+    })
+    await router.drain('gpu')
+    const waiting = post(url, search)
+    await until(() => router.status().held['all'] === 1, 'it waits')
+    clock.advance(90_000)
+    const viewer = await look()
+    expect(await viewer.next(() => true, 'it is told')).toMatchObject({
+      now: 90_000,
+      waiting: { count: 1, first: [{ route: 'all', reason: 'unavailable', at: 0, client: '127.0.0.1' }] },
+      backends: [{ waiting: 1, health: { state: 'drained' } }],
+    })
+    expect(stub.started).toBe(0)
+    await router.close()
+    expect((await waiting).status).toBe(503)
+    await until(() => viewer.ended(), 'it is sent away')
+    expect(viewer.events.at(-1)).toMatchObject({
+      state: 'closed',
+      decisions: [{ fate: 'refused', status: 503 }],
+    })
+    expect((await fetch(`${url}/_router/events`)).status).toBe(503)
+    expect((await fetch(`${url}/_router`)).status).toBe(200)
+  })
+
+  it('is never told credentials', async () => {
+    const { url, look } = await serve({
+      backends: { gpu: { url: 'http://operator:hunter2@127.0.0.1:9/' } },
+      routes: [{ backends: ['gpu'] }],
+    })
+    await post(url, search, { headers: { authorization: 'Bearer of-the-client' } })
+    const viewer = await look()
+    await viewer.next(({ decisions }) => decisions.length === 1, 'it is told of the request')
+    expect(viewer.text()).toContain('failed')
+    expect(viewer.text()).not.toMatch(/hunter2|operator|of-the-client/)
+  })
+
+  it('is sent on one line whatever a client has sent', async () => {
+    const { url, look } = await serve()
+    const name = 'a\n\nevent: x\ndata: {}\r\n\u2028</script><script>alert(1)</script>'
+    const entries = Buffer.from(JSON.stringify({ clip: { textual: { modelName: name } } }))
+    await post(
+      url,
+      multipart([
+        { header: 'entries', content: entries },
+        { header: 'text', content: 'cat' },
+      ]),
+    )
+    const { events } = await look()
+    await until(() => events.length === 1, 'it is told')
+    expect(events[0]?.decisions[0]?.job.entries[0]?.model).toBe(name)
+  })
+})
+
+describe('actions', () => {
+  const actions = ['drain', 'enable', 'wake'] as const
+
+  it.each(actions)('without an admin token there is no %s', async (action) => {
+    const { act, router } = await serve()
+    for (const headers of [{}, authorized, { authorization: 'Bearer undefined' }])
+      expect((await act(`gpu/${action}`, headers)).status).toBe(403)
+    expect(router.status().backends[0]?.health.enabled).toBe(true)
+  })
+
+  it.each(
+    [
+      '',
+      'Bearer',
+      'Bearer ',
+      'Bearer wrong',
+      `Bearer ${TOKEN}x`,
+      `Bearer ${TOKEN.slice(1)}`,
+      `Basic ${TOKEN}`,
+      TOKEN,
+      `Bearer x ${TOKEN}`,
+    ].flatMap((authorization) => actions.map((action) => ({ authorization, action }))),
+  )('are refused with %j', async ({ authorization, action }) => {
+    const { act, router } = await serve({}, { adminToken: TOKEN })
+    const response = await act(`gpu/${action}`, { authorization })
+    expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+    expect(router.status().backends[0]?.health.enabled).toBe(true)
+  })
+
+  it('drain and enable a backend, and whoever looks sees it at once', async () => {
+    const { act, look, url } = await serve({}, { adminToken: TOKEN })
+    const viewer = await look()
+    expect((await viewer.next(() => true, 'it is told')).actions).toBe(true)
+    expect((await act('gpu/drain', authorized)).status).toBe(204)
+    await viewer.next(({ backends }) => backends[0]?.health.state === 'drained', 'it is drained')
+    expect((await post(url, search)).status).toBe(503)
+    expect((await act('gpu/enable', { authorization: `bearer  ${TOKEN}` })).status).toBe(204)
+    await viewer.next(({ whole, backends }) => !whole && backends[0]?.health.state === 'well', 'it is back')
+    expect((await post(url, search)).status).toBe(200)
+  })
+
+  it('do not wait for what runs on a backend that is drained', async () => {
+    const slow = await stubMl({ fault: 'hang' })
+    const { act, url, router } = await serve({ backends: { slow: { url: slow.url } } }, { adminToken: TOKEN })
+    const running = new AbortController()
+    const request = post(url, search, { signal: running.signal }).catch(() => {})
+    await until(() => slow.started === 1, 'it runs')
+    expect((await act('slow/drain', authorized)).status).toBe(204)
+    expect(router.status().backends[0]?.inFlight).toBe(1)
+    running.abort()
+    await request
+  })
+
+  it('wake a machine in whatever way there is', async () => {
+    const woken: string[] = []
+    const { act } = await serve({ onUnavailable: ({ name }) => woken.push(name) }, { adminToken: TOKEN })
+    expect((await act('gpu/wake', authorized)).status).toBe(204)
+    expect(woken).toEqual(['gpu'])
+  })
+
+  it('say when a machine could not be woken', async () => {
+    const { act, router } = await serve({}, { adminToken: TOKEN })
+    vi.spyOn(router, 'wake').mockRejectedValue(new Error('the network is unreachable'))
+    const response = await act('gpu/wake', authorized)
+    expect([response.status, await response.json()]).toEqual([502, { detail: 'the network is unreachable' }])
+  })
+
+  it.each(actions)('%s no backend that there is not', async (action) => {
+    const { act } = await serve({}, { adminToken: TOKEN })
+    for (const name of ['nobody', '__proto__', '..%2f', 'constructor']) {
+      const response = await act(`${name}/${action}`, authorized)
+      expect(response.status).toBe(404)
+    }
+  })
+})
+
+describe('a page that is closed', () => {
+  it('records no more, and its router goes on', async () => {
+    const { page, url, look } = await serve()
+    const viewer = await look()
+    page.close()
+    page.close()
+    await until(() => viewer.ended(), 'it is sent away')
+    expect((await post(url, search)).status).toBe(200)
+    expect((await fetch(`${url}/_router/events`)).status).toBe(503)
+  })
+})
