@@ -418,6 +418,47 @@ routes:
   })
 })
 
+describe('the status page of a gateway', () => {
+  it.each(['express', 'koa'] as const)('is served by %s beside the router', async (which) => {
+    const stub = await stubMl()
+    const { url, lines } = await startProcess(which, { ML_DEFAULT_URL: stub.url, ADMIN_TOKEN: 'sesame' })
+    const page = await fetch(`${url}/_router`)
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<h1>')])
+    expect(lines.map(({ msg }) => msg)).toContainEqual(
+      expect.stringMatching(/the status page is .*\/_router$/),
+    )
+    const drain = (token: string) =>
+      fetch(`${url}/_router/backends/default/drain`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}` },
+      })
+    expect((await drain('guessed')).status).toBe(401)
+    expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(200)
+    expect((await drain('sesame')).status).toBe(204)
+    expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(503)
+  })
+
+  it('can be turned off, and shows only when there is no token', async () => {
+    const stub = await stubMl()
+    const env = { ML_DEFAULT_URL: stub.url, ADMIN_TOKEN: '' }
+    const [off, on] = [{ STATUS_PAGE: 'off' }, { STATUS_PAGE: 'on' }].map((it) =>
+      startProcess('express', { ...env, ...it }),
+    )
+    expect((await fetch(`${(await off)?.url}/_router`)).status).toBe(404)
+    const refused = await fetch(`${(await on)?.url}/_router/backends/default/drain`, { method: 'POST' })
+    expect(refused.status).toBe(403)
+  })
+
+  it.each([{ STATUS_PAGE: 'maybe' }, { ADMIN_TOKEN: 'two words' }])(
+    'says what is wrong with %j',
+    async (env) => {
+      const { exited, lines } = spawnGateway('express', env)
+      expect(await exited).toBe(1)
+      expect(lines.at(-1)?.['msg']).toMatch(/must/)
+    },
+  )
+})
+
 describe('a port that is taken', () => {
   it('is said in one line', async () => {
     const taken = net.createServer().listen(0)

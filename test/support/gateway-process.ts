@@ -72,6 +72,8 @@ function spawnProgram({ cwd, args }: Program, env: Record<string, string>): Spaw
     ML_IMAGE_URL: _i,
     ML_DEFAULT_URL: _d,
     ROUTER_CONFIG: _c,
+    STATUS_PAGE: _s,
+    ADMIN_TOKEN: _a,
     ...inherited
   } = process.env
   const child = spawn(process.execPath, args, {

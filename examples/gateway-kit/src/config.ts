@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { expandConfig, PolicyError, parseConfig, type RouterConfig } from '@immich-ml-router/core'
+import type { StatusPageOptions } from '@immich-ml-router/core/status-page'
 import { StubMl } from '@immich-ml-router/example-stub-ml'
 import { parseDocument } from 'yaml'
+import { readStatusPage } from './status-page.ts'
 
 /** What a gateway runs with. */
 export interface GatewayConfig {
@@ -13,6 +15,8 @@ export interface GatewayConfig {
   readonly source: string
   /** The file that they are in, if they are in one: they are read again when it changes. */
   readonly file?: string | undefined
+  /** What its status page is like; there is none, when not given. */
+  readonly statusPage?: StatusPageOptions | undefined
   /** Stand-in ML servers that were started since no real one is configured; they stop with the gateway. */
   readonly stubs: readonly StubMl[]
 }
@@ -25,16 +29,17 @@ export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source' | 'file
 
 /**
  * Reads `PORT`, `METRICS_PORT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
- * `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL`, `MAX_BODY_SIZE`. With neither, stand-in servers are started.
+ * `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL`, `MAX_BODY_SIZE`. With neither, stand-in servers are started. `STATUS_PAGE`
+ * and `ADMIN_TOKEN` are about the status page.
  */
 export async function readConfig(env: Environment): Promise<GatewayConfig> {
-  const ports = readPorts(env)
+  const own = { ...readPorts(env), statusPage: readStatusPage(env) }
   const configured = await readOptions(env)
-  if (configured !== undefined) return { ...ports, ...configured, stubs: [] }
+  if (configured !== undefined) return { ...own, ...configured, stubs: [] }
   const stubs = await Promise.all([5, 50, 20].map((serviceTime) => StubMl.start({ serviceTime })))
   const [text, image, other] = stubs.map(({ url }) => url)
   const options = seedConfig({ ...env, ML_TEXT_URL: text, ML_IMAGE_URL: image, ML_DEFAULT_URL: other })
-  return { ...ports, source: 'stand-in ML servers, since no real one is configured', options, stubs }
+  return { ...own, source: 'stand-in ML servers, since no real one is configured', options, stubs }
 }
 
 /** @returns `undefined` when no ML server is configured. */

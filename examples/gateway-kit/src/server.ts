@@ -11,6 +11,7 @@ import { explainRequest } from './explain.ts'
 import { makeLogger } from './log.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { Reloader } from './reloader.ts'
+import { ownStatusPage } from './status-page.ts'
 
 /** A running gateway. */
 export interface Gateway {
@@ -47,7 +48,10 @@ export async function startGateway(
   const { listener, router } = makeApp(config.options)
   logRequests(router, logger)
   const metrics = new GatewayMetrics(router)
-  const own: OwnHandler[] = config.metricsPort === undefined ? [metrics.handle] : []
+  const own: OwnHandler[] = [
+    ...(config.metricsPort === undefined ? [metrics.handle] : []),
+    ...(config.statusPage === undefined ? [] : [ownStatusPage(router, config.statusPage)]),
+  ]
   const server = http.createServer((req, res) => own.some((handle) => handle(req, res)) || listener(req, res))
   const metricsServer =
     config.metricsPort === undefined ? server : http.createServer((req, res) => metrics.answer(req, res))
@@ -147,6 +151,7 @@ async function run(name: string, makeApp: MakeApp): Promise<void> {
       },
       `${name} gateway, configured by ${config.source}`,
     )
+    if (config.statusPage !== undefined) logger.info(`the status page is ${gateway.url}/_router`)
     if (config.stubs.length > 0) process.stdout.write(whatToTry(gateway.url))
     process.on('SIGHUP', () => {
       if (gateway.reload !== undefined) void gateway.reload()
@@ -177,6 +182,8 @@ Stand-in ML servers are running, one for text, one for images, one for the rest.
   curl -i ${entries('clip', 'textual')} -F 'text=cat' ${url}/predict
   curl -i ${entries('clip', 'visual')} -F 'image=@README.md' ${url}/predict
   curl ${url}/ping
+
+and look at ${url}/_router in a browser.
 
 Each answer names the server that gave it in the header x-immich-ml-backend. For real servers, set
 ML_TEXT_URL, ML_IMAGE_URL and ML_DEFAULT_URL, or ROUTER_CONFIG to the path of a configuration file.
