@@ -2,10 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { it } from 'vitest'
 
+/** The browser, where Debian has it, or wherever else it is. */
+export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+
 type Need =
   | 'curl'
   | 'prometheus'
   | 'promtool'
+  | 'chromium'
   | 'shell'
   | 'kubectl'
   | 'compose'
@@ -18,6 +22,7 @@ const NEEDS: Record<Need, () => string | undefined> = {
   curl: () => ofDebian('curl'),
   prometheus: () => ofDebian('prometheus'),
   promtool: () => ofDebian('promtool'),
+  chromium: () => ofDebian(CHROMIUM),
   shell: () => NEEDS.signals() ?? NEEDS.curl(),
   kubectl: () => (isInstalled('kubectl', 'version', '--client') ? undefined : 'kubectl is missing'),
   compose: () => (isInstalled('docker', 'compose', 'version') ? undefined : 'docker compose is missing'),
@@ -26,7 +31,7 @@ const NEEDS: Record<Need, () => string | undefined> = {
   proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),
 }
 
-/** A test that needs a program, POSIX signals, /proc or many addresses; where they are missing it is left out, and its name says why. */
+/** A test that needs a program, a browser, POSIX signals, /proc or many addresses; where they are missing it is left out, and its name says why. */
 export function itNeeds(what: Need) {
   const missing = NEEDS[what]()
   return (name: string, test: () => Promise<void>, timeout?: number) =>
