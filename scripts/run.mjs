@@ -21,11 +21,14 @@ const commands = {
   bench: (...given) => run(node, ['bench/cost/main.ts', ...given]),
   'bench:sim': (...options) => run(node, ['bench/sim/main.ts', ...options]),
   'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),
+  'bench:page': () => run(node, ['bench/page/main.ts']),
+  screenshots: (...given) => run(node, ['test/screenshots/main.ts', ...given]),
   build,
   pack,
   docs: () =>
     runAll([
       ['schemas', [node, ['packages/core/scripts/generate-schema.ts']]],
+      ['status page', [node, ['packages/core/scripts/generate-page.ts']]],
       ['configuration reference', [node, ['packages/core/scripts/generate-reference.ts']]],
       ['API reference', tool('typedoc/bin/typedoc')],
     ]),

@@ -193,6 +193,7 @@ describe('an empty project outside the workspace', () => {
     ),
     ['docs/policies.md', 'in-code'],
     ['docs/metrics.md', 'metrics'],
+    ['docs/status-page.md', 'status-page'],
     ['CONTRIBUTING.md', 'strategy'],
   ]
 

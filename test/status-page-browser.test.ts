@@ -96,7 +96,9 @@ describe('the status page in a browser', () => {
     expect(gpu).toMatch(
       /^gpu Down .*No answer to probes for .*: connection refused\. 2 wait for it\. 0 of 4 in flight/,
     )
-    expect(nas).toMatch(/^nas Well 100% 0 of 2 in flight Text search ViT-B-32__openai [\d.]+ ms http/)
+    expect(nas).toMatch(
+      /^nas Well 100% of the traffic 0 of 2 in flight Text search ViT-B-32__openai [\d.]+ ms http/,
+    )
     const waiters = await textsOf(page, '.waiters tbody tr')
     expect(waiters).toHaveLength(2)
     expect(waiters[0]).toMatch(/^[\d.]+ m?s OCR PP-OCRv5_mobile the rest from 127\.0\.0\.1 a backend$/)

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createRouter, defaults, type RouterOptions } from '@immich-ml-router/core'
 import { type StatusPageOptions, statusPage } from '@immich-ml-router/core/status-page'
 import type express from 'express'
+import type Koa from 'koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Report } from '../packages/core/src/status-page/wire.ts'
 import { post } from './support/client.ts'
@@ -103,6 +104,24 @@ describe('the page', () => {
     const { url } = await listen(app)
     expect((await fetch(`${url}/inside`)).status).toBe(200)
     const { events } = await eventStream(`${url}/inside/events`, JSON.parse)
+    await until(() => events.length === 1, 'it is told')
+    page.close()
+  })
+
+  it('can be mounted by Koa, as the docs say', async () => {
+    const { router } = await serve()
+    const page = statusPage(router)
+    const makeApp: typeof Koa = createRequire(import.meta.url)('koa3')
+    const app = new makeApp()
+    app.use((ctx, next) => {
+      if (!ctx.path.startsWith('/_router')) return next()
+      ctx.respond = false
+      return page(ctx.req, ctx.res)
+    })
+    const { url } = await listen(app.callback())
+    expect((await fetch(`${url}/_router`)).status).toBe(200)
+    expect((await fetch(`${url}/_router/backends/gpu/drain`, { method: 'POST' })).status).toBe(403)
+    const { events } = await eventStream(`${url}/_router/events`, JSON.parse)
     await until(() => events.length === 1, 'it is told')
     page.close()
   })

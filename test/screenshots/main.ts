@@ -1,50 +1,81 @@
-import { mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Browser, chromium } from 'playwright-core'
-import { play, type SceneName } from './scenes.ts'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { ROOT } from '../support/docs.ts'
+import { CHROMIUM } from '../support/tools.ts'
+import { play, SCENES, type SceneName } from './scenes.ts'
+
+const USAGE = `usage: npm run screenshots -- [options]
+  --scene NAME     ${SCENES.join(', ')}; all when not given, may be given several times
+  --factor NUMBER  so many times faster than life; 8 when not given, and less on a machine that is busy
+  --keep           some go into docs/images`
 
 const { values } = parseArgs({
   options: {
-    out: { type: 'string', default: 'docs/images' },
-    factor: { type: 'string', default: '10' },
-    scene: { type: 'string', multiple: true, default: ['idle', 'busy', 'broken'] },
+    scene: { type: 'string', multiple: true, default: [...SCENES] },
+    factor: { type: 'string', default: '8' },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 })
-mkdirSync(values.out, { recursive: true })
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
-for (const name of values.scene) await picture(browser, name as SceneName)
-await browser.close()
+const scenes = SCENES.filter((name) => values.scene.includes(name))
+const factor = Number(values.factor)
+if (values.help || scenes.length !== values.scene.length || !(factor > 0)) {
+  console.log(USAGE)
+  process.exit(values.help ? 0 : 2)
+}
 
-async function picture(browser: Browser, name: SceneName): Promise<void> {
-  const scene = await play(name, Number(values.factor))
-  for (const [device, width, height, scale] of [
-    ['desktop', 1280, 1500, 1],
-    ['phone', 390, 2200, 1],
-  ] as const) {
-    for (const theme of ['light', 'dark'] as const) {
-      const page = await browser.newPage({
-        viewport: { width, height },
-        deviceScaleFactor: scale,
-        colorScheme: theme,
-        locale: 'en-GB',
-        reducedMotion: 'reduce',
-      })
-      page.on('console', (m) => console.log(m.type(), m.text()))
-      page.on('pageerror', (m) => console.log('pageerror', m))
+/** Those of the docs. They are in whatever font the system has; those that are kept were made with Inter. */
+const KEPT = [
+  'busy-desktop-light',
+  'broken-desktop-dark',
+  'broken-phone-light',
+  'idle-phone-dark',
+  'decision-desktop-light',
+]
+const DEVICES = {
+  desktop: { viewport: { width: 1280, height: 1200 }, deviceScaleFactor: 1 },
+  phone: { viewport: { width: 390, height: 1180 }, deviceScaleFactor: 1.5 },
+} as const
+
+const out = join(ROOT, 'node_modules/.cache/screenshots')
+mkdirSync(out, { recursive: true })
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+for (const name of scenes) await shoot(browser, name)
+await browser.close()
+console.log(out)
+if (values.keep) {
+  const docs = join(ROOT, 'docs/images')
+  mkdirSync(docs, { recursive: true })
+  for (const name of KEPT) copyFileSync(join(out, `${name}.png`), join(docs, `status-${name}.png`))
+}
+
+async function shoot(browser: Browser, name: SceneName): Promise<void> {
+  const scene = await play(name, factor)
+  for (const [device, screen] of Object.entries(DEVICES)) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const page = await browser.newPage({ ...screen, colorScheme, locale: 'en-GB', reducedMotion: 'reduce' })
       await page.goto(scene.url)
       await page.waitForSelector('[data-link=live] .station')
-      await page.waitForTimeout(1000)
-      await page.screenshot({ path: `${values.out}/${name}-${device}-${theme}.png` })
-      if (name === 'broken') {
-        await page.getByLabel('Only what went wrong').check()
-        const more = page.getByRole('button', { name: 'Show all' })
-        if (await more.isVisible()) await more.click()
-        const row = page.locator('[data-fate=rescued]').first()
-        await row.locator('summary').click()
-        await row.screenshot({ path: `${values.out}/decision-${device}-${theme}.png` })
-      }
+      await page.screenshot({ path: pathOf(name, device, colorScheme) })
+      if (name === 'broken') await shootDecision(page, pathOf('decision', device, colorScheme))
       await page.close()
     }
   }
   await scene.close()
+}
+
+/** One request that another backend has answered, with its attempts. */
+async function shootDecision(page: Page, path: string): Promise<void> {
+  await page.getByLabel('Only what went wrong').check()
+  const more = page.getByRole('button', { name: 'Show all' })
+  if (await more.isVisible()) await more.click()
+  const row = page.locator('[data-fate=rescued]').first()
+  await row.locator('summary').click()
+  await row.screenshot({ path })
+}
+
+function pathOf(...parts: readonly string[]): string {
+  return join(out, `${parts.join('-')}.png`)
 }

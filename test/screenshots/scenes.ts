@@ -15,7 +15,8 @@ export interface Scene {
   close(): Promise<void>
 }
 
-export type SceneName = 'idle' | 'busy' | 'broken'
+export const SCENES = ['idle', 'busy', 'broken'] as const
+export type SceneName = (typeof SCENES)[number]
 
 /** The same numbers each time (Numerical Recipes' generator). */
 function randomFrom(seed: number): () => number {
@@ -92,9 +93,9 @@ type Minutes = (count: number) => Promise<unknown>
 async function busy(traffic: Traffic, minutes: Minutes): Promise<void> {
   traffic.send(['textSearch'], 0.4)
   await minutes(4)
-  traffic.send(IMAGES, 5)
+  traffic.send(IMAGES, 10)
   await minutes(5)
-  traffic.send(IMAGES, 6)
+  traffic.send(IMAGES, 14)
   await minutes(5.5)
 }
 

@@ -140,7 +140,10 @@ function whyOf({ members, standing }: Group, now: number, format: Format): strin
   const count = members.length
   if (first.endpoint === undefined) {
     const words = healthInWords(first, now, format)
-    const waiting = first.waiting > 0 ? `${format.count(first.waiting)} wait for it` : ''
+    const waiting =
+      first.waiting > 0
+        ? `${format.count(first.waiting)} ${first.waiting === 1 ? 'waits' : 'wait'} for it`
+        : ''
     const hope = standing === 'asleep' ? 'It is woken when a request wants it' : ''
     return [words, waiting, hope].flatMap((part) => (part === '' ? [] : `${part}.`)).join(' ')
   }

@@ -13,6 +13,8 @@ export function detailsOf(decision: DecisionView, format: Format): HTMLElement {
   const inside = h('div', { class: 'inside' })
   if (error !== undefined) inside.append(h('p', { class: 'error' }, error))
   inside.append(facts(stepsOf(decision, format)), facts(factsOf(decision, format)))
+  const entries = decision.job.entries.map(({ task, type, model }) => `${task}/${type} ${model}`)
+  if (entries.length > 0) inside.append(h('p', { class: 'entries' }, h('code', {}, entries.join(', '))))
   if (earlier !== undefined)
     inside.append(h('p', { class: 'note' }, `${format.count(earlier)} attempts before these.`))
   if (attempts.length > 0) inside.append(tableOf(decision, format))
@@ -30,14 +32,12 @@ function stepsOf({ classify, queue, hold, firstByte, total }: DecisionView, { du
 }
 
 function factsOf(decision: DecisionView, { bytes, count }: Format): Fact[] {
-  const { client, route, status, job, bodySize, responseSize, heartbeats, retained } = decision
+  const { client, route, status, bodySize, responseSize, heartbeats, retained } = decision
   return [
     ['Route', route ?? 'none was chosen'],
     ['Client', client ?? 'gone'],
     ['Status', status === undefined ? 'none: the connection was cut' : String(status)],
-    ...job.entries.map(({ task, type, model }): Fact => [`${task} ${type}`, model]),
-    ['Request', bytes(bodySize)],
-    ['Answer', bytes(responseSize)],
+    ['Size', `${bytes(bodySize)} in, ${bytes(responseSize)} out`],
     ...optional('Heartbeats', heartbeats > 0 ? count(heartbeats) : undefined),
     ...optional('Sent once only', retained ? undefined : 'there was no room to keep it'),
   ]

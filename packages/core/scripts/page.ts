@@ -16,7 +16,7 @@ export async function pageModule(): Promise<string> {
     .replace('/* style */', () => style)
     .replace('/* script */', () => script)
   const page = { html, scriptHash: hashOf(script), styleHash: hashOf(style) }
-  return `// Made by scripts/generate-page.ts from page/; do not edit.\nexport const PAGE = ${JSON.stringify(page, null, 2)} as const\n`
+  return `// Made by \`npm run docs\` of packages/core/page; do not edit.\nexport const PAGE = ${JSON.stringify(page, null, 2)} as const\n`
 }
 
 async function bundled(name: string): Promise<string> {

@@ -4,7 +4,7 @@ import { pageModule } from '../../scripts/page.ts'
 import { PAGE } from './page.generated.ts'
 
 describe('the page', () => {
-  it('is what its sources make; otherwise run packages/core/scripts/generate-page.ts', async () => {
+  it('is what its sources make; otherwise `npm run docs` makes it anew', async () => {
     const written = await readFile(new URL('page.generated.ts', import.meta.url), 'utf8')
     expect(written).toBe(await pageModule())
   })

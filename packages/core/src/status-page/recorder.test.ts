@@ -22,6 +22,7 @@ const superseded: Outcome = { kind: 'superseded', reachedBackend: true, reachedC
 function attemptOf(outcome: Outcome, rest: Partial<AttemptRecord> = {}): AttemptRecord {
   return {
     backend: 'gpu',
+    url: 'http://gpu',
     endpoint: undefined,
     outcome,
     start: 1_005,

@@ -1,0 +1,106 @@
+import type { ServerResponse } from 'node:http'
+import { createRouter } from '@immich-ml-router/core'
+import type { RequestEvent } from '../../packages/core/src/router/create-router.ts'
+import { Live } from '../../packages/core/src/status-page/live.ts'
+import { Recorder } from '../../packages/core/src/status-page/recorder.ts'
+import { Reporter } from '../../packages/core/src/status-page/report.ts'
+
+/** What the status page costs the router, by itself: recording a request, and telling one looker what has changed in a second. */
+
+const RECORDS = 1_000_000
+const TICKS = 500
+/** Beyond this, more requests in a second make no larger report. */
+const MOST = 200
+
+for (const count of [3, 20, 200]) {
+  const recorder = new Recorder()
+  console.log(`\n${count} backends`)
+  console.log(`  to record a request       ${nanoseconds(recorder)} ns`)
+  for (const rate of [20, MOST])
+    console.log(
+      `  a second with ${rate === MOST ? `${rate} or more` : rate} requests  ${await report(count, rate)}`,
+    )
+}
+
+/** The best of some rounds. */
+function nanoseconds(recorder: Recorder): number {
+  const event = eventAt(0)
+  const rounds = Array.from({ length: 7 }, () => {
+    const began = performance.now()
+    for (let i = 0; i < RECORDS; i++) recorder.record(event)
+    return ((performance.now() - began) / RECORDS) * 1e6
+  })
+  return Math.round(Math.min(...rounds))
+}
+
+async function report(count: number, rate: number): Promise<string> {
+  const names = Array.from({ length: count }, (_, i) => [`b${i}`, { url: 'http://127.0.0.1:9' }])
+  const router = createRouter({ health: false, backends: Object.fromEntries(names) })
+  const recorder = new Recorder()
+  let tick = () => {}
+  const clock = {
+    now: () => performance.now(),
+    after(_: number, callback: () => void) {
+      tick = callback
+      return () => {}
+    },
+  }
+  let bytes = 0
+  const looker = {
+    on() {},
+    once() {},
+    flushHeaders() {},
+    writableLength: 0,
+    write: (text: string) => (bytes += text.length),
+  }
+  // Of a response, the page uses no more.
+  new Live(new Reporter(router, recorder, false), clock).add(looker as unknown as ServerResponse)
+  const times: number[] = []
+  for (let i = 0; i < TICKS; i++) {
+    for (let request = 0; request < rate; request++) recorder.record(eventAt(performance.now()))
+    const began = performance.now()
+    tick()
+    times.push(performance.now() - began)
+  }
+  await router.close()
+  const median = times.sort((a, b) => a - b)[TICKS / 2] ?? 0
+  return `${median.toFixed(2)} ms, ${Math.round(bytes / TICKS / 1000)} KB`
+}
+
+/** A search that was answered. */
+function eventAt(start: number): RequestEvent {
+  const outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true } as const
+  const attempt = {
+    backend: 'b0',
+    url: 'http://b0',
+    endpoint: undefined,
+    outcome,
+    start,
+    time: 12.3,
+    connect: 0.2,
+    firstByte: 11.2,
+  }
+  const event: Omit<RequestEvent, 'req' | 'res'> = {
+    client: '192.168.1.10',
+    classification: {
+      classified: true,
+      entries: [{ task: 'clip', type: 'textual', model: 'ViT-B-32__openai', options: {} }],
+      tasks: ['clip'],
+      input: 'text',
+    },
+    route: 'search',
+    backend: { name: 'b0', url: 'http://b0', endpoint: undefined },
+    attempts: [{ ...attempt, received: 4_000, inCompany: false, hedge: false }],
+    outcome,
+    error: undefined,
+    status: 200,
+    retained: true,
+    bodySize: 300,
+    responseSize: 4_000,
+    heartbeats: 0,
+    start,
+    steps: { classify: 0.4, queue: 0, hold: 0, backend: 12.4, firstByte: 11.6, total: 12.9 },
+  }
+  // The recorder looks at neither.
+  return event as RequestEvent
+}
