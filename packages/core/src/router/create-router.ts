@@ -190,7 +190,7 @@ export interface Router {
   enable(backend: string): void
   /**
    * Has a backend's machine switched on now: sends its Wake-on-LAN packet, if it has `wake`, and calls `onUnavailable`.
-   * Rejects when the packet could not be sent, and with a {@link RangeError} when there is no backend of this name.
+   * Rejects when the packet could not be sent, and with a RangeError when there is no backend of this name.
    */
   wake(backend: string): Promise<void>
   /**
