@@ -147,7 +147,7 @@ async function run(name: string, makeApp: MakeApp): Promise<void> {
       {
         url: gateway.url,
         metrics: gateway.metricsUrl,
-        backends: gateway.router.status().backends.map(({ name, url }) => `${name}: ${url}`),
+        backends: gateway.router.status().backends.map(({ name, url }) => ({ name, url })),
       },
       `${name} gateway, configured by ${config.source}`,
     )
