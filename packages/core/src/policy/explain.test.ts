@@ -389,6 +389,24 @@ function told({ decision }: RouteExplanation): string {
   return decision.kind === 'refused' ? decision.code : decision.kind
 }
 
+type Drawn = typeof policy extends fc.Arbitrary<infer T> ? T : never
+const JOBS_THAT_TAKE_NO_TIME: Drawn = {
+  backends: [
+    { maxConcurrent: 1, tier: 1, weight: 1, reserve: 0 },
+    { maxConcurrent: 2, tier: 1, weight: 1, reserve: 0 },
+  ],
+  strategy: 'peak-ewma',
+  spill: false,
+  hold: false,
+}
+const FOUR_REQUESTS: Step[] = (['request', 'request', 'end', 'request', 'request'] as const).map((what) => ({
+  what,
+  outcome: answered,
+  nth: 0,
+  retry: false,
+  exclude: false,
+}))
+
 describe('an explanation', () => {
   it('is what is decided then, and changes nothing, whatever has happened', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
@@ -398,14 +416,14 @@ describe('an explanation', () => {
         const silent = await run(given, steps, false)
         expect(await run(given, steps, true)).toEqual(silent)
       }),
-      { numRuns: 150 },
+      { numRuns: 150, examples: [[JOBS_THAT_TAKE_NO_TIME, FOUR_REQUESTS]] },
     )
   }, 60_000)
 })
 
 /** Goes through the steps, and holds each decision against what was said of it before, if it is asked for. */
 async function run(
-  { backends, hold, ...route }: typeof policy extends fc.Arbitrary<infer T> ? T : never,
+  { backends, hold, ...route }: Drawn,
   steps: readonly Step[],
   asks: boolean,
 ): Promise<string[]> {

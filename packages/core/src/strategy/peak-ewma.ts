@@ -119,7 +119,8 @@ function rateOf(candidates: readonly Backend[], { kind }: Job): number {
   let rate = 0
   for (const backend of candidates) {
     const latency = backend.expected(kind)
-    if (latency !== undefined && latency > 0) rate += Math.min(backend.limit, backend.inFlight + 1) / latency
+    // Jobs that take no time are done at any rate.
+    if (latency !== undefined) rate += Math.min(backend.limit, backend.inFlight + 1) / latency
   }
   return rate
 }
