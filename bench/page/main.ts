@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { createRouter } from '@immich-ml-router/core'
-import type { RequestEvent } from '../../packages/core/src/router/create-router.ts'
+import type { RequestEvent } from '../../packages/core/src/router/router.ts'
 import { Live } from '../../packages/core/src/status-page/live.ts'
 import { Recorder } from '../../packages/core/src/status-page/recorder.ts'
 import { Reporter } from '../../packages/core/src/status-page/report.ts'

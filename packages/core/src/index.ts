@@ -108,16 +108,7 @@ export {
 } from './policy/select-backend.ts'
 export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './policy/timeouts.ts'
 export { answerError } from './router/answers.ts'
-export {
-  type CloseOptions,
-  createRouter,
-  type RequestEvent,
-  type Router,
-  type RouterEvents,
-  type RouterStatus,
-  type Steps,
-  type WaitingRequest,
-} from './router/create-router.ts'
+export { createRouter } from './router/create-router.ts'
 export { Exchange, type Waiting } from './router/exchange.ts'
 export {
   type ExchangeOptions,
@@ -125,6 +116,15 @@ export {
   resolveExchangeOptions,
 } from './router/exchange-options.ts'
 export type { AttemptRecord } from './router/failover.ts'
+export type {
+  CloseOptions,
+  RequestEvent,
+  Router,
+  RouterEvents,
+  RouterStatus,
+  Steps,
+  WaitingRequest,
+} from './router/router.ts'
 export type { ReloadOptions, RouterOptions } from './router/router-options.ts'
 export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
 export type { StrategyName } from './strategy/strategies.ts'

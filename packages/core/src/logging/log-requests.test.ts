@@ -6,7 +6,7 @@ import type { GroupChange } from '../backend/backend-group.ts'
 import type { BreakerState } from '../backend/breaker.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { PolicyChanges } from '../policy/changes.ts'
-import type { RequestEvent, Router, RouterEvents } from '../router/create-router.ts'
+import type { RequestEvent, Router, RouterEvents } from '../router/router.ts'
 import { LINES, LOG_FIELDS, type Logger } from './lines.ts'
 import { logRequests } from './log-requests.ts'
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { RouterStatus } from '../router/create-router.ts'
+import type { RouterStatus } from '../router/router.ts'
 
 /** Label values, every one of them. */
 export type Labels<N extends string> = Readonly<Record<N, string>>

@@ -1,4 +1,4 @@
-import type { RouterStatus } from '../router/create-router.ts'
+import type { RouterStatus } from '../router/router.ts'
 import { gauge, type Home, type Reading } from './families.ts'
 
 type Server = RouterStatus['backends'][number]

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Outcome } from '../backend/outcome.ts'
 import { type Classification, unclassified } from '../classify/classification.ts'
 import { BodyFailedError, BodyTooLargeError, ClientLeftError, HoldError, RouterError } from '../errors.ts'
-import type { RequestEvent } from '../router/create-router.ts'
+import type { RequestEvent } from '../router/router.ts'
 import { ModelNames, outcomeOf, type RequestOutcome, TaskNames } from './labels.ts'
 
 const reached = { reachedBackend: true, reachedClient: true } as const

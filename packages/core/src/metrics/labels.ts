@@ -1,7 +1,7 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
-import type { RequestEvent } from '../router/create-router.ts'
+import type { RequestEvent } from '../router/router.ts'
 
 /** What became of a request, as its client sees it. */
 export type RequestOutcome =

@@ -1,6 +1,6 @@
 import type { BackendEvent } from '../policy/select-backend.ts'
-import type { RequestEvent, RouterStatus } from '../router/create-router.ts'
 import type { AttemptRecord } from '../router/failover.ts'
+import type { RequestEvent, RouterStatus } from '../router/router.ts'
 import { Count, type Description, Durations, type Family, type Home } from './families.ts'
 import {
   attemptOutcomeOf,

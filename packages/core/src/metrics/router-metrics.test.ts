@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
 import type { BackendEvent } from '../policy/select-backend.ts'
-import type { RequestEvent, Router, RouterEvents, RouterStatus } from '../router/create-router.ts'
+import type { RequestEvent, Router, RouterEvents, RouterStatus } from '../router/router.ts'
 import { type MetricsOptions, routerMetrics } from './router-metrics.ts'
 
 type Server = RouterStatus['backends'][number]

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 import { defaults } from '../defaults.ts'
-import type { Router, RouterStatus } from '../router/create-router.ts'
+import type { Router, RouterStatus } from '../router/router.ts'
 import type { Home } from './families.ts'
 import { makeGauges } from './gauges.ts'
 import { Records } from './records.ts'

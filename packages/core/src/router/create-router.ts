@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Backend, BackendHealth, BackendInfo } from '../backend/backend.ts'
-import type { Outcome } from '../backend/outcome.ts'
+import type { Backend } from '../backend/backend.ts'
 import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
 import { LONGEST_TIMER } from '../clock.ts'
@@ -11,209 +10,19 @@ import { Forwarder } from '../forward/forwarder.ts'
 import { pathOf } from '../path-of.ts'
 import { changedOptions, type PolicyChanges } from '../policy/changes.ts'
 import type { Explanation } from '../policy/explanation.ts'
-import type { HoldEvent } from '../policy/lease.ts'
 import type { ExplainOptions } from '../policy/route-selection.ts'
-import type { RouteInfo } from '../policy/routing.ts'
-import { type BackendEvent, selectBackend } from '../policy/select-backend.ts'
+import { selectBackend } from '../policy/select-backend.ts'
 import { removeItem } from '../remove-item.ts'
 import { answer, answerError } from './answers.ts'
-import { Exchange, type Waiting } from './exchange.ts'
+import { Exchange } from './exchange.ts'
 import {
   checkExchangeOptions,
   type ResolvedExchangeOptions,
   resolveExchangeOptions,
 } from './exchange-options.ts'
-import type { AttemptRecord } from './failover.ts'
+import type { CloseOptions, Router, RouterEvents, RouterStatus, WaitingRequest } from './router.ts'
 import { parseOptions, type ReloadOptions, type RouterOptions } from './router-options.ts'
 import { refusedWith } from './tracing.ts'
-
-/** One predict request, when it is over. Times are in milliseconds. */
-export interface RequestEvent {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  /** The client's address; by the end of the request, its socket may have forgotten it. */
-  readonly client: string | undefined
-  /** `undefined` when the request ended before it was classified. */
-  readonly classification: Classification | undefined
-  /** Name of the route that took it; `undefined` when it ended before it was classified. */
-  readonly route: string | undefined
-  readonly backend: BackendInfo | undefined
-  /**
-   * Every attempt, in the order in which they ended: more than one when backends failed, or when a copy was sent since the
-   * first was late. The last is the one that was answered, if any was.
-   */
-  readonly attempts: readonly AttemptRecord[]
-  /** That of the last attempt; `undefined` when nothing was sent to a backend. */
-  readonly outcome: Outcome | undefined
-  /** What the router itself had to answer, if it had to. */
-  readonly error: Error | undefined
-  /** The status that the client got, `undefined` when it got none. */
-  readonly status: number | undefined
-  /** Whether there was room to keep the body for another attempt. */
-  readonly retained: boolean
-  /** Bytes of the request body that arrived. */
-  readonly bodySize: number
-  /** Bytes of the backend's answer that arrived, if it was given to the client. */
-  readonly responseSize: number
-  /** Signs of life that the client was sent while it waited. */
-  readonly heartbeats: number
-  /** When it arrived, on the router's clock: on that, attempts have their `start`. */
-  readonly start: number
-  readonly steps: Steps
-}
-
-/** How long the steps of a request took, in milliseconds. */
-export interface Steps {
-  /** From its arrival until its job was known; `undefined` when it ended before. */
-  readonly classify: number | undefined
-  /** Waiting for a slot of backends that were full, before the first attempt and between attempts. */
-  readonly queue: number
-  /** Waiting for backends that could not be used. */
-  readonly hold: number
-  /** From the first choice of a backend to the end; `undefined` when nothing was sent to one. */
-  readonly backend: number | undefined
-  /** From its arrival until the first byte of a backend's answer was there for the client; `undefined` when none was. */
-  readonly firstByte: number | undefined
-  /** From its arrival to the end of the response. */
-  readonly total: number
-}
-
-/** The router's events, by name. */
-export interface RouterEvents {
-  /** A predict request is over, however it ended. */
-  request: [event: RequestEvent]
-  /**
-   * Something has changed about a backend: what its probes say, an ejection, a task that it lacks, its being drained, the
-   * addresses of its name, its coming and going by `reload()`.
-   */
-  backend: [event: BackendEvent]
-  /** A request begins to wait for a backend, or waits no more. */
-  hold: [event: HoldEvent]
-  /** The router has other options, by `reload()`. */
-  reload: [changes: PolicyChanges]
-  /** The router is closed. */
-  close: []
-}
-
-/** A request that waits for a backend. */
-export interface WaitingRequest extends Waiting {
-  /** When it arrived, on the clock. */
-  readonly start: number
-  readonly classification: Classification
-  /** The client's address. */
-  readonly client: string | undefined
-}
-
-/** What the router can say about itself at any time. */
-export interface RouterStatus {
-  readonly state: 'running' | 'closing' | 'closed'
-  /** When this was, on the router's clock: on that are all times here. */
-  readonly now: number
-  /** Predict requests that are being handled. */
-  readonly active: number
-  /** Requests that wait for a backend, by route; routes for which none waits are not in it. */
-  readonly held: Readonly<Record<string, number>>
-  /** Every route, in order. */
-  readonly routes: readonly RouteInfo[]
-  /** The tasks that the policy names. */
-  readonly tasks: readonly string[]
-  /** What is retained of requests until they are answered. */
-  readonly bodies: {
-    /** Bytes in memory. */
-    readonly memory: number
-    /** Bytes that may be in memory, see `totalBodyMemory`. */
-    readonly memoryLimit: number
-    /** Bytes on disk. */
-    readonly disk: number
-    /** Temp files that are open. */
-    readonly files: number
-  }
-  /** The backends, and of those whose name has many addresses each endpoint. */
-  readonly backends: readonly (BackendInfo & {
-    readonly weight: number
-    readonly tier: number
-    readonly inFlight: number
-    /** Requests that it may have at once; `undefined` for any number. */
-    readonly limit: number | undefined
-    /** Requests that wait for it, or for another that may serve them. */
-    readonly held: number
-    /** How long jobs take there, by kind (`task/type/model`), in milliseconds: what `peak-ewma` goes by. */
-    readonly latencies: Readonly<Record<string, number>>
-    readonly health: BackendHealth
-    /** Whether its address is gone, or itself by a reload, so that it only finishes what is running there. */
-    readonly leaving: boolean
-    /** Why it has no endpoint, when its name could never be resolved. */
-    readonly unresolved: string | undefined
-    /** Whether its machine can be switched on: it has `wake`, or the router `onUnavailable`. */
-    readonly wakes: boolean
-  })[]
-}
-
-export interface CloseOptions {
-  /**
-   * How long running requests may go on, in milliseconds; `Infinity` for as long as they like.
-   * @default 30000
-   */
-  readonly timeout?: number
-}
-
-/** A router: routes predict requests to the backends of its policy. */
-export interface Router {
-  /**
-   * Handles a request of node:http, or of a framework on top of it. Never rejects for what a client or a backend does.
-   *
-   * @param next Called for what is not a request to an ML server; without it, such a request is answered with 404.
-   * @returns when the response is done, or when `next` has returned.
-   */
-  handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void>
-  /** Listens to an event; the returned function stops listening. */
-  on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
-  status(): RouterStatus
-  /** The requests that wait for a backend, in the order of their arrival. */
-  waiting(): Iterable<WaitingRequest>
-  /**
-   * What would become of a request, and why: the route that takes it, and what is to be said of each of its backends. It
-   * changes nothing. `explanationText()` puts it in words. A match written in code is called.
-   */
-  explain(classification: Classification, options?: ExplainOptions): Explanation
-  /**
-   * Sends a backend nothing more, until it is enabled again. Resolves when what is running there is over.
-   *
-   * @throws {RangeError} when there is no backend of this name.
-   */
-  drain(backend: string): Promise<void>
-  /**
-   * Sends a backend requests again.
-   *
-   * @throws {RangeError} when there is no backend of this name.
-   */
-  enable(backend: string): void
-  /**
-   * Has a backend's machine switched on now: sends its Wake-on-LAN packet, if it has `wake`, and calls `onUnavailable`.
-   * Rejects when the packet could not be sent, and with a RangeError when there is no backend of this name.
-   */
-  wake(backend: string): Promise<void>
-  /**
-   * Has other options from now on; what is not given has its default, as when a router is made.
-   *
-   * What is running goes on, and when it fails goes to a backend of the new routes. Those who wait keep their place, and
-   * wait for no shorter than they would have. A backend of the same name and URL keeps its state; one that is there no
-   * more finishes what it has.
-   *
-   * @returns what is different.
-   * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
-   * @throws {RouterClosedError} when the router is closed, or closing.
-   */
-  reload(options: ReloadOptions): PolicyChanges
-  /**
-   * Answers new requests and those that wait for a backend with 503, ends the probes, lets running requests finish, then
-   * closes every connection to a backend. What still runs at the end of its time is answered with 503 as well, and what
-   * cannot be answered is cut off. Later calls wait for the first.
-   *
-   * @throws {RangeError} when `timeout` is not a number of 0 or more.
-   */
-  close(options?: CloseOptions): Promise<void>
-}
 
 /**
  * Makes a router.

@@ -1,4 +1,4 @@
-import type { Router } from '../router/create-router.ts'
+import type { Router } from '../router/router.ts'
 
 /** What can be done to a backend by hand. */
 export type Action = 'drain' | 'enable' | 'wake'

@@ -1,5 +1,5 @@
-import type { RequestEvent } from '../router/create-router.ts'
 import type { AttemptRecord } from '../router/failover.ts'
+import type { RequestEvent } from '../router/router.ts'
 import { rounded } from './history.ts'
 import { jobView, kindOf, shortened } from './job-view.ts'
 import type { AttemptView, DecisionView, Fate, JobView, Kind } from './wire.ts'

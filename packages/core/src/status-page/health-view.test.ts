@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { BackendHealth } from '../backend/backend.ts'
-import type { RouterStatus } from '../router/create-router.ts'
+import type { RouterStatus } from '../router/router.ts'
 import { healthView } from './health-view.ts'
 
 const NOW = 10_000

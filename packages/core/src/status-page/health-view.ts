@@ -1,5 +1,5 @@
 import type { BreakerState } from '../backend/breaker.ts'
-import type { RouterStatus } from '../router/create-router.ts'
+import type { RouterStatus } from '../router/router.ts'
 import type { HealthView, TaskView } from './wire.ts'
 
 type BackendStatus = RouterStatus['backends'][number]

@@ -1,5 +1,5 @@
 import { defaults } from '../defaults.ts'
-import type { RequestEvent } from '../router/create-router.ts'
+import type { RequestEvent } from '../router/router.ts'
 import { type Decision, decisionOf } from './decision-view.ts'
 import { History } from './history.ts'
 import { Ring } from './ring.ts'

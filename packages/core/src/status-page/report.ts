@@ -1,5 +1,5 @@
 import { defaults } from '../defaults.ts'
-import type { Router, RouterStatus } from '../router/create-router.ts'
+import type { Router, RouterStatus } from '../router/router.ts'
 import { decisionView } from './decision-view.ts'
 import { healthView } from './health-view.ts'
 import { rounded } from './history.ts'

@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { pathOf } from '../path-of.ts'
-import type { Router } from '../router/create-router.ts'
+import type { Router } from '../router/router.ts'
 import { act, isAction } from './actions.ts'
 import { Live } from './live.ts'
 import { PAGE } from './page.generated.ts'
