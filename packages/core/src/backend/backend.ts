@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
-import { removeItem } from '../remove-item.ts'
-import { AutoLimit } from './auto-limit.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
 import { takeCredentials, withoutCredentials } from './credentials.ts'
 import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
 import { LatencyBook } from './latency-book.ts'
 import type { Outcome } from './outcome.ts'
+import { Room, type RoomSettings } from './room.ts'
 import type { Waker } from './waker.ts'
+import { Workload } from './workload.ts'
 
 /** What is known of a backend, without its credentials. */
 export interface BackendInfo {
@@ -51,7 +51,7 @@ export interface TlsSettings {
 }
 
 /** What may change while it is used. */
-export interface BackendTraits {
+export interface BackendTraits extends RoomSettings {
   /** The base URL; what changes in it is the user name and password alone, which become `authorization`. */
   readonly url: string
   /** Headers that its requests and probes get, and nobody else's; their names in lower case. */
@@ -62,10 +62,6 @@ export interface BackendTraits {
   readonly connectTimeout?: number
   /** The tasks that it serves; all, when not given. */
   readonly tasks?: readonly string[] | undefined
-  /** Requests that it gets at once: `Infinity` for any number, `auto` to learn it. */
-  readonly maxConcurrent?: number | 'auto' | undefined
-  /** How many of them, or which share, are kept for urgent requests. */
-  readonly reserve?: number | { readonly share: number } | undefined
   /** How it is probed; not at all, when not given. */
   readonly check?: CheckOptions | undefined
   /** Statuses that are a failure of the backend. */
@@ -106,17 +102,13 @@ export class Backend implements BackendInfo {
   readonly #clock: Clock
   readonly #health: Health
   readonly #latencies: LatencyBook
-  #limit: AutoLimit | { readonly limit: number }
-  #ahead = 0
-  /** What is in flight, the oldest first. */
-  readonly #running: { readonly began: number; readonly expected: number }[] = []
+  readonly #room: Room
+  readonly #workload: Workload
   #checker: Checker | undefined
   #headers: Readonly<Record<string, string>> | undefined
   #weight: number
   #tier: number
-  #inFlight = 0
   #waiting = 0
-  #lastUrgent = Number.NEGATIVE_INFINITY
   #hurried = false
   #enabled: boolean
   #leaving = false
@@ -129,7 +121,8 @@ export class Backend implements BackendInfo {
     this.#traits = settings
     this.#clock = settings.clock ?? systemClock
     this.#latencies = new LatencyBook(this.#clock)
-    this.#limit = this.#limitOf(settings)
+    this.#room = new Room(this.#clock, settings)
+    this.#workload = new Workload(this.#clock)
     this.#health = new Health(this.#clock, (change) => this.#changed(change), settings.ejecting)
     this.#checker = this.#checkerOf(settings)
     this.#headers = ownHeadersOf(settings)
@@ -153,7 +146,7 @@ export class Backend implements BackendInfo {
     this.#traits = { ...traits, tls }
     this.rate(traits.weight, traits.tier ?? defaults.tier)
     this.#headers = ownHeadersOf(traits)
-    if (traits.maxConcurrent !== before.maxConcurrent) this.#limit = this.#limitOf(traits)
+    this.#room.adapt(traits)
     this.#health.ejectOn(traits.ejecting)
     if (this.#checker !== undefined && traits.check !== undefined) this.#checker.adapt(traits.check)
     else {
@@ -161,12 +154,6 @@ export class Backend implements BackendInfo {
       this.#checker = this.#checkerOf(traits)
       this.#checker?.hurry(this.#hurried)
     }
-  }
-
-  #limitOf({
-    maxConcurrent = defaults.maxConcurrent,
-  }: BackendTraits): AutoLimit | { readonly limit: number } {
-    return maxConcurrent === 'auto' ? new AutoLimit(this.#clock) : { limit: maxConcurrent }
   }
 
   #checkerOf({ check }: BackendTraits): Checker | undefined {
@@ -201,7 +188,7 @@ export class Backend implements BackendInfo {
 
   /** Requests that hold a lease on this backend. */
   get inFlight(): number {
-    return this.#inFlight
+    return this.#workload.size
   }
 
   /** Requests that wait for it, or for another that may serve them. */
@@ -250,7 +237,7 @@ export class Backend implements BackendInfo {
 
   /** Requests that it may have at once; `Infinity` for any number. */
   get limit(): number {
-    return this.#limit.limit
+    return this.#room.limit
   }
 
   /**
@@ -268,26 +255,7 @@ export class Backend implements BackendInfo {
 
   /** Whether it has fewer requests than it may have. */
   hasRoom(urgent: boolean): boolean {
-    return this.#inFlight < this.limit + (urgent ? this.#extra : this.#standby - this.#reserved)
-  }
-
-  /** Slots that only urgent requests get; one is left for the others. */
-  get #reserved(): number {
-    const { reserve = defaults.reserve } = this.#traits
-    const slots = typeof reserve === 'number' ? reserve : Math.ceil(reserve.share * this.limit)
-    return Math.min(slots, Math.max(0, this.limit - 1))
-  }
-
-  /** Somebody in a hurry goes before what has just begun, even where that takes long: what was learnt is no wall. */
-  get #extra(): number {
-    return this.#limit instanceof AutoLimit ? 1 : 0
-  }
-
-  /** What may wait inside it: where jobs take long, only while nobody is in a hurry, who would have to wait for it, too. */
-  get #standby(): number {
-    if (!(this.#limit instanceof AutoLimit)) return 0
-    const { isQuick, standby } = this.#limit
-    return isQuick || this.#clock.now() - this.#lastUrgent > defaults.standbyAfter ? standby : 0
+    return this.#room.has(this.inFlight, urgent)
   }
 
   /** Whether a slot for these tasks is hard to come by: it is coming back, and gets one request at a time. */
@@ -324,26 +292,12 @@ export class Backend implements BackendInfo {
 
   /** How long what is in flight takes, one after the other, in milliseconds. */
   get ahead(): number {
-    const [oldest] = this.#running
-    const overdue = oldest === undefined ? 0 : this.#clock.now() - oldest.began - oldest.expected
-    return this.#ahead + Math.max(0, overdue)
+    return this.#workload.ahead
   }
 
   /** How long it takes until one of those in flight is done and there is room for another, in milliseconds. */
   get freeIn(): number {
-    const now = this.#clock.now()
-    const left: number[] = []
-    let leastStuck = Number.POSITIVE_INFINITY
-    for (const { began, expected } of this.#running) {
-      const elapsed = now - began
-      // What is stuck will not make room; where all are, it may well take as long again.
-      if (elapsed > STUCK * expected) leastStuck = Math.min(leastStuck, elapsed)
-      else left.push(Math.max(expected - elapsed, elapsed / 4))
-    }
-    const surplus = Math.max(0, this.#inFlight - this.limit)
-    return left.length === 0
-      ? leastStuck
-      : (left.sort((a, b) => a - b)[Math.min(surplus, left.length - 1)] ?? 0)
+    return this.#workload.freeIn(this.limit)
   }
 
   /** How long jobs take there, by kind, in milliseconds. */
@@ -358,32 +312,25 @@ export class Backend implements BackendInfo {
    * @param urgent Whether somebody waits for it.
    */
   reserve(tasks: readonly string[] = [], job = '', urgent = false): Slot {
-    if (urgent) this.#lastUrgent = this.#clock.now()
-    this.#inFlight++
-    const auto = this.#limit instanceof AutoLimit ? this.#limit : undefined
-    const sample = auto?.begin(this.#inFlight)
+    const run = this.#workload.begin(this.expected(job) ?? 0)
+    const sample = this.#room.begin(this.inFlight, urgent)
     const ticket = this.#health.begin(tasks)
-    const run = { began: this.#clock.now(), expected: this.expected(job) ?? 0 }
-    this.#running.push(run)
-    this.#ahead += run.expected
     let held = true
     const release = (outcome?: Outcome) => {
       if (!held) return
       held = false
-      this.#inFlight--
-      removeItem(this.#running, run)
-      this.#ahead = this.#inFlight === 0 ? 0 : this.#ahead - run.expected
+      this.#workload.end(run)
       const { kind } = this.#health.record(ticket, outcome, this.#waiting > 0)
       // That its client was slow to upload does not make a backend slow.
       const starvedFor = (outcome?.kind === 'answered' ? outcome.starvedFor : undefined) ?? 0
       const time = Math.max(0, this.#clock.now() - run.began - starvedFor)
-      if (sample !== undefined) auto?.end(sample, job, kind === 'well' ? time : undefined)
+      this.#room.end(sample, job, kind === 'well' ? time : undefined)
       if (kind === 'well') this.#latencies.observe(job, time)
       else if (kind === 'unreachable' || kind === 'task-failed') this.#observeFailure(tasks, job, time)
       else if (outcome?.kind === 'superseded') this.#latencies.observeAtLeast(job, time)
       if (kind === 'well') this.#checker?.succeed()
       if (kind === 'unreachable') this.#checker?.doubt()
-      if (this.#inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve()
+      if (this.inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve()
       this.#settings.onRelief?.()
     }
     return { trial: ticket.runs.some(({ trial }) => trial), release }
@@ -402,7 +349,7 @@ export class Backend implements BackendInfo {
 
   /** Resolves when nothing is running there. */
   idle(): Promise<void> {
-    if (this.#inFlight === 0) return Promise.resolve()
+    if (this.inFlight === 0) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
@@ -514,8 +461,6 @@ export class Backend implements BackendInfo {
 const DISABLED: Obstacle = { kind: 'disabled', until: Number.POSITIVE_INFINITY }
 const DOWN: Obstacle = { kind: 'down', until: Number.POSITIVE_INFINITY }
 const FULL: Obstacle = { kind: 'full', until: Number.POSITIVE_INFINITY }
-/** What has run for so many times as long as such a job takes is stuck. */
-const STUCK = 3
 
 /** What tells a server from every other, also from those that have had its name before. */
 export function idOf({ name, url, endpoint }: BackendInfo): string {

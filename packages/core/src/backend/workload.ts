@@ -1,0 +1,71 @@
+import type { Clock } from '../clock.ts'
+import { removeItem } from '../remove-item.ts'
+
+/** A job under way. */
+export interface Run {
+  /** When it began, on the clock. */
+  readonly began: number
+  /** How long it takes, in milliseconds, as far as one knew when it began. */
+  readonly expected: number
+}
+
+/** What a backend is working on, and how long that may take. */
+export class Workload {
+  readonly #clock: Clock
+  /** The oldest first. */
+  readonly #runs: Run[] = []
+  #expected = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** How many jobs are under way. */
+  get size(): number {
+    return this.#runs.length
+  }
+
+  /** @param expected How long it takes, in milliseconds. */
+  begin(expected: number): Run {
+    const run = { began: this.#clock.now(), expected }
+    this.#runs.push(run)
+    this.#expected += expected
+    return run
+  }
+
+  end(run: Run): void {
+    removeItem(this.#runs, run)
+    this.#expected = this.#runs.length === 0 ? 0 : this.#expected - run.expected
+  }
+
+  /** How long all of it takes, one after the other, in milliseconds. */
+  get ahead(): number {
+    const [oldest] = this.#runs
+    const overdue = oldest === undefined ? 0 : this.#clock.now() - oldest.began - oldest.expected
+    return this.#expected + Math.max(0, overdue)
+  }
+
+  /**
+   * How long it takes until so few are left that there is room for another, in milliseconds.
+   *
+   * @param limit How many it may have at once.
+   */
+  freeIn(limit: number): number {
+    const now = this.#clock.now()
+    const left: number[] = []
+    let leastStuck = Number.POSITIVE_INFINITY
+    for (const { began, expected } of this.#runs) {
+      const elapsed = now - began
+      // What is stuck will not make room; where all are, it may well take as long again.
+      if (elapsed > STUCK * expected) leastStuck = Math.min(leastStuck, elapsed)
+      else left.push(Math.max(expected - elapsed, elapsed / 4))
+    }
+    const surplus = Math.max(0, this.#runs.length - limit)
+    return left.length === 0
+      ? leastStuck
+      : (left.sort((a, b) => a - b)[Math.min(surplus, left.length - 1)] ?? 0)
+  }
+}
+
+/** What has run for so many times as long as such a job takes is stuck. */
+const STUCK = 3
