@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { chosen, number, wholeNumbers } from '../lib/arguments.ts'
+import { asSaving, SAVING_ARGUMENTS, type Saving } from '../lib/command.ts'
 import { CONTENDERS, type Contender } from './contenders.ts'
 import { JOBS } from './jobs.ts'
 import type { Settings } from './results.ts'
@@ -16,15 +17,11 @@ export const PARTS = [
 ] as const
 export type PartName = (typeof PARTS)[number]
 
-export interface Options {
+export interface Options extends Saving {
   readonly parts: readonly PartName[]
   readonly contenders: readonly Contender[]
   readonly jobs: typeof JOBS
   readonly settings: Settings
-  /** Where JSON and plots go; `undefined` for the docs. */
-  readonly out: string | undefined
-  /** Whether only tables and plots are made anew, from the results that are there. */
-  readonly redraw: boolean
 }
 
 export const USAGE = `usage: npm run bench -- [options]
@@ -52,12 +49,10 @@ export function parseOptions(args: readonly string[]): Options {
       jobs: { type: 'string' },
       connections: { type: 'string' },
       parts: { type: 'string' },
-      out: { type: 'string' },
-      save: { type: 'boolean', default: false },
-      redraw: { type: 'boolean', default: false },
+      ...SAVING_ARGUMENTS,
     },
   })
-  const { quick, save, redraw } = values
+  const { quick } = values
   const rounds = wholeNumbers('rounds', values.rounds ?? (quick ? '3' : '5'))[0] ?? 1
   const named = PARTS.map((name) => ({ name }))
   return {
@@ -70,8 +65,7 @@ export function parseOptions(args: readonly string[]): Options {
       seconds: number('seconds', values.seconds ?? (quick ? '0.7' : '1')),
       connections: wholeNumbers('connections', values.connections ?? '1,16,64'),
     },
-    out: save ? undefined : (values.out ?? 'node_modules/.cache/bench'),
-    redraw,
+    ...asSaving(values),
   }
 }
 

@@ -1,30 +1,23 @@
 import { barPanel } from '../lib/plot/bar-panel.ts'
-import { drawChart, type LegendEntry, type Panel } from '../lib/plot/chart.ts'
 import { linePanel } from '../lib/plot/line-panel.ts'
+import { type Drawing, plotFile } from '../lib/plot/plot-file.ts'
 import type { PlotFile } from '../lib/report.ts'
 import { median } from '../lib/stats.ts'
 import { NONE } from './contenders.ts'
 import type { Results } from './results.ts'
 import { cellAt, cpuOf, rateOf } from './targets.ts'
 
-/** Every plot that the results have something for. */
 export function drawPlots(results: Results): PlotFile[] {
   return [
-    plot('cost-speed.svg', 'Requests a second, and CPU time for each', speed(results)),
-    plot('cost-memory.svg', 'The memory that uploads take at their peak', memory(results)),
-    plot('cost-growth.svg', 'Memory, by the searches that a process has carried', growth(results)),
-    plot('cost-first-byte.svg', 'When the backend sees the first byte of a slow upload', firstBytes(results)),
+    plotFile('cost-speed.svg', 'Requests a second, and CPU time for each', speed(results)),
+    plotFile('cost-memory.svg', 'The memory that uploads take at their peak', memory(results)),
+    plotFile('cost-growth.svg', 'Memory, by the searches that a process has carried', growth(results)),
+    plotFile(
+      'cost-first-byte.svg',
+      'When the backend sees the first byte of a slow upload',
+      firstBytes(results),
+    ),
   ].filter((file) => file !== undefined)
-}
-
-interface Drawing {
-  readonly legend: readonly LegendEntry[]
-  readonly panels: readonly Panel[]
-  readonly columns: number
-}
-
-function plot(name: string, title: string, drawing: Drawing): PlotFile | undefined {
-  return drawing.panels.length === 0 ? undefined : { name, title, svg: drawChart({ title, ...drawing }) }
 }
 
 /** The jobs of the targets. */

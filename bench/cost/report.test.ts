@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { DOMParser } from '@xmldom/xmldom'
-import { describe, expect, it } from 'vitest'
-import { readSection } from '../lib/document.ts'
+import { expect, it } from 'vitest'
+import { parseXml } from '../lib/plot/xml.fixture.ts'
+import { itIsSavedAsItIs, MACHINE } from '../lib/presentation.fixture.ts'
+import { asTerminal } from '../lib/report.ts'
 import { drawPlots } from './plots.ts'
-import { asReport, asSection } from './report.ts'
+import { COST } from './presentation.ts'
+import { reportOf } from './report.ts'
 import { type Cell, type Results, type Round, toJson } from './results.ts'
 import { checkTargets, rateOf, ratioTo } from './targets.ts'
 
@@ -14,16 +15,7 @@ function cell(contender: string, job: string, rates: readonly number[], round: P
 }
 
 const results: Results = {
-  machine: {
-    date: '2026-01-01',
-    commit: 'abc',
-    cpu: 'a CPU',
-    cores: 2,
-    memoryGiB: 8,
-    system: 'Linux 6',
-    versions: { node: '24', nginx: '1.22' },
-    load: 0,
-  },
+  machine: MACHINE,
   settings: { quick: false, rounds: 3, seconds: 1, connections: [1, 16] },
   contenders: [
     { name: 'none', label: 'no proxy' },
@@ -88,6 +80,8 @@ const results: Results = {
   ],
 }
 
+const terminalOf = (shown: Results) => asTerminal(reportOf(shown))
+
 it('a ratio is that of the same round, so that a slow machine does not count', () => {
   const place = { contender: 'router', job: 'text', connections: 16 }
   expect(ratioTo('nginx', results, place, rateOf)).toEqual({ least: 1.3, median: 1.3, most: 1.4 })
@@ -130,31 +124,28 @@ it('what nobody has measured is no target', () => {
 })
 
 it('the report says where another router is ahead, and what is no router is not', () => {
-  const report = asReport(results)
+  const report = terminalOf(results)
   expect(report).toMatch(/text search, 16 connections +Lua +requests\/s +1,320 +1,300\n/)
   expect(report).toMatch(/text search, 16 connections +Lua +CPU, µs +90 +100\n/)
   expect(report).not.toMatch(/http-proxy-3 +requests\/s/)
 })
 
 it('the report says what has failed, and how far those came who were too slow', () => {
-  const report = asReport(results)
+  const report = terminalOf(results)
   expect(report).toContain('REQUESTS HAVE FAILED: status 500 2')
   expect(report).toMatch(/\nnginx +5 +7000 \(status 500 2\) +7 \(70,000\)\n/)
-  expect(asReport({ ...results, peaks: [] })).toContain('no request has failed')
+  expect(terminalOf({ ...results, peaks: [] })).toContain('no request has failed')
 })
 
 it('the report has the bytes that are moved by those of the request', () => {
-  expect(asReport(results)).toMatch(/\ncreateRouter +3\.50\n?/)
+  expect(terminalOf(results)).toMatch(/\ncreateRouter +3\.50\n?/)
 })
 
 it('the plots are XML, and there is none of what was not measured', () => {
   const plots = drawPlots(results)
   const names = ['cost-speed.svg', 'cost-memory.svg', 'cost-growth.svg', 'cost-first-byte.svg']
   expect(plots.map(({ name }) => name)).toEqual(names)
-  const onError = (level: string, message: string) => {
-    throw new Error(`${level}: ${message}`)
-  }
-  for (const { svg } of plots) new DOMParser({ onError }).parseFromString(svg, 'image/svg+xml')
+  for (const { svg } of plots) parseXml(svg)
   expect(drawPlots({ ...results, cells: [], growths: [], peaks: [] }).map(({ name }) => name)).toEqual([
     'cost-first-byte.svg',
   ])
@@ -164,17 +155,4 @@ it('the JSON reads back', () => {
   expect(JSON.parse(toJson(results))).toEqual(results)
 })
 
-describe('docs/benchmarks.md', () => {
-  const docs = new URL('../../docs/', import.meta.url)
-
-  it('shows the results that are saved beside it, as --redraw --save writes them', () => {
-    const measured: Results = JSON.parse(readFileSync(new URL('benchmarks/cost.json', docs), 'utf8'))
-    const plots = drawPlots(measured)
-    const document = readFileSync(new URL('benchmarks.md', docs), 'utf8')
-    expect(readSection(document, 'cost')).toBe(asSection(measured, plots).trim())
-    for (const { name, svg } of plots) {
-      const file = new URL(`benchmarks/${name}`, docs)
-      expect(existsSync(file) && readFileSync(file, 'utf8') === svg, name).toBe(true)
-    }
-  })
-})
+itIsSavedAsItIs(COST)

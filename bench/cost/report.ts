@@ -1,5 +1,5 @@
 import { machineLine } from '../lib/machine.ts'
-import { asDocument, asTerminal, type Part, type PlotFile, type Report } from '../lib/report.ts'
+import type { Part, Report } from '../lib/report.ts'
 import { median, spread } from '../lib/stats.ts'
 import { ADAPTERS, DIRECT, NONE, NOT_ROUTING, ROUTER, YARDSTICK } from './contenders.ts'
 import { SOME } from './memory.ts'
@@ -17,17 +17,7 @@ import {
   written,
 } from './targets.ts'
 
-/** For the terminal. */
-export function asReport(results: Results): string {
-  return asTerminal(reportOf(results))
-}
-
-/** For docs/benchmarks.md. */
-export function asSection(results: Results, plots: readonly PlotFile[]): string {
-  return asDocument(reportOf(results), plots)
-}
-
-function reportOf(results: Results): Report {
+export function reportOf(results: Results): Report {
   return {
     lines: [machineLine(results.machine), ...settingsLines(results)],
     summary: [targetsPart(results), lossesPart(results)],

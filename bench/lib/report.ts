@@ -1,5 +1,3 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { asMarkdown, asText, type Table } from './table.ts'
 
 /** A table of a report, with its heading. */
@@ -37,10 +35,6 @@ export function asDocument({ lines, summary, details }: Report, plots: readonly 
     ...plots.map(({ name, title }) => `![${title}](benchmarks/${name})`),
     ...present(details).map(written),
   ].join('\n\n')
-}
-
-export function writePlots(directory: string, plots: readonly PlotFile[]): void {
-  for (const { name, svg } of plots) writeFileSync(join(directory, name), svg)
 }
 
 /** Of what was not measured there is no table. */

@@ -1,19 +1,16 @@
 import { parseArgs } from 'node:util'
 import { chosen, number, wholeNumbers } from '../lib/arguments.ts'
+import { asSaving, SAVING_ARGUMENTS, type Saving } from '../lib/command.ts'
 import { CONTENDERS, type Contender } from './contenders.ts'
 import { POOLS, type Pool } from './pools.ts'
 import type { Settings } from './results.ts'
 
-export interface Options {
+export interface Options extends Saving {
   readonly pools: readonly Pool[]
   readonly contenders: readonly Contender[]
   readonly settings: Settings
   /** How often the import of 200 images is measured. */
   readonly imports: number
-  /** Where JSON and plots go; `undefined` for the docs. */
-  readonly out: string | undefined
-  /** Whether only tables and plots are made anew, from the results that are there. */
-  readonly redraw: boolean
 }
 
 export const USAGE = `usage: npm run bench:pool -- [options]
@@ -44,12 +41,10 @@ export function parseOptions(args: readonly string[]): Options {
       idle: { type: 'string' },
       imports: { type: 'string' },
       seed: { type: 'string', default: '1' },
-      out: { type: 'string' },
-      save: { type: 'boolean', default: false },
-      redraw: { type: 'boolean', default: false },
+      ...SAVING_ARGUMENTS,
     },
   })
-  const { quick, pool, strategy, save, redraw } = values
+  const { quick, pool, strategy } = values
   const names = strategy?.split(',') ?? (quick ? QUICK : [''])
   return {
     pools: chosen(POOLS, pool?.split(',') ?? ['']),
@@ -61,7 +56,6 @@ export function parseOptions(args: readonly string[]): Options {
       inFlight: wholeNumbers('in-flight', values['in-flight'] ?? (quick ? '16' : '8,16,64')),
     },
     imports: number('imports', values.imports ?? (quick ? '1' : '2')),
-    out: save ? undefined : (values.out ?? 'node_modules/.cache/bench'),
-    redraw,
+    ...asSaving(values),
   }
 }

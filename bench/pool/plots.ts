@@ -1,29 +1,19 @@
 import { barPanel } from '../lib/plot/bar-panel.ts'
-import { drawChart, type LegendEntry, type Panel } from '../lib/plot/chart.ts'
+import type { Panel } from '../lib/plot/chart.ts'
 import { type Line, linePanel } from '../lib/plot/line-panel.ts'
+import { type Drawing, plotFile } from '../lib/plot/plot-file.ts'
 import type { PlotFile } from '../lib/report.ts'
 import { distribution } from '../lib/stats.ts'
 import { URLS_ALONE } from './contenders.ts'
 import type { Cell, PoolResult, Results } from './results.ts'
 import { shareWanted } from './targets.ts'
 
-/** Every plot that the results have something for. */
 export function drawPlots(results: Results): PlotFile[] {
   return [
-    plot('pool-throughput.svg', 'Throughput, as a share of the ideal', throughput(results)),
-    plot('pool-searches.svg', 'How long searches take, idle and during an import', searches(results)),
-    plot('pool-limits.svg', 'The limits that URLs alone have learned, over time', limits(results)),
+    plotFile('pool-throughput.svg', 'Throughput, as a share of the ideal', throughput(results)),
+    plotFile('pool-searches.svg', 'How long searches take, idle and during an import', searches(results)),
+    plotFile('pool-limits.svg', 'The limits that URLs alone have learned, over time', limits(results)),
   ].filter((file) => file !== undefined)
-}
-
-interface Drawing {
-  readonly legend: readonly LegendEntry[]
-  readonly panels: readonly Panel[]
-  readonly columns: number
-}
-
-function plot(name: string, title: string, drawing: Drawing): PlotFile | undefined {
-  return drawing.panels.length === 0 ? undefined : { name, title, svg: drawChart({ title, ...drawing }) }
 }
 
 function throughput({ pools, contenders, cells, settings }: Results): Drawing {

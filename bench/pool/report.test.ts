@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { DOMParser } from '@xmldom/xmldom'
-import { describe, expect, it } from 'vitest'
-import { readSection } from '../lib/document.ts'
+import { expect, it } from 'vitest'
+import { parseXml } from '../lib/plot/xml.fixture.ts'
+import { itIsSavedAsItIs, MACHINE } from '../lib/presentation.fixture.ts'
+import { asTerminal } from '../lib/report.ts'
 import { drawPlots } from './plots.ts'
-import { asReport, asSection } from './report.ts'
+import { POOL } from './presentation.ts'
+import { reportOf } from './report.ts'
 import { type Cell, type Results, toJson } from './results.ts'
 import { checkTargets } from './targets.ts'
 
@@ -30,16 +31,7 @@ const cell: Cell = {
 }
 
 const results: Results = {
-  machine: {
-    date: '2026-01-01',
-    commit: 'abc',
-    cpu: 'a CPU',
-    cores: 2,
-    memoryGiB: 8,
-    system: 'Linux 6',
-    versions: { node: '24' },
-    load: 0,
-  },
+  machine: MACHINE,
   settings: { seed: '1', seconds: 4, idleSeconds: 1, inFlight: [8, 64] },
   pools: [
     { name: 'three', title: 'Three', servers: ['gpu', 'mac', 'nas'], slow: null },
@@ -71,6 +63,8 @@ const results: Results = {
     },
   ],
 }
+
+const terminalOf = (shown: Results) => asTerminal(reportOf(shown))
 
 it('the targets are held against what URLs alone have reached, on every pool', () => {
   expect(checkTargets(results).map(({ what, where, figure, met }) => [what, where, figure, met])).toEqual([
@@ -104,7 +98,7 @@ it('what nobody has measured is no target', () => {
 })
 
 it('the report says where another is ahead, and which searches had no answer', () => {
-  const report = asReport(results)
+  const report = terminalOf(results)
   expect(report).toMatch(/Three +8 +nginx least_conn +share of the ideal +0\.990 +0\.970\n/)
   expect(report).not.toMatch(/Immich's list +share/)
   expect(report).toMatch(/nginx least_conn +0\.990 .* > 856 /)
@@ -117,10 +111,7 @@ it('the plots are XML, and show what there is', () => {
     'pool-searches.svg',
     'pool-limits.svg',
   ])
-  const onError = (level: string, message: string) => {
-    throw new Error(`${level}: ${message}`)
-  }
-  for (const { svg } of plots) new DOMParser({ onError }).parseFromString(svg, 'image/svg+xml')
+  for (const { svg } of plots) parseXml(svg)
   const unlimited = { ...results, cells: results.cells.map((each) => ({ ...each, limits: [] })) }
   expect(drawPlots(unlimited).map(({ name }) => name)).not.toContain('pool-limits.svg')
 })
@@ -131,18 +122,4 @@ it('the JSON has a line for each cell, and reads back', () => {
   expect(json.match(/\n {4}\{"pool"/g)).toHaveLength(results.cells.length + results.imports.length)
 })
 
-describe('docs/benchmarks.md', () => {
-  const docs = new URL('../../docs/', import.meta.url)
-  const saved = new URL('benchmarks/pool.json', docs)
-
-  it('shows the results that are saved beside it, as --redraw --save writes them', () => {
-    const measured: Results = JSON.parse(readFileSync(saved, 'utf8'))
-    const plots = drawPlots(measured)
-    const document = readFileSync(new URL('benchmarks.md', docs), 'utf8')
-    expect(readSection(document, 'pool')).toBe(asSection(measured, plots).trim())
-    for (const { name, svg } of plots) {
-      const file = new URL(`benchmarks/${name}`, docs)
-      expect(existsSync(file) && readFileSync(file, 'utf8') === svg, name).toBe(true)
-    }
-  })
-})
+itIsSavedAsItIs(POOL)

@@ -1,19 +1,9 @@
 import { machineLine } from '../lib/machine.ts'
-import { asDocument, asTerminal, type Part, type PlotFile, type Report } from '../lib/report.ts'
+import type { Part, Report } from '../lib/report.ts'
 import { median, spread, sum } from '../lib/stats.ts'
 import { STRAIGHT, URLS_ALONE } from './contenders.ts'
 import type { Cell, PoolResult, Results } from './results.ts'
 import { busyP95, checkTargets, failuresOf, idleP95 } from './targets.ts'
-
-/** For the terminal. */
-export function asReport(results: Results): string {
-  return asTerminal(reportOf(results))
-}
-
-/** For docs/benchmarks.md. */
-export function asSection(results: Results, plots: readonly PlotFile[]): string {
-  return asDocument(reportOf(results), plots)
-}
 
 function settingsLine({ settings, cells }: Results): string {
   const { seconds, idleSeconds, seed } = settings
@@ -27,7 +17,7 @@ function settingsLine({ settings, cells }: Results): string {
   ].join('; ')
 }
 
-function reportOf(results: Results): Report {
+export function reportOf(results: Results): Report {
   return {
     lines: [machineLine(results.machine), settingsLine(results)],
     summary: [targetsPart(results), lossesPart(results)],

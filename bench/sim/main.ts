@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util'
+import { wholeNumbers } from '../lib/arguments.ts'
+import { DOCUMENT, readOptions } from '../lib/command.ts'
 import { writeSection } from '../lib/document.ts'
 import { asMarkdown, asText, type Table } from '../lib/table.ts'
 import { measureFairness } from './fairness.ts'
@@ -10,26 +12,23 @@ const USAGE = `usage: npm run bench:sim -- [options]
   --seed TEXT        other draws
   --save             the tables go into docs/benchmarks.md`
 
-const DOCUMENT = 'docs/benchmarks.md'
-
-const { values } = parseArgs({
-  options: {
-    requests: { type: 'string', default: '1000000' },
-    seed: { type: 'string', default: '1' },
-    save: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { requests, seed, save } = readOptions(USAGE, (args) => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      requests: { type: 'string', default: '1000000' },
+      seed: { type: 'string', default: '1' },
+      save: { type: 'boolean', default: false },
+    },
+  })
+  const [count = 1] = wholeNumbers('requests', values.requests)
+  return { ...values, requests: count }
 })
-const requests = Number(values.requests)
-if (values.help || !Number.isInteger(requests) || requests < 1) {
-  console.log(USAGE)
-  process.exit(values.help ? 0 : 2)
-}
 
 const tables: readonly (readonly [title: string, make: () => Promise<Table>])[] = [
-  ['Pools of unequal servers', () => measurePools(values.seed)],
-  ['One decision', () => measureScale(requests, values.seed)],
-  ['Clients', () => measureFairness(values.seed)],
+  ['Pools of unequal servers', () => measurePools(seed)],
+  ['One decision', () => measureScale(requests, seed)],
+  ['Clients', () => measureFairness(seed)],
 ]
 const made: [title: string, table: Table][] = []
 for (const [title, make] of tables) {
@@ -37,7 +36,7 @@ for (const [title, make] of tables) {
   made.push([title, table])
   console.log(`\n${title}\n\n${asText(table)}`)
 }
-if (values.save)
+if (save)
   writeSection(
     DOCUMENT,
     'sim',

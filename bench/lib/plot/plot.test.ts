@@ -1,17 +1,10 @@
-import { DOMParser, type Document } from '@xmldom/xmldom'
+import type { Document } from '@xmldom/xmldom'
 import { expect, it } from 'vitest'
 import { barPanel } from './bar-panel.ts'
 import { drawChart } from './chart.ts'
 import { linePanel } from './line-panel.ts'
 import { scaleOf } from './scale.ts'
-
-/** @throws {Error} for what is not well-formed. */
-function parse(svg: string): Document {
-  const onError = (level: string, message: string) => {
-    throw new Error(`${level}: ${message}`)
-  }
-  return new DOMParser({ onError }).parseFromString(svg, 'image/svg+xml')
-}
+import { parseXml } from './xml.fixture.ts'
 
 function texts(document: Document): (string | null)[] {
   return [...document.getElementsByTagName('text')].map(({ textContent }) => textContent)
@@ -19,7 +12,7 @@ function texts(document: Document): (string | null)[] {
 
 it('a chart is XML, whatever its texts hold', () => {
   const name = 'peak-ewma <"auto"> & more'
-  const chart = parse(
+  const chart = parseXml(
     drawChart({
       title: name,
       legend: [
@@ -70,7 +63,7 @@ it('a chart is XML, whatever its texts hold', () => {
 })
 
 it('what cannot be drawn is noticed by the test above', () => {
-  expect(() => parse('<svg><g></svg>')).toThrow()
+  expect(() => parseXml('<svg><g></svg>')).toThrow()
 })
 
 it.each([
