@@ -3,6 +3,7 @@ import { ProxyServer } from 'http-proxy-3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
+import { answered, failed } from './support/outcomes.ts'
 import { imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
@@ -234,7 +235,7 @@ describe('what is full', () => {
           .find((it) => it.name === name)
           ?.reserve(['clip'], KIND) ?? {}
       clock.advance(time)
-      release?.({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true })
+      release?.(answered)
     }
     const stuck = await select(JOB)
     const waiting = select(JOB)
@@ -256,15 +257,15 @@ describe('what is full', () => {
     ] as const) {
       const { release } = select.backends()[i]?.reserve(['clip'], kind) ?? {}
       clock.advance(time)
-      release?.({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true })
+      release?.(answered)
     }
     const [first, second] = [await select(JOB), await select(other)]
     const waits = select(JOB)
     const next = select(other)
     expect([first.backend.name, second.backend.name, select.held()]).toEqual(['a', 'b', { default: 2 }])
-    second.release({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true })
+    second.release(answered)
     expect((await next).backend.name).toBe('b')
-    first.release({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true })
+    first.release(answered)
     expect((await waits).backend.name).toBe('a')
   })
 
@@ -316,17 +317,9 @@ describe('a request that waits', () => {
       },
       { clock },
     )
-    const refused = {
-      kind: 'failed',
-      cause: 'connect',
-      error: new Error('x'),
-      reachedBackend: false,
-      reachedClient: false,
-    } as const
-    for (let i = 0; i < 3; i++) select.lease('a').release(refused)
+    for (let i = 0; i < 3; i++) select.lease('a').release(failed('connect'))
     const [first, second, third] = [select(JOB), select(JOB), select(JOB)]
     clock.advance(6_000)
-    const answered = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true } as const
     const trial = await first
     trial.release(answered)
     const slow = await second

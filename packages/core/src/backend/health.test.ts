@@ -1,29 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { answered, answeredWith, clientLeft, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import { Breaker } from './breaker.ts'
 import { Health, type Verdict, verdictOf } from './health.ts'
-import type { FailureCause, Outcome } from './outcome.ts'
-
-const answered = (status: number): Outcome => ({
-  kind: 'answered',
-  status,
-  reachedBackend: true,
-  reachedClient: true,
-})
-const passedOver = (status: number) => ({
-  kind: 'passed-over' as const,
-  status,
-  reachedBackend: true as const,
-  reachedClient: false as const,
-})
-const failed = (cause: FailureCause, reachedBackend = true): Outcome => ({
-  kind: 'failed',
-  cause,
-  error: new Error(cause),
-  reachedBackend,
-  reachedClient: false,
-})
-const left: Outcome = { kind: 'client-left', reachedBackend: true, reachedClient: false }
+import type { Outcome } from './outcome.ts'
 
 /** Without jitter. */
 const breakerOn = (clock: FakeClock) => new Breaker(clock, undefined, () => 0.5)
@@ -136,25 +116,25 @@ describe('the breaker', () => {
 
 describe('what an outcome says of a backend', () => {
   it.each<[Outcome | undefined, Verdict['kind']]>([
-    [answered(200), 'well'],
-    [answered(422), 'well'],
-    [answered(500), 'task-failed'],
+    [answered, 'well'],
+    [answeredWith(422), 'well'],
+    [answeredWith(500), 'task-failed'],
     [passedOver(503), 'task-failed'],
     [passedOver(429), 'busy'],
-    [answered(429), 'busy'],
+    [answeredWith(429), 'busy'],
     [passedOver(501), 'lacks'],
-    [answered(501), 'lacks'],
+    [answeredWith(501), 'lacks'],
     [{ ...passedOver(422), lacksTask: true }, 'lacks'],
     [passedOver(422), 'well'],
     [passedOver(505), 'busy'],
     [failed('stale'), 'nothing'],
-    [failed('connect', false), 'unreachable'],
-    [failed('connect-timeout', false), 'unreachable'],
+    [failed('connect'), 'unreachable'],
+    [failed('connect-timeout'), 'unreachable'],
     [failed('response-timeout'), 'task-failed'],
     [failed('reset'), 'task-failed'],
     [failed('total-timeout'), 'nothing'],
     [failed('shutdown'), 'nothing'],
-    [left, 'nothing'],
+    [clientLeft, 'nothing'],
     [undefined, 'nothing'],
   ])('%j: %s', (outcome, kind) => {
     expect(verdictOf(outcome).kind).toBe(kind)
@@ -170,7 +150,7 @@ describe('health', () => {
 
   it('is kept by task: a server that fails at OCR goes on serving CLIP', () => {
     const health = new Health(new FakeClock())
-    record(health, ['ocr'], answered(500), answered(500), failed('reset'))
+    record(health, ['ocr'], answeredWith(500), answeredWith(500), failed('reset'))
     expect([
       available(health, ['ocr']),
       available(health, ['clip']),
@@ -183,16 +163,10 @@ describe('health', () => {
   it('is of the whole when it cannot be reached', () => {
     const clock = new FakeClock()
     const health = new Health(clock)
-    record(
-      health,
-      ['ocr'],
-      failed('connect', false),
-      failed('connect', false),
-      failed('connect-timeout', false),
-    )
+    record(health, ['ocr'], failed('connect'), failed('connect'), failed('connect-timeout'))
     expect([available(health, ['ocr']), available(health, ['clip'])]).toEqual([false, false])
     clock.advance(10_000)
-    record(health, ['clip'], answered(200))
+    record(health, ['clip'], answered)
     expect([available(health, ['ocr']), health.status]).toEqual([
       true,
       expect.objectContaining({ reachable: expect.objectContaining({ kind: 'recovering' }), tasks: {} }),
@@ -207,11 +181,11 @@ describe('health', () => {
     })
     record(health, ['clip'], failed('reset'), failed('reset'), failed('reset'))
     clock.advance(6_000)
-    record(health, ['clip'], failed('connect', false), failed('connect', false))
+    record(health, ['clip'], failed('connect'), failed('connect'))
     expect(health.status.tasks['clip']).toMatchObject({ kind: 'open', ejections: 2, reason: 'connect' })
     expect(told).toEqual(['clip closed-open', 'clip open-trial', 'clip trial-open'])
     clock.advance(12_000)
-    record(health, ['clip'], left, answered(200))
+    record(health, ['clip'], clientLeft, answered)
     expect([health.status.ejections, health.status.failures]).toEqual([2, 5])
     expect(told.slice(3)).toEqual(['clip open-trial', 'clip open-trial', 'clip trial-recovering'])
   })
@@ -233,9 +207,9 @@ describe('health', () => {
   it('believes it until a request with the task succeeds, and not when it is refused again', () => {
     const health = new Health(new FakeClock())
     record(health, ['ocr'], { ...passedOver(400), lacksTask: true })
-    record(health, ['ocr'], answered(400))
+    record(health, ['ocr'], answeredWith(400))
     expect(available(health, ['ocr'])).toBe(false)
-    record(health, ['ocr'], answered(200))
+    record(health, ['ocr'], answered)
     expect(available(health, ['ocr'])).toBe(true)
   })
 
@@ -253,7 +227,7 @@ describe('health', () => {
     const clock = new FakeClock()
     const health = new Health(clock)
     expect(health.wellFor(10_000)).toBe(true)
-    record(health, ['ocr'], answered(500), answered(200))
+    record(health, ['ocr'], answeredWith(500), answered)
     expect(health.wellFor(10_000)).toBe(false)
     clock.advance(10_000)
     expect([health.wellFor(10_000), health.status.lastError]).toEqual([
@@ -264,9 +238,9 @@ describe('health', () => {
 
   it('does not fill the memory with names that clients make up', () => {
     const health = new Health(new FakeClock())
-    for (let i = 0; i < 1000; i++) record(health, [`task-${i}`], answered(500))
+    for (let i = 0; i < 1000; i++) record(health, [`task-${i}`], answeredWith(500))
     expect(Object.keys(health.status.tasks)).toHaveLength(100)
-    for (let i = 0; i < 1000; i++) record(health, [`task-${i}`], answered(200))
+    for (let i = 0; i < 1000; i++) record(health, [`task-${i}`], answered)
     expect(health.status.tasks).toEqual({})
   })
 })

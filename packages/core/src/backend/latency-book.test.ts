@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { answered, failed, superseded } from '../../../../test/support/outcomes.ts'
 import { defaults } from '../defaults.ts'
 import { Backend } from './backend.ts'
 import { LatencyBook } from './latency-book.ts'
@@ -164,9 +165,6 @@ describe('the percentile of a kind of job', () => {
 })
 
 describe('a copy that another was quicker than', () => {
-  const superseded: Outcome = { kind: 'superseded', reachedBackend: true, reachedClient: false }
-  const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
-
   function backend() {
     const clock = new FakeClock()
     const gpu = new Backend('gpu', { url: 'http://gpu', weight: 1, clock })
@@ -199,14 +197,7 @@ describe('a copy that another was quicker than', () => {
 
   it('as the trial of a backend that was ejected has found out nothing: the next request is the trial', () => {
     const { gpu, run } = backend()
-    const failed: Outcome = {
-      kind: 'failed',
-      cause: 'reset',
-      error: new Error('reset'),
-      reachedBackend: true,
-      reachedClient: false,
-    }
-    for (const _ of upTo(3)) run(1, failed)
+    for (const _ of upTo(3)) run(1, failed('reset'))
     expect(gpu.obstacle(['clip'])?.kind).toBe('ejected')
     run(6_000, superseded)
     const slot = gpu.reserve(['clip'], 'search')
@@ -220,21 +211,14 @@ describe('a backend that dies with many requests', () => {
   it('is as quick as before when it is back', () => {
     const clock = new FakeClock()
     const gpu = new Backend('gpu', { url: 'http://gpu', weight: 1, clock, maxConcurrent: 50 })
-    const died: Outcome = {
-      kind: 'failed',
-      cause: 'reset',
-      error: new Error('it died'),
-      reachedBackend: true,
-      reachedClient: false,
-    }
     for (const _ of upTo(20)) {
       const slot = gpu.reserve(['clip'], 'image')
       clock.advance(60)
-      slot.release({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true })
+      slot.release(answered)
     }
     const running = upTo(40).map(() => gpu.reserve(['clip'], 'image'))
     clock.advance(20)
-    for (const slot of running) slot.release(died)
+    for (const slot of running) slot.release(failed('reset'))
     expect([gpu.obstacle(['clip'])?.kind, gpu.expected('image')]).toEqual(['ejected', 60])
   })
 })

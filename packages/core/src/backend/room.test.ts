@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { answered } from '../../../../test/support/outcomes.ts'
 import { Backend, type BackendSettings } from './backend.ts'
-import type { Outcome } from './outcome.ts'
-
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
 
 function backend(settings: Partial<BackendSettings> = {}) {
   const clock = new FakeClock()

@@ -2,9 +2,9 @@ import { EventEmitter } from 'node:events'
 import http from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { answered, failed } from '../../../../test/support/outcomes.ts'
 import type { GroupChange } from '../backend/backend-group.ts'
 import type { BreakerState } from '../backend/breaker.ts'
-import type { Outcome } from '../backend/outcome.ts'
 import type { PolicyChanges } from '../policy/changes.ts'
 import type { RequestEvent, Router, RouterEvents } from '../router/router.ts'
 import { LINES, LOG_FIELDS, type Logger } from './lines.ts'
@@ -37,7 +37,6 @@ function stage() {
   return { tell, lines, end }
 }
 
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
 const req = Object.assign(new http.IncomingMessage(new Socket()), {
   method: 'POST',
   url: '/predict',
@@ -107,13 +106,6 @@ describe('the line of a request', () => {
   })
 
   it('has why it waited, what became of every attempt, and what else was out of the ordinary', () => {
-    const failed: Outcome = {
-      kind: 'failed',
-      cause: 'connect',
-      error: new Error('refused'),
-      reachedBackend: false,
-      reachedClient: false,
-    }
     const line = stage().tell('request', {
       ...request,
       attempts: [
@@ -122,7 +114,7 @@ describe('the line of a request', () => {
           backend: 'mac',
           url: 'http://mac:3003',
           endpoint: undefined,
-          outcome: failed,
+          outcome: failed('connect'),
           connect: undefined,
           firstByte: undefined,
         },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { answered, answeredWith, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { type Classification, unclassified } from '../classify/classification.ts'
 import { BodyFailedError, BodyTooLargeError, ClientLeftError, HoldError, RouterError } from '../errors.ts'
@@ -16,18 +17,18 @@ function job(...models: [task: string, model: string][]): Classification {
 
 describe('what became of a request', () => {
   it.each<[RequestOutcome, Outcome | undefined, Error | undefined]>([
-    ['answered', { kind: 'answered', status: 200, ...reached }, undefined],
-    ['client_error', { kind: 'answered', status: 422, ...reached }, undefined],
-    ['server_error', { kind: 'answered', status: 500, ...reached }, undefined],
-    ['failed', { kind: 'passed-over', status: 500, ...unreached }, undefined],
-    ['failed', { kind: 'failed', cause: 'reset', error, ...unreached }, error],
+    ['answered', answered, undefined],
+    ['client_error', answeredWith(422), undefined],
+    ['server_error', answeredWith(500), undefined],
+    ['failed', passedOver(500), undefined],
+    ['failed', failed('reset'), error],
     ['failed', undefined, new TypeError('a mistake')],
     ['failed', undefined, new RouterError('internal', '')],
-    ['cut_off', { kind: 'failed', cause: 'reset', error, ...reached }, error],
+    ['cut_off', { ...failed('reset'), reachedClient: true }, error],
     ['cut_off', { kind: 'body-failed', error, ...reached }, error],
-    ['unavailable', { kind: 'failed', cause: 'shutdown', error, ...unreached }, error],
+    ['unavailable', failed('shutdown'), error],
     ['unavailable', undefined, new HoldError('hold-expired', '')],
-    ['unavailable', { kind: 'passed-over', status: 500, ...unreached }, new HoldError('hold-expired', '')],
+    ['unavailable', passedOver(500), new HoldError('hold-expired', '')],
     ['refused', undefined, new BodyTooLargeError(1)],
     ['refused', { kind: 'body-failed', error, ...unreached }, new BodyTooLargeError(1)],
     ['client_left', undefined, new ClientLeftError()],

@@ -1,48 +1,17 @@
 import { EventEmitter } from 'node:events'
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
+import { type BackendStatus, backendStatus, well } from '../../../../test/support/backend-status.ts'
+import { answered } from '../../../../test/support/outcomes.ts'
 import type { BackendEvent } from '../policy/select-backend.ts'
 import type { RequestEvent, Router, RouterEvents, RouterStatus } from '../router/router.ts'
 import { type MetricsOptions, routerMetrics } from './router-metrics.ts'
-
-type Server = RouterStatus['backends'][number]
-
-const well: Server['health'] = {
-  enabled: true,
-  probe: { kind: 'up', since: 0, failures: 0 },
-  reachable: { kind: 'closed', failures: 0 },
-  tasks: {},
-  lacks: {},
-  busyUntil: 0,
-  lastError: undefined,
-  failures: 0,
-  ejections: 0,
-}
-
-function server(name: string, differing: Partial<Server> = {}): Server {
-  return {
-    name,
-    url: `http://${name}`,
-    endpoint: undefined,
-    weight: 1,
-    tier: 1,
-    inFlight: 0,
-    limit: undefined,
-    held: 0,
-    latencies: {},
-    health: well,
-    leaving: false,
-    unresolved: undefined,
-    wakes: false,
-    ...differing,
-  }
-}
 
 /** A router of which nothing is there but what it says. */
 class SayingRouter implements Pick<Router, 'on' | 'status'> {
   readonly #events = new EventEmitter()
   asked = 0
-  backends: Server[] = [server('gpu')]
+  backends: BackendStatus[] = [backendStatus('gpu')]
   routes = ['search']
 
   get listeners(): number {
@@ -85,7 +54,7 @@ const search: Partial<RequestEvent> = {
   route: 'search',
   backend: { name: 'gpu', url: 'http://gpu', endpoint: undefined },
   attempts: [],
-  outcome: { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true },
+  outcome: answered,
   bodySize: 10,
   responseSize: 10,
   heartbeats: 0,
@@ -108,7 +77,7 @@ describe('the metrics of a router', () => {
     router.tell('request', search)
     expect(await lines('gpu')).not.toEqual([])
     expect(await lines('search')).not.toEqual([])
-    router.backends = [server('nas')]
+    router.backends = [backendStatus('nas')]
     router.routes = ['rest']
     expect([await lines('gpu'), await lines('search')]).toEqual([[], []])
     router.tell('request', search)
@@ -140,16 +109,16 @@ describe('the metrics of a router', () => {
     const { router, lines } = stage()
     const open = { kind: 'open', since: 0, until: 1, ejections: 1, reason: 'reset' } as const
     router.backends = [
-      server('pods', { endpoint: '10.0.0.1:3003', inFlight: 2, limit: 4 }),
-      server('pods', {
+      backendStatus('pods', { endpoint: '10.0.0.1:3003', inFlight: 2, limit: 4 }),
+      backendStatus('pods', {
         endpoint: '10.0.0.2:3003',
         inFlight: 1,
         limit: 3,
         health: { ...well, reachable: open },
       }),
-      server('pods', { endpoint: '10.0.0.3:3003', inFlight: 1, limit: 9, leaving: true }),
-      server('any', { limit: undefined }),
-      server('new', { limit: 1, unresolved: 'new has no address yet' }),
+      backendStatus('pods', { endpoint: '10.0.0.3:3003', inFlight: 1, limit: 9, leaving: true }),
+      backendStatus('any', { limit: undefined }),
+      backendStatus('new', { limit: 1, unresolved: 'new has no address yet' }),
     ]
     expect(await lines('in_flight')).toEqual([
       'immich_ml_router_backend_in_flight_requests{backend="pods"} 4',

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, type Host, settled } from '../../../../test/support/fake-resolver.ts'
-import type { Outcome } from '../backend/outcome.ts'
+import { answered, failed } from '../../../../test/support/outcomes.ts'
 import type { Classified } from '../classify/classification.ts'
 import { type StrategyName, strategies } from '../strategy/strategies.ts'
 import type { Lease } from './lease.ts'
@@ -14,14 +14,7 @@ const search: Classified = {
   tasks: ['clip'],
   input: 'text',
 }
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
-const unreachable: Outcome = {
-  kind: 'failed',
-  cause: 'connect',
-  error: new Error('refused'),
-  reachedBackend: false,
-  reachedClient: false,
-}
+const unreachable = failed('connect')
 
 interface Setting {
   /** What the name of the backend `ml` stands for; nothing, when not given. */

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts'
+import { answered, answeredWith, failed } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { type Classification, type Classified, unclassified } from '../classify/classification.ts'
 import { type StrategyName, strategies } from '../strategy/strategies.ts'
@@ -24,17 +25,10 @@ const search = classified('text', 'clip/textual/ViT-B-32')
 const image = classified('image', 'clip/visual/ViT-B-32')
 const ocr = classified('image', 'ocr/detection/PP', 'ocr/recognition/PP')
 
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
-const broken: Outcome = { ...answered, status: 500 }
-const lacking: Outcome = { ...answered, status: 501 }
-const busy: Outcome = { ...answered, status: 429, retryAfter: 3_000 }
-const unreachable: Outcome = {
-  kind: 'failed',
-  cause: 'connect',
-  error: new Error('refused'),
-  reachedBackend: false,
-  reachedClient: false,
-}
+const broken = answeredWith(500)
+const lacking = answeredWith(501)
+const busy = { ...answeredWith(429), retryAfter: 3_000 }
+const unreachable = failed('connect')
 
 type Given = Omit<Policy, 'backends' | 'routes'> & {
   readonly backends: Record<string, Partial<BackendOptions>>

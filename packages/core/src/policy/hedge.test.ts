@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
-import type { Outcome } from '../backend/outcome.ts'
+import { answered, answeredWith, failed } from '../../../../test/support/outcomes.ts'
 import type { Classified } from '../classify/classification.ts'
 import { type HedgeOptions, resolveHedge } from './hedge.ts'
 import { parseConfig } from './parse-policy.ts'
@@ -17,14 +17,6 @@ function job(task: string, type: string): Classified {
   }
 }
 const search = job('clip', 'textual')
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
-const failed = (cause: 'connect' | 'reset'): Outcome => ({
-  kind: 'failed',
-  cause,
-  error: new Error(cause),
-  reachedBackend: cause === 'reset',
-  reachedClient: false,
-})
 
 describe('hedge', () => {
   it.each<[HedgeOptions | undefined, ReturnType<typeof resolveHedge>]>([
@@ -138,7 +130,7 @@ describe('the backend of a further copy', () => {
     const { select, spare } = pool([{}, { tasks: ['ocr'] }, {}, {}])
     expect(await spare()).toBe('c')
     const lacking = await select(search, { exclude: ['a', 'd'] })
-    lacking.release({ ...answered, status: 501 })
+    lacking.release(answeredWith(501))
     expect(await spare()).toBe('d')
   })
 
@@ -177,7 +169,7 @@ describe('the backend of a further copy', () => {
   it('is none that those who wait could have by now, though their timers are late', async () => {
     const { clock, select } = pool([{ maxConcurrent: 1 }, { maxConcurrent: 1 }], { spill: true })
     const first = await select(search)
-    select.lease('b').release({ ...answered, status: 429 })
+    select.lease('b').release(answeredWith(429))
     const waiting = select(search)
     clock.shift(2_000)
     expect(first.spare(['a@http://a'])).toBeUndefined()
@@ -199,7 +191,7 @@ describe('the backend of a further copy', () => {
         clock.advance(6_000)
       },
     ],
-    ['busy', (select) => select.lease('b').release({ ...answered, status: 429 })],
+    ['busy', (select) => select.lease('b').release(answeredWith(429))],
     [
       'told to be away by the closing of all',
       (select) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts'
+import { answered, failed } from '../../../../test/support/outcomes.ts'
 import { until } from '../../../../test/support/servers.ts'
 import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
@@ -18,14 +19,6 @@ const job = (task: string, type = 'visual'): Classified => ({
 })
 const image = job('clip')
 const search = job('clip', 'textual')
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
-const failed = (cause: 'connect' | 'reset'): Outcome => ({
-  kind: 'failed',
-  cause,
-  error: new Error(cause),
-  reachedBackend: cause === 'reset',
-  reachedClient: false,
-})
 
 /** Backends by their names, with one slot each and no probes, and one route to all of them. */
 function policy(

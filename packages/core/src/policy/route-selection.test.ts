@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { answered, failed } from '../../../../test/support/outcomes.ts'
 import type { Classified } from '../classify/classification.ts'
 import type { Lease } from './lease.ts'
 import { type SelectEnvironment, selectBackend } from './select-backend.ts'
@@ -10,14 +11,7 @@ const search: Classified = {
   tasks: ['clip'],
   input: 'text',
 }
-const unreachable = {
-  kind: 'failed',
-  cause: 'connect',
-  error: new Error('refused'),
-  reachedBackend: false,
-  reachedClient: false,
-} as const
-const answered = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true } as const
+const unreachable = failed('connect')
 
 /** A policy with a route that lets requests wait, and its backends ejected. */
 async function ejected(names: string[], environment: SelectEnvironment) {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver } from '../../../../test/support/fake-resolver.ts'
+import { answered, answeredWith, clientLeft, failed, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classified } from '../classify/classification.ts'
 import type { Lease } from './lease.ts'
@@ -21,28 +22,15 @@ const JOBS = [
   job('facial-recognition', 'detection'),
 ]
 
-const failed = (cause: 'connect' | 'reset'): Outcome => ({
-  kind: 'failed',
-  cause,
-  error: new Error(cause),
-  reachedBackend: cause === 'reset',
-  reachedClient: false,
-})
-const answered = (status: number): Outcome => ({
-  kind: 'answered',
-  status,
-  reachedBackend: true,
-  reachedClient: true,
-})
 const OUTCOMES: (Outcome | undefined)[] = [
-  answered(200),
-  answered(200),
-  answered(500),
-  answered(429),
+  answered,
+  answered,
+  answeredWith(500),
+  answeredWith(429),
   failed('connect'),
   failed('reset'),
-  { kind: 'client-left', reachedBackend: true, reachedClient: false },
-  { kind: 'superseded', reachedBackend: true, reachedClient: false },
+  clientLeft,
+  superseded,
   undefined,
 ]
 
@@ -153,7 +141,7 @@ class World {
     } else if (it.do === 'finish') {
       const [id, held] = pick(this.leases, it.which)
       held?.lease.release(OUTCOMES[it.how])
-      if (it.twice) held?.lease.release(answered(200))
+      if (it.twice) held?.lease.release(answered)
       if (id !== undefined) this.leases.delete(id)
     } else if (it.do === 'wait') this.clock.advance(it.time)
     else if (it.do === 'resolve') {
@@ -226,7 +214,7 @@ describe('slots', () => {
           expect(world.free()).toEqual([])
         }
         world.select.close()
-        for (const { lease } of world.leases.values()) lease.release(answered(200))
+        for (const { lease } of world.leases.values()) lease.release(answered)
         await world.settle()
         expect([world.waiting.size, world.select.held()]).toEqual([0, {}])
         for (const { inFlight, waiting } of world.select.backends())

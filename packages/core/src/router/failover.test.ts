@@ -1,22 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { FailureCause, Outcome } from '../backend/outcome.ts'
+import { answered, failed, passedOver, superseded } from '../../../../test/support/outcomes.ts'
+import type { Outcome } from '../backend/outcome.ts'
 import { type AttemptRecord, failureOf, nextStep, triedBackends } from './failover.ts'
-
-const failed = (cause: FailureCause): Outcome => ({
-  kind: 'failed',
-  cause,
-  error: new Error(cause),
-  reachedBackend: !cause.startsWith('connect'),
-  reachedClient: false,
-})
-const dropped = (status: number): Outcome => ({
-  kind: 'passed-over',
-  status,
-  reachedBackend: true,
-  reachedClient: false,
-})
-const superseded: Outcome = { kind: 'superseded', reachedBackend: true, reachedClient: false }
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
 
 /** Attempts on a, b, c …; those that have others on their backend are marked. */
 const made = (...outcomes: (Outcome | [Outcome, 'in company'])[]): AttemptRecord[] =>
@@ -47,9 +32,9 @@ const lease = (holds = false, leaving = false) => ({
 
 describe('after two copies at once', () => {
   it.each<[string, AttemptRecord[], ReturnType<typeof nextStep>]>([
-    ['both failed', made(dropped(500), failed('connect')), 'another'],
+    ['both failed', made(passedOver(500), failed('connect')), 'another'],
     ['both by timeout', made(failed('response-timeout'), failed('response-timeout')), 'another'],
-    ['one broke its connection', made(failed('reset'), dropped(503)), 'another'],
+    ['one broke its connection', made(failed('reset'), passedOver(503)), 'another'],
     ['both broke their connections', made(failed('reset'), failed('reset')), 'stop'],
     [
       'both broke their connections, and others with them',
@@ -57,14 +42,10 @@ describe('after two copies at once', () => {
       'stop',
     ],
     ['one won', made(superseded, answered), 'stop'],
-    [
-      'one won, and broke off',
-      made(superseded, { ...failed('reset'), reachedClient: true } as Outcome),
-      'stop',
-    ],
+    ['one won, and broke off', made(superseded, { ...failed('reset'), reachedClient: true }), 'stop'],
     ['the client left', made(superseded, { ...superseded, kind: 'client-left' }), 'stop'],
-    ['the last was stale', made(dropped(500), failed('stale')), 'same'],
-    ['nobody is left', made(dropped(500), dropped(500), dropped(500)), 'stop'],
+    ['the last was stale', made(passedOver(500), failed('stale')), 'same'],
+    ['nobody is left', made(passedOver(500), passedOver(500), passedOver(500)), 'stop'],
   ])('%s', (_, attempts, step) => {
     expect(nextStep(attempts, lease(), true, 2)).toBe(step)
   })
@@ -78,7 +59,10 @@ describe('after two copies at once', () => {
   })
 
   it('where requests wait, one that was away may be tried again, whichever it was', () => {
-    for (const attempts of [made(failed('connect'), dropped(500)), made(dropped(500), failed('connect'))]) {
+    for (const attempts of [
+      made(failed('connect'), passedOver(500)),
+      made(passedOver(500), failed('connect')),
+    ]) {
       const [away] = attempts.filter(({ outcome }) => outcome.kind === 'failed')
       const [other] = attempts.filter(({ outcome }) => outcome.kind !== 'failed')
       expect(nextStep(attempts, lease(true), true, 2)).toBe('another')
@@ -92,7 +76,7 @@ describe('after two copies at once', () => {
 
 describe('what the client is told', () => {
   it('names every copy', () => {
-    const failure = failureOf(made(dropped(500), failed('reset')))
+    const failure = failureOf(made(passedOver(500), failed('reset')))
     expect(failure).toMatchObject({
       status: 502,
       message: 'No backend could answer: "a" answered 500, "b" failed (reset).',

@@ -1,15 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { answered, passedOver, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classified } from '../classify/classification.ts'
 import { Budget } from '../forward/budget.ts'
 import { selectBackend } from '../policy/select-backend.ts'
 import { type Copy, type Finish, Race, type RaceOptions } from './race.ts'
 
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
-const dropped: Outcome = { kind: 'passed-over', status: 500, reachedBackend: true, reachedClient: false }
-const superseded: Outcome = { kind: 'superseded', reachedBackend: true, reachedClient: false }
+const dropped = passedOver(500)
 
 const search: Classified = {
   classified: true,

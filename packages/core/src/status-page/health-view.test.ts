@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { type BackendStatus, backendStatus, well } from '../../../../test/support/backend-status.ts'
 import type { BackendHealth } from '../backend/backend.ts'
-import type { RouterStatus } from '../router/router.ts'
 import { healthView } from './health-view.ts'
 
 const NOW = 10_000
@@ -10,35 +10,8 @@ const recovering = { kind: 'recovering', since: 9_000, limit: 2, failures: 0, ej
 const up = { kind: 'up', since: 1_000, failures: 0 } as const
 const down = { kind: 'down', since: 7_000, reason: 'timeout', successes: 0 } as const
 
-function viewOf(health: Partial<BackendHealth>, rest: Partial<RouterStatus['backends'][number]> = {}) {
-  const backend: RouterStatus['backends'][number] = {
-    name: 'gpu',
-    url: 'http://gpu',
-    endpoint: undefined,
-    weight: 1,
-    tier: 1,
-    inFlight: 0,
-    limit: 4,
-    held: 0,
-    latencies: {},
-    leaving: false,
-    unresolved: undefined,
-    wakes: false,
-    health: {
-      enabled: true,
-      probe: up,
-      reachable: { kind: 'closed', failures: 0 },
-      tasks: {},
-      lacks: {},
-      busyUntil: 0,
-      lastError: undefined,
-      failures: 0,
-      ejections: 0,
-      ...health,
-    },
-    ...rest,
-  }
-  return healthView(backend, NOW)
+function viewOf(health: Partial<BackendHealth>, rest: Partial<BackendStatus> = {}) {
+  return healthView(backendStatus('gpu', { health: { ...well, probe: up, ...health }, ...rest }), NOW)
 }
 
 describe('the health of a backend', () => {

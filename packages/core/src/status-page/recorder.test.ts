@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { answered, answeredWith, clientLeft, failed, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
@@ -8,16 +9,7 @@ import type { RequestEvent } from '../router/router.ts'
 import { decisionView } from './decision-view.ts'
 import { Recorder } from './recorder.ts'
 
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
-const failed: Outcome = {
-  kind: 'failed',
-  cause: 'connect',
-  error: new Error('refused'),
-  reachedBackend: false,
-  reachedClient: false,
-}
-const left: Outcome = { kind: 'client-left', reachedBackend: true, reachedClient: false }
-const superseded: Outcome = { kind: 'superseded', reachedBackend: true, reachedClient: false }
+const unreachable = failed('connect')
 
 function attemptOf(outcome: Outcome, rest: Partial<AttemptRecord> = {}): AttemptRecord {
   return {
@@ -127,10 +119,10 @@ describe('a decision', () => {
   it.each<[string, Partial<RequestEvent>]>([
     ['answered', {}],
     ['answered', { attempts: [attemptOf(superseded), attemptOf(answered)] }],
-    ['rescued', { attempts: [attemptOf(failed), attemptOf(answered)] }],
-    ['failed', { attempts: [attemptOf({ ...answered, status: 500 })] }],
-    ['failed', { attempts: [attemptOf(failed)], error: new RouterError('backend-failed', 'no') }],
-    ['left', { attempts: [attemptOf(left)], status: undefined }],
+    ['rescued', { attempts: [attemptOf(unreachable), attemptOf(answered)] }],
+    ['failed', { attempts: [attemptOf(answeredWith(500))] }],
+    ['failed', { attempts: [attemptOf(unreachable)], error: new RouterError('backend-failed', 'no') }],
+    ['left', { attempts: [attemptOf(clientLeft)], status: undefined }],
     ['left', { attempts: [], error: new ClientLeftError(), status: undefined }],
     ['refused', { attempts: [], error: new HoldError('queue-full', 'full'), status: 503 }],
     ['refused', { attempts: [], error: new RouterError('body-too-large', 'large'), status: 413 }],
@@ -151,7 +143,7 @@ describe('a decision', () => {
   it('keeps little of what a client can make large', () => {
     const long = 'm'.repeat(500_000)
     const jobs = Array.from({ length: 50 }, (): [string, string, string] => ['clip', 'textual', long])
-    const attempts = Array.from({ length: 50 }, () => attemptOf(failed))
+    const attempts = Array.from({ length: 50 }, () => attemptOf(unreachable))
     const error = new RouterError('backend-failed', long)
     const { views } = recordedOf(eventOf({ classification: classificationOf(...jobs), attempts, error }))
     expect(JSON.stringify(views).length).toBeLessThan(5_000)
@@ -171,7 +163,7 @@ describe('the recorder', () => {
   })
 
   it('knows those that did not simply go well for longer', () => {
-    const bad = eventOf({ attempts: [attemptOf(failed)] })
+    const bad = eventOf({ attempts: [attemptOf(unreachable)] })
     const most = defaults.statusDecisions
     const { recorder } = recordedOf(bad, ...Array.from({ length: most }, () => eventOf()), bad)
     const ids = (since: number) => recorder.decisionsSince(since).map(({ id }) => id)
@@ -184,7 +176,7 @@ describe('the recorder', () => {
   })
 
   it('counts a request when it is over, for the backend that had it last', () => {
-    const attempts = [attemptOf(failed), attemptOf(answered, { backend: 'nas' })]
+    const attempts = [attemptOf(unreachable), attemptOf(answered, { backend: 'nas' })]
     const { recorder } = recordedOf(eventOf({ start: 9_990, attempts }))
     expect(recorder.history.changedSince(0, 10_015)).toMatchObject([{ index: 1, backends: { nas: 1 } }])
   })

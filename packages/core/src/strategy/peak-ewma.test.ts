@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { answered, failed } from '../../../../test/support/outcomes.ts'
 import { Backend } from '../backend/backend.ts'
-import type { Outcome } from '../backend/outcome.ts'
 import type { Classified } from '../classify/classification.ts'
 import { type Select, selectBackend } from '../policy/select-backend.ts'
 import { peakEwma } from './peak-ewma.ts'
 import type { Job } from './strategy.ts'
 
-const answered: Outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }
 const image: Job = { kind: 'clip/visual/ViT', models: 'clip/ViT', queued: 0, urgent: false, sinceLast: 0 }
 
 /** Backends that have done a job in so many milliseconds, or none yet. */
@@ -87,13 +86,7 @@ describe('peak-ewma', () => {
     expect(a.expected(image.kind)).toBeLessThan(150)
     expect(pick().name).toBe('a')
     const failing = a.reserve([], image.kind)
-    failing.release({
-      kind: 'failed',
-      cause: 'reset',
-      error: new Error('x'),
-      reachedBackend: true,
-      reachedClient: false,
-    })
+    failing.release(failed('reset'))
     expect([a.expected(image.kind), pick().name]).toEqual([1_000, 'b'])
   })
 
@@ -139,13 +132,7 @@ describe('peak-ewma', () => {
 
     it('leaves alone what has failed of late', () => {
       const { clock, endpoints, picks } = replicas(100, 100, 100)
-      endpoints[1]?.reserve([], image.kind).release({
-        kind: 'failed',
-        cause: 'connect',
-        error: new Error('x'),
-        reachedBackend: false,
-        reachedClient: false,
-      })
+      endpoints[1]?.reserve([], image.kind).release(failed('connect'))
       expect(picks(4).sort()).toEqual([0, 0, 2, 2])
       clock.advance(10_000)
       expect(new Set(picks(6)).size).toBe(3)

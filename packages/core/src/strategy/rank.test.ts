@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { answered } from '../../../../test/support/outcomes.ts'
 import { Backend } from '../backend/backend.ts'
 import { type StrategyName, strategies } from './strategies.ts'
 import type { Job } from './strategy.ts'
 
-const ANSWERED = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true } as const
 const KINDS = ['clip/visual/ViT', 'ocr/detection/PP']
 
 const server = fc.record({
@@ -56,7 +56,7 @@ describe.each(Object.keys(strategies) as StrategyName[])('the ranks of %s', (nam
           )
           expect(twin.pick([one, ...others], job).id).toBe(picked.id)
           const { release } = picked.reserve([], kind)
-          ends.push(() => release(ANSWERED))
+          ends.push(() => release(answered))
           clock.shift(time)
           if (!over) continue
           for (const end of ends) end()
@@ -77,7 +77,7 @@ describe.each(Object.keys(strategies) as StrategyName[])('the ranks of %s', (nam
         .rank?.([one], job)
         .map((rating) => rating.words)
     expect(words()).toEqual([WORDS[name][0]])
-    one.reserve(['clip'], job.kind).release(ANSWERED)
+    one.reserve(['clip'], job.kind).release(answered)
     one.reserve(['clip'], job.kind)
     expect(words()).toEqual([WORDS[name][1]])
   })
