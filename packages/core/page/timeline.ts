@@ -7,14 +7,7 @@ const LEAST = 1.5
 
 /** The life of a request as a line: waiting, and each attempt. The words beside it say the same. */
 export function timelineOf({ total, attempts }: Pick<DecisionView, 'total' | 'attempts'>): SVGSVGElement {
-  const drawing = svg('svg', {
-    class: 'timeline',
-    viewBox: '0 0 100 10',
-    preserveAspectRatio: 'none',
-    'aria-hidden': 'true',
-  })
-  const scale = 100 / Math.max(total, 0.1)
-  drawing.append(bar('whole', 0, 100, 4, 2))
+  const { drawing, scale } = lineOf(total)
   for (const attempt of attempts) {
     const { start, time } = attempt
     const drawn = bar('attempt', start * scale, time * scale, 1, 8)
@@ -26,22 +19,26 @@ export function timelineOf({ total, attempts }: Pick<DecisionView, 'total' | 'at
 
 /** One attempt within the life of its request: connecting, waiting for the first byte, and the answer. */
 export function attemptLine(attempt: AttemptView, total: number): SVGSVGElement {
-  const drawing = svg('svg', {
-    class: 'timeline',
-    viewBox: '0 0 100 10',
-    preserveAspectRatio: 'none',
-    'aria-hidden': 'true',
-  })
-  const scale = 100 / Math.max(total, 0.1)
+  const { drawing, scale } = lineOf(total)
   const { start, time, connect = 0, firstByte = time } = attempt
   drawing.dataset['tone'] = toneOfAttempt(attempt)
   drawing.append(
-    bar('whole', 0, 100, 4, 2),
     bar('connect', start * scale, connect * scale, 1, 8, 0),
     bar('work', (start + connect) * scale, (firstByte - connect) * scale, 1, 8),
     bar('answer', (start + firstByte) * scale, (time - firstByte) * scale, 1, 8, 0),
   )
   return drawing
+}
+
+/** The whole life of a request, to draw on. */
+function lineOf(total: number): { readonly drawing: SVGSVGElement; readonly scale: number } {
+  const attributes = {
+    class: 'timeline',
+    viewBox: '0 0 100 10',
+    preserveAspectRatio: 'none',
+    'aria-hidden': 'true',
+  }
+  return { drawing: svg('svg', attributes, bar('whole', 0, 100, 4, 2)), scale: 100 / Math.max(total, 0.1) }
 }
 
 function bar(
