@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Listener } from '@immich-ml-router/example-stub-ml'
 
 /** How an ML server does, for the time being. */
 export interface Manner {
@@ -16,10 +15,13 @@ export class Machine {
   readonly #threads: number
   readonly #waiting: (() => void)[] = []
   readonly #random: () => number
+  readonly #listener = new Listener({
+    host: '127.0.0.1',
+    port: 0,
+    handle: (req, res) => this.#answer(req, res),
+  })
   #manner: Manner
   #running = 0
-  #server: http.Server | undefined
-  #port = 0
 
   constructor(threads: number, manner: Manner, random: () => number) {
     this.#threads = threads
@@ -28,35 +30,27 @@ export class Machine {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`
+    return this.#listener.url
   }
 
   behave(manner: Partial<Manner>): void {
     this.#manner = { ...this.#manner, ...manner }
   }
 
-  async start(): Promise<void> {
-    const server = http.createServer((req, res) => {
-      this.#answer(req, res).catch(() => res.destroy())
-    })
-    this.#server = server
-    server.listen(this.#port, '127.0.0.1')
-    await once(server, 'listening')
-    this.#port = (server.address() as AddressInfo).port
+  start(): Promise<void> {
+    return this.#listener.open()
   }
 
-  /** Nothing listens any more. */
-  async stop(): Promise<void> {
-    const server = this.#server
-    if (server === undefined) return
-    this.#server = undefined
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
+  /** Nothing listens any more, until it is started again. */
+  crash(): Promise<void> {
+    return this.#listener.refuse()
   }
 
-  async #answer(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
+  close(): Promise<void> {
+    return this.#listener.close()
+  }
+
+  async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of req) chunks.push(chunk)
     if (req.method === 'GET') {

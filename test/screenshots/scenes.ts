@@ -82,7 +82,7 @@ export async function play(name: SceneName, factor: number): Promise<Scene> {
       await router.close({ timeout: 0 })
       server.closeAllConnections()
       server.close()
-      for (const machine of [gpu, mac, nas]) await machine.stop()
+      for (const machine of [gpu, mac, nas]) await machine.close()
     },
   }
 }
@@ -114,7 +114,7 @@ async function broken(
   nas.behave({ failsAt: ['XLM'] })
   traffic.send(['oldModel'], 0.08)
   await minutes(1)
-  await gpu.stop()
+  await gpu.crash()
   await minutes(0.5)
   others.abort()
   traffic.send(['tooLarge'], 0.04)

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import net, { type AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Listener } from './listener.ts'
 import { type Prediction, predict } from './predict.ts'
 
 /** What goes wrong with every predict request while it is set. */
@@ -51,7 +50,8 @@ export interface ReceivedRequest {
 export class StubMl {
   /** What has arrived so far, oldest first. */
   readonly received: ReceivedRequest[] = []
-  readonly #options: Required<Pick<StubOptions, 'host' | 'threads' | 'serviceTime' | 'coldStart'>>
+  readonly #listener: Listener
+  readonly #options: Required<Pick<StubOptions, 'threads' | 'serviceTime' | 'coldStart'>>
   readonly #loaded = new Map<string, Promise<void>>()
   readonly #waiting: (() => void)[] = []
   readonly #stop = new AbortController()
@@ -59,33 +59,33 @@ export class StubMl {
   #started = 0
   #fault: Fault | undefined
   #silent = false
-  #port: number
-  #server: http.Server | undefined
-  #placeholder: (() => Promise<void>) | undefined
 
   private constructor(options: StubOptions) {
     this.#options = {
-      host: options.host ?? '127.0.0.1',
       threads: options.threads ?? 4,
       serviceTime: options.serviceTime ?? 0,
       coldStart: options.coldStart ?? 0,
     }
-    this.#port = options.port ?? 0
+    this.#listener = new Listener({
+      host: options.host ?? '127.0.0.1',
+      port: options.port ?? 0,
+      handle: (req, res) => this.#handle(req, res),
+    })
   }
 
   static async start(options: StubOptions = {}): Promise<StubMl> {
     const stub = new StubMl(options)
-    await stub.#listen()
+    await stub.#listener.open()
     await stub.setFault(options.fault)
     return stub
   }
 
   get port(): number {
-    return this.#port
+    return this.#listener.port
   }
 
   get url(): string {
-    return `http://${this.#options.host === '0.0.0.0' ? '127.0.0.1' : this.#options.host}:${this.#port}`
+    return this.#listener.url
   }
 
   /** Predict requests that have begun to arrive. */
@@ -95,19 +95,13 @@ export class StubMl {
 
   /** Open connections. */
   connections(): Promise<number> {
-    const server = this.#server
-    if (server === undefined) return Promise.resolve(0)
-    return new Promise((resolve, reject) => {
-      server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
-    })
+    return this.#listener.connections()
   }
 
   async setFault(fault: Fault | undefined): Promise<void> {
     this.#fault = fault
-    if (fault === 'refuse') {
-      await this.#unlisten()
-      this.#placeholder ??= await occupy(this.#options.host, this.#port)
-    } else await this.#listen()
+    if (fault === 'refuse') await this.#listener.refuse()
+    else await this.#listener.open()
   }
 
   /** Answers nothing at all, not even probes, as a machine does that is suspended; what listens goes on listening. */
@@ -117,36 +111,7 @@ export class StubMl {
 
   async close(): Promise<void> {
     this.#stop.abort()
-    await this.#unlisten()
-    await this.#vacate()
-  }
-
-  async #vacate(): Promise<void> {
-    const placeholder = this.#placeholder
-    this.#placeholder = undefined
-    await placeholder?.()
-  }
-
-  async #listen(): Promise<void> {
-    if (this.#server !== undefined) return
-    await this.#vacate()
-    const server = http.createServer({ keepAliveTimeout: 2_000, requestTimeout: 0 }, (req, res) => {
-      this.#handle(req, res).catch(() => res.destroy())
-    })
-    this.#server = server
-    server.listen(this.#port, this.#options.host)
-    await once(server, 'listening')
-    this.#port = (server.address() as AddressInfo).port
-  }
-
-  async #unlisten(): Promise<void> {
-    const server = this.#server
-    if (server === undefined) return
-    this.#server = undefined
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
+    await this.#listener.close()
   }
 
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -223,28 +188,6 @@ export class StubMl {
 
   async #sleep(milliseconds: number): Promise<void> {
     if (milliseconds > 0) await sleep(milliseconds, undefined, { signal: this.#stop.signal })
-  }
-}
-
-/**
- * Keeps a port from being given to others while nothing listens on it: an outgoing connection is bound to it.
- *
- * @returns What gives it back.
- */
-async function occupy(host: string, port: number): Promise<() => Promise<void>> {
-  const peer = net.createServer((socket) => socket.on('error', () => {}))
-  peer.listen(0, host)
-  await once(peer, 'listening')
-  const to = (peer.address() as AddressInfo).port
-  const socket = net.connect({ port: to, host, localAddress: host, localPort: port })
-  socket.on('error', () => {})
-  // Where the system does not let it have the port, it goes without.
-  await Promise.race([once(socket, 'connect'), once(socket, 'close')])
-  return async () => {
-    const closed = socket.destroyed ? undefined : once(socket, 'close')
-    socket.resetAndDestroy()
-    peer.close()
-    await closed
   }
 }
 
