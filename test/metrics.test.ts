@@ -1,12 +1,15 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { createRouter, defaults } from '@immich-ml-router/core'
+import { createRouter, defaults, type RouterConfig } from '@immich-ml-router/core'
 import { routerMetrics } from '@immich-ml-router/core/metrics'
 import { makeApp as express } from '@immich-ml-router/example-express-gateway'
+import { startGateway } from '@immich-ml-router/example-gateway-kit'
 import { makeApp as koa } from '@immich-ml-router/example-koa-gateway'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { pino } from 'pino'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Scene } from './metrics/scene.ts'
 import { ScriptedMl } from './metrics/scripted-ml.ts'
 import { counted, PREFIX, present, seriesOf } from './metrics/series.ts'
@@ -19,6 +22,7 @@ import { stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 
 const exec = promisify(execFile)
+const document = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8')
 const monitoring = join(ROOT, 'examples/monitoring')
 
 async function metricsOf(scene: Scene) {
@@ -52,6 +56,55 @@ describe.each([
     await scene.round()
     const text = await (await fetch(scene.gateway.metricsUrl)).text()
     expect(execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })).toBe('')
+  })
+})
+
+describe('the metrics of a configuration file', () => {
+  it('say whether it was right when it was last read, and since when the router goes by it', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const right = { backends: { gpu: { url: 'http://gpu' } }, health: false } as const
+    let read = async (): Promise<RouterConfig> => right
+    const file = join(mkdtempSync(join(tmpdir(), 'immich-ml-router-test-')), 'router.yaml')
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }))
+    const config = { port: 0, source: 'the test', stubs: [], options: right, file }
+    const gateway = await startGateway(express, config, pino({ level: 'silent' }), () => read())
+    onTestFinished(() => gateway.close())
+    const told = async () => {
+      const text = await (await fetch(gateway.metricsUrl)).text()
+      return Object.entries(seriesOf(text, `${PREFIX}config_`))
+    }
+    const [successful, since] = [
+      'immich_ml_router_config_last_reload_successful',
+      'immich_ml_router_config_last_reload_success_timestamp_seconds',
+    ]
+    const at = async (time: number, found: typeof read) => {
+      vi.setSystemTime(time)
+      read = found
+      await gateway.reload?.()
+      return told()
+    }
+    const wrong = { ...right, routes: [{ backends: ['gpuu'] }] }
+    const ofStart = await told()
+    expect(ofStart).toEqual([
+      [successful, 1],
+      [since, 1_000],
+    ])
+    const broken = [
+      [successful, 0],
+      [since, 1_000],
+    ]
+    expect(await at(2_000_000, () => Promise.reject(new Error('no YAML')))).toEqual(broken)
+    expect(await at(3_000_000, async () => wrong)).toEqual(broken)
+    expect(await at(4_000_000, async () => right)).toEqual([
+      [successful, 1],
+      [since, 4_000],
+    ])
+    expect(await at(5_000_000, async () => wrong)).toEqual([
+      [successful, 0],
+      [since, 4_000],
+    ])
+    for (const [name] of ofStart) expect(document).toContain(`\`${name}\``)
   })
 })
 
@@ -125,8 +178,6 @@ describe('what we ship for Prometheus', () => {
 })
 
 describe('docs/metrics.md', () => {
-  const document = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8')
-
   it('has every metric as it is', async () => {
     const router = createRouter({ backends: { gpu: { url: 'http://gpu' } } })
     onTestFinished(() => router.close())

@@ -1,7 +1,8 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import type { Router } from '@immich-ml-router/core'
+import { defaults, type Router } from '@immich-ml-router/core'
 import { type RouterMetrics, routerMetrics } from '@immich-ml-router/core/metrics'
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { Reloader } from './reloader.ts'
 
 /** prom-client calls these gauges by names that are for counters, which `promtool check metrics` refuses. */
 const MISNAMED = [
@@ -21,14 +22,39 @@ function processMetrics(): Registry {
   return processRegistry
 }
 
-/** What `GET /metrics` says: of the router, and of the process. */
+/** Those of a configuration that is in a file; as Prometheus has them of its own. */
+function reloadMetrics(reloader: Pick<Reloader, 'last'>): Registry {
+  const registry = new Registry()
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `${defaults.metricsPrefix}config_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  gauge('last_reload_successful', 'Whether the configuration file was right when it was last read.', () =>
+    Number(reloader.last.successful),
+  )
+  gauge(
+    'last_reload_success_timestamp_seconds',
+    'When the router began to go by the configuration file as it was then.',
+    () => reloader.last.succeededAt / 1_000,
+  )
+  return registry
+}
+
+/** What `GET /metrics` says: of the router, of its configuration, and of the process. */
 export class GatewayMetrics {
   readonly #metrics: RouterMetrics
   readonly #registry: Registry
 
-  constructor(router: Router) {
+  /** @param reloader Where the configuration is in a file. */
+  constructor(router: Router, reloader: Pick<Reloader, 'last'> | undefined) {
     this.#metrics = routerMetrics(router)
-    this.#registry = Registry.merge([this.#metrics.registry, processMetrics()])
+    const ofConfig = reloader === undefined ? [] : [reloadMetrics(reloader)]
+    this.#registry = Registry.merge([this.#metrics.registry, ...ofConfig, processMetrics()])
   }
 
   /** Answers `GET /metrics`. @returns Whether it was that. */

@@ -11,6 +11,13 @@ export interface ReloaderOptions {
   readonly read: () => Promise<RouterConfig>
 }
 
+/** What became of the last reading of the file. */
+export interface LastReload {
+  readonly successful: boolean
+  /** When the router was last told to go by the file, in milliseconds since 1970. */
+  readonly succeededAt: number
+}
+
 /** Has a router go by what is in its file, when that changes and when it is told to. */
 export class Reloader {
   readonly #options: ReloaderOptions
@@ -18,6 +25,7 @@ export class Reloader {
   /** One after the other, in order. */
   #reloading = Promise.resolve()
   #closed = false
+  #last: LastReload = { successful: true, succeededAt: Date.now() }
 
   constructor(options: ReloaderOptions) {
     this.#options = options
@@ -45,6 +53,11 @@ export class Reloader {
     return this.#reloading
   }
 
+  /** Up to the first, the reading at the start. */
+  get last(): LastReload {
+    return this.#last
+  }
+
   /** Ends the looking at the file. */
   close(): void {
     this.#closed = true
@@ -55,9 +68,12 @@ export class Reloader {
     const { router, logger, read } = this.#options
     try {
       const config = await read()
-      if (!this.#closed) router.reload(config)
+      if (this.#closed) return
+      router.reload(config)
+      this.#last = { successful: true, succeededAt: Date.now() }
     } catch (error) {
       if (this.#closed) return
+      this.#last = { ...this.#last, successful: false }
       const why = error instanceof Error ? error.message : String(error)
       logger.error(`not reloaded, the configuration stays as it was: ${why}`)
     }

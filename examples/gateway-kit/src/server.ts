@@ -47,7 +47,9 @@ export async function startGateway(
 ): Promise<Gateway> {
   const { listener, router } = makeApp(config.options)
   logRequests(router, logger)
-  const metrics = new GatewayMetrics(router)
+  const { file } = config
+  const reloader = file === undefined ? undefined : new Reloader({ router, logger, file, read: reread })
+  const metrics = new GatewayMetrics(router, reloader)
   const own: OwnHandler[] = [
     ...(config.metricsPort === undefined ? [metrics.handle] : []),
     ...(config.statusPage === undefined ? [] : [ownStatusPage(router, config.statusPage)]),
@@ -55,8 +57,6 @@ export async function startGateway(
   const server = http.createServer((req, res) => own.some((handle) => handle(req, res)) || listener(req, res))
   const metricsServer =
     config.metricsPort === undefined ? server : http.createServer((req, res) => metrics.answer(req, res))
-  const { file } = config
-  const reloader = file === undefined ? undefined : new Reloader({ router, logger, file, read: reread })
   const close = async () => {
     reloader?.close()
     const closed = closing(server)
