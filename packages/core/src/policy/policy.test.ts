@@ -216,6 +216,11 @@ describe('a policy with mistakes', () => {
     ],
     [{ backends: { a: { url: 'http://h', weight: 0 } } }, 'backends.a.weight must be a number above 0'],
     [{ backends: { a: 'http://h' } }, 'backends.a must be an object such as { url: http://gpu:3003 }'],
+    [{ backends, retry: 3 }, 'retry is not an option. Did you mean "retries"?'],
+    [
+      { backends, routes: [{ backend: ['gpu'] }] },
+      'routes[0].backend is not an option. Did you mean "backends"?',
+    ],
   ])('%j', (data, message) => {
     expect(problemsOf(data).join('\n')).toContain(message)
   })

@@ -34,7 +34,7 @@ export function suggest(written: string, known: readonly string[]): string | und
   let best: string | undefined
   let bestDistance = most + 1
   for (const word of known) {
-    const distance = letters(written) === letters(word) ? 1 : leven(written.toLowerCase(), word.toLowerCase())
+    const distance = isSlip(written, word) ? 1 : leven(written.toLowerCase(), word.toLowerCase())
     if (distance < bestDistance) {
       best = word
       bestDistance = distance
@@ -43,9 +43,17 @@ export function suggest(written: string, known: readonly string[]): string | und
   return best
 }
 
-/** Two words of the same letters differ by a slip of the fingers: `ulr`. */
+/** Whether one is a slip of the fingers (`ulr`), or one of what the other has several of (`retry`). */
+function isSlip(written: string, word: string): boolean {
+  return letters(written) === letters(word) || singular(written) === singular(word)
+}
+
 function letters(word: string): string {
   return [...word.toLowerCase()].sort().join('')
+}
+
+function singular(word: string): string {
+  return word.toLowerCase().replace(/ies$/, 'y').replace(/s$/, '')
 }
 
 /** A problem with its suggestion, which is left out where there is none. */
