@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
 import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
+import { clientOf } from '../client-of.ts'
 import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
@@ -149,7 +150,7 @@ class PredictRouter implements Router {
     for (const { req, start, exchange } of this.#active) {
       const wait = exchange?.wait
       if (exchange === undefined || wait === undefined) continue
-      yield { ...wait, start, classification: exchange.classification, client: req.socket.remoteAddress }
+      yield { ...wait, start, classification: exchange.classification, client: clientOf(req) }
     }
   }
 
@@ -223,7 +224,7 @@ class PredictRouter implements Router {
   async #predict(active: Active, res: ServerResponse): Promise<void> {
     const { req, start } = active
     const { clock } = this.#forwarder
-    const client = req.socket.remoteAddress
+    const client = clientOf(req)
     let exchange: Exchange | undefined
     let classified: number | undefined
     let sent: number | undefined

@@ -3,6 +3,7 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
+import { clientOf } from '../client-of.ts'
 import { defaults } from '../defaults.ts'
 import { ClientLeftError, NoBackendError, RouterError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
@@ -215,7 +216,7 @@ export class Exchange {
   #choose(select: Select, options: SelectOptions): Promise<Lease> {
     const selecting = select(this.classification, {
       ...options,
-      client: this.req.socket.remoteAddress,
+      client: clientOf(this.req),
       isReady: () => this.body.ready,
       onDecision: this.#explains ? (explained) => this.#noteDecision(explained) : undefined,
       onWait: (wait) => {

@@ -16,6 +16,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { Classification } from '../classify/classification.ts'
+import { clientOf } from '../client-of.ts'
 import type { HoldEvent } from '../policy/lease.ts'
 import type { AttemptRecord } from '../router/failover.ts'
 import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
@@ -181,11 +182,12 @@ function requestAttributes({ method = '', url = '' }: IncomingMessage): Attribut
 }
 
 /** What an instrumentation of node:http says of a request as well. */
-function serverAttributes({ headers, httpVersion, socket }: IncomingMessage): Attributes {
+function serverAttributes(req: IncomingMessage): Attributes {
+  const { headers, httpVersion, socket } = req
   const scheme = 'encrypted' in socket ? 'https' : 'http'
   const host = `${scheme}://${headers.host ?? ''}`
   const { hostname, port } = URL.canParse(host) ? new URL(host) : { hostname: '', port: '' }
-  const { remoteAddress } = socket
+  const client = clientOf(req)
   const agent = headers['user-agent']
   return {
     'http.route': '/predict',
@@ -193,7 +195,7 @@ function serverAttributes({ headers, httpVersion, socket }: IncomingMessage): At
     'network.protocol.version': httpVersion,
     ...(hostname === '' ? {} : { 'server.address': hostname }),
     ...(port === '' ? {} : { 'server.port': Number(port) }),
-    ...(remoteAddress === undefined ? {} : { 'client.address': remoteAddress }),
+    ...(client === undefined ? {} : { 'client.address': client }),
     ...(agent === undefined ? {} : { 'user_agent.original': agent }),
   }
 }
