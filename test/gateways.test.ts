@@ -408,8 +408,9 @@ routes:
     const stub = await stubMl()
     const { url, lines, child, exited } = await startProcess('express', { ML_DEFAULT_URL: stub.url })
     child.kill('SIGHUP')
-    await until(() => lines.some(({ msg }) => String(msg).startsWith('SIGHUP')), 'it says so')
-    expect(lines.at(-1)?.['msg']).toBe(
+    const said = () => lines.find(({ msg }) => String(msg).startsWith('SIGHUP'))?.['msg']
+    await until(() => said() !== undefined, 'it says so')
+    expect(said()).toBe(
       'SIGHUP: there is nothing to reload, since it is configured by ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL',
     )
     expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(200)
