@@ -108,6 +108,7 @@ export {
 } from './policy/select-backend.ts'
 export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './policy/timeouts.ts'
 export { answerError } from './router/answers.ts'
+export type { AttemptRecord } from './router/attempt-record.ts'
 export { createRouter } from './router/create-router.ts'
 export { Exchange, type Waiting } from './router/exchange.ts'
 export {
@@ -115,7 +116,6 @@ export {
   type ResolvedExchangeOptions,
   resolveExchangeOptions,
 } from './router/exchange-options.ts'
-export type { AttemptRecord } from './router/failover.ts'
 export type {
   CloseOptions,
   RequestEvent,

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../clock.ts'
 import type { Heartbeats } from '../policy/patience.ts'
 
@@ -39,6 +39,12 @@ export class Heartbeat {
     this.#cancel = undefined
   }
 
+  /** Ends it where there will be no answer: a client that has had a sign sees that only when its connection is cut. */
+  cut(): void {
+    this.stop()
+    if (this.begun) this.#res.destroy()
+  }
+
   #beat(): void {
     const res = this.#res
     if (res.destroyed || (res.headersSent && !this.begun)) return
@@ -50,4 +56,10 @@ export class Heartbeat {
     this.#count++
     res.write(' ')
   }
+}
+
+/** Only HTTP/1.1 has an answer of no known length, and only JSON may begin with white space. */
+export function takesHeartbeats({ httpVersion, headers }: IncomingMessage): boolean {
+  const { accept } = headers
+  return httpVersion === '1.1' && (accept === undefined || /\*\/\*|application\/(?:\*|json)/i.test(accept))
 }

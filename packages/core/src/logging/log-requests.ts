@@ -2,7 +2,7 @@ import { describeOutcome } from '../backend/outcome.ts'
 import type { PolicyChanges } from '../policy/changes.ts'
 import type { HoldEvent } from '../policy/lease.ts'
 import type { BackendEvent } from '../policy/select-backend.ts'
-import type { AttemptRecord } from '../router/failover.ts'
+import type { AttemptRecord } from '../router/attempt-record.ts'
 import type { RequestEvent, Router } from '../router/router.ts'
 import { type Fields, type Logger, write } from './lines.ts'
 

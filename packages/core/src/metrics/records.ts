@@ -1,5 +1,5 @@
 import type { BackendEvent } from '../policy/select-backend.ts'
-import type { AttemptRecord } from '../router/failover.ts'
+import type { AttemptRecord } from '../router/attempt-record.ts'
 import type { RequestEvent, RouterStatus } from '../router/router.ts'
 import { Count, type Description, Durations, type Family, type Home } from './families.ts'
 import {

@@ -21,6 +21,7 @@ import {
   type ResolvedExchangeOptions,
   resolveExchangeOptions,
 } from './exchange-options.ts'
+import { toRequestEvent } from './request-event.ts'
 import type { CloseOptions, Router, RouterEvents, RouterStatus, WaitingRequest } from './router.ts'
 import { parseOptions, type ReloadOptions, type RouterOptions } from './router-options.ts'
 import { refusedWith } from './tracing.ts'
@@ -249,35 +250,11 @@ class PredictRouter implements Router {
     }
     if (this.#events.listenerCount('request') === 0) return
     const ended = clock.now()
-    const outcome = exchange?.outcome
-    const last = exchange?.attempts.at(-1)
-    const answered = last?.outcome.reachedClient === true ? last : undefined
-    this.#emitSafely('request', {
-      req,
-      res,
-      client,
-      classification: exchange?.classification,
-      route: exchange && (exchange.lease?.route ?? this.#select.routeOf(exchange.classification)),
-      backend: exchange?.lease?.backend,
-      attempts: exchange?.attempts ?? [],
-      outcome,
-      error: failure ?? (outcome && 'error' in outcome ? outcome.error : undefined),
-      status: res.writableFinished || outcome?.reachedClient === true ? res.statusCode : undefined,
-      retained: exchange?.retained ?? true,
-      bodySize: exchange?.body.size ?? 0,
-      responseSize: answered?.received ?? 0,
-      heartbeats: exchange?.heartbeats ?? 0,
-      start,
-      steps: {
-        classify: classified === undefined ? undefined : classified - start,
-        queue: exchange?.waited.full ?? 0,
-        hold: exchange?.waited.unavailable ?? 0,
-        backend: sent === undefined ? undefined : ended - sent,
-        firstByte:
-          answered?.firstByte === undefined ? undefined : answered.start + answered.firstByte - start,
-        total: ended - start,
-      },
-    })
+    const route = exchange && (exchange.lease?.route ?? this.#select.routeOf(exchange.classification))
+    this.#emitSafely(
+      'request',
+      toRequestEvent({ req, res, client, exchange, route, failure, start, classified, sent, ended }),
+    )
   }
 
   #emitSafely<E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): void {

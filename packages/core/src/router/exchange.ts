@@ -7,30 +7,21 @@ import { clientOf } from '../client-of.ts'
 import { defaults } from '../defaults.ts'
 import { ClientLeftError, NoBackendError, RouterError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
-import type { AttemptMarks } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
-import { ASKING_HEADER, ROUTE_HEADER } from '../forward/headers.ts'
-import { Heartbeat } from '../forward/heartbeat.ts'
-import type { RouteExplanation } from '../policy/explanation.ts'
+import { ASKING_HEADER } from '../forward/headers.ts'
+import { Heartbeat, takesHeartbeats } from '../forward/heartbeat.ts'
 import type { HoldEvent, Lease } from '../policy/lease.ts'
 import type { SelectOptions } from '../policy/route-selection.ts'
 import type { Wait } from '../policy/route-wait.ts'
 import type { Select } from '../policy/select-backend.ts'
 import { answerError } from './answers.ts'
+import { type AttemptRecord, AttemptRecorder } from './attempt-record.ts'
 import { type ClassifiedExchange, classify } from './classify.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
-import {
-  type AttemptRecord,
-  failureOf,
-  idsOf,
-  isFree,
-  nextStep,
-  type Step,
-  triedBackends,
-} from './failover.ts'
+import { failureOf, idsOf, isFree, nextStep, type Step, triedBackends } from './failover.ts'
 import { type Copy, Race } from './race.ts'
-import { routeHeader } from './route-header.ts'
-import { type RequestTrace, refusedWith } from './tracing.ts'
+import { RouteTeller } from './route-teller.ts'
+import { endOf, type RequestTrace, refusedWith } from './tracing.ts'
 
 /** A request's wait for a backend. */
 export interface Waiting {
@@ -70,9 +61,8 @@ export class Exchange {
   readonly #waited = { full: 0, unavailable: 0 }
   #wait: (Wait & { readonly since: number; readonly endTraced: (() => void) | undefined }) | undefined
   #forwarding = false
-  readonly #explains: boolean
-  /** What was decided last, when the response is to say so. */
-  #explained: RouteExplanation | undefined
+  /** When the response is to say what was decided. */
+  readonly #teller: RouteTeller | undefined
   #trace: RequestTrace | undefined
   #failure: Error | undefined
   /** Attempts that were begun. */
@@ -92,8 +82,9 @@ export class Exchange {
     this.#keptLength = classified.keptLength
     this.#store = store
     this.#trace = trace
-    this.#explains =
+    const explains =
       explainHeader === 'always' || (explainHeader === 'on-request' && req.headers[ASKING_HEADER] === '1')
+    this.#teller = explains ? new RouteTeller(this) : undefined
     // Whatever ends the response ends the exchange: a client that leaves, or a middleware that answers by itself.
     res.once('close', () => this.#dispose())
   }
@@ -178,7 +169,7 @@ export class Exchange {
       if (this.res.destroyed) this.#dispose()
       return lease
     } catch (error) {
-      this.#cutHeartbeat()
+      this.#heartbeat?.cut()
       this.#fail(error)
       if (this.res.destroyed) this.#dispose()
       throw error
@@ -214,11 +205,12 @@ export class Exchange {
   }
 
   #choose(select: Select, options: SelectOptions): Promise<Lease> {
+    const teller = this.#teller
     const selecting = select(this.classification, {
       ...options,
       client: clientOf(this.req),
       isReady: () => this.body.ready,
-      onDecision: this.#explains ? (explained) => this.#noteDecision(explained) : undefined,
+      onDecision: teller && ((explained) => teller.noteDecision(explained)),
       onWait: (wait) => {
         this.#wait = { ...wait, since: select.clock.now(), endTraced: this.#trace?.wait(wait.reason) }
         // Whoever waits for a machine to wake may wait for hours, and for a slot not for long.
@@ -283,7 +275,7 @@ export class Exchange {
     try {
       return await this.#choose(select, { ...tried, retry: true, place: lease.place, deadline })
     } catch (error) {
-      this.#cutHeartbeat()
+      this.#heartbeat?.cut()
       if (error instanceof NoBackendError) return undefined
       throw error
     }
@@ -292,31 +284,14 @@ export class Exchange {
   async #attempt(forwarder: Forwarder, copy: Copy, deadline: number): Promise<Outcome> {
     const { lease, hedge, superseded, onCommit } = copy
     const { req, res, body } = this
-    const [store, keptLength, heartbeat] = [this.#store, this.#keptLength, this.#heartbeat]
-    const routeHeader = this.#explains ? () => this.#routeHeader(undefined, copy) : undefined
-    const started = forwarder.clock.now()
     const { backend } = lease
-    const { failures } = backend
-    // One that has broken under others lately needs no bad request to break once more.
-    const isFirst = this.#attempts.every((other) => other.backend !== backend.name)
-    const isShaky = isFirst && !backend.wellFor(defaults.retryBudgetWindow)
-    const marks: AttemptMarks = { received: 0 }
-    const sinceStart = (mark: number | undefined) => (mark === undefined ? undefined : mark - started)
-    const record = (outcome: Outcome): AttemptRecord => ({
-      backend: backend.name,
-      url: backend.url,
-      endpoint: backend.endpoint,
-      outcome,
-      start: started,
-      time: forwarder.clock.now() - started,
-      connect: sinceStart(marks.connected),
-      firstByte: sinceStart(marks.answered),
-      received: marks.received,
-      inCompany: isShaky || backend.inFlight > 1 || backend.failures > failures,
-      hedge,
-    })
+    const [store, keptLength, heartbeat] = [this.#store, this.#keptLength, this.#heartbeat]
+    const teller = this.#teller
+    const routeHeader = teller && (() => teller.header(undefined, copy))
+    const recorder = new AttemptRecorder(copy, forwarder.clock, this.#attempts)
+    const { marks } = recorder
     const wouldGoOn = (outcome: Outcome) =>
-      nextStep([...this.#attempts, record(outcome)], lease, body.retained) !== 'stop'
+      nextStep([...this.#attempts, recorder.record(outcome)], lease, body.retained) !== 'stop'
     const trace = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
     const send = () =>
       forwarder.attempt(
@@ -345,7 +320,7 @@ export class Exchange {
       const outcome: Outcome = res.destroyed
         ? { kind: 'client-left', reachedBackend: false, reachedClient: false }
         : await (trace === undefined ? send() : trace.run(send))
-      done = record(outcome)
+      done = recorder.record(outcome)
       this.#attempts.push(done)
       return outcome
     } finally {
@@ -367,73 +342,27 @@ export class Exchange {
   async #answerFailure(): Promise<void> {
     const failure = failureOf(this.#attempts, this.#outOfBudget)
     if (failure === undefined) return
-    this.#cutHeartbeat()
+    this.#heartbeat?.cut()
     this.#fail(failure)
     await answerError(this.res, failure)
   }
 
   #fail(error: unknown): void {
     this.#failure = error instanceof Error ? error : new Error(String(error))
-    this.#tellRoute(error)
+    this.#teller?.tell(error)
   }
 
   #endTrace(): void {
     const trace = this.#trace
     if (trace === undefined) return
     this.#trace = undefined
-    const { res, outcome } = this
-    const failure = this.#failure
-    const answered = res.writableFinished || outcome?.reachedClient === true
-    const refusal = failure === undefined ? undefined : refusedWith(failure)
-    trace.end({
-      status: answered ? res.statusCode : res.destroyed ? undefined : refusal?.status,
-      code: refusal?.code,
-      route: this.#lease?.route,
-      backend: this.#lease?.backend,
-      outcome,
-      error: failure,
-      attempts: this.#begun,
-      queue: this.#waited.full,
-      hold: this.#waited.unavailable,
-      heartbeats: this.heartbeats,
-    })
-  }
-
-  #noteDecision(explained: RouteExplanation): void {
-    this.#explained = explained
-    // For the signs of life of one that waits, with which the head of its response goes out.
-    this.#tellRoute(undefined)
-  }
-
-  /** Says in a response that the router gives itself what was decided. */
-  #tellRoute(error: unknown): void {
-    if (!this.#explains || this.res.headersSent) return
-    this.res.setHeader(ROUTE_HEADER, this.#routeHeader(error))
-  }
-
-  /** @param copy The one whose answer is about to be given to the client. */
-  #routeHeader(error: unknown, copy?: Copy): string {
-    return routeHeader({
-      explained: this.#explained,
-      route: this.#lease?.route,
-      at: copy?.lease.backend,
-      hedge: copy?.hedge ?? false,
-      waited: this.#waited,
-      attempts: this.#attempts,
-      error,
-    })
+    trace.end(endOf(this, this.#begun, this.#failure))
   }
 
   #startHeartbeat(select: Select): void {
     const times = this.#heartbeat === undefined ? select.heartbeats(this.classification) : undefined
     if (times !== undefined && takesHeartbeats(this.req))
       this.#heartbeat = new Heartbeat(this.res, select.clock, times, () => this.body.starving)
-  }
-
-  /** Ends the signs of life. A client that has had one sees a failure only when its connection is cut. */
-  #cutHeartbeat(): void {
-    this.#heartbeat?.stop()
-    if (this.#heartbeat?.begun === true) this.res.destroy()
   }
 
   #dispose(): void {
@@ -457,9 +386,3 @@ const ALONE: Omit<Copy, 'lease'> = {
 }
 
 const PASSED_OVER = { kind: 'passed-over', status: 500, reachedBackend: true, reachedClient: false } as const
-
-/** Only HTTP/1.1 has an answer of no known length, and only JSON may begin with white space. */
-function takesHeartbeats({ httpVersion, headers }: IncomingMessage): boolean {
-  const { accept } = headers
-  return httpVersion === '1.1' && (accept === undefined || /\*\/\*|application\/(?:\*|json)/i.test(accept))
-}

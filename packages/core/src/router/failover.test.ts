@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { answered, failed, passedOver, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
-import { type AttemptRecord, failureOf, nextStep, triedBackends } from './failover.ts'
+import type { AttemptRecord } from './attempt-record.ts'
+import { failureOf, nextStep, triedBackends } from './failover.ts'
 
 /** Attempts on a, b, c …; those that have others on their backend are marked. */
 const made = (...outcomes: (Outcome | [Outcome, 'in company'])[]): AttemptRecord[] =>

@@ -2,31 +2,7 @@ import { type Backend, idOf } from '../backend/backend.ts'
 import { describeOutcome, type Outcome } from '../backend/outcome.ts'
 import { RouterClosedError, RouterError } from '../errors.ts'
 import type { Lease } from '../policy/lease.ts'
-
-/** One attempt that is over. */
-export interface AttemptRecord {
-  /** Name of the backend. */
-  readonly backend: string
-  /** Its base URL, without credentials: behind a reload, its name may stand for another server. */
-  readonly url: string
-  /** The address, when it is one of several that the backend has. */
-  readonly endpoint: string | undefined
-  readonly outcome: Outcome
-  /** When it began, on the clock. */
-  readonly start: number
-  /** How long it took, in milliseconds. */
-  readonly time: number
-  /** From its beginning until it had a connection, in milliseconds; `undefined` when it got none. */
-  readonly connect: number | undefined
-  /** From its beginning until the head of the backend's answer had come, in milliseconds; `undefined` when none came. */
-  readonly firstByte: number | undefined
-  /** Bytes of the answer's body that came. */
-  readonly received: number
-  /** Whether other requests were on that backend as it ended, or had failed there lately: then it may not be this one's fault. */
-  readonly inCompany: boolean
-  /** Whether it was a further copy, sent since an earlier one was late. */
-  readonly hedge: boolean
-}
+import type { AttemptRecord } from './attempt-record.ts'
 
 /** What a lease says of further attempts. */
 type Leeway = Pick<Lease, 'retries' | 'left' | 'holds'> & { readonly backend: Pick<Backend, 'leaving'> }

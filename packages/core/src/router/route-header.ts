@@ -5,7 +5,7 @@ import { RouterError } from '../errors.ts'
 import type { CandidateExplanation, RouteExplanation } from '../policy/explanation.ts'
 import { durationText } from '../policy/explanation-text.ts'
 import type { HoldEvent } from '../policy/lease.ts'
-import type { AttemptRecord } from './failover.ts'
+import type { AttemptRecord } from './attempt-record.ts'
 
 /** What has become of a request up to now. */
 export interface Story {

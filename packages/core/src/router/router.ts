@@ -8,8 +8,8 @@ import type { HoldEvent } from '../policy/lease.ts'
 import type { ExplainOptions } from '../policy/route-selection.ts'
 import type { RouteInfo } from '../policy/routing.ts'
 import type { BackendEvent } from '../policy/select-backend.ts'
+import type { AttemptRecord } from './attempt-record.ts'
 import type { Waiting } from './exchange.ts'
-import type { AttemptRecord } from './failover.ts'
 import type { ReloadOptions } from './router-options.ts'
 
 /** One predict request, when it is over. Times are in milliseconds. */

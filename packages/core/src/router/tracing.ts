@@ -1,11 +1,11 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BackendInfo } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type ErrorCode, RouterError } from '../errors.ts'
 import type { AttemptHeaders } from '../forward/forward-request.ts'
-import type { HoldEvent } from '../policy/lease.ts'
-import type { AttemptRecord } from './failover.ts'
+import type { HoldEvent, Lease } from '../policy/lease.ts'
+import type { AttemptRecord } from './attempt-record.ts'
 
 /**
  * Follows requests on their way through the router: what tracing is made of. It is told of everything as it happens, and
@@ -65,6 +65,35 @@ export interface RequestEnd {
   readonly hold: number
   /** Signs of life that the client was sent while it waited. */
   readonly heartbeats: number
+}
+
+/** A request that was classified, as far as it has come. */
+interface Followed extends Pick<RequestEnd, 'outcome' | 'heartbeats'> {
+  readonly res: ServerResponse
+  readonly lease: Pick<Lease, 'route' | 'backend'> | undefined
+  readonly waited: Readonly<Record<HoldEvent['reason'], number>>
+}
+
+/** Its end. @param attempts How many were begun. */
+export function endOf(
+  { res, lease, outcome, waited, heartbeats }: Followed,
+  attempts: number,
+  error: Error | undefined,
+): RequestEnd {
+  const answered = res.writableFinished || outcome?.reachedClient === true
+  const refusal = error === undefined ? undefined : refusedWith(error)
+  return {
+    status: answered ? res.statusCode : res.destroyed ? undefined : refusal?.status,
+    code: refusal?.code,
+    route: lease?.route,
+    backend: lease?.backend,
+    outcome,
+    error,
+    attempts,
+    queue: waited.full,
+    hold: waited.unavailable,
+    heartbeats,
+  }
 }
 
 /** The end of a request that has come nowhere. */

@@ -1,4 +1,4 @@
-import type { AttemptRecord } from '../router/failover.ts'
+import type { AttemptRecord } from '../router/attempt-record.ts'
 import type { RequestEvent } from '../router/router.ts'
 import { rounded } from './history.ts'
 import { jobView, kindOf, shortened } from './job-view.ts'

@@ -18,7 +18,7 @@ import {
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
 import type { HoldEvent } from '../policy/lease.ts'
-import type { AttemptRecord } from '../router/failover.ts'
+import type { AttemptRecord } from '../router/attempt-record.ts'
 import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
 
 export interface OpenTelemetryOptions {
