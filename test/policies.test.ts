@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Classified, NoBackendError, parseConfig, selectBackend } from '@immich-ml-router/core'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { classified } from './support/classifications.ts'
 import { ROOT } from './support/docs.ts'
 import { FakeClock } from './support/fake-clock.ts'
 
@@ -20,15 +21,9 @@ const examples = readFileSync(join(ROOT, 'docs/policies.md'), 'utf8')
   })
 
 /** From words such as `clip/visual` of `ViT-B-32__openai`. */
-function classified(words: string): Classified {
+function jobOf(words: string): Classified {
   const [job = '', model = 'any'] = [...words.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word)
-  const [task = '', type = ''] = job.split('/')
-  return {
-    classified: true,
-    entries: [{ task, type, model, options: {} }],
-    tasks: [task],
-    input: type === 'textual' ? 'text' : 'image',
-  }
+  return classified(job.endsWith('/textual') ? 'text' : 'image', `${job}/${model}`)
 }
 
 describe.each(examples)('the policy %s', (_, text, rows) => {
@@ -37,13 +32,13 @@ describe.each(examples)('the policy %s', (_, text, rows) => {
     const exclude: string[] = []
     for (const step of to.split(', then ')) {
       for (const _ of step.split(' or ')) {
-        const lease = await select(classified(request), { exclude })
+        const lease = await select(jobOf(request), { exclude })
         expect(step.split(' or ')).toContain(lease.backend.name)
         exclude.push(lease.backend.name)
         lease.release()
       }
     }
-    await expect(select(classified(request), { exclude })).rejects.toThrow(NoBackendError)
+    await expect(select(jobOf(request), { exclude })).rejects.toThrow(NoBackendError)
   })
 
   it('is one that can be written', () => {

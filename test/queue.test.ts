@@ -1,6 +1,7 @@
-import { type Classified, createRouter, type RouterOptions, selectBackend } from '@immich-ml-router/core'
+import { createRouter, type RouterOptions, selectBackend } from '@immich-ml-router/core'
 import { ProxyServer } from 'http-proxy-3'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { classified } from './support/classifications.ts'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { answered, failed } from './support/outcomes.ts'
@@ -248,7 +249,7 @@ describe('what is full', () => {
   it('by its own kind of job keeps no other kind from what is free', async () => {
     const clock = new FakeClock()
     const select = twoSlots(clock)
-    const other = { ...JOB, entries: [{ task: 'clip', type: 'visual', model: 'other', options: {} }] }
+    const other = classified('image', OTHER)
     for (const [i, kind, time] of [
       [0, KIND, 100],
       [0, OTHER, 300],
@@ -386,9 +387,4 @@ describe('a request that waits', () => {
 
 const KIND = 'clip/visual/ViT'
 const OTHER = 'clip/visual/other'
-const JOB: Classified = {
-  classified: true,
-  entries: [{ task: 'clip', type: 'visual', model: 'ViT', options: {} }],
-  tasks: ['clip'],
-  input: 'image',
-}
+const JOB = classified('image', KIND)

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
 import { type BackendStatus, backendStatus, well } from '../../../../test/support/backend-status.ts'
+import { classified } from '../../../../test/support/classifications.ts'
 import { answered } from '../../../../test/support/outcomes.ts'
 import type { BackendEvent } from '../policy/select-backend.ts'
 import type { RequestEvent, Router, RouterEvents, RouterStatus } from '../router/router.ts'
@@ -45,12 +46,7 @@ class SayingRouter implements Pick<Router, 'on' | 'status'> {
 }
 
 const search: Partial<RequestEvent> = {
-  classification: {
-    classified: true,
-    entries: [{ task: 'clip', type: 'textual', model: 'ViT', options: {} }],
-    tasks: ['clip'],
-    input: 'text',
-  },
+  classification: classified('text', 'clip/textual/ViT'),
   route: 'search',
   backend: { name: 'gpu', url: 'http://gpu', endpoint: undefined },
   attempts: [],

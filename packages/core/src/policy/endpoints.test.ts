@@ -1,19 +1,14 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, type Host, settled } from '../../../../test/support/fake-resolver.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
-import type { Classified } from '../classify/classification.ts'
 import { type StrategyName, strategies } from '../strategy/strategies.ts'
 import type { Lease } from './lease.ts'
 import type { BackendOptions, Policy, Route } from './policy.ts'
 import { type BackendEvent, selectBackend } from './select-backend.ts'
 
-const search: Classified = {
-  classified: true,
-  entries: [{ task: 'clip', type: 'textual', model: 'm', options: {} }],
-  tasks: ['clip'],
-  input: 'text',
-}
+const search = classified('text', 'clip/textual')
 const unreachable = failed('connect')
 
 interface Setting {

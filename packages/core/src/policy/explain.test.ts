@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts'
 import { answered, answeredWith, failed } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
-import { type Classification, type Classified, unclassified } from '../classify/classification.ts'
+import { type Classification, unclassified } from '../classify/classification.ts'
 import { type StrategyName, strategies } from '../strategy/strategies.ts'
 import { explainMiss } from './explain-match.ts'
 import type { RouteExplanation } from './explanation.ts'
@@ -14,13 +15,6 @@ import { compileMatch } from './match.ts'
 import type { BackendOptions, Match, Policy, Route } from './policy.ts'
 import { selectBackend } from './select-backend.ts'
 
-function classified(input: 'text' | 'image' | undefined, ...jobs: string[]): Classified {
-  const entries = jobs.map((job) => {
-    const [task = '', type = '', model = 'm'] = job.split('/')
-    return { task, type, model, options: {} }
-  })
-  return { classified: true, entries, tasks: [...new Set(entries.map(({ task }) => task))], input }
-}
 const search = classified('text', 'clip/textual/ViT-B-32')
 const image = classified('image', 'clip/visual/ViT-B-32')
 const ocr = classified('image', 'ocr/detection/PP', 'ocr/recognition/PP')

@@ -1,22 +1,15 @@
 import { describe, expect, it } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, answeredWith, failed } from '../../../../test/support/outcomes.ts'
-import type { Classified } from '../classify/classification.ts'
 import { type HedgeOptions, resolveHedge } from './hedge.ts'
 import { parseConfig } from './parse-policy.ts'
 import type { BackendOptions, Policy, Route } from './policy.ts'
 import { PolicyError } from './problems.ts'
 import { selectBackend } from './select-backend.ts'
 
-function job(task: string, type: string): Classified {
-  return {
-    classified: true,
-    entries: [{ task, type, model: 'm', options: {} }],
-    tasks: [task],
-    input: type === 'textual' ? 'text' : 'image',
-  }
-}
-const search = job('clip', 'textual')
+const search = classified('text', 'clip/textual')
+const image = classified('image', 'clip/visual')
 
 describe('hedge', () => {
   it.each<[HedgeOptions | undefined, ReturnType<typeof resolveHedge>]>([
@@ -105,7 +98,7 @@ describe('a lease', () => {
     const [a, b] = [await select(search), await select(search)]
     expect([a.backend.name, a.lateAfter()]).toEqual(['a', 380])
     expect([b.backend.name, b.lateAfter()]).toEqual(['b', 7])
-    expect((await select(job('clip', 'visual'))).lateAfter()).toBeUndefined()
+    expect((await select(image)).lateAfter()).toBeUndefined()
   })
 })
 
@@ -137,7 +130,7 @@ describe('the backend of a further copy', () => {
   it('is not waited for: one that is full, or keeps what is free for others, is left out', async () => {
     const { select, spare } = pool([{}, { maxConcurrent: 2, reserve: 1 }])
     select.lease('b')
-    expect(await spare(job('clip', 'visual'))).toBeUndefined()
+    expect(await spare(image)).toBeUndefined()
     expect(await spare()).toBe('b')
     expect(await spare()).toBeUndefined()
     expect(select.held()).toEqual({})

@@ -1,5 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, it } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
 import config from '../../config.schema.json' with { type: 'json' }
 import published from '../../policy.schema.json' with { type: 'json' }
 import type { Classified } from '../classify/classification.ts'
@@ -18,21 +19,13 @@ import { parseSize } from './size.ts'
 
 const backends = { gpu: { url: 'http://gpu:3003' }, nas: { url: 'http://nas:3003', weight: 2 } }
 
-function job(...entries: [task: string, type: string, model?: string][]): Classified {
-  return {
-    classified: true,
-    entries: entries.map(([task, type, model = 'm']) => ({ task, type, model, options: {} })),
-    tasks: [...new Set(entries.map(([task]) => task))],
-    input: 'image',
-  }
-}
-
-const search: Classified = { ...job(['clip', 'textual', 'ViT-B-32__openai']), input: 'text' }
-const faces = job(
-  ['facial-recognition', 'detection', 'buffalo_l'],
-  ['facial-recognition', 'recognition', 'buffalo_l'],
+const search = classified('text', 'clip/textual/ViT-B-32__openai')
+const faces = classified(
+  'image',
+  'facial-recognition/detection/buffalo_l',
+  'facial-recognition/recognition/buffalo_l',
 )
-const two = job(['clip', 'visual'], ['ocr', 'detection'], ['ocr', 'recognition'])
+const two = classified('image', 'clip/visual', 'ocr/detection', 'ocr/recognition')
 
 describe('match', () => {
   it.each<[Match, Classified, boolean]>([
@@ -57,7 +50,7 @@ describe('match', () => {
     [{ task: ['clip', 'ocr'] }, two, true],
     [{ type: ['visual', 'detection'] }, two, true],
     [{ type: 'detection' }, two, false],
-    [{ task: '__proto__' }, job(['__proto__', 'constructor']), true],
+    [{ task: '__proto__' }, classified('image', '__proto__/constructor'), true],
     [{ task: 'constructor' }, search, false],
   ])('%j', (match, classification, fits) => {
     expect(compileMatch(match)(classification)).toBe(fits)
@@ -65,7 +58,7 @@ describe('match', () => {
 
   it('takes a pattern of many stars in good time', () => {
     const match = compileMatch({ model: `${'*a'.repeat(50)}*b` })
-    expect(match(job(['clip', 'visual', 'a'.repeat(100_000)]))).toBe(false)
+    expect(match(classified('image', `clip/visual/${'a'.repeat(100_000)}`))).toBe(false)
   })
 
   it.each<[Match | undefined, string]>([

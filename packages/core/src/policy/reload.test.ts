@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
@@ -11,14 +12,9 @@ import { PolicyError } from './problems.ts'
 import type { SelectOptions } from './route-selection.ts'
 import { type BackendEvent, type SelectEnvironment, selectBackend } from './select-backend.ts'
 
-const job = (task: string, type = 'visual'): Classified => ({
-  classified: true,
-  entries: [{ task, type, model: 'm', options: {} }],
-  tasks: [task],
-  input: 'image',
-})
-const image = job('clip')
-const search = job('clip', 'textual')
+const image = classified('image', 'clip/visual')
+const search = classified('text', 'clip/textual')
+const ocr = classified('image', 'ocr/visual')
 
 /** Backends by their names, with one slot each and no probes, and one route to all of them. */
 function policy(
@@ -393,7 +389,7 @@ describe('a request that waits', () => {
       routed([{ name: 'all', backends: ['a'], strategy: 'first' }]),
     )
     const busy = await select(image)
-    const waits = [send('image'), send('ocr', job('ocr')), send('search', search)]
+    const waits = [send('image'), send('ocr', ocr), send('search', search)]
     expect([select.held(), server('a').waiting]).toEqual([{ all: 3 }, 3])
     select.reload(
       routed([
@@ -460,7 +456,7 @@ describe('a request that waits', () => {
     const { select, send, eject, became } = start(policy({ a: {} }, hold('1h')))
     eject('a')
     send('image').catch(() => {})
-    send('ocr', job('ocr')).catch(() => {})
+    send('ocr', ocr).catch(() => {})
     select.reload(policy({ a: { tasks: ['clip'] } }, hold('1h')))
     await settled()
     expect([became, select.held()]).toEqual([{ ocr: 'no-backend-available' }, { all: 1 }])
@@ -513,7 +509,7 @@ describe('a request that waits', () => {
     const { select, send, became, server } = start(policy({ a: {} }))
     const busy = await select(image)
     const waits = send('image')
-    send('ocr', job('ocr')).catch(() => {})
+    send('ocr', ocr).catch(() => {})
     const match = ({ tasks }: Classified) => {
       if (tasks.includes('ocr')) throw new Error('a mistake')
       return false

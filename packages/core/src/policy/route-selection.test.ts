@@ -1,16 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
-import type { Classified } from '../classify/classification.ts'
 import type { Lease } from './lease.ts'
 import { type SelectEnvironment, selectBackend } from './select-backend.ts'
 
-const search: Classified = {
-  classified: true,
-  entries: [{ task: 'clip', type: 'textual', model: 'm', options: {} }],
-  tasks: ['clip'],
-  input: 'text',
-}
+const search = classified('text', 'clip/textual')
 const unreachable = failed('connect')
 
 /** A policy with a route that lets requests wait, and its backends ejected. */

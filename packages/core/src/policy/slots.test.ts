@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver } from '../../../../test/support/fake-resolver.ts'
 import { answered, answeredWith, clientLeft, failed, superseded } from '../../../../test/support/outcomes.ts'
@@ -9,17 +10,11 @@ import type { Lease } from './lease.ts'
 import type { Policy } from './policy.ts'
 import { type Select, selectBackend } from './select-backend.ts'
 
-const job = (task: string, type: string): Classified => ({
-  classified: true,
-  entries: [{ task, type, model: 'm', options: {} }],
-  tasks: [task],
-  input: type === 'textual' ? 'text' : 'image',
-})
 const JOBS = [
-  job('clip', 'textual'),
-  job('clip', 'visual'),
-  job('ocr', 'detection'),
-  job('facial-recognition', 'detection'),
+  classified('text', 'clip/textual'),
+  classified('image', 'clip/visual'),
+  classified('image', 'ocr/detection'),
+  classified('image', 'facial-recognition/detection'),
 ]
 
 const OUTCOMES: (Outcome | undefined)[] = [
@@ -120,7 +115,7 @@ class World {
   async run(it: Step): Promise<void> {
     const pick = <T>(from: ReadonlyMap<number, T>, index: number) =>
       [...from][index % Math.max(1, from.size)] ?? []
-    if (it.do === 'arrive') this.#arrive(JOBS[it.job] ?? job('x', 'y'), `client ${it.client}`)
+    if (it.do === 'arrive') this.#arrive(JOBS[it.job] ?? classified('image', 'x/y'), `client ${it.client}`)
     else if (it.do === 'leave') pick(this.waiting, it.which)[1]?.leaving.abort()
     else if (it.do === 'again') {
       const [id, held] = pick(this.leases, it.which)

@@ -1,21 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, passedOver, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
-import type { Classified } from '../classify/classification.ts'
 import { Budget } from '../forward/budget.ts'
 import { selectBackend } from '../policy/select-backend.ts'
 import { type Copy, type Finish, Race, type RaceOptions } from './race.ts'
 
 const dropped = passedOver(500)
 
-const search: Classified = {
-  classified: true,
-  entries: [{ task: 'clip', type: 'textual', model: 'm', options: {} }],
-  tasks: ['clip'],
-  input: 'text',
-}
+const search = classified('text', 'clip/textual')
 
 interface RunningCopy extends Copy {
   readonly end: (outcome: Outcome) => void

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
 import { Backend } from '../backend/backend.ts'
-import type { Classified } from '../classify/classification.ts'
 import { type Select, selectBackend } from '../policy/select-backend.ts'
 import { peakEwma } from './peak-ewma.ts'
 import type { Job } from './strategy.ts'
@@ -183,12 +183,7 @@ describe('peak-ewma', () => {
   })
 })
 
-const job: Classified = {
-  classified: true,
-  entries: [{ task: 'clip', type: 'visual', model: 'ViT', options: {} }],
-  tasks: ['clip'],
-  input: 'image',
-}
+const job = classified('image', 'clip/visual/ViT')
 
 /** Sends so many images, so many at once, to servers that take their time each. @returns How long that took. */
 async function importImages(
