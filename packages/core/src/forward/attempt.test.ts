@@ -2,6 +2,7 @@ import http, { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { type Dispatcher, errors } from 'undici'
 import { describe, expect, it } from 'vitest'
+import { attemptRecord } from '../../../../test/support/attempt-record.ts'
 import { Backend } from '../backend/backend.ts'
 import type { FailureCause } from '../backend/outcome.ts'
 import { toReplayBody } from '../body/body-source.ts'
@@ -76,21 +77,7 @@ describe('a failure of the backend', () => {
       reachedBackend: connected,
       reachedClient: false,
     })
-    const failure = failureOf([
-      {
-        backend: 'gpu',
-        url: 'http://gpu',
-        endpoint: undefined,
-        outcome,
-        start: 0,
-        time: 1,
-        connect: undefined,
-        firstByte: undefined,
-        received: 0,
-        inCompany: false,
-        hedge: false,
-      },
-    ])
+    const failure = failureOf([attemptRecord(outcome)])
     expect(failure).toBeInstanceOf(RouterError)
     expect(failure).toMatchObject({ status, message: expect.stringContaining(`"gpu"`), cause: error })
   })

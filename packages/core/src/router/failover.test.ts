@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { attemptRecord } from '../../../../test/support/attempt-record.ts'
 import { answered, failed, passedOver, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { AttemptRecord } from './attempt-record.ts'
@@ -8,19 +9,9 @@ import { failureOf, nextStep, triedBackends } from './failover.ts'
 const made = (...outcomes: (Outcome | [Outcome, 'in company'])[]): AttemptRecord[] =>
   outcomes.map((it, i) => {
     const [outcome, company] = Array.isArray(it) ? it : [it]
-    return {
-      backend: 'abcdef'[i] ?? '',
-      url: `http://${'abcdef'[i]}`,
-      endpoint: undefined,
-      outcome,
-      start: 0,
-      time: 1,
-      connect: undefined,
-      firstByte: undefined,
-      received: 0,
-      inCompany: company !== undefined,
-      hedge: i > 0,
-    }
+    const backend = 'abcdef'[i] ?? ''
+    const url = `http://${backend}`
+    return attemptRecord(outcome, { backend, url, inCompany: company !== undefined, hedge: i > 0 })
   })
 /** A route to a, b and c. */
 const lease = (holds = false, leaving = false) => ({

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { attemptRecord } from '../../../../test/support/attempt-record.ts'
+import { passedOver } from '../../../../test/support/outcomes.ts'
 import { defaults } from '../defaults.ts'
 import { HoldError } from '../errors.ts'
 import type { CandidateExplanation, RouteExplanation } from '../policy/explanation.ts'
@@ -32,19 +34,6 @@ const story: Story = {
   error: undefined,
 }
 
-const attempt = {
-  backend: 'mac',
-  url: 'http://mac',
-  endpoint: undefined,
-  start: 0,
-  time: 3,
-  connect: undefined,
-  firstByte: undefined,
-  received: 0,
-  inCompany: false,
-  hedge: false,
-}
-
 describe('x-immich-ml-route', () => {
   it.each<[string, Partial<Story>, string]>([
     [
@@ -57,12 +46,7 @@ describe('x-immich-ml-route', () => {
       {
         explained: undefined,
         waited: { full: 120, unavailable: 7_200_000 },
-        attempts: [
-          {
-            ...attempt,
-            outcome: { kind: 'passed-over', status: 503, reachedBackend: true, reachedClient: false },
-          },
-        ],
+        attempts: [attemptRecord(passedOver(503), { backend: 'mac', time: 3 })],
       },
       'search; queued 120 ms; held 2 h; mac answered 503 in 3 ms; gpu chosen',
     ],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { attemptRecord } from '../../../../test/support/attempt-record.ts'
 import { answered, answeredWith, clientLeft, failed, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
@@ -12,20 +13,8 @@ import { Recorder } from './recorder.ts'
 const unreachable = failed('connect')
 
 function attemptOf(outcome: Outcome, rest: Partial<AttemptRecord> = {}): AttemptRecord {
-  return {
-    backend: 'gpu',
-    url: 'http://gpu',
-    endpoint: undefined,
-    outcome,
-    start: 1_005,
-    time: 20,
-    connect: 1,
-    firstByte: 15,
-    received: 100,
-    inCompany: false,
-    hedge: false,
-    ...rest,
-  }
+  const steps = { start: 1_005, time: 20, connect: 1, firstByte: 15, received: 100 }
+  return attemptRecord(outcome, { ...steps, ...rest })
 }
 
 function classificationOf(...jobs: [task: string, type: string, model: string][]): Classification {
