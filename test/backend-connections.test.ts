@@ -2,14 +2,7 @@ import type http from 'node:http'
 import https from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
-import {
-  type BackendEvent,
-  createRouter,
-  type HoldEvent,
-  type RequestEvent,
-  type RouterOptions,
-  TlsError,
-} from '@immich-ml-router/core'
+import { type HoldEvent, type RouterOptions, TlsError } from '@immich-ml-router/core'
 import { ProxyServer } from 'http-proxy-3'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type Authority, authority, type Certified, YESTERDAY } from './support/certificates.ts'
@@ -17,6 +10,7 @@ import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { FakeResolver } from './support/fake-resolver.ts'
 import { immichBody } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 
@@ -78,15 +72,9 @@ async function plain(answer?: Answer) {
 
 /** A router, and all that it tells. */
 async function serve(options: RouterOptions) {
-  const router = createRouter(options)
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const requests: RequestEvent[] = []
-  const changes: BackendEvent[] = []
+  const { router, url, requests, changes } = await serveRouter(options)
   const holds: HoldEvent[] = []
-  router.on('request', (event) => requests.push(event))
-  router.on('backend', (event) => changes.push(event))
   router.on('hold', (event) => holds.push(event))
-  const { url } = await listen((req, res) => router.handle(req, res))
   const tell = () => [router.status(), changes, holds, requests.map(({ req: _, res: __, ...rest }) => rest)]
   return { router, url, requests, changes, holds, tell }
 }

@@ -1,18 +1,16 @@
-import { createRouter } from '@immich-ml-router/core'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { imageBytes, immichBody } from './support/predict-body.ts'
-import { listen, stubMl } from './support/servers.ts'
+import { serveRouter } from './support/router-server.ts'
+import { stubMl } from './support/servers.ts'
 
 it('an import is shared by servers that differ by 20 times, each by what it can do', async () => {
   const gpu = await stubMl({ threads: 4, serviceTime: 20 })
   const nas = await stubMl({ threads: 2, serviceTime: 400 })
-  const router = createRouter({
+  const { router, url } = await serveRouter({
     backends: { gpu: { url: gpu.url, maxConcurrent: 4 }, nas: { url: nas.url, maxConcurrent: 2 } },
     routes: [{ backends: ['gpu', 'nas'], strategy: 'peak-ewma' }],
   })
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const { url } = await listen((req, res) => router.handle(req, res))
   let served = 0
   let left = 240
   const client = async (): Promise<void> => {

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { createRouter, type RequestEvent } from '@immich-ml-router/core'
+import type { RequestEvent } from '@immich-ml-router/core'
 import type { Fault, StubMl } from '@immich-ml-router/example-stub-ml'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it } from 'vitest'
 import { type Answer, post } from './support/client.ts'
 import { fastClock } from './support/fast-clock.ts'
 import { immichBody, type Job, sha256 } from './support/predict-body.ts'
-import { listen, stubMl } from './support/servers.ts'
+import { serveRouter } from './support/router-server.ts'
+import { stubMl } from './support/servers.ts'
 
 const REQUESTS = 2_000
 const AT_ONCE = 40
@@ -64,7 +65,7 @@ it(`${REQUESTS} requests are all answered, and rightly, while two of three backe
   const { a, b, outside } = stubs
   if (a === undefined || b === undefined || outside === undefined) throw new Error('a stand-in is missing')
   // Minutes of ejections, probes and timeouts pass within seconds.
-  const router = createRouter({
+  const { router, url } = await serveRouter({
     backends: Object.fromEntries(Object.entries(stubs).map(([name, { url }]) => [name, { url }])),
     routes: [
       { match: { task: 'nothing' }, backends: ['outside'] },
@@ -76,7 +77,6 @@ it(`${REQUESTS} requests are all answered, and rightly, while two of three backe
     ],
     clock: fastClock(20),
   })
-  onTestFinished(() => router.close({ timeout: 0 }))
   const failures: RequestEvent[] = []
   const attempts: number[] = []
   let hedges = 0
@@ -85,7 +85,6 @@ it(`${REQUESTS} requests are all answered, and rightly, while two of three backe
     attempts.push(event.attempts.length)
     hedges += event.attempts.filter(({ hedge }) => hedge).length
   })
-  const { url } = await listen((req, res) => router.handle(req, res))
 
   const answers: { job: Job; sha: string; answer: Answer }[] = []
   let next = 0

@@ -2,14 +2,7 @@ import { once } from 'node:events'
 import http, { type RequestListener } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
-import {
-  type BackendEvent,
-  createRouter,
-  dnsResolver,
-  type RequestEvent,
-  type Resolver,
-  type RouterOptions,
-} from '@immich-ml-router/core'
+import { dnsResolver, type Resolver, type RouterOptions } from '@immich-ml-router/core'
 import { generate } from 'selfsigned'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
@@ -17,6 +10,7 @@ import { dnsServer } from './support/dns-server.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { FakeResolver } from './support/fake-resolver.ts'
 import { imageBytes, immichBody, immichForm } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 
@@ -25,13 +19,7 @@ const search = immichBody('textSearch', 'cat')
 /** A router, and how it is told that time has passed. */
 async function serve(options: RouterOptions) {
   const clock = new FakeClock()
-  const router = createRouter({ clock, heartbeat: false, ...options })
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const changes: BackendEvent[] = []
-  const requests: RequestEvent[] = []
-  router.on('backend', (event) => changes.push(event))
-  router.on('request', (event) => requests.push(event))
-  const { url } = await listen((req, res) => router.handle(req, res))
+  const { router, url, requests, changes } = await serveRouter({ clock, heartbeat: false, ...options })
   const endpoints = () =>
     router.status().backends.flatMap(({ endpoint, leaving }) => (leaving ? [] : (endpoint ?? [])))
   const leaving = () => router.status().backends.filter((backend) => backend.leaving).length

@@ -1,27 +1,20 @@
-import { createRouter, type RouterOptions } from '@immich-ml-router/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { imageBytes, immichBody } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 const ASKED = { headers: { 'x-immich-ml-explain': '1' } }
 const search = immichBody('textSearch', 'cat')
-
-async function gateway(options: RouterOptions) {
-  const router = createRouter(options)
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const { url } = await listen((req, res) => router.handle(req, res))
-  return { router, url }
-}
 
 const ask = async (url: string, body = search) => (await post(url, body, ASKED)).headers['x-immich-ml-route']
 
 describe('a response that is asked why', () => {
   it('says where the request went and why, and the backend hears nothing of it', async () => {
     const [nas, gpu] = [await stubMl(), await stubMl()]
-    const { url } = await gateway({
+    const { url } = await serveRouter({
       backends: { nas: { url: nas.url }, gpu: { url: gpu.url } },
       routes: [
         { match: { task: 'clip', type: 'textual' }, backends: ['nas', 'gpu'], strategy: 'first' },
@@ -37,7 +30,7 @@ describe('a response that is asked why', () => {
 
   it('tells of the attempts that failed before', async () => {
     const [away, gpu] = [await stubMl({ fault: 'refuse' }), await stubMl()]
-    const { url } = await gateway({
+    const { url } = await serveRouter({
       backends: { nas: { url: away.url }, gpu: { url: gpu.url } },
       routes: [{ name: 'söek; all', backends: ['nas', 'gpu'], strategy: 'first' }],
     })
@@ -48,7 +41,7 @@ describe('a response that is asked why', () => {
 
   it('tells of a wait, also in a 503', async () => {
     const slow = await stubMl({ fault: 'hang' })
-    const { router, url } = await gateway({
+    const { router, url } = await serveRouter({
       backends: { gpu: { url: slow.url, maxConcurrent: 1 } },
       queue: { maxWait: '300ms' },
     })
@@ -66,7 +59,7 @@ describe('a response that is asked why', () => {
 
   it('tells why every attempt failed, in a 502, and why none was made, in a 503', async () => {
     const [one, two] = [await stubMl({ fault: 'refuse' }), await stubMl()]
-    const { router, url } = await gateway({
+    const { router, url } = await serveRouter({
       backends: { one: { url: one.url }, two: { url: two.url } },
       routes: [{ match: { task: 'clip' }, backends: ['one'] }, { backends: ['two'] }],
     })
@@ -81,7 +74,7 @@ describe('a response that is asked why', () => {
 
   it('tells of the copy that was answered first', async () => {
     const [slow, quick] = [await stubMl({ fault: 'hang' }), await stubMl()]
-    const { url } = await gateway({
+    const { url } = await serveRouter({
       backends: { slow: { url: slow.url }, quick: { url: quick.url } },
       routes: [{ backends: ['slow', 'quick'], strategy: 'first', hedge: { after: '50ms' } }],
     })
@@ -93,7 +86,7 @@ describe('a response that is asked why', () => {
   it('has it in the head that goes out with the first sign of life, as it was then', async () => {
     const away = await stubMl({ fault: 'refuse' })
     const clock = new FakeClock()
-    const { router, url } = await gateway({
+    const { router, url } = await serveRouter({
       backends: { gpu: { url: away.url } },
       routes: [{ backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
       heartbeat: { after: '1m', every: '30s' },
@@ -114,7 +107,7 @@ describe('a response that is asked why', () => {
     const { url: backend } = await listen((req, res) => {
       req.resume().on('end', () => res.writeHead(200, { 'X-Immich-ML-Route': 'mine' }).end('{}'))
     })
-    const { url } = await gateway({ backends: { gpu: { url: backend } } })
+    const { url } = await serveRouter({ backends: { gpu: { url: backend } } })
     expect(await ask(url)).toMatch(/^default; gpu chosen: /)
     expect((await post(url, search)).headers['x-immich-ml-route']).toBe('mine')
   })
@@ -128,7 +121,7 @@ describe('the option explainHeader', () => {
     ['on-request', { headers: { 'x-immich-ml-explain': '0' } }, false],
   ] as const)('%s, for a request with %j', async (explainHeader, options, told) => {
     const stub = await stubMl()
-    const { url } = await gateway({ backends: { gpu: { url: stub.url } }, explainHeader })
+    const { url } = await serveRouter({ backends: { gpu: { url: stub.url } }, explainHeader })
     const { headers } = await post(url, search, options)
     expect(headers['x-immich-ml-route'] !== undefined).toBe(told)
   })
@@ -172,7 +165,7 @@ describe('router.explain()', () => {
   } as const
 
   it('changes nothing that the router says of itself, and answers what would be', async () => {
-    const { router } = await gateway({ backends: { gpu: { url: 'http://127.0.0.1:1', health: false } } })
+    const { router } = await serveRouter({ backends: { gpu: { url: 'http://127.0.0.1:1', health: false } } })
     const said = () => JSON.stringify({ ...router.status(), now: 0 })
     const before = said()
     expect(router.explain(unknown)).toMatchObject({
@@ -185,7 +178,7 @@ describe('router.explain()', () => {
   })
 
   it('knows of requests that do not come to the policy', async () => {
-    const { router } = await gateway({
+    const { router } = await serveRouter({
       backends: { gpu: { url: 'http://127.0.0.1:1' } },
       onUnclassified: 'reject',
     })

@@ -3,12 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createRouter, type RequestEvent, type RouterOptions } from '@immich-ml-router/core'
+import type { RequestEvent, RouterOptions } from '@immich-ml-router/core'
 import type { Fault, StubMl, StubOptions } from '@immich-ml-router/example-stub-ml'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { CONTENT_TYPE, imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 /** A router over stand-ins a, b, c, … in that order. What it knows of them it has from requests alone. */
@@ -17,10 +18,8 @@ async function pool(servers: StubOptions[], options: Partial<RouterOptions> = {}
   for (const [i, server] of servers.entries()) stubs['abcdef'[i] ?? ''] = await stubMl(server)
   const backends = Object.fromEntries(Object.entries(stubs).map(([name, { url }]) => [name, { url }]))
   const routes = [{ backends: Object.keys(options.backends ?? backends), strategy: 'first' as const }]
-  const router = createRouter({ backends, routes, health: false, heartbeat: false, ...options })
-  const events: RequestEvent[] = []
-  router.on('request', (event) => events.push(event))
-  const { url } = await listen((req, res) => router.handle(req, res))
+  const served = await serveRouter({ backends, routes, health: false, heartbeat: false, ...options })
+  const { router, url, requests: events } = served
   const inFlight = () => router.status().backends.map((backend) => backend.inFlight)
   return { stubs, router, url, events, inFlight }
 }

@@ -1,27 +1,17 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
-import {
-  type BackendEvent,
-  createRouter,
-  type RequestEvent,
-  type RouterOptions,
-} from '@immich-ml-router/core'
+import type { RouterOptions } from '@immich-ml-router/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { imageBytes, immichBody, sha256 } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 /** A router, the changes of its backends, and its requests. */
 async function serve(options: RouterOptions) {
-  const router = createRouter({ heartbeat: false, ...options })
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const changes: BackendEvent[] = []
-  const requests: RequestEvent[] = []
-  router.on('backend', (event) => changes.push(event))
-  router.on('request', (event) => requests.push(event))
-  const { url } = await listen((req, res) => router.handle(req, res))
+  const { router, url, requests, changes } = await serveRouter({ heartbeat: false, ...options })
   const backendFor = async (body: Buffer) => (await post(url, body)).headers['x-immich-ml-backend']
   const probe = (i = 0) => router.status().backends[i]?.health.probe
   return { router, url, changes, requests, backendFor, probe }

@@ -1,17 +1,12 @@
 import { once } from 'node:events'
 import http from 'node:http'
-import {
-  type BackendOptions,
-  createRouter,
-  type RequestEvent,
-  type Route,
-  type RouterOptions,
-} from '@immich-ml-router/core'
+import type { BackendOptions, Route, RouterOptions } from '@immich-ml-router/core'
 import type { StubOptions } from '@immich-ml-router/example-stub-ml'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { CONTENT_TYPE, imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 const LATE: Partial<Route> = { hedge: { after: '300ms' } }
@@ -26,7 +21,7 @@ async function serve(
   const named = Object.fromEntries(
     backends.map((backend, i) => ['abcdef'[i] ?? '', { maxConcurrent: 'unlimited' as const, ...backend }]),
   )
-  const router = createRouter({
+  const served = await serveRouter({
     backends: named,
     routes: [{ backends: Object.keys(named), strategy: 'first', ...route }],
     health: false,
@@ -34,10 +29,7 @@ async function serve(
     clock,
     ...options,
   })
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const events: RequestEvent[] = []
-  router.on('request', (event) => events.push(event))
-  const { url } = await listen((req, res) => router.handle(req, res))
+  const { router, url, requests: events } = served
   const inFlight = () => router.status().backends.map((backend) => backend.inFlight)
   /** How each copy of a request ended, once it is over. */
   const ends = async (request = 0) => {

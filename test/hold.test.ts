@@ -9,6 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { CONTENT_TYPE, imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 /** A router over stand-ins a, b, c, … in that order, on a route that lets requests wait. */
@@ -16,13 +17,11 @@ async function pool(servers: StubOptions[], options: Partial<RouterOptions> = {}
   const stubs: StubMl[] = []
   for (const server of servers) stubs.push(await stubMl(server))
   const backends = Object.fromEntries(stubs.map(({ url }, i) => ['abcdef'[i] ?? '', { url }]))
-  const router = createRouter({
+  const { router, url } = await serveRouter({
     backends,
     routes: [{ name: 'all', backends: Object.keys(backends), strategy: 'first', whenUnavailable: { hold } }],
     ...options,
   })
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const { url } = await listen((req, res) => router.handle(req, res))
   const held = () => router.status().held['all'] ?? 0
   const [only] = stubs
   if (only === undefined) throw new Error('there is no backend')

@@ -1,11 +1,12 @@
-import { createRouter, type RouterOptions, selectBackend } from '@immich-ml-router/core'
+import { type RouterOptions, selectBackend } from '@immich-ml-router/core'
 import { ProxyServer } from 'http-proxy-3'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { classified } from './support/classifications.ts'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { answered, failed } from './support/outcomes.ts'
 import { imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 /** A router over one stand-in that hangs until it is told to go on, with so many slots. */
@@ -19,9 +20,11 @@ async function gate(slots: Partial<RouterOptions['backends'][string]>, options: 
       .resume()
       .on('end', () => waiting.push(() => res.setHeader('content-type', 'application/json').end('{}')))
   })
-  const router = createRouter({ backends: { gpu: { url: backend, ...slots } }, heartbeat: false, ...options })
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const { url } = await listen((req, res) => router.handle(req, res))
+  const { router, url } = await serveRouter({
+    backends: { gpu: { url: backend, ...slots } },
+    heartbeat: false,
+    ...options,
+  })
   const inFlight = () => router.status().backends[0]?.inFlight
   const held = () => router.status().held['default'] ?? 0
   /** Sends a request, and waits until it is at the backend or in the queue. */
@@ -92,12 +95,10 @@ describe('a backend with a limit', () => {
     ['goes to the next tier with spill', { strategy: 'least-conn', spill: true }, { tier: 2 }, true],
   ] as const)('that is full: the request %s', async (_, route, other, goes) => {
     const [a, b] = [await stubMl({ fault: 'hang' }), await stubMl()]
-    const router = createRouter({
+    const { router, url } = await serveRouter({
       backends: { a: { url: a.url, maxConcurrent: 1 }, b: { url: b.url, ...other } },
       routes: [{ name: 'all', backends: ['a', 'b'], ...route }],
     })
-    onTestFinished(() => router.close({ timeout: 0 }))
-    const { url } = await listen((req, res) => router.handle(req, res))
     const ocr = immichBody('ocr', imageBytes(100))
     const hanging = post(url, ocr)
     await until(() => a.started === 1, 'the first has one')
@@ -159,9 +160,10 @@ describe('the queue', () => {
   it('forgets whoever leaves, and keeps the bodies of the others whole', async () => {
     const stub = await stubMl({ serviceTime: 20 })
     const proxy = new ProxyServer()
-    const router = createRouter({ backends: { gpu: { url: stub.url, maxConcurrent: 1 } }, proxy })
-    onTestFinished(() => router.close({ timeout: 0 }))
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { router, url } = await serveRouter({
+      backends: { gpu: { url: stub.url, maxConcurrent: 1 } },
+      proxy,
+    })
     const bodies = Array.from({ length: 12 }, (_, i) =>
       immichBody('indexing', imageBytes(i % 3 === 0 ? 3_000_000 : 70_000 + i)),
     )
@@ -204,15 +206,13 @@ describe('what is full', () => {
     ['peak-ewma', { strategy: 'peak-ewma' }, {}],
   ] as const)('and goes down is waited for by nobody while another is there: %s', async (_, route, other) => {
     const [a, b] = [await stubMl({ fault: 'hang' }), await stubMl()]
-    const router = createRouter({
+    const { router, url } = await serveRouter({
       backends: {
         a: { url: a.url, maxConcurrent: 1, health: { interval: '50ms', fall: 1 } },
         b: { url: b.url, ...other },
       },
       routes: [{ backends: ['a', 'b'], ...route }],
     })
-    onTestFinished(() => router.close({ timeout: 0 }))
-    const { url } = await listen((req, res) => router.handle(req, res))
     const stuck = post(url, ocr)
     stuck.catch(() => {})
     await until(() => a.started === 1, 'the first has one')
@@ -343,7 +343,7 @@ describe('a request that waits', () => {
       if (req.url !== '/predict') return void res.end('pong')
       req.resume().on('end', () => answers.push(() => res.end('{}')))
     })
-    const router = createRouter({
+    const { router, url } = await serveRouter({
       backends: { a: { url: a.url }, b: { url: b, maxConcurrent: 1 } },
       routes: [
         { name: 'searches', match: { input: 'text' }, backends: ['b'] },
@@ -351,8 +351,6 @@ describe('a request that waits', () => {
       ],
       queue: { maxLength: 1 },
     })
-    onTestFinished(() => router.close({ timeout: 0 }))
-    const { url } = await listen((req, res) => router.handle(req, res))
     const text = immichBody('textSearch', 'cat')
     const sent = [post(url, text)]
     await until(() => answers.length === 1, 'the second backend is full')
@@ -370,9 +368,7 @@ describe('a request that waits', () => {
 
   it('gets what the last backend said when the others were drained', async () => {
     const [a, b] = [await stubMl({ fault: 'error' }), await stubMl()]
-    const router = createRouter({ backends: { a: { url: a.url }, b: { url: b.url } } })
-    onTestFinished(() => router.close({ timeout: 0 }))
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { router, url } = await serveRouter({ backends: { a: { url: a.url }, b: { url: b.url } } })
     await router.drain('b')
     const answer = await post(url, immichBody('ocr', imageBytes(100)))
     expect([answer.status, answer.headers['x-immich-ml-backend']]).toEqual([500, 'a'])

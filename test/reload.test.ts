@@ -3,7 +3,6 @@ import {
   type BackendEvent,
   type BackendOptions,
   type Clock,
-  createRouter,
   PolicyError,
   type ReloadOptions,
   type Route,
@@ -13,6 +12,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { seeded } from '../bench/lib/random.ts'
 import { post } from './support/client.ts'
 import { CONTENT_TYPE, imageBytes, immichBody, immichForm, type Job } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 /** A router behind a server, closed when the test is over, and how many timers it has set that are still to come. */
@@ -35,9 +35,7 @@ async function routed(options: ReloadOptions) {
       }
     },
   }
-  const router = createRouter({ ...options, clock })
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const { url } = await listen((req, res) => router.handle(req, res))
+  const { router, url } = await serveRouter({ ...options, clock })
   return { router, url, pendingTimers: () => timers.size }
 }
 

@@ -22,6 +22,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { imageBytes, immichBody } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 const search = immichBody('textSearch', 'cat')
@@ -75,20 +76,13 @@ function tracer(options: OpenTelemetryOptions = {}) {
   }
 }
 
-async function gateway(options: RouterOptions) {
-  const router = createRouter(options)
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const { url } = await listen((req, res) => router.handle(req, res))
-  return { router, url }
-}
-
 const nanoseconds = ([seconds, rest]: ReadableSpan['startTime']) => seconds * 1e9 + rest
 
 describe('the spans of a request', () => {
   it("are one for it and one for its attempt, whose context the backend gets in place of the client's", async () => {
     const stub = await stubMl()
     const { tracing, settled } = tracer()
-    const { url } = await gateway({ backends: { gpu: { url: `${stub.url}/base/..` } }, tracing })
+    const { url } = await serveRouter({ backends: { gpu: { url: `${stub.url}/base/..` } }, tracing })
     await post(url, search, { headers: { ...TRACED.headers, host: 'gateway:8080', 'user-agent': 'immich' } })
     const { request, attempts } = await settled()
     const [attempt] = attempts
@@ -157,7 +151,7 @@ describe('the spans of a request', () => {
       await stubMl(),
     ]
     const { tracing, settled } = tracer()
-    const { url } = await gateway({
+    const { url } = await serveRouter({
       backends: { away: { url: away.url }, broken: { url: broken.url }, well: { url: well.url } },
       routes: [{ backends: ['away', 'broken', 'well'], strategy: 'first' }],
       tracing,
@@ -186,7 +180,7 @@ describe('the spans of a request', () => {
       req.resume().on('end', () => res.writeHead(req.url === '/predict' ? 500 : 200).end('{}'))
     })
     const { tracing, settled } = tracer()
-    const { url } = await gateway({ backends: { gpu: { url: backend } }, tracing })
+    const { url } = await serveRouter({ backends: { gpu: { url: backend } }, tracing })
     expect((await post(url, search)).status).toBe(500)
     const { request, attempts } = await settled()
     const failed = {
@@ -200,7 +194,7 @@ describe('the spans of a request', () => {
   it('overlap when a further copy is sent, and the one that is aborted is no error', async () => {
     const [slow, quick] = [await stubMl({ fault: 'hang' }), await stubMl()]
     const { tracing, settled } = tracer()
-    const { url } = await gateway({
+    const { url } = await serveRouter({
       backends: { slow: { url: slow.url }, quick: { url: quick.url } },
       routes: [{ backends: ['slow', 'quick'], strategy: 'first', hedge: { after: '50ms' } }],
       tracing,
@@ -225,7 +219,7 @@ describe('the spans of a request', () => {
   it('have the waits of the request in them', async () => {
     const stub = await stubMl({ serviceTime: 50 })
     const { tracing, spans, open } = tracer()
-    const { url } = await gateway({ backends: { gpu: { url: stub.url, maxConcurrent: 1 } }, tracing })
+    const { url } = await serveRouter({ backends: { gpu: { url: stub.url, maxConcurrent: 1 } }, tracing })
     await Promise.all([post(url, search), post(url, search)])
     await until(() => spans().length === 4 && open.count === 0, 'both are over')
     const waited = spans().find(({ events }) => events.length > 0)
@@ -236,7 +230,10 @@ describe('the spans of a request', () => {
   it('end when the client leaves, while a backend works and while it waits', async () => {
     const slow = await stubMl({ fault: 'hang' })
     const { tracing, settled } = tracer()
-    const { router, url } = await gateway({ backends: { gpu: { url: slow.url, maxConcurrent: 1 } }, tracing })
+    const { router, url } = await serveRouter({
+      backends: { gpu: { url: slow.url, maxConcurrent: 1 } },
+      tracing,
+    })
     const [first, second] = [new AbortController(), new AbortController()]
     const running = post(url, search, { signal: first.signal })
     await until(() => slow.started === 1, 'the backend has it')
@@ -268,7 +265,7 @@ describe('the spans of a request', () => {
       gpu: { url: 'http://127.0.0.1:1' },
       ocr: { url: 'http://127.0.0.1:1', tasks: ['ocr'] },
     }
-    const { url } = await gateway({ backends, routes: [{ backends: ['gpu'] }], tracing, ...options })
+    const { url } = await serveRouter({ backends, routes: [{ backends: ['gpu'] }], tracing, ...options })
     const body =
       status === 422
         ? Buffer.from('nothing')
@@ -285,7 +282,7 @@ describe('the spans of a request', () => {
   it('are there for a request to a router that is closed, and for those that closing ends', async () => {
     const slow = await stubMl({ fault: 'hang' })
     const { tracing, spans, open } = tracer()
-    const { router, url } = await gateway({ backends: { gpu: { url: slow.url } }, tracing })
+    const { router, url } = await serveRouter({ backends: { gpu: { url: slow.url } }, tracing })
     const running = post(url, search)
     await until(() => slow.started === 1, 'the backend has it')
     await router.close({ timeout: 0 })
@@ -309,7 +306,7 @@ describe('the spans of a request', () => {
       })
     })
     const { tracing, settled } = tracer()
-    const { url } = await gateway({ backends: { gpu: { url: backend } }, tracing })
+    const { url } = await serveRouter({ backends: { gpu: { url: backend } }, tracing })
     await expect(post(url, search)).rejects.toThrow()
     const { request, attempts } = await settled()
     for (const span of [request, ...attempts]) expect(span.attributes['error.type']).toBe('reset')
@@ -351,7 +348,7 @@ describe('the trace that a request belongs to', () => {
       },
     }
     const { tracing, settled } = tracer({ propagator })
-    const { url } = await gateway({ backends: { gpu: { url: stub.url } }, tracing })
+    const { url } = await serveRouter({ backends: { gpu: { url: stub.url } }, tracing })
     await post(url, search, {
       headers: { b3: `${TRACE}-b7ad6b7169203331-1`, 'x-other': 'mine', ...TRACED.headers },
     })
@@ -364,7 +361,10 @@ describe('the trace that a request belongs to', () => {
 
   it('is found by the global provider and propagator, even if they are set later', async () => {
     const stub = await stubMl()
-    const { url } = await gateway({ backends: { gpu: { url: stub.url } }, tracing: openTelemetryTracing() })
+    const { url } = await serveRouter({
+      backends: { gpu: { url: stub.url } },
+      tracing: openTelemetryTracing(),
+    })
     await post(url, search, TRACED)
     expect(stub.received[0]?.headers['traceparent']).toBe(TRACED.headers.traceparent)
     const exporter = new InMemorySpanExporter()
@@ -384,7 +384,7 @@ describe('the trace that a request belongs to', () => {
 
   it('is passed on as it came where nothing is traced', async () => {
     const stub = await stubMl()
-    const { url } = await gateway({ backends: { gpu: { url: stub.url } } })
+    const { url } = await serveRouter({ backends: { gpu: { url: stub.url } } })
     await post(url, search, TRACED)
     expect(stub.received[0]?.headers).toMatchObject(TRACED.headers)
   })
@@ -400,7 +400,7 @@ describe('the trace that a request belongs to', () => {
     subscribe('undici:request:create', note)
     onTestFinished(() => void unsubscribe('undici:request:create', note))
     const { tracing, settled } = tracer()
-    const { url } = await gateway({ backends: { gpu: { url: stub.url } }, tracing })
+    const { url } = await serveRouter({ backends: { gpu: { url: stub.url } }, tracing })
     await post(url, search)
     const { attempts } = await settled()
     expect(seen.map(isTracingSuppressed)).toEqual([true])
