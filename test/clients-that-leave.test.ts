@@ -5,6 +5,7 @@ import { createRouter } from '@immich-ml-router/core'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { BOUNDARY, CONTENT_TYPE, imageBytes, immichBody } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 /** Where in its request a client leaves. */
@@ -43,8 +44,7 @@ describe('a client that leaves', () => {
     const stub = await stubMl({
       ...(moment === 'in mid-response' ? { fault: 'slow-body' } : { fault: 'hang' }),
     })
-    const router = createRouter({ backends: { only: { url: stub.url } } })
-    const { server, url } = await listen((req, res) => router.handle(req, res))
+    const { router, server, url } = await serveRouter({ backends: { only: { url: stub.url } } })
     const port = Number(new URL(url).port)
     await leave(port, moment, false)
     if (moment !== 'before the body' && moment !== 'in the head') {
@@ -115,8 +115,7 @@ describe('a client that leaves', () => {
 
   it('sends a body that stops without a reset, and the backend never takes it for whole', async () => {
     const stub = await stubMl()
-    const router = createRouter({ backends: { only: { url: stub.url } } })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { router, url } = await serveRouter({ backends: { only: { url: stub.url } } })
     const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
     socket.on('error', () => {})
     socket.write(
@@ -137,8 +136,7 @@ describe('a client that leaves', () => {
 describe('close()', () => {
   it('finishes what is running, refuses what is new, and leaves no handle', async () => {
     const stub = await stubMl({ serviceTime: 200 })
-    const router = createRouter({ backends: { only: { url: stub.url } } })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { router, url } = await serveRouter({ backends: { only: { url: stub.url } } })
     const running = post(url, immichBody('textSearch', 'cat'))
     await until(() => stub.started === 1, 'the backend has it')
     const closing = router.close()
@@ -154,8 +152,7 @@ describe('close()', () => {
 describe('an early answer to a connection that closes behind it', () => {
   // Closing a socket with unread bytes resets it: the client would see EPIPE, and could lose the answer.
   it('waits for the upload, so that the client is not reset', async () => {
-    const router = createRouter({ backends: { only: { url: 'http://127.0.0.1:1' } } })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { url } = await serveRouter({ backends: { only: { url: 'http://127.0.0.1:1' } } })
     for (let i = 0; i < 5; i++) {
       const size = 34 * 1024 * 1024
       const headers = { 'content-type': CONTENT_TYPE, 'content-length': size }
@@ -177,8 +174,7 @@ describe('an early answer to a connection that closes behind it', () => {
 describe('a connection that is kept alive', () => {
   it('serves one request after the other, whatever their bodies were', async () => {
     const stub = await stubMl()
-    const router = createRouter({ backends: { only: { url: stub.url } }, maxBodySize: '1mb' })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { url } = await serveRouter({ backends: { only: { url: stub.url } }, maxBodySize: '1mb' })
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     const statuses: number[] = []
     const garbage = Buffer.concat([Buffer.from(`--${BOUNDARY}\r\n`), Buffer.alloc(100_000, 'x')])

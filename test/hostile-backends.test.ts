@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { adapters, direct } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { CONTENT_TYPE, immichBody } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 const body = immichBody('textSearch', 'cat')
@@ -61,8 +62,7 @@ describe.each([...adapters, ...direct])('a backend that answers, behind $name,',
 describe('close()', () => {
   it('ends in its time, whatever clients and backends do', async () => {
     const stub = await stubMl({ fault: 'hang' })
-    const router = createRouter({ backends: { only: { url: stub.url } } })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { router, url } = await serveRouter({ backends: { only: { url: stub.url } } })
     const hanging = post(url, body)
     const stalled = net.connect(Number(new URL(url).port), '127.0.0.1')
     stalled.on('error', () => {})
@@ -88,8 +88,7 @@ describe('close({ timeout })', () => {
 
   it.each([Number.POSITIVE_INFINITY, 2 ** 31])('%s lets requests finish', async (timeout) => {
     const stub = await stubMl({ serviceTime: 50 })
-    const router = createRouter({ backends: { only: { url: stub.url } } })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { router, url } = await serveRouter({ backends: { only: { url: stub.url } } })
     const running = post(url, body)
     await until(() => stub.started === 1, 'it is running')
     await router.close({ timeout })
@@ -100,8 +99,7 @@ describe('close({ timeout })', () => {
 describe('what a client may ask for', () => {
   it('is the whole URL, as a client of a proxy does', async () => {
     const stub = await stubMl()
-    const router = createRouter({ backends: { only: { url: stub.url } } })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { url } = await serveRouter({ backends: { only: { url: stub.url } } })
     const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
     socket.write(
       `POST http://router/predict HTTP/1.1\r\nhost: router\r\ncontent-type: ${CONTENT_TYPE}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`,
@@ -117,12 +115,11 @@ describe('what a client may ask for', () => {
 describe('mistakes in the code around the router', () => {
   it('a listener that throws fails no request, and is seen', async () => {
     const stub = await stubMl()
-    const router = createRouter({ backends: { only: { url: stub.url } } })
+    const { router, url } = await serveRouter({ backends: { only: { url: stub.url } } })
     router.on('request', () => {
       throw new Error('in my listener')
     })
     const warning = once(process, 'warning')
-    const { url } = await listen((req, res) => router.handle(req, res))
     expect((await post(url, body)).status).toBe(200)
     expect(String((await warning)[0])).toContain('in my listener')
   })

@@ -6,6 +6,7 @@ import { generate } from 'selfsigned'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { imageBytes, immichBody } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 const body = immichBody('indexing', imageBytes(300_000))
@@ -22,8 +23,7 @@ describe("a user's own http-proxy-3 server", () => {
       events.push(['proxyRes', proxyRes.statusCode, req.socket.remotePort !== undefined, res.headersSent]),
     )
     proxy.on('end', () => events.push(['end']))
-    const router = createRouter({ backends: { only: { url: stub.url } }, proxy })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { url } = await serveRouter({ backends: { only: { url: stub.url } }, proxy })
     await post(url, body, { headers: { 'x-mine': 'yes', 'x-forwarded-for': 'forged' } })
     expect(events).toEqual([
       ['start', '/predict', 'yes', `${stub.url}/predict`],
@@ -41,8 +41,7 @@ describe("a user's own http-proxy-3 server", () => {
     proxy.on('start', () => {
       throw new Error('in the listener')
     })
-    const router = createRouter({ backends: { only: { url: stub.url } }, proxy })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { router, url } = await serveRouter({ backends: { only: { url: stub.url } }, proxy })
     expect((await post(url, body)).status).toBe(502)
     expect(router.status().backends[0]?.inFlight).toBe(0)
   })
@@ -75,8 +74,10 @@ describe('a router without http-proxy-3', () => {
     const stub = await stubMl()
     const backends = { only: { url: stub.url } }
     const options = { forwarder: 'direct', backends, health: false } as const
-    const router = createRouter({ ...options, proxy: { headers: { 'X-Own': 'yes' }, auth: 'me:secret' } })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { url } = await serveRouter({
+      ...options,
+      proxy: { headers: { 'X-Own': 'yes' }, auth: 'me:secret' },
+    })
     expect((await post(url, body)).status).toBe(200)
     expect(stub.received[0]?.headers).toMatchObject({
       'x-own': 'yes',
@@ -119,8 +120,7 @@ describe('TLS to a backend', () => {
       [undefined, 'direct'],
       [{ ca: cert }, 'direct'],
     ] as const) {
-      const router = createRouter({ backends: { only: { url: backend } }, proxy, forwarder })
-      const { url } = await listen((req, res) => router.handle(req, res))
+      const { router, url } = await serveRouter({ backends: { only: { url: backend } }, proxy, forwarder })
       statuses.push((await post(url, body)).status)
       await router.close()
     }
@@ -136,8 +136,7 @@ describe('an idle connection to a backend', () => {
       req.resume().on('end', () => res.end('{}'))
     })
     const { url: backend } = await listen(patient)
-    const router = createRouter({ backends: { only: { url: backend } }, health: false })
-    const { url } = await listen((req, res) => router.handle(req, res))
+    const { url } = await serveRouter({ backends: { only: { url: backend } }, health: false })
     for (let i = 0; i < 5; i++) expect((await post(url, body)).status).toBe(200)
     expect(connections.size).toBe(1)
     const open = () => new Promise<number>((resolve) => patient.getConnections((_, count) => resolve(count)))

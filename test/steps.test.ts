@@ -1,8 +1,9 @@
-import { createRouter, type RequestEvent, type RouterOptions } from '@immich-ml-router/core'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import type { RouterOptions } from '@immich-ml-router/core'
+import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { imageBytes, immichBody } from './support/predict-body.ts'
+import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 const ANSWER = JSON.stringify({ clip: '[0.5]' })
@@ -21,17 +22,14 @@ async function stage(options: Partial<RouterOptions> = {}, more: RouterOptions['
       }),
     )
   })
-  const events: RequestEvent[] = []
-  const router = createRouter({
+  const served = await serveRouter({
     backends: { ...more, gpu: { url: backend, maxConcurrent: 1 } },
     routes: [{ backends: [...Object.keys(more), 'gpu'], strategy: 'first' }],
     clock,
     heartbeat: false,
     ...options,
   })
-  router.on('request', (event) => events.push(event))
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const { url } = await listen((req, res) => router.handle(req, res))
+  const { router, url, requests: events } = served
   const answer = async (index: number) => {
     await until(() => answers.length > index, 'the backend has the request')
     const it = answers[index]

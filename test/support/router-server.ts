@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import {
   type BackendEvent,
   createRouter,
@@ -11,6 +12,7 @@ import { listen } from './servers.ts'
 /** A router that listens, and what it has told so far. */
 export interface RouterServer {
   readonly router: Router
+  readonly server: Server
   readonly url: string
   readonly requests: RequestEvent[]
   /** Of its backends. */
@@ -25,6 +27,6 @@ export async function serveRouter(options: RouterOptions): Promise<RouterServer>
   const changes: BackendEvent[] = []
   router.on('request', (event) => requests.push(event))
   router.on('backend', (event) => changes.push(event))
-  const { url } = await listen((req, res) => router.handle(req, res))
-  return { router, url, requests, changes }
+  const { server, url } = await listen((req, res) => router.handle(req, res))
+  return { router, server, url, requests, changes }
 }
