@@ -4,12 +4,7 @@ import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } fro
 import { removeItem } from '../remove-item.ts'
 import { BodyCursor, ReplayReader } from './body-reader.ts'
 import type { BodyStore } from './body-store.ts'
-import type { Piece, SpoolFile } from './spool.ts'
-
-/** A piece and, once it has arrived, the next: whoever holds a link keeps what follows it, and nothing before it. */
-interface Link extends Piece {
-  next: Link | undefined
-}
+import { type Link, Retention, type Terms } from './retention.ts'
 
 export interface ReplayBodyOptions {
   /** Bytes above which the body fails with {@link BodyTooLargeError}. `Infinity` turns the limit off. */
@@ -20,21 +15,8 @@ export interface ReplayBodyOptions {
   readonly borrowed?: boolean | undefined
 }
 
-/** Bytes that may wait for the disk before the sender has to. */
-const SPOOL_AHEAD = 512 * 1024
-/** The largest chunk that a socket gives, twice: so much room there must be to read ahead of every reader. */
-const CHUNK_ROOM = 128 * 1024
 /** A waiting body that is no larger stays in memory: a file would cost more. */
 const SMALL = 16 * 1024
-
-interface Retention {
-  readonly store: BodyStore
-  /** Bytes in memory, as the store has counted them. */
-  taken: number
-  /** It must not be given up, whatever the room: nobody reads it yet. */
-  pinned: boolean
-  isWorthAFile: () => boolean
-}
 
 /**
  * A request body that can be read again from its start while it is retained.
@@ -52,8 +34,6 @@ export class ReplayBody {
   #head: Link | undefined = this.#tail
   #size = 0
   #retention: Retention | undefined
-  #file: SpoolFile | undefined
-  #heldInMemory = SMALL
   #givenUp = false
   #onReady: (() => void) | undefined
   #readers = 0
@@ -109,7 +89,7 @@ export class ReplayBody {
 
   /** Whether all of it is here, or as much as there is room for as long as nobody reads it. */
   get ready(): boolean {
-    return this.#ended || this.#borrowed || (this.#retention?.pinned === true && this.#isOutOfRoom())
+    return this.#ended || this.#borrowed || this.#retention?.isFull === true
   }
 
   /** Whether retaining had to end, since there was no room for it. */
@@ -119,12 +99,12 @@ export class ReplayBody {
 
   /** Whether a part of it is, or was, on disk. */
   get spooled(): boolean {
-    return this.#file !== undefined
+    return this.#retention?.spooled === true
   }
 
   /** Whether somebody waits for bytes that the sender has not sent yet. */
   get starving(): boolean {
-    return !this.#ended && this.#waiting.length > 0 && this.#hasRoom()
+    return !this.#ended && this.#waiting.length > 0 && this.#hasRoom
   }
 
   /**
@@ -175,9 +155,9 @@ export class ReplayBody {
    * @param isWorthAFile Asked when it does not fit into memory.
    */
   retain(store: BodyStore, isWorthAFile: () => boolean = always): void {
-    this.#retainIn(store, false, isWorthAFile)
+    this.#retainIn(store, { pinned: false, inMemory: store.bodyMemory, isWorthAFile })
     // What could not be written while nobody read it was kept all the same; that ends here.
-    if (this.#file?.failure !== undefined) this.#giveUp()
+    if (this.#retention?.failed === true) this.#giveUp()
   }
 
   /**
@@ -188,9 +168,9 @@ export class ReplayBody {
    * @param where `memory`, for a short wait: only what does not fit into memory goes to disk.
    */
   hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
-    this.#heldInMemory = where === 'memory' ? store.bodyMemory : SMALL
-    this.#retainIn(store, true, always)
-    if (this.#size > this.#heldInMemory) this.#moveToDisk()
+    const inMemory = where === 'memory' ? store.bodyMemory : SMALL
+    this.#retainIn(store, { pinned: true, inMemory, isWorthAFile: always })
+    if (this.#size > inMemory) this.#retention?.moveToDisk()
     this.#onReady = this.ready ? undefined : onReady
     if (!this.#borrowed) this.#readAhead()
   }
@@ -198,13 +178,10 @@ export class ReplayBody {
   /** Stops retaining: open streams go on to the end, new ones cannot be opened. */
   release(): void {
     this.#head = undefined
-    const retention = this.#retention
-    this.#retention = undefined
-    retention?.store.give(retention.taken)
-    this.#file?.stop()
+    this.#retention?.end()
     this.#closeUnusedFile()
     // Who waited for the disk need not any more.
-    if (this.#file !== undefined) this.#wakeAll()
+    if (this.spooled) this.#wakeAll()
   }
 
   /** Releases, and reads no more: open streams fail. */
@@ -212,34 +189,20 @@ export class ReplayBody {
     this.release()
     if (!this.#ended) this.#finish(new BodyFailedError(new Error('it is no longer needed')))
     if (this.#ownsSource) this.#source.destroy()
-    this.#file?.close()
+    this.#retention?.closeFile()
   }
 
-  #retainIn(store: BodyStore, pinned: boolean, isWorthAFile: () => boolean): void {
+  #retainIn(store: BodyStore, terms: Terms): void {
     if (this.#head === undefined || this.#borrowed) return
     if (this.#retention !== undefined) {
-      this.#retention.pinned = pinned
-      this.#retention.isWorthAFile = isWorthAFile
+      this.#retention.terms = terms
       return
     }
-    this.#retention = { store, taken: 0, pinned, isWorthAFile }
-    for (let link = this.#head.next; link !== undefined; link = link.next) this.#account(link)
-  }
-
-  /** Finds room for a link that is to be retained. */
-  #account(link: Link): void {
-    const retention = this.#retention
-    if (retention === undefined) return
-    const { store, pinned, taken } = retention
-    if (this.#file !== undefined) {
-      store.overdraw(link.size)
-      retention.taken += link.size
-      this.#file.write(link)
-      return
-    }
-    const limit = pinned ? this.#heldInMemory : store.bodyMemory
-    if (taken + link.size <= limit && store.take(link.size)) retention.taken += link.size
-    else if (!this.#moveToDisk() && !this.#keepInMemory(link.size)) this.#giveUp()
+    this.#retention = new Retention(store, this.#head, terms, {
+      onRoom: () => this.#wakeAll(),
+      onGivenUp: () => this.#giveUp(),
+    })
+    this.#retention.addAll()
   }
 
   #giveUp(): void {
@@ -247,58 +210,8 @@ export class ReplayBody {
     this.release()
   }
 
-  /** Without a disk, a body that nobody reads yet stays in memory: its client's leaving is only seen while it is read. */
-  #keepInMemory(bytes: number): boolean {
-    const retention = this.#retention
-    if (retention?.pinned !== true) return false
-    retention.store.overdraw(bytes)
-    retention.taken += bytes
-    return true
-  }
-
-  /** @returns Whether what has arrived is on its way to a file now. */
-  #moveToDisk(): boolean {
-    const retention = this.#retention
-    if (this.#file !== undefined || retention === undefined) return this.#file !== undefined
-    if (!retention.isWorthAFile()) return false
-    const file = retention.store.open()
-    if (file === undefined) return false
-    this.#file = file
-    const { store } = retention
-    file.listen(
-      (bytes) => {
-        if (this.#retention !== undefined) {
-          store.give(bytes)
-          this.#retention.taken -= bytes
-        }
-        this.#wakeAll()
-      },
-      () => {
-        if (this.#retention?.pinned === false) this.#giveUp()
-        else this.#wakeAll()
-      },
-    )
-    let bytes = 0
-    for (let link = this.#head?.next; link !== undefined; link = link.next) {
-      file.write(link)
-      bytes += link.size
-    }
-    store.overdraw(bytes - retention.taken)
-    retention.taken = bytes
-    return true
-  }
-
-  /** Whether more may be read from the source: what was read must have left the memory. */
-  #hasRoom(): boolean {
-    const retention = this.#retention
-    if (retention === undefined) return true
-    if (this.#file !== undefined && this.#file.failure === undefined) return this.#file.pending < SPOOL_AHEAD
-    return !retention.pinned || retention.store.hasRoom(CHUNK_ROOM)
-  }
-
-  /** Whether there will be no room for more, as opposed to not yet. */
-  #isOutOfRoom(): boolean {
-    return (this.#file === undefined || this.#file.failure !== undefined) && !this.#hasRoom()
+  get #hasRoom(): boolean {
+    return this.#retention === undefined || this.#retention.hasRoom
   }
 
   #tellReady(): void {
@@ -312,7 +225,7 @@ export class ReplayBody {
   #readAhead(): void {
     let place = this.#tail
     const ahead = () => {
-      while (this.#retention?.pinned === true) {
+      while (this.#retention?.isHeld === true) {
         const next = this.#ended ? 'end' : this.#next(place, ahead)
         if (typeof next === 'string') return
         place = next
@@ -331,7 +244,7 @@ export class ReplayBody {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#ended) return 'end'
     if (!this.#waiting.includes(wake)) this.#waiting.push(wake)
-    if (this.#hasRoom()) this.#source.resume()
+    if (this.#hasRoom) this.#source.resume()
     else this.#tellReady()
     return 'wait'
   }
@@ -339,8 +252,8 @@ export class ReplayBody {
   /** What was in a link before it went to disk. */
   async #load(link: Link): Promise<Buffer> {
     try {
-      if (this.#file === undefined) throw new Error('there is no file')
-      return await this.#file.read(link)
+      if (this.#retention === undefined) throw new Error('it was never retained')
+      return await this.#retention.load(link)
     } catch (error) {
       throw new SpoolError(error)
     }
@@ -351,7 +264,7 @@ export class ReplayBody {
     const bytes = toBuffer(chunk)
     if (bytes === undefined) this.#finish(new BodyFailedError(new TypeError('its stream gives no bytes')))
     else this.#append(bytes)
-    if (!this.#ended && (this.#waiting.length === 0 || !this.#hasRoom())) this.#source.pause()
+    if (!this.#ended && (this.#waiting.length === 0 || !this.#hasRoom)) this.#source.pause()
   }
 
   #append(chunk: Buffer): void {
@@ -363,7 +276,7 @@ export class ReplayBody {
     const link: Link = { chunk, size: chunk.length, place: 0, next: undefined }
     this.#tail.next = link
     this.#tail = link
-    this.#account(link)
+    this.#retention?.add(link)
     if (this.#size === this.#exactSize) this.#finish(undefined)
     else this.#wakeAll()
   }
@@ -388,7 +301,7 @@ export class ReplayBody {
 
   /** The file is there for those who read it, and for those who may. */
   #closeUnusedFile(): void {
-    if (this.#head === undefined && this.#readers === 0) this.#file?.close()
+    if (this.#head === undefined && this.#readers === 0) this.#retention?.closeFile()
   }
 }
 
