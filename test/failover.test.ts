@@ -173,7 +173,7 @@ describe('when to stop', () => {
     async (what) => {
       const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
       const bodySpool = what === 'broken' ? directory : false
-      const { url, stubs, events } = await pool([{ fault: 'error' }, {}], { bodySpool })
+      const { url, stubs, events } = await pool([{ fault: 'error' }, {}], { bodySpool, bodyMemory: '64kb' })
       await rm(directory, { recursive: true })
       const warned = what === 'broken' ? once(process, 'warning') : undefined
       const large = immichBody('indexing', imageBytes(3_000_000))

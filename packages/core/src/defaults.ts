@@ -162,8 +162,10 @@ export const defaults = Object.freeze({
   latencySamples: 100,
   /** Latencies without which there is no percentile: of so many, the 95th percentile is not the longest. */
   fewestSamples: 20,
-  /** How much of a body is retained in memory for another attempt; a larger one goes to disk. */
+  /** How much of a body is retained in memory for another attempt, whatever others take. */
   bodyMemory: 1 * MIB,
+  /** A larger body may be in memory as well, as long as it is no larger than what all leave free of so many times that. */
+  spareBodies: 32,
   /** Bodies that are retained in memory, all together. */
   totalBodyMemory: 256 * MIB,
   /** Whether larger ones go to a temp file. */

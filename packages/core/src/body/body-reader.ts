@@ -1,25 +1,40 @@
 import { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
+import { free } from './free.ts'
+import type { Link } from './retention.ts'
 
 /** What a cursor finds at its place. */
 export type Taken = Buffer | 'wait' | 'end'
 
 /** What a cursor asks of its body. */
-interface Source<Link> {
+interface Source {
   next(link: Link): Link | 'wait' | 'end'
   /** Brings back what is no longer in memory. */
   load(link: Link): Promise<Buffer>
   wake(): void
+  /**
+   * A chunk was given back.
+   *
+   * @param isOpen Whether by a cursor that goes on.
+   */
+  takeBack(link: Link, chunk: Buffer, isOpen: boolean): void
   close(): void
 }
 
-/** A place in a body. */
-export class BodyCursor<Link extends { readonly chunk: Buffer | undefined }> {
-  #link: Link | undefined
-  readonly #source: Source<Link>
-  #loading: 'loading' | Buffer | Error | undefined
+/** A chunk that was taken, and the link that it is of; none when it was read back from disk for this cursor alone. */
+interface Loan {
+  readonly chunk: Buffer
+  readonly link: Link | undefined
+}
 
-  constructor(link: Link, source: Source<Link>) {
+/** A place in a body. */
+export class BodyCursor {
+  #link: Link | undefined
+  readonly #source: Source
+  #loading: 'loading' | Buffer | Error | undefined
+  #loans: Loan[] | undefined
+
+  constructor(link: Link, source: Source) {
     this.#link = link
     this.#source = source
   }
@@ -35,21 +50,47 @@ export class BodyCursor<Link extends { readonly chunk: Buffer | undefined }> {
     if (loaded instanceof Error) throw loaded
     if (loaded !== undefined) {
       this.#loading = undefined
-      return loaded
+      return this.#lend(loaded, undefined)
     }
     if (this.#link === undefined) return 'end'
     const next = this.#source.next(this.#link)
     if (typeof next === 'string') return next
     this.#link = next
-    if (next.chunk !== undefined) return next.chunk
+    if (next.chunk !== undefined) return this.#lend(next.chunk, next)
     this.#load(next)
     return 'wait'
   }
 
-  /** Lets go of the chunks that were retained for this cursor. */
+  /** From now on, whoever takes will give back. What others take is theirs for good. */
+  borrow(): void {
+    this.#loans ??= []
+  }
+
+  /**
+   * Gives back what was taken: nobody uses it any more, nor anything that shares its memory.
+   *
+   * @param kept But for so many bytes, which were taken last.
+   */
+  giveBack(kept = 0): void {
+    const loans = this.#loans ?? []
+    let done = loans.length
+    for (let bytes = 0; bytes < kept && done > 0; bytes += loans[done]?.chunk.length ?? 0) done--
+    for (const { chunk, link } of loans.splice(0, done)) {
+      if (link === undefined) free(chunk)
+      else this.#source.takeBack(link, chunk, this.#link !== undefined)
+    }
+  }
+
+  /** Lets go of the chunks that were retained for this cursor; what it has taken may still be given back. */
   close(): void {
     if (this.#link !== undefined) this.#source.close()
     this.#link = undefined
+  }
+
+  #lend(chunk: Buffer, link: Link | undefined): Buffer {
+    if (link !== undefined) link.lent++
+    this.#loans?.push({ chunk, link })
+    return chunk
   }
 
   #load(link: Link): void {
@@ -64,16 +105,14 @@ export class BodyCursor<Link extends { readonly chunk: Buffer | undefined }> {
 
 /** A stream of a replayable body. */
 export class ReplayReader extends Readable {
-  readonly #cursor: Pick<BodyCursor<{ chunk: Buffer | undefined }>, 'take' | 'close'>
+  readonly #cursor: BodyCursor
   readonly #clock: Pick<Clock, 'now'>
+  #inUse: (() => number) | undefined
   #wanted = false
   #starvingSince: number | undefined
   #starvedFor = 0
 
-  constructor(
-    cursor: Pick<BodyCursor<{ chunk: Buffer | undefined }>, 'take' | 'close'>,
-    clock: Pick<Clock, 'now'>,
-  ) {
+  constructor(cursor: BodyCursor, clock: Pick<Clock, 'now'>) {
     super()
     this.#cursor = cursor
     this.#clock = clock
@@ -87,6 +126,21 @@ export class ReplayReader extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#cursor.close()
     callback(error)
+  }
+
+  /**
+   * For a reader that keeps nothing of what it reads, so that its memory can be freed before it is collected.
+   *
+   * @param inUse How many bytes it still uses of what it has read; those that it has read last.
+   */
+  lend(inUse: () => number): void {
+    this.#inUse = inUse
+    this.#cursor.borrow()
+  }
+
+  /** Gives back what its reader is done with. */
+  giveBack(): void {
+    if (this.#inUse !== undefined) this.#cursor.giveBack(this.readableLength + this.#inUse())
   }
 
   /** Whether its reader wants more than has arrived: then it is the sender that is slow, and not the reader. */
@@ -103,6 +157,7 @@ export class ReplayReader extends Readable {
   wake(): void {
     while (this.#wanted && !this.destroyed) {
       try {
+        this.giveBack()
         const taken = this.#cursor.take()
         if (taken === 'wait') {
           this.#starvingSince ??= this.#clock.now()

@@ -1,4 +1,5 @@
 import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { isRecord } from '../record.ts'
@@ -25,7 +26,9 @@ export interface DeclaredHeaders {
 export function toReplayBody(input: BodyInput, options: ReplayBodyOptions): ReplayBody {
   if (input instanceof IncomingMessage) {
     // Node's HTTP parser sees to it that such a request is as long as it says.
-    return new ReplayBody(input, { ...options, exactSize: declaredHeaders(input).contentLength }, false)
+    const exactSize = declaredHeaders(input).contentLength
+    // What it has read off a socket, it has handed to nobody else; a mock's chunks may be its test's.
+    return new ReplayBody(input, { ...options, exactSize, owned: input.socket instanceof Socket }, false)
   }
   return new ReplayBody(toReadable(input), { ...options, borrowed: input instanceof Uint8Array }, true)
 }

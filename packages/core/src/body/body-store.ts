@@ -1,8 +1,10 @@
 import { Spool, type SpoolFile, type SpoolUsage } from './spool.ts'
 
 export interface BodyStoreOptions {
-  /** Bytes of one body that are retained in memory; what is larger goes to disk. */
+  /** Bytes of one body that are retained in memory; what is larger goes to disk, unless there is spare room. */
   readonly bodyMemory: number
+  /** Bytes of all bodies together up to which there is spare room for larger ones. */
+  readonly spareMemory: number
   /** Bytes of all bodies together that are retained in memory. */
   readonly totalBodyMemory: number
   /** The directory for what is larger; without one, it is not retained. */
@@ -29,11 +31,6 @@ export class BodyStore {
       this.#spools.set(directory, new Spool(directory))
   }
 
-  /** Bytes of one body that are retained in memory. */
-  get bodyMemory(): number {
-    return this.#options.bodyMemory
-  }
-
   /** Bytes of all bodies together that may be. */
   get total(): number {
     return this.#options.totalBodyMemory
@@ -52,6 +49,20 @@ export class BodyStore {
       bytes += usage.bytes
     }
     return { files, bytes }
+  }
+
+  /** Bytes of one body that are retained in memory. */
+  get bodyMemory(): number {
+    return this.#options.bodyMemory
+  }
+
+  /**
+   * Bytes of one body that may be in memory now. A larger one may be as large as what all of them leave free: so there is
+   * always something left for the next, and none has to make room for it.
+   */
+  get share(): number {
+    const { bodyMemory, spareMemory } = this.#options
+    return Math.max(bodyMemory, Math.min(spareMemory, this.total) - this.#used)
   }
 
   hasRoom(bytes: number): boolean {

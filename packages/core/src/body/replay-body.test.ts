@@ -96,8 +96,8 @@ class FakeFile implements SpoolHandle {
 }
 
 /** A store with room for so many bytes, and this file for the rest. */
-function storeOf(bodyMemory: number, totalBodyMemory: number, file?: FakeFile): BodyStore {
-  const store = new BodyStore({ bodyMemory, totalBodyMemory, directory: undefined })
+function storeOf(bodyMemory: number, totalBodyMemory: number, file?: FakeFile, spareMemory = 0): BodyStore {
+  const store = new BodyStore({ bodyMemory, spareMemory, totalBodyMemory, directory: undefined })
   if (file !== undefined) store.open = () => new SpoolFile(Promise.resolve(file))
   return store
 }
@@ -130,6 +130,24 @@ describe('retaining in memory alone', () => {
       expect((await buffer(reader)).toString()).toBe('one two three')
     }
     expect([first.retained, second.retained, store.used]).toEqual([true, false, 13])
+  })
+
+  it('goes on for larger ones as long as all of them leave as much free', async () => {
+    const store = storeOf(5, 1000, undefined, 40)
+    const bodies = Array.from({ length: 4 }, () => bodyOf(...chunks))
+    for (const [i, body] of bodies.entries()) {
+      if (i === 3) bodies[0]?.release()
+      const reader = body.stream()
+      body.retain(store)
+      expect((await buffer(reader)).toString()).toBe('one two three')
+    }
+    expect(bodies.map(({ givenUp }) => givenUp)).toEqual([false, false, true, false])
+    expect(store.used).toBe(26)
+    // However much is spare, there is no more than all may take.
+    const poor = storeOf(5, 20, undefined, 1000)
+    expect([store.share, poor.share]).toEqual([14, 20])
+    poor.overdraw(18)
+    expect(poor.share).toBe(5)
   })
 
   it('counts what had arrived before', async () => {
@@ -215,7 +233,7 @@ describe('retaining on disk', () => {
     const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
     await writeFile(join(directory, `immich-ml-router-${randomUUID()}.body`), 'left behind')
     await writeFile(join(directory, 'of somebody else'), '')
-    const store = new BodyStore({ bodyMemory: 5, totalBodyMemory: 100, directory })
+    const store = new BodyStore({ bodyMemory: 5, spareMemory: 0, totalBodyMemory: 100, directory })
     const large = randomBytes(3_000_000)
     const body = new ReplayBody(Readable.from([large], { objectMode: false }), unlimited, true)
     body.retain(store)
@@ -232,7 +250,7 @@ describe('holding', () => {
   it('reads to the end for nobody, and moves what is large to disk', async () => {
     const store = storeOf(1e6, 1e9, undefined)
     const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
-    const onDisk = new BodyStore({ bodyMemory: 1e6, totalBodyMemory: 1e9, directory })
+    const onDisk = new BodyStore({ bodyMemory: 1e6, spareMemory: 0, totalBodyMemory: 1e9, directory })
     const large = randomBytes(300_000)
     const body = new ReplayBody(
       Readable.from([large], { objectMode: false, highWaterMark: 1 }),

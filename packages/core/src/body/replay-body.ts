@@ -4,6 +4,7 @@ import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } fro
 import { removeItem } from '../remove-item.ts'
 import { BodyCursor, ReplayReader } from './body-reader.ts'
 import type { BodyStore } from './body-store.ts'
+import { free } from './free.ts'
 import { type Link, Retention, type Terms } from './retention.ts'
 
 export interface ReplayBodyOptions {
@@ -13,10 +14,14 @@ export interface ReplayBodyOptions {
   readonly exactSize?: number | undefined
   /** The bytes are in somebody else's memory, so that retaining them costs nothing. */
   readonly borrowed?: boolean | undefined
+  /** Nobody else has the chunks of the source: their memory may be freed as soon as they are no longer needed. */
+  readonly owned?: boolean | undefined
 }
 
 /** A waiting body that is no larger stays in memory: a file would cost more. */
 const SMALL = 16 * 1024
+/** As much as there is room for. */
+const ANY = Number.POSITIVE_INFINITY
 
 /**
  * A request body that can be read again from its start while it is retained.
@@ -30,13 +35,16 @@ export class ReplayBody {
   readonly #source: Readable
   readonly #ownsSource: boolean
   readonly #borrowed: boolean
-  #tail: Link = { chunk: undefined, size: 0, place: 0, next: undefined }
+  readonly #owned: boolean
+  #tail: Link = { chunk: undefined, size: 0, lent: 0, place: 0, next: undefined }
   #head: Link | undefined = this.#tail
   #size = 0
   #retention: Retention | undefined
   #givenUp = false
   #onReady: (() => void) | undefined
   #readers = 0
+  /** Up to here, every reader that there is has given back what it took. */
+  #passed: Link | undefined
   #ended = false
   #failure: Error | undefined
   #waiting: (() => void)[] = []
@@ -53,6 +61,7 @@ export class ReplayBody {
     this.#exactSize = options.exactSize
     this.#ownsSource = ownsSource
     this.#borrowed = options.borrowed ?? false
+    this.#owned = options.owned ?? false
     const onData = (chunk: unknown) => this.#take(chunk)
     const onEnd = () => this.#finish(undefined)
     const onError = (error: Error) => this.#finish(new BodyFailedError(error))
@@ -127,13 +136,15 @@ export class ReplayBody {
    * @param wake Called once after each `take()` that said `'wait'`.
    * @throws {BodyReleasedError} after {@link ReplayBody.release}.
    */
-  cursor(wake: () => void): BodyCursor<Link> {
+  cursor(wake: () => void): BodyCursor {
     if (this.#head === undefined) throw new BodyReleasedError()
     this.#readers++
+    this.#passed = undefined
     return new BodyCursor(this.#head, {
       next: (link) => this.#next(link, wake),
       load: (link) => this.#load(link),
       wake,
+      takeBack: (link, chunk, isOpen) => this.#takeBack(link, chunk, isOpen ? 1 : 0),
       close: () => {
         removeItem(this.#waiting, wake)
         this.#readers--
@@ -145,7 +156,9 @@ export class ReplayBody {
   /** The body as one buffer, if it is complete and in one piece, as most are that are small. */
   inOnePiece(): Buffer | undefined {
     const first = this.#head?.next
-    return this.complete && first !== undefined && first.next === undefined ? first.chunk : undefined
+    if (!this.complete || first === undefined || first.next !== undefined) return undefined
+    first.lent++
+    return first.chunk
   }
 
   /**
@@ -155,7 +168,7 @@ export class ReplayBody {
    * @param isWorthAFile Asked when it does not fit into memory.
    */
   retain(store: BodyStore, isWorthAFile: () => boolean = always): void {
-    this.#retainIn(store, { pinned: false, inMemory: store.bodyMemory, isWorthAFile })
+    this.#retainIn(store, { pinned: false, inMemory: ANY, isWorthAFile })
     // What could not be written while nobody read it was kept all the same; that ends here.
     if (this.#retention?.failed === true) this.#giveUp()
   }
@@ -168,7 +181,7 @@ export class ReplayBody {
    * @param where `memory`, for a short wait: only what does not fit into memory goes to disk.
    */
   hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
-    const inMemory = where === 'memory' ? store.bodyMemory : SMALL
+    const inMemory = where === 'memory' ? ANY : SMALL
     this.#retainIn(store, { pinned: true, inMemory, isWorthAFile: always })
     if (this.#size > inMemory) this.#retention?.moveToDisk()
     this.#onReady = this.ready ? undefined : onReady
@@ -177,6 +190,7 @@ export class ReplayBody {
 
   /** Stops retaining: open streams go on to the end, new ones cannot be opened. */
   release(): void {
+    this.#freePassed()
     this.#head = undefined
     this.#retention?.end()
     this.#closeUnusedFile()
@@ -203,6 +217,28 @@ export class ReplayBody {
       onGivenUp: () => this.#giveUp(),
     })
     this.#retention.addAll()
+  }
+
+  /** @param own How many of the readers give it back: one, or none when that has closed. */
+  #takeBack(link: Link, chunk: Buffer, own: number): void {
+    link.lent--
+    if (this.#readers === own) {
+      if (this.#head !== undefined) this.#passed = link
+      // Nobody comes to it any more, but for a write to disk that may be under way.
+      else if (!this.spooled) link.chunk = undefined
+    }
+    if (link.chunk === undefined && link.lent === 0) free(chunk)
+  }
+
+  /** Frees what was kept for another reader alone. */
+  #freePassed(): void {
+    const last = this.#passed
+    this.#passed = undefined
+    if (last === undefined || this.spooled) return
+    for (let link = this.#head?.next; link !== undefined; link = link === last ? undefined : link.next) {
+      if (link.chunk !== undefined && link.lent === 0) free(link.chunk)
+      link.chunk = undefined
+    }
   }
 
   #giveUp(): void {
@@ -273,7 +309,8 @@ export class ReplayBody {
       this.#finish(new BodyTooLargeError(this.#maxSize))
       return
     }
-    const link: Link = { chunk, size: chunk.length, place: 0, next: undefined }
+    const isOurs = this.#owned && this.#source.listenerCount('data') === 1
+    const link: Link = { chunk, size: chunk.length, lent: isOurs ? 0 : 1, place: 0, next: undefined }
     this.#tail.next = link
     this.#tail = link
     this.#retention?.add(link)

@@ -10,7 +10,7 @@ export interface Link extends Piece {
 export interface Terms {
   /** It must not be given up, whatever the room: nobody reads it yet. */
   readonly pinned: boolean
-  /** Bytes beyond which it goes to disk. */
+  /** Bytes of which more go to disk, whatever the room. */
   readonly inMemory: number
   /** Asked when it does not fit into memory. */
   readonly isWorthAFile: () => boolean
@@ -89,8 +89,9 @@ export class Retention {
       this.#file.write(link)
       return
     }
-    if (this.#taken + link.size <= this.terms.inMemory && this.#store.take(link.size))
-      this.#taken += link.size
+    const size = this.#taken + link.size
+    const most = Math.min(this.terms.inMemory, this.#store.share)
+    if (size <= most && this.#store.take(link.size)) this.#taken = size
     else if (this.moveToDisk()) return
     // Without a disk, a body that nobody reads yet stays in memory: its client's leaving is only seen while it is read.
     else if (this.terms.pinned) this.#overdraw(link.size)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { constants, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { free } from './free.ts'
 
 const PREFIX = 'immich-ml-router-'
 const NAME = /^immich-ml-router-[0-9a-f-]{36}\.body$/
@@ -10,6 +11,8 @@ export interface Piece {
   readonly size: number
   /** `undefined` once it is on disk. */
   chunk: Buffer | undefined
+  /** How many have its chunk and have not given it back: while there are any, its memory is not ours to free. */
+  lent: number
   /** Where it is in the file, once it is there. */
   place: number
 }
@@ -133,7 +136,7 @@ export class SpoolFile {
   /** @throws when the disk does not give back what it was given. */
   async read({ size, place }: Piece): Promise<Buffer> {
     const handle = await this.#handle
-    const chunk = Buffer.allocUnsafe(size)
+    const chunk = Buffer.allocUnsafeSlow(size)
     for (let at = 0; at < size; ) {
       const { bytesRead } = await handle.read(chunk, at, size - at, place + at)
       if (bytesRead === 0) throw new Error('the temp file is shorter than what was written to it')
@@ -183,9 +186,11 @@ export class SpoolFile {
     if (bytesWritten < bytes) throw new Error(`only ${bytesWritten} of ${bytes} bytes could be written`)
     if (this.#stopped) return
     for (const piece of pieces) {
+      const { chunk } = piece
       piece.place = this.#end
       this.#end += piece.size
       piece.chunk = undefined
+      if (chunk !== undefined && piece.lent === 0) free(chunk)
     }
     this.#pending -= bytes
     this.#watch.onGrown(bytes)

@@ -118,9 +118,17 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    this.#lendBody()
     if (this.#settled) controller.abort(new Error('the attempt is over'))
     else this.#watchdog.restart(this.#options.plan.timeouts.response)
     this.#options.plan.marks.connected = this.#options.clock.now()
+  }
+
+  /** undici keeps nothing of what it sends but in its socket, until that has passed it on. */
+  #lendBody(): void {
+    const { body } = this.#options
+    const socket = this.connection?.socket
+    if (body instanceof ReplayReader && socket !== undefined) body.lend(() => socket.writableLength)
   }
 
   onBodySent(): void {
@@ -241,6 +249,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
     if (request.routeHeader !== undefined) added.push([ROUTE_HEADER, request.routeHeader()])
     this.#writer.start(controller, status, text, added)
     request.heartbeat?.stop()
+    if (this.#options.body instanceof ReplayReader) this.#options.body.giveBack()
     request.body.release()
     this.#options.plan.onCommit?.()
     if (this.#respond !== undefined) {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { ServerOptions } from 'http-proxy-3'
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
@@ -8,19 +9,30 @@ import { type ConnectorTls, proxyTls, tlsFor } from './tls-options.ts'
 
 /** A handler that wants to know whether its connection had been used before. */
 export interface ConnectionAware {
-  connection: { readonly reused: boolean } | undefined
+  connection: { readonly reused: boolean; readonly socket: Socket | undefined } | undefined
 }
 
 /** One connection of a pool, that counts its requests. */
 class CountingClient extends Client {
   #requests = 0
+  #socket: Socket | undefined
 
-  constructor(origin: URL, options: Client.Options) {
-    super(origin, options)
+  constructor(origin: URL, connector: buildConnector.connector, options: Client.Options) {
+    const connect: buildConnector.connector = (asked, callback) =>
+      connector(asked, (...made) => {
+        this.#socket = made[1] ?? undefined
+        callback(...made)
+      })
+    super(origin, { ...options, connect })
     // A new connection is made for the request that was dispatched last.
     this.on('connect', () => {
       this.#requests = 1
     })
+  }
+
+  /** The one that it has now, or had last. */
+  get socket(): Socket | undefined {
+    return this.#socket
   }
 
   get reused(): boolean {
@@ -78,8 +90,9 @@ export class Dispatchers {
   }
 
   #make(backend: Backend): Pool {
+    const connector = this.#connectorFor(backend)
     return new Pool(backend.predictUrl.origin, {
-      factory: (origin, options) => new CountingClient(origin, options),
+      factory: (origin, options) => new CountingClient(origin, connector, options),
       keepAliveTimeout: defaults.keepAliveTimeout,
       keepAliveMaxTimeout: defaults.keepAliveTimeout,
       keepAliveTimeoutThreshold: defaults.keepAliveMargin,
@@ -87,7 +100,7 @@ export class Dispatchers {
       headersTimeout: 0,
       bodyTimeout: 0,
       allowH2: false,
-      connect: this.#connectorFor(backend),
+      connect: connector,
     })
   }
 

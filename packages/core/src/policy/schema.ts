@@ -184,7 +184,7 @@ const exchangeShape = {
   }),
   bodyMemory: size.optional().meta({
     description:
-      'How much of a request is retained in memory for another attempt; what is larger goes to disk.',
+      'How much of a request is retained in memory for another attempt. A larger one goes to disk, unless it is no larger than what all requests leave free of 32 times as much.',
     default: '1mb',
   }),
   totalBodyMemory: size

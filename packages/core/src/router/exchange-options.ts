@@ -20,7 +20,8 @@ export interface ExchangeOptions {
    */
   readonly maxBodySize?: number | string | undefined
   /**
-   * How much of a request is retained in memory for another attempt; what is larger goes to disk.
+   * How much of a request is retained in memory for another attempt. A larger one goes to disk, unless it is no larger
+   * than what all requests leave free of 32 times as much.
    * @default '1mb'
    */
   readonly bodyMemory?: number | string | undefined
@@ -94,8 +95,10 @@ export function checkExchangeOptions(options: ExchangeData): CheckedExchangeOpti
   if (typeof bodySpool === 'string' && !isWritable(bodySpool)) {
     throw new PolicyError([problem('bodySpool', 'must be a directory that can be written to')])
   }
+  const bodyMemory = size('bodyMemory')
   const retention = {
-    bodyMemory: size('bodyMemory'),
+    bodyMemory,
+    spareMemory: bodyMemory * defaults.spareBodies,
     totalBodyMemory: size('totalBodyMemory'),
     directory: bodySpool === true ? tmpdir() : bodySpool === false ? undefined : bodySpool,
   }

@@ -1,0 +1,58 @@
+import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { post } from './support/client.ts'
+import { imageBytes, immichBody, sha256 } from './support/predict-body.ts'
+import { listen, stubMl, until } from './support/servers.ts'
+
+const MB = 1_000_000
+
+/** A gateway whose two backends have read what they got, and answer when they are let. */
+async function gateway(options: Partial<RouterOptions>) {
+  const stubs = await Promise.all([stubMl({ fault: 'hang' }), stubMl({ fault: 'hang' })])
+  const router = createRouter({
+    backends: {
+      a: { url: stubs[0].url, maxConcurrent: 'unlimited' },
+      b: { url: stubs[1].url, maxConcurrent: 'unlimited' },
+    },
+    health: false,
+    ...options,
+  })
+  onTestFinished(() => router.close())
+  const { url } = await listen((req, res) => router.handle(req, res))
+  const arrived = () => stubs.flatMap(({ received }) => received)
+  return { url, arrived, bodies: () => router.status().bodies }
+}
+
+describe('what is larger than bodyMemory', () => {
+  it('stays in memory where there is plenty', async () => {
+    const { url, arrived, bodies } = await gateway({})
+    const body = immichBody('indexing', imageBytes(2 * MB))
+    void post(url, body).catch(() => {})
+    await until(() => arrived().some(({ complete }) => complete), 'the backend has it')
+    expect(arrived()[0]?.sha256).toBe(sha256(body))
+    expect(bodies()).toMatchObject({ memory: body.length, disk: 0, files: 0 })
+  })
+
+  it('goes to disk where many are', async () => {
+    const { url, arrived, bodies } = await gateway({})
+    const body = immichBody('indexing', imageBytes(8 * MB))
+    for (let i = 0; i < 12; i++) void post(url, body).catch(() => {})
+    await until(() => arrived().filter(({ complete }) => complete).length === 12, 'the backends have them')
+    await until(
+      () => bodies().memory + bodies().disk === 12 * body.length,
+      'what is not in memory is on disk',
+    )
+    expect(new Set(arrived().map((it) => it.sha256))).toEqual(new Set([sha256(body)]))
+    expect(bodies().files).toBeGreaterThan(6)
+    expect(bodies().memory).toBeLessThan(32 * 1024 * 1024)
+  })
+
+  it('goes to disk where little memory is to be taken', async () => {
+    const { url, arrived, bodies } = await gateway({ bodyMemory: '10kb' })
+    const body = immichBody('indexing', imageBytes(2 * MB))
+    void post(url, body).catch(() => {})
+    await until(() => arrived().some(({ complete }) => complete), 'the backend has it')
+    await until(() => bodies().disk === body.length, 'it is on disk')
+    expect(bodies()).toMatchObject({ memory: 0, files: 1 })
+  })
+})
