@@ -1,5 +1,5 @@
-/** Of what is smaller, there is too little to be worth it. */
-const LEAST = 4 * 1024
+/** Bytes below which a chunk is left to the collector: that costs less. */
+export const WORTH_FREEING = 4 * 1024
 
 /**
  * Gives the memory of a chunk back at once. The collector would as well, but only once tens of megabytes have gathered, and
@@ -7,5 +7,6 @@ const LEAST = 4 * 1024
  */
 export function free({ buffer, length }: Buffer): void {
   // One that shares its memory with others is not its to give.
-  if (length >= LEAST && buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
+  if (length >= WORTH_FREEING && buffer instanceof ArrayBuffer && buffer.byteLength === length)
+    buffer.transfer(0)
 }

@@ -4,7 +4,7 @@ import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } fro
 import { removeItem } from '../remove-item.ts'
 import { BodyCursor, ReplayReader } from './body-reader.ts'
 import type { BodyStore } from './body-store.ts'
-import { free } from './free.ts'
+import { free, WORTH_FREEING } from './free.ts'
 import { type Link, Retention, type Terms } from './retention.ts'
 
 export interface ReplayBodyOptions {
@@ -193,6 +193,7 @@ export class ReplayBody {
     this.#freePassed()
     this.#head = undefined
     this.#retention?.end()
+    if (!this.spooled) this.#retention = undefined
     this.#closeUnusedFile()
     // Who waited for the disk need not any more.
     if (this.spooled) this.#wakeAll()
@@ -309,7 +310,7 @@ export class ReplayBody {
       this.#finish(new BodyTooLargeError(this.#maxSize))
       return
     }
-    const isOurs = this.#owned && this.#source.listenerCount('data') === 1
+    const isOurs = this.#owned && chunk.length >= WORTH_FREEING && this.#source.listenerCount('data') === 1
     const link: Link = { chunk, size: chunk.length, lent: isOurs ? 0 : 1, place: 0, next: undefined }
     this.#tail.next = link
     this.#tail = link
