@@ -36,7 +36,7 @@ export {
   type ClassifyOptions,
   classifyPredictRequest,
 } from './classify/classify-predict-request.ts'
-export type { Clock } from './clock.ts'
+export type { Clock, LoopUse } from './clock.ts'
 export { defaults } from './defaults.ts'
 export { describePolicy } from './describe/describe-policy.ts'
 export {

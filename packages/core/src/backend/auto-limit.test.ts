@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { BusyLoop } from '../../../../test/support/busy-loop.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { AutoLimit } from './auto-limit.ts'
 
@@ -87,6 +88,73 @@ function saturate(server: Server, limited: (clock: FakeClock) => Pick<AutoLimit,
   return { work, recently, limits }
 }
 
+interface Router {
+  /** Requests that are to be done at any time. */
+  readonly clients: number
+  /** How long its event loop is busy with a request, on its way there and on its way back, in milliseconds. */
+  readonly cost: number
+  /** How long the backend takes for one. */
+  readonly time: number
+  readonly workers?: number
+  readonly seconds: number
+  /** The loop does something else all the time, that takes so many milliseconds. */
+  readonly others?: number
+}
+
+/** Has requests done by a router whose event loop has much to do. @returns The limits, who waited for one, and all times. */
+function throughLoop({ clients, cost, time, workers = Number.POSITIVE_INFINITY, seconds, others }: Router) {
+  const clock = new FakeClock()
+  const random = randomFrom(1)
+  const loop = new BusyLoop(clock)
+  const auto = new AutoLimit(loop.clock)
+  const queue: (() => void)[] = []
+  const limits: number[] = []
+  const held: number[] = []
+  const times: number[] = []
+  let waiting = 0
+  let inFlight = 0
+  let busy = 0
+  const work = (done: () => void) => {
+    busy++
+    clock.after(time * variation(random), () => {
+      busy--
+      queue.shift()?.()
+      done()
+    })
+  }
+  const send = () => {
+    while (waiting > 0 && inFlight < auto.limit) {
+      waiting--
+      const sample = auto.begin(++inFlight)
+      const began = clock.now()
+      const end = () => {
+        inFlight--
+        times.push(clock.now() - began)
+        auto.end(sample, 'image', clock.now() - began)
+        arrive()
+        send()
+      }
+      const start = () => work(() => loop.do(cost, end))
+      if (busy < workers) start()
+      else queue.push(start)
+    }
+  }
+  const arrive = () =>
+    loop.do(cost, () => {
+      waiting++
+      send()
+    })
+  for (let i = 0; i < clients; i++) arrive()
+  const doOther = (each: number) => loop.do(each, () => doOther(each))
+  if (others !== undefined) doOther(others)
+  for (let i = 0; i < seconds * 10; i++) {
+    clock.advance(100)
+    limits.push(auto.limit)
+    held.push(waiting)
+  }
+  return { limits, held, times }
+}
+
 const auto = (clock: FakeClock) => new AutoLimit(clock)
 const fixed = (limit: number) => () => ({ limit })
 const MIX = { image: 1, faces: 1.2, ocr: 2.5 }
@@ -155,6 +223,18 @@ describe('a limit that is learnt', () => {
     const { limits } = saturate({ workers: 1, time: 0.2, at }, auto, 60)
     expect(Math.min(...limits.slice(10, 40))).toBeGreaterThan(16)
     expect(middle(limits.slice(300))).toBeLessThanOrEqual(2)
+  })
+
+  it('takes no wait for our own event loop for a queue in the backend', () => {
+    const { held, times } = throughLoop({ clients: 64, cost: 0.5, time: 1, seconds: 10 })
+    expect(middle(times)).toBeGreaterThan(25)
+    expect(Math.max(...held.slice(2))).toBeLessThan(4)
+  })
+
+  it('finds the queue in a backend, however busy our own event loop is', () => {
+    const { limits } = throughLoop({ clients: 16, cost: 0.3, time: 100, workers: 4, seconds: 60, others: 5 })
+    expect(middle(limits.slice(300))).toBeGreaterThanOrEqual(4)
+    expect(middle(limits.slice(300))).toBeLessThanOrEqual(6)
   })
 
   it('learns nothing from requests that fail, nor from few', () => {

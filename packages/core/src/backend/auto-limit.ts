@@ -1,12 +1,15 @@
-import type { Clock } from '../clock.ts'
+import type { Clock, LoopUse } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { keepLatest } from '../keep-latest.ts'
+import { beyondLoop } from './beyond-loop.ts'
 
 /** What is remembered of a request from its begin to its end. */
 export interface Sample {
   /** How many were in flight as it began, with itself. */
   readonly level: number
   readonly batch: Batch | undefined
+  /** What our event loop had done by then. */
+  readonly loop: LoopUse
 }
 
 /** So many requests in a row: only when all of them are over is it known how long they take, for the short end first. */
@@ -97,18 +100,21 @@ export class AutoLimit {
     const phase = this.#phase
     // One that begins with fewer in flight than there may be says nothing about the limit.
     const counts = phase.kind === 'lower' ? inFlight <= phase.limit : inFlight >= phase.limit
-    if (!counts) return { level: inFlight, batch: undefined }
+    const loop = this.#loop()
+    if (!counts) return { level: inFlight, batch: undefined, loop }
     if (phase.batch === undefined || phase.batch.toBegin === 0) {
       const size = this.#batchSize(phase)
       phase.batch = { phase, toBegin: size, toEnd: size, sums: noSums() }
     }
     phase.batch.toBegin--
-    return { level: inFlight, batch: phase.batch }
+    return { level: inFlight, batch: phase.batch, loop }
   }
 
-  /** @param time How long it took, in milliseconds; `undefined` when that says nothing, as when it failed. */
-  end({ level, batch }: Sample, kind: string, time: number | undefined): void {
-    if (time !== undefined) {
+  /** @param taken How long it took, in milliseconds; `undefined` when that says nothing, as when it failed. */
+  end({ level, batch, loop }: Sample, kind: string, taken: number | undefined): void {
+    if (taken !== undefined) {
+      // What waits for us says nothing about the backend.
+      const time = beyondLoop(taken, loop, this.#loop())
       const unqueued = this.#observe(kind, time, level <= this.#lowLevel)
       if (batch !== undefined) add(batch.sums, { count: 1, level, time, unqueued })
     }
@@ -118,6 +124,10 @@ export class AutoLimit {
     if (sums.count === 0) return
     this.#time = sums.time / sums.count
     this.#judge(batch.phase)
+  }
+
+  #loop(): LoopUse {
+    return this.#clock.loop?.() ?? ALWAYS_IDLE
   }
 
   #batchSize({ kind, limit }: Phase): number {
@@ -287,6 +297,7 @@ export class AutoLimit {
   }
 }
 
+const ALWAYS_IDLE: LoopUse = { busy: 0, turns: 0 }
 /** By how much the times of jobs of one kind differ, relative to their mean: what images of a library do. */
 const SPREAD = 0.35
 /** Jobs over which the time without a queue is averaged. */
