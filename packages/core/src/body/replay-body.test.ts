@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
 import { BodyStore } from './body-store.ts'
@@ -51,6 +53,25 @@ describe('a replayable body', () => {
     const several = bodyOf(...chunks)
     await buffer(several.stream())
     expect(several.inOnePiece()).toBeUndefined()
+  })
+
+  it('is not held by its source once it is complete, and takes no harm when that fails', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect: () => void = runInNewContext('gc')
+    const source = new PassThrough()
+    const readOne = async () => {
+      const body = new ReplayBody(source, unlimited, false)
+      const read = buffer(body.stream())
+      source.end('one')
+      expect((await read).toString()).toBe('one')
+      source.emit('error', new Error('too late'))
+      expect(body.complete).toBe(true)
+      return new WeakRef(body)
+    }
+    const body = await readOne()
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    expect(body.deref()).toBeUndefined()
   })
 
   it('fails every reader, early or late, at the limit', async () => {

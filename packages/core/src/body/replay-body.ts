@@ -5,7 +5,7 @@ import { removeItem } from '../remove-item.ts'
 import { BodyCursor, ReplayReader } from './body-reader.ts'
 import type { BodyStore } from './body-store.ts'
 import { free, WORTH_FREEING } from './free.ts'
-import { type Link, Retention, type Terms } from './retention.ts'
+import { Link, Retention, type Terms } from './retention.ts'
 
 export interface ReplayBodyOptions {
   /** Bytes above which the body fails with {@link BodyTooLargeError}. `Infinity` turns the limit off. */
@@ -36,7 +36,7 @@ export class ReplayBody {
   readonly #ownsSource: boolean
   readonly #borrowed: boolean
   readonly #owned: boolean
-  #tail: Link = { chunk: undefined, size: 0, lent: 0, place: 0, next: undefined }
+  #tail = new Link(undefined, 0)
   #head: Link | undefined = this.#tail
   #size = 0
   #retention: Retention | undefined
@@ -68,7 +68,8 @@ export class ReplayBody {
     const onClose = () => this.#finish(new BodyFailedError(new Error('the sender closed the stream')))
     this.#detach = () => {
       source.off('data', onData).off('end', onEnd).off('close', onClose)
-      // The error listener stays: an error that comes late must not bring the process down.
+      // An error that comes late must not bring the process down. Who hears it then must not hold on to the body.
+      source.off('error', onError).on('error', ignore)
     }
     source.pause().on('data', onData).on('error', onError).on('end', onEnd).on('close', onClose)
     if (source.readableEnded) this.#finish(undefined)
@@ -311,7 +312,7 @@ export class ReplayBody {
       return
     }
     const isOurs = this.#owned && chunk.length >= WORTH_FREEING && this.#source.listenerCount('data') === 1
-    const link: Link = { chunk, size: chunk.length, lent: isOurs ? 0 : 1, place: 0, next: undefined }
+    const link = new Link(chunk, isOurs ? 0 : 1)
     this.#tail.next = link
     this.#tail = link
     this.#retention?.add(link)
@@ -335,6 +336,7 @@ export class ReplayBody {
     if (waiting.length === 0) return
     this.#waiting = []
     for (const wake of waiting) wake()
+    waiting.length = 0
   }
 
   /** The file is there for those who read it, and for those who may. */
@@ -344,6 +346,7 @@ export class ReplayBody {
 }
 
 const always = () => true
+const ignore = () => {}
 
 function toBuffer(chunk: unknown): Buffer | undefined {
   if (Buffer.isBuffer(chunk)) return chunk

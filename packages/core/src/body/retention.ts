@@ -1,9 +1,22 @@
 import type { BodyStore } from './body-store.ts'
 import type { Piece, SpoolFile } from './spool.ts'
 
-/** A piece and, once it has arrived, the next: whoever holds a link keeps what follows it, and nothing before it. */
-export interface Link extends Piece {
+/**
+ * A piece and, once it has arrived, the next: whoever holds a link keeps what follows it, and nothing before it. A class,
+ * since V8 may take object literals for long-lived ones, and all that they hold with them (docs/decisions/0013).
+ */
+export class Link implements Piece {
+  chunk: Buffer | undefined
+  readonly size: number
+  lent: number
+  place = 0
   next: Link | undefined
+
+  constructor(chunk: Buffer | undefined, lent: number) {
+    this.chunk = chunk
+    this.size = chunk?.length ?? 0
+    this.lent = lent
+  }
 }
 
 /** What a body is retained for. */
