@@ -15,6 +15,7 @@ export class Workload {
   /** The oldest first. */
   readonly #runs: Run[] = []
   #expected = 0
+  readonly #left: number[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -52,19 +53,30 @@ export class Workload {
    */
   freeIn(limit: number): number {
     const now = this.#clock.now()
-    const left: number[] = []
+    const enough = Math.max(1, this.#runs.length - limit + 1)
+    // Strategies ask again and again: an array for each time, and sorting all of it, is most of what that costs.
+    const left = this.#left
+    left.length = 0
     let leastStuck = Number.POSITIVE_INFINITY
     for (const { began, expected } of this.#runs) {
       const elapsed = now - began
       // What is stuck will not make room; where all are, it may well take as long again.
       if (elapsed > STUCK * expected) leastStuck = Math.min(leastStuck, elapsed)
-      else left.push(Math.max(expected - elapsed, elapsed / 4))
+      else keepLeast(left, Math.max(expected - elapsed, elapsed / 4), enough)
     }
-    const surplus = Math.max(0, this.#runs.length - limit)
-    return left.length === 0
-      ? leastStuck
-      : (left.sort((a, b) => a - b)[Math.min(surplus, left.length - 1)] ?? 0)
+    return left.at(-1) ?? leastStuck
   }
+}
+
+/** Adds a number to those that are the least so far, in order, of which so many are kept. */
+function keepLeast(least: number[], number: number, most: number): void {
+  let place = least.length
+  for (; place > 0; place--) {
+    const before = least[place - 1] ?? number
+    if (before <= number) break
+    if (place < most) least[place] = before
+  }
+  if (place < most) least[place] = number
 }
 
 /** What has run for so many times as long as such a job takes is stuck. */
