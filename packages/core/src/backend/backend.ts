@@ -5,7 +5,7 @@ import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
 import { takeCredentials, withoutCredentials } from './credentials.ts'
 import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
-import { LatencyBook } from './latency-book.ts'
+import { type Latency, LatencyBook } from './latency-book.ts'
 import type { Outcome } from './outcome.ts'
 import { Room, type RoomSettings } from './room.ts'
 import type { Waker } from './waker.ts'
@@ -86,6 +86,11 @@ export interface BackendSettings extends BackendTraits {
  * only a lease changes it.
  */
 export class Backend implements BackendInfo {
+  // Next to each other in memory, since a decision asks all of perhaps a thousand.
+  #version = ++versions
+  #openTo: OpenTo | undefined
+  #weight: number
+  #tier: number
   readonly name: string
   /** What tells it from every other server, also from those that have had its name before: `ml@10.0.0.3:3003`. */
   readonly id: string
@@ -106,8 +111,6 @@ export class Backend implements BackendInfo {
   readonly #workload: Workload
   #checker: Checker | undefined
   #headers: Readonly<Record<string, string>> | undefined
-  #weight: number
-  #tier: number
   #waiting = 0
   #hurried = false
   #enabled: boolean
@@ -154,6 +157,7 @@ export class Backend implements BackendInfo {
       this.#checker = this.#checkerOf(traits)
       this.#checker?.hurry(this.#hurried)
     }
+    this.#touch()
   }
 
   #checkerOf({ check }: BackendTraits): Checker | undefined {
@@ -184,6 +188,20 @@ export class Backend implements BackendInfo {
   rate(weight: number, tier: number): void {
     this.#weight = weight
     this.#tier = tier
+    this.#touch()
+  }
+
+  /** When it is now, on its clock. */
+  get now(): number {
+    return this.#clock.now()
+  }
+
+  /**
+   * Another number whenever something about it has changed but for what changes with time, and never one that another server
+   * has had: whoever knows a server by its version need not ask it anew.
+   */
+  get version(): number {
+    return this.#version
   }
 
   /** Requests that hold a lease on this backend. */
@@ -226,12 +244,18 @@ export class Backend implements BackendInfo {
 
   /** Whether the machine itself seems to be away. */
   get down(): boolean {
+    if (this.isPlain) return false
     return this.#checker?.state.kind === 'down' || this.#health.unreachable
+  }
+
+  /** The tasks that it serves, as far as its settings say; `undefined` for all. */
+  get tasks(): readonly string[] | undefined {
+    return this.#traits.tasks
   }
 
   /** Whether it serves all of these tasks, as far as its settings say. */
   serves(tasks: readonly string[]): boolean {
-    const served = this.#traits.tasks
+    const served = this.tasks
     return served === undefined || tasks.every((task) => served.includes(task))
   }
 
@@ -246,11 +270,47 @@ export class Backend implements BackendInfo {
    * @param urgent Whether it may have what is reserved.
    */
   obstacle(tasks: readonly string[], urgent = true): Obstacle | undefined {
+    switch (this.#open) {
+      case 'all':
+        return undefined
+      case 'urgent':
+        return urgent ? undefined : FULL
+      case 'none':
+        return FULL
+      default:
+        return this.#obstacle(tasks, urgent)
+    }
+  }
+
+  #obstacle(tasks: readonly string[], urgent: boolean): Obstacle | undefined {
     if (!this.#enabled) return DISABLED
     if (this.#checker?.state.kind === 'down') return DOWN
     const obstacle = this.#health.obstacle(tasks)
     if (obstacle !== undefined) return obstacle
     return this.hasRoom(urgent) ? undefined : FULL
+  }
+
+  get #open(): OpenTo {
+    this.#openTo ??= this.#opening()
+    return this.#openTo
+  }
+
+  #opening(): OpenTo {
+    if (!this.#enabled || this.#checker?.state.kind === 'down' || !this.#health.isWell) return 'depends'
+    if (this.hasRoom(false)) return 'all'
+    if (this.#room.growsWithTime) return 'depends'
+    return this.hasRoom(true) ? 'urgent' : 'none'
+  }
+
+  /** Whether it depends on nothing but how urgent a request is, and not on the time either, if it is sent here. */
+  get isPlain(): boolean {
+    return this.#open !== 'depends'
+  }
+
+  /** Something has changed. */
+  #touch(): void {
+    this.#version = ++versions
+    this.#openTo = undefined
   }
 
   /** Whether it has fewer requests than it may have. */
@@ -260,7 +320,7 @@ export class Backend implements BackendInfo {
 
   /** Whether a slot for these tasks is hard to come by: it is coming back, and gets one request at a time. */
   isRare(tasks: readonly string[]): boolean {
-    return this.#health.isRare(tasks)
+    return !this.isPlain && this.#health.isRare(tasks)
   }
 
   /** Whether nothing has failed there for so long, in milliseconds. */
@@ -278,16 +338,19 @@ export class Backend implements BackendInfo {
     return this.#latencies.percentile(kind, percent)
   }
 
-  /** What {@link Backend.expected} may be, from how it compares to another with other kinds of jobs. */
-  estimate(kind: string, other: Backend): number | undefined {
-    const there = other.expected(kind)
-    const ratio = this.#latencies.ratioTo(other.#latencies)
-    return there === undefined || ratio === undefined ? undefined : ratio * there
+  /** How many times as long as another it takes, by the kinds of jobs that both have done; `undefined` when there are none. */
+  ratioTo(other: Backend): number | undefined {
+    return this.#latencies.ratioTo(other.#latencies)
   }
 
-  /** Whether a job of this kind was done there so long ago that it may take another time now. */
-  hasForgotten(kind: string): boolean {
-    return this.#latencies.hasForgotten(kind)
+  /** What {@link Backend.expected} goes by. */
+  latency(kind: string): Latency | undefined {
+    return this.#latencies.of(kind)
+  }
+
+  /** When a job of this kind was done there last, on the clock; of a kind that never was, when the first of all was. */
+  lastDone(kind: string): number | undefined {
+    return this.#latencies.lastDone(kind)
   }
 
   /** How long what is in flight takes, one after the other, in milliseconds. */
@@ -315,6 +378,7 @@ export class Backend implements BackendInfo {
     const run = this.#workload.begin(this.expected(job) ?? 0)
     const sample = this.#room.begin(this.inFlight, urgent)
     const ticket = this.#health.begin(tasks)
+    this.#touch()
     let held = true
     const release = (outcome?: Outcome) => {
       if (!held) return
@@ -328,6 +392,7 @@ export class Backend implements BackendInfo {
       if (kind === 'well') this.#latencies.observe(job, time)
       else if (kind === 'unreachable' || kind === 'task-failed') this.#observeFailure(tasks, job, time)
       else if (outcome?.kind === 'superseded') this.#latencies.observeAtLeast(job, time)
+      this.#touch()
       if (kind === 'well') this.#checker?.succeed()
       if (kind === 'unreachable') this.#checker?.doubt()
       if (this.inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve()
@@ -405,20 +470,18 @@ export class Backend implements BackendInfo {
    * A request waits for it.
    *
    * @param away Whether it waits for it to be there, and not for a slot: then it is asked and wanted more often.
-   * @returns What ends that, once however often it is called.
    */
-  wait(away: boolean): () => void {
+  beginWait(away: boolean): void {
     this.#waiting++
     if (away) this.#hurry()
-    let waits = true
-    return () => {
-      if (!waits) return
-      waits = false
-      if (--this.#waiting > 0) return
-      this.#hurried = false
-      this.#checker?.hurry(false)
-      this.#endWaking()
-    }
+  }
+
+  /** One of those that have begun to wait for it does no more. */
+  endWait(): void {
+    if (--this.#waiting > 0) return
+    this.#hurried = false
+    this.#checker?.hurry(false)
+    this.#endWaking()
   }
 
   #hurry(): void {
@@ -447,6 +510,7 @@ export class Backend implements BackendInfo {
   }
 
   #changed(change: BackendChange): void {
+    this.#touch()
     this.#settings.onChange?.(change)
     // One that goes down while somebody waits is wanted from then on.
     if (this.#waiting > 0 && this.down) {
@@ -455,6 +519,16 @@ export class Backend implements BackendInfo {
     }
     this.#settings.onRelief?.()
   }
+}
+
+/** Of whom a backend takes requests, as long as nothing about it changes; or that it depends on more than that. */
+type OpenTo = 'all' | 'urgent' | 'none' | 'depends'
+
+let versions = 0
+
+/** The highest version of all: as long as it is the same, no server has changed. */
+export function latestVersion(): number {
+  return versions
 }
 
 /** What ends by an event, and not by time. */

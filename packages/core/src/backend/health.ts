@@ -160,7 +160,7 @@ export class Health {
 
   /** Why no request with these tasks can be sent now. */
   obstacle(tasks: readonly string[]): Obstacle | undefined {
-    if (this.#isWell) return undefined
+    if (this.isWell) return undefined
     const now = this.#clock.now()
     if (this.#lacks.size > 0) {
       const until = Math.max(0, ...tasks.map((task) => this.#lacks.get(task) ?? 0))
@@ -177,7 +177,7 @@ export class Health {
 
   /** Whether a breaker for these tasks lets through one request at a time. */
   isRare(tasks: readonly string[]): boolean {
-    return !this.#isWell && this.#breakers(tasks).some(({ state }) => state.kind !== 'closed')
+    return !this.isWell && this.#breakers(tasks).some(({ state }) => state.kind !== 'closed')
   }
 
   /** Whether it cannot be reached, as far as requests have seen. */
@@ -264,7 +264,7 @@ export class Health {
   }
 
   /** Nothing is known against it, as is so nearly always. */
-  get #isWell(): boolean {
+  get isWell(): boolean {
     return (
       this.#tasks.size === 0 &&
       this.#lacks.size === 0 &&

@@ -58,14 +58,13 @@ describe('how long a job takes', () => {
     expect(expected()).toBeLessThan(200)
   })
 
-  it('is told when it was long ago', () => {
+  it('is told when it was', () => {
     const { clock, latencies, observe } = book()
-    expect(latencies.hasForgotten('image')).toBe(false)
-    observe(100, 100)
-    clock.advance(defaults.latencyForgotten)
-    expect(latencies.hasForgotten('image')).toBe(false)
-    clock.advance(1)
-    expect(latencies.hasForgotten('image')).toBe(true)
+    expect(latencies.lastDone('image')).toBeUndefined()
+    observe(100)
+    clock.advance(80)
+    observe(100)
+    expect([latencies.lastDone('image'), latencies.lastDone('other')]).toEqual([100, 10])
   })
 
   it('forgets a peak with time, so that who is avoided is tried again', () => {

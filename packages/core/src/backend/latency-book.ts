@@ -3,18 +3,20 @@ import { defaults } from '../defaults.ts'
 import { keepLatest } from '../keep-latest.ts'
 import { RecentLatencies } from './recent-latencies.ts'
 
-interface Latency {
-  mean: number
+/** What is known of how long jobs of one kind take on one backend, in milliseconds. */
+export interface Latency {
+  readonly mean: number
   /** How many jobs are in it, up to what is remembered. */
-  count: number
+  readonly count: number
   /** By how much the last peak was above the mean. */
-  peak: number
+  readonly peak: number
   /** When that was, on the clock. */
-  peakAt: number
+  readonly peakAt: number
   /** When a job was done last, on the clock. */
-  at: number
-  readonly recent: RecentLatencies
+  readonly at: number
 }
+
+type Observed = { -readonly [K in keyof Latency]: number } & { readonly recent: RecentLatencies }
 
 /**
  * How long a backend takes, by kind of job: a mean of the last jobs, and a peak that counts at once and is forgotten with
@@ -25,7 +27,7 @@ interface Latency {
 export class LatencyBook {
   readonly #clock: Clock
   /** The kind that was observed longest ago is first: names come from clients, and must not fill the memory. */
-  readonly #latencies = new Map<string, Latency>()
+  readonly #latencies = new Map<string, Observed>()
 
   /** When the first job was done, on the clock. */
   #since: number | undefined
@@ -40,16 +42,17 @@ export class LatencyBook {
    */
   expected(kind: string): number | undefined {
     const known = this.#latencies.get(kind)
-    if (known === undefined) return undefined
-    const mayHaveLoaded = known.count === 1 && known.mean >= defaults.modelLoading
-    if (mayHaveLoaded && this.#clock.now() - known.at > defaults.latencyDecay) return undefined
-    return this.#expectedOf(known)
+    return known === undefined || this.#clock.now() > knownUntil(known) ? undefined : this.#expectedOf(known)
   }
 
-  /** Whether it was done so long ago that it may take another time now, or never in as long. */
-  hasForgotten(kind: string): boolean {
-    const last = this.#latencies.get(kind)?.at ?? this.#since
-    return last !== undefined && this.#clock.now() - last > defaults.latencyForgotten
+  /** What {@link LatencyBook.expected} goes by. */
+  of(kind: string): Latency | undefined {
+    return this.#latencies.get(kind)
+  }
+
+  /** When a job of this kind was done last, on the clock; of a kind that never was, when the first of all was. */
+  lastDone(kind: string): number | undefined {
+    return this.#latencies.get(kind)?.at ?? this.#since
   }
 
   /** How many times as long jobs take here as there, by the kinds that both have done; `undefined` when there are none. */
@@ -121,16 +124,16 @@ export class LatencyBook {
   }
 
   #expectedOf({ mean, peak, peakAt }: Latency): number {
-    return peak === 0 ? mean : mean + peak * Math.exp(-(this.#clock.now() - peakAt) / defaults.latencyDecay)
+    return peak === 0 ? mean : expectedBehind(mean, peak, this.#clock.now() - peakAt)
   }
 
-  #peak(known: Latency, time: number): void {
+  #peak(known: Observed, time: number): void {
     known.peak = Math.max(0, time - known.mean)
     known.peakAt = this.#clock.now()
   }
 
   /** What is known of a kind, which is now the one that was observed last; for a new one, this time. */
-  #known(kind: string, time: number): Latency {
+  #known(kind: string, time: number): Observed {
     const now = this.#clock.now()
     this.#since ??= now
     const known = this.#latencies.get(kind) ?? {
@@ -144,4 +147,15 @@ export class LatencyBook {
     keepLatest(this.#latencies, kind, known, defaults.mostKinds)
     return known
   }
+}
+
+/** How long a job takes so long after a peak, in milliseconds. */
+export function expectedBehind(mean: number, peak: number, time: number): number {
+  return mean + peak * Math.exp(-time / defaults.latencyDecay)
+}
+
+/** Until when it says something, on the clock: what may have been the loading of a model says nothing for long. */
+export function knownUntil({ count, mean, at }: Latency): number {
+  const mayHaveLoaded = count === 1 && mean >= defaults.modelLoading
+  return mayHaveLoaded ? at + defaults.latencyDecay : Number.POSITIVE_INFINITY
 }

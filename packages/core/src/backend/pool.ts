@@ -1,3 +1,5 @@
+import { defaults } from '../defaults.ts'
+import { keepLatest } from '../keep-latest.ts'
 import type { Backend } from './backend.ts'
 import type { BackendGroup, GroupSettings } from './backend-group.ts'
 
@@ -5,6 +7,8 @@ import type { BackendGroup, GroupSettings } from './backend-group.ts'
 export interface Members {
   /** As they are now: another array each time that they have changed, and only then. */
   readonly current: readonly Backend[]
+  /** Those that serve all of these tasks: the same array as before, as long as they and the servers are the same. */
+  serving(tasks: readonly string[]): readonly Backend[]
 }
 
 /** What has become of the backends with other settings. */
@@ -106,14 +110,32 @@ export class Pool {
 
 class View implements Members {
   readonly #groups: readonly BackendGroup[]
-  current: readonly Backend[]
+  current: readonly Backend[] = []
+  /** By the names of the tasks; `undefined` where each serves all of them. */
+  #serving: Map<string, readonly Backend[]> | undefined
 
   constructor(groups: readonly BackendGroup[]) {
     this.#groups = groups
-    this.current = groups.flatMap(({ members }) => members)
+    this.#see()
+  }
+
+  serving(tasks: readonly string[]): readonly Backend[] {
+    if (this.#serving === undefined) return this.current
+    const key = tasks.join('\0')
+    const known = this.#serving.get(key)
+    if (known !== undefined) return known
+    const serving = this.current.filter((backend) => backend.serves(tasks))
+    // Names of tasks come from clients, and must not fill the memory.
+    keepLatest(this.#serving, key, serving, defaults.mostTasks)
+    return serving
   }
 
   heed(changed: BackendGroup): void {
-    if (this.#groups.includes(changed)) this.current = this.#groups.flatMap(({ members }) => members)
+    if (this.#groups.includes(changed)) this.#see()
+  }
+
+  #see(): void {
+    this.current = this.#groups.flatMap(({ members }) => members)
+    this.#serving = this.current.every(({ tasks }) => tasks === undefined) ? undefined : new Map()
   }
 }

@@ -38,6 +38,12 @@ export class Room {
     return inFlight < this.limit + (urgent ? this.#extra : this.#standby - this.#reserved)
   }
 
+  /** Whether there may be more for those who are not urgent, without anything happening. */
+  get growsWithTime(): boolean {
+    if (!(this.#limit instanceof AutoLimit)) return false
+    return this.#standby < this.#limit.standby
+  }
+
   /**
    * A request takes its room.
    *

@@ -30,6 +30,10 @@ export class Unresolved extends Backend {
     return true
   }
 
+  override get isPlain(): boolean {
+    return false
+  }
+
   override obstacle(tasks: readonly string[], urgent?: boolean): Obstacle {
     const own = super.obstacle(tasks, urgent)
     if (own?.kind === 'disabled') return own

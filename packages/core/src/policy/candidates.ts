@@ -21,7 +21,7 @@ export class Candidates {
     const { current } = this.#members
     if (current !== this.#from) {
       this.#from = current
-      const serving = current.filter((backend) => backend.serves(this.#tasks))
+      const serving = this.#members.serving(this.#tasks)
       this.#now =
         this.#exclude.size === 0 ? serving : serving.filter((backend) => !isNamed(backend, this.#exclude))
     }

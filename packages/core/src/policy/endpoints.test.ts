@@ -110,6 +110,17 @@ describe('the endpoints of a backend', () => {
     ])
   })
 
+  it('that come later get the tasks of their backend as well, and those that vanish no more', async () => {
+    const { become, places } = await pool({
+      ml: at(1, 2),
+      backend: { tasks: ['clip'] },
+      others: { nas: { url: 'http://nas' } },
+    })
+    expect(countsOf(await places(4))).toEqual({ '10.0.0.1:3003': 2, '10.0.0.2:3003': 2 })
+    await become(at(2, 3))
+    expect(countsOf(await places(4))).toEqual({ '10.0.0.2:3003': 2, '10.0.0.3:3003': 2 })
+  })
+
   it('that vanish finish what is running there, and are there again when they come back meanwhile', async () => {
     const { become, endpoints, select, leases, places } = await pool({ ml: at(1, 2) })
     const running = await leases(2)

@@ -59,7 +59,7 @@ export function obstacleOf({ tasks, priority, isReady }: Choice, backend: Backen
 
 /** Whether a backend can be used now, or as soon as a request there ends. */
 export function isThere(obstacle: Obstacle | undefined): boolean {
-  return obstacle === undefined || PASSING.has(obstacle.kind)
+  return obstacle === undefined || obstacle.kind === 'full' || PASSING.has(obstacle.kind)
 }
 
 /** Whether one of them is there, and has as many requests as it may have. */

@@ -14,7 +14,7 @@ import { type Choice, isFull, type Look, look, narrowed, obstacleOf } from './lo
 import { longer, type Patience, type Queue } from './patience.ts'
 import { RouteLease, type RoutesInForce } from './route-lease.ts'
 import { RouteWait, type WaitingRoom, type WaitingRoute, type WaitOptions } from './route-wait.ts'
-import { type Survey, survey } from './survey.ts'
+import { type Survey, Surveys, survey } from './survey.ts'
 
 export interface SelectOptions extends WaitOptions {
   /** Aborting it gives up the selection. */
@@ -66,6 +66,7 @@ export class RouteSelection implements WaitingRoute {
   readonly #rules: Rules
   readonly #shared: Shared
   readonly #patience: Patience
+  readonly #surveys = new Surveys()
 
   constructor(route: CompiledRoute, rules: Rules, shared: Shared) {
     this.route = route
@@ -92,10 +93,12 @@ export class RouteSelection implements WaitingRoute {
     const choice = this.#choiceOf(classification, names, place, options)
     choice.onDecision?.(this.#explain(choice, options.place === undefined))
     if (choice.candidates.now.length === 0) throw nobody(this.route, choice)
-    const got = this.#choose(choice, this.#survey(choice))
+    const seen = this.#survey(choice)
+    const got = this.#choose(choice, seen)
     if (got !== undefined) return got
-    const seen = look(choice)
-    return this.#makeDo(choice, seen) ?? this.#wait(choice, seen, options)
+    if (seen.full) return this.#wait(choice, true, options)
+    const closer = look(choice)
+    return this.#makeDo(choice, closer) ?? this.#wait(choice, isFull(closer), options)
   }
 
   /** What would be decided now, and why. It changes nothing. */
@@ -198,7 +201,7 @@ export class RouteSelection implements WaitingRoute {
   }
 
   #survey(choice: Choice): Survey {
-    return survey(choice, preferred(choice), this.route)
+    return this.#surveys.of(choice, preferred(choice), this.route)
   }
 
   /** A lease on the best backend that can be used now. */
@@ -227,13 +230,13 @@ export class RouteSelection implements WaitingRoute {
     return new RouteLease(this.#shared, choice, backend, this.#shared.closed === undefined)
   }
 
-  #wait(choice: Choice, seen: Look, options: SelectOptions): Promise<Lease> {
+  #wait(choice: Choice, full: boolean, options: SelectOptions): Promise<Lease> {
     // A listener may have reloaded when it was told that a backend is wanted.
     if (this.#shared.renewed(choice) !== choice)
       return this.#shared.select(choice.classification, { ...options, place: choice.place })
     const noRoom = this.#noRoom(options.place === undefined)
     if (noRoom !== undefined) throw noRoom
-    return new RouteWait(this.#shared, this, choice, isFull(seen), options).lease()
+    return new RouteWait(this.#shared, this, choice, full, options).lease()
   }
 
   headStartOf({ priority }: Choice): number {

@@ -63,8 +63,8 @@ export class RouteWait {
   #choice: Choice
   /** Whether it waits for a slot, and not for a backend to be there. */
   #full: boolean
-  /** What ends its being counted, by each backend that it waits for. */
-  readonly #marks = new Map<Backend, () => void>()
+  /** The backends that know that it waits for them. */
+  #told: readonly Backend[] = []
   #become: (standing: Standing) => void = () => {}
 
   /** @param full Whether one of its backends is there and has as many requests as it may have. */
@@ -142,10 +142,10 @@ export class RouteWait {
     this.#choice = promised(route.takeOver(this.#choice))
     this.#full = isFull(look(this.#choice))
     // Whom it waits for still must not take it for gone meanwhile.
-    const before = [...this.#marks.values()]
-    this.#marks.clear()
+    const before = this.#told
+    this.#told = []
     this.#enter()
-    for (const end of before) end()
+    for (const backend of before) backend.endWait()
     this.#become(this.#standing)
   }
 
@@ -162,19 +162,17 @@ export class RouteWait {
 
   /** Tells the backends, also those that come later. */
   #mark(): void {
+    const before = this.#told
     const { now } = this.#choice.candidates
-    for (const [backend, end] of this.#marks) {
-      if (now.includes(backend)) continue
-      end()
-      this.#marks.delete(backend)
-    }
-    for (const backend of now)
-      if (!this.#marks.has(backend)) this.#marks.set(backend, backend.wait(!this.#full))
+    if (now === before) return
+    this.#told = now
+    for (const backend of without(before, now)) backend.endWait()
+    for (const backend of without(now, before)) backend.beginWait(!this.#full)
   }
 
   #unmark(): void {
-    for (const end of this.#marks.values()) end()
-    this.#marks.clear()
+    for (const backend of this.#told) backend.endWait()
+    this.#told = []
   }
 
   get #standing(): Standing {
@@ -224,6 +222,12 @@ export class RouteWait {
     const time = clock.now() - this.#began
     onHold?.({ route: route.name, kind, reason: this.reason, error, time, held: waits.size })
   }
+}
+
+function without(backends: readonly Backend[], others: readonly Backend[]): readonly Backend[] {
+  if (others.length === 0) return backends
+  const left = new Set(others)
+  return backends.filter((backend) => !left.has(backend))
 }
 
 /** It is let in with the patience that it has. */

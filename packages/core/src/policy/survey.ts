@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.ts'
+import { type Backend, latestVersion } from '../backend/backend.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import { type Choice, isThere, obstacleOf } from './look.ts'
 
@@ -15,6 +15,8 @@ export interface Survey {
   readonly free: boolean
   /** When the first obstacle ends that time takes away, on the clock. */
   readonly until: number
+  /** Whether it is the same for everybody who is as urgent, until one of the candidates changes. */
+  readonly isPlain: boolean
 }
 
 /**
@@ -30,7 +32,9 @@ export function survey(choice: Choice, backends: readonly Backend[], route: Comp
   let full = false
   let free = false
   let until = Number.POSITIVE_INFINITY
+  let isPlain = true
   for (const backend of backends) {
+    if (!backend.isPlain) isPlain = false
     const obstacle = obstacleOf(choice, backend)
     if (obstacle === undefined) free = true
     else {
@@ -47,5 +51,26 @@ export function survey(choice: Choice, backends: readonly Backend[], route: Comp
     } else if (inOrder && backend.name !== name) continue
     if (obstacle === undefined || (strategy.waits === true && obstacle.kind === 'full')) from.push(backend)
   }
-  return { from, full, free, until }
+  return { from, full, free, until, isPlain }
+}
+
+/** Keeps the last survey for as long as it holds: of those who wait, one kind after the other is tried, and sees the same. */
+export class Surveys {
+  #backends: readonly Backend[] = []
+  #urgent = false
+  #version = 0
+  #last: Survey | undefined
+
+  of(choice: Choice, backends: readonly Backend[], route: CompiledRoute): Survey {
+    const urgent = choice.priority > 0
+    const version = latestVersion()
+    const holds = backends === this.#backends && urgent === this.#urgent && version === this.#version
+    if (holds && this.#last !== undefined) return this.#last
+    const seen = survey(choice, backends, route)
+    this.#backends = backends
+    this.#urgent = urgent
+    this.#version = version
+    this.#last = seen.isPlain ? seen : undefined
+    return seen
+  }
 }

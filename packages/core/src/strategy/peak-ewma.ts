@@ -1,7 +1,9 @@
 import type { Backend } from '../backend/backend.ts'
 import { defaults } from '../defaults.ts'
+import { keepLatest } from '../keep-latest.ts'
 import { first } from './first.ts'
-import { leastBy, rankedBy } from './least-by.ts'
+import { rankedBy } from './least-by.ts'
+import { Sheet } from './sheet.ts'
 import type { Job, Rating, Strategy } from './strategy.ts'
 
 /**
@@ -11,42 +13,69 @@ import type { Job, Rating, Strategy } from './strategy.ts'
  */
 export function peakEwma(): Strategy {
   const turns = first()
+  const sheets = new Map<string, Sheet>()
+  const sheetOf = (kind: string): Sheet => {
+    const known = sheets.get(kind)
+    if (known !== undefined) return known
+    const made = new Sheet(kind)
+    // Names come from clients, and must not fill the memory.
+    keepLatest(sheets, kind, made, defaults.mostKinds)
+    return made
+  }
   return {
     waits: true,
     pick: (candidates, job) => {
-      const best = leastBy(candidates, costsOf(candidates, job))
-      return best.endpoint === undefined ? best : turns.pick(equalsOf(best, candidates, job), job)
+      const sheet = sheetOf(job.kind)
+      sheet.update(candidates)
+      const at = cheapest(candidates, sheet, job)
+      const best = candidates[at] ?? candidates[0]
+      return best.endpoint === undefined ? best : turns.pick(equalsOf(best, at, candidates, sheet), job)
     },
     rank(candidates, job) {
-      const costOf = costsOf(candidates, job)
-      const full = (backend: Backend) => costOf(backend, Number.POSITIVE_INFINITY)
-      const ranked = rankedBy(candidates, full)
-      const [best = candidates[0]] = ranked
-      const [next] = best.endpoint === undefined ? [] : turns.rank(equalsOf(best, candidates, job), job)
-      const chosen = next?.backend ?? best
-      return [chosen, ...ranked.filter((backend) => backend !== chosen)].map(
-        (backend): Rating => ({ backend, score: full(backend), words: inWords(backend, full(backend), job) }),
-      )
+      const sheet = new Sheet(job.kind)
+      sheet.update(candidates)
+      const load = loadOf(sheet, job)
+      const costs = candidates.map((_, i) => cost(candidates, i, sheet, job, load, Number.POSITIVE_INFINITY))
+      const ranked = rankedBy([...candidates.entries()], ([i]) => costs[i] ?? 0)
+      const [[at, best] = [0, candidates[0]]] = ranked
+      const [next] = best.endpoint === undefined ? [] : turns.rank(equalsOf(best, at, candidates, sheet), job)
+      const ratings = ranked.map(([i, backend]): Rating => {
+        const score = costs[i] ?? 0
+        return { backend, score, words: inWords(backend, score, job) }
+      })
+      const isChosen = ({ backend }: Rating) => backend === (next?.backend ?? best)
+      return [...ratings.filter(isChosen), ...ratings.filter((rating) => !isChosen(rating))]
     },
   }
 }
 
-/** What each candidate costs; it is told the least so far. */
-function costsOf(
-  candidates: readonly [Backend, ...Backend[]],
-  job: Job,
-): (backend: Backend, least: number) => number {
-  const line = job.queued === 0 ? 0 : job.queued / rateOf(candidates, job)
-  const followers = job.urgent ? 0 : FOLLOWERS * inFlightOn(candidates)
-  // Only what has not been measured is compared with another.
-  let quickest: Backend | undefined
-  return (backend, least) => {
-    let latency = backend.expected(job.kind)
-    if (latency === undefined) {
-      quickest ??= quickestAt(job.kind, candidates)
-      latency = backend.estimate(job.kind, quickest)
+/** Which one costs the least; the first of equals. */
+function cheapest(candidates: readonly Backend[], sheet: Sheet, job: Job): number {
+  const load = loadOf(sheet, job)
+  let best = 0
+  let least = Number.POSITIVE_INFINITY
+  for (let i = 0; i < sheet.size; i++) {
+    const its = cost(candidates, i, sheet, job, load, least)
+    if (its < least) {
+      best = i
+      least = its
     }
-    return cost(backend, job, latency, line, followers, least)
+  }
+  return best
+}
+
+/** What all of them have to do already. */
+interface Load {
+  /** How long those take who wait already, in milliseconds. */
+  readonly line: number
+  /** How many have to wait longer when one waits for a slot that they could have had. */
+  readonly followers: number
+}
+
+function loadOf(sheet: Sheet, job: Job): Load {
+  return {
+    line: job.queued === 0 ? 0 : job.queued / rateOf(sheet),
+    followers: job.urgent ? 0 : FOLLOWERS * inFlightOn(sheet),
   }
 }
 
@@ -66,16 +95,17 @@ function inWords({ inFlight, limit, weight }: Backend, cost: number, { kind }: J
  */
 function equalsOf(
   best: Backend,
-  candidates: readonly Backend[],
-  { kind }: Job,
+  at: number,
+  candidates: readonly [Backend, ...Backend[]],
+  sheet: Sheet,
 ): readonly [Backend, ...Backend[]] {
-  if (best.expected(kind) === undefined) return [best]
+  if (!sheet.isMeasured(at)) return [best]
   const isWell = best.wellFor(defaults.latencyDecay)
   const [one = best, ...others] = candidates.filter(
-    (other) =>
+    (other, i) =>
       other.name === best.name &&
-      other.inFlight < other.limit &&
-      other.expected(kind) !== undefined &&
+      sheet.inFlight(i) < sheet.limit(i) &&
+      sheet.isMeasured(i) &&
       (!isWell || other.wellFor(defaults.latencyDecay)),
   )
   return [one, ...others]
@@ -84,50 +114,46 @@ function equalsOf(
 /**
  * When the request would be done, in milliseconds from now, and what it costs others.
  *
- * @param line How long those take who wait already.
- * @param followers How many have to wait longer when this one waits for a slot that they could have had.
  * @param least The least cost so far: what is above it need not be known.
  */
 function cost(
-  backend: Backend,
+  candidates: readonly Backend[],
+  i: number,
+  sheet: Sheet,
   job: Job,
-  latency: number | undefined,
-  line: number,
-  followers: number,
+  { line, followers }: Load,
   least: number,
 ): number {
-  const { inFlight, limit, weight } = backend
+  const inFlight = sheet.inFlight(i)
+  const limit = sheet.limit(i)
+  const weight = sheet.weight(i)
+  const latency = sheet.isMeasured(i) ? sheet.latency(i) : sheet.estimate(i, candidates)
   // One request finds out, and others go where it is known; where it is known nowhere, to the one with the fewest.
-  if (latency === undefined) return inFlight === 0 ? -1 : UNKNOWN + inFlight
+  if (Number.isNaN(latency)) return inFlight === 0 ? -1 : UNKNOWN + inFlight
   // What was slow may have become quick meanwhile. Nobody in a hurry finds that out.
-  if (inFlight === 0 && !job.urgent && backend.hasForgotten(job.kind)) return -1
+  if (inFlight === 0 && !job.urgent && sheet.hasForgotten(i)) return -1
   // Without a limit it is not known how many it works on at once, and one after the other is safe to say.
-  if (limit === Number.POSITIVE_INFINITY) return (backend.ahead + latency) / weight
+  if (limit === Number.POSITIVE_INFINITY) return ((candidates[i]?.ahead ?? 0) + latency) / weight
   if (inFlight < limit) return latency / weight
   // When an import is at its end, nobody comes behind.
   const behind = job.sinceLast > latency ? 0 : followers
   const known = (line + latency + (behind * latency) / limit) / weight
-  return known >= least ? known : known + backend.freeIn / weight
-}
-
-function quickestAt(kind: string, candidates: readonly [Backend, ...Backend[]]): Backend {
-  return leastBy(candidates, (backend) => backend.expected(kind) ?? Number.POSITIVE_INFINITY)
+  return known >= least ? known : known + (candidates[i]?.freeIn ?? 0) / weight
 }
 
 /** Jobs of this kind that they all can do in a millisecond. */
-function rateOf(candidates: readonly Backend[], { kind }: Job): number {
+function rateOf(sheet: Sheet): number {
   let rate = 0
-  for (const backend of candidates) {
-    const latency = backend.expected(kind)
+  for (let i = 0; i < sheet.size; i++) {
     // Jobs that take no time are done at any rate.
-    if (latency !== undefined) rate += Math.min(backend.limit, backend.inFlight + 1) / latency
+    if (sheet.isMeasured(i)) rate += Math.min(sheet.limit(i), sheet.inFlight(i) + 1) / sheet.latency(i)
   }
   return rate
 }
 
-function inFlightOn(candidates: readonly Backend[]): number {
+function inFlightOn(sheet: Sheet): number {
   let inFlight = 0
-  for (const backend of candidates) inFlight += backend.inFlight
+  for (let i = 0; i < sheet.size; i++) inFlight += sheet.inFlight(i)
   return inFlight
 }
 
