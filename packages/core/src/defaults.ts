@@ -39,8 +39,8 @@ export const defaults = Object.freeze({
   spill: false,
   /** Requests that a backend gets at once: learnt. */
   maxConcurrent: 'auto',
-  /** What is learnt begins with so many. */
-  firstLimit: 1,
+  /** What is learnt begins with so many: one, and another to see whether that waits inside. */
+  firstLimit: 2,
   /** How long nobody must have been in a hurry for one more request to wait inside a backend, ready to take over. */
   standbyAfter: 2_000,
   /** Slots of a backend that are kept for urgent requests. */

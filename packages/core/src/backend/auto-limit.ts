@@ -50,9 +50,9 @@ interface Sums {
 export class AutoLimit {
   readonly #clock: Clock
   /** The highest that has proved right. */
-  #limit: number = defaults.firstLimit
+  #limit = 1
   /** The highest that a queue was looked for in, and was right. */
-  #proven: number = defaults.firstLimit
+  #proven = 1
   #phase: Phase
   /** Doubling, until that is too much for the first time. */
   #doubling = true
@@ -75,12 +75,22 @@ export class AutoLimit {
   constructor(clock: Clock) {
     this.#clock = clock
     this.#lowerAt = clock.now() + FIRST_LOWER_PAUSE
-    this.#phase = this.#newPhase('keep', this.#limit)
+    this.#phase = this.#newPhase('raise', defaults.firstLimit)
   }
 
   /** Requests that it may have at once. */
   get limit(): number {
     return this.#phase.limit
+  }
+
+  /** How many it works on at once, as far as has been proved: the limit may let one or two more wait inside. */
+  get workers(): number {
+    return Math.max(1, Math.min(this.#limit, Math.ceil(this.#limit * this.#share - UNSURE)))
+  }
+
+  /** Whether it is being found out if it can work on twice as many. */
+  get mayHaveMore(): boolean {
+    return this.#phase.kind === 'raise' && this.#phase.limit >= 2 * this.#limit
   }
 
   /** How many more may wait inside the backend, to take over at once from one that ends. */
@@ -98,10 +108,8 @@ export class AutoLimit {
     if (this.#phase.kind !== 'keep' && this.#hasWaitedLong())
       this.#phase = this.#newPhase('keep', this.#limit)
     const phase = this.#phase
-    // One that begins with fewer in flight than there may be says nothing about the limit.
-    const counts = phase.kind === 'lower' ? inFlight <= phase.limit : inFlight >= phase.limit
     const loop = this.#loop()
-    if (!counts) return { level: inFlight, batch: undefined, loop }
+    if (!this.#counts(inFlight, phase)) return { level: inFlight, batch: undefined, loop }
     if (phase.batch === undefined || phase.batch.toBegin === 0) {
       const size = this.#batchSize(phase)
       phase.batch = { phase, toBegin: size, toEnd: size, sums: noSums() }
@@ -110,11 +118,18 @@ export class AutoLimit {
     return { level: inFlight, batch: phase.batch, loop }
   }
 
+  /** One that begins with fewer in flight than there may be says nothing about the limit. */
+  #counts(inFlight: number, { kind, limit }: Phase): boolean {
+    if (kind === 'lower') return inFlight <= limit
+    return kind === 'raise' ? inFlight > this.#limit : inFlight >= limit
+  }
+
   /** @param taken How long it took, in milliseconds; `undefined` when that says nothing, as when it failed. */
   end({ level, batch, loop }: Sample, kind: string, taken: number | undefined): void {
     if (taken !== undefined) {
       // What waits for us says nothing about the backend.
       const time = beyondLoop(taken, loop, this.#loop())
+      this.#time ||= time
       const unqueued = this.#observe(kind, time, level <= this.#lowLevel)
       if (batch !== undefined) add(batch.sums, { count: 1, level, time, unqueued })
     }
@@ -162,12 +177,15 @@ export class AutoLimit {
     else if (this.#limit > this.#proven) this.#shrink(Math.max(this.#proven, this.#limit >> 1))
     else if (kind === 'keep' && limit === 1) this.#leaveOne()
     else {
+      const level = sums.level / sums.count
+      // A higher limit is tried as far as it is used.
+      const tried = kind === 'raise' ? Math.max(this.#limit + 1, Math.min(limit, Math.round(level))) : limit
       // Of those in flight so many are worked on; those beyond the limit are to wait.
-      const queued = limit - (sums.level / sums.count) * shareOf(sums)
-      const error = this.#errorOf(limit, sums)
+      const queued = tried - level * shareOf(sums)
+      const error = this.#errorOf(tried, sums)
       if (kind === 'keep') this.#share = Math.min(1, shareOf(sums))
-      if (-queued > 0.1 * limit + 2.5 * error) this.#hasBecomeFaster(sums)
-      else if (kind === 'raise') this.#judgeRaise(limit, queued, error, sums)
+      if (-queued > 0.1 * tried + 2.5 * error) this.#hasBecomeFaster(sums)
+      else if (kind === 'raise') this.#judgeRaise(tried, queued, error, sums)
       else this.#judgeLimit(limit, queued, error, sums)
     }
   }
@@ -287,8 +305,9 @@ export class AutoLimit {
     return SPREAD * limit * Math.sqrt(1 / count + 1 / known)
   }
 
-  /** Too few come for the phase to end. */
+  /** Too few come for the phase to end. How far it goes at first is worth knowing however long that takes. */
   #hasWaitedLong(): boolean {
+    if (this.#doubling && this.#phase.kind === 'raise') return false
     return this.#clock.now() - this.#phase.since > Math.max(1_000, 30 * this.#time)
   }
 
@@ -300,6 +319,8 @@ export class AutoLimit {
 const ALWAYS_IDLE: LoopUse = { busy: 0, turns: 0 }
 /** By how much the times of jobs of one kind differ, relative to their mean: what images of a library do. */
 const SPREAD = 0.35
+/** So much of a worker may be a mistake of measuring. */
+const UNSURE = 0.35
 /** Jobs over which the time without a queue is averaged. */
 const MEMORY = 64
 const SMALLEST_BATCH = 6

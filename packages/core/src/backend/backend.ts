@@ -264,6 +264,16 @@ export class Backend implements BackendInfo {
     return this.#room.limit
   }
 
+  /** Requests that it works on at once, as far as is known: what it may have besides waits inside it. */
+  get workers(): number {
+    return this.#room.workers
+  }
+
+  /** Whether it is being found out if it can work on twice as many. */
+  get mayHaveMore(): boolean {
+    return this.#room.mayHaveMore
+  }
+
   /**
    * Why no request with these tasks can be sent now; `undefined` when one can.
    *
@@ -328,7 +338,10 @@ export class Backend implements BackendInfo {
     return this.#health.wellFor(time)
   }
 
-  /** How long a job of this kind takes there, in milliseconds; `undefined` when none has been done yet. */
+  /**
+   * How long a job of this kind takes there where it need not wait inside, in milliseconds; `undefined` when none has been
+   * done yet.
+   */
   expected(kind: string): number | undefined {
     return this.#latencies.expected(kind)
   }
@@ -338,9 +351,14 @@ export class Backend implements BackendInfo {
     return this.#latencies.percentile(kind, percent)
   }
 
+  /** How long any job takes there, in milliseconds: the mean of all kinds; `undefined` when none has been done yet. */
+  get average(): number | undefined {
+    return this.#latencies.average
+  }
+
   /** How many times as long as another it takes, by the kinds of jobs that both have done; `undefined` when there are none. */
   ratioTo(other: Backend): number | undefined {
-    return this.#latencies.ratioTo(other.#latencies)
+    return this === other ? 1 : this.#latencies.ratioTo(other.#latencies)
   }
 
   /** What {@link Backend.expected} goes by. */
@@ -363,6 +381,11 @@ export class Backend implements BackendInfo {
     return this.#workload.freeIn(this.limit)
   }
 
+  /** How long it takes until one that it works on is done, and the next inside is worked on, in milliseconds. */
+  get workerFreeIn(): number {
+    return this.#workload.freeIn(this.workers)
+  }
+
   /** How long jobs take there, by kind, in milliseconds. */
   get latencies(): Readonly<Record<string, number>> {
     return this.#latencies.all
@@ -375,6 +398,7 @@ export class Backend implements BackendInfo {
    * @param urgent Whether somebody waits for it.
    */
   reserve(tasks: readonly string[] = [], job = '', urgent = false): Slot {
+    const inFlight = this.inFlight + 1
     const run = this.#workload.begin(this.expected(job) ?? 0)
     const sample = this.#room.begin(this.inFlight, urgent)
     const ticket = this.#health.begin(tasks)
@@ -389,7 +413,7 @@ export class Backend implements BackendInfo {
       const starvedFor = (outcome?.kind === 'answered' ? outcome.starvedFor : undefined) ?? 0
       const time = Math.max(0, this.#clock.now() - run.began - starvedFor)
       this.#room.end(sample, job, kind === 'well' ? time : undefined)
-      if (kind === 'well') this.#latencies.observe(job, time)
+      if (kind === 'well') this.#latencies.observe(job, time, this.#crowding(inFlight))
       else if (kind === 'unreachable' || kind === 'task-failed') this.#observeFailure(tasks, job, time)
       else if (outcome?.kind === 'superseded') this.#latencies.observeAtLeast(job, time)
       this.#touch()
@@ -399,6 +423,11 @@ export class Backend implements BackendInfo {
       this.#settings.onRelief?.()
     }
     return { trial: ticket.runs.some(({ trial }) => trial), release }
+  }
+
+  /** How many times as long a job takes with so many in flight as it would where it need not wait inside. */
+  #crowding(inFlight: number): number {
+    return Math.max(1, inFlight / this.workers)
   }
 
   /** Starts the probes, the first at once. */

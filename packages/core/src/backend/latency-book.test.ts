@@ -220,4 +220,20 @@ describe('a backend that dies with many requests', () => {
     for (const slot of running) slot.release(failed('reset'))
     expect([gpu.obstacle(['clip'])?.kind, gpu.expected('image')]).toEqual(['ejected', 60])
   })
+
+  it('takes off what a job has waited inside, but for percentiles', () => {
+    const { latencies } = book()
+    for (let i = 0; i < 20; i++) latencies.observe('image', 200, 2)
+    expect([latencies.expected('image'), latencies.percentile('image', 95)]).toEqual([100, 200])
+  })
+
+  it('has an average of all kinds', () => {
+    const { latencies } = book()
+    expect(latencies.average).toBeUndefined()
+    latencies.observeFailure('ocr', 10)
+    expect(latencies.average).toBeUndefined()
+    latencies.observe('image', 100)
+    latencies.observe('faces', 300)
+    expect(latencies.average).toBe(200)
+  })
 })

@@ -73,9 +73,27 @@ export class LatencyBook {
     return this.#latencies.get(kind)?.recent.percentile(percent)
   }
 
-  /** A job was done in so long. */
-  observe(kind: string, time: number): void {
+  /** Milliseconds that any job takes there: the mean of all kinds; `undefined` when none has been done yet. */
+  get average(): number | undefined {
+    let sum = 0
+    let kinds = 0
+    for (const { mean, count } of this.#latencies.values()) {
+      if (count === 0) continue
+      sum += mean
+      kinds++
+    }
+    return kinds === 0 ? undefined : sum / kinds
+  }
+
+  /**
+   * A job was done.
+   *
+   * @param taken How long that took, in milliseconds.
+   * @param crowding How many times as long that is as it would have been if it had not waited inside.
+   */
+  observe(kind: string, taken: number, crowding = 1): void {
     const now = this.#clock.now()
+    const time = taken / crowding
     const known = this.#known(kind, time)
     const expected = this.#expectedOf(known)
     const isPeak = time > defaults.latencyPeak * known.mean
@@ -85,7 +103,7 @@ export class LatencyBook {
     known.count = Math.min(known.count + 1, defaults.latencyMemory)
     known.mean += (time - known.mean) * Math.max(1 / known.count, forgotten)
     known.at = now
-    known.recent.add(time)
+    known.recent.add(taken)
     if (isPeak) this.#peak(known, Math.max(time, expected))
     else if (first > defaults.latencyPeak * time) {
       // It was the first that was a peak.

@@ -43,7 +43,7 @@ describe('a limit that is learnt', () => {
   it('lets a search go one beyond', () => {
     const { room, gpu } = backend()
     gpu.reserve([], 'search', true)
-    expect([gpu.limit, room(false), room(true)]).toEqual([1, 0, 1])
+    expect([gpu.limit, room(false), room(true)]).toEqual([2, 1, 2])
   })
 
   it('lets an image wait inside, as long as nobody is in a hurry and images are quick', () => {
@@ -73,6 +73,6 @@ describe('a limit that is learnt', () => {
   it('leaves one slot to an import, whatever is in reserve', () => {
     const { gpu, room } = backend({ reserve: 3 })
     gpu.reserve([], 'search', true).release()
-    expect([gpu.limit, room(false)]).toEqual([1, 1])
+    expect([gpu.limit, room(false)]).toEqual([2, 1])
   })
 })

@@ -33,6 +33,16 @@ export class Room {
     return this.#limit.limit
   }
 
+  /** How many requests it works on at once, as far as is known: others wait inside it. */
+  get workers(): number {
+    return this.#limit instanceof AutoLimit ? this.#limit.workers : this.#limit.limit
+  }
+
+  /** Whether it is being found out if it can work on twice as many. */
+  get mayHaveMore(): boolean {
+    return this.#limit instanceof AutoLimit && this.#limit.mayHaveMore
+  }
+
   /** Whether there is room for one more besides so many. */
   has(inFlight: number, urgent: boolean): boolean {
     return inFlight < this.limit + (urgent ? this.#extra : this.#standby - this.#reserved)

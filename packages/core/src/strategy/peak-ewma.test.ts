@@ -31,6 +31,10 @@ function pool(
   return { pick, backends }
 }
 
+/** What gets four at once, and what finds out by itself. */
+const FOUR = { nas: { maxConcurrent: 4 }, gpu: { maxConcurrent: 4 } }
+const LEARNT = { gpu: { maxConcurrent: 'auto' }, mac: { maxConcurrent: 'auto' } }
+
 function done(clock: FakeClock, backend: Backend, time: number, kind = image.kind): void {
   const { release } = backend.reserve([], kind)
   clock.shift(time)
@@ -72,6 +76,28 @@ describe('peak-ewma', () => {
       return backend.name
     })
     expect(spread).toEqual(['a', 'b', 'a', 'b'])
+  })
+
+  it('goes by other kinds of jobs, where nobody has done this one', () => {
+    const { pick } = pool(new FakeClock(), { nas: 1_000, gpu: 100, fresh: undefined }, FOUR)
+    const picks = Array.from({ length: 4 }, () => {
+      const backend = pick({ kind: 'ocr' })
+      backend.reserve([], 'ocr')
+      return backend.name
+    })
+    expect(picks).toEqual(['fresh', 'gpu', 'gpu', 'gpu'])
+  })
+
+  it('goes to a slower one that is idle rather than to wait inside a quick one', () => {
+    const clock = new FakeClock()
+    const { pick, backends } = pool(clock, { gpu: 100, mac: 140 }, LEARNT)
+    const [gpu] = backends
+    const { release } = gpu?.reserve([], image.kind) ?? { release() {} }
+    // Whether it works on two at once is worth finding out for an image, unless another would be quicker as it is.
+    expect([gpu?.workers, gpu?.limit, pick().name]).toEqual([1, 2, 'mac'])
+    clock.shift(80)
+    expect(pick().name).toBe('gpu')
+    release(answered)
   })
 
   it('counts a peak and a failure at once, and forgets them with time', () => {

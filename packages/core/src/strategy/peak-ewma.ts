@@ -3,7 +3,7 @@ import { defaults } from '../defaults.ts'
 import { keepLatest } from '../keep-latest.ts'
 import { first } from './first.ts'
 import { rankedBy } from './least-by.ts'
-import { Sheet } from './sheet.ts'
+import { Sheet, UNKNOWN } from './sheet.ts'
 import type { Job, Rating, Strategy } from './strategy.ts'
 
 /**
@@ -79,11 +79,12 @@ function loadOf(sheet: Sheet, job: Job): Load {
   }
 }
 
-function inWords({ inFlight, limit, weight }: Backend, cost: number, { kind }: Job): string {
+function inWords({ inFlight, limit, workers, weight }: Backend, cost: number, { kind }: Job): string {
   const job = kind === '' ? 'such a job' : kind
   if (cost < 0) return `idle, and it is to be found out how long ${job} takes there`
   if (cost >= UNKNOWN) return `it is being found out how long ${job} takes there`
-  const wait = inFlight >= limit ? ', the wait for a slot included' : ''
+  const inside = inFlight >= workers ? ', the wait inside included' : ''
+  const wait = inFlight >= limit ? ', the wait for a slot included' : inside
   const share = weight === 1 ? '' : `, divided by its weight of ${weight}`
   return `expected to be done in ${Math.round(cost)} ms${wait}${share}`
 }
@@ -126,6 +127,7 @@ function cost(
 ): number {
   const inFlight = sheet.inFlight(i)
   const limit = sheet.limit(i)
+  const workers = sheet.workers(i)
   const weight = sheet.weight(i)
   const latency = sheet.isMeasured(i) ? sheet.latency(i) : sheet.estimate(i, candidates)
   // One request finds out, and others go where it is known; where it is known nowhere, to the one with the fewest.
@@ -134,9 +136,15 @@ function cost(
   if (inFlight === 0 && !job.urgent && sheet.hasForgotten(i)) return -1
   // Without a limit it is not known how many it works on at once, and one after the other is safe to say.
   if (limit === Number.POSITIVE_INFINITY) return ((candidates[i]?.ahead ?? 0) + latency) / weight
-  if (inFlight < limit) return latency / weight
+  if (inFlight < Math.min(workers, limit)) return latency / weight
   // When an import is at its end, nobody comes behind.
   const behind = job.sinceLast > latency ? 0 : followers
+  if (inFlight < limit) {
+    const inside = latency + (candidates[i]?.workerFreeIn ?? 0)
+    // Where others wait outside, no server is idle that this one could go to. And what may be more is to be found out.
+    const isWanted = job.queued > 0 || sheet.mayHaveMore(i)
+    return (isWanted ? inside : inside + (behind * latency) / workers) / weight
+  }
   const known = (line + latency + (behind * latency) / limit) / weight
   return known >= least ? known : known + (candidates[i]?.freeIn ?? 0) / weight
 }
@@ -157,8 +165,6 @@ function inFlightOn(sheet: Sheet): number {
   return inFlight
 }
 
-/** Longer than anything that is known. */
-const UNKNOWN = 1e12
 /**
  * During an import each image that is done is followed by another, and nobody waits for any of them in particular: what
  * counts is that every server works. By simulation: with 0 the slower half of eight servers stands still at times, with 3

@@ -13,6 +13,9 @@ export class Sheet {
   #versions = new Float64Array()
   #inFlight = new Float64Array()
   #limits = new Float64Array()
+  #workers = new Float64Array()
+  /** 1 where it is being found out if it can work on twice as many. */
+  #mayHaveMore = new Float64Array()
   #weights = new Float64Array()
   #lastDone = new Float64Array()
   #means = new Float64Array()
@@ -21,6 +24,8 @@ export class Sheet {
   #knownUntil = new Float64Array()
   /** What the four before come to by now; `NaN` where nothing is known. */
   #latencies = new Float64Array()
+  /** How long any job takes there. */
+  #averages = new Float64Array()
   /** How many times as long as the quickest each takes with other kinds of jobs. */
   #ratios = new Float64Array()
   #quickest: number | undefined
@@ -60,13 +65,19 @@ export class Sheet {
     return this.#latencies[i] ?? Number.NaN
   }
 
-  /** What the latency may be, by how other kinds of jobs compare to the quickest; `NaN` where there is nothing to compare. */
+  /**
+   * What the latency may be, by how other kinds of jobs compare to the quickest; `NaN` where there is nothing to compare.
+   * Where nobody has done this kind, an average job is what they are compared by: that compares as well.
+   */
   estimate(i: number, servers: readonly Backend[]): number {
     this.#quickest ??= this.#findQuickest(servers)
     const quickest = servers[this.#quickest]
     if (this.#ratios[i] === UNASKED && quickest !== undefined)
       this.#ratios[i] = servers[i]?.ratioTo(quickest) ?? Number.NaN
-    return (this.#ratios[i] ?? Number.NaN) * this.latency(this.#quickest)
+    const there = this.isMeasured(this.#quickest)
+      ? this.latency(this.#quickest)
+      : this.#average(this.#quickest, servers)
+    return (this.#ratios[i] ?? Number.NaN) * there
   }
 
   inFlight(i: number): number {
@@ -75,6 +86,16 @@ export class Sheet {
 
   limit(i: number): number {
     return this.#limits[i] ?? 0
+  }
+
+  /** How many it works on at once: others wait inside. */
+  workers(i: number): number {
+    return this.#workers[i] ?? 0
+  }
+
+  /** Whether it is being found out if it can work on twice as many. */
+  mayHaveMore(i: number): boolean {
+    return this.#mayHaveMore[i] === 1
   }
 
   weight(i: number): number {
@@ -91,13 +112,21 @@ export class Sheet {
     this.#versions[i] = server.version
     this.#inFlight[i] = server.inFlight
     this.#limits[i] = server.limit
+    this.#workers[i] = server.workers
+    this.#mayHaveMore[i] = server.mayHaveMore ? 1 : 0
     this.#weights[i] = server.weight
     this.#lastDone[i] = server.lastDone(this.#kind) ?? Number.POSITIVE_INFINITY
     this.#means[i] = latency?.mean ?? Number.NaN
     this.#peaks[i] = latency?.peak ?? 0
     this.#peakTimes[i] = latency?.peakAt ?? 0
     this.#knownUntil[i] = latency === undefined ? Number.POSITIVE_INFINITY : knownUntil(latency)
+    this.#averages[i] = UNASKED
     this.#ratios[i] = UNASKED
+  }
+
+  #average(i: number, servers: readonly Backend[]): number {
+    if (this.#averages[i] === UNASKED) this.#averages[i] = servers[i]?.average ?? Number.NaN
+    return this.#averages[i] ?? Number.NaN
   }
 
   #latencyNow(i: number): number {
@@ -111,9 +140,11 @@ export class Sheet {
     let quickest = 0
     let least = Number.POSITIVE_INFINITY
     for (let i = 0; i < this.#size; i++) {
-      if (this.latency(i) < least) {
+      // By this kind of job; by any, as long as none has done this one.
+      const time = this.isMeasured(i) ? this.latency(i) : UNKNOWN + this.#average(i, servers)
+      if (time < least) {
         quickest = i
-        least = this.latency(i)
+        least = time
       }
     }
     const version = servers[quickest]?.version ?? 0
@@ -131,6 +162,8 @@ export class Sheet {
     this.#versions = grown(this.#versions)
     this.#inFlight = grown(this.#inFlight)
     this.#limits = grown(this.#limits)
+    this.#workers = grown(this.#workers)
+    this.#mayHaveMore = grown(this.#mayHaveMore)
     this.#weights = grown(this.#weights)
     this.#lastDone = grown(this.#lastDone)
     this.#means = grown(this.#means)
@@ -138,8 +171,11 @@ export class Sheet {
     this.#peakTimes = grown(this.#peakTimes)
     this.#knownUntil = grown(this.#knownUntil)
     this.#latencies = grown(this.#latencies)
+    this.#averages = grown(this.#averages)
     this.#ratios = grown(this.#ratios)
   }
 }
 
 const UNASKED = -1
+/** Longer than anything that is known, in milliseconds. */
+export const UNKNOWN = 1e12
