@@ -17,7 +17,7 @@ export async function measurePools(seed: string): Promise<Table> {
   const rows: string[][] = []
   for (const pool of POOLS.filter(({ slow }) => slow === undefined)) {
     for (const contender of CONTENDERS) {
-      if (contender.kind !== 'router') continue
+      if (contender.kind !== 'router' && contender.kind !== 'all-known') continue
       const cells = await Promise.all(IN_FLIGHT.map((inFlight) => measure(pool, contender, inFlight, seed)))
       const each = (write: (cell: Cell) => string) => cells.map(write).join(' / ')
       rows.push([
@@ -51,14 +51,10 @@ interface Cell {
   readonly makespan: number
 }
 
-type OurContender = Extract<Contender, { kind: 'router' }>
+type Simulated = Extract<Contender, { kind: 'router' | 'all-known' }>
 
-async function measure(pool: Pool, contender: OurContender, inFlight: number, seed: string): Promise<Cell> {
-  // Contenders are written as a configuration file would say it.
-  const policy = contender.options(
-    pool.servers.map((server) => ({ ...server, url: `http://${server.name}` })),
-  )
-  const begin = () => new Simulation({ pool, policy: { ...(policy as Policy), health: false }, seed })
+async function measure(pool: Pool, contender: Simulated, inFlight: number, seed: string): Promise<Cell> {
+  const begin = () => new Simulation({ pool, ...policyOf(pool, contender), seed })
   const searched = begin()
   const idle = await searched.run({ clients: [], seconds: IDLE, searchEvery: SEARCH_EVERY })
   const load = { clients: [inFlight], seconds: IMPORT, searchEvery: SEARCH_EVERY }
@@ -73,4 +69,13 @@ async function measure(pool: Pool, contender: OurContender, inFlight: number, se
     busy: percentile(busy.searches, 0.95),
     makespan: time / idealMakespan(pool, inFlight, work),
   }
+}
+
+/** Contenders are written as a configuration file would say it. */
+function policyOf(pool: Pool, contender: Simulated): { policy?: Policy } {
+  if (contender.kind === 'all-known') return {}
+  const policy = contender.options(
+    pool.servers.map((server) => ({ ...server, url: `http://${server.name}` })),
+  )
+  return { policy: { ...(policy as Policy), health: false } }
 }

@@ -34,3 +34,15 @@ it.each([8, 16, 64])(
     expect(time).toBeLessThan(1.08 * idealMakespan(pool, inFlight, work))
   },
 )
+
+it.each([
+  [8, 0.97],
+  [16, 0.99],
+  [64, 0.99],
+])('who knows everything, with %i in flight, comes to %d of the ideal', async (inFlight, share) => {
+  const simulation = new Simulation({ pool, seed: 'test' })
+  const idle = await simulation.run({ clients: [], seconds: 30, searchEvery: 150 })
+  const busy = await simulation.run({ clients: [inFlight], seconds: 60, searchEvery: 150 })
+  expect(busy.work / idealWork(pool, inFlight, 60)).toBeGreaterThan(share)
+  expect(percentile(busy.searches, 0.95)).toBeLessThan(1.6 * percentile(idle.searches, 0.95))
+})

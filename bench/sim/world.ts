@@ -1,10 +1,11 @@
-import { type Classified, type Lease, type Policy, selectBackend } from '@immich-ml-router/core'
+import type { Policy } from '@immich-ml-router/core'
 import { exponential, lognormal, type Random, seeded } from '../lib/random.ts'
 import { IMPORT, WORK } from '../pool/jobs.ts'
 import type { Pool, ServerSpec } from '../pool/pools.ts'
+import { AllKnown } from './all-known.ts'
+import type { Dispatcher, Job, Place } from './dispatcher.ts'
+import { Routed } from './routed.ts'
 import { SimClock } from './sim-clock.ts'
-
-type Job = keyof typeof WORK
 
 export interface Load {
   /** Clients of the import, by how many requests each keeps in flight. */
@@ -21,7 +22,8 @@ export interface Load {
 
 export interface World {
   readonly pool: Pool
-  readonly policy: Policy
+  /** What the router has; without it, somebody decides who knows everything. */
+  readonly policy?: Policy
   readonly seed: string
 }
 
@@ -36,29 +38,25 @@ export interface Outcome {
   readonly searches: readonly number[]
 }
 
-const CLASSIFIED: Readonly<Record<Job, Classified>> = {
-  textSearch: job('clip', 'textual', 'text'),
-  indexing: job('clip', 'visual', 'image'),
-  faces: job('facial-recognition', 'detection', 'image'),
-  ocr: job('ocr', 'detection', 'image'),
-}
-
-/** How the time of a job scatters, and the way there and back, as on loopback, in milliseconds. */
+/** How the time of a job scatters. */
 const SCATTER = 0.3
-const WAY = 1
+/** The way there and back, in milliseconds: with it, shares and searches are those that processes have on loopback. */
+const WAY = 2.5
 
-/** A pool of servers behind the real selection of core, on a clock that jumps from event to event. */
+/** A pool of servers, mostly behind the real selection of core, on a clock that jumps from event to event. */
 export class Simulation {
   readonly clock = new SimClock()
-  readonly #select: ReturnType<typeof selectBackend>
+  readonly #dispatcher: Dispatcher
   readonly #servers: ReadonlyMap<string, Server>
   readonly #random: Random
   #work = 0
+  #underWay = 0
   /** Milliseconds of real time that the selection has taken: choosing a backend, and serving those who wait. */
   deciding = 0
 
   constructor({ pool, policy, seed }: World) {
-    this.#select = selectBackend(policy, { clock: this.clock })
+    this.#dispatcher =
+      policy === undefined ? new AllKnown(pool, this.clock, WAY) : new Routed(policy, this.clock)
     this.#random = seeded(seed)
     this.#servers = new Map(pool.servers.map((spec) => [spec.name, new Server(spec, this.clock)]))
   }
@@ -100,16 +98,17 @@ export class Simulation {
 
   /** Lets everything that is under way end. */
   async settle(): Promise<void> {
-    await this.clock.run(() => this.#select.backends().every(({ inFlight }) => inFlight === 0))
+    await this.clock.run(() => this.#underWay === 0)
   }
 
-  async #request(name: Job, client: string): Promise<void> {
-    const lease = await this.#deciding(() => this.#select(CLASSIFIED[name], { client }))
-    await this.#serve(lease, WORK[name] * lognormal(this.#random, SCATTER))
-    this.#work += WORK[name]
-    this.#deciding(() =>
-      lease.release({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }),
-    )
+  async #request(job: Job, client: string): Promise<void> {
+    this.#underWay++
+    const work = WORK[job] * lognormal(this.#random, SCATTER)
+    const place = await this.#deciding(() => this.#dispatcher.dispatch({ job, client, work }))
+    await this.#serve(place, work)
+    this.#work += WORK[job]
+    this.#underWay--
+    this.#deciding(() => place.leave())
   }
 
   #deciding<T>(decide: () => T): T {
@@ -119,10 +118,10 @@ export class Simulation {
     return decided
   }
 
-  #serve({ backend }: Lease, work: number): Promise<void> {
+  #serve({ server }: Place, work: number): Promise<void> {
     return new Promise((resolve) => {
       this.clock.after(WAY / 2, () =>
-        this.#servers.get(backend.name)?.serve(work, () => void this.clock.after(WAY / 2, resolve)),
+        this.#servers.get(server)?.serve(work, () => void this.clock.after(WAY / 2, resolve)),
       )
     })
   }
@@ -152,8 +151,4 @@ class Server {
     if (this.#busy < this.#spec.workers) start()
     else this.#queue.push(start)
   }
-}
-
-function job(task: string, type: string, input: 'text' | 'image'): Classified {
-  return { classified: true, entries: [{ task, type, model: 'm', options: {} }], tasks: [task], input }
 }

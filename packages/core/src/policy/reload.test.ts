@@ -83,12 +83,12 @@ describe('a backend that remains', () => {
   it('keeps its state, and takes over its settings', async () => {
     const { select, server, eject, clock } = start(policy({ a: { maxConcurrent: 'auto' }, b: {}, c: {} }))
     const [a, b, c] = [server('a'), server('b'), server('c')]
-    const lease = await select(image)
-    eject('b')
-    select.drain('c').catch(() => {})
     const slot = a.reserve(['clip'], 'clip/visual/m')
     clock.advance(30)
     slot.release(answered)
+    const lease = await select(image)
+    eject('b')
+    select.drain('c').catch(() => {})
     select.reload(
       policy({
         c: { weight: 3 },
