@@ -6,8 +6,8 @@ import type { Dispatcher, Place, Request } from './dispatcher.ts'
  * Knows every server, and how long each job takes: what nobody does. A request goes to the fastest worker that is free when
  * it arrives, sent so early that no worker waits for the next; searches go first, and to the best server.
  *
- * That is what a router can come near to, and no more: it does not move what has begun, and keeps no worker free for what
- * may come. So it is ahead of what can be done only with an end in sight.
+ * It does not move what has begun, keeps no worker free for what may come, and sees no end of an import: what a router could
+ * come near to, if it need not learn.
  */
 export class AllKnown implements Dispatcher {
   readonly #clock: Clock
