@@ -46,7 +46,7 @@ function saturate(
   server: Server,
   limited: (clock: FakeClock) => Pick<AutoLimit, 'limit'>,
   seconds: number,
-  { seed = 1, most = Number.POSITIVE_INFINITY } = {},
+  { seed = 1, most = (_now: number) => Number.POSITIVE_INFINITY } = {},
 ) {
   const { time, kinds = { image: 1 }, at = UNCHANGED, way = 1 } = server
   const clock = new FakeClock()
@@ -62,7 +62,7 @@ function saturate(
   let recently = 0
   const workers = () => at(clock.now()).workers ?? server.workers
   const fill = () => {
-    while (inFlight < Math.min(limit.limit, most)) {
+    while (inFlight < Math.min(limit.limit, most(clock.now()))) {
       const [kind = '', factor = 1] =
         Object.entries(kinds)[Math.floor(random() * Object.keys(kinds).length)] ?? []
       inFlight++
@@ -262,8 +262,18 @@ describe('a limit that is learnt', () => {
     expect(middle(workersSeen.slice(200))).toBe(workers)
   })
 
+  it('takes what it has not seen for long for possible', () => {
+    const ends = [1, 2, 3, 4, 5, 6, 7].map((seed) => {
+      const most = (now: number) => (now < 20_000 ? 16 : 3)
+      const { limits, workersSeen } = saturate({ workers: 4, time: 20 }, auto, 30, { seed, most })
+      return [limits.at(-1) ?? 0, workersSeen.at(-1) ?? 0] as const
+    })
+    for (const [limit, workers] of ends) expect(workers).toBe(limit)
+    expect(Math.max(...ends.map(([limit]) => limit))).toBeGreaterThan(4)
+  })
+
   it('grows as far as it is used, where there are never so many that it is full', () => {
-    const { limits, workersSeen } = saturate({ workers: 8, time: 50 }, auto, 20, { most: 7 })
+    const { limits, workersSeen } = saturate({ workers: 8, time: 50 }, auto, 20, { most: () => 7 })
     expect(Math.max(...limits)).toBeGreaterThan(7)
     expect(middle(workersSeen.slice(100))).toBeGreaterThanOrEqual(6)
   })

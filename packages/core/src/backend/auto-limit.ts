@@ -67,8 +67,9 @@ export class AutoLimit {
   #loweredLast = Number.NEGATIVE_INFINITY
   /** How long the last jobs took, on average. */
   #time = 0
-  /** Which share of that they did not spend in a queue. */
+  /** Which share of that they did not spend in a queue, and when that was seen, on the clock, in milliseconds. */
   #share = 1
+  #shareAt = 0
   /** How long a job takes without a queue, by kind. The kind that came longest ago is first. */
   readonly #unqueued = new Map<string, { time: number; count: number }>()
 
@@ -105,8 +106,10 @@ export class AutoLimit {
 
   /** @param inFlight Requests there, with the one that begins. */
   begin(inFlight: number): Sample {
-    if (this.#phase.kind !== 'keep' && this.#hasWaitedLong())
+    if (this.#phase.kind !== 'keep' && this.#isLongAgo(this.#phase.since) && !this.#isFirstTrial)
       this.#phase = this.#newPhase('keep', this.#limit)
+    // Whoever is taken to have fewer workers than it has gets no more than that, which would not show it.
+    if (this.#share < 1 && this.#isLongAgo(this.#shareAt)) this.#share = 1
     const phase = this.#phase
     const loop = this.#loop()
     if (!this.#counts(inFlight, phase)) return { level: inFlight, batch: undefined, loop }
@@ -183,7 +186,7 @@ export class AutoLimit {
       // Of those in flight so many are worked on; those beyond the limit are to wait.
       const queued = tried - level * shareOf(sums)
       const error = this.#errorOf(tried, sums)
-      if (kind === 'keep') this.#share = Math.min(1, shareOf(sums))
+      if (kind === 'keep') this.#setShare(shareOf(sums))
       if (-queued > 0.1 * tried + 2.5 * error) this.#hasBecomeFaster(sums)
       else if (kind === 'raise') this.#judgeRaise(tried, queued, error, sums)
       else this.#judgeLimit(limit, queued, error, sums)
@@ -206,7 +209,7 @@ export class AutoLimit {
     if (queued + error < most || (enough && queued < most)) {
       this.#limit = limit
       this.#proven = limit
-      this.#share = Math.min(1, shareOf(sums))
+      this.#setShare(shareOf(sums))
       this.#lastStep = step
       this.#raisePause = 0
       this.#raiseAt = this.#clock.now()
@@ -305,10 +308,19 @@ export class AutoLimit {
     return SPREAD * limit * Math.sqrt(1 / count + 1 / known)
   }
 
-  /** Too few come for the phase to end. How far it goes at first is worth knowing however long that takes. */
-  #hasWaitedLong(): boolean {
-    if (this.#doubling && this.#phase.kind === 'raise') return false
-    return this.#clock.now() - this.#phase.since > Math.max(1_000, 30 * this.#time)
+  /** How far it goes at first is worth knowing however long that takes. */
+  get #isFirstTrial(): boolean {
+    return this.#doubling && this.#phase.kind === 'raise'
+  }
+
+  /** Long enough for a phase to end, where enough come. */
+  #isLongAgo(time: number): boolean {
+    return this.#clock.now() - time > Math.max(1_000, 30 * this.#time)
+  }
+
+  #setShare(share: number): void {
+    this.#share = Math.min(1, share)
+    this.#shareAt = this.#clock.now()
   }
 
   #newPhase(kind: Phase['kind'], limit: number): Phase {
