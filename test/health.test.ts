@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import type { RouterOptions } from '@immich-ml-router/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
@@ -40,6 +41,88 @@ const answers = (
 
 const search = immichBody('textSearch', 'cat')
 const ocr = immichBody('ocr', imageBytes(1_000))
+
+/** A backend whose machine falls asleep with a request: connections stay open, and nothing comes of them. */
+async function sleepingMachine(falls: 'asleep' | 'silent') {
+  let got = 0
+  let pings = 0
+  const away = { now: false }
+  const { url, server } = await listen((req, res) => {
+    const isPing = req.url?.endsWith('/predict') !== true
+    if (isPing) pings++
+    else got++
+    if (isPing && !away.now) res.end('pong')
+  })
+  const sleep = () => {
+    away.now = true
+    if (falls === 'asleep') server.close()
+  }
+  return { url, sleep, got: () => got, pings: () => pings }
+}
+
+describe('a machine that falls asleep with a request', () => {
+  async function searchOn(falls: 'asleep' | 'silent', nas: boolean, route = {}) {
+    const clock = new FakeClock()
+    const gpu = await sleepingMachine(falls)
+    const other = await stubMl()
+    const { url, requests, probe, router } = await serve({
+      clock,
+      backends: { gpu: { url: gpu.url }, ...(nas ? { nas: { url: other.url } } : {}) },
+      routes: [{ name: 'all', backends: nas ? ['gpu', 'nas'] : ['gpu'], strategy: 'first', ...route }],
+    })
+    await until(() => probe()?.kind === 'up', 'a probe has passed')
+    const answer = post(url, search)
+    await until(() => gpu.got() === 1, 'the request is there')
+    gpu.sleep()
+    for (let failures = 1; failures <= 3; failures++) {
+      const pings = gpu.pings()
+      clock.advance(failures === 1 ? 11_000 : 1_000)
+      if (falls === 'silent') {
+        await until(() => gpu.pings() > pings, 'it is asked')
+        clock.advance(2_000)
+      }
+      const failed = () => probe()?.kind === 'down' || Reflect.get(probe() ?? {}, 'failures') === failures
+      await until(failed, `${failures} probes have failed`)
+    }
+    return { answer, clock, requests, held: () => router.status().held['all'] }
+  }
+
+  it('gives it to another, as soon as the probes say so', async () => {
+    const { answer, requests } = await searchOn('asleep', true)
+    expect((await answer).headers['x-immich-ml-backend']).toBe('nas')
+    expect(requests[0]?.attempts.map(({ outcome }) => outcome)).toMatchObject([
+      { kind: 'failed', cause: 'gone' },
+      { kind: 'answered', status: 200 },
+    ])
+  })
+
+  it('keeps it as long as its machine takes connections: it may just have much to do', async () => {
+    const { answer, clock, requests } = await searchOn('silent', true)
+    clock.advance(60_000)
+    expect(await Promise.race([answer, setImmediate('nothing')])).toBe('nothing')
+    clock.advance(600_000)
+    await answer
+    expect(requests[0]?.attempts[0]?.outcome).toMatchObject({ kind: 'failed', cause: 'response-timeout' })
+  })
+
+  it('keeps it where there is nowhere else to go', async () => {
+    const { answer, clock } = await searchOn('asleep', false)
+    clock.advance(60_000)
+    expect(await Promise.race([answer, setImmediate('nothing')])).toBe('nothing')
+    clock.advance(600_000)
+    expect((await answer).status).toBe(504)
+  })
+
+  it('lets it wait where the route holds', async () => {
+    const { answer, clock, requests, held } = await searchOn('asleep', false, {
+      whenUnavailable: { hold: '1h' },
+    })
+    await until(() => held() === 1, 'it waits')
+    clock.advance(3_600_000)
+    expect((await answer).status).toBe(503)
+    expect(requests[0]?.attempts[0]?.outcome).toMatchObject({ kind: 'failed', cause: 'gone' })
+  })
+})
 
 describe('probes', () => {
   it('find out at once, quickly check again, and keep requests away from what is down', async () => {

@@ -77,6 +77,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'idle-timeout': 'the answer stopped',
   'total-timeout': 'the time for all attempts was over',
   reset: 'the connection broke',
+  gone: 'the machine was gone',
   stale: 'the connection had gone stale',
   protocol: 'an answer that is no HTTP',
   shutdown: 'the router was closed',

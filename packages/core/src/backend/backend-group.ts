@@ -11,7 +11,7 @@ import {
   type BackendSettings,
   type BackendTraits,
 } from './backend.ts'
-import type { CheckOptions, Probe } from './checker.ts'
+import type { CheckOptions, Probe, ProbeProgress } from './checker.ts'
 import { withoutCredentials } from './credentials.ts'
 import { Unresolved } from './unresolved.ts'
 import { Waker, type WakeSettings } from './waker.ts'
@@ -53,7 +53,12 @@ export interface GroupEnvironment {
 }
 
 /** How one server is asked whether it is there. @returns Why it is not well; `undefined` when it is. */
-export type BackendProbe = (backend: Backend, options: CheckOptions, signal: AbortSignal) => ReturnType<Probe>
+export type BackendProbe = (
+  backend: Backend,
+  options: CheckOptions,
+  signal: AbortSignal,
+  progress: ProbeProgress,
+) => ReturnType<Probe>
 
 /**
  * A backend by its name: one server, or the endpoints that its name has at the time. Until there is one, an

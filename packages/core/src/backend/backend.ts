@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
-import { Checker, type CheckOptions, type Probe, type ProbeState } from './checker.ts'
+import { removeItem } from '../remove-item.ts'
+import { Checker, type CheckOptions, type Probe, type ProbeProgress, type ProbeState } from './checker.ts'
 import { takeCredentials, withoutCredentials } from './credentials.ts'
 import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
 import { type Latency, LatencyBook } from './latency-book.ts'
@@ -33,6 +34,12 @@ export interface BackendHealth extends PassiveHealth {
   readonly enabled: boolean
   /** What the probes say; `undefined` where none are sent. */
   readonly probe: ProbeState | undefined
+}
+
+/** A request that is on a backend. */
+export interface Visitor {
+  /** The probes say that the backend is down, and it takes no connections. */
+  backendGone(): void
 }
 
 /** What has changed about a backend. */
@@ -118,6 +125,7 @@ export class Backend implements BackendInfo {
   #idle: (() => void)[] = []
   #stopWaking: (() => void) | undefined
   #onGone: (() => void)[] = []
+  readonly #visitors: Visitor[] = []
 
   constructor(name: string, settings: BackendSettings) {
     this.#settings = settings
@@ -162,10 +170,15 @@ export class Backend implements BackendInfo {
 
   #checkerOf({ check }: BackendTraits): Checker | undefined {
     if (check === undefined) return undefined
-    return new Checker(this.#clock, check, (from, to) => {
-      // Behind a pause it loads its models anew.
-      if (from.kind === 'down') this.#health.startSlowly()
-      this.#changed({ kind: 'probe', from, to })
+    return new Checker(this.#clock, check, {
+      onChange: (from, to) => {
+        // Behind a pause it loads its models anew.
+        if (from.kind === 'down') this.#health.startSlowly()
+        this.#changed({ kind: 'probe', from, to })
+      },
+      onGone: () => {
+        for (const visitor of [...this.#visitors]) visitor.backendGone()
+      },
     })
   }
 
@@ -431,8 +444,25 @@ export class Backend implements BackendInfo {
   }
 
   /** Starts the probes, the first at once. */
-  start(probe: (backend: Backend, options: CheckOptions, signal: AbortSignal) => ReturnType<Probe>): void {
-    this.#checker?.start((options, signal) => probe(this, options, signal))
+  start(
+    probe: (
+      backend: Backend,
+      options: CheckOptions,
+      signal: AbortSignal,
+      progress: ProbeProgress,
+    ) => ReturnType<Probe>,
+  ): void {
+    this.#checker?.start((options, signal, progress) => probe(this, options, signal, progress))
+  }
+
+  /** A request is there. It is told when the machine takes no connections any more, until it has left. */
+  enter(visitor: Visitor): void {
+    this.#visitors.push(visitor)
+  }
+
+  /** It is over. */
+  exit(visitor: Visitor): void {
+    removeItem(this.#visitors, visitor)
   }
 
   /** Stops the probes. */

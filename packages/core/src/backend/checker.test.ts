@@ -8,15 +8,18 @@ const OPTIONS = { path: '/ping', interval: 10_000, timeout: 2_000, rise: 2, fall
 function checkerOn(clock: FakeClock, first: 'well' | 'down' | 'silent' = 'well', random = 0.5) {
   const changes: string[] = []
   const note = (from: ProbeState, to: ProbeState) => changes.push(`${from.kind}-${to.kind}`)
-  const checker = new Checker(clock, OPTIONS, note, () => random)
+  const onGone = () => changes.push('gone')
+  const checker = new Checker(clock, OPTIONS, { onChange: note, onGone }, () => random)
   const sent: number[] = []
   const state = {
     answer: first === 'down' ? first : (undefined as string | undefined),
     silent: first === 'silent',
+    connected: undefined as boolean | undefined,
     aborted: 0,
   }
-  checker.start(async (_, signal) => {
+  checker.start(async (_, signal, progress) => {
     sent.push(clock.now())
+    if (state.connected !== undefined) progress.connected = state.connected
     signal.addEventListener('abort', () => state.aborted++)
     return state.silent ? new Promise(() => {}) : state.answer
   })
@@ -53,6 +56,17 @@ describe('probes', () => {
     await advance(10_000)
     expect(sent.slice(4)).toEqual([22_000, 23_000])
     expect(changes).toEqual(['unknown-up', 'up-down', 'down-up'])
+  })
+
+  it.each([
+    ['down, and no probe can connect', false, ['unknown-down', 'gone', 'gone']],
+    ['down, and takes connections', true, ['unknown-down']],
+    ['down, and nobody says whether it takes connections', undefined, ['unknown-down']],
+  ])('say that it is gone when it is %s', async (_, connected, told) => {
+    const { advance, changes, state } = checkerOn(new FakeClock(), 'silent')
+    state.connected = connected
+    await advance(20_100)
+    expect(changes).toEqual(told)
   })
 
   it('fail when they are not answered in time, and are broken off', async () => {

@@ -21,14 +21,32 @@ export type ProbeState =
   | { readonly kind: 'up'; readonly since: number; readonly failures: number }
   | { readonly kind: 'down'; readonly since: number; readonly reason: string; readonly successes: number }
 
+/** How far a probe has come; it is written while it runs. */
+export interface ProbeProgress {
+  /** Whether it has, or had, a connection; `undefined` as long as that is not known. */
+  connected?: boolean
+}
+
 /** Asks once. @returns Why it is not well; `undefined` when it is. */
-export type Probe = (options: CheckOptions, signal: AbortSignal) => Promise<string | undefined>
+export type Probe = (
+  options: CheckOptions,
+  signal: AbortSignal,
+  progress: ProbeProgress,
+) => Promise<string | undefined>
+
+/** Told what the probes find. */
+export interface CheckListener {
+  /** Told of every change of kind. */
+  onChange?(from: ProbeState, to: ProbeState): void
+  /** It is down, and a probe could not even connect: what it was working on is lost. */
+  onGone?(): void
+}
 
 /** Active health: asks one backend again and again, sooner when in doubt and while somebody waits for it. */
 export class Checker {
   readonly #clock: Clock
   #options: CheckOptions
-  readonly #onChange: (from: ProbeState, to: ProbeState) => void
+  readonly #listener: CheckListener
   readonly #random: () => number
   #state: ProbeState = { kind: 'unknown', failures: 0 }
   #probe: Probe | undefined
@@ -37,18 +55,17 @@ export class Checker {
   #hurried = false
 
   /**
-   * @param onChange Told of every change of kind.
    * @param random From 0 to 1, for the jitter: probes of many must not come at once.
    */
   constructor(
     clock: Clock,
     options: CheckOptions,
-    onChange: (from: ProbeState, to: ProbeState) => void = () => {},
+    listener: CheckListener = {},
     random: () => number = Math.random,
   ) {
     this.#clock = clock
     this.#options = options
-    this.#onChange = onChange
+    this.#listener = listener
     this.#random = random
   }
 
@@ -107,12 +124,14 @@ export class Checker {
     if (probe === undefined) return
     const running = new AbortController()
     this.#running = running
+    const progress: ProbeProgress = {}
     const done = (reason: string | undefined) => {
       if (this.#running !== running) return
       this.#running = undefined
       cancel()
       if (this.#probe === undefined) return
       this.#note(reason)
+      if (this.#state.kind === 'down' && progress.connected === false) this.#listener.onGone?.()
       this.#cancel = this.#clock.after(this.#pause(), () => this.#ask())
     }
     const cancel = this.#clock.after(this.#options.timeout, () => {
@@ -120,7 +139,7 @@ export class Checker {
       running.abort()
     })
     running.signal.addEventListener('abort', cancel)
-    probe(this.#options, running.signal).then(done, (error) => done(String(error)))
+    probe(this.#options, running.signal, progress).then(done, (error) => done(String(error)))
   }
 
   #note(reason: string | undefined): void {
@@ -155,6 +174,6 @@ export class Checker {
   #become(state: ProbeState): void {
     const before = this.#state
     this.#state = state
-    if (before.kind !== state.kind) this.#onChange(before, state)
+    if (before.kind !== state.kind) this.#listener.onChange?.(before, state)
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { TlsError } from '../errors.ts'
 import { Breaker, type BreakerState, type Run, UNCOUNTED } from './breaker.ts'
-import type { Outcome } from './outcome.ts'
+import type { FailureCause, Outcome } from './outcome.ts'
 
 /** What the outcomes of requests say about a backend. Times are on the clock, in milliseconds. */
 export interface PassiveHealth {
@@ -79,6 +79,9 @@ export type Verdict =
   | { readonly kind: 'busy'; readonly time: number }
   | { readonly kind: 'unreachable' | 'task-failed'; readonly reason: string }
 
+/** Neither is the backend's doing, nor anything that its probes have not said already. */
+const SAY_NOTHING: ReadonlySet<FailureCause> = new Set(['total-timeout', 'shutdown', 'stale', 'gone'])
+
 /** @param ejecting Statuses that are a failure of the backend. */
 export function verdictOf(
   outcome: Outcome | undefined,
@@ -97,8 +100,7 @@ export function verdictOf(
         : { kind: 'well' }
     }
     case 'failed':
-      if (outcome.cause === 'total-timeout' || outcome.cause === 'shutdown' || outcome.cause === 'stale')
-        return { kind: 'nothing' }
+      if (SAY_NOTHING.has(outcome.cause)) return { kind: 'nothing' }
       return {
         kind: outcome.reachedBackend ? 'task-failed' : 'unreachable',
         reason: outcome.error instanceof TlsError ? outcome.error.message : outcome.cause,

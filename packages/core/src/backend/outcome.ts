@@ -12,6 +12,8 @@ export type FailureCause =
   | 'total-timeout'
   /** The connection was closed or reset before the response was complete. */
   | 'reset'
+  /** The machine takes no connections any more, so that there will be no answer. */
+  | 'gone'
   /** A connection that had been used before was closed by the backend as the request was sent on it. */
   | 'stale'
   /** The router was closed while the request was running. */

@@ -20,6 +20,7 @@ const plan: AttemptPlan = {
   timeouts: resolveTimeouts(),
   deadline: Number.POSITIVE_INFINITY,
   isWorthAFile: () => false,
+  wouldGoOn: () => false,
   passesOver: () => false,
   marks: { received: 0 },
 }

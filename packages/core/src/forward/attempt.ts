@@ -1,4 +1,5 @@
 import { type Dispatcher, errors } from 'undici'
+import type { Visitor } from '../backend/backend.ts'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { ReplayReader } from '../body/body-reader.ts'
 import type { Clock } from '../clock.ts'
@@ -37,7 +38,7 @@ export interface AttemptOptions {
  * Its outcome is settled exactly once, by whichever comes first: the response's end, a failure of the backend, a
  * failure of the body, or the client's leaving.
  */
-export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
+export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Visitor {
   readonly outcome: Promise<Outcome>
   connection: ConnectionAware['connection']
   readonly #options: AttemptOptions
@@ -83,6 +84,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
       this.#cancelDeadline = clock.after(Math.max(0, left), () => this.#timeOut('total-timeout'))
     }
     plan.superseded?.addEventListener('abort', this.#onSuperseded)
+    plan.backend.enter(this)
     if (options.request.res.destroyed) this.#onClientLeft()
   }
 
@@ -205,6 +207,14 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
     this.fail(error)
   }
 
+  /** Where the request can go elsewhere, it does not wait for an answer that will hardly come. */
+  backendGone(): void {
+    const reached = this.#reached()
+    if (!reached.reachedBackend || reached.reachedClient || !this.#options.plan.wouldGoOn()) return
+    const error = new Error('the machine takes no connections any more')
+    this.#abort({ kind: 'failed', cause: 'gone', error, ...reached }, error.message)
+  }
+
   /** The attempt failed for a reason that is not the client's. */
   fail(reason: unknown): void {
     const error = tlsErrorOf(reason) ?? (reason instanceof Error ? reason : new Error(String(reason)))
@@ -314,6 +324,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware {
     const { body, request, plan } = this.#options
     request.res.off('close', this.#onClientLeft)
     plan.superseded?.removeEventListener('abort', this.#onSuperseded)
+    plan.backend.exit(this)
     if (body instanceof ReplayReader) {
       body.off('error', this.#onBodyError)
       // A body that is still arriving is of no use to this attempt any more; its error has been told already.

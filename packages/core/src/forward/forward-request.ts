@@ -58,6 +58,8 @@ export interface AttemptPlan {
   readonly isWorthAFile: () => boolean
   /** Whether another backend is to be tried for an answer, instead of giving it to the client. */
   readonly passesOver: (refusal: Refusal) => boolean
+  /** Whether the request would go elsewhere, or wait, if the attempt failed now. */
+  readonly wouldGoOn: () => boolean
   /** Called when the answer has begun to go to the client. */
   readonly onCommit?: (() => void) | undefined
   readonly marks: AttemptMarks

@@ -124,11 +124,12 @@ export class Forwarder {
   watch(select: Select): void {
     if (this.#watched.has(select)) return
     this.#watched.add(select)
-    select.start((backend, options, signal) =>
+    select.start((backend, options, signal, progress) =>
       probe(backend, options, {
         dispatcher: this.#dispatchers.for(backend),
         headers: this.#ownHeaders,
         signal,
+        progress,
       }),
     )
   }

@@ -301,6 +301,7 @@ export class Exchange {
           timeouts: lease.timeouts,
           deadline,
           isWorthAFile: () => lease.holds || wouldGoOn(PASSED_OVER),
+          wouldGoOn: () => wouldGoOn(GONE) && (lease.holds || lease.provenOther()),
           marks,
           own: trace,
           superseded,
@@ -385,4 +386,11 @@ const ALONE: Omit<Copy, 'lease'> = {
   isAlone: () => true,
 }
 
+const GONE: Outcome = {
+  kind: 'failed',
+  cause: 'gone',
+  error: new Error('gone'),
+  reachedBackend: true,
+  reachedClient: false,
+}
 const PASSED_OVER = { kind: 'passed-over', status: 500, reachedBackend: true, reachedClient: false } as const
