@@ -261,6 +261,11 @@ export class Backend implements BackendInfo {
     return this.#checker?.state.kind === 'down' || this.#health.unreachable
   }
 
+  /** Whether a request tried in vain to reach it, and began to after this time, on the clock; nothing says that it is back. */
+  triedInVainSince(time: number): boolean {
+    return this.down && this.#health.lastVainTry > time
+  }
+
   /** The tasks that it serves, as far as its settings say; `undefined` for all. */
   get tasks(): readonly string[] | undefined {
     return this.#traits.tasks

@@ -71,6 +71,8 @@ export interface Obstacle {
 export interface Ticket {
   readonly tasks: readonly string[]
   readonly runs: readonly Run[]
+  /** On the clock. */
+  readonly began: number
 }
 
 /** What an outcome says: nothing, when it was not the backend's doing. */
@@ -123,6 +125,7 @@ export class Health {
   readonly #lacks = new Map<string, number>()
   #busyUntil = 0
   #lastError: LastError | undefined
+  #lastVainTry = Number.NEGATIVE_INFINITY
   #failures = 0
   #ejections = 0
 
@@ -188,6 +191,11 @@ export class Health {
     return kind === 'open' || kind === 'trial'
   }
 
+  /** When the last of those began that could not reach it, on the clock. */
+  get lastVainTry(): number {
+    return this.#lastVainTry
+  }
+
   /** Whether no request has failed there for so long, in milliseconds, and it has not asked to be left alone. */
   wellFor(time: number): boolean {
     const now = this.#clock.now()
@@ -195,14 +203,15 @@ export class Health {
   }
 
   begin(tasks: readonly string[]): Ticket {
-    return { tasks, runs: this.#breakers(tasks).map((breaker) => breaker.begin()) }
+    const runs = this.#breakers(tasks).map((breaker) => breaker.begin())
+    return { tasks, runs, began: this.#clock.now() }
   }
 
   /**
    * @param crowded Whether requests wait for the backend.
    * @returns What the outcome was taken to say.
    */
-  record({ tasks, runs }: Ticket, outcome: Outcome | undefined, crowded = false): Verdict {
+  record({ tasks, runs, began }: Ticket, outcome: Outcome | undefined, crowded = false): Verdict {
     const verdict = verdictOf(outcome, this.#ejecting)
     for (const { breaker } of runs) breaker.end()
     const runOf = (breaker: Breaker) => runs.find((run) => run.breaker === breaker) ?? UNCOUNTED
@@ -218,6 +227,7 @@ export class Health {
           for (const task of tasks) this.#lacks.delete(task)
         break
       case 'unreachable':
+        this.#lastVainTry = Math.max(this.#lastVainTry, began)
         this.#reachable.fail(verdict.reason, runOf(this.#reachable))
         // A task that was to be tried has failed its trial, whatever kept the request from it.
         for (const run of runs)

@@ -35,14 +35,21 @@ export function waitingHelps(seen: Look, { hold }: Patience): boolean {
 }
 
 /** With all of them unusable, one is tried rather than none. */
-export function leastBadOf(seen: Look): Backend | undefined {
+export function leastBadOf(seen: Look, choice: Choice): Backend | undefined {
   const obstacles = seen.flatMap(({ backend, obstacle, hasRoom }) =>
-    obstacle === undefined || isOut(obstacle) || !hasRoom ? [] : [{ backend, obstacle }],
+    obstacle === undefined || isOut(obstacle) || !hasRoom || isVain(backend, choice)
+      ? []
+      : [{ backend, obstacle }],
   )
   if (!isNonEmpty(obstacles)) return undefined
   const worst = leastBy(obstacles, ({ obstacle }) => BADNESS.indexOf(obstacle.kind)).obstacle.kind
   const equals = obstacles.filter(({ obstacle }) => obstacle.kind === worst)
   return isNonEmpty(equals) ? leastBy(equals, ({ obstacle }) => obstacle.until).backend : undefined
+}
+
+/** Whether another has found out that it cannot be reached. Who has failed elsewhere wants to know for itself. */
+function isVain(backend: Backend, { retry, place }: Choice): boolean {
+  return !retry && backend.triedInVainSince(place.since)
 }
 
 /** Whether nothing can be sent there, however bad the others are. */
@@ -51,13 +58,20 @@ function isOut({ kind }: Obstacle): boolean {
 }
 
 /** Why none can be had, and waiting is no use; `undefined` when that is not so. */
-export function allOut(seen: Look, route: CompiledRoute): NoBackendError | undefined {
-  if (!seen.every(({ obstacle }) => obstacle !== undefined && isOut(obstacle))) return undefined
+export function allOut(seen: Look, route: CompiledRoute, choice: Choice): NoBackendError | undefined {
+  const others = seen.flatMap(({ backend, obstacle }) =>
+    obstacle !== undefined && isOut(obstacle) ? [] : [backend],
+  )
+  if (!others.every((backend) => isVain(backend, choice))) return undefined
   const drained = seen.flatMap(({ backend, obstacle }) => (obstacle?.kind === 'disabled' ? [backend] : []))
   const unresolved = seen.flatMap(({ backend, obstacle }) =>
     obstacle?.kind === 'unresolved' && backend instanceof Unresolved ? [backend.reason] : [],
   )
-  const why = [...(drained.length > 0 ? [`${list(drained)} drained`] : []), ...unresolved]
+  const why = [
+    ...(others.length > 0 ? [`${list(others)} out of reach, as another request has just found out`] : []),
+    ...(drained.length > 0 ? [`${list(drained)} drained`] : []),
+    ...unresolved,
+  ]
   return new NoBackendError(route.name, why.join(', '))
 }
 

@@ -73,9 +73,9 @@ function decide(route: CompiledRoute, choice: Choice, standing: Standing): Made 
   const seen = look(choice)
   if (waitingHelps(seen, choice.patience))
     return { ratings, decision: waits(choice.patience, isFull(seen), standing) }
-  const leastBad = leastBadOf(seen)
+  const leastBad = leastBadOf(seen, choice)
   if (leastBad !== undefined) return { decision: goesTo(leastBad, true), chosen: leastBad }
-  const out = allOut(seen, route)
+  const out = allOut(seen, route, choice)
   return { decision: out === undefined ? waits(choice.patience, false, standing) : refused(out) }
 }
 

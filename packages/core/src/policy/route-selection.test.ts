@@ -88,6 +88,55 @@ describe('a request that waits', () => {
     expect([await pick({}), await pick({ retry: true })]).toEqual(['a', 'b'])
   })
 
+  it('does not find out once more what another has found out while it waited', async () => {
+    const clock = new FakeClock()
+    const select = selectBackend(
+      {
+        backends: {
+          gpu: { url: 'http://gpu', health: false, maxConcurrent: 1 },
+          nas: { url: 'http://nas', health: false, maxConcurrent: 1 },
+          mac: { url: 'http://mac', health: false },
+        },
+      },
+      { clock },
+    )
+    for (const name of ['gpu', 'nas']) for (let i = 0; i < 3; i++) select.lease(name).release(unreachable)
+    await select.drain('mac')
+    clock.advance(1)
+    const first = await select(search)
+    const second = await select(search)
+    expect([first.backend.name, second.backend.name].sort()).toEqual(['gpu', 'nas'])
+    const told: string[] = []
+    const [third, fourth] = [select(search), select(search)]
+    const others = [1, 2].map((n) =>
+      select(search).catch(({ code, message }) => told.push(`${n} ${code} ${message}`)),
+    )
+    clock.advance(2_000)
+    // They began to try before the others came.
+    first.release(unreachable)
+    second.release(unreachable)
+    const [one, other] = [await third, await fourth]
+    expect([one.backend.name, other.backend.name].sort()).toEqual(['gpu', 'nas'])
+    clock.advance(2_000)
+    one.release(unreachable)
+    await Promise.resolve()
+    expect(told).toEqual([])
+    // One that has failed elsewhere wants to know for itself.
+    const retry = await select(search, { retry: true, exclude: [other.backend.name], place: one.place })
+    expect(retry.backend).toBe(one.backend)
+    retry.release(unreachable)
+    const late = select(search)
+    other.release(unreachable)
+    await Promise.all(others)
+    const why = 'gpu, nas are out of reach, as another request has just found out, mac is drained'
+    expect(told).toEqual(
+      [1, 2].map((n) => `${n} no-backend-available No backend of route "default" is available: ${why}.`),
+    )
+    // One that has come since finds out anew.
+    const anew = await Promise.all([late, select(search)])
+    expect(anew.map(({ backend }) => backend.name).sort()).toEqual(['gpu', 'nas'])
+  })
+
   it('does not keep back another that can be served', async () => {
     const clock = new FakeClock()
     const select = selectBackend(

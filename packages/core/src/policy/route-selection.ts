@@ -187,15 +187,15 @@ export class RouteSelection implements WaitingRoute {
    * The least bad backend, when there is nothing better to wait for.
    *
    * @returns `undefined` when waiting helps: for those that are full it always does, for the others when it may be held.
-   * @throws {NoBackendError} when every one of them is drained, or has no address.
+   * @throws {NoBackendError} when every one of them is drained, has no address, or was tried in vain since the request came.
    */
   #makeDo(choice: Choice, seen: Look): Lease | undefined {
     if (seen.length === 0) throw nobody(this.route, choice)
     if (waitingHelps(seen, choice.patience)) return undefined
     for (const { backend } of seen) backend.want()
-    const backend = leastBadOf(seen)
+    const backend = leastBadOf(seen, choice)
     if (backend !== undefined) return this.#lease(choice, backend)
-    const out = allOut(seen, this.route)
+    const out = allOut(seen, this.route, choice)
     if (out !== undefined) throw out
     return undefined
   }
