@@ -136,4 +136,37 @@ describe('the memory of a chunk', () => {
     expect(left()).toEqual([true, true, true])
     expect((await buffer(slow)).equals(whole)).toBe(true)
   })
+
+  it('is not given back by the first of two that have it when it goes to disk', async () => {
+    const { body, left } = chunked()
+    const cursors = [body.cursor(() => {}), body.cursor(() => {})] as const
+    for (const cursor of cursors) {
+      cursor.borrow()
+      while (cursor.take() === 'wait') await turn()
+    }
+    await held(body)
+    expect(left()).toEqual([true, false, false])
+    cursors[0].giveBack()
+    expect(left()).toEqual([true, false, false])
+    cursors[1].giveBack()
+    expect(left()).toEqual([false, false, false])
+    body.destroy()
+  })
+
+  it('is not given back by one that is through while one that broke off still uses it', async () => {
+    const { body, left } = chunked()
+    body.retain(inMemory())
+    const brokenOff = body.cursor(() => {})
+    brokenOff.borrow()
+    while (brokenOff.take() === 'wait') await turn()
+    brokenOff.close()
+    const through = body.cursor(() => {})
+    through.borrow()
+    while (through.take() !== 'end') await turn()
+    through.giveBack()
+    body.release()
+    expect(left()).toEqual([true, false, false])
+    brokenOff.giveBack()
+    expect(left()).toEqual([false, false, false])
+  })
 })
