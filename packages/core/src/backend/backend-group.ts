@@ -29,7 +29,10 @@ export type GroupChange =
       /** They get nothing more; what is running there goes on. */
       readonly removed: readonly string[]
     }
-  /** Its name cannot be resolved: the endpoints stay as they are. */
+  /**
+   * Its name, or one of several, or that of a server of its service, cannot be resolved: the endpoints that were found by
+   * it stay as they are.
+   */
   | { readonly kind: 'unresolved'; readonly error: Error }
   /** It has come with another policy. */
   | { readonly kind: 'added'; readonly url: string }

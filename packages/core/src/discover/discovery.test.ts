@@ -176,10 +176,22 @@ describe('a service', () => {
     const { advance, last, found } = await discovering(resolver, settings)
     resolver.hosts = { a: { addresses: ['10.0.0.1'], ttl: 30 } }
     await advance(10_000)
-    expect([last(), found.at(-1)?.error]).toEqual([['10.0.0.1:1', '10.0.0.2:1'], undefined])
+    expect([last(), found.at(-1)?.error?.message]).toEqual([['10.0.0.1:1', '10.0.0.2:1'], 'no such host b'])
     resolver.records = { '_http._tcp.ml': [record('a', 1, 0, 1)] }
     await advance(1_000)
-    expect(last()).toEqual(['10.0.0.1:1'])
+    expect([last(), found.at(-1)?.error]).toEqual([['10.0.0.1:1'], undefined])
+  })
+
+  it('has the servers that have an address, and says in the same words each time why others have none', async () => {
+    const resolver = new FakeResolver({ a: ['10.0.0.1'] })
+    const records = ['c', 'a', 'b'].map((name) => record(name, 1, 0, 1))
+    resolver.records = { '_http._tcp.ml': records }
+    const { advance, found, last } = await discovering(resolver, settings)
+    resolver.records = { '_http._tcp.ml': records.toReversed() }
+    await advance(1_000)
+    const messages = found.map(({ error }) => error?.message)
+    const both = 'no such host b; no such host c'
+    expect([last(), messages]).toEqual([['10.0.0.1:1'], [both, both]])
   })
 
   it.each<[string, FakeResolver['records'], string]>([

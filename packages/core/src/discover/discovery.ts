@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { type Endpoint, formatEndpoint } from './endpoint.ts'
 import type { Resolver } from './resolver.ts'
-import { type Find, type Found, findHost, findService } from './sources.ts'
+import { asError, combined, type Find, type Found, findHost, findService } from './sources.ts'
 
 /** What a backend's endpoints are found by. */
 export interface DiscoverySettings {
@@ -20,7 +20,7 @@ export interface DiscoverySettings {
 export interface Discovered {
   /** Of a name that could not be resolved, what it has last stood for; empty when there has never been an answer. */
   readonly endpoints: readonly Endpoint[]
-  /** Why a name could not be resolved. */
+  /** Why a name, or that of a server of a service, could not be resolved. */
   readonly error: Error | undefined
 }
 
@@ -99,7 +99,7 @@ export class Discovery {
     })
   }
 
-  #heed(answers: readonly Answer[]): void {
+  #heed(answers: readonly Found[]): void {
     const errors = answers.flatMap(({ error }) => error ?? [])
     const ttl = Math.min(...answers.map((answer) => answer.ttl))
     const pause = errors.length > 0 ? 0 : Math.min(ttl, this.#interval)
@@ -112,10 +112,6 @@ export class Discovery {
   }
 }
 
-interface Answer extends Found {
-  readonly error: Error | undefined
-}
-
 /** One name, and what it has last stood for. */
 class Source {
   readonly #find: Find
@@ -126,16 +122,16 @@ class Source {
   }
 
   /** Never rejects, and settles when the signal is aborted. */
-  async ask(signal: AbortSignal): Promise<Answer> {
+  async ask(signal: AbortSignal): Promise<Found> {
     try {
       const found = await Promise.race([this.#find(signal), aborted(signal)])
       this.#last = found.endpoints
-      return { ...found, error: undefined }
+      return found
     } catch (error) {
       return {
         endpoints: this.#last,
         ttl: Number.POSITIVE_INFINITY,
-        error: error instanceof Error ? error : new Error(String(error)),
+        error: asError(error),
       }
     }
   }
@@ -145,9 +141,4 @@ function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason))
   })
-}
-
-function combined(errors: readonly Error[]): Error | undefined {
-  if (errors.length <= 1) return errors[0]
-  return new AggregateError(errors, errors.map(({ message }) => message).join('; '))
 }

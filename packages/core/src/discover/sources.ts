@@ -6,6 +6,8 @@ export interface Found {
   readonly endpoints: readonly Endpoint[]
   /** For how long that may be believed, in milliseconds; `Infinity` when it is not known. */
   readonly ttl: number
+  /** Why some of it is not known; what that has last stood for is among the endpoints. */
+  readonly error?: Error | undefined
 }
 
 /** Looks one name up. It rejects when there is nothing. */
@@ -30,20 +32,22 @@ export function findService(resolver: Resolver, name: string): Find {
     // A lone dot says that there is no such service.
     const records = (await resolver.services(name, signal)).filter((record) => !/^\.?$/.test(record.name))
     if (records.length === 0) throw new Error(`${name} has no servers`)
-    const errors: unknown[] = []
-    const names = [...new Set(records.map((record) => record.name))]
+    const failed = new Map<string, Error>()
+    // In an order of their own: DNS servers give records in turn, and the same failures are to be the same error.
+    const names = [...new Set(records.map((record) => record.name))].sort()
     const found = await Promise.all(
       names.map(async (server): Promise<[string, readonly ResolvedAddress[]]> => {
         try {
           return [server, await addressesOf(resolver, server, signal)]
         } catch (error) {
-          errors.push(error)
+          failed.set(server, asError(error))
           return [server, (known.get(server) ?? []).map(({ address }) => ({ address, ttl: 0 }))]
         }
       }),
     )
     known = new Map(found)
-    if (errors.length === names.length) throw errors[0]
+    const error = combined(names.flatMap((server) => failed.get(server) ?? []))
+    if (failed.size === names.length) throw error
     return {
       endpoints: records.flatMap((record) =>
         (known.get(record.name) ?? []).map(({ address }) => ({
@@ -54,8 +58,19 @@ export function findService(resolver: Resolver, name: string): Find {
         })),
       ),
       ttl: shortest([...known.values()].flat()),
+      error,
     }
   }
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+/** Several as one. */
+export function combined(errors: readonly Error[]): Error | undefined {
+  if (errors.length <= 1) return errors[0]
+  return new AggregateError(errors, errors.map(({ message }) => message).join('; '))
 }
 
 async function addressesOf(

@@ -98,6 +98,24 @@ describe('the endpoints of a backend', () => {
     expect([endpoints(), events.length]).toEqual([endpointsAt(1, 4, 3), 2])
   })
 
+  it('are those of the servers of a service that have an address; of others it is told once that they have none', async () => {
+    const resolver = new FakeResolver({ here: ['10.0.0.1'] })
+    const record = (name: string) => ({ name, port: 3003, priority: 0, weight: 1 })
+    resolver.records = { '_http._tcp.ml': [record('here'), record('there')] }
+    const backend = { discover: { srv: '_http._tcp.ml' } }
+    const { advance, endpoints, events } = await pool({ resolver, backend })
+    await advance(20_000)
+    expect(endpoints()).toEqual(endpointsAt(1))
+    resolver.hosts = { here: ['10.0.0.1'], there: ['10.0.0.2'] }
+    await advance(10_000)
+    expect(endpoints()).toEqual(endpointsAt(1, 2))
+    expect(events).toMatchObject([
+      { kind: 'resolved', added: endpointsAt(1) },
+      { kind: 'unresolved', backend: 'ml', error: { message: 'no such host there' } },
+      { kind: 'resolved', added: endpointsAt(2) },
+    ])
+  })
+
   it('stay as they are while the name cannot be resolved, which is told once', async () => {
     const { become, endpoints, events, advance } = await pool({ ml: at(1, 2) })
     await become(new Error('SERVFAIL'))
