@@ -43,7 +43,11 @@ export function makeGauges(home: Home, status: () => RouterStatus): void {
     ({ backends }) => serversByState(backends),
   )
   simple('body_memory_bytes', 'Bytes of requests that are retained in memory.', ({ bodies }) => bodies.memory)
-  simple('body_memory_limit_bytes', 'Bytes of requests that may be.', ({ bodies }) => bodies.memoryLimit)
+  simple(
+    'body_memory_limit_bytes',
+    'Bytes of requests that may be retained in memory.',
+    ({ bodies }) => bodies.memoryLimit,
+  )
   simple('spool_bytes', 'Bytes of requests that are retained on disk.', ({ bodies }) => bodies.disk)
   simple('spool_files', 'Requests that have a temp file.', ({ bodies }) => bodies.files)
 }
