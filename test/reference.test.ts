@@ -31,6 +31,14 @@ describe('docs/reference.md', () => {
     expect(readFileSync(join(ROOT, 'docs/reference.md'), 'utf8')).toBe(configurationReference())
   })
 
+  it('says of a number how small and how large it may be', () => {
+    const reference = configurationReference()
+    expect(reference).toContain('| `priority` | `interactive`, `bulk` or number from 0 |')
+    expect(reference).toContain('| `weight` | number above 0 |')
+    expect(reference).toContain('| `port` | whole number from 1 to 65535 |')
+    expect(reference).toContain('| `retries` | whole number from 0 |')
+  })
+
   it('says of every option what it means', () => {
     const rows = configurationReference()
       .split('\n')

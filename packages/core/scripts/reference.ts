@@ -82,12 +82,22 @@ function simpleKindOf(option: Schema): string {
   if ('const' in option) return `\`${String(option['const'])}\``
   if (Array.isArray(option['enum'])) return option['enum'].map((value) => `\`${value}\``).join(', ')
   if (type === 'string') return 'text'
-  if (type === 'integer') return 'whole number'
+  if (type === 'integer') return `whole number${rangeOf(option)}`
+  if (type === 'number') return `number${rangeOf(option)}`
   if (type === 'boolean') return '`true`, `false`'
   if (type === 'array' && isRecord(items) && !('properties' in items)) return `list: ${simpleKindOf(items)}`
   if (type === 'object' && !('properties' in option) && isRecord(option['additionalProperties']))
     return 'properties' in option['additionalProperties'] ? '' : 'texts by name'
   return typeof type === 'string' && type !== 'object' && type !== 'array' ? type : ''
+}
+
+/** Behind `number`. */
+function rangeOf({ minimum, exclusiveMinimum, maximum }: Schema): string {
+  const least = minimum === undefined ? '' : ` from ${minimum}`
+  const above = exclusiveMinimum === undefined ? '' : ` above ${exclusiveMinimum}`
+  // An integer is bounded by what can be written exactly.
+  const most = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${maximum}`
+  return `${least}${above}${most}`
 }
 
 function alternativesOf(option: Schema): readonly Schema[] {
