@@ -95,6 +95,7 @@ describe('where a route leads', () => {
 describe('what else there is to say of a route', () => {
   const search = { task: 'clip', type: 'textual' }
   const ordered = { backends: ['nas', 'gpu'], strategy: 'first' } as const
+  const ALONE = ['when full: waits up to 10 minutes', 'when unavailable: it is tried all the same']
   const LEAST_BAD = 'when unavailable: the least bad is tried all the same'
   it.each<[string, Route, Partial<RouterConfig>, string[]]>([
     [
@@ -130,7 +131,7 @@ describe('what else there is to say of a route', () => {
       },
       { timeouts: { total: '1d' } },
       [
-        'priority: 7',
+        'urgent, with priority 7',
         'when full: the next that is there; when all are, waits up to 12 hours',
         'when unavailable: waits up to 12 hours, 1 request at most',
         'when one fails: up to 2 others are tried',
@@ -175,6 +176,18 @@ describe('what else there is to say of a route', () => {
         'when full: waits up to 10 minutes',
         'when unavailable: it is tried all the same',
       ],
+    ],
+    [
+      'the number of bulk',
+      { match: { task: 'ocr' }, backends: ['gpu'], priority: 0 },
+      {},
+      ['not urgent', ...ALONE],
+    ],
+    [
+      'the number of interactive',
+      { match: { task: 'ocr' }, backends: ['gpu'], priority: 1 },
+      {},
+      ['urgent', ...ALONE],
     ],
   ])('%s', (_, route, rest, lines) => {
     const config = parseConfig({

@@ -1,4 +1,5 @@
 import { defaults } from '../defaults.ts'
+import { BULK, INTERACTIVE, numberOf } from '../policy/compile-policy.ts'
 import { resolveHedge } from '../policy/hedge.ts'
 import type { RouterConfig } from '../policy/parse-policy.ts'
 import { resolveHeartbeats, resolveHold, resolveQueue } from '../policy/patience.ts'
@@ -81,8 +82,9 @@ function urgency({ priority }: Route, { search }: JobsInWords): string[] {
     if (search === 'alone') return ['urgent']
     return search === 'no' ? [] : ['text search is urgent, the rest is not']
   }
-  if (typeof priority === 'number') return [`priority: ${priority}`]
-  return [priority === 'interactive' ? 'urgent' : 'not urgent']
+  const number = numberOf(priority)
+  if (number === BULK) return ['not urgent']
+  return [number === INTERACTIVE ? 'urgent' : `urgent, with priority ${number}`]
 }
 
 function whenFull(route: Route, config: RouterConfig): string[] {

@@ -115,7 +115,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
       priorityOf: priorityOf(route.priority),
     }
   })
-  const priorities = routes.map(({ priority = BULK }) => toNumber(priority))
+  const priorities = routes.map(({ priority = BULK }) => numberOf(priority))
   return {
     written: {
       ...data,
@@ -136,16 +136,17 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
   }
 }
 
-const INTERACTIVE = 1
-const BULK = 0
-function toNumber(priority: NonNullable<Route['priority']>): number {
+export const INTERACTIVE = 1
+export const BULK = 0
+
+export function numberOf(priority: NonNullable<Route['priority']>): number {
   if (typeof priority === 'number') return priority
   return priority === 'interactive' ? INTERACTIVE : BULK
 }
 
 function priorityOf(written: Route['priority']): CompiledRoute['priorityOf'] {
   if (written !== undefined) {
-    const priority = toNumber(written)
+    const priority = numberOf(written)
     return () => priority
   }
   // Behind a text search, a person is waiting.
