@@ -115,8 +115,12 @@ function verdictOn(
   if (backend === chosen) return 'chosen'
   if (backend === next) return 'next'
   if (decision.kind === 'goes-to-one' && kind === 'usable') return 'open'
+  if (decision.kind === 'goes' && RANKED.has(kind)) return 'lower'
   return decision.kind === 'waits' && AWAITED.has(kind) ? 'awaited' : 'passed-over'
 }
+
+/** What can be said of one that could have had the request as well. */
+const RANKED: ReadonlySet<CandidateReason['kind']> = new Set(['rated', 'usable', 'higher-tier', 'behind'])
 
 /** What a request that waits waits for. */
 const AWAITED: ReadonlySet<CandidateReason['kind']> = new Set([

@@ -134,6 +134,30 @@ describe('what is said of a candidate', () => {
     ])
   })
 
+  it('that could have the request as well, and ranks lower', () => {
+    const backends = { nas: {}, gpu: {}, mac: {}, cloud: { tier: 2 } }
+    const names = Object.keys(backends)
+    const { select } = stage({
+      backends,
+      routes: [
+        { match: { input: 'text' }, backends: names, strategy: 'first' },
+        { backends: names, strategy: 'round-robin', retries: 0 },
+      ],
+    })
+    expect(words(select.explain(search))).toEqual([
+      'nas chosen: number 1 of the list',
+      'gpu next: behind nas in the list',
+      'mac lower: behind nas in the list',
+      'cloud lower: of tier 2, and one of tier 1 is there',
+    ])
+    const explained = select.explain(image)
+    const verdicts = explained.candidates.map(({ verdict, reason }) => `${verdict} ${reason.kind}`)
+    expect(verdicts).toEqual(['chosen rated', 'lower rated', 'lower rated', 'lower higher-tier'])
+    expect(explanationText(select.explain(search))).toContain(
+      '\n  mac: ranks lower, behind nas in the list\n',
+    )
+  })
+
   it('that is full, and of the one that it is not worth while going to', async () => {
     const { clock, select } = stage({ backends: { gpu: {}, nas: {} } })
     const done = async (exclude: string, time: number) => {

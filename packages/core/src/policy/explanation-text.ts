@@ -23,6 +23,7 @@ function candidateText({ backend, endpoint, verdict, words }: CandidateExplanati
 const VERDICTS: Readonly<Record<CandidateExplanation['verdict'], string>> = {
   chosen: 'chosen',
   next: 'would be next',
+  lower: 'ranks lower',
   awaited: 'waited for',
   open: 'may be chosen',
   'passed-over': 'passed over',

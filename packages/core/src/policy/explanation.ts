@@ -40,10 +40,11 @@ export interface CandidateExplanation {
   /** The address, when it is one of several that the backend has. */
   readonly endpoint: string | undefined
   /**
-   * `chosen`: the request goes there. `next`: it would if the chosen one failed. `awaited`: the request waits for it, or for
-   * another that is awaited. `open`: it may be the one, as a strategy says that is written in code and does not say why.
+   * `chosen`: the request goes there. `next`: it would if the chosen one failed. `lower`: it can be used, and others rank
+   * before it. `awaited`: the request waits for it, or for another that is awaited. `open`: it may be the one, as a strategy
+   * says that is written in code and does not say why. `passed-over`: it cannot be used, or the request waits though it can.
    */
-  readonly verdict: 'chosen' | 'next' | 'awaited' | 'open' | 'passed-over'
+  readonly verdict: 'chosen' | 'next' | 'lower' | 'awaited' | 'open' | 'passed-over'
   readonly reason: CandidateReason
   /** The reason in words, such as `full (3 of 3 in flight)`. */
   readonly words: string
