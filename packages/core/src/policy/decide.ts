@@ -6,6 +6,7 @@ import { NoBackendError } from '../errors.ts'
 import { leastBy } from '../strategy/least-by.ts'
 import { isNamed } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
+import type { HoldEvent } from './lease.ts'
 import { BADNESS, type Choice, isFull, type Look, narrowed } from './look.ts'
 import type { Patience } from './patience.ts'
 
@@ -85,6 +86,14 @@ export function nobody(route: CompiledRoute, { tasks, exclude }: Pick<Choice, 't
       ? `none of its backends serves ${tasks.join(' and ')}`
       : `${list(excluded)} excluded`
   return new NoBackendError(route.name, why)
+}
+
+/**
+ * What a request waits for. Where it may not be held it is always a slot, if that of a backend which is away: those are tried
+ * rather than none, by one request after the other.
+ */
+export function waitsFor({ hold }: Patience, full: boolean): HoldEvent['reason'] {
+  return full || hold === undefined ? 'full' : 'unavailable'
 }
 
 /** The longest wait, in milliseconds. */

@@ -7,7 +7,16 @@ import type { RouterError } from '../errors.ts'
 import type { Rating } from '../strategy/strategy.ts'
 import { Candidates, isNamed } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
-import { allOut, isNonEmpty, leastBadOf, longestWait, nobody, preferred, waitingHelps } from './decide.ts'
+import {
+  allOut,
+  isNonEmpty,
+  leastBadOf,
+  longestWait,
+  nobody,
+  preferred,
+  waitingHelps,
+  waitsFor,
+} from './decide.ts'
 import type { CandidateExplanation, CandidateReason, Decision, RouteExplanation } from './explanation.ts'
 import { reasonText } from './explanation-text.ts'
 import { type Choice, isFull, isThere, look, obstacleOf } from './look.ts'
@@ -86,7 +95,7 @@ function goesTo({ name, endpoint }: Backend, leastBad: boolean): Decision {
 function waits(allowed: Patience, full: boolean, { held, noRoom }: Standing): Decision {
   if (noRoom !== undefined) return refused(noRoom)
   const patience = finite(longestWait(allowed, full))
-  return { kind: 'waits', reason: full ? 'full' : 'unavailable', patience, held }
+  return { kind: 'waits', reason: waitsFor(allowed, full), patience, held }
 }
 
 function refused({ status, code, message }: RouterError): Decision {

@@ -46,7 +46,10 @@ export interface HoldEvent {
   /** Name of the route; after a reload it may be another than that on which the request began to wait. */
   readonly route: string
   readonly kind: 'held' | 'released' | 'gave-up'
-  /** Why it began to wait: its backends had as many requests as they may have, or none could be used. */
+  /**
+   * Why it began to wait: its backends had as many requests as they may have, or, on a route that lets requests wait for one,
+   * none could be used.
+   */
   readonly reason: 'full' | 'unavailable'
   /** Why it waits no more, when it gave up. */
   readonly error: Error | undefined

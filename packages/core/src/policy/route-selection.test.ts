@@ -34,6 +34,21 @@ class RunningClock extends FakeClock {
 }
 
 describe('a request that waits', () => {
+  it('does so for a slot where it may not be held, though its backend is away', async () => {
+    const reasons: string[] = []
+    const select = selectBackend(
+      { backends: { gpu: { url: 'http://gpu', health: false, maxConcurrent: 1 } } },
+      { clock: new FakeClock(), onHold: ({ kind, reason }) => reasons.push(`${kind} ${reason}`) },
+    )
+    for (let i = 0; i < 3; i++) select.lease('gpu').release(unreachable)
+    const first = await select(search)
+    const second = select(search)
+    expect(select.explain(search).decision).toMatchObject({ kind: 'waits', reason: 'full' })
+    first.release(unreachable)
+    expect((await second).backend.name).toBe('gpu')
+    expect(reasons).toEqual(['held full', 'released full'])
+  })
+
   it('is served, whenever its time comes between two looks at the clock', async () => {
     for (let run = 0; run < 50; run++) {
       const clock = new RunningClock()

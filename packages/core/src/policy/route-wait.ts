@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { HoldError } from '../errors.ts'
 import type { Standing, Try, WaitingLine } from '../hold/waiting-line.ts'
 import type { CompiledRoute } from './compile-policy.ts'
-import { list, longestWait } from './decide.ts'
+import { list, longestWait, waitsFor } from './decide.ts'
 import type { HoldEvent, Lease } from './lease.ts'
 import { type Choice, isFull, look } from './look.ts'
 
@@ -75,7 +75,7 @@ export class RouteWait {
     this.#choice = promised(choice)
     this.#began = room.clock.now()
     this.#full = full
-    this.reason = full ? 'full' : 'unavailable'
+    this.reason = waitsFor(choice.patience, full)
   }
 
   /** Joins the line. */
@@ -87,7 +87,7 @@ export class RouteWait {
       reason: this.reason,
       now: () => ({
         route: this.#route.route.name,
-        reason: isFull(look(this.#choice)) ? 'full' : 'unavailable',
+        reason: waitsFor(this.#choice.patience, isFull(look(this.#choice))),
       }),
       leave: (error) => this.#leaving.abort(error),
       ready: () => this.#become(this.#standing),
