@@ -149,6 +149,30 @@ describe('close()', () => {
   })
 })
 
+describe('an upload that Node gives up', () => {
+  it.each([
+    ['since it ends too early', 'content-length: 1000', ''],
+    ['since a chunk of it is bad', 'transfer-encoding: chunked', 'no size\r\n'],
+  ])('%s, is answered by Node, and told of with the reason and no status', async (_, framing, rest) => {
+    const stub = await stubMl()
+    const { router, url, requests } = await serveRouter({ backends: { only: { url: stub.url } } })
+    const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write(`POST /predict HTTP/1.1\r\nhost: r\r\ncontent-type: ${CONTENT_TYPE}\r\n${framing}\r\n\r\n`)
+    await until(() => router.status().active === 1, 'it is there')
+    if (rest === '') socket.end()
+    else socket.write(rest)
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk) => chunks.push(chunk))
+    await once(socket, 'close')
+    expect(Buffer.concat(chunks).toString()).toBe('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    await until(() => requests.length === 1, 'it is over')
+    expect(requests).toMatchObject([
+      { status: undefined, outcome: undefined, error: { code: 'body-failed' }, attempts: [] },
+    ])
+    expect(stub.started).toBe(0)
+  })
+})
+
 describe('an early answer to a connection that closes behind it', () => {
   // Closing a socket with unread bytes resets it: the client would see EPIPE, and could lose the answer.
   it('waits for the upload, so that the client is not reset', async () => {
