@@ -83,9 +83,12 @@ export class Room {
     return Math.min(slots, Math.max(0, this.limit - 1))
   }
 
-  /** Somebody in a hurry goes before what has just begun, even where that takes long: what was learnt is no wall. */
+  /**
+   * Somebody in a hurry goes before what has just begun, even where that takes long: what was learnt is no wall. Neither is
+   * what waits inside already, for it would send them to a slower server.
+   */
   get #extra(): number {
-    return this.#limit instanceof AutoLimit ? 1 : 0
+    return this.#limit instanceof AutoLimit ? 1 + this.#limit.standby : 0
   }
 
   /** What may wait inside it: where jobs take long, only while nobody is in a hurry, who would have to wait for it, too. */
