@@ -302,6 +302,14 @@ describe('a limit that is learnt', () => {
     expect(limit.workers).toBeGreaterThanOrEqual(2)
   })
 
+  it('looks whether what it began with was right when no more come than that', () => {
+    // At first all take long, on their way there, so that eight at once seem to be right.
+    const server = { workers: 4, time: 30, at: (now: number) => (now < 400 ? { workers: 16 } : {}) }
+    const { limits } = saturate(server, auto, 20, { most: () => 8 })
+    expect(limits[5]).toBeGreaterThan(8)
+    expect(Math.max(...limits.slice(50))).toBeLessThanOrEqual(6)
+  })
+
   it('goes back to itself when too few come for a later trial to end', () => {
     const clock = new FakeClock()
     const limit = new AutoLimit(clock)

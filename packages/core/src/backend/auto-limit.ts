@@ -106,8 +106,10 @@ export class AutoLimit {
 
   /** @param inFlight Requests there, with the one that begins. */
   begin(inFlight: number): Sample {
-    if (this.#phase.kind !== 'keep' && this.#isLongAgo(this.#phase.since) && !this.#isFirstTrial)
-      this.#phase = this.#newPhase('keep', this.#limit)
+    if (this.#phase.kind !== 'keep' && this.#isLongAgo(this.#phase.since)) {
+      if (!this.#isFirstTrial) this.#phase = this.#newPhase('keep', this.#limit)
+      else if (inFlight >= this.#limit && this.#limit >= MANY) this.#giveUpFirstTrial()
+    }
     // Whoever is taken to have fewer workers than it has gets no more than that, which would not show it.
     if (this.#share < 1 && this.#isLongAgo(this.#shareAt)) this.#share = 1
     const phase = this.#phase
@@ -227,6 +229,12 @@ export class AutoLimit {
     this.#phase = this.#newPhase('keep', this.#limit)
   }
 
+  /** All that come fit into what was proved at the beginning: nothing would show whether that was right. */
+  #giveUpFirstTrial(): void {
+    this.#putOffRaise()
+    this.#lowerAt = this.#clock.now()
+  }
+
   #judgeLimit(limit: number, queued: number, error: number, sums: Sums): void {
     const now = this.#clock.now()
     const most = Math.max(MOST_QUEUED, MOST_QUEUED_SHARE * limit)
@@ -333,6 +341,8 @@ const ALWAYS_IDLE: LoopUse = { busy: 0, turns: 0 }
 const SPREAD = 0.35
 /** So much of a worker may be a mistake of measuring. */
 const UNSURE = 0.35
+/** That it can work on so many at once is not believed for good before a look at jobs without a queue. */
+const MANY = 4
 /** Jobs over which the time without a queue is averaged. */
 const MEMORY = 64
 const SMALLEST_BATCH = 6
