@@ -3,7 +3,7 @@ import https from 'node:https'
 import { createRouter } from '@immich-ml-router/core'
 import { ProxyServer } from 'http-proxy-3'
 import { generate } from 'selfsigned'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { post } from './support/client.ts'
 import { imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
@@ -66,6 +66,34 @@ describe("a user's own http-proxy-3 server", () => {
     agent.destroy()
     // The first request on a connection may differ from the later ones; these must not differ from each other.
     expect(counts.size).toBeLessThanOrEqual(2)
+  })
+})
+
+describe("the options of an http-proxy-3 server of the router's own", () => {
+  it('add what xfwd says of the client to what the client may say', async () => {
+    const stub = await stubMl()
+    const { url } = await serveRouter({ backends: { only: { url: stub.url } }, proxy: { xfwd: true } })
+    const { status } = await post(url, body, { headers: { 'x-mine': 'yes', 'x-forwarded-for': 'forged' } })
+    expect(status).toBe(200)
+    expect(stub.received[0]?.headers).toMatchObject({
+      'x-mine': 'yes',
+      'x-forwarded-for': expect.stringMatching(/^(::ffff:)?127\.0\.0\.1$/),
+      'x-forwarded-proto': 'http',
+    })
+  })
+
+  it('set the timeout of the connection to the client', async () => {
+    const stub = await stubMl()
+    const router = createRouter({ backends: { only: { url: stub.url } }, proxy: { timeout: 12_345 } })
+    const timeouts: unknown[] = []
+    const { url } = await listen(async (req, res) => {
+      const setTimeout = vi.spyOn(req.socket, 'setTimeout')
+      await router.handle(req, res)
+      timeouts.push(...setTimeout.mock.calls.flat())
+    })
+    await post(url, body)
+    await until(() => timeouts.includes(12_345), 'the timeout is set')
+    await router.close()
   })
 })
 

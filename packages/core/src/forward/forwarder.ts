@@ -19,7 +19,7 @@ import { HttpProxy, proxyOptionsOf } from './through-http-proxy.ts'
 export interface ForwardData {
   /**
    * What hands requests to backends. `http-proxy-3` fires the events of a `proxy` of yours and takes all of its options;
-   * `direct` leaves it out, which saves a sixth of the CPU time of a text search (docs/decisions/0013), and of `proxy` takes
+   * `direct` leaves it out, which saves a twelfth of the CPU time of a text search (docs/decisions/0013), and of `proxy` takes
    * options alone: `ssl`, `ca`, `secure`, `headers` and `auth`.
    * @default 'http-proxy-3'
    */

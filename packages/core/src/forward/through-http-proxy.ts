@@ -9,27 +9,26 @@ import type { Sender } from './sender.ts'
 /** Hands attempts to http-proxy-3, whose `fetch` they are. */
 export class HttpProxy implements Sender {
   readonly #proxy: ProxyServer
-  /** Nobody listens to a server that nobody else has. */
-  readonly #isObserved: boolean
+  /** Who looks at what passes through it: listeners, `xfwd` alone, or nobody, since nobody else has the server. */
+  readonly #seenBy: 'listeners' | 'xfwd' | 'nobody'
 
   constructor(proxy: ProxyServer | ServerOptions | undefined) {
-    this.#isObserved = proxy instanceof ProxyServer
-    this.#proxy = proxy instanceof ProxyServer ? proxy : new ProxyServer(proxy)
+    const isServer = proxy instanceof ProxyServer
+    this.#seenBy = isServer ? 'listeners' : proxy?.xfwd ? 'xfwd' : 'nobody'
+    this.#proxy = isServer ? proxy : new ProxyServer(proxy)
   }
 
   send(attempt: Attempt, { req, res }: ForwardRequest, { predictUrl }: Backend, headers: HeaderRecord): void {
-    // http-proxy-3's declarations want a whole Response; it looks at what a ThinResponse has.
-    const fetch = (() => attempt.fetch(headers)) as unknown as typeof globalThis.fetch
-    // And a whole request, where it looks at what a ThinRequest has.
-    const view = this.#isObserved
-      ? wholeRequest(req, headers)
-      : (new ThinRequest(req, headers) as unknown as IncomingMessage)
+    const isSeen = this.#seenBy !== 'nobody'
+    const fetch = isSeen ? () => attempt.fetch(headers) : () => unseen(attempt, headers)
+    const view =
+      this.#seenBy === 'listeners' ? wholeRequest(req, headers) : thinRequest(req, isSeen ? headers : NONE)
     try {
       this.#proxy.web(
         view,
         res,
         {
-          target: predictUrl,
+          target: isSeen ? predictUrl : ANYWHERE,
           // The attempt knows where to send it: http-proxy-3 need not put a path together.
           ignorePath: true,
           toProxy: true,
@@ -38,8 +37,9 @@ export class HttpProxy implements Sender {
           // Any agent will do, since the connections are undici's: without one, http-proxy-3 sends "connection: close".
           agent: true,
           selfHandleResponse: true,
-          fetch,
-          fetchOptions: NO_HEADERS,
+          // Its declarations want a whole Response; it looks at what a ThinResponse has.
+          fetch: fetch as unknown as typeof globalThis.fetch,
+          fetchOptions: isSeen ? NO_HEADERS : NONE,
         },
         (error) => attempt.fail(error),
       )
@@ -54,6 +54,16 @@ export class HttpProxy implements Sender {
  * those of the request's view, which http-proxy-3's `xfwd` has added to.
  */
 const NO_HEADERS = { requestOptions: { headers: [] } }
+
+/** Where nobody looks, there are no headers to copy in the first place, no URL of any length to parse … */
+const NONE = {}
+const ANYWHERE = { protocol: 'http:', host: 'a', port: 80, href: 'http://a/' }
+
+/** … and no response to make another of. */
+function unseen(attempt: Attempt, headers: HeaderRecord): Promise<never> {
+  attempt.send(headers)
+  return new Promise(() => {})
+}
 
 /** What http-proxy-3 itself looks at in a request. */
 class ThinRequest {
@@ -77,6 +87,11 @@ class ThinRequest {
   on(): this {
     return this
   }
+}
+
+/** A whole request for http-proxy-3's declarations; it looks at what a ThinRequest has. */
+function thinRequest(req: IncomingMessage, headers: HeaderRecord): IncomingMessage {
+  return new ThinRequest(req, headers) as unknown as IncomingMessage
 }
 
 /**
