@@ -411,6 +411,24 @@ const JOBS_THAT_TAKE_NO_TIME: Drawn = {
   spill: false,
   hold: false,
 }
+const WHAT_NOBODY_HAS_DONE: Drawn = {
+  ...JOBS_THAT_TAKE_NO_TIME,
+  backends: ([1, 'auto', 1] as const).map((maxConcurrent) => ({
+    maxConcurrent,
+    tier: 1,
+    weight: 1,
+    reserve: 0,
+  })),
+}
+const A_SEARCH_AT_LAST: Step[] = (['request', 'end', 'request', 'request', 'search'] as const).map(
+  (what, i) => ({
+    what,
+    outcome: answered,
+    nth: i < 3 ? 0 : 2,
+    retry: false,
+    exclude: i >= 3,
+  }),
+)
 const FOUR_REQUESTS: Step[] = (['request', 'request', 'end', 'request', 'request'] as const).map((what) => ({
   what,
   outcome: answered,
@@ -428,7 +446,13 @@ describe('an explanation', () => {
         const silent = await run(given, steps, false)
         expect(await run(given, steps, true)).toEqual(silent)
       }),
-      { numRuns: 150, examples: [[JOBS_THAT_TAKE_NO_TIME, FOUR_REQUESTS]] },
+      {
+        numRuns: 150,
+        examples: [
+          [JOBS_THAT_TAKE_NO_TIME, FOUR_REQUESTS],
+          [WHAT_NOBODY_HAS_DONE, A_SEARCH_AT_LAST],
+        ],
+      },
     )
   }, 60_000)
 })

@@ -61,6 +61,18 @@ describe('peak-ewma', () => {
     expect([pick().name, pick({ kind: 'clip/textual/ViT' }).name]).toEqual(['gpu', 'nas'])
   })
 
+  it('waits for what is quick in other kinds of jobs, also as one of those that wait', () => {
+    const clock = new FakeClock()
+    const { pick, backends } = pool(
+      clock,
+      { gpu: 10, nas: 400 },
+      { gpu: { maxConcurrent: 1 }, nas: { maxConcurrent: 2 } },
+    )
+    for (const backend of backends) backend.reserve([], image.kind)
+    const search = { kind: 'clip/textual/ViT', urgent: true }
+    expect([pick(search).name, pick({ ...search, queued: 1 }).name]).toEqual(['gpu', 'gpu'])
+  })
+
   it('sends one request to what has not been measured, and not a herd', () => {
     const { pick } = pool(new FakeClock(), { gpu: 100, fresh: undefined })
     const picks = Array.from({ length: 4 }, () => {

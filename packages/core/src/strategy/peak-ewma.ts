@@ -73,8 +73,10 @@ interface Load {
 }
 
 function loadOf(sheet: Sheet, job: Job): Load {
+  const rate = job.queued === 0 ? 0 : rateOf(sheet)
   return {
-    line: job.queued === 0 ? 0 : job.queued / rateOf(sheet),
+    // Where nobody has done such a job yet, it is not known how long those ahead will take.
+    line: rate === 0 ? 0 : job.queued / rate,
     followers: job.urgent ? 0 : FOLLOWERS * inFlightOn(sheet),
   }
 }
