@@ -142,10 +142,10 @@ function cost(
   // When an import is at its end, nobody comes behind.
   const behind = job.sinceLast > latency ? 0 : followers
   if (inFlight < limit) {
-    const inside = latency + (candidates[i]?.workerFreeIn ?? 0)
     // Where others wait outside, no server is idle that this one could go to. And what may be more is to be found out.
     const isWanted = job.queued > 0 || sheet.mayHaveMore(i)
-    return (isWanted ? inside : inside + (behind * latency) / workers) / weight
+    const inside = (isWanted ? latency : latency + (behind * latency) / workers) / weight
+    return inside >= least ? inside : inside + (candidates[i]?.workerFreeIn ?? 0) / weight
   }
   const known = (line + latency + (behind * latency) / limit) / weight
   return known >= least ? known : known + (candidates[i]?.freeIn ?? 0) / weight
