@@ -12,14 +12,24 @@ const policy = {
   health: false,
 } as const
 
+/** What is learnt from one draw may be a bad guess for a while. */
+const SEEDS = ['one', 'two', 'three', 'four', 'five']
+
 it.each([8, 16, 64])(
   'with URLs alone and %i in flight, servers work and searches do not wait',
   async (inFlight) => {
-    const simulation = new Simulation({ pool, policy, seed: 'test' })
-    const idle = await simulation.run({ clients: [], seconds: 30, searchEvery: 150 })
-    const busy = await simulation.run({ clients: [inFlight], seconds: 60, searchEvery: 150 })
-    expect(busy.work / idealWork(pool, inFlight, 60)).toBeGreaterThan(0.94)
-    expect(percentile(busy.searches, 0.95)).toBeLessThan(2 * percentile(idle.searches, 0.95))
+    let work = 0
+    const searches: { idle: number[]; busy: number[] } = { idle: [], busy: [] }
+    for (const seed of SEEDS) {
+      const simulation = new Simulation({ pool, policy, seed })
+      const idle = await simulation.run({ clients: [], seconds: 30, searchEvery: 150 })
+      const busy = await simulation.run({ clients: [inFlight], seconds: 60, searchEvery: 150 })
+      work += busy.work
+      searches.idle.push(...idle.searches)
+      searches.busy.push(...busy.searches)
+    }
+    expect(work / (SEEDS.length * idealWork(pool, inFlight, 60))).toBeGreaterThan(0.95)
+    expect(percentile(searches.busy, 0.95)).toBeLessThan(2 * percentile(searches.idle, 0.95))
   },
 )
 
