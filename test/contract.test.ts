@@ -1,4 +1,6 @@
 import http from 'node:http'
+import net from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import type { Exchange, Policy, RouterOptions } from '@immich-ml-router/core'
 import type { StubMl } from '@immich-ml-router/example-stub-ml'
 import { describe, expect, it } from 'vitest'
@@ -6,7 +8,15 @@ import type { AdapterUnderTest, Composition, Surroundings } from './adapters/ada
 import { adapters, direct } from './adapters/all.ts'
 import { post, type Sending } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
-import { imageBytes, immichBody, immichForm, type Job, multipart, sha256 } from './support/predict-body.ts'
+import {
+  CONTENT_TYPE,
+  imageBytes,
+  immichBody,
+  immichForm,
+  type Job,
+  multipart,
+  sha256,
+} from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 /** Three servers and the routes of the seed's router1: by the payload part. */
@@ -196,6 +206,28 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     expect((await post(url, large, { agent })).status).toBe(413)
     expect((await post(url, immichBody('textSearch', 'cat'), { agent })).status).toBe(200)
     agent.destroy()
+  })
+
+  it('gives on the early answer of a backend, and reads the rest of the upload', async () => {
+    const backend = await listen((req, res) => {
+      req.on('error', () => {})
+      res.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+    })
+    const { listener } = adapter.mount({ backends: { only: { url: backend.url } } })
+    const { url } = await listen(listener)
+    const request = (body: Buffer, connection: string) =>
+      Buffer.concat([
+        Buffer.from(
+          `POST /predict HTTP/1.1\r\nhost: r\r\nconnection: ${connection}\r\n` +
+            `content-type: ${CONTENT_TYPE}\r\ncontent-length: ${body.length}\r\n\r\n`,
+        ),
+        body,
+      ])
+    const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write(request(immichBody('indexing', imageBytes(3_000_000)), 'keep-alive'))
+    socket.write(request(immichBody('textSearch', 'cat'), 'close'))
+    const answers = (await buffer(socket)).toString()
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200'])
   })
 
   it('keeps what belongs to one connection from the other, both ways', async () => {

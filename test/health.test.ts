@@ -113,6 +113,31 @@ describe('a machine that falls asleep with a request', () => {
     expect((await answer).status).toBe(504)
   })
 
+  it('keeps nobody waiting for its slot, though what it was working on stays', async () => {
+    const clock = new FakeClock()
+    const gpu = await sleepingMachine('asleep')
+    const { url, probe, router } = await serve({
+      clock,
+      backends: { gpu: { url: gpu.url, maxConcurrent: 1 } },
+    })
+    await until(() => probe()?.kind === 'up', 'a probe has passed')
+    const first = post(url, search)
+    await until(() => gpu.got() === 1, 'the first is there')
+    const second = post(url, search)
+    await until(() => router.status().active === 2, 'the second waits')
+    gpu.sleep()
+    for (let failures = 1; failures <= 3; failures++) {
+      clock.advance(failures === 1 ? 11_000 : 1_000)
+      const failed = () => probe()?.kind === 'down' || Reflect.get(probe() ?? {}, 'failures') === failures
+      await until(failed, `${failures} probes have failed`)
+    }
+    const { status, body } = await second
+    expect([status, JSON.parse(body.toString()).code]).toEqual([503, 'no-backend-available'])
+    expect(gpu.got()).toBe(1)
+    clock.advance(600_000)
+    expect((await first).status).toBe(504)
+  })
+
   it('lets it wait where the route holds', async () => {
     const { answer, clock, requests, held } = await searchOn('asleep', false, {
       whenUnavailable: { hold: '1h' },

@@ -176,8 +176,11 @@ export class Backend implements BackendInfo {
         if (from.kind === 'down') this.#health.startSlowly()
         this.#changed({ kind: 'probe', from, to })
       },
-      onGone: () => {
+      onGone: (began) => {
+        this.#health.triedInVain(began)
         for (const visitor of [...this.#visitors]) visitor.backendGone()
+        // Nobody need wait for those that remain there to end.
+        this.#settings.onRelief?.()
       },
     })
   }
@@ -261,7 +264,7 @@ export class Backend implements BackendInfo {
     return this.#checker?.state.kind === 'down' || this.#health.unreachable
   }
 
-  /** Whether a request tried in vain to reach it, and began to after this time, on the clock; nothing says that it is back. */
+  /** Whether a request or a probe tried in vain to reach it, and began to after this time, on the clock. */
   triedInVainSince(time: number): boolean {
     return this.down && this.#health.lastVainTry > time
   }

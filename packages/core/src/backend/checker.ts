@@ -38,8 +38,12 @@ export type Probe = (
 export interface CheckListener {
   /** Told of every change of kind. */
   onChange?(from: ProbeState, to: ProbeState): void
-  /** It is down, and a probe could not even connect: what it was working on is lost. */
-  onGone?(): void
+  /**
+   * It is down, and a probe could not even connect: what it was working on is lost.
+   *
+   * @param began When the probe did, on the clock.
+   */
+  onGone?(began: number): void
 }
 
 /** Active health: asks one backend again and again, sooner when in doubt and while somebody waits for it. */
@@ -125,13 +129,14 @@ export class Checker {
     const running = new AbortController()
     this.#running = running
     const progress: ProbeProgress = {}
+    const began = this.#clock.now()
     const done = (reason: string | undefined) => {
       if (this.#running !== running) return
       this.#running = undefined
       cancel()
       if (this.#probe === undefined) return
       this.#note(reason)
-      if (this.#state.kind === 'down' && progress.connected === false) this.#listener.onGone?.()
+      if (this.#state.kind === 'down' && progress.connected === false) this.#listener.onGone?.(began)
       this.#cancel = this.#clock.after(this.#pause(), () => this.#ask())
     }
     const cancel = this.#clock.after(this.#options.timeout, () => {

@@ -196,6 +196,11 @@ export class Health {
     return this.#lastVainTry
   }
 
+  /** Something that began at this time, on the clock, could not reach it. */
+  triedInVain(began: number): void {
+    this.#lastVainTry = Math.max(this.#lastVainTry, began)
+  }
+
   /** Whether no request has failed there for so long, in milliseconds, and it has not asked to be left alone. */
   wellFor(time: number): boolean {
     const now = this.#clock.now()
@@ -227,7 +232,7 @@ export class Health {
           for (const task of tasks) this.#lacks.delete(task)
         break
       case 'unreachable':
-        this.#lastVainTry = Math.max(this.#lastVainTry, began)
+        this.triedInVain(began)
         this.#reachable.fail(verdict.reason, runOf(this.#reachable))
         // A task that was to be tried has failed its trial, whatever kept the request from it.
         for (const run of runs)

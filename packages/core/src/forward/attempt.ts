@@ -189,7 +189,8 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     }
     // From here on, only the client can be slow.
     this.#stopTimers()
-    // An answer that comes before the upload is complete is final: nobody needs the rest.
+    // An answer that comes before the upload is complete is final: nobody needs the rest, which fails for that reason.
+    this.#letGoOfBody()
     this.#options.request.body.destroy()
     const answered = {
       kind: 'answered',
@@ -325,13 +326,17 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     request.res.off('close', this.#onClientLeft)
     plan.superseded?.removeEventListener('abort', this.#onSuperseded)
     plan.backend.exit(this)
-    if (body instanceof ReplayReader) {
-      body.off('error', this.#onBodyError)
-      // A body that is still arriving is of no use to this attempt any more; its error has been told already.
-      body.on('error', () => {}).destroy()
-    }
+    // A body that is still arriving is of no use to this attempt any more; its error has been told already.
+    this.#letGoOfBody()
+    if (body instanceof ReplayReader) body.destroy()
     if (outcome.kind !== 'answered' && this.#writer.started) this.#writer.cut()
     this.#settle(outcome)
+  }
+
+  /** Whatever becomes of the body does not matter to this attempt from now on. */
+  #letGoOfBody(): void {
+    const { body } = this.#options
+    if (body instanceof ReplayReader) body.off('error', this.#onBodyError).on('error', ignore)
   }
 
   #reached(): { reachedBackend: boolean; reachedClient: boolean } {
@@ -363,3 +368,5 @@ function causeOf(error: Error, reachedBackend: boolean): FailureCause {
   const code: unknown = Reflect.get(error, 'code')
   return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED' ? 'reset' : 'protocol'
 }
+
+function ignore(): void {}

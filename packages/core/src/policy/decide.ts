@@ -69,7 +69,7 @@ export function allOut(seen: Look, route: CompiledRoute, choice: Choice): NoBack
     obstacle?.kind === 'unresolved' && backend instanceof Unresolved ? [backend.reason] : [],
   )
   const why = [
-    ...(others.length > 0 ? [`${list(others)} out of reach, as another request has just found out`] : []),
+    ...(others.length > 0 ? [`${list(others)} out of reach, as has just been found out`] : []),
     ...(drained.length > 0 ? [`${list(drained)} drained`] : []),
     ...unresolved,
   ]

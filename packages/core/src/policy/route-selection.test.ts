@@ -143,7 +143,7 @@ describe('a request that waits', () => {
     const late = select(search)
     other.release(unreachable)
     await Promise.all(others)
-    const why = 'gpu, nas are out of reach, as another request has just found out, mac is drained'
+    const why = 'gpu, nas are out of reach, as has just been found out, mac is drained'
     expect(told).toEqual(
       [1, 2].map((n) => `${n} no-backend-available No backend of route "default" is available: ${why}.`),
     )
