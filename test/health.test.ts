@@ -3,7 +3,7 @@ import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { RouterOptions } from '@immich-ml-router/core'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { imageBytes, immichBody, sha256 } from './support/predict-body.ts'
@@ -62,6 +62,9 @@ async function sleepingMachine(falls: 'asleep' | 'silent') {
 
 describe('a machine that falls asleep with a request', () => {
   async function searchOn(falls: 'asleep' | 'silent', nas: boolean, route = {}) {
+    // Probes come when they should, to the millisecond.
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    onTestFinished(() => void vi.restoreAllMocks())
     const clock = new FakeClock()
     const gpu = await sleepingMachine(falls)
     const other = await stubMl()
@@ -76,7 +79,7 @@ describe('a machine that falls asleep with a request', () => {
     gpu.sleep()
     for (let failures = 1; failures <= 3; failures++) {
       const pings = gpu.pings()
-      clock.advance(failures === 1 ? 11_000 : 1_000)
+      clock.advance(failures === 1 ? 10_000 : 1_000)
       if (falls === 'silent') {
         await until(() => gpu.pings() > pings, 'it is asked')
         clock.advance(2_000)
@@ -84,7 +87,7 @@ describe('a machine that falls asleep with a request', () => {
       const failed = () => probe()?.kind === 'down' || Reflect.get(probe() ?? {}, 'failures') === failures
       await until(failed, `${failures} probes have failed`)
     }
-    return { answer, clock, requests, held: () => router.status().held['all'] }
+    return { answer, clock, requests, gpu, held: () => router.status().held['all'] }
   }
 
   it('gives it to another, as soon as the probes say so', async () => {
@@ -97,8 +100,13 @@ describe('a machine that falls asleep with a request', () => {
   })
 
   it('keeps it as long as its machine takes connections: it may just have much to do', async () => {
-    const { answer, clock, requests } = await searchOn('silent', true)
-    clock.advance(60_000)
+    const { answer, clock, requests, gpu } = await searchOn('silent', true)
+    for (let i = 0; i < 3; i++) {
+      const pings = gpu.pings()
+      clock.advance(10_000)
+      await until(() => gpu.pings() > pings, 'it is asked')
+      clock.advance(2_000)
+    }
     expect(await Promise.race([answer, setImmediate('nothing')])).toBe('nothing')
     clock.advance(600_000)
     await answer
