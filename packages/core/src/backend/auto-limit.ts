@@ -35,6 +35,8 @@ interface Sums {
   level: number
   time: number
   unqueued: number
+  /** The last, each divided by how many jobs of its kind it is known from. */
+  doubt: number
 }
 
 /**
@@ -135,8 +137,8 @@ export class AutoLimit {
       // What waits for us says nothing about the backend.
       const time = beyondLoop(taken, loop, this.#loop())
       this.#time ||= time
-      const unqueued = this.#observe(kind, time, level <= this.#lowLevel)
-      if (batch !== undefined) add(batch.sums, { count: 1, level, time, unqueued })
+      const known = this.#observe(kind, time, level <= this.#lowLevel)
+      if (batch !== undefined) add(batch.sums, { count: 1, level, time, ...known })
     }
     if (batch === undefined || --batch.toEnd > 0 || batch.phase !== this.#phase) return
     const { sums } = batch.phase
@@ -151,8 +153,7 @@ export class AutoLimit {
   }
 
   #batchSize({ kind, limit }: Phase): number {
-    if (kind === 'lower') return Math.max(SMALLEST_BATCH, 2 * limit)
-    // What doubles does not need to be known well.
+    if (kind === 'lower') return Math.max(SMALLEST_LOOK, 2 * limit)
     return Math.max(this.#doubling ? 2 : SMALLEST_BATCH, limit)
   }
 
@@ -162,10 +163,10 @@ export class AutoLimit {
     return this.#doubling ? known : Math.max(1, Math.floor(known / 2))
   }
 
-  /** @returns How long it would have taken without a queue. */
-  #observe(kind: string, time: number, low: boolean): number {
+  /** @returns How long it would have taken without a queue, and how much that is to be doubted. */
+  #observe(kind: string, time: number, low: boolean): Pick<Sums, 'unqueued' | 'doubt'> {
     const known = this.#unqueued.get(kind) ?? { time: low ? time : time * this.#share, count: 0 }
-    const before = known.time
+    const before = { unqueued: known.time, doubt: known.time / Math.min(Math.max(known.count, 1), MEMORY) }
     if (low) {
       known.count++
       known.time += (time - known.time) / Math.min(known.count, MEMORY)
@@ -187,9 +188,11 @@ export class AutoLimit {
       const tried = kind === 'raise' ? Math.max(this.#limit + 1, Math.min(limit, Math.round(level))) : limit
       // Of those in flight so many are worked on; those beyond the limit are to wait.
       const queued = tried - level * shareOf(sums)
-      const error = this.#errorOf(tried, sums)
+      // What doubles does not need to be known well.
+      const error = tried * errorOf(this.#doubling ? { ...sums, doubt: 0 } : sums)
       if (kind === 'keep') this.#setShare(shareOf(sums))
-      if (-queued > 0.1 * tried + 2.5 * error) this.#hasBecomeFaster(sums)
+      if (this.#isDoubtful(sums)) this.#lower()
+      else if (-queued > 0.1 * tried + 3.5 * error) this.#hasBecomeFaster(sums)
       else if (kind === 'raise') this.#judgeRaise(tried, queued, error, sums)
       else this.#judgeLimit(limit, queued, error, sums)
     }
@@ -207,7 +210,7 @@ export class AutoLimit {
   #judgeRaise(limit: number, queued: number, error: number, sums: Sums): void {
     const step = limit - this.#limit
     const most = step / 2
-    const enough = sums.count >= Math.max(12 * limit, 16)
+    const enough = sums.count >= Math.max((this.#doubling ? 6 : 12) * limit, 16)
     if (queued + error < most || (enough && queued < most)) {
       this.#limit = limit
       this.#proven = limit
@@ -279,7 +282,7 @@ export class AutoLimit {
   #learnUnqueued(sums: Sums): void {
     const now = this.#clock.now()
     const change = 1 / shareOf(sums)
-    const isSure = Math.abs(Math.log(change)) > 0.1 + (2 * SPREAD) / Math.sqrt(sums.count)
+    const isSure = Math.abs(Math.log(change)) > 0.1 + 2 * errorOf(sums)
     if (isSure) {
       this.#scaleUnqueued(change)
       this.#lookSoon()
@@ -288,7 +291,8 @@ export class AutoLimit {
       this.#lowerAt = now + this.#lowerPause
     }
     this.#loweredLast = now
-    this.#phase = this.#newPhase('keep', this.#limit)
+    if (this.#doubling) this.#raise()
+    else this.#phase = this.#newPhase('keep', this.#limit)
   }
 
   /** Something has changed, perhaps by more than has been seen. */
@@ -305,15 +309,18 @@ export class AutoLimit {
     this.#phase = this.#newPhase('keep', this.#limit)
   }
 
+  /** By what a few jobs have shown. */
   #scaleUnqueued(factor: number): void {
-    for (const known of this.#unqueued.values()) known.time *= factor
+    for (const known of this.#unqueued.values()) {
+      known.time *= factor
+      known.count = Math.min(known.count, SMALLEST_BATCH)
+    }
   }
 
-  /** The standard error of how many are queued, from how much the times of single jobs differ. */
-  #errorOf(limit: number, { count }: Sums): number {
-    let known = 4
-    for (const { count: seen } of this.#unqueued.values()) known += Math.min(seen, MEMORY)
-    return SPREAD * limit * Math.sqrt(1 / count + 1 / known)
+  /** Whether more of the same would not help, since it is not known how long these jobs take without a queue. */
+  #isDoubtful({ count, unqueued, doubt }: Sums): boolean {
+    if (this.#clock.now() - this.#loweredLast < Math.max(SHORTEST_LOOK_PAUSE, 5 * this.#time)) return false
+    return doubt > MOST_DOUBT * unqueued && doubt * count > 6 * unqueued
   }
 
   /** How far it goes at first is worth knowing however long that takes. */
@@ -346,6 +353,9 @@ const MANY = 4
 /** Jobs over which the time without a queue is averaged. */
 const MEMORY = 64
 const SMALLEST_BATCH = 6
+const SMALLEST_LOOK = 3
+/** How long jobs take without a queue is looked at again as long as it is known from some three of a kind. */
+const MOST_DOUBT = 0.3
 /** The way from one end to the next begin takes a millisecond or two: with jobs that take longer than this, hardly a percent. */
 const WORTH_STANDBY = 100
 /** By simulation: the highest with which searches during an import take less than twice as long as without. */
@@ -361,12 +371,13 @@ const QUICK = 15
 const SHORTEST_RAISE_PAUSE = 200
 const LONGEST_RAISE_PAUSE = 5_000
 /** Between two looks at jobs without a queue, in milliseconds. */
+const SHORTEST_LOOK_PAUSE = 300
 const FIRST_LOWER_PAUSE = 5_000
 const SHORTEST_LOWER_PAUSE = 500
 const LONGEST_LOWER_PAUSE = 30_000
 
 function noSums(): Sums {
-  return { count: 0, level: 0, time: 0, unqueued: 0 }
+  return { count: 0, level: 0, time: 0, unqueued: 0, doubt: 0 }
 }
 
 function add(sums: Sums, more: Sums): void {
@@ -374,6 +385,7 @@ function add(sums: Sums, more: Sums): void {
   sums.level += more.level
   sums.time += more.time
   sums.unqueued += more.unqueued
+  sums.doubt += more.doubt
 }
 
 function halve(sums: Sums): void {
@@ -381,9 +393,15 @@ function halve(sums: Sums): void {
   sums.level /= 2
   sums.time /= 2
   sums.unqueued /= 2
+  sums.doubt /= 2
 }
 
 /** Which share of the time would be enough without a queue; above 1, when it was less than that. */
 function shareOf({ time, unqueued }: Sums): number {
   return time > 0 && unqueued > 0 ? unqueued / time : 1
+}
+
+/** The standard error of the share, relative to it, from how much the times of single jobs differ. */
+function errorOf({ count, unqueued, doubt }: Sums): number {
+  return SPREAD * Math.sqrt(1 / count + doubt / unqueued)
 }
