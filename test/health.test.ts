@@ -3,7 +3,7 @@ import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { RouterOptions } from '@immich-ml-router/core'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { imageBytes, immichBody, sha256 } from './support/predict-body.ts'
@@ -60,11 +60,34 @@ async function sleepingMachine(falls: 'asleep' | 'silent') {
   return { url, sleep, got: () => got, pings: () => pings }
 }
 
+/** The machine falls asleep, and three probes find that out. */
+async function fallAsleep(
+  gpu: Awaited<ReturnType<typeof sleepingMachine>>,
+  falls: 'asleep' | 'silent',
+  clock: FakeClock,
+  probe: Awaited<ReturnType<typeof serve>>['probe'],
+): Promise<void> {
+  gpu.sleep()
+  for (let failures = 1; failures <= 3; failures++) {
+    const pings = gpu.pings()
+    clock.advance(failures === 1 ? 10_000 : 1_000)
+    if (falls === 'silent') {
+      await until(() => gpu.pings() > pings, 'it is asked')
+      clock.advance(2_000)
+    }
+    const failed = () => probe()?.kind === 'down' || Reflect.get(probe() ?? {}, 'failures') === failures
+    await until(failed, `${failures} probes have failed`)
+  }
+}
+
 describe('a machine that falls asleep with a request', () => {
-  async function searchOn(falls: 'asleep' | 'silent', nas: boolean, route = {}) {
+  beforeEach(() => {
     // Probes come when they should, to the millisecond.
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
-    onTestFinished(() => void vi.restoreAllMocks())
+  })
+  afterEach(() => void vi.restoreAllMocks())
+
+  async function searchOn(falls: 'asleep' | 'silent', nas: boolean, route = {}) {
     const clock = new FakeClock()
     const gpu = await sleepingMachine(falls)
     const other = await stubMl()
@@ -76,17 +99,7 @@ describe('a machine that falls asleep with a request', () => {
     await until(() => probe()?.kind === 'up', 'a probe has passed')
     const answer = post(url, search)
     await until(() => gpu.got() === 1, 'the request is there')
-    gpu.sleep()
-    for (let failures = 1; failures <= 3; failures++) {
-      const pings = gpu.pings()
-      clock.advance(failures === 1 ? 10_000 : 1_000)
-      if (falls === 'silent') {
-        await until(() => gpu.pings() > pings, 'it is asked')
-        clock.advance(2_000)
-      }
-      const failed = () => probe()?.kind === 'down' || Reflect.get(probe() ?? {}, 'failures') === failures
-      await until(failed, `${failures} probes have failed`)
-    }
+    await fallAsleep(gpu, falls, clock, probe)
     return { answer, clock, requests, gpu, held: () => router.status().held['all'] }
   }
 
@@ -133,12 +146,7 @@ describe('a machine that falls asleep with a request', () => {
     await until(() => gpu.got() === 1, 'the first is there')
     const second = post(url, search)
     await until(() => router.status().active === 2, 'the second waits')
-    gpu.sleep()
-    for (let failures = 1; failures <= 3; failures++) {
-      clock.advance(failures === 1 ? 11_000 : 1_000)
-      const failed = () => probe()?.kind === 'down' || Reflect.get(probe() ?? {}, 'failures') === failures
-      await until(failed, `${failures} probes have failed`)
-    }
+    await fallAsleep(gpu, 'asleep', clock, probe)
     const { status, body } = await second
     expect([status, JSON.parse(body.toString()).code]).toEqual([503, 'no-backend-available'])
     expect(gpu.got()).toBe(1)

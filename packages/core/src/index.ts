@@ -6,14 +6,13 @@
 
 export {
   Backend,
-  type BackendChange,
   type BackendHealth,
   type BackendInfo,
-  type BackendSettings,
+  type BackendProbe,
   type Slot,
-  type TlsSettings,
 } from './backend/backend.ts'
-export type { BackendProbe, GroupChange } from './backend/backend-group.ts'
+export type { GroupChange } from './backend/backend-group.ts'
+export type { BackendChange, BackendSettings, TlsSettings } from './backend/backend-settings.ts'
 export type { BreakerState } from './backend/breaker.ts'
 export type { CheckOptions, Probe, ProbeState } from './backend/checker.ts'
 export type { LastError, Obstacle, PassiveChange, PassiveHealth } from './backend/health.ts'

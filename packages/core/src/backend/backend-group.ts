@@ -4,14 +4,8 @@ import { defaults } from '../defaults.ts'
 import { type Discovered, Discovery, type DiscoverySettings } from '../discover/discovery.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import type { Resolver } from '../discover/resolver.ts'
-import {
-  Backend,
-  type BackendChange,
-  type BackendInfo,
-  type BackendSettings,
-  type BackendTraits,
-} from './backend.ts'
-import type { CheckOptions, Probe, ProbeProgress } from './checker.ts'
+import { Backend, type BackendInfo, type BackendProbe } from './backend.ts'
+import type { BackendChange, BackendSettings, BackendTraits } from './backend-settings.ts'
 import { withoutCredentials } from './credentials.ts'
 import { Unresolved } from './unresolved.ts'
 import { Waker, type WakeSettings } from './waker.ts'
@@ -54,14 +48,6 @@ export interface GroupEnvironment {
   /** A request may find room that found none before. */
   readonly onRelief?: (() => void) | undefined
 }
-
-/** How one server is asked whether it is there. @returns Why it is not well; `undefined` when it is. */
-export type BackendProbe = (
-  backend: Backend,
-  options: CheckOptions,
-  signal: AbortSignal,
-  progress: ProbeProgress,
-) => ReturnType<Probe>
 
 /**
  * A backend by its name: one server, or the endpoints that its name has at the time. Until there is one, an

@@ -3,13 +3,20 @@ import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import { removeItem } from '../remove-item.ts'
+import {
+  type BackendChange,
+  type BackendSettings,
+  type BackendTraits,
+  ownHeadersOf,
+  type TlsSettings,
+} from './backend-settings.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeProgress, type ProbeState } from './checker.ts'
-import { takeCredentials, withoutCredentials } from './credentials.ts'
-import { Health, type Obstacle, type PassiveChange, type PassiveHealth } from './health.ts'
+import { withoutCredentials } from './credentials.ts'
+import { Health, type Obstacle, type PassiveHealth } from './health.ts'
 import { type Latency, LatencyBook } from './latency-book.ts'
 import type { Outcome } from './outcome.ts'
-import { Room, type RoomSettings } from './room.ts'
-import type { Waker } from './waker.ts'
+import { Room } from './room.ts'
+import { Waiters } from './waiters.ts'
 import { Workload } from './workload.ts'
 
 /** What is known of a backend, without its credentials. */
@@ -36,56 +43,18 @@ export interface BackendHealth extends PassiveHealth {
   readonly probe: ProbeState | undefined
 }
 
+/** How one server is asked whether it is there. @returns Why it is not well; `undefined` when it is. */
+export type BackendProbe = (
+  backend: Backend,
+  options: CheckOptions,
+  signal: AbortSignal,
+  progress: ProbeProgress,
+) => ReturnType<Probe>
+
 /** A request that is on a backend. */
 export interface Visitor {
   /** The probes say that the backend is down, and it takes no connections. */
   backendGone(): void
-}
-
-/** What has changed about a backend. */
-export type BackendChange =
-  | PassiveChange
-  | { readonly kind: 'probe'; readonly from: ProbeState; readonly to: ProbeState }
-  | { readonly kind: 'enabled'; readonly enabled: boolean }
-
-/** What is particular about TLS to a backend, as Node's `tls.connect` takes it. */
-export interface TlsSettings {
-  readonly ca?: string | string[]
-  readonly cert?: string
-  readonly key?: string
-  readonly servername?: string
-  readonly rejectUnauthorized?: boolean
-}
-
-/** What may change while it is used. */
-export interface BackendTraits extends RoomSettings {
-  /** The base URL; what changes in it is the user name and password alone, which become `authorization`. */
-  readonly url: string
-  /** Headers that its requests and probes get, and nobody else's; their names in lower case. */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  readonly tls?: TlsSettings | undefined
-  readonly weight: number
-  readonly tier?: number | undefined
-  readonly connectTimeout?: number
-  /** The tasks that it serves; all, when not given. */
-  readonly tasks?: readonly string[] | undefined
-  /** How it is probed; not at all, when not given. */
-  readonly check?: CheckOptions | undefined
-  /** Statuses that are a failure of the backend. */
-  readonly ejecting?: ReadonlySet<number> | undefined
-}
-
-export interface BackendSettings extends BackendTraits {
-  /** The one address of its name that it is; any, when not given. */
-  readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
-  /** Whether it takes requests from the start, as it does unless told otherwise. */
-  readonly enabled?: boolean | undefined
-  /** What has its machine switched on. */
-  readonly waker?: Waker | undefined
-  readonly clock?: Clock
-  readonly onChange?: (change: BackendChange) => void
-  /** It may be able to take a request that it could not take before. */
-  readonly onRelief?: () => void
 }
 
 /**
@@ -116,14 +85,12 @@ export class Backend implements BackendInfo {
   readonly #latencies: LatencyBook
   readonly #room: Room
   readonly #workload: Workload
+  readonly #waiters: Waiters
   #checker: Checker | undefined
   #headers: Readonly<Record<string, string>> | undefined
-  #waiting = 0
-  #hurried = false
   #enabled: boolean
   #leaving = false
   #idle: (() => void)[] = []
-  #stopWaking: (() => void) | undefined
   #onGone: (() => void)[] = []
   readonly #visitors: Visitor[] = []
 
@@ -136,6 +103,7 @@ export class Backend implements BackendInfo {
     this.#workload = new Workload(this.#clock)
     this.#health = new Health(this.#clock, (change) => this.#changed(change), settings.ejecting)
     this.#checker = this.#checkerOf(settings)
+    this.#waiters = new Waiters(settings.waker, (hurried) => this.#checker?.hurry(hurried))
     this.#headers = ownHeadersOf(settings)
     this.name = name
     this.connectsTo = settings.endpoint
@@ -163,7 +131,7 @@ export class Backend implements BackendInfo {
     else {
       this.#checker?.stop()
       this.#checker = this.#checkerOf(traits)
-      this.#checker?.hurry(this.#hurried)
+      this.#checker?.hurry(this.#waiters.hurried)
     }
     this.#touch()
   }
@@ -227,7 +195,7 @@ export class Backend implements BackendInfo {
 
   /** Requests that wait for it, or for another that may serve them. */
   get waiting(): number {
-    return this.#waiting
+    return this.#waiters.count
   }
 
   /** Requests that have failed there, of all time. */
@@ -429,7 +397,7 @@ export class Backend implements BackendInfo {
       if (!held) return
       held = false
       this.#workload.end(run)
-      const { kind } = this.#health.record(ticket, outcome, this.#waiting > 0)
+      const { kind } = this.#health.record(ticket, outcome, this.waiting > 0)
       // That its client was slow to upload does not make a backend slow.
       const starvedFor = (outcome?.kind === 'answered' ? outcome.starvedFor : undefined) ?? 0
       const time = Math.max(0, this.#clock.now() - run.began - starvedFor)
@@ -452,14 +420,7 @@ export class Backend implements BackendInfo {
   }
 
   /** Starts the probes, the first at once. */
-  start(
-    probe: (
-      backend: Backend,
-      options: CheckOptions,
-      signal: AbortSignal,
-      progress: ProbeProgress,
-    ) => ReturnType<Probe>,
-  ): void {
+  start(probe: BackendProbe): void {
     this.#checker?.start((options, signal, progress) => probe(this, options, signal, progress))
   }
 
@@ -476,7 +437,7 @@ export class Backend implements BackendInfo {
   /** Stops the probes. */
   stop(): void {
     this.#checker?.stop()
-    this.#endWaking()
+    this.#waiters.stopWaking()
   }
 
   /** Resolves when nothing is running there. */
@@ -539,28 +500,12 @@ export class Backend implements BackendInfo {
    * @param away Whether it waits for it to be there, and not for a slot: then it is asked and wanted more often.
    */
   beginWait(away: boolean): void {
-    this.#waiting++
-    if (away) this.#hurry()
+    this.#waiters.begin(away)
   }
 
   /** One of those that have begun to wait for it does no more. */
   endWait(): void {
-    if (--this.#waiting > 0) return
-    this.#hurried = false
-    this.#checker?.hurry(false)
-    this.#endWaking()
-  }
-
-  #hurry(): void {
-    if (this.#hurried) return
-    this.#hurried = true
-    this.#checker?.hurry(true)
-    this.#stopWaking = this.#settings.waker?.keepWanting()
-  }
-
-  #endWaking(): void {
-    this.#stopWaking?.()
-    this.#stopWaking = undefined
+    this.#waiters.end()
   }
 
   #enable(enabled: boolean): void {
@@ -580,8 +525,8 @@ export class Backend implements BackendInfo {
     this.#touch()
     this.#settings.onChange?.(change)
     // One that goes down while somebody waits is wanted from then on.
-    if (this.#waiting > 0 && this.down) {
-      this.#hurry()
+    if (this.waiting > 0 && this.down) {
+      this.#waiters.hurry()
       this.want()
     }
     this.#settings.onRelief?.()
@@ -606,10 +551,4 @@ const FULL: Obstacle = { kind: 'full', until: Number.POSITIVE_INFINITY }
 /** What tells a server from every other, also from those that have had its name before. */
 export function idOf({ name, url, endpoint }: BackendInfo): string {
   return `${name}@${endpoint ?? url}`
-}
-
-function ownHeadersOf({ url, headers }: BackendTraits): Readonly<Record<string, string>> | undefined {
-  const { base: _, ...authorization } = takeCredentials(url)
-  const own = { ...authorization, ...headers }
-  return Object.keys(own).length === 0 ? undefined : own
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered } from '../../../../test/support/outcomes.ts'
-import { Backend, type BackendSettings } from './backend.ts'
+import { Backend } from './backend.ts'
+import type { BackendSettings } from './backend-settings.ts'
 
 function backend(settings: Partial<BackendSettings> = {}) {
   const clock = new FakeClock()

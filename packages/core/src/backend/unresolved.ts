@@ -1,4 +1,5 @@
-import { Backend, type BackendSettings, type BackendTraits } from './backend.ts'
+import { Backend } from './backend.ts'
+import type { BackendSettings, BackendTraits } from './backend-settings.ts'
 import type { Obstacle } from './health.ts'
 
 /** Stands for a backend whose name has had no address yet: requests wait for it, and none goes there. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { TlsSettings } from '../backend/backend.ts'
+import type { TlsSettings } from '../backend/backend-settings.ts'
 import { type ConnectorTls, proxyTls, tlsFor } from './tls-options.ts'
 
 describe('the TLS settings of a backend', () => {

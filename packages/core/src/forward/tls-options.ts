@@ -1,5 +1,5 @@
 import type { ServerOptions } from 'http-proxy-3'
-import type { TlsSettings } from '../backend/backend.ts'
+import type { TlsSettings } from '../backend/backend-settings.ts'
 
 /** Settings as Node's `tls.connect`, and so undici's connector, takes them. */
 export type ConnectorTls = Readonly<Record<string, unknown>>

@@ -1,4 +1,4 @@
-import type { BackendSettings } from '../backend/backend.ts'
+import type { BackendSettings } from '../backend/backend-settings.ts'
 import { basicAuthorization } from '../backend/credentials.ts'
 
 /** A user name, which has no colon, and a password. */

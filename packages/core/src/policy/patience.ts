@@ -1,5 +1,5 @@
-import type { BackendSettings } from '../backend/backend.ts'
 import type { GroupSettings } from '../backend/backend-group.ts'
+import type { BackendSettings } from '../backend/backend-settings.ts'
 import type { CheckOptions } from '../backend/checker.ts'
 import { defaults } from '../defaults.ts'
 import { parseDuration } from './duration.ts'

@@ -1,5 +1,5 @@
-import type { Backend, BackendInfo } from '../backend/backend.ts'
-import { BackendGroup, type BackendProbe, type GroupChange } from '../backend/backend-group.ts'
+import type { Backend, BackendInfo, BackendProbe } from '../backend/backend.ts'
+import { BackendGroup, type GroupChange } from '../backend/backend-group.ts'
 import { Pool, type PoolChanges } from '../backend/pool.ts'
 import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'

@@ -1,4 +1,4 @@
-import type { BackendSettings } from '../backend/backend.ts'
+import type { BackendSettings } from '../backend/backend-settings.ts'
 import type { BackendOptions } from './policy.ts'
 
 /** A share below the whole: `25%`. */

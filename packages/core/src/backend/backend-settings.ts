@@ -1,0 +1,60 @@
+import type { Clock } from '../clock.ts'
+import type { Endpoint } from '../discover/endpoint.ts'
+import type { CheckOptions, ProbeState } from './checker.ts'
+import { takeCredentials } from './credentials.ts'
+import type { PassiveChange } from './health.ts'
+import type { RoomSettings } from './room.ts'
+import type { Waker } from './waker.ts'
+
+/** What has changed about a backend. */
+export type BackendChange =
+  | PassiveChange
+  | { readonly kind: 'probe'; readonly from: ProbeState; readonly to: ProbeState }
+  | { readonly kind: 'enabled'; readonly enabled: boolean }
+
+/** What is particular about TLS to a backend, as Node's `tls.connect` takes it. */
+export interface TlsSettings {
+  readonly ca?: string | string[]
+  readonly cert?: string
+  readonly key?: string
+  readonly servername?: string
+  readonly rejectUnauthorized?: boolean
+}
+
+/** What may change while it is used. */
+export interface BackendTraits extends RoomSettings {
+  /** The base URL; what changes in it is the user name and password alone, which become `authorization`. */
+  readonly url: string
+  /** Headers that its requests and probes get, and nobody else's; their names in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly tls?: TlsSettings | undefined
+  readonly weight: number
+  readonly tier?: number | undefined
+  readonly connectTimeout?: number
+  /** The tasks that it serves; all, when not given. */
+  readonly tasks?: readonly string[] | undefined
+  /** How it is probed; not at all, when not given. */
+  readonly check?: CheckOptions | undefined
+  /** Statuses that are a failure of the backend. */
+  readonly ejecting?: ReadonlySet<number> | undefined
+}
+
+export interface BackendSettings extends BackendTraits {
+  /** The one address of its name that it is; any, when not given. */
+  readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
+  /** Whether it takes requests from the start, as it does unless told otherwise. */
+  readonly enabled?: boolean | undefined
+  /** What has its machine switched on. */
+  readonly waker?: Waker | undefined
+  readonly clock?: Clock
+  readonly onChange?: (change: BackendChange) => void
+  /** It may be able to take a request that it could not take before. */
+  readonly onRelief?: () => void
+}
+
+/** The headers that only this backend may see, its credentials among them; `undefined` for none. */
+export function ownHeadersOf({ url, headers }: BackendTraits): Readonly<Record<string, string>> | undefined {
+  const { base: _, ...authorization } = takeCredentials(url)
+  const own = { ...authorization, ...headers }
+  return Object.keys(own).length === 0 ? undefined : own
+}
