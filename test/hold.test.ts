@@ -336,6 +336,26 @@ describe('coming back', () => {
     expect([wanted[0]?.name, wanted.length]).toEqual(['a', count])
   })
 
+  it('is wanted at once when it falls asleep again', async () => {
+    const clock = new FakeClock()
+    const wanted: number[] = []
+    const { url, only, held } = await pool([{ fault: 'refuse' }], {
+      clock,
+      onUnavailable: () => wanted.push(clock.now()),
+    })
+    for (let times = 1; times <= 2; times++) {
+      await only.setFault('refuse')
+      const answer = post(url, search)
+      await until(() => held() === 1 && wanted.length === times, 'it is wanted')
+      await only.setFault(undefined)
+      const ticking = setInterval(() => clock.advance(500), 1)
+      expect((await answer).status).toBe(200)
+      clearInterval(ticking)
+    }
+    // Within the 30 s after which a machine that stays away is wanted again.
+    expect((wanted[1] ?? Number.NaN) - (wanted[0] ?? Number.NaN)).toBeLessThan(30_000)
+  })
+
   it('is wanted by a request that another serves, if it stands before that in a route', async () => {
     const wanted: string[] = []
     const { url, router } = await pool([{ fault: 'refuse' }, {}, { fault: 'refuse' }], {

@@ -1,4 +1,5 @@
-import { defaults, type Policy, type StrategyName } from '@immich-ml-router/core'
+import { defaults, type Policy, type Strategy, type StrategyName } from '@immich-ml-router/core'
+import { strategies } from '../../packages/core/src/strategy/strategies.ts'
 import { seeded } from '../lib/random.ts'
 import type { Table } from '../lib/table.ts'
 import { capacity } from '../pool/ideal.ts'
@@ -16,44 +17,72 @@ export async function measureScale(requests: number, seed: string): Promise<Tabl
       // A large pool costs more for each, and says as much with fewer.
       const share = (10 / size) * (strategy === defaults.strategy ? 1 : 0.1)
       const pool = poolOf(size, seed)
-      const policy: Policy = {
-        backends: Object.fromEntries(pool.servers.map(({ name }) => [name, { url: `http://${name}` }])),
-        routes: [{ backends: pool.servers.map(({ name }) => name), strategy }],
-        health: false,
-        queue: { maxLength: 100_000 },
-      }
       const workers = pool.servers.reduce((sum, server) => sum + server.workers, 0)
       const [free, full] = await Promise.all(
         [workers / 2, 2 * workers].map((inFlight) =>
-          cost(pool, policy, Math.round(inFlight), Math.round((requests * share) / 2), seed),
+          cost(pool, strategy, Math.round(inFlight), Math.round((requests * share) / 2), seed),
         ),
       )
       rows.push([
         `${size}`,
         strategy,
         (requests * share).toLocaleString('en'),
-        free?.decision.toFixed(1) ?? '',
+        free?.request.toFixed(1) ?? '',
+        full?.request.toFixed(1) ?? '',
+        full?.decisions.toFixed(1) ?? '',
         full?.decision.toFixed(1) ?? '',
         full?.share.toFixed(2) ?? '',
       ])
     }
   }
   return {
-    head: ['backends', 'strategy', 'requests', 'half of them busy, µs', 'all full, µs', 'share of the ideal'],
+    head: [
+      'backends',
+      'strategy',
+      'requests',
+      'half of them busy: µs a request',
+      'all full: µs a request',
+      'decisions in it',
+      'µs for each',
+      'share of the ideal',
+    ],
     rows,
     words: 2,
   }
 }
 
-async function cost(pool: Pool, policy: Policy, inFlight: number, requests: number, seed: string) {
+async function cost(pool: Pool, strategy: StrategyName, inFlight: number, requests: number, seed: string) {
+  let decisions = 0
+  const names = pool.servers.map(({ name }) => name)
+  const policy: Policy = {
+    backends: Object.fromEntries(names.map((name) => [name, { url: `http://${name}` }])),
+    routes: [{ backends: names, strategy: () => counted(strategies[strategy](), () => decisions++) }],
+    health: false,
+    queue: { maxLength: 100_000 },
+  }
   const simulation = new Simulation({ pool, policy, seed })
   const load = { clients: Array<number>(8).fill(Math.ceil(inFlight / 8)) }
   await simulation.run({ ...load, images: Math.min(requests, 10 * inFlight) })
   simulation.deciding = 0
+  decisions = 0
   const { work, time } = await simulation.run({ ...load, images: requests })
   return {
-    decision: (simulation.deciding * 1_000) / requests,
+    request: (simulation.deciding * 1_000) / requests,
+    decisions: decisions / requests,
+    decision: (simulation.deciding * 1_000) / decisions,
     share: work / ((capacity(pool, inFlight) * time) / 1_000),
+  }
+}
+
+/** Tells of each pick. */
+function counted(strategy: Strategy, onPick: () => void): Strategy {
+  return {
+    ...(strategy.ordered === undefined ? {} : { ordered: strategy.ordered }),
+    ...(strategy.waits === undefined ? {} : { waits: strategy.waits }),
+    pick(candidates, job) {
+      onPick()
+      return strategy.pick(candidates, job)
+    },
   }
 }
 

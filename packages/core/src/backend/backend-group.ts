@@ -260,6 +260,7 @@ export class BackendGroup implements BackendInfo {
       waker: this.#waker,
       clock: this.#clock,
       onChange: (change) => {
+        this.#waker.changed()
         this.#tell(change, text)
         // There may be others by now.
         if (isLoss(change)) this.#discovery?.doubt()

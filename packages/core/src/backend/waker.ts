@@ -51,6 +51,11 @@ export class Waker {
     this.wake().catch(() => {})
   }
 
+  /** Something about it has changed: once it has been up, a machine that sleeps again is woken at once. */
+  changed(): void {
+    if (!this.#settings.isDown()) this.#last = Number.NEGATIVE_INFINITY
+  }
+
   /** Switches it on now, and tells. Rejects when no packet could be sent. */
   async wake(): Promise<void> {
     const { onWanted } = this.#settings
