@@ -2,6 +2,7 @@ import type { Clock, LoopUse } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { keepLatest } from '../keep-latest.ts'
 import { beyondLoop } from './beyond-loop.ts'
+import { add, errorOf, halve, noSums, type Sums, shareOf } from './sums.ts'
 
 /** What is remembered of a request from its begin to its end. */
 export interface Sample {
@@ -27,16 +28,6 @@ interface Phase {
   readonly since: number
   readonly sums: Sums
   batch: Batch | undefined
-}
-
-/** Of some jobs: how many, how long they took, and how long they would have taken without a queue; in milliseconds. */
-interface Sums {
-  count: number
-  level: number
-  time: number
-  unqueued: number
-  /** The last, each divided by how many jobs of its kind it is known from. */
-  doubt: number
 }
 
 /**
@@ -344,8 +335,6 @@ export class AutoLimit {
 }
 
 const ALWAYS_IDLE: LoopUse = { busy: 0, turns: 0 }
-/** By how much the times of jobs of one kind differ, relative to their mean: what images of a library do. */
-const SPREAD = 0.35
 /** So much of a worker may be a mistake of measuring. */
 const UNSURE = 0.35
 /** That it can work on so many at once is not believed for good before a look at jobs without a queue. */
@@ -375,33 +364,3 @@ const SHORTEST_LOOK_PAUSE = 300
 const FIRST_LOWER_PAUSE = 5_000
 const SHORTEST_LOWER_PAUSE = 500
 const LONGEST_LOWER_PAUSE = 30_000
-
-function noSums(): Sums {
-  return { count: 0, level: 0, time: 0, unqueued: 0, doubt: 0 }
-}
-
-function add(sums: Sums, more: Sums): void {
-  sums.count += more.count
-  sums.level += more.level
-  sums.time += more.time
-  sums.unqueued += more.unqueued
-  sums.doubt += more.doubt
-}
-
-function halve(sums: Sums): void {
-  sums.count /= 2
-  sums.level /= 2
-  sums.time /= 2
-  sums.unqueued /= 2
-  sums.doubt /= 2
-}
-
-/** Which share of the time would be enough without a queue; above 1, when it was less than that. */
-function shareOf({ time, unqueued }: Sums): number {
-  return time > 0 && unqueued > 0 ? unqueued / time : 1
-}
-
-/** The standard error of the share, relative to it, from how much the times of single jobs differ. */
-function errorOf({ count, unqueued, doubt }: Sums): number {
-  return SPREAD * Math.sqrt(1 / count + doubt / unqueued)
-}
