@@ -122,8 +122,7 @@ export class Breaker {
     if (run.epoch !== this.#epoch) return
     if (state.kind === 'closed' || state.kind === 'recovering') {
       const failures = state.failures + 1
-      const ejections = state.kind === 'closed' ? 0 : state.ejections
-      if (failures >= defaults.ejectAfter) this.#eject(reason, ejections + 1, this.#clock.now())
+      if (failures >= defaults.ejectAfter) this.#eject(reason, this.#inARow(state) + 1, this.#clock.now())
       else if (state.kind === 'closed') this.#become({ kind: 'closed', failures })
       else this.#become({ ...state, failures, limit: Math.max(1, Math.floor(state.limit / 2)) })
     }
@@ -146,8 +145,14 @@ export class Breaker {
     else this.#become({ kind: 'recovering', since, limit, failures: 0, ejections })
   }
 
+  /** Ejections that the next would be another of. What has been back for as long as it was ejected last begins anew. */
+  #inARow(state: BreakerState): number {
+    if (state.kind !== 'recovering') return 0
+    return this.#clock.now() - state.since < timeOf(state.ejections) ? state.ejections : 0
+  }
+
   #eject(reason: string, ejections: number, since: number): void {
-    const time = Math.min(defaults.ejectionTime * 2 ** (ejections - 1), defaults.longestEjection)
+    const time = timeOf(ejections)
     const jitter = 1 + defaults.ejectionJitter * (2 * this.#random() - 1)
     this.#epoch++
     this.#become({ kind: 'open', since, until: this.#clock.now() + time * jitter, ejections, reason })
@@ -158,4 +163,9 @@ export class Breaker {
     this.#state = state
     if (before.kind !== state.kind) this.#onChange(before, state)
   }
+}
+
+/** How long the last of so many ejections in a row takes, without jitter, in milliseconds. */
+function timeOf(ejections: number): number {
+  return Math.min(defaults.ejectionTime * 2 ** (ejections - 1), defaults.longestEjection)
 }

@@ -47,6 +47,21 @@ describe('the breaker', () => {
     expect(breaker.state).toMatchObject({ kind: 'recovering', limit: 2 })
   })
 
+  it('begins anew with the shortest ejection once it has been back for as long as the last one', () => {
+    const clock = new FakeClock()
+    const breaker = breakerOn(clock)
+    const failFor = (back: number) => {
+      clock.advance(back)
+      for (let i = 0; i < 3; i++) breaker.fail('connect', breaker.begin())
+      const { ejections, until } = breaker.state as { ejections: number; until: number }
+      clock.advance(until - clock.now())
+      // One is answered, and no more come.
+      breaker.succeed(breaker.begin())
+      return ejections
+    }
+    expect([0, 4_999, 9_999, 20_000, 4_999].map(failFor)).toEqual([1, 2, 3, 1, 2])
+  })
+
   it('learns nothing from a request that began before the ejection', () => {
     const breaker = breakerOn(new FakeClock())
     const early = breaker.begin()
