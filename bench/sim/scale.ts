@@ -77,8 +77,7 @@ async function cost(pool: Pool, strategy: StrategyName, inFlight: number, reques
 /** Tells of each pick. */
 function counted(strategy: Strategy, onPick: () => void): Strategy {
   return {
-    ...(strategy.ordered === undefined ? {} : { ordered: strategy.ordered }),
-    ...(strategy.waits === undefined ? {} : { waits: strategy.waits }),
+    ...strategy,
     pick(candidates, job) {
       onPick()
       return strategy.pick(candidates, job)

@@ -311,7 +311,7 @@ export class AutoLimit {
   /** Whether more of the same would not help, since it is not known how long these jobs take without a queue. */
   #isDoubtful({ count, unqueued, doubt }: Sums): boolean {
     if (this.#clock.now() - this.#loweredLast < Math.max(SHORTEST_LOOK_PAUSE, 5 * this.#time)) return false
-    return doubt > MOST_DOUBT * unqueued && doubt * count > 6 * unqueued
+    return doubt > MOST_DOUBT * unqueued && doubt * count > DOUBT_BY_NOISE * unqueued
   }
 
   /** How far it goes at first is worth knowing however long that takes. */
@@ -345,6 +345,8 @@ const SMALLEST_BATCH = 6
 const SMALLEST_LOOK = 3
 /** How long jobs take without a queue is looked at again as long as it is known from some three of a kind. */
 const MOST_DOUBT = 0.3
+/** By how many times the doubt must exceed what chance leaves of as many jobs; below it, more of the same help. Both as variances. */
+const DOUBT_BY_NOISE = 6
 /** The way from one end to the next begin takes a millisecond or two: with jobs that take longer than this, hardly a percent. */
 const WORTH_STANDBY = 100
 /** By simulation: the highest with which searches during an import take less than twice as long as without. */
