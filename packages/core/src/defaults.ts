@@ -11,7 +11,9 @@ export const defaults = Object.freeze({
   maxBodySize: 32 * MIB,
   /** Largest `entries` part that is read; Immich's own are under 1 KiB. */
   maxEntriesSize: 1 * MIB,
-  /** Parts looked at before a request is given up as unclassified; Immich sends two. */
+  /** Largest urlencoded body that is classified: `maxEntriesSize`, and the 1 MiB of text that the ML server takes. */
+  maxFormSize: 2 * MIB,
+  /** Parts or fields that are read before a request counts as unclassified; Immich sends two. */
   maxParts: 100,
   /** Largest header block of one part. */
   maxPartHeaderSize: 16 * KIB,

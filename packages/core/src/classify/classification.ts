@@ -10,20 +10,23 @@ export interface Entry {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** The name of the payload part. */
+/** The name of the part or field that holds the payload. */
 export type PredictInput = 'text' | 'image'
 
 /** Why a request could not be classified. */
 export type UnclassifiedReason =
-  /** The content type is not `multipart/form-data`, or there is none and the body does not look like it. */
+  /**
+   * The content type is neither `multipart/form-data` nor `application/x-www-form-urlencoded`, or it is missing and the
+   * body does not begin like multipart.
+   */
   | 'not-multipart'
-  /** The body has a `Content-Encoding`, so its parts cannot be seen. */
+  /** The body has a `Content-Encoding`, so its fields cannot be read. */
   | 'content-encoded'
   /** `multipart/form-data` without a usable boundary, neither in the content type nor on the first line. */
   | 'no-boundary'
   /** The boundary is longer than 70 characters. */
   | 'boundary-too-long'
-  /** No part is named `entries`. */
+  /** No part or field is named `entries`. */
   | 'no-entries'
   /** `entries` is larger than 1 MiB. */
   | 'too-large-entries'
@@ -31,10 +34,12 @@ export type UnclassifiedReason =
   | 'invalid-json'
   /** `entries` is JSON, but not `{task: {type: {modelName, options?}}}` with at least one job. */
   | 'invalid-entries'
-  /** More than 100 parts. */
+  /** More than 100 parts or fields. */
   | 'too-many-parts'
   /** The header of a part is larger than 16 KiB. */
   | 'too-large-part-header'
+  /** A body of type `application/x-www-form-urlencoded` is larger than 2 MiB. */
+  | 'too-large-form'
   /** The body breaks the multipart syntax. */
   | 'malformed-multipart'
   /** The body ends before `entries` does. */
@@ -47,7 +52,7 @@ export interface Classified {
   readonly entries: readonly Entry[]
   /** The distinct tasks, in the order in which they were sent; never empty. */
   readonly tasks: readonly string[]
-  /** The first payload part, or `undefined` when the request has none. */
+  /** The name of the first payload, or `undefined` when the request has none. */
   readonly input: PredictInput | undefined
   readonly reason?: never
 }

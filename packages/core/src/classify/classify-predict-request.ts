@@ -3,8 +3,9 @@ import type { ReplayBody } from '../body/replay-body.ts'
 import { defaults } from '../defaults.ts'
 import { BodyTooLargeError } from '../errors.ts'
 import { type Classification, unclassified } from './classification.ts'
-import { type BoundarySource, boundarySource } from './content-type.ts'
+import { type BodyFormat, bodyFormat } from './content-type.ts'
 import { classifyFirstChunk } from './first-chunk.ts'
+import { FormParser } from './form-parser.ts'
 import { HeadParser } from './head-parser.ts'
 
 export interface ClassifyOptions {
@@ -30,7 +31,8 @@ export interface ClassifiedRequest {
 /**
  * Reads just enough of a predict request to know its job.
  *
- * With `entries` first, as Immich sends them, that is the first chunk, however large the body. A body that cannot be
+ * With `entries` first, as Immich sends them, that is the first chunk, however large the body. An
+ * `application/x-www-form-urlencoded` body is read to its end, up to 2 MiB. A body that cannot be
  * classified is no error: the classification says why, and the body is as readable as any other.
  *
  * @throws {BodyTooLargeError} when the declared length, or what was read so far, is over `maxBodySize`.
@@ -48,12 +50,12 @@ export function classifyPredictRequest(
       throw new BodyTooLargeError(maxSize, declared.contentLength)
     }
     const body = toReplayBody(input, { maxSize })
-    const source: BoundarySource =
+    const format: BodyFormat =
       declared.contentEncoding === undefined || declared.contentEncoding === 'identity'
-        ? boundarySource(options.contentType ?? declared.contentType)
-        : { from: 'nowhere', reason: 'content-encoded' }
-    if (source.from === 'nowhere') return resolve({ classification: unclassified(source.reason), body })
-    const reader = new HeadReader(source)
+        ? bodyFormat(options.contentType ?? declared.contentType)
+        : { kind: 'unreadable', reason: 'content-encoded' }
+    if (format.kind === 'unreadable') return resolve({ classification: unclassified(format.reason), body })
+    const reader = new HeadReader(format)
     const read = () => {
       try {
         const classification = reader.read(cursor)
@@ -70,13 +72,15 @@ export function classifyPredictRequest(
   })
 }
 
-class HeadReader {
-  readonly #source: Exclude<BoundarySource, { from: 'nowhere' }>
-  /** Made when a look at the first chunk was not enough. */
-  #parser: HeadParser | undefined
+type ReadableFormat = Exclude<BodyFormat, { kind: 'unreadable' }>
 
-  constructor(source: Exclude<BoundarySource, { from: 'nowhere' }>) {
-    this.#source = source
+class HeadReader {
+  readonly #format: ReadableFormat
+  /** Created when the first chunk alone does not decide. */
+  #parser: HeadParser | FormParser | undefined
+
+  constructor(format: ReadableFormat) {
+    this.#format = format
   }
 
   /** @returns `undefined` when more bytes must come first. */
@@ -90,16 +94,20 @@ class HeadReader {
   }
 
   #push(chunk: Buffer): Classification | undefined {
-    if (this.#parser === undefined && this.#source.from === 'content-type') {
-      const classification = classifyFirstChunk(chunk, this.#source.boundary)
+    if (this.#parser === undefined && this.#format.kind === 'multipart') {
+      const classification = classifyFirstChunk(chunk, this.#format.boundary)
       if (classification !== undefined) return classification
     }
-    this.#parser ??= new HeadParser(this.#source)
+    this.#parser ??= createParser(this.#format)
     return this.#parser.push(chunk)
   }
 
   #end(): Classification {
-    this.#parser ??= new HeadParser(this.#source)
+    this.#parser ??= createParser(this.#format)
     return this.#parser.end()
   }
+}
+
+function createParser(format: ReadableFormat): HeadParser | FormParser {
+  return format.kind === 'urlencoded' ? new FormParser() : new HeadParser(format)
 }

@@ -2,14 +2,19 @@ import { MIMEType } from 'node:util'
 import { defaults } from '../defaults.ts'
 import type { UnclassifiedReason } from './classification.ts'
 
-/** What a content type says of the boundary: the boundary, that the first line must tell, or that there is none. */
-export type BoundarySource =
-  | { readonly from: 'content-type'; readonly boundary: string }
+/** How the fields of a body are read, by its content type. */
+export type BodyFormat =
+  | { readonly kind: 'multipart'; readonly boundary: string }
+  /** Multipart, if the first line announces a boundary. */
   | {
-      readonly from: 'first-line'
+      readonly kind: 'multipart-by-first-line'
       readonly otherwise: Extract<UnclassifiedReason, 'not-multipart' | 'no-boundary'>
     }
-  | { readonly from: 'nowhere'; readonly reason: UnclassifiedReason }
+  | { readonly kind: 'urlencoded' }
+  | { readonly kind: 'unreadable'; readonly reason: UnclassifiedReason }
+
+/** A format that `HeadParser` reads. */
+export type MultipartFormat = Extract<BodyFormat, { kind: 'multipart' | 'multipart-by-first-line' }>
 
 /** What nearly every client sends, to which a MIME parser has nothing to add. */
 const PLAIN = /^multipart\/form-data; boundary=([0-9A-Za-z'()+_\-.*]+)$/
@@ -17,18 +22,20 @@ const PLAIN = /^multipart\/form-data; boundary=([0-9A-Za-z'()+_\-.*]+)$/
 /** RFC 2046 allows `'()+_,-./:=? ` and alphanumerics; clients in the field also use `*`, so any visible character does. */
 const BOUNDARY = /^[!-~]([ -~]*[!-~])?$/
 
-export function boundarySource(contentType: string | undefined): BoundarySource {
-  if (contentType === undefined) return { from: 'first-line', otherwise: 'not-multipart' }
+export function bodyFormat(contentType: string | undefined): BodyFormat {
+  if (contentType === undefined) return { kind: 'multipart-by-first-line', otherwise: 'not-multipart' }
   const plain = PLAIN.exec(contentType)?.[1]
   if (plain !== undefined && plain.length <= defaults.maxBoundaryLength)
-    return { from: 'content-type', boundary: plain }
+    return { kind: 'multipart', boundary: plain }
   const type = parseMimeType(contentType)
-  if (type?.essence !== 'multipart/form-data') return { from: 'nowhere', reason: 'not-multipart' }
+  if (type?.essence === 'application/x-www-form-urlencoded') return { kind: 'urlencoded' }
+  if (type?.essence !== 'multipart/form-data') return { kind: 'unreadable', reason: 'not-multipart' }
   const boundary = type.params.get('boundary')
-  if (boundary === null || boundary === '') return { from: 'first-line', otherwise: 'no-boundary' }
-  if (boundary.length > defaults.maxBoundaryLength) return { from: 'nowhere', reason: 'boundary-too-long' }
-  if (!BOUNDARY.test(boundary)) return { from: 'nowhere', reason: 'no-boundary' }
-  return { from: 'content-type', boundary }
+  if (boundary === null || boundary === '')
+    return { kind: 'multipart-by-first-line', otherwise: 'no-boundary' }
+  if (boundary.length > defaults.maxBoundaryLength) return { kind: 'unreadable', reason: 'boundary-too-long' }
+  if (!BOUNDARY.test(boundary)) return { kind: 'unreadable', reason: 'no-boundary' }
+  return { kind: 'multipart', boundary }
 }
 
 /** The boundary that a body's first line announces, `undefined` when it announces none. */

@@ -1,7 +1,7 @@
 import { isRecord } from '../record.ts'
 import type { Entry, UnclassifiedReason } from './classification.ts'
 
-/** The jobs of an `entries` part, or the reason why they cannot be read. */
+/** The jobs of an `entries` field, or the reason why they cannot be read. */
 export type ParsedEntries =
   | { readonly ok: true; readonly entries: readonly Entry[]; readonly tasks: readonly string[] }
   | { readonly ok: false; readonly reason: Extract<UnclassifiedReason, 'invalid-json' | 'invalid-entries'> }
@@ -16,9 +16,14 @@ const invalid: ParsedEntries = { ok: false, reason: 'invalid-entries' }
  * are names like any other.
  */
 export function parseEntries(bytes: Uint8Array): ParsedEntries {
+  return parseEntriesText(decode(bytes))
+}
+
+/** As {@link parseEntries}, of text that is already decoded. */
+export function parseEntriesText(text: string): ParsedEntries {
   let json: unknown
   try {
-    json = JSON.parse(decode(bytes))
+    json = JSON.parse(text)
   } catch {
     return { ok: false, reason: 'invalid-json' }
   }

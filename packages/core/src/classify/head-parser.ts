@@ -7,7 +7,7 @@ import {
   type UnclassifiedReason,
   unclassified,
 } from './classification.ts'
-import { type BoundarySource, boundaryOfFirstLine } from './content-type.ts'
+import { boundaryOfFirstLine, type MultipartFormat } from './content-type.ts'
 import { parseEntries } from './entries.ts'
 import { recallEntries, rememberEntries } from './first-chunk.ts'
 import { readPartContent, readPartName } from './part-reader.ts'
@@ -47,12 +47,12 @@ export class HeadParser {
   #input: PredictInput | undefined
   #verdict: Classification | undefined
 
-  constructor(source: Exclude<BoundarySource, { from: 'nowhere' }>) {
-    if (source.from === 'content-type') {
-      this.#delimiter = delimiterOf(source.boundary)
+  constructor(format: MultipartFormat) {
+    if (format.kind === 'multipart') {
+      this.#delimiter = delimiterOf(format.boundary)
       this.#state = { at: 'preamble', skipped: 0 }
     } else {
-      this.#state = { at: 'first-line', otherwise: source.otherwise }
+      this.#state = { at: 'first-line', otherwise: format.otherwise }
     }
   }
 

@@ -1,0 +1,200 @@
+import { buffer } from 'node:stream/consumers'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ENTRIES } from '../../../../test/support/predict-body.ts'
+import { defaults } from '../defaults.ts'
+import type { Classification, UnclassifiedReason } from './classification.ts'
+import { classifyPredictRequest } from './classify-predict-request.ts'
+import { FormParser } from './form-parser.ts'
+
+const contentType = 'application/x-www-form-urlencoded'
+const CLIP = JSON.stringify(ENTRIES.textSearch)
+const entries = `entries=${encodeURIComponent(CLIP)}`
+const withText = {
+  classified: true,
+  entries: [{ task: 'clip', type: 'textual', model: 'ViT-B-32__openai', options: { language: 'en' } }],
+  tasks: ['clip'],
+  input: 'text',
+}
+const withoutPayload = { ...withText, input: undefined }
+
+async function classify(body: string, type = contentType): Promise<Classification> {
+  const bytes = Buffer.from(body, 'latin1')
+  return (await classifyPredictRequest(bytes, { contentType: type })).classification
+}
+
+/** A stream that gives one chunk a turn, as a socket does. */
+async function* chunksOf(body: Buffer, ...cuts: number[]): AsyncGenerator<Buffer> {
+  let from = 0
+  for (const cut of [...cuts, body.length]) {
+    yield body.subarray(from, cut)
+    from = cut
+  }
+}
+
+function parseByteByByte(body: Buffer): Classification {
+  const parser = new FormParser()
+  for (let at = 0; at < body.length; at++) {
+    const classification = parser.push(body.subarray(at, at + 1))
+    if (classification !== undefined) return classification
+  }
+  return parser.end()
+}
+
+const classified: [string, string, object][] = [
+  [
+    'as URLSearchParams writes it',
+    `${new URLSearchParams({ entries: CLIP, text: 'a red "ocr" car' })}`,
+    withText,
+  ],
+  ['the text first', `text=cat&${entries}`, withText],
+  ['no text', entries, withoutPayload],
+  ['an image, which can only be a file', `${entries}&image=abc`, withoutPayload],
+  ['an image and a text', `image=abc&${entries}&text=cat`, withText],
+  ['a text without a value', `text&${entries}`, withText],
+  ['field names in another case', `${entries}&Text=cat&Entries=%7B%7D`, withoutPayload],
+  ['the last of several entries', `entries=%7B&entries=&${entries}&text=cat`, withText],
+  ['the last of several entries is behind the text', `entries=%7B%7D&text=cat&${entries}`, withText],
+  ['nothing but braces and quotes as they are', `entries=${CLIP}&text=cat`, withText],
+  ['+ for a space', `entries=+${encodeURIComponent(CLIP)}+&text=a+cat`, withText],
+  ['percent-encoded names', `%65ntries=${encodeURIComponent(CLIP)}&t%65xt=cat`, withText],
+  ['a ; is no separator', `${entries}&x=1;text=cat`, withoutPayload],
+  ['empty fields', `&&${entries}&&&=&text=cat&`, withText],
+  ['a broken escape elsewhere', `a=%zz%f&${entries}&text=%ff%`, withText],
+  ['more = in a value', `a==b=&${entries}&text==`, withText],
+  ['names that URLSearchParams would trim', `?text=1&${entries}`, withoutPayload],
+]
+
+const large = 'x'.repeat(1024 * 1024)
+const unclassifiedBodies: [UnclassifiedReason, string, string][] = [
+  ['no-entries', 'an empty body', ''],
+  ['no-entries', 'text alone', 'text=cat'],
+  ['no-entries', 'another case', `Entries=${encodeURIComponent(CLIP)}`],
+  ['no-entries', 'a name that begins with ?', `?${entries}`],
+  [
+    'no-entries',
+    'multipart in disguise',
+    `--b\r\nContent-Disposition: form-data; name="entries"\r\n\r\n${CLIP}`,
+  ],
+  ['invalid-json', 'an empty value', 'entries=&text=cat'],
+  ['invalid-json', 'no value', 'entries&text=cat'],
+  ['invalid-json', 'the last of several entries', `${entries}&entries=%7B`],
+  ['invalid-json', 'a body that breaks off', entries.slice(0, 40)],
+  ['invalid-entries', 'no job', 'entries=%7B%7D&text=cat'],
+  ['too-large-entries', 'over 1 MiB', `entries=${large}x`],
+  ['too-large-form', 'over 2 MiB', `${entries}&text=${large}${large}`],
+  ['too-many-parts', '101 fields', `${'a&&'.repeat(100)}${entries}`],
+]
+
+describe('a urlencoded body', () => {
+  it.each(classified)('%s, cut at every byte', async (_, text, expected) => {
+    const body = Buffer.from(text, 'latin1')
+    expect(await classify(text)).toEqual(expected)
+    for (let cut = 1; cut < body.length; cut++) {
+      const { classification } = await classifyPredictRequest(chunksOf(body, cut), { contentType })
+      expect(classification, `cut at ${cut}`).toEqual(expected)
+    }
+    const singles = Array.from({ length: body.length - 1 }, (_, i) => i + 1)
+    const { classification, body: replay } = await classifyPredictRequest(chunksOf(body, ...singles), {
+      contentType,
+    })
+    expect(classification).toEqual(expected)
+    expect((await buffer(replay.stream())).equals(body)).toBe(true)
+  })
+
+  it.each([
+    'Application/X-WWW-Form-URLEncoded',
+    'application/x-www-form-urlencoded; charset=utf-8',
+    'application/x-www-form-urlencoded;charset=UTF-8;boundary=b',
+    ' application/x-www-form-urlencoded ; x',
+  ])('is known by its content type: %j', async (type) => {
+    expect(await classify(`${entries}&text=cat`, type)).toEqual(withText)
+  })
+
+  it.each(['application/x-www-form-urlencoded-v2', 'text/x-www-form-urlencoded', 'application/json'])(
+    'is not what it looks like when its content type is %s',
+    async (type) => {
+      expect(await classify(`${entries}&text=cat`, type)).toMatchObject({ reason: 'not-multipart' })
+    },
+  )
+
+  it('of a web request with URLSearchParams is read by its own headers', async () => {
+    const form = new URLSearchParams({ entries: CLIP, text: 'Müllers Katze; 100 % & mehr' })
+    const request = new Request('http://router/predict', { method: 'POST', body: form })
+    const { classification, body } = await classifyPredictRequest(request)
+    expect(classification).toEqual(withText)
+    expect((await buffer(body.stream())).toString()).toBe(form.toString())
+  })
+
+  it('is decoded as the ML server does: UTF-8 where it is percent-encoded, else Latin-1', async () => {
+    const json = JSON.stringify({ clip: { textual: { modelName: 'größe' } } })
+    for (const value of [encodeURIComponent(json), json])
+      expect(await classify(`entries=${value}&text=x`)).toMatchObject({ entries: [{ model: 'größe' }] })
+  })
+
+  it.each(unclassifiedBodies)('is unclassified, %s: %s', async (reason, _, text) => {
+    const body = Buffer.from(text, 'latin1')
+    expect(await classify(text)).toEqual({
+      classified: false,
+      entries: [],
+      tasks: [],
+      input: undefined,
+      reason,
+    })
+    const half = chunksOf(body, Math.floor(body.length / 2))
+    const { classification, body: replay } = await classifyPredictRequest(half, { contentType })
+    expect(classification.reason).toBe(reason)
+    expect((await buffer(replay.stream())).equals(body)).toBe(true)
+  })
+
+  it('with entries and a text at their limits is classified', async () => {
+    const text = 'x'.repeat(defaults.maxFormSize - entries.length - '&text='.length)
+    expect(await classify(`${entries}&text=${text}`)).toEqual(withText)
+    expect(await classify(`${entries}&text=${text}x`)).toMatchObject({ reason: 'too-large-form' })
+  })
+
+  it('is given up as soon as it is too large, however much follows', async () => {
+    let given = 0
+    async function* endless() {
+      yield Buffer.from(`${entries}&text=`)
+      for (;;) {
+        given++
+        yield Buffer.alloc(65_536, 'x')
+      }
+    }
+    const options = { contentType, maxBodySize: Number.POSITIVE_INFINITY }
+    const { classification, body } = await classifyPredictRequest(endless(), options)
+    expect(classification.reason).toBe('too-large-form')
+    expect(given).toBeLessThan(defaults.maxFormSize / 65_536 + 4)
+    body.destroy()
+  })
+
+  it('of 2 MiB in chunks of one byte takes no quadratic time', () => {
+    const text = '%41'.repeat(600_000)
+    expect(parseByteByByte(Buffer.from(`${entries}&text=${text}`))).toEqual(withText)
+    expect(parseByteByByte(Buffer.from(`${'&'.repeat(1_900_000)}${entries}`))).toEqual(withoutPayload)
+  })
+
+  it('gets the same verdict however it is cut, and every byte back', async () => {
+    const piece = fc.oneof(
+      fc.constantFrom('&', '=', ';', '+', '%', '%7', '?', 'entries', 'entries=', 'text', entries, CLIP),
+      fc.string({ unit: 'binary', maxLength: 10 }),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(piece, { maxLength: 14 }),
+        fc.array(fc.nat(400), { maxLength: 5 }),
+        async (pieces, cuts) => {
+          const bytes = Buffer.from(pieces.join(''), 'latin1')
+          const whole = await classifyPredictRequest(bytes, { contentType })
+          const sorted = cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b)
+          const parts = await classifyPredictRequest(chunksOf(bytes, ...sorted), { contentType })
+          expect(parts.classification).toEqual(whole.classification)
+          expect(parseByteByByte(bytes)).toEqual(whole.classification)
+          expect((await buffer(parts.body.stream())).equals(bytes)).toBe(true)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+})
