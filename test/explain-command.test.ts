@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { explainRequest } from '@immich-ml-router/example-gateway-kit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ROOT } from './support/docs.ts'
-import { CONTENT_TYPE, imageBytes, immichBody } from './support/predict-body.ts'
+import { CONTENT_TYPE, ENTRIES, imageBytes, immichBody } from './support/predict-body.ts'
 
 async function file(name: string, content: string | Buffer): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
@@ -28,8 +28,12 @@ const config = {
 } as const
 
 const search = immichBody('textSearch', 'cat')
-const head = (more: string) =>
-  Buffer.from(`POST /predict HTTP/1.1\r\nhost: ml\r\ncontent-type: ${CONTENT_TYPE}\r\n${more}\r\n`)
+const head = (more: string, contentType = CONTENT_TYPE) =>
+  Buffer.from(`POST /predict HTTP/1.1\r\nhost: ml\r\ncontent-type: ${contentType}\r\n${more}\r\n`)
+const form = Buffer.from(
+  new URLSearchParams({ entries: JSON.stringify(ENTRIES.textSearch), text: 'cat' }).toString(),
+)
+const formHead = head(`content-length: ${form.length}\r\n`, 'application/x-www-form-urlencoded')
 
 function chunked(body: Buffer): Buffer {
   const size = Buffer.from(`${body.length.toString(16)}\r\n`)
@@ -45,6 +49,8 @@ describe('a request in a file', () => {
       'that waits for 100',
       Buffer.concat([head(`expect: 100-continue\r\ncontent-length: ${search.length}\r\n`), search]),
     ],
+    ['with its head, urlencoded', Buffer.concat([formHead, form])],
+    ['the urlencoded body alone', form],
   ])('%s, is explained', async (_, content) => {
     const path = await file('request.bin', content)
     expect(

@@ -15,7 +15,8 @@ import { type ConfiguredOptions, seedConfig } from './config.ts'
 /**
  * Says in words where a gateway with this configuration would send a request when it has just started.
  *
- * @param path Of a file with the request: its body alone, or behind the head with which it came.
+ * @param path Of a file with the request: its body alone, or behind its HTTP head. A urlencoded body without a head is
+ *   recognized when it begins with `entries=` or `text=`.
  */
 export async function explainRequest(
   path: string,
@@ -28,7 +29,10 @@ export async function explainRequest(
   })
   try {
     const request = HEAD.test(bytes.toString('latin1', 0, 2_000)) ? await parse(bytes) : bytes
-    const { classification, body } = await classifyPredictRequest(request, { maxBodySize })
+    const { classification, body } = await classifyPredictRequest(request, {
+      maxBodySize,
+      ...(request === bytes && BARE_FORM.test(bytes.toString('latin1', 0, 8)) ? { contentType: FORM } : {}),
+    })
     body.destroy()
     if (!classification.classified && onUnclassified === 'reject')
       throw new UnclassifiedError(classification.reason)
@@ -55,6 +59,8 @@ const STAND_INS: ConfiguredOptions = {
   }),
 }
 
+const FORM = 'application/x-www-form-urlencoded'
+const BARE_FORM = /^(entries|text)=/
 const HEAD = /^[A-Z]+ \S+ HTTP\/1\.[01]\r\n/
 
 /** Node's own server reads the head, and takes chunks apart. What has broken off is taken as far as it goes. */

@@ -31,6 +31,7 @@ function refuse(status: number, detail: unknown): Prediction {
 }
 
 function readFields(contentType: string | undefined, body: Buffer): Map<string, Buffer> | undefined {
+  if (/^application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType ?? '')) return readUrlencoded(body)
   const boundary = /^multipart\/form-data;.*boundary=(?:"([^"]+)"|([^;]+))/i.exec(contentType ?? '')
   if (boundary === null) return new Map()
   const delimiter = boundary[1] ?? boundary[2] ?? ''
@@ -44,6 +45,12 @@ function readFields(contentType: string | undefined, body: Buffer): Map<string, 
   } catch {
     return undefined
   }
+}
+
+/** The last field of a name counts, as in starlette. An `image` in such a body is no file, and so no payload. */
+function readUrlencoded(body: Buffer): Map<string, Buffer> {
+  const fields = [...new URLSearchParams(`&${body.toString('latin1')}`)]
+  return new Map(fields.flatMap(([name, value]) => (name === 'image' ? [] : [[name, Buffer.from(value)]])))
 }
 
 function readJobs(entries: string): { task: string; model: string }[] | undefined {
