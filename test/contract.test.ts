@@ -10,6 +10,7 @@ import { post, type Sending } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import {
   CONTENT_TYPE,
+  ENTRIES,
   imageBytes,
   immichBody,
   immichForm,
@@ -136,6 +137,23 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
       }
     },
   )
+
+  it('routes a search with a urlencoded body, and forwards it byte for byte', async () => {
+    const { url, stubs } = await seed(adapter)
+    const form = new URLSearchParams({ entries: JSON.stringify(ENTRIES.textSearch), text: 'größe & "ocr"' })
+    const answer = await fetch(`${url}/predict`, { method: 'POST', body: form })
+    expect([answer.status, answer.headers.get('x-immich-ml-backend')]).toEqual([200, 'text'])
+    expect(Object.keys((await answer.json()) as object)).toEqual(['clip'])
+    const body = Buffer.from(form.toString())
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    for (const sending of sendings)
+      expect((await post(url, body, { ...sending, headers })).headers['x-immich-ml-backend']).toBe('text')
+    expect(stubs.text.received.map(({ sha256 }) => sha256)).toEqual(Array(5).fill(sha256(body)))
+    expect(stubs.text.received[0]?.headers['content-type']).toMatch(/^application\/x-www-form-urlencoded/)
+    const image = new URLSearchParams({ entries: JSON.stringify(ENTRIES.indexing), image: 'abc' })
+    const refused = await fetch(`${url}/predict`, { method: 'POST', body: image })
+    expect([refused.status, refused.headers.get('x-immich-ml-backend')]).toEqual([400, 'other'])
+  })
 
   it('answers /ping and / itself and leaves the rest to the application', async () => {
     const { url, stubs, router } = await seed(adapter)
