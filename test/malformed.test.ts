@@ -19,6 +19,12 @@ const valid = [
   ]),
 ]
 
+const URLENCODED = 'application/x-www-form-urlencoded'
+const forms = [
+  `${new URLSearchParams({ entries: JSON.stringify(ENTRIES.textSearch), text: 'a "ocr" cat' })}`,
+  `text=cat&entries=${JSON.stringify(ENTRIES.textSearch)}`,
+].map((form) => Buffer.from(form))
+
 const tokens = [
   '\r\n',
   '\n',
@@ -36,6 +42,8 @@ const tokens = [
   ';',
   ':',
   '__proto__',
+  '&entries=',
+  '%7B',
 ]
 
 type Damage =
@@ -69,7 +77,17 @@ function apply(body: Buffer, change: Damage): Buffer {
   }
 }
 
-const request = fc.record({
+const framing = fc.constantFrom('content-length' as const, 'chunked' as const)
+
+const urlencoded = fc.record({
+  body: fc
+    .tuple(fc.constantFrom(...forms), fc.array(damage, { minLength: 1, maxLength: 5 }))
+    .map(([body, changes]) => changes.reduce(apply, body)),
+  contentType: fc.constant(URLENCODED),
+  framing,
+})
+
+const multipartOrNone = fc.record({
   body: fc.oneof(
     {
       weight: 9,
@@ -95,18 +113,22 @@ const request = fc.record({
     },
     { weight: 1, arbitrary: fc.string({ maxLength: 60 }).map((text) => text.replace(/[^\x20-\x7e]/g, '')) },
   ),
-  framing: fc.constantFrom('content-length' as const, 'chunked' as const),
+  framing,
 })
+
+const request = fc.oneof({ weight: 9, arbitrary: multipartOrNone }, { weight: 1, arbitrary: urlencoded })
 
 /** Where Node's own form parser, which shares no code with ours, would have it routed; `undefined` if it cannot tell. */
 async function oracle(body: Buffer, contentType: string): Promise<string | undefined> {
   // It takes a boundary in the middle of a line for one; the ML server does not, and neither do we.
-  if (!body.toString('latin1').startsWith(`--${BOUNDARY}`)) return undefined
+  const isForm = contentType === URLENCODED
+  if (!isForm && !body.toString('latin1').startsWith(`--${BOUNDARY}`)) return undefined
   try {
     const form = await new Response(new Uint8Array(body), {
       headers: { 'content-type': contentType },
     }).formData()
-    const entries: unknown = JSON.parse(String(form.get('entries')))
+    const values = form.getAll('entries')
+    const entries: unknown = JSON.parse(String(isForm ? values.at(-1) : values[0]))
     const jobs = Object.entries(entries as object).flatMap(([task, types]) =>
       Object.values(types as object).map((job) => [task, job?.modelName]),
     )

@@ -1,3 +1,4 @@
+import { unescape as percentDecode } from 'node:querystring'
 import { defaults } from '../defaults.ts'
 import { ByteWindow } from './byte-window.ts'
 import { type Classification, unclassified } from './classification.ts'
@@ -25,16 +26,27 @@ export class FormParser {
   }
 
   end(): Classification {
-    // As in starlette: bytes that are not percent-encoded are Latin-1. The `&` keeps URLSearchParams from dropping a `?`.
-    const fields = new URLSearchParams(`&${this.#window.bytes.toString('latin1')}`)
-    const value = fields.getAll('entries').at(-1)
+    const { entries: value, hasText } = this.#readFields()
     if (value === undefined) return unclassified('no-entries')
     if (value.length > defaults.maxEntriesSize) return unclassified('too-large-entries')
     const parsed = parseEntriesText(value)
     if (!parsed.ok) return unclassified(parsed.reason)
     const { entries, tasks } = parsed
     // The server takes an image only as a file, which such a body cannot hold.
-    return { classified: true, entries, tasks, input: fields.has('text') ? 'text' : undefined }
+    return { classified: true, entries, tasks, input: hasText ? 'text' : undefined }
+  }
+
+  /** Values other than the last `entries` are not decoded: they may be large. */
+  #readFields(): { entries: string | undefined; hasText: boolean } {
+    let entries: string | undefined
+    let hasText = false
+    for (const field of this.#window.bytes.toString('latin1').match(/[^&]+/g) ?? []) {
+      const equals = field.indexOf('=')
+      const name = decode(equals === -1 ? field : field.slice(0, equals))
+      if (name === 'entries') entries = equals === -1 ? '' : field.slice(equals + 1)
+      hasText ||= name === 'text'
+    }
+    return { entries: entries === undefined ? undefined : decode(entries), hasText }
   }
 
   #countFields(chunk: Buffer): void {
@@ -44,4 +56,9 @@ export class FormParser {
       this.#previous = byte
     }
   }
+}
+
+/** Percent-encoded bytes are UTF-8, others Latin-1 (starlette: `unquote_plus` of a Latin-1 string). */
+function decode(text: string): string {
+  return percentDecode(text.replaceAll('+', ' '))
 }
