@@ -21,6 +21,7 @@ const commands = {
   bench: (...given) => run(node, ['bench/cost/main.ts', ...given]),
   'bench:sim': (...options) => run(node, ['bench/sim/main.ts', ...options]),
   'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),
+  'bench:queue': (...given) => run(node, ['bench/queue/main.ts', ...given]),
   'bench:page': () => run(node, ['bench/page/main.ts']),
   screenshots: (...given) => run(node, ['test/screenshots/main.ts', ...given]),
   build,

@@ -9,7 +9,7 @@ import { type Authority, authority, type Certified, YESTERDAY } from './support/
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { FakeResolver } from './support/fake-resolver.ts'
-import { immichBody } from './support/predict-body.ts'
+import { GOOD_ANSWER, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
@@ -40,7 +40,7 @@ interface Asked {
 }
 
 type Answer = (res: http.ServerResponse, req: http.IncomingMessage) => void
-const well: Answer = (res) => res.end('{}')
+const well: Answer = (res) => res.end(GOOD_ANSWER)
 
 /** A stand-in that writes down who asked. */
 function recorder(answer: Answer = well) {
@@ -365,7 +365,7 @@ describe('credentials', () => {
       resolver: new FakeResolver({}),
       routes: [
         { match: { task: 'clip' }, backends: ['closed', 'refusing', 'cut'], strategy: 'first' },
-        { backends: ['unresolved'], whenUnavailable: { hold: '1s' } },
+        { backends: ['unresolved'], hold: '1s' },
       ],
     })
     const answers = [await post(url, search)]
@@ -396,6 +396,7 @@ describe('a reload', () => {
     const options = (bearer: string, own: object): RouterOptions => ({
       backends: { gpu: { url: gpu.url, auth: { bearer }, tls: { ca: ours.cert, ...own } } },
       health: false,
+      hold: false,
     })
     const { url, router } = await serve(options('old', {}))
     const sent = async () => {
@@ -418,8 +419,8 @@ describe('a reload', () => {
   it('lets a request finish on the connection that it has', async () => {
     let finish = () => {}
     const gpu = await secure({}, (res) => {
-      res.write('[')
-      finish = () => res.end(']')
+      res.write(GOOD_ANSWER.slice(0, 10))
+      finish = () => res.end(GOOD_ANSWER.slice(10))
     })
     const options = (servername: string): RouterOptions => ({
       backends: { gpu: { url: gpu.url, tls: { ca: ours.cert, servername } } },
@@ -435,8 +436,8 @@ describe('a reload', () => {
     first()
     finish()
     expect((await Promise.all(answers)).map(({ status, body }) => [status, String(body)])).toEqual([
-      [200, '[]'],
-      [200, '[]'],
+      [200, GOOD_ANSWER],
+      [200, GOOD_ANSWER],
     ])
     expect(gpu.predicts().map(({ servername }) => servername)).toEqual(['ml.example', 'localhost'])
   })

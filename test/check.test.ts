@@ -58,7 +58,7 @@ describe.each([...programs, ['npm start', 'scripts/run.mjs', ['start']] as const
     tls: { ca: '\${file:${directory}/ca.pem}', cert: '\${file:${directory}/ca.pem}', key: '\${file:${directory}/key.pem}', insecure: true }
 routes:
   - { match: { task: clip, type: textual }, backends: [nas, gpu], strategy: first }
-  - { backends: [gpu], whenUnavailable: { hold: 12h } }
+  - { backends: [gpu], hold: 12h }
 `,
       )
       const { code, stdout, stderr } = await check({ ROUTER_CONFIG: path, SLOTS: '2' })
@@ -66,7 +66,7 @@ routes:
       expect(stdout).toContain(`Configured by the file ${path}.\n`)
       for (const line of [
         '  text search: nas, then gpu',
-        '    when unavailable: waits up to 12 hours, 1000 requests at most',
+        '    when unavailable: held up to 12 hours, 1000 requests at most',
         `  nas: ${stub.url}`,
         '    at once: 2 requests',
         '  gpu: https://gpu:3003 (bearer)',

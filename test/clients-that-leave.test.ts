@@ -21,6 +21,9 @@ type Moment = (typeof moments)[number]
 const body = immichBody('indexing', imageBytes(400_000))
 const text = immichBody('textSearch', 'cat')
 
+/** So little that answers go to the client as they come. */
+const answerMemory = 100
+
 /** Opens a connection, sends as much as the moment says, and goes. */
 async function leave(port: number, moment: Moment, reset: boolean): Promise<void> {
   const bytes = moment === 'in mid-response' ? text : body
@@ -44,7 +47,7 @@ describe('a client that leaves', () => {
     const stub = await stubMl({
       ...(moment === 'in mid-response' ? { fault: 'slow-body' } : { fault: 'hang' }),
     })
-    const { router, server, url } = await serveRouter({ backends: { only: { url: stub.url } } })
+    const { router, server, url } = await serveRouter({ backends: { only: { url: stub.url } }, answerMemory })
     const port = Number(new URL(url).port)
     await leave(port, moment, false)
     if (moment !== 'before the body' && moment !== 'in the head') {
@@ -68,6 +71,7 @@ describe('a client that leaves', () => {
         slow: { url: slow.url, maxConcurrent: 'unlimited' },
       },
       routes: [{ match: { input: 'text' }, backends: ['slow'] }, { backends: ['stub'] }],
+      answerMemory,
     })
     const outcomes: Record<string, number> = {}
     const late: unknown[] = []

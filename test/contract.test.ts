@@ -11,6 +11,7 @@ import { FakeClock } from './support/fake-clock.ts'
 import {
   CONTENT_TYPE,
   ENTRIES,
+  GOOD_ANSWER,
   imageBytes,
   immichBody,
   immichForm,
@@ -226,10 +227,10 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     agent.destroy()
   })
 
-  it('gives on the early answer of a backend, and reads the rest of the upload', async () => {
+  it('passes on a good answer that comes before the upload is complete, and reads the rest of the upload', async () => {
     const backend = await listen((req, res) => {
       req.on('error', () => {})
-      res.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+      res.writeHead(200, { 'content-type': 'application/json' }).end(GOOD_ANSWER)
     })
     const { listener } = adapter.mount({ backends: { only: { url: backend.url } } })
     const { url } = await listen(listener)
@@ -267,7 +268,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
             ['Trailer', 'X-Checksum'],
           ].flat(),
         )
-        res.write('{"seen":')
+        res.write('{"clip":"[0.5]","seen":')
         res.write(JSON.stringify(req.headers))
         res.addTrailers({ 'X-Checksum': 'abc' })
         res.end('}')
@@ -289,12 +290,14 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
         forwarded: 'for=1.2.3.4',
         'x-request-id': 'r1',
         traceparent: '00-a-b-01',
+        'accept-encoding': 'gzip, br',
       },
     })
     const seen = JSON.parse(answer.body.toString()).seen
     expect(seen).toEqual({
       host: new URL(backend.url).host,
       connection: 'keep-alive',
+      'accept-encoding': 'identity',
       authorization: `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
       'content-type': expect.stringContaining('multipart/form-data'),
       'content-length': expect.stringMatching(/^\d+$/),
@@ -316,7 +319,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     const paths: unknown[] = []
     const backend = await listen((req, res) => {
       paths.push(req.url)
-      req.resume().on('end', () => res.end('{}'))
+      req.resume().on('end', () => res.end(GOOD_ANSWER))
     })
     const { listener } = adapter.mount({
       backends: { only: { url: `${backend.url}/ml/v1/` } },
@@ -331,7 +334,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     expect(paths).toEqual(['/ml/v1/predict'])
   })
 
-  it('passes on the errors of a backend as they are, and answers 502 when it cannot', async () => {
+  it('passes on a 500 of the only backend as it is, and answers 502 when no answer is complete', async () => {
     const { url, stubs } = await seed(adapter)
     const body = immichBody('textSearch', 'cat')
     await stubs.text.setFault('error')
@@ -339,22 +342,111 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     for (const [fault, code] of [
       ['reset', 'backend-failed'],
       ['refuse', 'backend-failed'],
+      ['half-response', 'backend-failed'],
     ] as const) {
       await stubs.text.setFault(fault)
       const answer = await post(url, body)
       expect([answer.status, JSON.parse(answer.body.toString())]).toMatchObject([502, { code }])
     }
-    await stubs.text.setFault('half-response')
-    await expect(post(url, body)).rejects.toThrow(/aborted|hang up|ECONNRESET/)
     await stubs.text.setFault('slow-body')
     const slow = await post(url, body)
     expect([slow.status, Object.keys(JSON.parse(slow.body.toString()))]).toEqual([200, ['clip']])
+  })
+
+  it('closes the connection when an answer that is too large to keep breaks off', async () => {
+    const { url: backend } = await listen((req, res) => {
+      req.resume().on('end', () => {
+        res.writeHead(200, { 'content-type': 'application/json', 'content-length': 4_000_000 })
+        res.write(`{"clip":"${'1'.repeat(2_000_000)}`, () => res.destroy())
+      })
+    })
+    const { listener, router } = adapter.mount({
+      backends: { large: { url: backend }, other: { url: (await stubMl()).url } },
+      routes: [{ backends: ['large', 'other'], strategy: 'first' }],
+      health: false,
+    })
+    const { url } = await listen(listener)
+    await expect(post(url, immichBody('textSearch', 'cat'))).rejects.toThrow(/aborted|hang up|ECONNRESET/)
+    await until(() => router.status().active === 0, 'the request is over')
+    expect(router.status().backends.map(({ inFlight }) => inFlight)).toEqual([0, 0])
   })
 
   it('keeps the headers that an earlier middleware set', async () => {
     const { url } = await seed(adapter, {}, { before: 'sets-header' })
     const answer = await post(url, immichBody('textSearch', 'cat'))
     expect(answer.headers).toMatchObject({ 'x-app': 'mine', 'x-immich-ml-backend': 'text' })
+  })
+
+  it('takes a base path, and leaves other paths to the next router', async () => {
+    const home = await stubMl()
+    const beside: RouterOptions = { path: '/home/', backends: { home: { url: home.url } } }
+    const { url, stubs } = await seed(adapter, { path: '/ml' }, { beside })
+    const body = immichBody('textSearch', 'cat')
+    const by = async (path: string) => (await post(url, body, { path })).headers['x-immich-ml-backend']
+    expect([await by('/ml/predict'), await by('/home/predict?x=1')]).toEqual(['text', 'home'])
+    for (const path of ['/ml/ping', '/home/ping']) expect(await (await fetch(url + path)).text()).toBe('pong')
+    for (const path of ['/ml', '/ml/', '/home'])
+      expect(await (await fetch(url + path)).json()).toEqual({ message: 'Immich ML' })
+    for (const path of ['/', '/ping', '/predict', '/mlx/ping', '/ml/other', '/home/ml/ping'])
+      expect((await fetch(url + path)).status).toBe(418)
+    expect([stubs.text.received[0]?.url, home.received[0]?.url]).toEqual(['/predict', '/predict'])
+  })
+
+  it('says once that requests come over HTTP/1.0', async () => {
+    const { url, router } = await seed(adapter)
+    const notices: unknown[] = []
+    router.on('notice', (notice) => notices.push(notice))
+    const body = immichBody('textSearch', 'cat')
+    expect(router.status().notices).toEqual([])
+    for (let i = 0; i < 2; i++) {
+      const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
+      const head = `POST /predict HTTP/1.0\r\ncontent-type: ${CONTENT_TYPE}\r\ncontent-length: ${body.length}\r\n\r\n`
+      socket.write(Buffer.concat([Buffer.from(head), body]))
+      expect((await buffer(socket)).toString()).toMatch(/^HTTP\/1\.1 200 /)
+    }
+    expect(notices).toEqual([
+      { kind: 'http-1.0', client: '127.0.0.1', message: expect.stringContaining('proxy_http_version 1.1') },
+    ])
+    expect(router.status().notices).toEqual(notices)
+  })
+
+  it('while it drains, holds new requests until running ones are over', async () => {
+    const { url, stubs, router } = await seed(adapter)
+    await stubs.image.setFault('hang')
+    const running = post(url, immichBody('indexing', imageBytes(100_000)))
+    await until(() => stubs.image.started === 1, 'one runs')
+    const closed = router.close({ timeout: 300 })
+    const held = post(url, immichBody('textSearch', 'cat'))
+    await until(() => [...router.waiting()].length === 1, 'the other is held')
+    expect((await fetch(`${url}/ping`)).status).toBe(503)
+    expect([router.status().state, stubs.text.started]).toEqual(['closing', 0])
+    await closed
+    for (const { status, body } of [await running, await held])
+      expect([status, JSON.parse(body.toString()).code]).toEqual([503, 'router-closed'])
+    expect([router.status().state, router.status().active, stubs.text.started]).toEqual(['closed', 0, 0])
+  })
+
+  it('refuses bulk requests slowly, and searches at once', async () => {
+    const clock = new FakeClock()
+    const { url, stubs, router } = await seed(adapter, { clock, health: false, heartbeat: false })
+    await stubs.image.setFault('refuse')
+    await stubs.text.setFault('refuse')
+    const [image, search] = [
+      immichBody('indexing', imageBytes(1_000_000)),
+      immichBody('textSearch', 'cat'),
+    ] as const
+    expect((await post(url, image)).status).toBe(502)
+    const slow = post(url, image)
+    await until(() => clock.pending > 0 && router.status().bodies.memory === 0, 'it waits to be refused')
+    expect((await post(url, search)).status).toBe(502)
+    const leaving = new AbortController()
+    const left = post(url, image, { signal: leaving.signal })
+    left.catch(() => {})
+    await until(() => router.status().active === 2, 'another waits')
+    leaving.abort()
+    await until(() => router.status().active === 1, 'it has left')
+    clock.advance(1_000)
+    expect((await slow).status).toBe(502)
   })
 
   onlyIf(adapter.prefixes === true)('works under a prefix', async () => {
@@ -399,7 +491,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     const stub = await stubMl({ fault: 'refuse' })
     const { listener, router } = adapter.mount({
       backends: { gpu: { url: stub.url } },
-      routes: [{ backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
+      routes: [{ backends: ['gpu'], hold: '12h' }],
       clock,
     })
     const { url } = await listen(listener)
@@ -441,7 +533,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     const clock = new FakeClock()
     const { listener, router } = adapter.mount({
       backends: { gpu: { url: (await stubMl({ fault: 'refuse' })).url } },
-      routes: [{ backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
+      routes: [{ backends: ['gpu'], hold: '12h' }],
       clock,
     })
     const { url } = await listen(listener)
@@ -536,7 +628,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
         const { url, close } = await composed({
           policy: {
             backends: { gpu: { url: gpu.url } },
-            routes: [{ backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
+            routes: [{ backends: ['gpu'], hold: '12h' }],
           },
           environment: { onHold: ({ kind }) => held.push(kind) },
         })

@@ -9,7 +9,7 @@ import { post } from './support/client.ts'
 import { dnsServer } from './support/dns-server.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { FakeResolver } from './support/fake-resolver.ts'
-import { imageBytes, immichBody, immichForm } from './support/predict-body.ts'
+import { GOOD_ANSWER, imageBytes, immichBody, immichForm } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
@@ -43,7 +43,7 @@ interface Replica {
 /** So many servers, as `docker compose up --scale` starts them: all on one port, each on an address of its own. */
 async function replicas(
   count: number,
-  answer: RequestListener = (_, res) => res.end('{}'),
+  answer: RequestListener = (_, res) => res.end(GOOD_ANSWER),
 ): Promise<Replica[]> {
   const made: Replica[] = []
   try {
@@ -227,7 +227,7 @@ describe('an endpoint', () => {
     const second = post(url, search)
     await until(() => held.length === 2, 'the next request is at the other')
     expect(servers.map(({ requests }) => requests)).toEqual([1, 1])
-    for (const res of held) res.end('{}')
+    for (const res of held) res.end(GOOD_ANSWER)
     expect([(await answer).status, (await second).status]).toEqual([200, 200])
     const open = () =>
       new Promise<number>((resolve) => servers[0]?.server.getConnections((_, count) => resolve(count)))
@@ -242,7 +242,7 @@ describe('an endpoint', () => {
     const seen: unknown[] = []
     const secure = https.createServer({ key, cert }, (req, res) => {
       seen.push([req.headers.host, Reflect.get(req.socket, 'servername'), req.headers.authorization])
-      req.resume().on('end', () => res.end('{}'))
+      req.resume().on('end', () => res.end(GOOD_ANSWER))
     })
     const { url: backend } = await listen(secure as unknown as http.Server)
     const { port } = new URL(backend)
@@ -325,7 +325,7 @@ describe('a name that cannot be resolved', () => {
     const { url, router, clock } = await serve({
       resolver,
       backends: { ml: { url: `http://ml.test:${stub.port}`, discover: 'dns' } },
-      routes: [{ backends: ['ml'], whenUnavailable: { hold: '1h' } }],
+      routes: [{ backends: ['ml'], hold: '1h' }],
     })
     const image = imageBytes(300_000)
     const answer = fetch(`${url}/predict`, { method: 'POST', body: immichForm('indexing', image) })

@@ -88,10 +88,7 @@ describe('docs/configuration.md', () => {
     for (const name of named.filter((it) => !it.startsWith('routes[]'))) expect(rest).not.toHaveProperty(name)
   })
 
-  it('names every status that fails over, and when heartbeats begin, as it is', () => {
-    expect(configuration.replaceAll('\n', ' ')).toContain(
-      `one of the statuses ${defaults.failoverStatuses.join(', ')}.`,
-    )
+  it('says when heartbeats begin, as it is', () => {
     const [, after] = /`after` \(`(\w+)`\)/.exec(configuration) ?? []
     const [, every] = /`every` \(`(\w+)`\)/.exec(configuration) ?? []
     expect(resolveHeartbeats({ after, every }, undefined)).toEqual(resolveHeartbeats({}, undefined))
@@ -112,16 +109,18 @@ describe('docs/configuration.md', () => {
       'strategy',
       'weight',
       'retries',
-      'failoverStatuses',
     ].concat([
       'connectTimeout',
       'responseTimeout',
       'idleTimeout',
-      'ejectingStatuses',
       'bodyMemory',
+      'answerMemory',
       'totalBodyMemory',
       'bodySpool',
+      'holdBulk',
+      'holdInteractive',
       'maxHeld',
+      'maxHeldBytes',
       'maxWait',
       'maxLength',
       'reserve',
@@ -132,6 +131,7 @@ describe('docs/configuration.md', () => {
       'hedgeMax',
       'explainHeader',
       'statusPath',
+      'path',
     ])
     const fixed = Object.fromEntries(
       Object.entries(defaults).filter(
@@ -233,11 +233,7 @@ describe('docs/logs.md', () => {
 
   it('says what a gateway says besides', () => {
     const source = read('examples/gateway-kit/src/server.ts')
-    for (const words of [
-      'gateway, configured by',
-      'no new requests; finishing those that are running',
-      'stopped',
-    ]) {
+    for (const words of ['gateway, configured by', 'running requests finish, new ones are held', 'stopped']) {
       expect(logs).toContain(words)
       expect(source).toContain(words)
     }

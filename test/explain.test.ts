@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
+import { GOOD_ANSWER, imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
@@ -88,7 +88,7 @@ describe('a response that is asked why', () => {
     const clock = new FakeClock()
     const { router, url } = await serveRouter({
       backends: { gpu: { url: away.url } },
-      routes: [{ backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
+      routes: [{ backends: ['gpu'], hold: '12h' }],
       heartbeat: { after: '1m', every: '30s' },
       clock,
     })
@@ -105,7 +105,7 @@ describe('a response that is asked why', () => {
 
   it('replaces what a backend says of a route', async () => {
     const { url: backend } = await listen((req, res) => {
-      req.resume().on('end', () => res.writeHead(200, { 'X-Immich-ML-Route': 'mine' }).end('{}'))
+      req.resume().on('end', () => res.writeHead(200, { 'X-Immich-ML-Route': 'mine' }).end(GOOD_ANSWER))
     })
     const { url } = await serveRouter({ backends: { gpu: { url: backend } } })
     expect(await ask(url)).toMatch(/^default; gpu chosen: /)

@@ -8,7 +8,14 @@ import type { Fault, StubMl, StubOptions } from '@immich-ml-router/example-stub-
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
-import { CONTENT_TYPE, imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import {
+  CONTENT_TYPE,
+  GOOD_ANSWER,
+  imageBytes,
+  immichBody,
+  immichForm,
+  sha256,
+} from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
@@ -26,6 +33,21 @@ async function pool(servers: StubOptions[], options: Partial<RouterOptions> = {}
 
 const started = (stubs: Record<string, StubMl>) => Object.values(stubs).map((stub) => stub.started)
 const image = immichBody('indexing', imageBytes(500_000))
+/** Its refusals are not spaced out. */
+const search = immichBody('textSearch', 'cat')
+
+/** Such jobs, as the health of a backend names them when it refuses them with their options. */
+const VISUAL = 'clip/visual (with these options)'
+
+/** A server with one answer to every request, and how many it has got. */
+async function answering(status: number, body = '{}', headers: http.OutgoingHttpHeaders = {}) {
+  const count = { requests: 0 }
+  const { url } = await listen((req, res) => {
+    count.requests++
+    req.resume().on('end', () => res.writeHead(status, headers).end(body))
+  })
+  return { url, count }
+}
 
 describe('a backend that fails', () => {
   it.each<[Fault, RequestEvent['attempts'][number]['outcome']['kind']]>([
@@ -67,41 +89,93 @@ describe('a backend that fails', () => {
     expect(Object.keys((await response.json()) as object)).toEqual(['clip'])
   })
 
-  it.each([429, 500, 501, 502, 503, 504])('%i goes to the next', async (status) => {
-    const { url: bad } = await listen((req, res) =>
-      req.resume().on('end', () => res.writeHead(status).end('{}')),
-    )
-    const good = await stubMl()
-    const { url } = await pool([], { backends: { bad: { url: bad }, good: { url: good.url } } })
-    expect((await post(url, image)).headers['x-immich-ml-backend']).toBe('good')
-  })
+  it.each([200, 204, 302, 400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 500, 501, 502, 503, 504, 530])(
+    'with %i and no answer of an ML server: the next one gets the request',
+    async (status) => {
+      const bad = await answering(status)
+      const good = await stubMl()
+      const { url } = await pool([], { backends: { bad: { url: bad.url }, good: { url: good.url } } })
+      const answer = await post(url, image)
+      expect([answer.status, answer.headers['x-immich-ml-backend']]).toEqual([200, 'good'])
+      expect(bad.count.requests).toBe(1)
+    },
+  )
 
-  it.each([400, 404, 413, 422])('%i is an answer', async (status) => {
-    const { url: bad } = await listen((req, res) =>
-      req.resume().on('end', () => res.writeHead(status).end('{}')),
-    )
-    const good = await stubMl()
-    const { url } = await pool([], { backends: { bad: { url: bad }, good: { url: good.url } } })
-    expect((await post(url, image)).status).toBe(status)
-    expect(good.started).toBe(0)
-  })
+  it.each([400, 413, 415, 422, 500])(
+    "with an ML server's own %i: another gives a second opinion, and where it agrees, the client gets the answer",
+    async (status) => {
+      const [first, second] = [
+        await answering(status, '{"detail":"no"}'),
+        await answering(status, '{"detail":"no, too"}'),
+      ]
+      const { url: third, count } = await answering(200, GOOD_ANSWER)
+      const { url, router, events } = await pool([], {
+        backends: { a: { url: first.url }, b: { url: second.url }, c: { url: third } },
+      })
+      const answer = await post(url, image)
+      expect([answer.status, answer.body.toString()]).toEqual([status, '{"detail":"no, too"}'])
+      expect([first.count.requests, second.count.requests, count.requests]).toEqual([1, 1, 0])
+      expect(events[0]).toMatchObject({ status, backend: { name: 'b' }, outcome: { kind: 'answered' } })
+      for (const { health } of router.status().backends)
+        expect(health).toMatchObject({ failures: 0, reachable: { kind: 'closed' }, tasks: {}, lacks: {} })
+    },
+  )
+
+  it.each<[number, object]>([
+    [422, { failures: 0, tasks: {}, lacks: { [VISUAL]: expect.any(Number) } }],
+    [500, { failures: 1, tasks: { 'clip/visual': { kind: 'closed', failures: 1 } }, lacks: {} }],
+  ])(
+    "with an ML server's own %i: where the second opinion is a good answer, the first is to blame",
+    async (status, health) => {
+      const [first, second] = [await answering(status, '{"detail":"no"}'), await stubMl()]
+      const { url, router } = await pool([], {
+        backends: { a: { url: first.url }, b: { url: second.url } },
+      })
+      expect((await post(url, image)).headers['x-immich-ml-backend']).toBe('b')
+      expect(router.status().backends[0]?.health).toMatchObject(health)
+    },
+  )
 })
 
 describe('when to stop', () => {
   it('the last backend of a route gives its answer as it is', async () => {
     const { url, stubs } = await pool([{ fault: 'refuse' }, { fault: 'error' }])
     const answer = await post(url, image)
-    expect([answer.status, answer.body.toString()]).toEqual([500, '{"detail":"Internal Server Error"}'])
+    expect([answer.status, answer.body.toString()]).toEqual([500, 'Internal Server Error'])
     expect(started(stubs)).toEqual([0, 1])
   })
 
-  it('every attempt failed: 502, and what became of each', async () => {
+  it('an answer of an ML server tells more than a connection that failed after it', async () => {
     const { url } = await pool([{ fault: 'error' }, { fault: 'refuse' }])
+    const answer = await post(url, image)
+    expect([answer.status, answer.body.toString(), answer.headers['x-immich-ml-backend']]).toEqual([
+      500,
+      'Internal Server Error',
+      'a',
+    ])
+  })
+
+  it.each<[string, number, http.OutgoingHttpHeaders, string]>([
+    ['a redirect', 302, { location: 'https://login.example/' }, 'answered 302 to https://login.example'],
+    ['a wrong success', 200, { 'content-type': 'text/html' }, 'answered 200 with a page instead of JSON'],
+  ])('%s never reaches the client: it gets 502', async (_, status, headers, reason) => {
+    const bad = await answering(status, '<p>', headers)
+    const { url } = await pool([], { backends: { bad: { url: bad.url } } })
+    const answer = await post(url, image)
+    expect([answer.status, answer.headers.location]).toEqual([502, undefined])
+    expect(JSON.parse(answer.body.toString())).toEqual({
+      code: 'backend-failed',
+      detail: expect.stringContaining(`"bad" ${reason}`),
+    })
+  })
+
+  it('every attempt failed: 502, and what became of each', async () => {
+    const { url } = await pool([{ fault: 'reset' }, { fault: 'refuse' }])
     const answer = await post(url, image)
     expect(answer.status).toBe(502)
     expect(JSON.parse(answer.body.toString())).toEqual({
       code: 'backend-failed',
-      detail: 'No backend could answer: "a" answered 500, "b" failed (connect).',
+      detail: 'No backend could answer: "a" failed (reset), "b" failed (connect).',
     })
   })
 
@@ -112,23 +186,39 @@ describe('when to stop', () => {
   })
 
   it('four backends at most, or as many as the route says', async () => {
-    const five = Array.from({ length: 5 }, (): StubOptions => ({ fault: 'error' }))
-    const { url, stubs } = await pool(five)
-    await post(url, image)
-    expect(started(stubs)).toEqual([1, 1, 1, 1, 0])
-    const none = await pool([{ fault: 'error' }, {}], { retries: 0 })
-    expect((await post(none.url, image)).status).toBe(500)
-    const one = await pool([{ fault: 'error' }, { fault: 'error' }, {}], {
-      routes: [{ backends: ['a', 'b', 'c'], retries: 1 }],
-    })
-    expect((await post(one.url, image)).status).toBe(500)
-    expect(started(one.stubs)).toEqual([1, 1, 0])
+    const five = await Promise.all(Array.from({ length: 5 }, () => answering(503)))
+    const requests = () => five.map(({ count }) => count.requests)
+    const backends = Object.fromEntries(five.map(({ url }, i) => ['abcdef'[i] ?? '', { url }]))
+    const { url } = await pool([], { backends })
+    expect((await post(url, image)).status).toBe(503)
+    expect(requests()).toEqual([1, 1, 1, 1, 0])
+    const none = await pool([], { backends, retries: 0 })
+    expect((await post(none.url, image)).status).toBe(503)
+    expect(requests()).toEqual([2, 1, 1, 1, 0])
+    const one = await pool([], { backends, routes: [{ backends: ['a', 'b', 'c'], retries: 1 }] })
+    expect((await post(one.url, image)).status).toBe(503)
+    expect(requests()).toEqual([3, 2, 1, 1, 0])
   })
 
-  it('nothing is tried again once the client has had a byte', async () => {
-    const { url, stubs } = await pool([{ fault: 'half-response' }, {}])
+  it('nothing is tried again once the client has had a byte of an answer that is too large to keep', async () => {
+    const { url, stubs } = await pool([{ fault: 'half-response' }, {}], { answerMemory: 1_000 })
     await expect(post(url, image)).rejects.toThrow()
     expect(started(stubs)).toEqual([1, 0])
+  })
+
+  it('an answer that finds no room is judged by its first piece, and streamed', async () => {
+    const { url, router } = await pool([{}, {}], { answerMemory: 1 })
+    const answer = await post(url, image)
+    expect([answer.status, answer.headers['x-immich-ml-backend']]).toEqual([200, 'a'])
+    expect(Object.keys(JSON.parse(answer.body.toString()))).toContain('clip')
+    expect(router.status().backends[0]?.health.failures).toBe(0)
+  })
+
+  it('an answer that breaks off while it is kept is tried again', async () => {
+    const { url, stubs, events } = await pool([{ fault: 'half-response' }, {}])
+    expect((await post(url, image)).headers['x-immich-ml-backend']).toBe('b')
+    expect(started(stubs)).toEqual([1, 1])
+    expect(events[0]?.attempts[0]?.outcome).toMatchObject({ cause: 'reset', reachedClient: false })
   })
 
   it('no backend that the route does not name is tried', async () => {
@@ -169,11 +259,15 @@ describe('when to stop', () => {
   })
 
   it.each(['turned off', 'broken'])(
-    'with a bodySpool that is %s it is forwarded once, and the event says so',
+    'with a bodySpool that is %s a body larger than all memory is forwarded once, and the event says so',
     async (what) => {
       const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
       const bodySpool = what === 'broken' ? directory : false
-      const { url, stubs, events } = await pool([{ fault: 'error' }, {}], { bodySpool, bodyMemory: '64kb' })
+      const { url, stubs, events } = await pool([{ fault: 'error' }, {}], {
+        bodySpool,
+        bodyMemory: '64kb',
+        totalBodyMemory: '2mb',
+      })
       await rm(directory, { recursive: true })
       const warned = what === 'broken' ? once(process, 'warning') : undefined
       const large = immichBody('indexing', imageBytes(3_000_000))
@@ -206,7 +300,7 @@ describe('a backend that goes on failing', () => {
     // From here on, nobody waits for it, and the clock stands still.
     for (let i = 0; i < 5; i++) expect((await post(url, search)).headers['x-immich-ml-backend']).toBe('b')
     expect(started(stubs)).toEqual([3, 8])
-    expect(router.status().backends[0]?.health.tasks['clip']).toMatchObject({
+    expect(router.status().backends[0]?.health.tasks['clip/textual']).toMatchObject({
       kind: 'open',
       reason: 'response-timeout',
     })
@@ -216,7 +310,7 @@ describe('a backend that goes on failing', () => {
     expect((await post(url, search)).headers['x-immich-ml-backend']).toBe('a')
     expect(router.status().backends[0]?.health).toMatchObject({
       reachable: { kind: 'closed', failures: 0 },
-      tasks: { clip: { kind: 'recovering', limit: 3 } },
+      tasks: { 'clip/textual': { kind: 'recovering', limit: 3 } },
     })
   })
 
@@ -241,7 +335,7 @@ describe('a backend that goes on failing', () => {
       const chunks: Buffer[] = []
       req
         .on('data', (chunk: Buffer) => chunks.push(chunk))
-        .on('end', () => res.writeHead(Buffer.concat(chunks).includes('"ocr"') ? 500 : 200).end('{}'))
+        .on('end', () => res.writeHead(Buffer.concat(chunks).includes('"ocr"') ? 500 : 200).end(GOOD_ANSWER))
     })
     const good = await stubMl()
     const { url } = await pool([], {
@@ -264,7 +358,7 @@ describe('a backend that goes on failing', () => {
     })
     for (let i = 0; i < 3; i++) {
       expect((await fetch(`${url}/ping`)).status).toBe(200)
-      expect((await post(url, image)).status).toBe(502)
+      expect((await post(url, search)).status).toBe(502)
     }
     const ping = await fetch(`${url}/ping`)
     expect([ping.status, ping.headers.get('retry-after'), await ping.json()]).toEqual([
@@ -288,7 +382,7 @@ describe('a backend that goes on failing', () => {
       clock: new FakeClock(),
       retries: 0,
     })
-    for (let i = 0; i < 6; i++) expect((await post(url, image)).status).toBe(502)
+    for (let i = 0; i < 6; i++) expect((await post(url, search)).status).toBe(502)
     expect(router.status().backends.map(({ health }) => health.reachable.kind)).toEqual(['open', 'open'])
     for (const stub of Object.values(stubs)) await stub.setFault(undefined)
     expect((await post(url, image)).status).toBe(200)
@@ -354,9 +448,9 @@ describe('timeouts', () => {
     req.write(image.subarray(0, 200_000))
     await until(() => stubs['a']?.started === 1, 'the backend has the beginning')
     // The clock is moved only once everything that was sent has gone through.
-    await until(() => router.status().active === 1 && clock.pending === 1, 'it waits for the client')
+    await until(() => router.status().active === 1 && clock.pending === 2, 'it waits for the client')
     for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve))
-    clock.advance(3_600_000)
+    clock.advance(59_000)
     req.end(image.subarray(200_000))
     const [answer] = (await response) as [http.IncomingMessage]
     answer.resume()
@@ -369,21 +463,31 @@ describe('timeouts', () => {
     })
   })
 
-  it('a response that stops in the middle is cut off', async () => {
+  it.each<[string, Partial<RouterOptions>]>([
+    ['is given up while it is kept', {}],
+    ['is cut off once it is streamed', { answerMemory: 10 }],
+  ])('a response that stops in the middle %s', async (_, options) => {
     const clock = new FakeClock()
     const { url: backend } = await listen((req, res) => {
-      req.resume().on('end', () => res.writeHead(200, { 'content-length': 10 }).write('half'))
+      req.resume().on('end', () => res.writeHead(200, { 'content-length': 20 }).write('{"clip": "[0.1'))
     })
     const { url, router } = await pool([], {
       backends: { slow: { url: backend } },
       clock,
       timeouts: { idle: '1s' },
+      ...options,
     })
     const answer = post(url, image)
     answer.catch(() => {})
     await until(() => clock.pending > 0 && router.status().active === 1, 'it is running')
     const ticking = setInterval(() => clock.advance(100), 1)
-    await expect(answer).rejects.toThrow()
+    if (options.answerMemory === undefined) {
+      const { status, body } = await answer
+      expect([status, JSON.parse(body.toString()).detail]).toEqual([
+        504,
+        'No backend answered in time: "slow" failed (idle-timeout).',
+      ])
+    } else await expect(answer).rejects.toThrow()
     clearInterval(ticking)
     expect(router.status().backends[0]?.inFlight).toBe(0)
   })

@@ -6,7 +6,7 @@ import type { RouterOptions } from '@immich-ml-router/core'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
-import { imageBytes, immichBody, sha256 } from './support/predict-body.ts'
+import { GOOD_ANSWER, imageBytes, immichBody, sha256 } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
@@ -41,6 +41,9 @@ const answers = (
 
 const search = immichBody('textSearch', 'cat')
 const ocr = immichBody('ocr', imageBytes(1_000))
+/** Such jobs, as the health of a backend names them when it refuses them with their options. */
+const OCR_JOB = 'ocr/detection+ocr/recognition (with these options)'
+const ONE_FAILURE = { failures: 1, lacks: {} }
 
 /** A backend whose machine falls asleep with a request: connections stay open, and nothing comes of them. */
 async function sleepingMachine(falls: 'asleep' | 'silent') {
@@ -156,7 +159,7 @@ describe('a machine that falls asleep with a request', () => {
 
   it('lets it wait where the route holds', async () => {
     const { answer, clock, requests, held } = await searchOn('asleep', false, {
-      whenUnavailable: { hold: '1h' },
+      hold: '1h',
     })
     await until(() => held() === 1, 'it waits')
     clock.advance(3_600_000)
@@ -211,7 +214,7 @@ describe('probes', () => {
   })
 
   it.each<[string, http.RequestListener, string]>([
-    ['another status', answers(503), 'status 503'],
+    ['another status', answers(503), 'answered 503 Service Unavailable'],
     ['no answer in time', () => {}, 'timeout'],
     ['a broken connection', (req) => req.socket.destroy(), 'UND_ERR_SOCKET'],
   ])('take %s for a failure, and one that hangs delays no other', async (_, ping, reason) => {
@@ -258,15 +261,14 @@ describe('a backend that has only some tasks', () => {
     const { backendFor, url } = await serve({
       backends: { clip: { url: clip.url, tasks: ['clip'] }, all: { url: all.url } },
       routes: [
-        { match: { model: 'nowhere' }, backends: ['clip'], whenUnavailable: { hold: '1h' } },
+        { match: { model: 'nowhere' }, backends: ['clip'], hold: '1h' },
         { backends: ['clip', 'all'] },
       ],
     })
-    expect([await backendFor(search), await backendFor(ocr), await backendFor(Buffer.from('?'))]).toEqual([
-      'clip',
-      'all',
-      'clip',
-    ])
+    expect([await backendFor(search), await backendFor(ocr)]).toEqual(['clip', 'all'])
+    // A request that cannot be classified may go to both, and both say that it is at fault.
+    expect((await post(url, Buffer.from('?'))).status).toBe(400)
+    expect([clip.started, all.started]).toEqual([2, 2])
     const lost = Buffer.from(ocr.toString('latin1').replaceAll('PP-OCRv5_mobile', 'nowhere'), 'latin1')
     const { status, body } = await post(url, lost)
     expect([status, JSON.parse(body.toString()).detail]).toEqual([
@@ -279,7 +281,7 @@ describe('a backend that has only some tasks', () => {
     ['501', answers(501, '{"detail":"Not Implemented"}')],
     ['400', answers(400, '{"detail":"Unknown task: ocr"}')],
     ['422', answers(422, `{"detail":"Task 'ocr' is not supported by this server"}`)],
-    ['404', answers(404, 'unsupported model task', { 'content-type': 'text/plain' })],
+    ['404', answers(404, '{"error":"unsupported model task"}')],
   ])('says so with a %s, and is not asked again for a while, without a strike', async (_, refuse) => {
     const clock = new FakeClock()
     const [hailo, gpu] = [await server(refuse), await stubMl()]
@@ -290,29 +292,49 @@ describe('a backend that has only some tasks', () => {
     for (let i = 0; i < 5; i++) expect(await backendFor(ocr)).toBe('gpu')
     expect(hailo.count.predict).toBe(1)
     expect(requests[0]?.attempts.map(({ outcome }) => outcome.kind)).toEqual(['passed-over', 'answered'])
-    expect(router.status().backends[0]?.health).toMatchObject({ tasks: {}, lacks: { ocr: 600_000 } })
+    expect(router.status().backends[0]?.health).toMatchObject({
+      tasks: {},
+      lacks: { 'ocr/detection': 600_000 },
+    })
     clock.advance(600_000)
     expect(await backendFor(ocr)).toBe('gpu')
     expect(hailo.count.predict).toBe(2)
     expect(gpu.received.at(-1)?.sha256).toBe(sha256(ocr))
   })
 
-  it.each<[string, number, string, http.OutgoingHttpHeaders?]>([
-    ['a client error that says something else', 422, '{"detail":"Invalid request format."}'],
-    ['one that is too long to look at', 400, `unknown task ${'x'.repeat(20_000)}`],
+  it.each<[string, number, string, object, http.OutgoingHttpHeaders?]>([
     [
-      'one that is long and does not say how long',
+      'a refusal that says something else',
+      422,
+      '{"detail":"Invalid request format."}',
+      // This very job.
+      { failures: 0, lacks: { [OCR_JOB]: expect.any(Number) } },
+    ],
+    ['an error that is no JSON', 400, `unknown task ${'x'.repeat(20_000)}`, ONE_FAILURE],
+    [
+      'an error of unknown length that is no JSON',
       400,
       `unknown task ${'x'.repeat(20_000)}`,
+      ONE_FAILURE,
       { 'transfer-encoding': 'chunked' },
     ],
-    ['an empty one', 404, ''],
-  ])('is not what %s means: the client gets it as it is', async (_, status, text, headers = {}) => {
-    const [odd, good] = [await server(answers(status, text, headers)), await stubMl()]
-    const { url } = await serve({ backends: { odd: { url: odd.url }, good: { url: good.url } } })
-    const answer = await post(url, ocr)
-    expect([answer.status, answer.body.toString(), good.started]).toEqual([status, text, 0])
-  })
+    ['an error as text', 404, 'unsupported model task', ONE_FAILURE, { 'content-type': 'text/plain' }],
+    ['an empty error', 404, '', ONE_FAILURE],
+  ])(
+    'is not what %s means: another backend is asked, and without another the client gets it as it is',
+    async (_, status, text, health, headers = {}) => {
+      const [odd, good] = [await server(answers(status, text, headers)), await stubMl()]
+      const { backendFor, router } = await serve({
+        backends: { odd: { url: odd.url }, good: { url: good.url } },
+      })
+      expect(await backendFor(ocr)).toBe('good')
+      const seen = router.status().backends[0]?.health
+      expect({ failures: seen?.failures, lacks: seen?.lacks }).toEqual(health)
+      const alone = await serve({ backends: { odd: { url: odd.url } } })
+      const answer = await post(alone.url, ocr)
+      expect([answer.status, answer.body.toString()]).toEqual([status, text])
+    },
+  )
 
   it('gives its own answer when there is no other', async () => {
     const hailo = await server(answers(400, '{"detail":"Unknown task: ocr"}'))
@@ -321,7 +343,7 @@ describe('a backend that has only some tasks', () => {
       const { status, body } = await post(url, ocr)
       expect([status, body.toString()]).toEqual([400, '{"detail":"Unknown task: ocr"}'])
     }
-    expect(router.status().backends[0]?.health.lacks).toHaveProperty('ocr')
+    expect(router.status().backends[0]?.health.lacks).toHaveProperty('ocr/detection')
   })
 })
 
@@ -347,16 +369,18 @@ describe('a backend that is busy', () => {
   })
 })
 
-describe('ejectOn', () => {
-  it('says which statuses are a failure of the backend', async () => {
-    const [odd, good] = [await server(answers(500)), await stubMl()]
+describe('answers', () => {
+  it('says which statuses mean that the backend has no time, and no fault', async () => {
+    const [odd, good] = [await server(answers(529)), await stubMl()]
     const { backendFor, router } = await serve({
       clock: new FakeClock(),
-      backends: { odd: { url: odd.url, health: { ejectOn: [503] } }, good: { url: good.url } },
-      health: { ejectOn: [500] },
+      backends: { odd: { url: odd.url }, good: { url: good.url } },
+      answers: { busy: [529] },
     })
     for (let i = 0; i < 5; i++) expect(await backendFor(search)).toBe('good')
-    expect(router.status().backends[0]?.health.tasks).toEqual({})
+    const { reachable, busyUntil, tasks } = router.status().backends[0]?.health ?? {}
+    expect([reachable, tasks, busyUntil]).toEqual([{ kind: 'closed', failures: 0 }, {}, expect.any(Number)])
+    expect(busyUntil).toBeGreaterThan(0)
   })
 })
 
@@ -379,7 +403,7 @@ describe('a stale connection', () => {
         .on('data', (chunk: Buffer) => chunks.push(chunk))
         .on('end', () => {
           bodies.push(Buffer.concat(chunks))
-          res.end('{}')
+          res.end(GOOD_ANSWER)
         })
     })
     const { url } = await listen(backend)

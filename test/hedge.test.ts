@@ -5,7 +5,14 @@ import type { StubOptions } from '@immich-ml-router/example-stub-ml'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
-import { CONTENT_TYPE, imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import {
+  CONTENT_TYPE,
+  GOOD_ANSWER,
+  imageBytes,
+  immichBody,
+  immichForm,
+  sha256,
+} from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
@@ -104,6 +111,8 @@ async function late(
   return { a, b, answer, leaving, ...served }
 }
 
+const FROM_A = '{"clip":"[1]"}'
+const FROM_B = '{"clip":"[2]"}'
 const search = immichBody('textSearch', 'cat')
 const image = immichBody('indexing', imageBytes(500_000))
 
@@ -145,9 +154,9 @@ describe('a request that is late', () => {
 
   it('is answered by the first all the same when that is quicker in the end', async () => {
     const { a, b, answer, ends, inFlight } = await late()
-    await a.answer(200, '"from a"')
+    await a.answer(200, FROM_A)
     const { body, headers } = await answer
-    expect([body.toString(), headers['x-immich-ml-backend']]).toEqual(['"from a"', 'a'])
+    expect([body.toString(), headers['x-immich-ml-backend']]).toEqual([FROM_A, 'a'])
     await until(() => b.seen.aborted === 1, 'the second is aborted')
     expect([await ends(), inFlight()]).toEqual([
       ['b superseded, a hedge', 'a answered'],
@@ -155,16 +164,36 @@ describe('a request that is late', () => {
     ])
   })
 
-  it('is not sent again once its answer has begun', async () => {
+  it('is sent again while its answer has only begun, and the first complete answer counts', async () => {
     const [a, b] = [await gate(), await gate()]
-    const { url, clock, ends } = await serve([{ url: a.url }, { url: b.url }])
+    const { url, clock, ends, inFlight } = await serve([{ url: a.url }, { url: b.url }])
     const answer = post(url, search)
     const res = await a.next()
-    res.writeHead(200, { 'content-type': 'application/json' }).write('"be')
-    await until(() => clock.pending === 1, 'only the watch over the pauses of the answer is left')
+    res.writeHead(200, { 'content-type': 'application/json' }).write(FROM_A.slice(0, 5))
+    await until(
+      () => clock.pending === 3,
+      'the watch over the pauses of the answer, the hedge and the idle uploads are left',
+    )
+    clock.advance(300)
+    await b.answer(200, FROM_B)
+    expect((await answer).body.toString()).toBe(FROM_B)
+    await until(() => a.seen.aborted === 1, 'the first is aborted')
+    expect([await ends(), inFlight()]).toEqual([
+      ['a superseded', 'b answered, a hedge'],
+      [0, 0],
+    ])
+  })
+
+  it('is not sent again once its answer, too large to keep, goes to the client', async () => {
+    const [a, b] = [await gate(), await gate()]
+    const { url, clock, ends } = await serve([{ url: a.url }, { url: b.url }], LATE, { answerMemory: 5 })
+    const answer = post(url, search)
+    const res = await a.next()
+    res.writeHead(200, { 'content-type': 'application/json' }).write(GOOD_ANSWER.slice(0, 10))
+    await until(() => clock.pending === 2, 'only the watches over the answer and idle uploads are left')
     clock.advance(10_000)
-    res.end('gun"')
-    expect((await answer).body.toString()).toBe('"begun"')
+    res.end(GOOD_ANSWER.slice(10))
+    expect((await answer).body.toString()).toBe(GOOD_ANSWER)
     expect([b.seen.requests, await ends()]).toEqual([0, ['a answered']])
   })
 
@@ -203,17 +232,18 @@ describe('a request that is late', () => {
     await a.has()
     clock.advance(300)
     expect([inFlight(), router.status().held]).toEqual([[1, 1], {}])
-    await b.answer(200, '{}')
+    await b.answer(200, GOOD_ANSWER)
     await other
     clock.advance(10_000)
     expect([b.seen.requests, inFlight()]).toEqual([1, [1, 0]])
-    await a.answer(200, '{}')
+    await a.answer(200, GOOD_ANSWER)
     expect((await answer).headers['x-immich-ml-backend']).toBe('a')
   })
 
   it('is not sent again when there was no room to keep it', async () => {
     const { url, clock, stubs, has, inFlight } = await pool([{ fault: 'hang' }, {}], LATE, {
       bodyMemory: 1,
+      totalBodyMemory: '100kb',
       bodySpool: false,
     })
     const leaving = new AbortController()
@@ -252,7 +282,7 @@ describe('a request that is late', () => {
       await a.has(i)
       // Until there are twenty, nothing is late, however late.
       clock.advance(i === 20 ? 60_000 : i * 10)
-      await a.answer(200, '{}')
+      await a.answer(200, GOOD_ANSWER)
       expect((await answer).headers['x-immich-ml-backend']).toBe('a')
     }
     const answer = post(url, search)
@@ -260,7 +290,7 @@ describe('a request that is late', () => {
     clock.advance(179)
     expect(b.seen.requests).toBe(0)
     clock.advance(1)
-    await b.answer(200, '{}')
+    await b.answer(200, GOOD_ANSWER)
     expect((await answer).headers['x-immich-ml-backend']).toBe('b')
   })
 
@@ -270,9 +300,9 @@ describe('a request that is late', () => {
       heartbeat: { after: '400ms', every: '100ms' },
     })
     clock.advance(200)
-    await b.answer(200, '"from b"')
+    await b.answer(200, FROM_B)
     const { status, body } = await answer
-    expect([status, body.toString()]).toEqual([200, '  "from b"'])
+    expect([status, body.toString()]).toEqual([200, `  ${FROM_B}`])
     expect([await ends(), clock.pending]).toEqual([['a superseded', 'b answered, a hedge'], 0])
   })
 })
@@ -282,14 +312,16 @@ describe('a bad answer of one copy', () => {
     const { a, b, answer, ends, inFlight } = await late()
     await a.answer(500, '{}')
     await until(() => inFlight()[0] === 0, 'its slot is free')
-    await b.answer(200, '"from b"')
-    expect((await answer).body.toString()).toBe('"from b"')
+    await b.answer(200, FROM_B)
+    expect((await answer).body.toString()).toBe(FROM_B)
     expect(await ends()).toEqual(['a passed-over', 'b answered, a hedge'])
   })
 
   it.each<[string, (b: Awaited<ReturnType<typeof gate>>) => Promise<void>, string]>([
     ['500', (b) => b.answer(500, '{}'), 'passed-over'],
     ['429', (b) => b.answer(429, '{}'), 'passed-over'],
+    ['a refusal of the job', (b) => b.answer(422, '{"detail":"no"}'), 'passed-over'],
+    ['a wrong success', (b) => b.answer(200, '{}'), 'passed-over'],
     [
       '400 that says that it lacks the task',
       (b) => b.answer(400, '{"detail":"Unknown task: clip"}'),
@@ -301,8 +333,8 @@ describe('a bad answer of one copy', () => {
     await end(b)
     await until(() => inFlight()[1] === 0, 'its slot is free')
     expect(inFlight()).toEqual([1, 0])
-    await a.answer(200, '"from a"')
-    expect((await answer).body.toString()).toBe('"from a"')
+    await a.answer(200, FROM_A)
+    expect((await answer).body.toString()).toBe(FROM_A)
     expect(await ends()).toEqual([`b ${kind}, a hedge`, 'a answered'])
   })
 
@@ -316,37 +348,54 @@ describe('a bad answer of one copy', () => {
     expect(await ends()).toEqual(['b passed-over, a hedge', 'a answered'])
   })
 
-  it('is an answer when it is a client error', async () => {
-    const { a, b, answer, ends } = await late()
-    await b.answer(422, '{"detail":"no"}')
-    expect((await answer).status).toBe(422)
-    await until(() => a.seen.aborted === 1, 'the first is aborted')
-    expect(await ends()).toEqual(['a superseded', 'b answered, a hedge'])
+  it.each([422, 500])('is the answer when the other backend says the same: %i', async (status) => {
+    const third = await stubMl()
+    const { a, b, answer, ends, inFlight, router } = await late([{ url: third.url }])
+    await b.answer(status, '{"detail":"no"}')
+    await until(() => inFlight()[1] === 0, 'its slot is free')
+    await a.answer(status, '{"detail":"no"}')
+    expect((await answer).status).toBe(status)
+    expect(await ends()).toEqual(['b passed-over, a hedge', 'a answered'])
+    expect([third.started, inFlight()]).toEqual([0, [0, 0, 0]])
+    expect(router.status().backends.map(({ health }) => [health.failures, health.lacks])).toEqual([
+      [0, {}],
+      [0, {}],
+      [0, {}],
+    ])
   })
 
   it('of both: the next backend of the route gets it', async () => {
     const third = await stubMl()
     const { a, b, answer, ends, inFlight } = await late([{ url: third.url }])
-    await a.answer(500, '{}')
+    await a.answer(503, '{}')
     await until(() => inFlight()[0] === 0, 'the slot of the first is free')
-    await b.answer(500, '{}')
+    await b.answer(503, '{}')
     expect((await answer).headers['x-immich-ml-backend']).toBe('c')
     expect(await ends()).toEqual(['a passed-over', 'b passed-over, a hedge', 'c answered'])
     expect(inFlight()).toEqual([0, 0, 0])
   })
 
-  it('of both, and nobody is left: that of the last is given as it is', async () => {
+  it('of both, and no backend is left: the client gets the last answer of those that say as much', async () => {
     const { a, b, answer, inFlight } = await late()
-    await a.answer(500, '{}')
+    await a.answer(503, '{}')
     await until(() => inFlight()[0] === 0, 'the slot of the first is free')
     await b.answer(503, '"from b"')
     const { status, body, headers } = await answer
     expect([status, body.toString(), headers['x-immich-ml-backend']]).toEqual([503, '"from b"', 'b'])
   })
 
-  it('of both, without any answer: 502, and what became of each', async () => {
+  it('of both, and no backend is left: an answer of an ML server tells more than a proxy or a reset', async () => {
     const { a, b, answer, inFlight } = await late()
-    await a.answer(500, '{}')
+    await a.answer(500, '"from a"')
+    await until(() => inFlight()[0] === 0, 'the slot of the first is free')
+    await b.answer(503, '{}')
+    const { status, body, headers } = await answer
+    expect([status, body.toString(), headers['x-immich-ml-backend']]).toEqual([500, '"from a"', 'a'])
+  })
+
+  it('of both, without any answer for the client: 502, and what became of each', async () => {
+    const { a, b, answer, inFlight } = await late()
+    await a.answer(200, '<p>', { 'content-type': 'text/html' })
     await until(() => inFlight()[0] === 0, 'the slot of the first is free')
     await b.reset()
     const { status, body } = await answer
@@ -354,7 +403,8 @@ describe('a bad answer of one copy', () => {
       502,
       {
         code: 'backend-failed',
-        detail: 'No backend could answer: "a" answered 500, "b" failed (reset).',
+        detail:
+          'No backend could answer: "a" answered 200 with a page instead of JSON: a login page or another web server answers, "b" failed (reset).',
       },
     ])
     expect(inFlight()).toEqual([0, 0])
@@ -370,12 +420,21 @@ describe('a bad answer of one copy', () => {
     expect([third.started, await ends()]).toEqual([0, ['b reset, a hedge', 'a reset']])
   })
 
-  it('where requests wait for a backend: it is tried again, and nobody has answered yet', async () => {
-    const { a, b, answer, ends } = await late([], { ...LATE, whenUnavailable: { hold: '1h' } })
+  it('of both on a route that holds: the request is held, and sent again after a second', async () => {
+    const { a, b, answer, ends, clock, inFlight, router } = await late([], {
+      name: 'all',
+      ...LATE,
+      hold: '1h',
+    })
     await b.answer(503, '{}')
+    await until(() => inFlight()[1] === 0, 'the slot of the second is free')
     await a.answer(503, '{}')
-    await a.answer(200, '"back"')
-    expect((await answer).body.toString()).toBe('"back"')
+    await until(() => router.status().held['all'] === 1, 'it is held')
+    clock.advance(999)
+    expect([router.status().held['all'], a.seen.requests]).toEqual([1, 1])
+    clock.advance(1)
+    await a.answer(200, GOOD_ANSWER)
+    expect((await answer).body.toString()).toBe(GOOD_ANSWER)
     expect(await ends()).toEqual(['b passed-over, a hedge', 'a passed-over', 'a answered'])
   })
 })
@@ -385,14 +444,14 @@ describe('a request that is tried again', () => {
     const [a, b] = [await gate(), await gate()]
     const { url, clock, inFlight, ends } = await serve([{ url: a.url }, { url: b.url }], {
       ...LATE,
-      whenUnavailable: { hold: '1h' },
+      hold: '1h',
     })
     const answer = post(url, search)
     await a.answer(503, '{}')
     await b.has()
     clock.advance(300)
     expect(inFlight()).toEqual([0, 1])
-    await b.answer(200, '{}')
+    await b.answer(200, GOOD_ANSWER)
     expect([(await answer).status, await ends()]).toEqual([200, ['a passed-over', 'b answered']])
   })
 
@@ -403,7 +462,7 @@ describe('a request that is tried again', () => {
     await a.answer(503, '{}')
     await b.has()
     clock.advance(300)
-    await c.answer(200, '{}')
+    await c.answer(200, GOOD_ANSWER)
     expect((await answer).headers['x-immich-ml-backend']).toBe('c')
     expect(await ends()).toEqual(['a passed-over', 'b superseded', 'c answered, a hedge'])
   })
@@ -445,7 +504,7 @@ describe('the budget', () => {
       const answer = post(url, search)
       await a.has(i)
       clock.advance(300)
-      if (inFlight()[1] === 0) await a.answer(200, '{}')
+      if (inFlight()[1] === 0) await a.answer(200, GOOD_ANSWER)
       expect((await answer).status).toBe(200)
       // What was aborted needs no answer.
       a.waiting.length = 0
@@ -461,7 +520,7 @@ describe('the budget', () => {
     await a.has(200)
     clock.advance(300)
     expect(inFlight()).toEqual([200, 10])
-    for (let i = 0; i < 200; i++) await a.answer(200, '{}')
+    for (let i = 0; i < 200; i++) await a.answer(200, GOOD_ANSWER)
     for (const answer of answers) expect((await answer).headers['x-immich-ml-backend']).toBe('a')
     expect(inFlight()).toEqual([0, 0])
   })

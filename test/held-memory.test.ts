@@ -20,7 +20,7 @@ async function sleeping(backend: string) {
     config,
     `bodySpool: ${spool}
 backends: { gpu: { url: "${backend}" } }
-routes: [{ backends: [gpu], whenUnavailable: { hold: 1h } }]
+routes: [{ backends: [gpu], hold: 1h }]
 `,
   )
   return { start: () => startProcess('express', { ROUTER_CONFIG: config }), spool }

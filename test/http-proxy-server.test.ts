@@ -5,7 +5,7 @@ import { ProxyServer } from 'http-proxy-3'
 import { generate } from 'selfsigned'
 import { describe, expect, it, vi } from 'vitest'
 import { post } from './support/client.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
+import { GOOD_ANSWER, imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
@@ -130,7 +130,7 @@ describe('TLS to a backend', () => {
       ],
     })
     const server = https.createServer({ key, cert }, (req, res) =>
-      req.resume().on('end', () => res.end('{}')),
+      req.resume().on('end', () => res.end(GOOD_ANSWER)),
     )
     const { url } = await listen(server as unknown as http.Server)
     return { url: url.replace('http:', 'https:'), cert }
@@ -161,7 +161,7 @@ describe('an idle connection to a backend', () => {
     const connections = new Set<unknown>()
     const patient = http.createServer({ keepAliveTimeout: 0 }, (req, res) => {
       connections.add(req.socket)
-      req.resume().on('end', () => res.end('{}'))
+      req.resume().on('end', () => res.end(GOOD_ANSWER))
     })
     const { url: backend } = await listen(patient)
     const { url } = await serveRouter({ backends: { only: { url: backend } }, health: false })

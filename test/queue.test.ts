@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { classified } from './support/classifications.ts'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
+import { keysOf } from './support/job-keys.ts'
 import { answered, failed } from './support/outcomes.ts'
-import { imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
+import { GOOD_ANSWER, imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
@@ -18,7 +19,7 @@ async function gate(slots: Partial<RouterOptions['backends'][string]>, options: 
     order.push(req.headers['x-order'])
     req
       .resume()
-      .on('end', () => waiting.push(() => res.setHeader('content-type', 'application/json').end('{}')))
+      .on('end', () => waiting.push(() => res.setHeader('content-type', 'application/json').end(GOOD_ANSWER)))
   })
   const { router, url } = await serveRouter({
     backends: { gpu: { url: backend, ...slots } },
@@ -127,7 +128,7 @@ describe('the queue', () => {
     expect([refused.status, refused.headers['retry-after'], JSON.parse(refused.body.toString())]).toEqual([
       503,
       '5',
-      { code: 'queue-full', detail: '1 requests wait for backends that are full already.' },
+      { code: 'queue-full', detail: '1 request queued for a slot (queue.maxLength).' },
     ])
     clock.advance(60_000)
     const late = await waiting
@@ -201,7 +202,7 @@ describe('what is full', () => {
 
   it.each([
     ['first', {}, {}],
-    ['first, with hold', { whenUnavailable: { hold: '1h' } }, {}],
+    ['first, with hold', { hold: '1h' }, {}],
     ['round-robin, in tiers', { strategy: 'round-robin' }, { tier: 2 }],
     ['peak-ewma', { strategy: 'peak-ewma' }, {}],
   ] as const)('and goes down is waited for by nobody while another is there: %s', async (_, route, other) => {
@@ -234,7 +235,7 @@ describe('what is full', () => {
         select
           .backends()
           .find((it) => it.name === name)
-          ?.reserve(['clip'], KIND) ?? {}
+          ?.reserve(keysOf('clip/visual'), KIND) ?? {}
       clock.advance(time)
       release?.(answered)
     }
@@ -256,7 +257,7 @@ describe('what is full', () => {
       [1, KIND, 3_000],
       [1, OTHER, 100],
     ] as const) {
-      const { release } = select.backends()[i]?.reserve(['clip'], kind) ?? {}
+      const { release } = select.backends()[i]?.reserve(keysOf('clip/visual'), kind) ?? {}
       clock.advance(time)
       release?.(answered)
     }
@@ -313,7 +314,7 @@ describe('a request that waits', () => {
     const select = selectBackend(
       {
         backends: { a: { url: 'http://a', maxConcurrent: 1, health: false } },
-        routes: [{ backends: ['a'], whenUnavailable: { hold: '10s' } }],
+        routes: [{ backends: ['a'], hold: '10s' }],
         queue: { maxWait: '60s' },
       },
       { clock },
@@ -341,7 +342,7 @@ describe('a request that waits', () => {
     const answers: (() => void)[] = []
     const { url: b } = await listen((req, res) => {
       if (req.url !== '/predict') return void res.end('pong')
-      req.resume().on('end', () => answers.push(() => res.end('{}')))
+      req.resume().on('end', () => answers.push(() => res.end(GOOD_ANSWER)))
     })
     const { router, url } = await serveRouter({
       backends: { a: { url: a.url }, b: { url: b, maxConcurrent: 1 } },

@@ -10,9 +10,11 @@ import {
   resolveHealth,
   resolveHeartbeats,
   resolveHold,
+  resolveMaxHeldBytes,
   resolveQueue,
   resolveWake,
 } from '../packages/core/src/policy/patience.ts'
+import { parseSize } from '../packages/core/src/policy/size.ts'
 import { isRecord } from '../packages/core/src/record.ts'
 import { ROOT } from './support/docs.ts'
 
@@ -24,6 +26,11 @@ function written(object: unknown): Record<string, unknown> {
       isRecord(option) && 'default' in option ? [[name, option['default']]] : [],
     ),
   )
+}
+
+/** The one of several alternatives that is an object. */
+function objectIn({ anyOf }: { readonly anyOf: readonly unknown[] }): unknown {
+  return anyOf.find((one) => isRecord(one) && isRecord(one['properties']))
 }
 
 describe('docs/reference.md', () => {
@@ -52,7 +59,7 @@ describe('docs/reference.md', () => {
 })
 
 describe('the defaults of the schema are those that are taken', () => {
-  const { backends, routes, health, heartbeat, queue, timeouts, ...rest } = config.properties
+  const { backends, routes, hold, health, heartbeat, queue, timeouts, ...rest } = config.properties
   const backend = backends.additionalProperties.properties
   const route = routes.items.properties
 
@@ -63,13 +70,16 @@ describe('the defaults of the schema are those that are taken', () => {
     expect(Object.keys(written(queue))).toEqual(['maxWait', 'maxLength'])
     expect(resolveHedge(written(route.hedge))).toEqual(resolveHedge({}))
     expect(Object.keys(written(route.hedge))).toEqual(['after', 'max'])
-    const hold = { hold: '1h' }
-    expect(resolveHold({ ...written(route.whenUnavailable), ...hold })).toEqual(resolveHold(hold))
+    const { maxBytes, ...members } = written(objectIn(hold))
+    expect(resolveHold(members, undefined)).toEqual(resolveHold(undefined, undefined))
+    expect(Object.keys(members)).toEqual(['bulk', 'interactive', 'maxHeld'])
+    expect(written(objectIn(route.hold))).toEqual(members)
+    expect(resolveMaxHeldBytes({ maxBytes: String(maxBytes) })).toBe(resolveMaxHeldBytes(undefined))
   })
 
   it('for health, waking, heartbeats and names', () => {
     expect(resolveHealth(written(health.anyOf[1]), undefined)).toEqual(resolveHealth({}, undefined))
-    expect(Object.keys(written(health.anyOf[1]))).toHaveLength(6)
+    expect(Object.keys(written(health.anyOf[1]))).toHaveLength(5)
     const mac = 'aa:bb:cc:dd:ee:ff'
     expect(resolveWake({ ...written(backend.wake), mac })).toEqual(resolveWake({ mac }))
     expect(Object.keys(written(backend.wake))).toEqual(['broadcast', 'port', 'every'])
@@ -83,7 +93,10 @@ describe('the defaults of the schema are those that are taken', () => {
   })
 
   it('for the rest', () => {
-    const { maxBodySize, bodyMemory, totalBodyMemory, ...others } = written({ properties: rest })
+    const { maxBodySize, bodyMemory, totalBodyMemory, answerMemory, ...others } = written({
+      properties: rest,
+    })
+    expect(parseSize(String(answerMemory))).toBe(defaults.answerMemory)
     const { store, ...resolved } = resolveExchangeOptions({
       maxBodySize: String(maxBodySize),
       bodyMemory: String(bodyMemory),

@@ -11,7 +11,14 @@ import { Pool } from 'undici'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { seeded } from '../bench/lib/random.ts'
 import { post } from './support/client.ts'
-import { CONTENT_TYPE, imageBytes, immichBody, immichForm, type Job } from './support/predict-body.ts'
+import {
+  CONTENT_TYPE,
+  GOOD_ANSWER,
+  imageBytes,
+  immichBody,
+  immichForm,
+  type Job,
+} from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
@@ -43,7 +50,7 @@ async function routed(options: ReloadOptions) {
 async function quickServer(name: string) {
   const answer = (req: IncomingMessage, res: ServerResponse) => {
     req.resume()
-    req.on('end', () => setTimeout(() => res.end(`{"server":"${name}"}`), 2))
+    req.on('end', () => setTimeout(() => res.end(`{"server":"${name}",${GOOD_ANSWER.slice(1)}`), 2))
   }
   const { url, server } = await listen(http.createServer(answer))
   const connections = () =>
@@ -132,11 +139,11 @@ describe('10,000 requests while the configuration is reloaded 100 times', () => 
       // Images wait for a machine that is away, and go elsewhere when another configuration says so.
       const holds = !last && random() < 0.3
       const forImages: Route = holds
-        ? { match: { task: 'clip' }, backends: ['away'], whenUnavailable: { hold: '1h' } }
+        ? { match: { task: 'clip' }, backends: ['away'], hold: '1h' }
         : {
             match: { task: 'clip' },
             ...routeTo(images),
-            ...(random() < 0.5 ? { whenUnavailable: { hold: '1h' } } : {}),
+            ...(random() < 0.5 ? { hold: '1h' } : {}),
           }
       const options: ReloadOptions = {
         backends,
@@ -283,6 +290,7 @@ describe('a router that is given other options', () => {
     const good: ReloadOptions = {
       backends: { two: { url: two.url } },
       health: false,
+      hold: false,
       backendHeader: 'x-by',
     }
     const mistakes: [object, RegExp][] = [
@@ -309,7 +317,7 @@ describe('a router that is given other options', () => {
 
   it('keeps bodies where they are when less of them may be kept', async () => {
     const [away, other] = [await stubMl({ fault: 'refuse' }), await stubMl()]
-    const images = { whenUnavailable: { hold: '1h' } }
+    const images = { hold: '1h' }
     const { router, url } = await routed({
       backends: { away: { url: away.url } },
       routes: [{ backends: ['away'], ...images }],

@@ -167,7 +167,9 @@ describe('the set-up', () => {
     await server('10.0.10.12:3003').setFault('refuse')
     expect(await ask(misleading)).toBe('200 local')
     expect(await ask(indexing)).toBe('200 local')
-    expect(await ask(faces)).toMatch(/^502 /)
+    const held = ask(faces)
+    await server('10.0.10.12:3003').setFault(undefined)
+    expect(await held).toBe('200 remote')
   })
 
   it('from-pauleibensteiner waits for the machine that it wakes', async () => {
@@ -196,8 +198,11 @@ describe('the set-up', () => {
     const answers = await Promise.all(Array.from({ length: 12 }, () => ask(indexing)))
     expect([...new Set(answers)].sort()).toEqual(['200 desktop', '200 nas', '200 workstation'])
     await server(nas).setFault('error')
-    await server(workstation).setFault('error')
+    await server(workstation).setFault('refuse')
     expect(await ask(search)).toBe('200 desktop')
+    // Where all servers say the same, the job is at fault.
+    for (const host of [workstation, desktop]) await server(host).setFault('error')
+    expect(await ask(search)).toMatch(/^500 /)
   })
 
   it('from-immich sends everything to the first that works', async () => {

@@ -20,7 +20,7 @@ const ocr = immichBody('ocr', imageBytes(1_000))
 const TOKEN = 'open-sesame'
 
 async function serve(options: RouterOptions, pageOptions: StatusPageOptions = {}) {
-  const router = createRouter({ heartbeat: false, ...options })
+  const router = createRouter({ heartbeat: false, hold: false, ...options })
   const page = statusPage(router, pageOptions)
   onTestFinished(() => router.close({ timeout: 0 }))
   const { url, server } = await listen((req, res) => page(req, res, () => router.handle(req, res)))
@@ -36,7 +36,7 @@ async function scene(pageOptions: StatusPageOptions = {}) {
       backends: { gpu: { url: gpu.url, maxConcurrent: 4 }, nas: { url: nas.url, maxConcurrent: 2 } },
       routes: [
         { name: 'search', match: { task: 'clip' }, backends: ['gpu', 'nas'], strategy: 'first' },
-        { name: 'the rest', backends: ['gpu'], whenUnavailable: { hold: '12h' } },
+        { name: 'the rest', backends: ['gpu'], hold: '12h' },
       ],
     },
     pageOptions,

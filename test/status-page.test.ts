@@ -22,6 +22,7 @@ async function serve(options: Partial<RouterOptions> = {}, pageOptions: StatusPa
   const router = createRouter({
     clock,
     heartbeat: false,
+    hold: false,
     health: false,
     backends: { gpu: { url: stub.url } },
     ...options,
@@ -224,7 +225,7 @@ describe('whoever looks', () => {
 
   it('sees those who wait, and is sent away when the router closes', async () => {
     const { url, router, look, clock, stub } = await serve({
-      routes: [{ name: 'all', backends: ['gpu'], whenUnavailable: { hold: '12h' } }],
+      routes: [{ name: 'all', backends: ['gpu'], hold: '12h' }],
     })
     await router.drain('gpu')
     const waiting = post(url, search)

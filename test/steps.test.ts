@@ -91,7 +91,7 @@ describe('the steps of a request', () => {
     const { events, router, url } = await stage({
       clock,
       backends: { nas: { url: away.url } },
-      routes: [{ backends: ['nas'], whenUnavailable: { hold: '12h' } }],
+      routes: [{ backends: ['nas'], hold: '12h' }],
       heartbeat: { after: '1m', every: '30s' },
     })
     const search = post(url, immichBody('textSearch', 'cat'))

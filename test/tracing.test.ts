@@ -297,19 +297,68 @@ describe('the spans of a request', () => {
     ])
   })
 
-  it('say when an answer broke off behind its beginning', async () => {
-    const { url: backend } = await listen((req, res) => {
+  /** A backend whose answer breaks off behind these bytes. */
+  async function breaksOffBehind(beginning: string): Promise<string> {
+    const { url } = await listen((req, res) => {
       if (req.url !== '/predict') return void res.end('pong')
       req.resume().on('end', () => {
-        res.writeHead(200, { 'content-length': 1_000 }).write('{')
-        setImmediate(() => res.destroy())
+        res.writeHead(200, { 'content-length': beginning.length + 1_000 })
+        res.write(beginning, () => res.destroy())
       })
     })
+    return url
+  }
+
+  it('tell of an answer that breaks off before it has reached the client', async () => {
+    const { tracing, settled } = tracer()
+    const { url } = await serveRouter({ backends: { gpu: { url: await breaksOffBehind('{') } }, tracing })
+    expect((await post(url, search)).status).toBe(502)
+    const { request, attempts } = await settled()
+    expect(attempts.map(({ attributes }) => attributes['error.type'])).toEqual(['reset'])
+    expect(request).toMatchObject({
+      status: { code: SpanStatusCode.ERROR },
+      attributes: { 'error.type': 'backend-failed', 'http.response.status_code': 502 },
+    })
+  })
+
+  it('tell of an answer too large to keep that breaks off when the client has its beginning', async () => {
+    const backend = await breaksOffBehind(`{"clip":"${'1'.repeat(2_000_000)}`)
     const { tracing, settled } = tracer()
     const { url } = await serveRouter({ backends: { gpu: { url: backend } }, tracing })
     await expect(post(url, search)).rejects.toThrow()
     const { request, attempts } = await settled()
+    expect(attempts).toHaveLength(1)
     for (const span of [request, ...attempts]) expect(span.attributes['error.type']).toBe('reset')
+  })
+
+  it('tell of a 200 that is not the answer of an ML server', async () => {
+    const { url: backend } = await listen((req, res) => {
+      req.resume().on('end', () => res.end(req.url === '/predict' ? '{}' : 'pong'))
+    })
+    const stub = await stubMl()
+    const { tracing, settled } = tracer()
+    const { url } = await serveRouter({
+      backends: { wrong: { url: backend }, well: { url: stub.url } },
+      routes: [{ backends: ['wrong', 'well'], strategy: 'first' }],
+      tracing,
+    })
+    expect((await post(url, search)).status).toBe(200)
+    const { request, attempts } = await settled()
+    expect(request.status.code).toBe(SpanStatusCode.UNSET)
+    expect(attempts).toMatchObject([
+      {
+        status: {
+          code: SpanStatusCode.ERROR,
+          message: 'answered 200 without "clip": not the answer of an ML server',
+        },
+        attributes: {
+          'immich_ml.outcome': 'passed-over',
+          'error.type': 'wrong-answer',
+          'http.response.status_code': 200,
+        },
+      },
+      { status: { code: SpanStatusCode.UNSET }, attributes: { 'immich_ml.outcome': 'answered' } },
+    ])
   })
 })
 

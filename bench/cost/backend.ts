@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { now } from '../lib/clock.ts'
 import { offer } from '../lib/offer.ts'
-import type { BackendName } from './jobs.ts'
+import { answerOf, type BackendName } from './jobs.ts'
 
 /** What has arrived at a backend. */
 export interface Arrivals {
@@ -109,7 +109,7 @@ class Connection {
     const arrivals = arrived[this.#name]
     arrivals.requests++
     arrivals.bytes += this.#length
-    this.#write('200 OK', `{"backend":"${this.#name}","bytes":${this.#length}}`)
+    this.#write('200 OK', answerOf(this.#name, this.#length))
   }
 
   #write(status: string, body: string): void {

@@ -51,6 +51,11 @@ const MAKE: Readonly<Record<JobName, () => Buffer>> = {
   '31m': () => immichBody('indexing', image(UPLOAD_SIZE)),
 }
 
+/** The answer of a backend, good for each of these jobs: who it is, and how many bytes of a body have come. */
+export function answerOf(backend: BackendName, bytes: number): string {
+  return `{"clip":"[0.1,0.2]","backend":"${backend}","bytes":${bytes}}`
+}
+
 const bodies = new Map<JobName, Buffer>()
 
 /** The body of a job, made once. */

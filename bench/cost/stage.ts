@@ -4,7 +4,7 @@ import { startNginx } from '../lib/nginx.ts'
 import { startServer } from '../lib/program.ts'
 import type { Backends } from './backend.ts'
 import type { Contender } from './contenders.ts'
-import { type BackendName, bodyOf, type CostJob, JOBS, type JobName } from './jobs.ts'
+import { answerOf, type BackendName, bodyOf, type CostJob, JOBS, type JobName } from './jobs.ts'
 import type { LoadGenerator } from './load.ts'
 import { byLua, byRegularExpression } from './nginx-configs.ts'
 import type { ProxyProcess } from './proxy.ts'
@@ -98,7 +98,7 @@ export class Stage {
   async #verify(entrant: Entrant, job: CostJob & { readonly name: JobName }): Promise<void> {
     const url = entrant.urlFor(job.backend)
     const { status, body } = await this.load.call('send', url, job.name, 1)
-    const expected = `{"backend":"${this.destination(entrant.contender, job)}","bytes":${bodyOf(job.name).length}}`
+    const expected = answerOf(this.destination(entrant.contender, job), bodyOf(job.name).length)
     if (status !== 200 || body !== expected)
       throw new Error(
         `${entrant.contender.label} does not route right: ${job.title} got ${status} ${body}, not ${expected}`,

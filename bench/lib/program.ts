@@ -16,13 +16,18 @@ export interface ServerProgram {
   /** Its arguments, for it to listen on this port; the directory is its own. */
   readonly args: (port: number, directory: string) => readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Default: a free one. */
+  readonly port?: number
 }
 
 /** A server that runs. */
 export interface RunningServer {
   readonly url: string
   readonly pid: number
+  /** Kills it. */
   stop(): Promise<void>
+  /** Sends SIGTERM and waits until it has ended. */
+  terminate(): Promise<void>
 }
 
 /**
@@ -31,7 +36,7 @@ export interface RunningServer {
  * @throws {Error} with what it has printed when it does not start.
  */
 export async function startServer(
-  { program, args, env }: ServerProgram,
+  { program, args, env, port = 0 }: ServerProgram,
   options?: ChildOptions,
 ): Promise<RunningServer> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-server-'))
@@ -39,10 +44,14 @@ export async function startServer(
   const keeper = new Child<Keeper>(new URL('./keeper.ts', import.meta.url), options)
   const stop = () => keeper.stop()
   try {
-    const port = await freePort()
-    const pid = await keeper.call('run', { program, args: args(port, directory), env, directory })
-    await listens(port, keeper, program)
-    return { url: `http://127.0.0.1:${port}`, pid, stop }
+    const chosen = port === 0 ? await freePort() : port
+    const pid = await keeper.call('run', { program, args: args(chosen, directory), env, directory })
+    await listens(chosen, keeper, program)
+    const terminate = async () => {
+      process.kill(pid, 'SIGTERM')
+      await ended(pid)
+    }
+    return { url: `http://127.0.0.1:${chosen}`, pid, stop, terminate }
   } catch (error) {
     await stop()
     throw error
@@ -50,7 +59,7 @@ export async function startServer(
 }
 
 /** Few servers can be told to take any port that is free, and to say which. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -58,6 +67,18 @@ async function freePort(): Promise<number> {
   await once(server, 'close')
   if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port')
   return address.port
+}
+
+/** The keeper reaps it, but ends later: its own end would be seen too late. */
+async function ended(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0)
+    } catch {
+      return
+    }
+    await sleep(2)
+  }
 }
 
 async function listens(port: number, keeper: Child<Keeper>, program: string): Promise<void> {

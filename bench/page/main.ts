@@ -69,7 +69,13 @@ async function report(count: number, rate: number): Promise<string> {
 
 /** A search that was answered. */
 function eventAt(start: number): RequestEvent {
-  const outcome = { kind: 'answered', status: 200, reachedBackend: true, reachedClient: true } as const
+  const outcome = {
+    kind: 'answered',
+    status: 200,
+    verdict: { kind: 'good' },
+    reachedBackend: true,
+    reachedClient: true,
+  } as const
   const attempt = {
     backend: 'b0',
     url: 'http://b0',

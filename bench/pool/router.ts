@@ -3,7 +3,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createRouter, parseConfig, type Router } from '@immich-ml-router/core'
 import { Pool } from 'undici'
-import { CONTENT_TYPE } from '../../test/support/predict-body.ts'
+import { CONTENT_TYPE, GOOD_ANSWER } from '../../test/support/predict-body.ts'
 import { now } from '../lib/clock.ts'
 import { offer } from '../lib/offer.ts'
 import { bodyOf } from './jobs.ts'
@@ -43,7 +43,7 @@ offer(functions)
  * the router that is measured knows nothing yet.
  */
 async function rehearse(): Promise<void> {
-  const backend = await listen((req, res) => req.resume().on('end', () => res.end('{}')))
+  const backend = await listen((req, res) => req.resume().on('end', () => res.end(GOOD_ANSWER)))
   const router = createRouter({ backends: { nowhere: { url: backend.url } } })
   const server = await listen((req, res) => router.handle(req, res))
   const pool = new Pool(server.url)

@@ -21,7 +21,13 @@ export class Routed implements Dispatcher {
     return {
       server: lease.backend.name,
       leave: () =>
-        lease.release({ kind: 'answered', status: 200, reachedBackend: true, reachedClient: true }),
+        lease.release({
+          kind: 'answered',
+          status: 200,
+          verdict: { kind: 'good' },
+          reachedBackend: true,
+          reachedClient: true,
+        }),
     }
   }
 }

@@ -14,6 +14,8 @@ import type {
 export interface Surroundings {
   /** Path that the middleware is mounted under. */
   readonly prefix?: string
+  /** Options of a second router, mounted behind the first. */
+  readonly beside?: RouterOptions
   /** A middleware before it: keeps the raw body, eats it, or only sets a response header. */
   readonly before?: 'keeps-body' | 'eats-body' | 'sets-header'
 }
@@ -44,7 +46,7 @@ export interface Composed extends Pick<Select, 'reload'> {
 /** A framework's adapter as the contract suite sees it. A part that it lacks carries the reason. */
 export interface AdapterUnderTest {
   readonly name: string
-  /** Everything that is not the router's is answered with 418 by the application. */
+  /** Everything that is not the router's is answered with 418 by the application. Nothing is held unless the options say so. */
   mount(options: RouterOptions, surroundings?: Surroundings): Mounted
   readonly compose: ((composition: Composition) => Composed) | Lacking
   readonly prefixes: true | Lacking

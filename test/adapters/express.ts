@@ -9,7 +9,7 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
   const makeApp: typeof express = require(specifier)
   return {
     name,
-    mount(options, { prefix, before } = {}) {
+    mount(options, { prefix, before, beside } = {}) {
       const app = makeApp()
       if (before === 'keeps-body') app.use(makeApp.raw({ type: 'multipart/form-data', limit: '64mb' }))
       if (before === 'eats-body') app.use(makeApp.text({ type: () => true, limit: '64mb' }))
@@ -19,16 +19,17 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
           next()
         })
       }
-      const middleware = immichMlRouter(options)
+      const middleware = immichMlRouter({ hold: false, ...options })
       if (prefix === undefined) app.use(middleware)
       else app.use(prefix, middleware)
+      if (beside !== undefined) app.use(immichMlRouter(beside))
       app.use((_req, res) => void res.status(418).send('not ours'))
       return { listener: app, router: middleware.router }
     },
     compose({ policy, environment, classify, forward: options, afterClassify, beforeForward }) {
       const app = makeApp()
       const last = forward(options)
-      const selecting = selectBackend(policy, environment)
+      const selecting = selectBackend({ hold: false, ...policy }, environment)
       app.post(
         '/predict',
         classifyPredict(classify),

@@ -11,7 +11,7 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
   const KoaApp: typeof Koa = require(specifier)
   return {
     name,
-    mount(options, { prefix, before } = {}) {
+    mount(options, { prefix, before, beside } = {}) {
       const app = new KoaApp()
       const afterNext: { finished: boolean }[] = []
       app.use(async (ctx, next) => {
@@ -21,8 +21,9 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
         await next()
         afterNext.push({ finished: ctx.res.writableFinished })
       })
-      const middleware = immichMlRouter(options)
+      const middleware = immichMlRouter({ hold: false, ...options })
       app.use(prefix === undefined ? middleware : mount(prefix, middleware))
+      if (beside !== undefined) app.use(immichMlRouter(beside))
       app.use((ctx) => {
         ctx.status = 418
         ctx.body = 'not ours'
@@ -32,7 +33,7 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
     compose({ policy, environment, classify, forward: options, afterClassify, beforeForward }) {
       const app = new KoaApp()
       const last = forward(options)
-      const selecting = selectBackend(policy, environment)
+      const selecting = selectBackend({ hold: false, ...policy }, environment)
       app.use(classifyPredict(classify))
       app.use((ctx, next) => {
         if (ctx.state.immichMl) afterClassify?.(ctx.state.immichMl)

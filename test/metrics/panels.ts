@@ -45,10 +45,8 @@ export function panels(
     ]),
   )
   const ejections = Object.fromEntries([
-    ...BACKENDS.map((backend) => [`${backend} all`, 0]),
-    ...Object.entries(it.ejections).flatMap(([backend, tasks]) =>
-      Object.entries(tasks).map(([task, n]) => [`${backend} ${task}`, n]),
-    ),
+    ...BACKENDS.map((backend) => [`${backend} all all`, 0]),
+    ...Object.entries(it.ejections).map(([backend, [task, type, n]]) => [`${backend} ${task} ${type}`, n]),
   ])
   return {
     Requests: [{ '': total / seconds }],

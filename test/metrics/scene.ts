@@ -6,7 +6,7 @@ import { post } from '../support/client.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { BOUNDARY, CONTENT_TYPE, imageBytes, immichBody, multipart } from '../support/predict-body.ts'
 import { stubMl, until } from '../support/servers.ts'
-import { ScriptedMl } from './scripted-ml.ts'
+import { ANSWER_MEMORY, ScriptedMl } from './scripted-ml.ts'
 
 /** Bodies by what they are for; their sizes are part of the truth. */
 export const BODIES = {
@@ -287,6 +287,7 @@ function policy(urls: Record<string, string>): RouterConfig {
   return {
     maxBodySize: '1mb',
     bodyMemory: '100kb',
+    answerMemory: ANSWER_MEMORY,
     heartbeat: false,
     backends: {
       fast: { ...url('fast'), maxConcurrent: 4 },
@@ -299,6 +300,7 @@ function policy(urls: Record<string, string>): RouterConfig {
       // Its probes take no time on a clock that stands still.
       away: { ...url('away'), maxConcurrent: 2, health: { fall: 1, rise: 1, timeout: '1h' } },
     },
+    hold: false,
     routes: [
       {
         name: 'search',
@@ -313,7 +315,7 @@ function policy(urls: Record<string, string>): RouterConfig {
         name: 'ocr',
         match: { task: 'ocr' },
         backends: ['away'],
-        whenUnavailable: { hold: '12h' },
+        hold: '12h',
         heartbeat: HEARTBEAT,
         ...first,
       },

@@ -1,15 +1,22 @@
 import http, { type ServerResponse } from 'node:http'
+import { GOOD_ANSWER } from '../support/predict-body.ts'
 import { listen, until } from '../support/servers.ts'
 
-/** What every answer is. */
-export const ANSWER = JSON.stringify({ clip: '[0.25,0.5]' })
+/** Every answer with a status below 400. */
+export const ANSWER = GOOD_ANSWER
+/** Every other answer, in FastAPI's form. */
+export const REFUSAL = JSON.stringify({ detail: 'Invalid request format.' })
+/** Bytes of an answer that are kept before it begins at the client. */
+export const ANSWER_MEMORY = 1_000
+/** An answer that is larger than that. */
+export const LARGE_ANSWER = JSON.stringify({ clip: `[${'0.25,'.repeat(400)}0.5]` })
 /** What has come of it when it is cut off. */
-export const HALF = ANSWER.slice(0, 10)
+export const HALF = LARGE_ANSWER.slice(0, 1_500)
 
 /** A predict request that waits for its answer. */
 export interface Job {
   answer(status?: number): void
-  /** The head of the answer, and its first half. */
+  /** The head of a large answer, and its first half. */
   begin(): void
   end(): void
   /** Breaks the connection. */
@@ -48,12 +55,15 @@ export class ScriptedMl {
 }
 
 function jobOf(res: ServerResponse): Job {
-  const head = (status: number) =>
-    res.writeHead(status, { 'content-type': 'application/json', 'content-length': ANSWER.length })
+  const head = (status: number, { length }: string) =>
+    res.writeHead(status, { 'content-type': 'application/json', 'content-length': length })
   return {
-    answer: (status = 200) => void head(status).end(ANSWER),
-    begin: () => void head(200).write(HALF),
-    end: () => void res.end(ANSWER.slice(HALF.length)),
+    answer: (status = 200) => {
+      const body = status < 400 ? ANSWER : REFUSAL
+      head(status, body).end(body)
+    },
+    begin: () => void head(200, LARGE_ANSWER).write(HALF),
+    end: () => void res.end(LARGE_ANSWER.slice(HALF.length)),
     cut: () => void res.destroy(),
   }
 }

@@ -72,7 +72,7 @@ export function counted(rounds: readonly Round[]): Expected {
   }
   for (const backend of BACKENDS) {
     expected.add('attempts_total', { backend, outcome: 'answered' }, 0)
-    expected.add('ejections_total', { backend, task: 'all' }, 0)
+    expected.add('ejections_total', { backend, task: 'all', type: 'all' }, 0)
     expected.observe('connect_duration_seconds', { backend }, [], BUCKETS)
   }
   for (const it of rounds) addRound(expected, it)
@@ -107,9 +107,8 @@ function addRound(expected: Expected, it: Round): void {
     expected.observe('hold_duration_seconds', { route }, times, LONG)
   for (const [route, won] of Object.entries(it.hedgesWon))
     expected.add('hedges_total', { route, result: 'won' }, won)
-  for (const [backend, tasks] of Object.entries(it.ejections))
-    for (const [task, count] of Object.entries(tasks))
-      expected.add('ejections_total', { backend, task }, count)
+  for (const [backend, [task, type, count]] of Object.entries(it.ejections))
+    expected.add('ejections_total', { backend, task, type }, count)
 }
 
 /** Adds what there is at one time. */

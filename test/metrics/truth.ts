@@ -1,5 +1,5 @@
 import { BODIES, HEARTBEAT } from './scene.ts'
-import { ANSWER, HALF } from './scripted-ml.ts'
+import { ANSWER, HALF, LARGE_ANSWER, REFUSAL } from './scripted-ml.ts'
 
 /** What happens in one round of the scene, as it was written. Times are in milliseconds. */
 export interface Round {
@@ -13,8 +13,8 @@ export interface Round {
   readonly heartbeats: Readonly<Record<string, number>>
   readonly retries: Readonly<Record<string, number>>
   readonly hedgesWon: Readonly<Record<string, number>>
-  /** By backend and task. */
-  readonly ejections: Readonly<Record<string, Readonly<Record<string, number>>>>
+  /** By backend. */
+  readonly ejections: Readonly<Record<string, readonly [task: string, type: string, count: number]>>
 }
 
 interface Requests {
@@ -53,7 +53,7 @@ export const LIMITS: Readonly<Record<string, number>> = {
 export const STATES = ['up', 'recovering', 'ejected', 'down', 'unresolved', 'drained']
 
 const SEARCHES: readonly number[] = Array(20).fill(40)
-const INTERNAL_ERROR = JSON.stringify({ detail: 'Internal Server Error' })
+const INTERNAL_ERROR = 'Internal Server Error'
 
 /** @param held How long the OCR waited for its backend in this round. */
 export function round(number: 1 | 2, held: number): Round {
@@ -144,17 +144,17 @@ export function round(number: 1 | 2, held: number): Round {
     },
     sent: {
       search: 21 * ANSWER.length,
-      index: 3 * ANSWER.length,
+      index: 2 * ANSWER.length + LARGE_ANSWER.length,
       faces: 3 * ANSWER.length,
       ocr: ANSWER.length,
       cut: HALF.length,
       tag: 3 * INTERNAL_ERROR.length,
-      rest: 3 * ANSWER.length,
+      rest: 2 * ANSWER.length + REFUSAL.length,
     },
     heartbeats: { ocr: 1 + Math.floor((held - HEARTBEAT.after) / HEARTBEAT.every) },
     retries: { faces: dead },
     hedgesWon: { search: 1 },
-    ejections: { dead: { all: 1 }, broken: { tag: 1 } },
+    ejections: { dead: ['all', 'all', 1], broken: ['tag', 'visual', 1] },
   }
 }
 

@@ -60,8 +60,8 @@ export async function play(name: SceneName, factor: number): Promise<Scene> {
     routes: [
       { name: 'old models', match: { model: 'XLM-*' }, backends: ['nas'] },
       { name: 'text search', match: { task: 'clip', type: 'textual' }, backends: ['gpu', 'mac', 'nas'] },
-      { name: 'OCR', match: { task: 'ocr' }, backends: ['gpu'], whenUnavailable: { hold: '12h' } },
-      { name: 'images', backends: ['gpu', 'mac'], whenUnavailable: { hold: '12h' } },
+      { name: 'OCR', match: { task: 'ocr' }, backends: ['gpu'], hold: '12h' },
+      { name: 'images', backends: ['gpu', 'mac'], hold: '12h' },
     ],
   })
   const page = statusPage(router, { adminToken: 'sesame', clock })

@@ -9,6 +9,7 @@ export const well: BackendHealth = {
   reachable: { kind: 'closed', failures: 0 },
   tasks: {},
   lacks: {},
+  sizeLimit: undefined,
   busyUntil: 0,
   lastError: undefined,
   failures: 0,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import net, { type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -25,6 +26,46 @@ export async function startProcess(
   env: Record<string, string>,
 ): Promise<GatewayProcess> {
   return started(spawnGateway(which, env))
+}
+
+/** What systemd does: runs a gateway twice, one after the other, on a socket that goes on listening. */
+export async function startTwiceOnSocket(
+  which: 'express' | 'koa',
+  env: Record<string, string>,
+): Promise<GatewayProcess & { readonly pids: () => number[] }> {
+  const socket = net.createServer().listen(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address() as AddressInfo
+  const main = `examples/${which}-gateway/src/main.ts`
+  const twice = ['-c', '"$0" "$1"; "$0" "$1"', process.execPath, main]
+  const spawned = spawnProgram(
+    { cwd: ROOT, args: twice },
+    { ...env, LISTEN_FDS: '1' },
+    { program: 'sh', fd: fdOf(socket) },
+  )
+  // This process would accept connections as well.
+  socket.close()
+  const pids = () => [...new Set(spawned.lines.map(({ pid }) => Number(pid)))]
+  onTestFinished(() => {
+    spawned.child.kill('SIGKILL')
+    for (const pid of pids()) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
+  })
+  return { ...(await started(spawned)), url: `http://127.0.0.1:${port}`, pids }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+function fdOf(socket: Server): number {
+  const handle: unknown = Reflect.get(socket, '_handle')
+  const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined
+  if (typeof fd !== 'number') throw new Error('the socket has no file descriptor')
+  return fd
 }
 
 export function spawnGateway(which: 'express' | 'koa', env: Record<string, string>): Spawned {
@@ -66,7 +107,11 @@ async function started(spawned: Spawned): Promise<GatewayProcess> {
   return { ...spawned, url: String(url()).replace('localhost', '127.0.0.1') }
 }
 
-function spawnProgram({ cwd, args }: Program, env: Record<string, string>): Spawned {
+function spawnProgram(
+  { cwd, args }: Program,
+  env: Record<string, string>,
+  { program = process.execPath, fd }: { program?: string; fd?: number } = {},
+): Spawned {
   const {
     ML_TEXT_URL: _t,
     ML_IMAGE_URL: _i,
@@ -76,14 +121,16 @@ function spawnProgram({ cwd, args }: Program, env: Record<string, string>): Spaw
     ADMIN_TOKEN: _a,
     ...inherited
   } = process.env
-  const child = spawn(process.execPath, args, {
+  const child = spawn(program, args, {
     cwd,
     env: { ...inherited, PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', ...(fd === undefined ? [] : [fd])],
   })
+  const { stdout } = child
+  if (stdout === null) throw new Error('the gateway has no output')
   const lines: Record<string, unknown>[] = []
   const output: string[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  createInterface({ input: stdout }).on('line', (line) => {
     output.push(line)
     if (line.startsWith('{')) lines.push(JSON.parse(line))
   })

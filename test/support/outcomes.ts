@@ -1,20 +1,34 @@
-import type { FailureCause, Outcome } from '@immich-ml-router/core'
+import { type FailureCause, judge, type Outcome, type Verdict } from '@immich-ml-router/core'
 
 type OutcomeOf<K extends Outcome['kind']> = Extract<Outcome, { readonly kind: K }>
 
 export const answered: OutcomeOf<'answered'> = {
   kind: 'answered',
   status: 200,
+  verdict: { kind: 'good' },
   reachedBackend: true,
   reachedClient: true,
 }
 
 export function answeredWith(status: number): OutcomeOf<'answered'> {
-  return { ...answered, status }
+  return { ...answered, status, verdict: verdictOn(status) }
 }
 
-export function passedOver(status: number): OutcomeOf<'passed-over'> {
-  return { kind: 'passed-over', status, reachedBackend: true, reachedClient: false }
+/** @param body Of the answer, such as FastAPI's `{"detail": …}`. */
+export function passedOver(
+  status: number,
+  body = '',
+  headers: Readonly<Record<string, string>> = {},
+): OutcomeOf<'passed-over'> {
+  const verdict = verdictOn(status, body, headers)
+  return { kind: 'passed-over', status, verdict, reachedBackend: true, reachedClient: false }
+}
+
+function verdictOn(status: number, body = '', headers: Readonly<Record<string, string>> = {}): Verdict {
+  return judge(
+    { status, headers, body: Buffer.from(body), complete: true },
+    { backend: 'gpu', tasks: [], names: () => [], written: () => '' },
+  )
 }
 
 /** Before the answer began; without a connection, nothing has reached the backend. */

@@ -19,9 +19,9 @@ export interface RouterServer {
   readonly changes: BackendEvent[]
 }
 
-/** A router on a free port of loopback, closed when the test is over. */
+/** A router on a free port of loopback, closed when the test is over. It holds no request unless the options say so. */
 export async function serveRouter(options: RouterOptions): Promise<RouterServer> {
-  const router = createRouter(options)
+  const router = createRouter({ hold: false, ...options })
   onTestFinished(() => router.close({ timeout: 0 }))
   const requests: RequestEvent[] = []
   const changes: BackendEvent[] = []

@@ -12,7 +12,7 @@ const options = parseConfig({
   backends: { nas: { url: nas.url }, gpu: { url: gpu.url, health: { interval: '500ms', timeout: '250ms' } } },
   routes: [
     { name: 'text search', match: { task: 'clip', type: 'textual' }, backends: ['gpu', 'nas'] },
-    { name: 'the rest', backends: ['gpu'], whenUnavailable: { hold: '12h' } },
+    { name: 'the rest', backends: ['gpu'] },
   ],
   // Two minutes and half a minute in earnest; nobody wants to watch that long.
   heartbeat: { after: '1s', every: '500ms' },

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import { parseConfig } from '@immich-ml-router/core'
+import { parseConfig, stopServer } from '@immich-ml-router/core'
 import { immichMlRouter } from '@immich-ml-router/koa'
 import Koa from 'koa'
 import { parse } from 'yaml'
@@ -21,8 +21,7 @@ const server = app.listen(Number(PORT), () => {
   console.log(`Listening on http://localhost:${(server.address() as AddressInfo).port}`)
 })
 
-process.once('SIGTERM', async () => {
-  server.close()
-  await predict.router.close()
-  server.closeAllConnections()
-})
+// The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
+server.requestTimeout = 0
+
+process.once('SIGTERM', () => stopServer(server, predict.router))

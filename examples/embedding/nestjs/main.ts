@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { parseConfig } from '@immich-ml-router/core'
+import { parseConfig, stopServer } from '@immich-ml-router/core'
 import { immichMlRouter } from '@immich-ml-router/express'
 import { type BeforeApplicationShutdown, Body, Controller, Get, Module, Post } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
@@ -26,15 +26,19 @@ class AppController {
 
 @Module({ controllers: [AppController] })
 class AppModule implements BeforeApplicationShutdown {
-  // Ends those that wait for a backend, before Nest waits for them.
+  // Before Nest closes the server.
   async beforeApplicationShutdown() {
-    await predict.router.close()
+    await stopServer(app.getHttpServer(), predict.router)
   }
 }
 
-const app = await NestFactory.create<NestExpressApplication>(AppModule, { logger: ['warn', 'error'] })
+const app: NestExpressApplication = await NestFactory.create<NestExpressApplication>(AppModule, {
+  logger: ['warn', 'error'],
+})
 // Nest adds its body parsers in listen(): what is used before, comes before them.
 app.use(predict)
 app.enableShutdownHooks(['SIGTERM'], { useProcessExit: true })
 await app.listen(Number(PORT))
+// The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
+app.getHttpServer().requestTimeout = 0
 console.log(`Listening on http://localhost:${(app.getHttpServer().address() as AddressInfo).port}`)

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import http, { type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import { createRouter, parseConfig } from '@immich-ml-router/core'
+import { createRouter, inheritedSocket, parseConfig, stopServer } from '@immich-ml-router/core'
 import { parse } from 'yaml'
 
 const { PORT = '3003', ROUTER_CONFIG = new URL('router.yaml', import.meta.url) } = process.env
@@ -16,13 +16,13 @@ const app: RequestListener = async (req, res) => {
   else res.writeHead(404).end('{"detail":"Not Found"}')
 }
 
-const server = http.createServer((req, res) => router.handle(req, res, () => app(req, res)))
-server.listen(Number(PORT), () => {
+// The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
+const server = http.createServer({ requestTimeout: 0 }, (req, res) =>
+  router.handle(req, res, () => app(req, res)),
+)
+const socket = inheritedSocket()
+server.listen(socket ?? { port: Number(PORT) }, () => {
   console.log(`Listening on http://localhost:${(server.address() as AddressInfo).port}`)
 })
 
-process.once('SIGTERM', async () => {
-  server.close()
-  await router.close()
-  server.closeAllConnections()
-})
+process.once('SIGTERM', () => stopServer(server, router, { inherited: socket !== undefined }))

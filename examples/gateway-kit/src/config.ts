@@ -1,5 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { expandConfig, PolicyError, parseConfig, type RouterConfig } from '@immich-ml-router/core'
+import {
+  expandConfig,
+  PolicyError,
+  parseConfig,
+  parseDuration,
+  type RouterConfig,
+} from '@immich-ml-router/core'
 import type { StatusPageOptions } from '@immich-ml-router/core/status-page'
 import { StubMl } from '@immich-ml-router/example-stub-ml'
 import { parseDocument } from 'yaml'
@@ -9,6 +15,10 @@ import { readStatusPage } from './status-page.ts'
 export interface GatewayConfig {
   readonly options: RouterConfig
   readonly port: number
+  /** Where it listens in place of the port: a socket that was handed over. */
+  readonly socket?: { readonly fd: number } | undefined
+  /** How long running requests may go on when it is told to stop, in milliseconds. */
+  readonly drainTimeout?: number | undefined
   /** Where `GET /metrics` is, when not on the same port. */
   readonly metricsPort?: number | undefined
   /** Where the options come from, in words. */
@@ -28,12 +38,12 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source' | 'file'>
 
 /**
- * Reads `PORT`, `METRICS_PORT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
+ * Reads `PORT`, `METRICS_PORT`, `DRAIN_TIMEOUT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
  * `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL`, `MAX_BODY_SIZE`. With neither, stand-in servers are started. `STATUS_PAGE`
  * and `ADMIN_TOKEN` are about the status page.
  */
 export async function readConfig(env: Environment): Promise<GatewayConfig> {
-  const own = { ...readPorts(env), statusPage: readStatusPage(env) }
+  const own = { ...readPorts(env), drainTimeout: readDrainTimeout(env), statusPage: readStatusPage(env) }
   const configured = await readOptions(env)
   if (configured !== undefined) return { ...own, ...configured, stubs: [] }
   const stubs = await Promise.all([5, 50, 20].map((serviceTime) => StubMl.start({ serviceTime })))
@@ -123,6 +133,14 @@ function parseYaml(text: string): unknown {
 /** Where a gateway listens. */
 export function readPorts(env: Environment): Pick<GatewayConfig, 'port' | 'metricsPort'> {
   return { port: readPort(env, 'PORT') ?? 3003, metricsPort: readPort(env, 'METRICS_PORT') }
+}
+
+function readDrainTimeout({ DRAIN_TIMEOUT: text }: Environment): number | undefined {
+  if (!text) return undefined
+  const timeout = parseDuration(text)
+  if (timeout === undefined)
+    throw new Error(`DRAIN_TIMEOUT must be a duration such as 8s, 2m or unlimited, not "${text}".`)
+  return timeout
 }
 
 function readPort(env: Environment, name: string): number | undefined {

@@ -36,8 +36,8 @@ export async function explainRequest(
     body.destroy()
     if (!classification.classified && onUnclassified === 'reject')
       throw new UnclassifiedError(classification.reason)
-    const { backends, routes, timeouts, retries, queue, health, heartbeat } = options
-    const select = selectBackend({ backends, routes, timeouts, retries, queue, health, heartbeat })
+    const { backends, routes, timeouts, retries, queue, hold, health, heartbeat } = options
+    const select = selectBackend({ backends, routes, timeouts, retries, queue, hold, health, heartbeat })
     return `${path} is ${jobText(classification)}.
 
 ${explanationText(select.explain(classification))}

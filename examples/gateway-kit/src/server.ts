@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Router, RouterConfig, RouterOptions } from '@immich-ml-router/core'
+import {
+  inheritedSocket,
+  type Router,
+  type RouterConfig,
+  type RouterOptions,
+  stopServer,
+} from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
 import { type Logger, pino } from 'pino'
 import { type Args, readArgs, USAGE } from './args.ts'
@@ -21,7 +27,9 @@ export interface Gateway {
   readonly router: Router
   /** Reads the configuration anew; `undefined` when it is in no file. The log tells what became of it. */
   readonly reload: (() => Promise<void>) | undefined
-  /** Stops accepting, lets what is running finish, then closes everything. */
+  /** Whether it listens on a socket that systemd handed over. */
+  readonly inherited: boolean
+  /** Lets running requests finish, then closes everything; see `stopServer()`. */
   close(): Promise<void>
 }
 
@@ -35,7 +43,7 @@ export type MakeApp = (options: RouterOptions) => {
 }
 
 /**
- * Starts a gateway on the configured port.
+ * Starts a gateway on the socket that was handed over to it, or else on the configured port.
  *
  * @param reread Reads the options anew, when the file that they are in has changed.
  */
@@ -54,17 +62,22 @@ export async function startGateway(
     ...(config.metricsPort === undefined ? [metrics.handle] : []),
     ...(config.statusPage === undefined ? [] : [ownStatusPage(router, config.statusPage)]),
   ]
-  const server = http.createServer((req, res) => own.some((handle) => handle(req, res)) || listener(req, res))
+  // The router bounds idle uploads itself; Node would answer an upload that the router has paused with 408 after 300 s.
+  const server = http.createServer(
+    { requestTimeout: 0 },
+    (req, res) => own.some((handle) => handle(req, res)) || listener(req, res),
+  )
   const metricsServer =
     config.metricsPort === undefined ? server : http.createServer((req, res) => metrics.answer(req, res))
+  const socket = config.socket
+  const inherited = socket !== undefined
   const close = async () => {
     reloader?.close()
-    const closed = closing(server)
-    await router.close()
-    // What is left waits for its next request, or for the rest of one that nobody will answer any more.
-    server.closeAllConnections()
-    await closed
-    // How the end went can be seen to the end.
+    await stopServer(server, router, {
+      inherited,
+      ...(config.drainTimeout === undefined ? {} : { timeout: config.drainTimeout }),
+    })
+    // The metrics can be read until here.
     const metricsClosed = closing(metricsServer)
     metricsServer.closeAllConnections()
     await metricsClosed
@@ -72,15 +85,16 @@ export async function startGateway(
     await Promise.all(config.stubs.map((stub) => stub.close()))
   }
   try {
-    const port = await listen(server, config.port)
+    const port = await listen(server, socket ?? { port: config.port })
     const metricsPort =
-      config.metricsPort === undefined ? port : await listen(metricsServer, config.metricsPort)
+      config.metricsPort === undefined ? port : await listen(metricsServer, { port: config.metricsPort })
     const url = `http://localhost:${port}`
     reloader?.start(config.options)
     return {
       url,
       metricsUrl: `http://localhost:${metricsPort}/metrics`,
       router,
+      inherited,
       reload: reloader && (() => reloader.reload()),
       close,
     }
@@ -90,8 +104,8 @@ export async function startGateway(
   }
 }
 
-async function listen(server: Server, port: number): Promise<number> {
-  server.listen(port)
+async function listen(server: Server, on: { port: number } | { fd: number }): Promise<number> {
+  server.listen(on)
   await once(server, 'listening')
   return (server.address() as AddressInfo).port
 }
@@ -140,7 +154,7 @@ async function run(name: string, makeApp: MakeApp): Promise<void> {
   let logger: Logger = pino()
   try {
     logger = makeLogger(process.env)
-    const config = await readConfig(process.env)
+    const config = { ...(await readConfig(process.env)), socket: inheritedSocket() }
     const reread = async () => (await readOptions(process.env))?.options ?? config.options
     const gateway = await startGateway(makeApp, config, logger, reread)
     logger.info(
@@ -163,7 +177,11 @@ async function run(name: string, makeApp: MakeApp): Promise<void> {
       process.on(signal, async () => {
         if (stopping) return
         stopping = true
-        logger.info(`${signal}: no new requests; finishing those that are running`)
+        logger.info(
+          gateway.inherited
+            ? `${signal}: serving open connections; new ones wait for the next process`
+            : `${signal}: running requests finish, new ones are held`,
+        )
         await gateway.close()
         logger.info('stopped')
       })

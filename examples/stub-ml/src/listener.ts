@@ -45,9 +45,12 @@ export class Listener {
     if (this.#server !== undefined) return
     await this.#vacate()
     const { host, handle } = this.#options
-    const server = http.createServer({ keepAliveTimeout: 2_000, requestTimeout: 0 }, (req, res) => {
-      handle(req, res).catch(() => res.destroy())
-    })
+    const server = http.createServer(
+      { keepAliveTimeout: 2_000, keepAliveTimeoutBuffer: 0, requestTimeout: 0 },
+      (req, res) => {
+        handle(req, res).catch(() => res.destroy())
+      },
+    )
     this.#server = server
     server.listen(this.#port, host)
     await once(server, 'listening')

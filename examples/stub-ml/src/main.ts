@@ -1,4 +1,5 @@
-import { type Fault, StubMl } from './stub-ml.ts'
+import type { AnswerFault, Fault } from './faults.ts'
+import { StubMl } from './stub-ml.ts'
 
 // A stand-in ML server as a process: PORT, STUB_THREADS, STUB_SERVICE_TIME (ms), STUB_COLD_START (ms), STUB_FAULT.
 const { env } = process
@@ -8,10 +9,14 @@ const stub = await StubMl.start({
   threads: number('STUB_THREADS', 4),
   serviceTime: number('STUB_SERVICE_TIME', 20),
   coldStart: number('STUB_COLD_START', 0),
-  ...(env['STUB_FAULT'] ? { fault: env['STUB_FAULT'] as Fault } : {}),
+  ...(env['STUB_FAULT'] ? { fault: faultOf(env['STUB_FAULT']) } : {}),
 })
 console.log(`stand-in Immich ML server on port ${stub.port}`)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stub.close())
+
+function faultOf(text: string): Fault | AnswerFault {
+  return text.startsWith('{') ? (JSON.parse(text) as AnswerFault) : (text as Fault)
+}
 
 function number(name: string, otherwise: number): number {
   const value = Number(env[name] ?? otherwise)

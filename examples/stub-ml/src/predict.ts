@@ -1,17 +1,53 @@
 import { parseMultipart } from '@mjackson/multipart-parser'
+import { type Answer, INTERNAL_SERVER_ERROR, jsonText } from './faults.ts'
 
-/** What the ML server would answer to a predict request, and what it has to compute first. */
+/** One type of one task that a request asks for. */
+export interface RequestedJob {
+  readonly task: string
+  readonly type: string
+  readonly model: string
+}
+
+/** The ML server's answer to a predict request. */
 export interface Prediction {
-  readonly status: number
-  readonly json: unknown
-  /** The tasks that are to be computed, with their models; empty when the request is refused. */
-  readonly jobs: readonly { readonly task: string; readonly model: string }[]
+  readonly answer: Answer
+  /** What must be computed first; empty if the request is refused. */
+  readonly jobs: readonly RequestedJob[]
+}
+
+/** What a server knows, and how it refuses the rest. */
+export interface Knowledge {
+  /** Default: every model. */
+  readonly models?: readonly string[]
+  /**
+   * Status for an unknown task, type or model: 500, or 422 as Immich's main branch answers.
+   * @default 500
+   */
+  readonly unknown?: 500 | 422
+}
+
+/** An image that contains these bytes cannot be decoded: the answer is 500. */
+export const UNDECODABLE = 'undecodable image'
+
+/** Starlette's limit for a part that is not a file. */
+const MAX_TEXT_PART = 1024 * 1024
+
+const TYPES: Readonly<Record<string, readonly string[]>> = {
+  clip: ['textual', 'visual'],
+  'facial-recognition': ['detection', 'recognition'],
+  ocr: ['detection', 'recognition'],
 }
 
 /** Reads a predict request as immich-machine-learning does (`main.py`), refusals included. */
-export function predict(contentType: string | undefined, body: Buffer): Prediction {
+export function predict(
+  contentType: string | undefined,
+  body: Buffer,
+  knowledge: Knowledge = {},
+): Prediction {
   const fields = readFields(contentType, body)
   if (fields === undefined) return refuse(400, 'There was an error parsing the body')
+  if ([...fields].some(([name, { length }]) => name !== 'image' && length > MAX_TEXT_PART))
+    return refuse(400, 'Part exceeded maximum size of 1024KB.')
   const entries = fields.get('entries')
   if (entries === undefined) {
     return refuse(422, [{ type: 'missing', loc: ['body', 'entries'], msg: 'Field required', input: null }])
@@ -22,12 +58,27 @@ export function predict(contentType: string | undefined, body: Buffer): Predicti
   if (image === undefined && (fields.get('text')?.length ?? 0) === 0) {
     return refuse(400, 'Either image or text must be provided')
   }
+  if (!jobs.every((job) => isKnown(job, knowledge)))
+    return knowledge.unknown === 422 ? refuse(422, 'Invalid request format.') : failed()
+  if (image?.includes(UNDECODABLE)) return failed()
   const results = Object.fromEntries(jobs.map(({ task }) => [task, resultOf(task)]))
-  return { status: 200, json: image ? { ...results, imageHeight: 1440, imageWidth: 1080 } : results, jobs }
+  return {
+    answer: jsonText(200, image ? { ...results, imageHeight: 1440, imageWidth: 1080 } : results),
+    jobs,
+  }
 }
 
 function refuse(status: number, detail: unknown): Prediction {
-  return { status, json: { detail }, jobs: [] }
+  return { answer: jsonText(status, { detail }), jobs: [] }
+}
+
+function failed(): Prediction {
+  return { answer: INTERNAL_SERVER_ERROR, jobs: [] }
+}
+
+function isKnown({ task, type, model }: RequestedJob, { models }: Knowledge): boolean {
+  const types = Object.hasOwn(TYPES, task) ? TYPES[task] : undefined
+  return types?.includes(type) === true && (models === undefined || models.includes(model))
 }
 
 function readFields(contentType: string | undefined, body: Buffer): Map<string, Buffer> | undefined {
@@ -53,15 +104,13 @@ function readUrlencoded(body: Buffer): Map<string, Buffer> {
   return new Map(fields.flatMap(([name, value]) => (name === 'image' ? [] : [[name, Buffer.from(value)]])))
 }
 
-function readJobs(entries: string): { task: string; model: string }[] | undefined {
+function readJobs(entries: string): RequestedJob[] | undefined {
   try {
     const json: Record<string, Record<string, { modelName: unknown }>> = JSON.parse(entries)
     const jobs = Object.entries(json).flatMap(([task, types]) =>
-      Object.values(types).map(({ modelName }) => ({ task, model: modelName })),
+      Object.entries(types).map(([type, { modelName }]) => ({ task, type, model: modelName })),
     )
-    return jobs.every((job): job is { task: string; model: string } => typeof job.model === 'string')
-      ? jobs
-      : undefined
+    return jobs.every((job): job is RequestedJob => typeof job.model === 'string') ? jobs : undefined
   } catch {
     return undefined
   }

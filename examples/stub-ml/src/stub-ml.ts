@@ -1,25 +1,22 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type Answer,
+  type AnswerFault,
+  answerEverywhere,
+  answerOf,
+  type Fault,
+  INTERNAL_SERVER_ERROR,
+  jsonText,
+  LOGIN_PAGE,
+  LOGIN_PATH,
+  plainText,
+} from './faults.ts'
 import { Listener } from './listener.ts'
-import { type Prediction, predict } from './predict.ts'
+import { type Knowledge, type Prediction, predict } from './predict.ts'
 
-/** What goes wrong with every predict request while it is set. */
-export type Fault =
-  /** Nothing listens. */
-  | 'refuse'
-  /** The connection is reset as soon as the request's header has arrived. */
-  | 'reset'
-  /** The request is read and never answered. */
-  | 'hang'
-  /** 500, as when a model cannot be loaded. */
-  | 'error'
-  /** The answer comes in pieces, a tenth of a second apart. */
-  | 'slow-body'
-  /** Half of the answer comes, then the connection is reset. */
-  | 'half-response'
-
-export interface StubOptions {
+export interface StubOptions extends Knowledge {
   /** Address to listen on. Default: loopback. */
   readonly host?: string
   /** Port to listen on. Default: any that is free. */
@@ -30,8 +27,11 @@ export interface StubOptions {
   readonly serviceTime?: number | Readonly<Record<string, number>>
   /** Time to load a model on its first use, in milliseconds. Default: 0. */
   readonly coldStart?: number
-  readonly fault?: Fault
+  readonly fault?: Fault | AnswerFault
 }
+
+/** Lateness beyond this is not made up for, in milliseconds. */
+const LATENESS = 5
 
 /** A predict request as it arrived. */
 export interface ReceivedRequest {
@@ -52,12 +52,13 @@ export class StubMl {
   readonly received: ReceivedRequest[] = []
   readonly #listener: Listener
   readonly #options: Required<Pick<StubOptions, 'threads' | 'serviceTime' | 'coldStart'>>
+  readonly #knowledge: Knowledge
   readonly #loaded = new Map<string, Promise<void>>()
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: ((due: number) => void)[] = []
   readonly #stop = new AbortController()
   #running = 0
   #started = 0
-  #fault: Fault | undefined
+  #fault: Fault | AnswerFault | undefined
   #silent = false
 
   private constructor(options: StubOptions) {
@@ -66,6 +67,7 @@ export class StubMl {
       serviceTime: options.serviceTime ?? 0,
       coldStart: options.coldStart ?? 0,
     }
+    this.#knowledge = options
     this.#listener = new Listener({
       host: options.host ?? '127.0.0.1',
       port: options.port ?? 0,
@@ -98,7 +100,8 @@ export class StubMl {
     return this.#listener.connections()
   }
 
-  async setFault(fault: Fault | undefined): Promise<void> {
+  /** Sets, changes or ends a fault while the server runs. Requests that are being computed are answered by the new one. */
+  async setFault(fault: Fault | AnswerFault | undefined): Promise<void> {
     this.#fault = fault
     if (fault === 'refuse') await this.#listener.refuse()
     else await this.#listener.open()
@@ -117,12 +120,20 @@ export class StubMl {
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     if (this.#silent) return
     const path = req.url?.split('?', 1)[0]
-    if (path === '/ping' && req.method === 'GET') return text(res, 'pong')
-    if (path === '/' && req.method === 'GET') return json(res, 200, { message: 'Immich ML' })
-    if (path !== '/predict' && path !== '/ping' && path !== '/')
-      return json(res, 404, { detail: 'Not Found' })
-    if (path !== '/predict' || req.method !== 'POST') return json(res, 405, { detail: 'Method Not Allowed' })
-    return this.#predict(req, res)
+    if (path === '/predict' && req.method === 'POST') return this.#predict(req, res)
+    const fault = this.#fault
+    if (typeof fault === 'object') {
+      if (fault.kind === 'redirect' && path === LOGIN_PATH) return write(res, LOGIN_PAGE)
+      const answer = answerEverywhere(fault, this.url)
+      if (answer !== undefined) return write(res, answer)
+    }
+    if (path === '/ping' && req.method === 'GET') return write(res, plainText('pong'))
+    if (path === '/' && req.method === 'GET') return write(res, jsonText(200, { message: 'Immich ML' }))
+    const known = path === '/predict' || path === '/ping' || path === '/'
+    write(
+      res,
+      known ? jsonText(405, { detail: 'Method Not Allowed' }) : jsonText(404, { detail: 'Not Found' }),
+    )
   }
 
   async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -132,7 +143,7 @@ export class StubMl {
       return
     }
     const { body, complete } = await readBody(req)
-    const prediction = predict(req.headers['content-type'], body)
+    const prediction = predict(req.headers['content-type'], body, this.#knowledge)
     this.received.push({
       url: req.url ?? '',
       headers: req.headers,
@@ -143,24 +154,30 @@ export class StubMl {
       jobs: prediction.jobs,
     })
     if (!complete || this.#fault === 'hang') return
-    if (this.#fault === 'error') return json(res, 500, { detail: 'Internal Server Error' })
+    if (this.#fault === 'error') return write(res, INTERNAL_SERVER_ERROR)
+    const answer =
+      typeof this.#fault === 'object' ? answerOf(this.#fault, this.url, prediction.jobs) : undefined
+    if (answer !== undefined) return write(res, answer)
     await this.#compute(prediction)
-    await this.#respond(res, prediction)
+    await this.#respond(res, prediction.answer)
   }
 
+  /** A thread that has more to do goes on from when it was due, so that late timers cost no throughput. */
   async #compute({ jobs }: Prediction): Promise<void> {
+    let due = performance.now()
     if (this.#running >= this.#options.threads)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      due = await new Promise<number>((resolve) => this.#waiting.push(resolve))
     this.#running++
     try {
       for (const { model } of jobs) await this.#load(model)
       const { serviceTime } = this.#options
       const time = (task: string) =>
         typeof serviceTime === 'number' ? serviceTime : (serviceTime[task] ?? 0)
-      await this.#sleep(Math.max(0, ...jobs.map(({ task }) => time(task))))
+      due = Math.max(due, performance.now() - LATENESS) + Math.max(0, ...jobs.map(({ task }) => time(task)))
+      await this.#sleep(due - performance.now())
     } finally {
       this.#running--
-      this.#waiting.shift()?.()
+      this.#waiting.shift()?.(due)
     }
   }
 
@@ -170,10 +187,10 @@ export class StubMl {
     return loading
   }
 
-  async #respond(res: ServerResponse, { status, json: value }: Prediction): Promise<void> {
-    if (this.#fault !== 'slow-body' && this.#fault !== 'half-response') return json(res, status, value)
-    const bytes = Buffer.from(JSON.stringify(value))
-    res.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length })
+  async #respond(res: ServerResponse, answer: Answer): Promise<void> {
+    if (this.#fault !== 'slow-body' && this.#fault !== 'half-response') return write(res, answer)
+    const bytes = Buffer.from(answer.body)
+    writeHead(res, answer)
     if (this.#fault === 'half-response') {
       res.write(bytes.subarray(0, bytes.length / 2), () => res.socket?.resetAndDestroy())
       return
@@ -201,16 +218,23 @@ async function readBody(req: IncomingMessage): Promise<{ body: Buffer; complete:
   return { body: Buffer.concat(chunks), complete: req.complete }
 }
 
-function json(res: ServerResponse, status: number, value: unknown): void {
-  const body = JSON.stringify(value)
-  res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-  res.end(body)
+function write(res: ServerResponse, answer: Answer): void {
+  writeHead(res, answer)
+  res.end(answer.body)
+  if (answer === INTERNAL_SERVER_ERROR) closeLater(res)
 }
 
-function text(res: ServerResponse, body: string): void {
-  res.writeHead(200, {
-    'content-type': 'text/plain; charset=utf-8',
+function writeHead(res: ServerResponse, { status, headers, contentType, body }: Answer): void {
+  // uvicorn announces neither that it keeps the connection nor for how long.
+  res.removeHeader('connection')
+  res.writeHead(status, {
+    'content-type': contentType,
     'content-length': Buffer.byteLength(body),
+    ...headers,
   })
-  res.end(body)
+}
+
+/** After a 500, uvicorn closes the connection 0.2 to 0.5 s later without announcing it. */
+function closeLater({ socket }: ServerResponse): void {
+  setTimeout(() => socket?.destroy(), 200 + Math.random() * 300).unref()
 }

@@ -78,6 +78,7 @@ function refresh(): void {
   for (const part of parts) part.update(model)
   decisions.update(model)
   showVerdict(model)
+  showNotices(model)
   showFooter(model)
 }
 
@@ -87,6 +88,12 @@ function showVerdict({ report, now }: Model): void {
   setText(byId('verdict', HTMLElement), text)
   setText(byId('remark', HTMLElement), remarkOf(report, now, format))
   document.title = `${text} – immich-ml-router`
+}
+
+function showNotices({ report }: Model): void {
+  const notices = byId('notices', HTMLElement)
+  notices.hidden = report.notices.length === 0
+  setText(notices, report.notices.join(' '))
 }
 
 function showFooter({ report }: Model): void {

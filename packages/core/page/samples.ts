@@ -60,6 +60,7 @@ export function reportOf(rest: Partial<Report> = {}): Report {
     wall: 0,
     since: 0,
     state: 'running',
+    notices: [],
     actions: false,
     active: 0,
     figures: { rate: 0, fates: NO_FATES, latencies: {} },

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { formatFor } from './format.ts'
 import { backendOf, decisionOf } from './samples.ts'
-import { healthInWords, jobInWords, kindInWords, reasonInWords, wayOf } from './words.ts'
+import {
+  attemptInWords,
+  healthInWords,
+  jobInWords,
+  kindInWords,
+  reasonInWords,
+  taskInWords,
+  wayOf,
+} from './words.ts'
 
 const format = formatFor('en')
 const plain = (text: string) => text.replaceAll('\u202f', ' ')
@@ -67,17 +75,72 @@ describe('health in words', () => {
 
   it('names each task that is not well', () => {
     const tasks = [
-      { task: 'ocr', state: 'ejected', reason: 'status 500', until: 20_000 },
-      { task: 'clip', state: 'lacking', until: 60_000 },
+      { task: 'ocr/detection', state: 'ejected', reason: 'answered 503 Service Unavailable', until: 20_000 },
+      { task: 'clip/textual', state: 'lacking', until: 60_000 },
     ] as const
     const backend = backendOf('a', 'partly', { health: { state: 'partly', tasks, failures: 3 } })
     expect(plain(healthInWords(backend, 10_000, format))).toBe(
-      'Fails at OCR (it answered 500), tried again in 10 s; does not have search',
+      'Fails at OCR (ocr/detection) (answered 503 Service Unavailable), tried again in 10 s; ' +
+        'does not have searches (clip/textual)',
+    )
+  })
+
+  it.each([
+    ['clip/visual', 'does not have images (clip/visual)'],
+    ['clip/visual/ViT/B-32', 'does not have images (clip/visual) with the model ViT/B-32'],
+    ['clip/audio', 'does not have clip/audio'],
+    ['tags/visual', 'does not have tags/visual'],
+    ['facial-recognition/detection', 'does not have faces (facial-recognition/detection)'],
+  ])('says that it lacks %s: %s', (task, text) => {
+    expect(taskInWords({ task, state: 'lacking' }, 0, format)).toBe(text)
+  })
+
+  it.each([
+    ['ocr/detection+ocr/recognition', 'refuses some OCR (ocr/detection and ocr/recognition)'],
+    ['', 'refuses some jobs'],
+  ])('says that it refuses some jobs of %s: %s', (task, text) => {
+    expect(taskInWords({ task, state: 'lacking', isSome: true }, 0, format)).toBe(text)
+  })
+
+  it('names what a backend that is well cannot do, and from which size on', () => {
+    const tasks = [{ task: 'clip/visual', state: 'lacking' }] as const
+    const backend = backendOf('a', 'well', {
+      health: { state: 'well', tasks, failures: 0, sizeLimit: 2_000_000 },
+    })
+    expect(plain(healthInWords(backend, 0, format))).toBe(
+      'Does not have images (clip/visual); refuses bodies of 2 MB or more',
+    )
+  })
+
+  it('says the cure in full', () => {
+    const reason = 'answered 401 Unauthorized: set backends.gpu.auth'
+    const backend = backendOf('gpu', 'ejected', {
+      health: { state: 'ejected', reason, since: 5_000, until: 15_000, tasks: [], failures: 3 },
+    })
+    expect(plain(healthInWords(backend, 10_000, format))).toBe(
+      'Ejected for 5 s: answered 401 Unauthorized: set backends.gpu.auth. Tried again in 5 s',
     )
   })
 
   it('leaves a reason that it does not know as it is', () => {
     expect(reasonInWords('EWHATEVER')).toBe('EWHATEVER')
+  })
+})
+
+describe('an attempt in words', () => {
+  it.each([
+    ['answered', 200, undefined, 'answered 200'],
+    [
+      'passed-over',
+      401,
+      'answered 401 Unauthorized: set backends.gpu.auth',
+      'answered 401 Unauthorized: set backends.gpu.auth, which the client did not get',
+    ],
+    ['failed', undefined, 'connect', 'no connection'],
+  ] as const)('%s', (outcome, status, cause, text) => {
+    expect(attemptInWords({ backend: 'gpu', start: 0, time: 1, outcome, status, cause, hedge: false })).toBe(
+      text,
+    )
   })
 })
 

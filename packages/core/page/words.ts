@@ -4,6 +4,7 @@ import type {
   DecisionView,
   Fate,
   HealthState,
+  HealthView,
   JobView,
   Kind,
   TaskView,
@@ -84,8 +85,7 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 export function reasonInWords(reason: string): string {
-  const [, status] = /^status (\d+)$/.exec(reason) ?? []
-  return status === undefined ? (REASONS[reason] ?? reason) : `it answered ${status}`
+  return REASONS[reason] ?? reason
 }
 
 /** What there is to say about a backend beyond the name of its state; nothing when it is well. */
@@ -96,11 +96,10 @@ export function healthInWords({ health, inFlight }: BackendView, now: number, fo
   const left = until === undefined ? '' : format.duration(Math.max(0, until - now))
   switch (state) {
     case 'well':
-      return ''
+    case 'partly':
+      return sentence(limitsInWords(health, now, format))
     case 'unknown':
       return 'Its first probe is on its way'
-    case 'partly':
-      return sentence(health.tasks.map((task) => taskInWords(task, now, format)))
     case 'recovering':
       return `Back${ago}; it begins with a few requests`
     case 'busy':
@@ -120,17 +119,37 @@ export function healthInWords({ health, inFlight }: BackendView, now: number, fo
   }
 }
 
-export function taskInWords({ task, state, reason, until }: TaskView, now: number, format: Format): string {
-  const name = TASKS[task] ?? task
+/** What it cannot do, though it is there. */
+function limitsInWords({ tasks, sizeLimit }: HealthView, now: number, format: Format): string[] {
+  return [
+    ...tasks.map((task) => taskInWords(task, now, format)),
+    ...(sizeLimit === undefined ? [] : [`refuses bodies of ${format.bytes(sizeLimit)} or more`]),
+  ]
+}
+
+export function taskInWords(view: TaskView, now: number, format: Format): string {
+  const { task, state, reason, until, isSome = false } = view
+  const name = typesInWords(task)
   const left = until === undefined ? '' : format.duration(Math.max(0, until - now))
-  if (state === 'lacking') return `does not have ${name}`
+  if (state === 'lacking') return isSome ? `refuses some ${name}` : `does not have ${name}`
   if (state === 'recovering') return `${name} is coming back`
   const why = reason === undefined ? '' : ` (${reasonInWords(reason)})`
   return state === 'ejected' ? `fails at ${name}${why}, tried again in ${left}` : `fails at ${name}${why}`
 }
 
-const TASKS: Readonly<Record<string, string>> = {
-  clip: 'search',
+/** Such as `images (clip/visual)`, or `searches (clip/textual) with the model ViT-B-32__openai`. */
+function typesInWords(keys: string): string {
+  const [, types = '', model] = /^([^/+]+\/[^/+]+)\/(.+)$/.exec(keys) ?? [undefined, keys]
+  const [first = ''] = types.split('+')
+  const plain = PLAIN[first] ?? PLAIN[first.split('/', 1)[0] ?? '']
+  const name = plain === undefined ? types || 'jobs' : `${plain} (${types.replaceAll('+', ' and ')})`
+  return model === undefined ? name : `${name} with the model ${model}`
+}
+
+/** By task and type, or by task. */
+const PLAIN: Readonly<Record<string, string>> = {
+  'clip/textual': 'searches',
+  'clip/visual': 'images',
   'facial-recognition': 'faces',
   ocr: 'OCR',
 }
@@ -190,7 +209,7 @@ export function attemptInWords({ outcome, status, cause }: AttemptView): string 
     case 'answered':
       return `answered ${status ?? ''}`.trim()
     case 'passed-over':
-      return `answered ${status ?? ''}, another was tried`
+      return `${cause ?? `answered ${status ?? ''}`}, which the client did not get`
     case 'failed':
       return reasonInWords(cause ?? 'failed')
     case 'body-failed':

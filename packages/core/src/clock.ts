@@ -39,5 +39,16 @@ export const systemClock: Clock = {
   },
 }
 
+/**
+ * Calls back at a time on the clock.
+ *
+ * @param time `Infinity` for never.
+ * @returns What calls that off.
+ */
+export function callAt(clock: Clock, time: number, callback: () => void): (() => void) | undefined {
+  if (time === Number.POSITIVE_INFINITY) return undefined
+  return clock.after(Math.max(0, time - clock.now()), callback)
+}
+
 let loopSeen = Number.NEGATIVE_INFINITY
 let loopUse: LoopUse = { busy: 0, turns: 0 }

@@ -5,6 +5,7 @@
  */
 const KIB = 1024
 const MIB = 1024 * KIB
+const GIB = 1024 * MIB
 
 export const defaults = Object.freeze({
   /** Largest predict request that is accepted: what the nginx routers before us use (`client_max_body_size 32m`). */
@@ -21,6 +22,8 @@ export const defaults = Object.freeze({
   maxPreambleSize: 16 * KIB,
   /** Longest boundary, from RFC 2046 section 5.1.1. */
   maxBoundaryLength: 70,
+  /** Base path of the router. */
+  path: '/',
   /** What happens to a request that cannot be classified. */
   onUnclassified: 'route',
   /** What hands requests to backends: http-proxy-3, for its events and options (docs/decisions/0013). */
@@ -55,18 +58,16 @@ export const defaults = Object.freeze({
   idleTimeout: 120_000,
   /** Further backends that are tried when one fails: with the first, four at most. */
   retries: 3,
-  /** Statuses for which another backend is tried: this one is broken, overloaded, or lacks the task. */
-  failoverStatuses: [429, 500, 501, 502, 503, 504],
   /** Failures in a row after which a backend, or a task on it, is ejected. */
   ejectAfter: 3,
   /** The first ejection; each further one in a row is twice as long … */
   ejectionTime: 5_000,
   /** … up to this. */
   longestEjection: 300_000,
+  /** An ejection is no longer than this while requests wait that no other backend can take. */
+  hurriedEjection: 2_000,
   /** Ejections are so much longer or shorter, by chance. */
   ejectionJitter: 0.1,
-  /** Statuses that count as a failure of the backend at the task; 4xx never do, nor does 501, which is a lack. */
-  ejectingStatuses: [500, 502, 503, 504],
   /**
    * A backend that is back gets one request at a time, and one more with each success, until it gets so many at once and
    * nobody waits: then it counts as back. A GPU has its full throughput with a handful.
@@ -101,13 +102,21 @@ export const defaults = Object.freeze({
   resolvePause: 1_000,
   /** Time for a name to be resolved. */
   resolveTimeout: 5_000,
-  /** Requests that may wait for the backends of a route. */
+  /** How long a bulk request is held while no backend of its route is available: a workstation may sleep all night. */
+  holdBulk: 43_200_000,
+  /** The same for an interactive request: a person does not wait longer for a search. */
+  holdInteractive: 15_000,
+  /** Requests that are held at once on a route. */
   maxHeld: 1_000,
+  /** Share of `maxHeld` that bulk requests leave to interactive ones, rounded down. */
+  heldInteractiveShare: 0.1,
+  /** Bytes of all held bodies together. */
+  maxHeldBytes: 2 * GIB,
   /** The longest wait for a backend that is full. */
   maxWait: 600_000,
   /** What half of the longest wait is taken of, for how far the urgent go before those who came earlier. */
   longestHeadStart: 3_600_000,
-  /** Requests that may wait for backends that are full. */
+  /** Requests that are queued for a slot at once, over all routes. */
   maxLength: 1_000,
   /** How often a request that waits for a better backend, while another is free, thinks again. */
   reconsiderInterval: 100,
@@ -123,8 +132,14 @@ export const defaults = Object.freeze({
   heartbeatInterval: 30_000,
   /** How quickly a connection that was used before must break for it to have been stale. */
   staleWithin: 1_000,
-  /** Largest answer of a 4xx that is looked at for whether it says that the task is unknown. */
-  maxRefusalSize: 16 * KIB,
+  /** Most bytes of one answer that are kept until it is judged: faces and OCR of a large group stay below. */
+  answerMemory: 1 * MIB,
+  /** When a client that takes no heartbeats gets the head of its answer, or its refusal; Immich gives up at 300 s. */
+  longestSilence: 240_000,
+  /** The pause before a job that has failed on every candidate is sent again; it doubles with each round … */
+  retryPause: 1_000,
+  /** … up to this; for a request for which a person waits, up to the first. */
+  longestRetryPause: 60_000,
   /** Kinds of jobs whose latency is kept apart on one backend. */
   mostKinds: 200,
   /** Jobs over which a latency is averaged. */
@@ -181,10 +196,18 @@ export const defaults = Object.freeze({
   keepAliveMargin: 500,
   /** How long the rest of an upload is read and dropped after an early answer, so that the client can read it. */
   lingerTimeout: 30_000,
-  /** How long `close()` lets running requests finish. */
-  drainTimeout: 30_000,
-  /** How long `close()` waits for answers to go out once the backends' connections are closed. */
-  closeGrace: 1_000,
+  /** How long `close()` lets running requests finish: with twice `closeGrace`, within docker's 10 s before it kills. */
+  drainTimeout: 8_000,
+  /** How long `close()` waits for answers to go out once the backends' connections are closed, and again once clients are cut. */
+  closeGrace: 500,
+  /** How long a client may send nothing of an unfinished upload that the router waits for. */
+  uploadIdleTimeout: 60_000,
+  /** How often uploads are checked for it. */
+  uploadCheckInterval: 15_000,
+  /** Time between two refusals of bulk requests to one client address. */
+  refusalInterval: 1_000,
+  /** Refusals that wait for their turn; further ones are sent at once. */
+  maxSlowRefusals: 60,
   /** What the names of metrics begin with. */
   metricsPrefix: 'immich_ml_router_',
   /**

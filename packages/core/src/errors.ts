@@ -3,6 +3,7 @@ export type ErrorCode =
   | 'body-too-large'
   | 'body-consumed'
   | 'body-failed'
+  | 'upload-timeout'
   | 'unclassified'
   | 'no-backend-available'
   | 'hold-expired'
@@ -22,6 +23,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'body-too-large': 413,
   'body-consumed': 500,
   'body-failed': 400,
+  'upload-timeout': 408,
   unclassified: 422,
   'no-backend-available': 503,
   'hold-expired': 503,

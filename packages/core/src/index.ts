@@ -16,6 +16,7 @@ export type { BackendChange, BackendSettings, TlsSettings } from './backend/back
 export type { BreakerState } from './backend/breaker.ts'
 export type { CheckOptions, Probe, ProbeState } from './backend/checker.ts'
 export type { LastError, Obstacle, PassiveChange, PassiveHealth } from './backend/health.ts'
+export { type JobKeys, jobKeysOf } from './backend/job-keys.ts'
 export type { Latency } from './backend/latency-book.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { WakeTarget } from './backend/wake.ts'
@@ -63,16 +64,20 @@ export {
 } from './errors.ts'
 export type {
   AttemptHeaders,
-  AttemptMarks,
   AttemptPlan,
+  AttemptResult,
   ForwardRequest,
-  Refusal,
+  KeptAnswer,
 } from './forward/forward-request.ts'
 export { type ForwardData, Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
+export type { AnswerClass, AnswerClasses, AnswerOptions } from './judge/answer-classes.ts'
+export { type Asked, type BackendAnswer, judge } from './judge/judge.ts'
+export type { Verdict } from './judge/verdict.ts'
 export type { Changes, PolicyChanges } from './policy/changes.ts'
 export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './policy/connection.ts'
 export type { DiscoverOptions } from './policy/discover.ts'
+export { parseDuration } from './policy/duration.ts'
 export { type ExpandedConfig, type ExpansionSources, expandConfig } from './policy/expand-config.ts'
 export type {
   CandidateExplanation,
@@ -92,6 +97,7 @@ export type {
   Heartbeats,
   HoldOptions,
   Patience,
+  PolicyHoldOptions,
   QueueOptions,
   WakeOptions,
 } from './policy/patience.ts'
@@ -107,25 +113,28 @@ export {
   selectBackend,
 } from './policy/select-backend.ts'
 export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './policy/timeouts.ts'
+export type { AttemptMarks, AttemptRecord } from './retry/attempt-record.ts'
 export { answerError } from './router/answers.ts'
-export type { AttemptRecord } from './router/attempt-record.ts'
 export { createRouter } from './router/create-router.ts'
-export { Exchange, type Waiting } from './router/exchange.ts'
+export { Exchange } from './router/exchange.ts'
 export {
   type ExchangeOptions,
   type ResolvedExchangeOptions,
   resolveExchangeOptions,
 } from './router/exchange-options.ts'
+export type { Waiting } from './router/request-waits.ts'
 export type {
   CloseOptions,
   RequestEvent,
   Router,
   RouterEvents,
+  RouterNotice,
   RouterStatus,
   Steps,
   WaitingRequest,
 } from './router/router.ts'
-export type { ReloadOptions, RouterOptions } from './router/router-options.ts'
+export type { PathOptions, ReloadOptions, RouterOptions } from './router/router-options.ts'
+export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
 export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
 export type { StrategyName } from './strategy/strategies.ts'
 export type { Job, Rating, Strategy } from './strategy/strategy.ts'

@@ -35,8 +35,6 @@ export interface BackendTraits extends RoomSettings {
   readonly tasks?: readonly string[] | undefined
   /** How it is probed; not at all, when not given. */
   readonly check?: CheckOptions | undefined
-  /** Statuses that are a failure of the backend. */
-  readonly ejecting?: ReadonlySet<number> | undefined
 }
 
 export interface BackendSettings extends BackendTraits {

@@ -12,7 +12,9 @@ import {
 } from './backend-settings.ts'
 import { Checker, type CheckOptions, type Probe, type ProbeProgress, type ProbeState } from './checker.ts'
 import { withoutCredentials } from './credentials.ts'
+import { type Evidence, isUndecided } from './evidence.ts'
 import { Health, type Obstacle, type PassiveHealth } from './health.ts'
+import { type JobKeys, NO_KEYS } from './job-keys.ts'
 import { type Latency, LatencyBook } from './latency-book.ts'
 import type { Outcome } from './outcome.ts'
 import { Room } from './room.ts'
@@ -32,7 +34,15 @@ export interface BackendInfo {
 export interface Slot {
   /** Whether this request finds out if the backend is back. */
   readonly trial: boolean
+  /** Ends it; only the first call counts. */
   release(outcome?: Outcome): void
+  /**
+   * Says what a second opinion has decided about an undecided outcome with which the slot was released; only the first call
+   * counts.
+   *
+   * @param isBlamed Whether the backend is at fault, and not the job.
+   */
+  decide(isBlamed: boolean): void
 }
 
 /** What is known of a backend's health. */
@@ -101,9 +111,12 @@ export class Backend implements BackendInfo {
     this.#latencies = new LatencyBook(this.#clock)
     this.#room = new Room(this.#clock, settings)
     this.#workload = new Workload(this.#clock)
-    this.#health = new Health(this.#clock, (change) => this.#changed(change), settings.ejecting)
+    this.#health = new Health(this.#clock, (change) => this.#changed(change))
     this.#checker = this.#checkerOf(settings)
-    this.#waiters = new Waiters(settings.waker, (hurried) => this.#checker?.hurry(hurried))
+    this.#waiters = new Waiters(settings.waker, (hurried) => {
+      this.#checker?.hurry(hurried)
+      this.#health.hurry(hurried)
+    })
     this.#headers = ownHeadersOf(settings)
     this.name = name
     this.connectsTo = settings.endpoint
@@ -126,7 +139,6 @@ export class Backend implements BackendInfo {
     this.rate(traits.weight, traits.tier ?? defaults.tier)
     this.#headers = ownHeadersOf(traits)
     this.#room.adapt(traits)
-    this.#health.ejectOn(traits.ejecting)
     if (this.#checker !== undefined && traits.check !== undefined) this.#checker.adapt(traits.check)
     else {
       this.#checker?.stop()
@@ -186,6 +198,11 @@ export class Backend implements BackendInfo {
    */
   get version(): number {
     return this.#version
+  }
+
+  /** Bytes of a body that a proxy in front of it has refused as too large; `undefined` when none was. */
+  get sizeLimit(): number | undefined {
+    return this.#health.sizeLimit
   }
 
   /** Requests that hold a lease on this backend. */
@@ -264,11 +281,11 @@ export class Backend implements BackendInfo {
   }
 
   /**
-   * Why no request with these tasks can be sent now; `undefined` when one can.
+   * Why no such request can be sent now; `undefined` when one can.
    *
    * @param urgent Whether it may have what is reserved.
    */
-  obstacle(tasks: readonly string[], urgent = true): Obstacle | undefined {
+  obstacle(job: JobKeys, urgent = true): Obstacle | undefined {
     switch (this.#open) {
       case 'all':
         return undefined
@@ -277,14 +294,14 @@ export class Backend implements BackendInfo {
       case 'none':
         return FULL
       default:
-        return this.#obstacle(tasks, urgent)
+        return this.#obstacle(job, urgent)
     }
   }
 
-  #obstacle(tasks: readonly string[], urgent: boolean): Obstacle | undefined {
+  #obstacle(job: JobKeys, urgent: boolean): Obstacle | undefined {
     if (!this.#enabled) return DISABLED
     if (this.#checker?.state.kind === 'down') return DOWN
-    const obstacle = this.#health.obstacle(tasks)
+    const obstacle = this.#health.obstacle(job)
     if (obstacle !== undefined) return obstacle
     return this.hasRoom(urgent) ? undefined : FULL
   }
@@ -317,9 +334,14 @@ export class Backend implements BackendInfo {
     return this.#room.has(this.inFlight, urgent)
   }
 
-  /** Whether a slot for these tasks is hard to come by: it is coming back, and gets one request at a time. */
-  isRare(tasks: readonly string[]): boolean {
-    return !this.isPlain && this.#health.isRare(tasks)
+  /** Whether a slot for such a request is hard to come by: the backend is coming back, and gets one request at a time. */
+  isRare(job: JobKeys): boolean {
+    return !this.isPlain && this.#health.isRare(job)
+  }
+
+  /** Whether it refuses such requests, and has never served one. */
+  refuses(job: JobKeys): boolean {
+    return !this.isPlain && this.#health.refuses(job)
   }
 
   /** Whether nothing has failed there for so long, in milliseconds. */
@@ -381,37 +403,48 @@ export class Backend implements BackendInfo {
   }
 
   /**
-   * Takes a slot for a request with these tasks; `release` gives it back, once however often it is called.
+   * Takes a slot for a request; `release` gives it back, once however often it is called.
    *
-   * @param job Its kind, by which latencies are kept.
-   * @param urgent Whether somebody waits for it.
+   * @param kind Its kind, by which latencies are kept.
+   * @param urgent Whether it may have what is reserved.
    */
-  reserve(tasks: readonly string[] = [], job = '', urgent = false): Slot {
+  reserve(job: JobKeys = NO_KEYS, kind = '', urgent = false): Slot {
     const inFlight = this.inFlight + 1
-    const run = this.#workload.begin(this.expected(job) ?? 0)
+    const run = this.#workload.begin(this.expected(kind) ?? 0)
     const sample = this.#room.begin(this.inFlight, urgent)
-    const ticket = this.#health.begin(tasks)
+    const ticket = this.#health.begin(job)
     this.#touch()
     let held = true
+    let undecided: { readonly outcome: Outcome; readonly time: number } | undefined
     const release = (outcome?: Outcome) => {
       if (!held) return
       held = false
       this.#workload.end(run)
-      const { kind } = this.#health.record(ticket, outcome, this.waiting > 0)
+      const evidence = this.#health.record(ticket, outcome, this.waiting > 0)
       // That its client was slow to upload does not make a backend slow.
       const starvedFor = (outcome?.kind === 'answered' ? outcome.starvedFor : undefined) ?? 0
       const time = Math.max(0, this.#clock.now() - run.began - starvedFor)
-      this.#room.end(sample, job, kind === 'well' ? time : undefined)
-      if (kind === 'well') this.#latencies.observe(job, time, this.#crowding(inFlight))
-      else if (kind === 'unreachable' || kind === 'task-failed') this.#observeFailure(tasks, job, time)
-      else if (outcome?.kind === 'superseded') this.#latencies.observeAtLeast(job, time)
+      if (isUndecided(outcome)) undecided = { outcome, time }
+      const isGood = evidence.kind === 'good'
+      this.#room.end(sample, kind, isGood ? time : undefined)
+      if (isGood) this.#latencies.observe(kind, time, this.#crowding(inFlight))
+      else if (outcome?.kind === 'superseded') this.#latencies.observeAtLeast(kind, time)
+      else this.#observeFailure(evidence, job, kind, time)
       this.#touch()
-      if (kind === 'well') this.#checker?.succeed()
-      if (kind === 'unreachable') this.#checker?.doubt()
+      if (isGood) this.#checker?.succeed()
+      if (evidence.kind === 'unreachable') this.#checker?.doubt()
       if (this.inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve()
       this.#settings.onRelief?.()
     }
-    return { trial: ticket.runs.some(({ trial }) => trial), release }
+    const decide = (isBlamed: boolean) => {
+      if (undecided === undefined) return
+      const { outcome, time } = undecided
+      undecided = undefined
+      this.#observeFailure(this.#health.decide(ticket, outcome, isBlamed), job, kind, time)
+      this.#touch()
+      this.#settings.onRelief?.()
+    }
+    return { trial: ticket.runs.some(({ trial }) => trial), release, decide }
   }
 
   /** How many times as long a job takes with so many in flight as it would where it need not wait inside. */
@@ -514,11 +547,12 @@ export class Backend implements BackendInfo {
     this.#changed({ kind: 'enabled', enabled })
   }
 
-  /** What is kept away needs not seem slow as well: it would go on to when it is back. */
-  #observeFailure(tasks: readonly string[], job: string, time: number): void {
-    const kind = this.obstacle(tasks)?.kind
-    if (kind === 'ejected' || kind === 'down') this.#latencies.forgetPeaks()
-    else this.#latencies.observeFailure(job, time)
+  /** A backend that gets no requests needs not seem slow as well: it would go on to when it is back. */
+  #observeFailure(evidence: Evidence, job: JobKeys, kind: string, time: number): void {
+    if (!('reason' in evidence)) return
+    const obstacle = this.obstacle(job)?.kind
+    if (obstacle === 'ejected' || obstacle === 'down') this.#latencies.forgetPeaks()
+    else this.#latencies.observeFailure(kind, time)
   }
 
   #changed(change: BackendChange): void {

@@ -38,6 +38,15 @@ export interface Run {
   readonly epoch: number
 }
 
+export interface BreakerOptions {
+  /** Told of every change of kind. */
+  readonly onChange?: (from: BreakerState, to: BreakerState) => void
+  /** Whether requests wait for the ejection to end, so that a trial comes sooner. */
+  readonly isHurried?: () => boolean
+  /** From 0 to 1, for the jitter: pools must not come back all at once. */
+  readonly random?: () => number
+}
+
 /** A request that began before its breaker was made. */
 export const UNCOUNTED: Pick<Run, 'trial' | 'epoch'> = { trial: false, epoch: 0 }
 
@@ -49,21 +58,20 @@ export class Breaker {
   readonly #clock: Clock
   readonly #random: () => number
   readonly #onChange: (from: BreakerState, to: BreakerState) => void
+  readonly #isHurried: () => boolean
   #state: BreakerState = { kind: 'closed', failures: 0 }
   #running = 0
   #epoch = 0
+  /** When the last ejection began, on the clock. */
+  #ejectedAt = 0
 
-  /**
-   * @param onChange Told of every change of kind.
-   * @param random From 0 to 1, for the jitter: pools must not come back all at once.
-   */
   constructor(
     clock: Clock,
-    onChange: (from: BreakerState, to: BreakerState) => void = () => {},
-    random: () => number = Math.random,
+    { onChange = () => {}, isHurried = () => false, random = Math.random }: BreakerOptions = {},
   ) {
     this.#clock = clock
     this.#onChange = onChange
+    this.#isHurried = isHurried
     this.#random = random
   }
 
@@ -74,14 +82,19 @@ export class Breaker {
   /** Whether a request may be sent now; the first behind an ejection is the trial. */
   get available(): boolean {
     const state = this.#state
-    if (state.kind === 'open') return this.#clock.now() >= state.until
+    if (state.kind === 'open') return this.#clock.now() >= this.#endOf(state)
     return state.kind === 'closed' || (state.kind === 'recovering' && this.#running < state.limit)
+  }
+
+  /** While requests wait, and can go nowhere else, a trial costs nothing but its attempt. */
+  #endOf({ until }: Extract<BreakerState, { kind: 'open' }>): number {
+    return this.#isHurried() ? Math.min(until, this.#ejectedAt + defaults.hurriedEjection) : until
   }
 
   /** When the next trial may be made, to tell the least bad of several; 0 when it is not ejected. */
   get availableAt(): number {
     const state = this.#state
-    if (state.kind === 'open') return state.until
+    if (state.kind === 'open') return this.#endOf(state)
     return state.kind === 'trial' ? Number.POSITIVE_INFINITY : 0
   }
 
@@ -155,6 +168,7 @@ export class Breaker {
     const time = timeOf(ejections)
     const jitter = 1 + defaults.ejectionJitter * (2 * this.#random() - 1)
     this.#epoch++
+    this.#ejectedAt = this.#clock.now()
     this.#become({ kind: 'open', since, until: this.#clock.now() + time * jitter, ejections, reason })
   }
 

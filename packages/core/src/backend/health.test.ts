@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { keysOf, keysOfSize } from '../../../../test/support/job-keys.ts'
 import { answered, answeredWith, clientLeft, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import { Breaker } from './breaker.ts'
-import { Health, type Verdict, verdictOf } from './health.ts'
+import { type Evidence, evidenceOf } from './evidence.ts'
+import { Health } from './health.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Without jitter. */
-const breakerOn = (clock: FakeClock) => new Breaker(clock, undefined, () => 0.5)
+const breakerOn = (clock: FakeClock) => new Breaker(clock, { random: () => 0.5 })
 
 describe('the breaker', () => {
   it('opens at the third failure in a row, and not before', () => {
@@ -121,7 +123,7 @@ describe('the breaker', () => {
 
   it('jitters', () => {
     const until = [0, 1].map((random) => {
-      const breaker = new Breaker(new FakeClock(), undefined, () => random)
+      const breaker = new Breaker(new FakeClock(), { random: () => random })
       for (let i = 0; i < 3; i++) breaker.fail('connect', breaker.begin())
       return (breaker.state as { until: number }).until
     })
@@ -129,133 +131,232 @@ describe('the breaker', () => {
   })
 })
 
-describe('what an outcome says of a backend', () => {
-  it.each<[Outcome | undefined, Verdict['kind']]>([
-    [answered, 'well'],
-    [answeredWith(422), 'well'],
-    [answeredWith(500), 'task-failed'],
-    [passedOver(503), 'task-failed'],
+describe('a breaker for which requests wait', () => {
+  it('lets a trial through after two seconds, however long the ejection is', () => {
+    const clock = new FakeClock()
+    let isHurried = false
+    const breaker = new Breaker(clock, { random: () => 0.5, isHurried: () => isHurried })
+    for (let i = 0; i < 3; i++) breaker.fail('connect', breaker.begin())
+    clock.advance(2_000)
+    expect(breaker.available).toBe(false)
+    isHurried = true
+    expect([breaker.available, breaker.availableAt]).toEqual([true, 2_000])
+    breaker.fail('connect', breaker.begin())
+    clock.advance(1_999)
+    expect([breaker.available, breaker.availableAt]).toEqual([false, 4_000])
+    clock.advance(1)
+    expect(breaker.available).toBe(true)
+  })
+})
+
+describe('what an outcome says about a backend', () => {
+  it.each<[Outcome | undefined, Evidence['kind']]>([
+    [answered, 'good'],
+    [answeredWith(503), 'type-failed'],
+    [passedOver(503), 'type-failed'],
+    [passedOver(503, '', { 'retry-after': '3' }), 'busy'],
     [passedOver(429), 'busy'],
     [answeredWith(429), 'busy'],
     [passedOver(501), 'lacks'],
-    [answeredWith(501), 'lacks'],
-    [{ ...passedOver(422), lacksTask: true }, 'lacks'],
-    [passedOver(422), 'well'],
-    [passedOver(505), 'busy'],
+    [passedOver(422, '{"detail":"unknown task"}'), 'lacks'],
+    [passedOver(401), 'backend-failed'],
+    [passedOver(302), 'backend-failed'],
+    [passedOver(200, '<html>'), 'backend-failed'],
+    [passedOver(413), 'too-large'],
+    [passedOver(500), 'nothing'],
+    [passedOver(422, '{"detail":"Invalid request format."}'), 'nothing'],
     [failed('stale'), 'nothing'],
     [failed('connect'), 'unreachable'],
     [failed('connect-timeout'), 'unreachable'],
-    [failed('response-timeout'), 'task-failed'],
-    [failed('reset'), 'task-failed'],
+    [failed('response-timeout'), 'type-failed'],
+    [failed('reset'), 'type-failed'],
     [failed('total-timeout'), 'nothing'],
     [failed('shutdown'), 'nothing'],
     [clientLeft, 'nothing'],
     [undefined, 'nothing'],
   ])('%j: %s', (outcome, kind) => {
-    expect(verdictOf(outcome).kind).toBe(kind)
+    expect(evidenceOf(outcome).kind).toBe(kind)
   })
 })
 
-describe('health', () => {
-  const available = (health: Health, tasks: string[]) => health.obstacle(tasks) === undefined
+const OCR = keysOf('ocr/detection')
+const SEARCH = keysOf('clip/textual')
+const IMAGE = keysOf('clip/visual')
 
-  function record(health: Health, tasks: string[], ...outcomes: Outcome[]) {
-    for (const outcome of outcomes) health.record(health.begin(tasks), outcome)
+describe('health', () => {
+  const available = (health: Health, job = OCR) => health.obstacle(job) === undefined
+
+  function record(health: Health, job: typeof OCR, ...outcomes: Outcome[]) {
+    for (const outcome of outcomes) health.record(health.begin(job), outcome)
   }
 
-  it('is kept by task: a server that fails at OCR goes on serving CLIP', () => {
+  it('is kept by task and type: a server that fails at images goes on serving searches', () => {
     const health = new Health(new FakeClock())
-    record(health, ['ocr'], answeredWith(500), answeredWith(500), failed('reset'))
-    expect([
-      available(health, ['ocr']),
-      available(health, ['clip']),
-      available(health, []),
-      available(health, ['clip', 'ocr']),
-    ]).toEqual([false, true, true, false])
-    expect(health.status.tasks['ocr']).toMatchObject({ kind: 'open', reason: 'reset' })
+    record(health, IMAGE, passedOver(502), passedOver(503), failed('reset'))
+    expect(
+      [IMAGE, SEARCH, keysOf(), keysOf('clip/textual', 'clip/visual')].map((job) => available(health, job)),
+    ).toEqual([false, true, true, false])
+    expect(health.status.tasks['clip/visual']).toMatchObject({ kind: 'open', reason: 'reset' })
   })
 
   it('is of the whole when it cannot be reached', () => {
     const clock = new FakeClock()
     const health = new Health(clock)
-    record(health, ['ocr'], failed('connect'), failed('connect'), failed('connect-timeout'))
-    expect([available(health, ['ocr']), available(health, ['clip'])]).toEqual([false, false])
+    record(health, OCR, failed('connect'), failed('connect'), failed('connect-timeout'))
+    expect([available(health), available(health, SEARCH), health.unreachable]).toEqual([false, false, true])
     clock.advance(10_000)
-    record(health, ['clip'], answered)
-    expect([available(health, ['ocr']), health.status]).toEqual([
+    record(health, SEARCH, answered)
+    expect([available(health), health.status]).toEqual([
       true,
       expect.objectContaining({ reachable: expect.objectContaining({ kind: 'recovering' }), tasks: {} }),
     ])
   })
 
-  it('a task whose trial cannot even reach the backend waits for twice as long, and is told of once', () => {
+  it('is of the whole when a login page answers, and then it is not taken for asleep', () => {
+    const health = new Health(new FakeClock())
+    record(health, OCR, passedOver(401), passedOver(401), passedOver(200, '<html>'))
+    expect([available(health, SEARCH), health.unreachable]).toEqual([false, false])
+    expect(health.status.reachable).toMatchObject({
+      kind: 'open',
+      reason: expect.stringContaining('login page'),
+    })
+  })
+
+  it('takes only a good answer for evidence of health', () => {
+    const clock = new FakeClock()
+    const health = new Health(clock)
+    record(
+      health,
+      OCR,
+      failed('connect'),
+      failed('connect'),
+      passedOver(422, '{"detail":"no"}'),
+      failed('connect'),
+    )
+    expect(health.status.reachable.kind).toBe('open')
+    clock.advance(10_000)
+    record(health, OCR, passedOver(503))
+    expect(health.status.reachable.kind).toBe('open')
+    record(health, OCR, answered)
+    expect(health.status.reachable.kind).toBe('recovering')
+  })
+
+  it('a type whose trial cannot even reach the backend waits for twice as long, and is told of once', () => {
     const clock = new FakeClock()
     const told: string[] = []
     const health = new Health(clock, (change) => {
       if (change.kind === 'breaker') told.push(`${change.task} ${change.from.kind}-${change.to.kind}`)
     })
-    record(health, ['clip'], failed('reset'), failed('reset'), failed('reset'))
+    record(health, IMAGE, failed('reset'), failed('reset'), failed('reset'))
     clock.advance(6_000)
-    record(health, ['clip'], failed('connect'), failed('connect'))
-    expect(health.status.tasks['clip']).toMatchObject({ kind: 'open', ejections: 2, reason: 'connect' })
-    expect(told).toEqual(['clip closed-open', 'clip open-trial', 'clip trial-open'])
+    record(health, IMAGE, failed('connect'), failed('connect'))
+    expect(health.status.tasks['clip/visual']).toMatchObject({
+      kind: 'open',
+      ejections: 2,
+      reason: 'connect',
+    })
+    expect(told).toEqual(['clip/visual closed-open', 'clip/visual open-trial', 'clip/visual trial-open'])
     clock.advance(12_000)
-    record(health, ['clip'], clientLeft, answered)
+    record(health, IMAGE, clientLeft, answered)
     expect([health.status.ejections, health.status.failures]).toEqual([2, 5])
-    expect(told.slice(3)).toEqual(['clip open-trial', 'clip open-trial', 'clip trial-recovering'])
+    expect(told.slice(3)).toEqual([
+      'clip/visual open-trial',
+      'clip/visual open-trial',
+      'clip/visual trial-recovering',
+    ])
   })
 
-  it('believes for a while that it lacks a task, without a strike', () => {
+  it('believes for a while that it lacks a task and type, without a strike', () => {
     const clock = new FakeClock()
     const told: object[] = []
     const health = new Health(clock, (change) => told.push(change))
-    record(health, ['ocr'], passedOver(501))
-    expect(health.obstacle(['ocr'])).toEqual({ kind: 'lacks', until: 600_000 })
-    expect([available(health, ['clip']), available(health, ['clip', 'ocr'])]).toEqual([true, false])
-    expect(told).toEqual([{ kind: 'lacks', task: 'ocr', until: 600_000 }])
+    record(health, IMAGE, passedOver(501))
+    expect(health.obstacle(IMAGE)).toEqual({ kind: 'lacks', until: 600_000 })
+    expect([available(health, SEARCH), available(health, keysOf('clip/textual', 'clip/visual'))]).toEqual([
+      true,
+      false,
+    ])
+    expect(told).toEqual([{ kind: 'lacks', task: 'clip/visual', until: 600_000 }])
     clock.advance(600_000)
-    expect(available(health, ['ocr'])).toBe(true)
-    record(health, ['ocr', 'clip'], passedOver(501))
-    expect([available(health, ['ocr']), health.status.tasks]).toEqual([true, {}])
+    expect(available(health, IMAGE)).toBe(true)
+    record(health, keysOf('ocr/detection', 'clip/visual'), passedOver(501))
+    expect([available(health), health.status.tasks]).toEqual([true, {}])
   })
 
-  it('believes it until a request with the task succeeds, and not when it is refused again', () => {
+  it('believes that it lacks one model, and serves others of the same type', () => {
     const health = new Health(new FakeClock())
-    record(health, ['ocr'], { ...passedOver(400), lacksTask: true })
-    record(health, ['ocr'], answeredWith(400))
-    expect(available(health, ['ocr'])).toBe(false)
-    record(health, ['ocr'], answered)
-    expect(available(health, ['ocr'])).toBe(true)
+    const other = { ...IMAGE, models: ['clip/visual/other'] }
+    record(health, IMAGE, passedOver(404, '{"detail":"model not found"}'))
+    expect([available(health, IMAGE), available(health, other)]).toEqual([false, true])
+  })
+
+  it('believes it until such a request succeeds', () => {
+    const health = new Health(new FakeClock())
+    record(health, OCR, passedOver(400, '{"detail":"unknown task"}'))
+    expect(health.refuses(OCR)).toBe(true)
+    record(health, OCR, answered)
+    expect(available(health)).toBe(true)
+    record(health, OCR, passedOver(400, '{"detail":"unknown task"}'))
+    expect([available(health), health.refuses(OCR)]).toEqual([false, false])
+  })
+
+  it('remembers which size a proxy in front of it refuses', () => {
+    const health = new Health(new FakeClock())
+    record(health, keysOfSize(2_000_000, 'clip/visual'), passedOver(413))
+    const at = (size: number) => available(health, keysOfSize(size, 'clip/visual'))
+    expect([at(1_999_999), at(2_000_000), health.sizeLimit]).toEqual([true, false, 2_000_000])
+  })
+
+  it('says nothing of a 500 until a second opinion has decided', () => {
+    const health = new Health(new FakeClock())
+    for (const isBlamed of [true, false, true, true]) {
+      const ticket = health.begin(OCR)
+      expect(health.record(ticket, passedOver(500)).kind).toBe('nothing')
+      const failures = health.failures
+      health.decide(ticket, passedOver(500), isBlamed)
+      expect(health.failures - failures).toBe(isBlamed ? 1 : 0)
+    }
+    expect(health.status.tasks['ocr/detection']?.kind).toBe('open')
+  })
+
+  it('learns from a refusal that another did not share that it lacks this very job, and nothing else', () => {
+    const health = new Health(new FakeClock())
+    const refusal = passedOver(422, '{"detail":"Invalid request format."}')
+    const ticket = health.begin(OCR)
+    health.record(ticket, refusal)
+    health.decide(ticket, refusal, true)
+    const other = { ...OCR, exact: () => 'other options' }
+    expect([available(health), available(health, other), health.failures]).toEqual([false, true, 0])
   })
 
   it('leaves a busy backend alone for as long as it says', () => {
     const clock = new FakeClock()
     const health = new Health(clock)
-    record(health, ['ocr'], { ...passedOver(429), retryAfter: 30_000 })
-    expect(health.obstacle(['clip'])).toEqual({ kind: 'busy', until: 30_000 })
+    record(health, OCR, passedOver(429, '', { 'retry-after': '30' }))
+    expect(health.obstacle(SEARCH)).toEqual({ kind: 'busy', until: 30_000 })
     clock.advance(30_000)
-    record(health, ['ocr'], passedOver(429))
-    expect([available(health, ['clip']), health.status.busyUntil]).toEqual([false, 31_000])
+    record(health, OCR, passedOver(429))
+    expect([available(health, SEARCH), health.status.busyUntil]).toEqual([false, 31_000])
   })
 
   it('knows since when nothing has failed', () => {
     const clock = new FakeClock()
     const health = new Health(clock)
     expect(health.wellFor(10_000)).toBe(true)
-    record(health, ['ocr'], answeredWith(500), answered)
+    record(health, OCR, passedOver(503), answered)
     expect(health.wellFor(10_000)).toBe(false)
     clock.advance(10_000)
     expect([health.wellFor(10_000), health.status.lastError]).toEqual([
       true,
-      { time: 0, reason: 'status 500' },
+      { time: 0, reason: 'answered 503 Service Unavailable' },
     ])
   })
 
   it('does not fill the memory with names that clients make up', () => {
     const health = new Health(new FakeClock())
-    for (let i = 0; i < 1000; i++) record(health, [`task-${i}`], answeredWith(500))
+    for (let i = 0; i < 1000; i++) record(health, keysOf(`task-${i}/x`), passedOver(503))
     expect(Object.keys(health.status.tasks)).toHaveLength(100)
-    for (let i = 0; i < 1000; i++) record(health, [`task-${i}`], answered)
+    for (let i = 0; i < 1000; i++) record(health, keysOf(`task-${i}/x`), answered)
     expect(health.status.tasks).toEqual({})
   })
 })

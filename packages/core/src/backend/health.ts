@@ -1,17 +1,21 @@
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
-import { TlsError } from '../errors.ts'
 import { Breaker, type BreakerState, type Run, UNCOUNTED } from './breaker.ts'
-import type { FailureCause, Outcome } from './outcome.ts'
+import { Capabilities } from './capabilities.ts'
+import { blameOf, type Evidence, evidenceOf, isUndecided } from './evidence.ts'
+import type { JobKeys } from './job-keys.ts'
+import type { Outcome } from './outcome.ts'
 
 /** What the outcomes of requests say about a backend. Times are on the clock, in milliseconds. */
 export interface PassiveHealth {
-  /** Of the backend as a whole: whether it can be reached. */
+  /** Of the backend as a whole: whether it can be reached, and answers as an ML server does. */
   readonly reachable: BreakerState
-  /** Of the tasks that fail there; a task that is not named is well. */
+  /** Of the tasks and types that fail there, such as `clip/visual`; one that is not named is healthy. */
   readonly tasks: Readonly<Record<string, BreakerState>>
-  /** Tasks that it has said it does not have, and until when that is believed. */
+  /** Tasks, types and models that it has said it does not have, such as `ocr/detection`, and until when that is believed. */
   readonly lacks: Readonly<Record<string, number>>
+  /** Bytes of a body that a proxy in front of it has refused as too large; `undefined` when none was. */
+  readonly sizeLimit: number | undefined
   /** Until when it has asked to be left alone; 0 when it has not. */
   readonly busyUntil: number
   readonly lastError: LastError | undefined
@@ -30,15 +34,15 @@ export interface LastError {
 /** What has changed about a backend as its requests see it. */
 export type PassiveChange =
   | {
-      /** It, or a task on it, was ejected, is tried again, recovers, or is back. */
+      /** It, or a task and type on it, was ejected, is tried again, recovers, or is back. */
       readonly kind: 'breaker'
-      /** `undefined` when it is the backend as a whole. */
+      /** Such as `clip/visual`; `undefined` when it is the backend as a whole. */
       readonly task: string | undefined
       readonly from: BreakerState
       readonly to: BreakerState
     }
   | {
-      /** It has said that it does not have a task. */
+      /** It has said that it does not have a task and type, or a model: `ocr/detection`, `clip/textual/ViT-B-32__openai`. */
       readonly kind: 'lacks'
       readonly task: string
       readonly until: number
@@ -69,88 +73,45 @@ export interface Obstacle {
 
 /** One request's place in the books. */
 export interface Ticket {
-  readonly tasks: readonly string[]
+  readonly job: JobKeys
   readonly runs: readonly Run[]
   /** On the clock. */
   readonly began: number
 }
 
-/** What an outcome says: nothing, when it was not the backend's doing. */
-export type Verdict =
-  | { readonly kind: 'nothing' | 'well' | 'lacks' }
-  | { readonly kind: 'busy'; readonly time: number }
-  | { readonly kind: 'unreachable' | 'task-failed'; readonly reason: string }
-
-/** Neither is the backend's doing, nor anything that its probes have not said already. */
-const SAY_NOTHING: ReadonlySet<FailureCause> = new Set(['total-timeout', 'shutdown', 'stale', 'gone'])
-
-/** @param ejecting Statuses that are a failure of the backend. */
-export function verdictOf(
-  outcome: Outcome | undefined,
-  ejecting: ReadonlySet<number> = new Set(defaults.ejectingStatuses),
-): Verdict {
-  switch (outcome?.kind) {
-    case 'answered':
-    case 'passed-over': {
-      const { kind, status } = outcome
-      if (ejecting.has(status)) return { kind: 'task-failed', reason: `status ${status}` }
-      if (status === 501 || outcome.lacksTask === true) return { kind: 'lacks' }
-      if (status === 429) return { kind: 'busy', time: outcome.retryAfter ?? defaults.busyTime }
-      // A failure that does not eject must not be asked for again at once.
-      return kind === 'passed-over' && status >= 500
-        ? { kind: 'busy', time: defaults.busyTime }
-        : { kind: 'well' }
-    }
-    case 'failed':
-      if (SAY_NOTHING.has(outcome.cause)) return { kind: 'nothing' }
-      return {
-        kind: outcome.reachedBackend ? 'task-failed' : 'unreachable',
-        reason: outcome.error instanceof TlsError ? outcome.error.message : outcome.cause,
-      }
-    default:
-      return { kind: 'nothing' }
-  }
-}
-
 /**
- * Passive health: a backend that cannot be reached is ejected as a whole, one that fails at OCR goes on serving CLIP.
+ * Passive health, from the outcomes of requests: a backend that cannot be reached or answers nothing of use is ejected as a
+ * whole, one that fails at `ocr/detection` goes on serving CLIP. Only a good answer is evidence of health.
  */
 export class Health {
   readonly #clock: Clock
   readonly #onChange: (change: PassiveChange) => void
-  #ejecting: ReadonlySet<number> | undefined
   readonly #reachable: Breaker
-  /** Only those that have failed: names come from clients, and must not fill the memory. */
-  readonly #tasks = new Map<string, Breaker>()
-  readonly #lacks = new Map<string, number>()
+  /** By task and type. Only those that have failed: names come from clients, and must not fill the memory. */
+  readonly #types = new Map<string, Breaker>()
+  readonly #capabilities: Capabilities
   #busyUntil = 0
   #lastError: LastError | undefined
+  /** Whether the last failure as a whole was that it could not be reached. */
+  #isAway = false
   #lastVainTry = Number.NEGATIVE_INFINITY
   #failures = 0
   #ejections = 0
+  #isHurried = false
 
-  constructor(
-    clock: Clock,
-    onChange: (change: PassiveChange) => void = () => {},
-    ejecting?: ReadonlySet<number>,
-  ) {
+  constructor(clock: Clock, onChange: (change: PassiveChange) => void = () => {}) {
     this.#clock = clock
     this.#onChange = onChange
-    this.#ejecting = ejecting
+    this.#capabilities = new Capabilities(clock)
     this.#reachable = this.#breaker(undefined)
   }
 
-  /** Other statuses are a failure of the backend from now on. */
-  ejectOn(statuses: ReadonlySet<number> | undefined): void {
-    this.#ejecting = statuses
-  }
-
   get status(): PassiveHealth {
-    const tasks = Object.fromEntries([...this.#tasks].map(([task, breaker]) => [task, breaker.state]))
     return {
       reachable: this.#reachable.state,
-      tasks,
-      lacks: Object.fromEntries(this.#lacks),
+      tasks: Object.fromEntries([...this.#types].map(([type, breaker]) => [type, breaker.state])),
+      lacks: this.#capabilities.lacks,
+      sizeLimit: this.#capabilities.sizeLimit,
       busyUntil: this.#busyUntil,
       lastError: this.#lastError,
       failures: this.#failures,
@@ -158,20 +119,23 @@ export class Health {
     }
   }
 
+  /** Bytes of a body that a proxy in front of it has refused as too large. */
+  get sizeLimit(): number | undefined {
+    return this.#capabilities.sizeLimit
+  }
+
   /** Requests that have failed there, of all time. */
   get failures(): number {
     return this.#failures
   }
 
-  /** Why no request with these tasks can be sent now. */
-  obstacle(tasks: readonly string[]): Obstacle | undefined {
+  /** Why no such request can be sent now. */
+  obstacle(job: JobKeys): Obstacle | undefined {
     if (this.isWell) return undefined
     const now = this.#clock.now()
-    if (this.#lacks.size > 0) {
-      const until = Math.max(0, ...tasks.map((task) => this.#lacks.get(task) ?? 0))
-      if (now < until) return { kind: 'lacks', until }
-    }
-    const breakers = this.#breakers(tasks)
+    const lackingUntil = this.#capabilities.lackingUntil(job)
+    if (now < lackingUntil) return { kind: 'lacks', until: lackingUntil }
+    const breakers = this.#breakers(job)
     if (breakers.some(({ state, available }) => !available && state.kind !== 'recovering'))
       return { kind: 'ejected', until: Math.max(...breakers.map(({ availableAt }) => availableAt)) }
     if (now < this.#busyUntil) return { kind: 'busy', until: this.#busyUntil }
@@ -180,15 +144,25 @@ export class Health {
     return undefined
   }
 
-  /** Whether a breaker for these tasks lets through one request at a time. */
-  isRare(tasks: readonly string[]): boolean {
-    return !this.isWell && this.#breakers(tasks).some(({ state }) => state.kind !== 'closed')
+  /** Whether it refuses such requests, and has never served one. */
+  refuses(job: JobKeys): boolean {
+    return this.#capabilities.refuses(job)
+  }
+
+  /** Requests wait for it to be available, or none does any more: while they do, trials come sooner. */
+  hurry(isHurried: boolean): void {
+    this.#isHurried = isHurried
+  }
+
+  /** Whether a breaker for such a request lets through one at a time. */
+  isRare(job: JobKeys): boolean {
+    return !this.isWell && this.#breakers(job).some(({ state }) => state.kind !== 'closed')
   }
 
   /** Whether it cannot be reached, as far as requests have seen. */
   get unreachable(): boolean {
     const { kind } = this.#reachable.state
-    return kind === 'open' || kind === 'trial'
+    return this.#isAway && (kind === 'open' || kind === 'trial')
   }
 
   /** When the last of those began that could not reach it, on the clock. */
@@ -207,53 +181,84 @@ export class Health {
     return now >= this.#busyUntil && (this.#lastError === undefined || now - this.#lastError.time >= time)
   }
 
-  begin(tasks: readonly string[]): Ticket {
-    const runs = this.#breakers(tasks).map((breaker) => breaker.begin())
-    return { tasks, runs, began: this.#clock.now() }
+  begin(job: JobKeys): Ticket {
+    const runs = this.#breakers(job).map((breaker) => breaker.begin())
+    return { job, runs, began: this.#clock.now() }
   }
 
   /**
+   * The request is over. An undecided outcome says nothing yet: {@link Health.decide} is to follow.
+   *
    * @param crowded Whether requests wait for the backend.
    * @returns What the outcome was taken to say.
    */
-  record({ tasks, runs, began }: Ticket, outcome: Outcome | undefined, crowded = false): Verdict {
-    const verdict = verdictOf(outcome, this.#ejecting)
-    for (const { breaker } of runs) breaker.end()
+  record(ticket: Ticket, outcome: Outcome | undefined, crowded = false): Evidence {
+    for (const { breaker } of ticket.runs) breaker.end()
+    const evidence = evidenceOf(outcome)
+    this.#heed(ticket, evidence, crowded)
+    if (!isUndecided(outcome)) abandonTrials(ticket)
+    return evidence
+  }
+
+  /**
+   * A second opinion has decided about an undecided outcome.
+   *
+   * @param isBlamed Whether the backend is at fault, and not the job.
+   * @returns What the outcome is taken to say now.
+   */
+  decide(ticket: Ticket, outcome: Outcome | undefined, isBlamed: boolean): Evidence {
+    const evidence: Evidence = isBlamed ? blameOf(outcome) : { kind: 'nothing' }
+    this.#heed(ticket, evidence, false)
+    abandonTrials(ticket)
+    return evidence
+  }
+
+  #heed({ job, runs, began }: Ticket, evidence: Evidence, crowded: boolean): void {
     const runOf = (breaker: Breaker) => runs.find((run) => run.breaker === breaker) ?? UNCOUNTED
-    if (verdict.kind === 'unreachable' || verdict.kind === 'task-failed') {
+    if ('reason' in evidence) {
       this.#failures++
-      this.#lastError = { time: this.#clock.now(), reason: verdict.reason }
+      this.#lastError = { time: this.#clock.now(), reason: evidence.reason }
     }
-    switch (verdict.kind) {
-      case 'well':
+    switch (evidence.kind) {
+      case 'good':
         this.#reachable.succeed(runOf(this.#reachable), crowded)
-        for (const task of tasks) this.#taskSucceeded(task, runOf, crowded)
-        if (outcome?.kind === 'answered' && outcome.status < 400)
-          for (const task of tasks) this.#lacks.delete(task)
+        for (const type of job.types) this.#typeSucceeded(type, runOf, crowded)
+        this.#capabilities.served(job)
         break
       case 'unreachable':
         this.triedInVain(began)
-        this.#reachable.fail(verdict.reason, runOf(this.#reachable))
-        // A task that was to be tried has failed its trial, whatever kept the request from it.
-        for (const run of runs)
-          if (run.trial && run.breaker !== this.#reachable) run.breaker.fail(verdict.reason, run)
+        this.#failWhole(evidence.reason, runs, true)
         break
-      case 'task-failed':
-        this.#reachable.succeed(runOf(this.#reachable), crowded)
-        for (const task of tasks) {
-          const breaker = this.#breakerOf(task)
-          breaker?.fail(verdict.reason, runOf(breaker))
+      case 'backend-failed':
+        this.#failWhole(evidence.reason, runs, false)
+        break
+      case 'type-failed':
+        for (const type of job.types) {
+          const breaker = this.#breakerOf(type)
+          breaker?.fail(evidence.reason, runOf(breaker))
         }
         break
-      case 'lacks':
-        this.#remember(tasks)
+      case 'lacks': {
+        const learned = this.#capabilities.refused(job, evidence.what)
+        if (learned !== undefined) this.#onChange({ kind: 'lacks', task: learned.name, until: learned.until })
+        break
+      }
+      case 'too-large':
+        this.#capabilities.refusedSize(job.size())
         break
       case 'busy':
-        this.#busyUntil = this.#clock.now() + verdict.time
+        this.#busyUntil = this.#clock.now() + evidence.time
         this.#onChange({ kind: 'busy', until: this.#busyUntil })
     }
-    for (const run of runs) if (run.trial) run.breaker.abandon()
-    return verdict
+  }
+
+  #failWhole(reason: string, runs: readonly Run[], isAway: boolean): void {
+    this.#isAway = isAway
+    const run = runs.find(({ breaker }) => breaker === this.#reachable) ?? UNCOUNTED
+    this.#reachable.fail(reason, run)
+    // A type that was to be tried has failed its trial, whatever kept the request from it.
+    for (const other of runs)
+      if (other.trial && other.breaker !== this.#reachable) other.breaker.fail(reason, other)
   }
 
   /** It was away and can be reached again. */
@@ -261,57 +266,52 @@ export class Health {
     this.#reachable.startSlowly()
   }
 
-  #taskSucceeded(task: string, runOf: (breaker: Breaker) => Pick<Run, 'epoch'>, crowded: boolean): void {
-    const breaker = this.#tasks.get(task)
+  #typeSucceeded(type: string, runOf: (breaker: Breaker) => Pick<Run, 'epoch'>, crowded: boolean): void {
+    const breaker = this.#types.get(type)
     if (breaker === undefined) return
     breaker.succeed(runOf(breaker), crowded)
-    if (breaker.state.kind === 'closed') this.#tasks.delete(task)
+    if (breaker.state.kind === 'closed') this.#types.delete(type)
   }
 
-  /** Of several tasks it is not known which one is missing. */
-  #remember([task, ...others]: readonly string[]): void {
-    if (task === undefined || others.length > 0) return
-    const now = this.#clock.now()
-    for (const [name, until] of this.#lacks) if (until <= now) this.#lacks.delete(name)
-    if (this.#lacks.size >= defaults.mostTasks && !this.#lacks.has(task)) return
-    const until = now + defaults.lackTime
-    const known = this.#lacks.has(task)
-    this.#lacks.set(task, until)
-    if (!known) this.#onChange({ kind: 'lacks', task, until })
-  }
-
-  /** Nothing is known against it, as is so nearly always. */
+  /** Nothing is known against it, as is nearly always the case. */
   get isWell(): boolean {
     return (
-      this.#tasks.size === 0 &&
-      this.#lacks.size === 0 &&
+      this.#types.size === 0 &&
+      this.#capabilities.isFull &&
       this.#busyUntil === 0 &&
       this.#reachable.state.kind === 'closed'
     )
   }
 
-  #breakers(tasks: readonly string[]): Breaker[] {
+  #breakers({ types }: JobKeys): Breaker[] {
     const breakers = [this.#reachable]
-    if (this.#tasks.size === 0) return breakers
-    for (const task of tasks) {
-      const breaker = this.#tasks.get(task)
+    if (this.#types.size === 0) return breakers
+    for (const type of types) {
+      const breaker = this.#types.get(type)
       if (breaker !== undefined) breakers.push(breaker)
     }
     return breakers
   }
 
-  #breakerOf(task: string): Breaker | undefined {
-    const known = this.#tasks.get(task)
-    if (known !== undefined || this.#tasks.size >= defaults.mostTasks) return known
-    const made = this.#breaker(task)
-    this.#tasks.set(task, made)
+  #breakerOf(type: string): Breaker | undefined {
+    const known = this.#types.get(type)
+    if (known !== undefined || this.#types.size >= defaults.mostTasks) return known
+    const made = this.#breaker(type)
+    this.#types.set(type, made)
     return made
   }
 
   #breaker(task: string | undefined): Breaker {
-    return new Breaker(this.#clock, (from, to) => {
-      if (to.kind === 'open') this.#ejections++
-      this.#onChange({ kind: 'breaker', task, from, to })
+    return new Breaker(this.#clock, {
+      onChange: (from, to) => {
+        if (to.kind === 'open') this.#ejections++
+        this.#onChange({ kind: 'breaker', task, from, to })
+      },
+      isHurried: () => this.#isHurried,
     })
   }
+}
+
+function abandonTrials({ runs }: Ticket): void {
+  for (const run of runs) if (run.trial) run.breaker.abandon()
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { keysOf } from '../../../../test/support/job-keys.ts'
 import { answered, failed, superseded } from '../../../../test/support/outcomes.ts'
 import { defaults } from '../defaults.ts'
 import { Backend } from './backend.ts'
@@ -168,7 +169,7 @@ describe('a copy that another was quicker than', () => {
     const clock = new FakeClock()
     const gpu = new Backend('gpu', { url: 'http://gpu', weight: 1, clock })
     const run = (time: number, outcome: Outcome) => {
-      const slot = gpu.reserve(['clip'], 'search')
+      const slot = gpu.reserve(keysOf('clip/visual'), 'search')
       clock.advance(time)
       slot.release(outcome)
     }
@@ -179,7 +180,7 @@ describe('a copy that another was quicker than', () => {
     const { gpu, run } = backend()
     for (const _ of upTo(10)) run(300, superseded)
     expect(gpu.health).toMatchObject({ failures: 0, tasks: {}, reachable: { kind: 'closed', failures: 0 } })
-    expect([gpu.inFlight, gpu.obstacle(['clip'])]).toEqual([0, undefined])
+    expect([gpu.inFlight, gpu.obstacle(keysOf('clip/visual'))]).toEqual([0, undefined])
   })
 
   it('took at least so long, which counts when others took less', () => {
@@ -197,12 +198,12 @@ describe('a copy that another was quicker than', () => {
   it('as the trial of a backend that was ejected has found out nothing: the next request is the trial', () => {
     const { gpu, run } = backend()
     for (const _ of upTo(3)) run(1, failed('reset'))
-    expect(gpu.obstacle(['clip'])?.kind).toBe('ejected')
+    expect(gpu.obstacle(keysOf('clip/visual'))?.kind).toBe('ejected')
     run(6_000, superseded)
-    const slot = gpu.reserve(['clip'], 'search')
+    const slot = gpu.reserve(keysOf('clip/visual'), 'search')
     expect(slot.trial).toBe(true)
     slot.release(superseded)
-    expect(gpu.reserve(['clip'], 'search').trial).toBe(true)
+    expect(gpu.reserve(keysOf('clip/visual'), 'search').trial).toBe(true)
   })
 })
 
@@ -211,14 +212,14 @@ describe('a backend that dies with many requests', () => {
     const clock = new FakeClock()
     const gpu = new Backend('gpu', { url: 'http://gpu', weight: 1, clock, maxConcurrent: 50 })
     for (const _ of upTo(20)) {
-      const slot = gpu.reserve(['clip'], 'image')
+      const slot = gpu.reserve(keysOf('clip/visual'), 'image')
       clock.advance(60)
       slot.release(answered)
     }
-    const running = upTo(40).map(() => gpu.reserve(['clip'], 'image'))
+    const running = upTo(40).map(() => gpu.reserve(keysOf('clip/visual'), 'image'))
     clock.advance(20)
     for (const slot of running) slot.release(failed('reset'))
-    expect([gpu.obstacle(['clip'])?.kind, gpu.expected('image')]).toEqual(['ejected', 60])
+    expect([gpu.obstacle(keysOf('clip/visual'))?.kind, gpu.expected('image')]).toEqual(['ejected', 60])
   })
 
   it('takes off what a job has waited inside, but for percentiles', () => {

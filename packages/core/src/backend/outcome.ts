@@ -1,3 +1,5 @@
+import type { Verdict } from '../judge/verdict.ts'
+
 /** Why an attempt failed. */
 export type FailureCause =
   /** No connection: refused, unreachable, name not found, no agreement on TLS. */
@@ -24,26 +26,20 @@ export type FailureCause =
 /** What became of one attempt. */
 export type Outcome =
   | {
-      /** The backend's response, whatever its status, reached the client whole. */
+      /** The backend's answer reached the client whole. */
       readonly kind: 'answered'
       readonly status: number
-      /** Whether it says that it does not know the task. */
-      readonly lacksTask?: boolean | undefined
-      /** For how long it has asked to be left alone, in milliseconds. */
-      readonly retryAfter?: number | undefined
-      /** For how long the backend had to wait for what the client had not sent yet, in milliseconds. */
+      readonly verdict: Verdict
+      /** How long the backend waited for what the client had not sent yet, in milliseconds. */
       readonly starvedFor?: number | undefined
       readonly reachedBackend: true
       readonly reachedClient: true
     }
   | {
-      /** The backend's answer was dropped: another backend is tried, or a client whose answer has begun cannot be given it. */
+      /** The backend's answer is not good, and has not reached the client. */
       readonly kind: 'passed-over'
       readonly status: number
-      /** Whether it says that it does not know the task. */
-      readonly lacksTask?: boolean | undefined
-      /** For how long it has asked to be left alone, in milliseconds. */
-      readonly retryAfter?: number | undefined
+      readonly verdict: Verdict
       readonly reachedBackend: true
       readonly reachedClient: false
     }
@@ -76,12 +72,13 @@ export type Outcome =
       readonly reachedClient: boolean
     }
 
-/** Such as `failed (connect)` or `answered 503`. */
+/** Such as `failed (connect)` or `answered 503 Service Unavailable`. */
 export function describeOutcome(outcome: Outcome): string {
   if (outcome.kind === 'failed') {
     const { cause, error } = outcome
     // By its name: what is bundled on its own, as logging is, would have another class.
     return error.name === 'TlsError' ? `failed (${cause}: ${error.message})` : `failed (${cause})`
   }
-  return outcome.kind === 'passed-over' ? `answered ${outcome.status}` : outcome.kind
+  if (outcome.kind !== 'passed-over') return outcome.kind
+  return 'reason' in outcome.verdict ? outcome.verdict.reason : `answered ${outcome.status}`
 }

@@ -10,14 +10,14 @@ function backend(settings: Partial<BackendSettings> = {}) {
   /** How many more of a kind it takes. */
   const room = (urgent: boolean) => {
     const slots = []
-    while (gpu.hasRoom(urgent)) slots.push(gpu.reserve([], 'image'))
+    while (gpu.hasRoom(urgent)) slots.push(gpu.reserve(undefined, 'image'))
     for (const slot of slots) slot.release()
     return slots.length
   }
   /** Does so many jobs, one after the other. */
   const work = (jobs: number, time: number) => {
     for (let i = 0; i < jobs; i++) {
-      const slot = gpu.reserve([], 'image')
+      const slot = gpu.reserve(undefined, 'image')
       clock.advance(time)
       slot.release(answered)
     }
@@ -44,20 +44,20 @@ describe('a limit that is learnt', () => {
   it('lets a search go one beyond, also beyond an image that waits inside', () => {
     const { room, gpu, work } = backend()
     work(30, 30)
-    while (gpu.hasRoom(false)) gpu.reserve([], 'image')
+    while (gpu.hasRoom(false)) gpu.reserve(undefined, 'image')
     expect([gpu.inFlight - gpu.limit, room(true)]).toEqual([1, 1])
   })
 
   it('lets a search go one beyond where nothing may wait inside', () => {
     const { room, gpu, work } = backend()
     work(30, 5_000)
-    while (gpu.hasRoom(false)) gpu.reserve([], 'image')
+    while (gpu.hasRoom(false)) gpu.reserve(undefined, 'image')
     expect([gpu.inFlight - gpu.limit, room(true)]).toEqual([0, 1])
   })
 
   it('lets no image wait inside behind a search, as long as nothing is known', () => {
     const { room, gpu } = backend()
-    gpu.reserve([], 'search', true)
+    gpu.reserve(undefined, 'search', true)
     expect([gpu.limit, room(false)]).toEqual([2, 1])
   })
 
@@ -66,7 +66,7 @@ describe('a limit that is learnt', () => {
     work(30, 80)
     const beyond = () => room(false) - gpu.limit
     expect(beyond()).toBe(1)
-    gpu.reserve([], 'search', true).release()
+    gpu.reserve(undefined, 'search', true).release()
     expect(beyond()).toBe(0)
     clock.advance(2_001)
     expect(beyond()).toBe(1)
@@ -75,7 +75,7 @@ describe('a limit that is learnt', () => {
   it('lets an image wait inside whoever is in a hurry, where images are very quick', () => {
     const { gpu, room, work } = backend()
     work(30, 30)
-    gpu.reserve([], 'search', true).release()
+    gpu.reserve(undefined, 'search', true).release()
     expect(room(false)).toBe(gpu.limit + 1)
   })
 
@@ -87,7 +87,7 @@ describe('a limit that is learnt', () => {
 
   it('leaves one slot to an import, whatever is in reserve', () => {
     const { gpu, room } = backend({ reserve: 3 })
-    gpu.reserve([], 'search', true).release()
+    gpu.reserve(undefined, 'search', true).release()
     expect([gpu.limit, room(false)]).toEqual([2, 1])
   })
 })

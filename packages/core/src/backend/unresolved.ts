@@ -1,6 +1,7 @@
 import { Backend } from './backend.ts'
 import type { BackendSettings, BackendTraits } from './backend-settings.ts'
 import type { Obstacle } from './health.ts'
+import type { JobKeys } from './job-keys.ts'
 
 /** Stands for a backend whose name has had no address yet: requests wait for it, and none goes there. */
 export class Unresolved extends Backend {
@@ -35,8 +36,8 @@ export class Unresolved extends Backend {
     return false
   }
 
-  override obstacle(tasks: readonly string[], urgent?: boolean): Obstacle {
-    const own = super.obstacle(tasks, urgent)
+  override obstacle(job: JobKeys, urgent?: boolean): Obstacle {
+    const own = super.obstacle(job, urgent)
     if (own?.kind === 'disabled') return own
     const kind = this.#error === undefined ? 'resolving' : 'unresolved'
     return { kind, until: Number.POSITIVE_INFINITY }

@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
 import { BodyStore } from './body-store.ts'
 import { ReplayBody } from './replay-body.ts'
@@ -123,47 +123,63 @@ function storeOf(bodyMemory: number, totalBodyMemory: number, file?: FakeFile, s
   return store
 }
 
+const KIB = 1024
+const PIECE = Buffer.alloc(50 * KIB)
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('retaining in memory alone', () => {
-  it('ends where the body is larger than it may be, and gives the memory back', async () => {
-    const store = storeOf(13, 100)
+  it('ends where all of the memory could not hold the body, and gives the memory back', async () => {
+    const store = storeOf(1000 * KIB, 300 * KIB)
     const small = bodyOf(...chunks)
     small.retain(store)
     await buffer(small.stream())
     expect([small.retained, store.used]).toEqual([true, 13])
-    const large = bodyOf(...chunks, Buffer.from('!'))
+    const large = bodyOf(...Array.from({ length: 7 }, () => PIECE))
     const reader = large.stream()
     large.retain(store)
-    expect((await buffer(reader)).toString()).toBe('one two three!')
+    expect((await buffer(reader)).length).toBe(350 * KIB)
     expect([large.retained, store.used]).toEqual([false, 13])
     small.destroy()
     small.destroy()
     expect(store.used).toBe(0)
   })
 
-  it('ends where all bodies together are larger than they may be', async () => {
-    const store = storeOf(1000, 20)
-    const [first, second] = [bodyOf(...chunks), bodyOf(...chunks)]
-    for (const body of [first, second]) {
-      const reader = body.stream()
+  it('lets uploads wait for room one after the other, and gives none up', async () => {
+    const store = storeOf(1000 * KIB, 300 * KIB)
+    let most = 0
+    const bodies = Array.from({ length: 3 }, () => bodyOf(PIECE, PIECE, PIECE, PIECE))
+    const ends = bodies.map(async (body) => {
       body.retain(store)
-      expect((await buffer(reader)).toString()).toBe('one two three')
-    }
-    expect([first.retained, second.retained, store.used]).toEqual([true, false, 13])
+      const { length } = await buffer(body.stream())
+      await turn()
+      most = Math.max(most, store.used)
+      body.release()
+      return length
+    })
+    expect(await Promise.all(ends)).toEqual(Array(3).fill(200 * KIB))
+    // Without room, one body goes on at a time.
+    expect(most).toBeGreaterThan(300 * KIB)
+    expect(most).toBeLessThan((300 + 200) * KIB)
+    expect([store.used, bodies.map(({ givenUp }) => givenUp)]).toEqual([0, [false, false, false]])
   })
 
-  it('goes on for larger ones as long as all of them leave as much free', async () => {
+  it('gives the turn to the next upload when the body whose turn it is goes on hold', async () => {
+    const store = storeOf(1000 * KIB, 300 * KIB)
+    store.overdraw(300 * KIB)
+    const [first, second] = [bodyOf(PIECE), bodyOf(PIECE)]
+    first.retain(store)
+    await buffer(first.stream())
+    second.retain(store)
+    const read = buffer(second.stream())
+    await turn()
+    expect([first.complete, second.size]).toEqual([true, 0])
+    first.hold(store, 'memory')
+    expect((await read).length).toBe(50 * KIB)
+  })
+
+  it('has room for larger bodies as long as all of them leave as much free', () => {
     const store = storeOf(5, 1000, undefined, 40)
-    const bodies = Array.from({ length: 4 }, () => bodyOf(...chunks))
-    for (const [i, body] of bodies.entries()) {
-      if (i === 3) bodies[0]?.release()
-      const reader = body.stream()
-      body.retain(store)
-      expect((await buffer(reader)).toString()).toBe('one two three')
-    }
-    expect(bodies.map(({ givenUp }) => givenUp)).toEqual([false, false, true, false])
-    expect(store.used).toBe(26)
+    store.overdraw(26)
     // However much is spare, there is no more than all may take.
     const poor = storeOf(5, 20, undefined, 1000)
     expect([store.share, poor.share]).toEqual([14, 20])
@@ -183,6 +199,22 @@ describe('retaining in memory alone', () => {
 })
 
 describe('retaining on disk', () => {
+  it('waits for no room in memory', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'spool-'))
+    onTestFinished(() => rm(directory, { recursive: true }))
+    const store = new BodyStore({ bodyMemory: 5, spareMemory: 0, totalBodyMemory: 100, directory })
+    const bodies = [bodyOf(...chunks), bodyOf(...chunks)]
+    for (const body of bodies) {
+      body.retain(store)
+      expect((await buffer(body.stream())).toString()).toBe('one two three')
+    }
+    expect(bodies.map(({ retained, spooled }) => [retained, spooled])).toEqual([
+      [true, true],
+      [true, true],
+    ])
+    for (const body of bodies) body.destroy()
+  })
+
   it('takes what is too large for memory, and gives it to whoever reads again', async () => {
     const file = new FakeFile()
     const store = storeOf(5, 100, file)

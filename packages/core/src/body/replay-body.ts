@@ -162,14 +162,23 @@ export class ReplayBody {
     return first.chunk
   }
 
+  /** The first bytes, as far as they are in memory. @param most How many. */
+  beginning(most: number): Buffer {
+    const chunks: Buffer[] = []
+    let size = 0
+    for (let link = this.#head?.next; link?.chunk !== undefined && size < most; link = link.next) {
+      chunks.push(link.chunk)
+      size += link.size
+    }
+    return Buffer.concat(chunks, Math.min(size, most))
+  }
+
   /**
    * Retains the body for another reader, in memory as far as there is room and beyond that on disk. Where it can be in
-   * neither, retaining ends: whoever reads it goes on to the end, and nobody can start again.
-   *
-   * @param isWorthAFile Asked when it does not fit into memory.
+   * neither, the sender waits for room; a body that all of the memory cannot hold is not retained: it can be read once.
    */
-  retain(store: BodyStore, isWorthAFile: () => boolean = always): void {
-    this.#retainIn(store, { pinned: false, inMemory: ANY, isWorthAFile })
+  retain(store: BodyStore): void {
+    this.#retainIn(store, { pinned: false, inMemory: ANY })
     // What could not be written while nobody read it was kept all the same; that ends here.
     if (this.#retention?.failed === true) this.#giveUp()
   }
@@ -183,7 +192,7 @@ export class ReplayBody {
    */
   hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
     const inMemory = where === 'memory' ? ANY : SMALL
-    this.#retainIn(store, { pinned: true, inMemory, isWorthAFile: always })
+    this.#retainIn(store, { pinned: true, inMemory })
     if (this.#size > inMemory) this.#retention?.moveToDisk()
     this.#onReady = this.ready ? undefined : onReady
     if (!this.#borrowed) this.#readAhead()
@@ -345,7 +354,6 @@ export class ReplayBody {
   }
 }
 
-const always = () => true
 const ignore = () => {}
 
 function toBuffer(chunk: unknown): Buffer | undefined {

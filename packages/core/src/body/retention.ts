@@ -25,8 +25,6 @@ export interface Terms {
   readonly pinned: boolean
   /** Bytes of which more go to disk, whatever the room. */
   readonly inMemory: number
-  /** Asked when it does not fit into memory. */
-  readonly isWorthAFile: () => boolean
 }
 
 /** What is to be known to the body that is retained. */
@@ -44,7 +42,7 @@ const CHUNK_ROOM = 128 * 1024
 
 /** Keeps a body until it is answered: in memory as far as there is room, and beyond that on disk. */
 export class Retention {
-  terms: Terms
+  #terms: Terms
   readonly #store: BodyStore
   readonly #watch: RetentionWatch
   /** In front of what is retained; `undefined` once that is over. */
@@ -56,8 +54,14 @@ export class Retention {
   constructor(store: BodyStore, head: Link, terms: Terms, watch: RetentionWatch) {
     this.#store = store
     this.#head = head
-    this.terms = terms
+    this.#terms = terms
     this.#watch = watch
+  }
+
+  /** Retained for something else from now on. A pinned body waits for room, and never takes a turn without it. */
+  set terms(terms: Terms) {
+    this.#terms = terms
+    if (terms.pinned) this.#store.leave(this.#watch.onRoom)
   }
 
   /** Whether a part of the body is, or was, on disk. */
@@ -74,12 +78,13 @@ export class Retention {
   get hasRoom(): boolean {
     if (this.#head === undefined) return true
     if (this.#file !== undefined && !this.failed) return this.#file.pending < SPOOL_AHEAD
-    return !this.terms.pinned || this.#store.hasRoom(CHUNK_ROOM)
+    if (this.#store.hasRoom(CHUNK_ROOM)) return true
+    return !this.#terms.pinned && (this.#store.hasDisk || this.#store.isNext(this.#watch.onRoom))
   }
 
   /** Whether the body is read for nobody, to be kept until somebody reads it. */
   get isHeld(): boolean {
-    return this.#head !== undefined && this.terms.pinned
+    return this.#head !== undefined && this.#terms.pinned
   }
 
   /** Whether it is held, and there will be no room for more, as opposed to not yet. */
@@ -103,18 +108,18 @@ export class Retention {
       return
     }
     const size = this.#taken + link.size
-    const most = Math.min(this.terms.inMemory, this.#store.share)
+    const most = Math.min(this.#terms.inMemory, this.#store.share)
     if (size <= most && this.#store.take(link.size)) this.#taken = size
     else if (this.moveToDisk()) return
-    // Without a disk, a body that nobody reads yet stays in memory: its client's leaving is only seen while it is read.
-    else if (this.terms.pinned) this.#overdraw(link.size)
+    // Without a disk, what has arrived stays in memory, and the rest of the upload waits for room there.
+    else if (this.#terms.pinned || size <= this.#store.total) this.#overdraw(link.size)
     else this.#watch.onGivenUp()
   }
 
   /** @returns Whether what has arrived is on its way to a file now. */
   moveToDisk(): boolean {
     if (this.#file !== undefined) return true
-    if (this.#head === undefined || !this.terms.isWorthAFile()) return false
+    if (this.#head === undefined) return false
     const file = this.#store.open()
     if (file === undefined) return false
     this.#file = file
@@ -124,7 +129,7 @@ export class Retention {
         this.#watch.onRoom()
       },
       () => {
-        if (this.#head === undefined || this.terms.pinned) this.#watch.onRoom()
+        if (this.#head === undefined || this.#terms.pinned) this.#watch.onRoom()
         else this.#watch.onGivenUp()
       },
     )
@@ -147,6 +152,7 @@ export class Retention {
   end(): void {
     if (this.#head === undefined) return
     this.#head = undefined
+    this.#store.leave(this.#watch.onRoom)
     this.#give(this.#taken)
     this.#file?.stop()
   }

@@ -25,7 +25,6 @@ export function describeBackend(
     ...(weight === defaults.weight ? [] : [`weight: ${weight}`]),
     ...discoverLine(options),
     `probes: ${probes(options, config)}`,
-    ...ejectionLine(options, config),
     ...(wake === undefined ? [] : ['wake: by Wake-on-LAN, while a request wants it']),
     ...timeoutsLine(options.timeouts, config.timeouts),
   ]
@@ -110,13 +109,4 @@ function probes({ health }: BackendOptions, config: RouterConfig): string {
     ...(fall === defaults.healthFall ? [] : [`down after ${fall} without an answer`]),
     ...(rise === defaults.healthRise ? [] : [`up after ${counted(rise, 'answer')}`]),
   ].join(', ')
-}
-
-function ejectionLine({ health }: BackendOptions, config: RouterConfig): string[] {
-  const { ejecting = new Set() } = resolveHealth(health, config.health)
-  const statuses = [...ejecting].sort()
-  if (statuses.join() === defaults.ejectingStatuses.join()) return []
-  return [
-    `ejected by: ${statuses.length === 0 ? 'no status' : `status ${listed(statuses.map(String), 'or')}`}`,
-  ]
 }

@@ -95,14 +95,16 @@ describe('where a route leads', () => {
 describe('what else there is to say of a route', () => {
   const search = { task: 'clip', type: 'textual' }
   const ordered = { backends: ['nas', 'gpu'], strategy: 'first' } as const
-  const ALONE = ['when full: waits up to 10 minutes', 'when unavailable: it is tried all the same']
-  const LEAST_BAD = 'when unavailable: the least bad is tried all the same'
+  const HELD = {
+    bulk: 'when unavailable: held up to 12 hours, 1000 requests at most',
+    interactive: 'when unavailable: held up to 15 seconds, 1000 requests at most',
+  }
   it.each<[string, Route, Partial<RouterConfig>, string[]]>([
     [
       'one backend',
       { match: search, backends: ['gpu'] },
       {},
-      ['urgent', 'when full: waits up to 10 minutes', 'when unavailable: it is tried all the same'],
+      ['urgent', 'when full: queued up to 10 minutes', HELD.interactive],
     ],
     [
       'an order',
@@ -110,8 +112,8 @@ describe('what else there is to say of a route', () => {
       { queue: { maxWait: '90s' } },
       [
         'urgent',
-        'when full: waits up to 90 seconds, also when a later one is free',
-        LEAST_BAD,
+        'when full: queued up to 90 seconds, even while a later backend is free',
+        HELD.interactive,
         'when one fails: another is tried',
       ],
     ],
@@ -124,7 +126,7 @@ describe('what else there is to say of a route', () => {
         spill: true,
         priority: 7,
         retries: 2,
-        whenUnavailable: { hold: '12h', maxHeld: 1 },
+        hold: { bulk: '12h', interactive: '12h', maxHeld: 1 },
         hedge: { after: '300ms', max: 2 },
         timeouts: { response: '20m', total: '1d', idle: '2m' },
         heartbeat: false,
@@ -132,8 +134,8 @@ describe('what else there is to say of a route', () => {
       { timeouts: { total: '1d' } },
       [
         'urgent, with priority 7',
-        'when full: the next that is there; when all are, waits up to 12 hours',
-        'when unavailable: waits up to 12 hours, 1 request at most',
+        'when full: the next available backend; when all are full, queued up to 12 hours',
+        'when unavailable: held up to 12 hours, 1 request at most',
         'when one fails: up to 2 others are tried',
         'when late: up to 2 others get it as well, after 300 milliseconds',
         'timeouts: response 20 minutes',
@@ -146,8 +148,8 @@ describe('what else there is to say of a route', () => {
       {},
       [
         'not urgent',
-        'when full: waits up to 10 minutes',
-        LEAST_BAD,
+        'when full: queued up to 12 hours',
+        HELD.bulk,
         'when one fails: no other is tried',
         'when late: another gets it as well, when it takes longer than 95 % of its kind do',
       ],
@@ -158,12 +160,12 @@ describe('what else there is to say of a route', () => {
         match: { task: 'clip' },
         backends: ['any'],
         priority: 'interactive',
-        whenUnavailable: { hold: 'unlimited' },
+        hold: 'unlimited',
       },
       {},
       [
         'urgent',
-        'when unavailable: waits for as long as it takes, 1000 requests at most',
+        'when unavailable: held for as long as it takes, 1000 requests at most',
         'when one fails: up to 3 others are tried',
       ],
     ],
@@ -173,21 +175,37 @@ describe('what else there is to say of a route', () => {
       { heartbeat: { after: '1s' } },
       [
         'text search is urgent, the rest is not',
-        'when full: waits up to 10 minutes',
-        'when unavailable: it is tried all the same',
+        'when full: queued up to 12 hours (text search: up to 10 minutes)',
+        'when unavailable: held up to 12 hours (text search: up to 15 seconds), 1000 requests at most',
       ],
     ],
     [
       'the number of bulk',
       { match: { task: 'ocr' }, backends: ['gpu'], priority: 0 },
       {},
-      ['not urgent', ...ALONE],
+      ['not urgent', 'when full: queued up to 12 hours', HELD.bulk],
     ],
     [
       'the number of interactive',
       { match: { task: 'ocr' }, backends: ['gpu'], priority: 1 },
       {},
-      ['urgent', ...ALONE],
+      ['urgent', 'when full: queued up to 10 minutes', HELD.interactive],
+    ],
+    [
+      'one backend that holds nothing',
+      { match: { task: 'ocr' }, backends: ['gpu'] },
+      { hold: false },
+      ['when full: queued up to 10 minutes', 'when unavailable: not held; tried on the backend anyway'],
+    ],
+    [
+      'several backends that hold nothing',
+      { match: { task: 'ocr' }, backends: ['gpu', 'nas'], hold: false },
+      { hold: '1h' },
+      [
+        'when full: queued up to 10 minutes',
+        'when unavailable: not held; tried on the least bad backend anyway',
+        'when one fails: another is tried',
+      ],
     ],
   ])('%s', (_, route, rest, lines) => {
     const config = parseConfig({
@@ -238,7 +256,7 @@ describe('a backend', () => {
         tier: 2,
         weight: 3,
         discover: { names: ['a', 'b'], srv: '_http._tcp.ml', interval: '1m' },
-        health: { path: '/', timeout: '5s', fall: 1, rise: 1, ejectOn: [503, 500] },
+        health: { path: '/', timeout: '5s', fall: 1, rise: 1 },
         wake: { mac: 'aa:bb:cc:dd:ee:ff' },
         timeouts: { connect: '500ms', total: 'unlimited' },
       }),
@@ -252,7 +270,6 @@ describe('a backend', () => {
         'weight: 3',
         'endpoints: each address of a and b and each server that _http._tcp.ml names, looked up every 1 minute',
         'probes: / every 10 seconds, timeout 5 seconds, down after 1 without an answer, up after 1 answer',
-        'ejected by: status 500 or 503',
         'wake: by Wake-on-LAN, while a request wants it',
         'timeouts: connect 500 milliseconds',
       ],
@@ -291,6 +308,7 @@ describe('what holds for all', () => {
       {},
       [
         'queue: 1000 requests at most, each up to 10 minutes',
+        'held bodies: 2 GiB at most',
         'bodies: up to 32 MiB; for another attempt 1 MiB of each and 256 MiB of all in memory, the rest in temp files',
         'a job that is not known: to the last route',
         A_SIGN,
@@ -299,6 +317,7 @@ describe('what holds for all', () => {
     [
       {
         queue: { maxLength: 1, maxWait: 'unlimited' },
+        hold: { maxBytes: 'unlimited' },
         maxBodySize: 'unlimited',
         bodyMemory: 'unlimited',
         totalBodyMemory: '1.5g',
@@ -306,14 +325,17 @@ describe('what holds for all', () => {
         onUnclassified: 'reject',
         heartbeat: false,
         timeouts: { response: 'unlimited', idle: '1m' },
+        answers: { busy: [529], job: [], backend: [503, 500, 504] },
         forwardHeaders: ['cookie', 'authorization'],
       },
       [
         'queue: 1 request at most, each for as long as it takes',
+        'held bodies: any amount',
         'bodies: of any size; for another attempt any amount of each and 1.5 GiB of all in memory, the rest not kept',
         'a job that is not known: refused with 422',
         'a client that waits gets nothing',
         'timeouts: response unlimited, idle 1 minute',
+        'answers: status 503, 500 or 504 means that the backend fails at every job; status 529 means that the backend has no time now',
         'client headers passed on: cookie and authorization',
       ],
     ],
@@ -338,6 +360,26 @@ describe('a warning', () => {
       ),
     ],
     [{ routes: [{ backends: ['gpu', 'nas'] }] }, ['mac: no route leads to it']],
+    [
+      { backends: { a: { url: 'http://a', tasks: ['tags'] } } },
+      [
+        'clip/textual: no backend of its route serves it; add clip to the tasks of one',
+        'clip/visual: no backend of its route serves it; add clip to the tasks of one',
+        'facial-recognition: no backend of its route serves it; add facial-recognition to the tasks of one',
+        'ocr: no backend of its route serves it; add ocr to the tasks of one',
+      ],
+    ],
+    [
+      {
+        backends: { a: { url: 'http://a', tasks: ['clip', 'facial-recognition'] }, b: { url: 'http://b' } },
+        routes: [
+          { match: { task: 'clip' }, backends: ['a'] },
+          { name: 'large', match: { input: 'image', model: 'large-*' }, backends: ['a'] },
+          { backends: ['b'] },
+        ],
+      },
+      ['ocr: no backend of route "large" serves it; add ocr to the tasks of one'],
+    ],
   ])('%j', (config, lines) => {
     expect(section('Warnings', parseConfig({ backends: three, ...config }))).toEqual(lines)
   })

@@ -1,11 +1,13 @@
 import { defaults } from '../defaults.ts'
+import type { AnswerClass, AnswerOptions } from '../judge/answer-classes.ts'
 import type { RouterConfig } from '../policy/parse-policy.ts'
-import { resolveHeartbeats, resolveQueue } from '../policy/patience.ts'
+import { resolveHeartbeats, resolveMaxHeldBytes, resolveQueue } from '../policy/patience.ts'
 import type { Route } from '../policy/policy.ts'
 import { parseSize } from '../policy/size.ts'
 import { describeBackend, warningsOf } from './describe-backend.ts'
 import { describeRoute } from './describe-route.ts'
 import { heartbeatWords, timeoutsLine } from './times.ts'
+import { unservedWarnings } from './unserved.ts'
 import { counted, listed, size, upTo } from './words.ts'
 
 /**
@@ -22,6 +24,7 @@ export function describePolicy(config: RouterConfig): string {
     ...backends.flatMap(([name]) =>
       routes.some((route) => route.backends.includes(name)) ? [] : [`${name}: no route leads to it`],
     ),
+    ...unservedWarnings(config.backends, routes),
   ]
   return [
     'Routes, of which the first that fits takes a request:',
@@ -42,16 +45,36 @@ function indented([head, ...lines]: readonly [string, ...string[]]): string[] {
 
 function general(config: RouterConfig): string[] {
   const { maxWait, maxLength } = resolveQueue(config.queue)
+  const maxHeldBytes = resolveMaxHeldBytes(config.hold)
   const { onUnclassified = defaults.onUnclassified, forwardHeaders = [] } = config
   return [
     `queue: ${counted(maxLength, 'request')} at most, each ${upTo(maxWait)}`,
+    `held bodies: ${Number.isFinite(maxHeldBytes) ? `${size(maxHeldBytes)} at most` : 'any amount'}`,
     `bodies: ${bodies(config)}`,
     `a job that is not known: ${onUnclassified === 'route' ? 'to the last route' : 'refused with 422'}`,
     `a client that waits gets ${heartbeatWords(resolveHeartbeats(undefined, config.heartbeat))}`,
     ...timeoutsLine(config.timeouts),
+    ...answersLine(config.answers),
     ...(forwardHeaders.length === 0 ? [] : [`client headers passed on: ${listed(forwardHeaders)}`]),
   ]
 }
+
+function answersLine(answers: AnswerOptions = {}): string[] {
+  const meanings = ANSWER_MEANINGS.flatMap(([name, meaning]) => {
+    const statuses = answers[name] ?? []
+    return statuses.length === 0 ? [] : [`status ${listed(statuses.map(String), 'or')} means that ${meaning}`]
+  })
+  return meanings.length === 0 ? [] : [`answers: ${meanings.join('; ')}`]
+}
+
+const ANSWER_MEANINGS: readonly (readonly [AnswerClass, string])[] = [
+  ['backend', 'the backend fails at every job'],
+  ['type', 'the backend fails at that task and type'],
+  ['undecided', 'the backend or the job is at fault, as another backend decides'],
+  ['job', 'the job is at fault, if another backend says so too'],
+  ['lacks', 'the backend does not have that task and type'],
+  ['busy', 'the backend has no time now'],
+]
 
 function bodies(config: RouterConfig): string {
   const of = (key: 'maxBodySize' | 'bodyMemory' | 'totalBodyMemory') =>

@@ -2,7 +2,7 @@ import { defaults } from '../defaults.ts'
 import { BULK, INTERACTIVE, numberOf } from '../policy/compile-policy.ts'
 import { resolveHedge } from '../policy/hedge.ts'
 import type { RouterConfig } from '../policy/parse-policy.ts'
-import { resolveHeartbeats, resolveHold, resolveQueue } from '../policy/patience.ts'
+import { type Hold, resolveHeartbeats, resolveHold, resolveQueue } from '../policy/patience.ts'
 import type { Route } from '../policy/policy.ts'
 import { type JobsInWords, jobsOf } from './jobs.ts'
 import { heartbeatWords, timeoutsLine } from './times.ts'
@@ -19,8 +19,8 @@ export function describeRoute(
   return [
     `${jobs.words}${name}: ${order(route, config)}`,
     ...urgency(route, jobs),
-    ...whenFull(route, config),
-    `when unavailable: ${whenUnavailable(route)}`,
+    ...whenFull(route, config, jobs),
+    `when unavailable: ${whenUnavailable(route, config, jobs)}`,
     ...whenFailing(route, config),
     ...hedging(route),
     ...timeoutsLine(route.timeouts, config.timeouts),
@@ -87,26 +87,43 @@ function urgency({ priority }: Route, { search }: JobsInWords): string[] {
   return [number === INTERACTIVE ? 'urgent' : `urgent, with priority ${number}`]
 }
 
-function whenFull(route: Route, config: RouterConfig): string[] {
+function whenFull(route: Route, config: RouterConfig, jobs: JobsInWords): string[] {
   const settings = route.backends.map((name) => config.backends[name])
   if (settings.every((backend) => backend?.maxConcurrent === 'unlimited')) return []
   const { maxWait } = resolveQueue(config.queue)
-  const wait = upTo(Math.max(maxWait, resolveHold(route.whenUnavailable)?.time ?? 0))
-  if (settings.length === 1) return [`when full: waits ${wait}`]
+  const { bulk, interactive } = resolveHold(route.hold, config.hold) ?? { bulk: 0, interactive: 0 }
+  const longest = { bulk: Math.max(maxWait, bulk), interactive: Math.max(maxWait, interactive) }
+  const wait = `queued ${byClass(longest, route, jobs)}`
+  if (settings.length === 1) return [`when full: ${wait}`]
   const tiers = new Set(settings.map((backend) => backend?.tier ?? defaults.tier))
   const isOrdered = route.strategy === 'first' || tiers.size > 1
-  if (!isOrdered) return [`when full: waits ${wait}`]
+  if (!isOrdered) return [`when full: ${wait}`]
   return [
     (route.spill ?? defaults.spill)
-      ? `when full: the next that is there; when all are, waits ${wait}`
-      : `when full: waits ${wait}, also when a later one is free`,
+      ? `when full: the next available backend; when all are full, ${wait}`
+      : `when full: ${wait}, even while a later backend is free`,
   ]
 }
 
-function whenUnavailable({ backends, whenUnavailable: written }: Route): string {
-  const hold = resolveHold(written)
-  if (hold !== undefined) return `waits ${upTo(hold.time)}, ${counted(hold.maxHeld, 'request')} at most`
-  return backends.length === 1 ? 'it is tried all the same' : 'the least bad is tried all the same'
+function whenUnavailable(route: Route, config: RouterConfig, jobs: JobsInWords): string {
+  const hold = resolveHold(route.hold, config.hold)
+  if (hold !== undefined)
+    return `held ${byClass(hold, route, jobs)}, ${counted(hold.maxHeld, 'request')} at most`
+  return route.backends.length === 1
+    ? 'not held; tried on the backend anyway'
+    : 'not held; tried on the least bad backend anyway'
+}
+
+/** The longest wait of the classes that the route takes. */
+function byClass(
+  { bulk, interactive }: Pick<Hold, 'bulk' | 'interactive'>,
+  { priority }: Route,
+  { search }: JobsInWords,
+): string {
+  const isUrgent = priority === undefined ? search === 'alone' : numberOf(priority) > BULK
+  if (isUrgent) return upTo(interactive)
+  if (priority !== undefined || search === 'no' || bulk === interactive) return upTo(bulk)
+  return `${upTo(bulk)} (text search: ${upTo(interactive)})`
 }
 
 function whenFailing({ backends, retries }: Route, config: RouterConfig): string[] {

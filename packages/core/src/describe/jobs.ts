@@ -4,17 +4,17 @@ import type { Match, MatchFunction, Pattern } from '../policy/policy.ts'
 import { listed } from './words.ts'
 
 /** A job that Immich sends. */
-interface Job extends Classified {
+export interface ImmichJob extends Classified {
   readonly words: string
 }
 
-function job(words: string, task: string, types: readonly string[], input: 'text' | 'image'): Job {
+function job(words: string, task: string, types: readonly string[], input: 'text' | 'image'): ImmichJob {
   const entries = types.map((type) => ({ task, type, model: '', options: {} }))
   return { classified: true, words, entries, tasks: [task], input }
 }
 
 const SEARCH = job('text search', 'clip', ['textual'], 'text')
-const JOBS: readonly Job[] = [
+export const JOBS: readonly ImmichJob[] = [
   SEARCH,
   job('image indexing', 'clip', ['visual'], 'image'),
   job('faces', 'facial-recognition', ['detection', 'recognition'], 'image'),
@@ -42,7 +42,7 @@ export function jobsOf(match: Match | MatchFunction): JobsInWords {
   return { words, search: taken.length === 1 && isExact(rest) ? 'alone' : 'among others' }
 }
 
-function wordsOf(match: Omit<Match, 'model'>, taken: readonly Job[]): string {
+function wordsOf(match: Omit<Match, 'model'>, taken: readonly ImmichJob[]): string {
   const names = listed(taken.map(({ words }) => words))
   const { task, type, input } = match
   if (task === undefined && type === undefined && input === undefined) return 'every job that is known'

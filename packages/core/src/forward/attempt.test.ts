@@ -6,11 +6,13 @@ import { attemptRecord } from '../../../../test/support/attempt-record.ts'
 import { Backend } from '../backend/backend.ts'
 import type { FailureCause } from '../backend/outcome.ts'
 import { toReplayBody } from '../body/body-source.ts'
+import { unclassified } from '../classify/classification.ts'
 import { systemClock } from '../clock.ts'
 import { RouterError } from '../errors.ts'
+import { DEFAULT_CLASSES } from '../judge/answer-classes.ts'
 import { resolveTimeouts } from '../policy/timeouts.ts'
+import { failureOf } from '../retry/failure.ts'
 import { resolveExchangeOptions } from '../router/exchange-options.ts'
-import { failureOf } from '../router/failover.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptPlan } from './forward-request.ts'
 
@@ -19,9 +21,9 @@ const plan: AttemptPlan = {
   backend,
   timeouts: resolveTimeouts(),
   deadline: Number.POSITIVE_INFINITY,
-  isWorthAFile: () => false,
+  headBy: Number.POSITIVE_INFINITY,
   wouldGoOn: () => false,
-  passesOver: () => false,
+  hasOther: () => true,
   marks: { received: 0 },
 }
 const controller = {
@@ -49,7 +51,15 @@ function failing(error: Error, connected: boolean): Attempt {
     clock: systemClock,
     dispatcher: { dispatch } as unknown as Dispatcher,
     body,
-    request: { req, res, body: toReplayBody(body, { maxSize: 10 }), store: resolveExchangeOptions().store },
+    request: {
+      req,
+      res,
+      body: toReplayBody(body, { maxSize: 10 }),
+      classification: unclassified('no-entries'),
+      store: resolveExchangeOptions().store,
+    },
+    classes: DEFAULT_CLASSES,
+    answerMemory: 1_000,
     responseHeader: undefined,
   })
   attempt.fetch({})
@@ -70,7 +80,7 @@ describe('a failure of the backend', () => {
     [code('EPIPE'), true, 'reset', 502],
     [new errors.HTTPParserError('Invalid header'), true, 'protocol', 502],
   ])('%s, connected: %s, is %s and %i', async (error, connected, cause, status) => {
-    const outcome = await failing(error, connected).outcome
+    const { outcome } = await failing(error, connected).result
     expect(outcome).toMatchObject({
       kind: 'failed',
       cause,
@@ -87,6 +97,6 @@ describe('a failure of the backend', () => {
     const attempt = failing(code('ECONNRESET'), true)
     attempt.fail(code('EPIPE'))
     attempt.onResponseEnd(controller)
-    expect(await attempt.outcome).toMatchObject({ error: { code: 'ECONNRESET' } })
+    expect((await attempt.result).outcome).toMatchObject({ error: { code: 'ECONNRESET' } })
   })
 })

@@ -1,61 +1,42 @@
-import { type Dispatcher, errors } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { Visitor } from '../backend/backend.ts'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { ReplayReader } from '../body/body-reader.ts'
-import type { Clock } from '../clock.ts'
+import { callAt } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { BodyFailedError, RouterError, TlsError } from '../errors.ts'
+import { GOOD, type Verdict } from '../judge/verdict.ts'
+import { Answer, type ThinHeaders } from './answer.ts'
+import type { AttemptOptions } from './attempt-options.ts'
+import { causeOf } from './cause.ts'
+import { Delivery, rawList, type ThinResponse } from './delivery.ts'
 import type { ConnectionAware } from './dispatchers.ts'
-import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
-import { type HeaderRecord, ROUTE_HEADER, withOwnHeaders } from './headers.ts'
-import { mayLackTask, retryAfterOf, saysTaskIsUnknown } from './refusals.ts'
-import { ResponseWriter } from './response-writer.ts'
+import type { AttemptResult, KeptAnswer } from './forward-request.ts'
+import { type HeaderRecord, withOwnHeaders } from './headers.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 import { Watchdog } from './watchdog.ts'
-
-/** The part of a fetch response that http-proxy-3 looks at. The body is not in it: it went to the client directly. */
-export interface ThinResponse {
-  readonly status: number
-  readonly statusText: string
-  readonly headers: { entries(): IterableIterator<[string, string | string[] | undefined]> }
-  readonly body: null
-}
-
-export interface AttemptOptions {
-  readonly plan: AttemptPlan
-  readonly clock: Clock
-  readonly dispatcher: Dispatcher
-  /** The whole body, or a stream of it. */
-  readonly body: ReplayReader | Buffer
-  readonly request: ForwardRequest
-  /** A header to add to the response. */
-  readonly responseHeader: readonly [name: string, value: string] | undefined
-}
 
 /**
  * One try on one backend: it is undici's handler, and the `fetch` that http-proxy-3 calls.
  *
- * Its outcome is settled exactly once, by whichever comes first: the response's end, a failure of the backend, a
- * failure of the body, or the client's leaving.
+ * The answer is kept until it is complete and judged; only a good one goes to the client. Its outcome is settled exactly
+ * once, by whichever comes first: the verdict, a failure of the backend, a failure of the body, or the client's leaving.
  */
 export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Visitor {
-  readonly outcome: Promise<Outcome>
+  readonly result: Promise<AttemptResult>
   connection: ConnectionAware['connection']
   readonly #options: AttemptOptions
-  readonly #writer: ResponseWriter
-  #settle: (outcome: Outcome) => void = () => {}
+  readonly #delivery: Delivery
+  #settle: (result: AttemptResult) => void = () => {}
   #settled = false
   #controller: Dispatcher.DispatchController | undefined
   #sent = false
-  #status = 0
-  #head:
-    | { readonly status: number; readonly headers: ThinHeaders; readonly text: string | undefined }
-    | undefined
-  /** What has come of an answer that may say that the task is unknown. */
-  #refusal: Buffer[] | undefined
+  /** Whether the client, which gets no heartbeats, must have the head of an answer as soon as there is one. */
+  #isHeadDue = false
+  #answer: Answer | undefined
   readonly #watchdog: Watchdog
   #cancelDeadline: (() => void) | undefined
-  #respond: ((response: ThinResponse) => void) | undefined
+  #cancelHeadBy: (() => void) | undefined
   readonly #onClientLeft = () => this.#abort({ kind: 'client-left', ...this.#reached() }, 'the client left')
   readonly #onSuperseded = () => {
     const { reachedBackend } = this.#reached()
@@ -71,18 +52,16 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
 
   constructor(options: AttemptOptions) {
     this.#options = options
-    this.#writer = new ResponseWriter(options.request.res)
-    this.outcome = new Promise((resolve) => {
+    this.#delivery = new Delivery(options)
+    this.result = new Promise((resolve) => {
       this.#settle = resolve
     })
     if (options.body instanceof ReplayReader) options.body.on('error', this.#onBodyError)
     options.request.res.on('close', this.#onClientLeft)
     const { plan, clock } = options
     this.#watchdog = new Watchdog(clock, plan.timeouts.connect, () => this.#onSilence())
-    const left = plan.deadline - clock.now()
-    if (left !== Number.POSITIVE_INFINITY) {
-      this.#cancelDeadline = clock.after(Math.max(0, left), () => this.#timeOut('total-timeout'))
-    }
+    this.#cancelDeadline = callAt(clock, plan.deadline, () => this.#timeOut('total-timeout'))
+    this.#cancelHeadBy = callAt(clock, plan.headBy, () => this.#commitEarly())
     plan.superseded?.addEventListener('abort', this.#onSuperseded)
     plan.backend.enter(this)
     if (options.request.res.destroyed) this.#onClientLeft()
@@ -91,17 +70,17 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   /**
    * Sends the request, as the `fetch` of http-proxy-3.
    *
-   * @returns when the response's headers have arrived; never when the attempt fails, which the outcome tells.
+   * @returns when a good answer begins to go to the client; never when there is none, which the outcome tells.
    */
   fetch(headers: HeaderRecord): Promise<ThinResponse> {
     return new Promise((resolve) => {
-      this.#respond = resolve
+      this.#delivery.listen(resolve)
       this.send(headers)
     })
   }
 
   /**
-   * Sends the request and streams the response to the client.
+   * Sends the request.
    *
    * @param headers Those for the backend.
    */
@@ -146,62 +125,67 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     controller: Dispatcher.DispatchController,
     status: number,
     headers: ThinHeaders,
-    text?: string,
+    statusText?: string,
   ): void {
     if (this.#settled || status < 200) return
-    this.#status = status
-    this.#head = { status, headers, text }
-    const { plan, clock } = this.#options
+    const { plan, clock, request, classes, answerMemory } = this.#options
+    const rawHeaders = rawList(controller.rawHeaders)
+    this.#answer = new Answer(
+      { status, statusText, rawHeaders, headers },
+      {
+        backend: plan.backend.name,
+        request,
+        classes,
+        limit: answerMemory,
+      },
+    )
     plan.marks.answered = clock.now()
-    if (plan.passesOver({ status, lacksTask: status === 501 })) {
-      this.#passOver(status === 501)
-      return
-    }
     this.#watchdog.restart(plan.timeouts.idle)
-    if (mayLackTask(status, headers)) this.#refusal = []
-    else this.#commit(controller)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled) return
+    const answer = this.#answer
+    if (this.#settled || answer === undefined) return
     this.#watchdog.touch()
     this.#options.plan.marks.received += chunk.length
-    if (this.#refusal === undefined) {
-      this.#writer.write(controller, chunk)
-      return
-    }
-    this.#refusal.push(chunk)
-    const size = this.#refusal.reduce((sum, { length }) => sum + length, 0)
-    if (size > defaults.maxRefusalSize) this.#commit(controller)
+    if (this.#delivery.started) this.#delivery.write(chunk, controller)
+    else if (!answer.add(chunk)) this.#decideEarly(answer, controller, chunk)
+    else if (this.#isHeadDue) this.#commitEarly()
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
-    if (this.#settled) return
-    let lacksTask = this.#status === 501
-    if (this.#refusal !== undefined) {
-      lacksTask = saysTaskIsUnknown(Buffer.concat(this.#refusal).toString())
-      if (lacksTask && this.#options.plan.passesOver({ status: this.#status, lacksTask })) {
-        this.#finish(this.#passedOver(true))
+    const answer = this.#answer
+    if (this.#settled || answer === undefined) return
+    let verdict: Verdict = GOOD
+    let last: Buffer | undefined
+    if (!this.#delivery.started) {
+      verdict = answer.judge(true)
+      if (verdict.kind !== 'good') {
+        this.#passOver(answer.passedOver(verdict), answer.keep())
         return
       }
-      this.#commit(controller)
-      if (this.#settled) return
+      last = answer.bodyFor(this.#hasHeartbeat)
+      if (last === undefined) {
+        this.#cannotDeliver(new Error(UNDECODABLE))
+        return
+      }
+      if (!this.#deliver(() => this.#delivery.begin(answer))) return
     }
     // From here on, only the client can be slow.
     this.#stopTimers()
-    // An answer that comes before the upload is complete is final: nobody needs the rest, which fails for that reason.
+    // An answer that comes before the upload is complete is final: the rest of the upload is not needed.
     this.#letGoOfBody()
     this.#options.request.body.destroy()
-    const answered = {
+    const { body } = this.#options
+    const answered: Outcome = {
       kind: 'answered',
-      status: this.#status,
+      status: answer.status,
+      verdict,
       reachedBackend: true,
       reachedClient: true,
-      lacksTask,
-      retryAfter: this.#retryAfter(),
-      starvedFor: this.#options.body instanceof ReplayReader ? this.#options.body.starvedFor : 0,
-    } as const
-    this.#writer.end(controller, () => this.#finish(answered))
+      starvedFor: body instanceof ReplayReader ? body.starvedFor : 0,
+    }
+    this.#delivery.end(last, controller, () => this.#finish(answered))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -212,7 +196,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   backendGone(): void {
     const reached = this.#reached()
     if (!reached.reachedBackend || reached.reachedClient || !this.#options.plan.wouldGoOn()) return
-    const error = new Error('the machine takes no connections any more')
+    const error = new Error('the backend stopped accepting connections')
     this.#abort({ kind: 'failed', cause: 'gone', error, ...reached }, error.message)
   }
 
@@ -220,8 +204,15 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   fail(reason: unknown): void {
     const error = tlsErrorOf(reason) ?? (reason instanceof Error ? reason : new Error(String(reason)))
     this.#onBodyError(error)
+    if (this.#settled) return
+    const answer = this.#answer
+    if (answer !== undefined && !this.#delivery.started && !answer.isSuccess) {
+      // A server may close the connection right behind an error, or before all of it is out: its status says enough.
+      this.#finish(answer.passedOver(answer.judge(false)))
+      return
+    }
     const reached = this.#reached()
-    if (error instanceof TlsError && this.#status === 0) {
+    if (error instanceof TlsError && answer === undefined) {
       // With TLS 1.3 a server may refuse the client when the request is already on its way.
       this.#finish({ kind: 'failed', cause: 'connect', error, ...reached, reachedBackend: false })
       return
@@ -241,75 +232,84 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     const { connected = clock.now() } = plan.marks
     return (
       this.connection?.reused === true &&
-      this.#status === 0 &&
+      this.#answer === undefined &&
       clock.now() - connected <= defaults.staleWithin
     )
   }
 
-  /** Gives the answer to the client, as far as it has come; there will be no other attempt. */
-  #commit(controller: Dispatcher.DispatchController): void {
-    const { request, responseHeader } = this.#options
-    const head = this.#head
-    if (head === undefined) return
-    const { status, text, headers } = head
-    if (request.heartbeat?.begun === true && !isJsonSuccess(status, headers)) {
-      this.#passOver(false)
-      return
+  /** The answer is too large to keep: it is judged by its beginning. */
+  #decideEarly(answer: Answer, controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const verdict = answer.judge(false, chunk)
+    if (verdict.kind !== 'good') this.#abort(answer.passedOver(verdict), 'the answer is passed over')
+    else if (this.#stream(answer, controller)) this.#delivery.write(chunk, controller)
+  }
+
+  /** A client that gets no heartbeats must have the head of an answer soon. */
+  #commitEarly(): void {
+    this.#isHeadDue = true
+    const [answer, controller] = [this.#answer, this.#controller]
+    if (answer === undefined || controller === undefined || this.#delivery.started || this.#settled) return
+    if (answer.judge(false).kind === 'good') this.#stream(answer, controller)
+  }
+
+  /** Gives what has come to the client, and the rest as it comes. @returns Whether that could begin. */
+  #stream(answer: Answer, controller: Dispatcher.DispatchController): boolean {
+    if (this.#hasHeartbeat && answer.isEncoded) return this.#cannotDeliver(new Error(UNDECODABLE))
+    return this.#deliver(() => this.#delivery.beginStream(answer, controller))
+  }
+
+  /** @returns Whether the answer could begin. */
+  #deliver(begin: () => void): boolean {
+    try {
+      begin()
+      return true
+    } catch (error) {
+      // A header that Node refuses to write.
+      return this.#cannotDeliver(error instanceof Error ? error : new Error(String(error)))
     }
-    const added = responseHeader === undefined ? [] : [responseHeader]
-    if (request.routeHeader !== undefined) added.push([ROUTE_HEADER, request.routeHeader()])
-    this.#writer.start(controller, status, text, added)
-    request.heartbeat?.stop()
-    if (this.#options.body instanceof ReplayReader) this.#options.body.giveBack()
-    request.body.release()
-    this.#options.plan.onCommit?.()
-    if (this.#respond !== undefined) {
-      const entries = () => Object.entries(headers)[Symbol.iterator]()
-      this.#respond({ status, statusText: text ?? '', headers: { entries }, body: null })
-    }
-    const early = this.#refusal ?? []
-    this.#refusal = undefined
-    for (const chunk of early) this.#writer.write(controller, chunk)
   }
 
-  #passOver(lacksTask: boolean): void {
-    this.#abort(this.#passedOver(lacksTask), 'it is passed over')
+  /** The answer is good, and cannot be given to this client as it is. */
+  #cannotDeliver(error: Error): false {
+    this.#abort({ kind: 'failed', cause: 'protocol', error, ...this.#reached() }, error.message)
+    return false
   }
 
-  #passedOver(lacksTask: boolean): Outcome {
-    const [status, retryAfter] = [this.#status, this.#retryAfter()]
-    return { kind: 'passed-over', status, lacksTask, retryAfter, reachedBackend: true, reachedClient: false }
-  }
-
-  #retryAfter(): number | undefined {
-    return this.#status === 429 ? retryAfterOf(this.#head?.headers['retry-after']) : undefined
+  /** Whether the client has the head of its response already, which names no content coding. */
+  get #hasHeartbeat(): boolean {
+    return this.#options.request.heartbeat?.begun === true
   }
 
   #stopTimers(): void {
     this.#watchdog.stop()
     this.#cancelDeadline?.()
+    this.#cancelHeadBy?.()
   }
 
   #onSilence(): void {
     const { body, plan } = this.#options
+    const { timeouts } = plan
     const uploading = !this.#sent && body instanceof ReplayReader && body.starving
+    const limit = this.#answer === undefined ? timeouts.response : timeouts.idle
     if (this.#controller !== undefined && (uploading || this.#controller.paused)) {
-      // It is the client that does not go on. How long that may last is for its own server to say.
-      this.#watchdog.restart(this.#status === 0 ? plan.timeouts.response : plan.timeouts.idle)
-      return
-    }
-    this.#timeOut(
-      this.#controller === undefined
-        ? 'connect-timeout'
-        : this.#status === 0
-          ? 'response-timeout'
-          : 'idle-timeout',
-    )
+      // The client does not go on; how long that may last is not for this attempt to say.
+      this.#watchdog.restart(limit)
+    } else if (this.#controller === undefined) this.#timeOut('connect-timeout')
+    else if (this.#answer !== undefined) this.#timeOut('idle-timeout')
+    // Without another candidate, giving up would only lose the work that is being done.
+    else if (plan.hasOther() || plan.backend.down) this.#timeOut('response-timeout')
+    else this.#watchdog.restart(limit)
   }
 
   #timeOut(cause: FailureCause & `${string}timeout`): void {
-    const error = new Error(`the ${cause.replace('-', ' ')} is over`)
+    const error = new Error(`${cause.replace('-', ' ')} exceeded`)
     this.#abort({ kind: 'failed', cause, error, ...this.#reached() }, error.message)
+  }
+
+  /** A connection whose request and answer are complete can be used again. */
+  #passOver(outcome: Outcome, answer: KeptAnswer): void {
+    this.#finish(outcome, answer)
+    if (!this.#sent) this.#controller?.abort(new Error('the answer came before the upload was complete'))
   }
 
   #abort(outcome: Outcome, why: string): void {
@@ -318,10 +318,11 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     this.#controller?.abort(new Error(why))
   }
 
-  #finish(outcome: Outcome): void {
+  #finish(outcome: Outcome, answer?: KeptAnswer): void {
     if (this.#settled) return
     this.#settled = true
     this.#stopTimers()
+    this.#answer?.release()
     const { body, request, plan } = this.#options
     request.res.off('close', this.#onClientLeft)
     plan.superseded?.removeEventListener('abort', this.#onSuperseded)
@@ -329,8 +330,8 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     // A body that is still arriving is of no use to this attempt any more; its error has been told already.
     this.#letGoOfBody()
     if (body instanceof ReplayReader) body.destroy()
-    if (outcome.kind !== 'answered' && this.#writer.started) this.#writer.cut()
-    this.#settle(outcome)
+    if (outcome.kind !== 'answered' && this.#delivery.started) this.#delivery.cut()
+    this.#settle({ outcome, answer })
   }
 
   /** Whatever becomes of the body does not matter to this attempt from now on. */
@@ -340,33 +341,10 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   }
 
   #reached(): { reachedBackend: boolean; reachedClient: boolean } {
-    return { reachedBackend: this.#controller !== undefined, reachedClient: this.#writer.started }
+    return { reachedBackend: this.#controller !== undefined, reachedClient: this.#delivery.started }
   }
 }
 
-type ThinHeaders = Record<string, string | string[] | undefined>
-
-function isJsonSuccess(status: number, headers: ThinHeaders): boolean {
-  const type = headers['content-type']
-  const coding = headers['content-encoding'] ?? 'identity'
-  return (
-    status === 200 &&
-    typeof type === 'string' &&
-    /^application\/(?:[^;]+\+)?json\b/i.test(type) &&
-    coding === 'identity'
-  )
-}
-
-function causeOf(error: Error, reachedBackend: boolean): FailureCause {
-  if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError)
-    return 'shutdown'
-  if (error instanceof errors.ConnectTimeoutError) return 'connect-timeout'
-  if (error instanceof errors.HeadersTimeoutError) return 'response-timeout'
-  if (error instanceof errors.BodyTimeoutError) return 'idle-timeout'
-  if (!reachedBackend) return 'connect'
-  if (error instanceof errors.SocketError) return 'reset'
-  const code: unknown = Reflect.get(error, 'code')
-  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED' ? 'reset' : 'protocol'
-}
+const UNDECODABLE = 'the content coding of the answer cannot be undone behind a heartbeat'
 
 function ignore(): void {}

@@ -1,16 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
+import type { Outcome } from '../backend/outcome.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
+import type { Classification } from '../classify/classification.ts'
 import type { Timeouts } from '../policy/timeouts.ts'
+import type { AttemptMarks } from '../retry/attempt-record.ts'
 import type { Heartbeat } from './heartbeat.ts'
+import type { AnswerHead } from './response-writer.ts'
 
 /** What belongs to one request, whatever the number of attempts. */
 export interface ForwardRequest {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly body: ReplayBody
-  /** Where the body is retained for another attempt. */
+  /** What was asked, by which answers are judged. */
+  readonly classification: Classification
+  /** Where the body is retained for another attempt, and the answer until it is judged. */
   readonly store: BodyStore
   /** The bytes are those that an earlier middleware kept, decoded: their length and coding replace the headers'. */
   readonly keptLength?: number | undefined
@@ -18,23 +24,6 @@ export interface ForwardRequest {
   readonly heartbeat?: Heartbeat | undefined
   /** What `x-immich-ml-route` says when the answer is given to the client; nothing, when it was not asked for. */
   readonly routeHeader?: (() => string) | undefined
-}
-
-/** An answer that may not be the last word. */
-export interface Refusal {
-  readonly status: number
-  /** Whether it says that the backend does not know the task. */
-  readonly lacksTask: boolean
-}
-
-/** When an attempt reached its steps, on the forwarder's clock; it is written while the attempt runs. */
-export interface AttemptMarks {
-  /** It had a connection. */
-  connected?: number
-  /** The head of the backend's answer had come. */
-  answered?: number
-  /** Bytes of the answer's body that have come so far. */
-  received: number
 }
 
 /** Headers of one attempt's own, such as those of a trace. */
@@ -51,19 +40,28 @@ export interface AttemptPlan {
   readonly timeouts: Timeouts
   /** When all attempts must be over, on the forwarder's clock; `Infinity` for never. */
   readonly deadline: number
-  /**
-   * Whether there may be another attempt, for which the body is worth a file; asked when it does not fit into memory.
-   * What does is retained in any case, since a stale connection may make one necessary.
-   */
-  readonly isWorthAFile: () => boolean
-  /** Whether another backend is to be tried for an answer, instead of giving it to the client. */
-  readonly passesOver: (refusal: Refusal) => boolean
-  /** Whether the request would go elsewhere, or wait, if the attempt failed now. */
+  /** When the client needs the head of an answer, on the forwarder's clock, since it takes no heartbeats; `Infinity` for never. */
+  readonly headBy: number
+  /** Whether the request would go elsewhere, or wait, if the backend turned out to be gone now. */
   readonly wouldGoOn: () => boolean
+  /** Whether another candidate could take the request: without one, a slow answer is waited for. */
+  readonly hasOther: () => boolean
   /** Called when the answer has begun to go to the client. */
   readonly onCommit?: (() => void) | undefined
   readonly marks: AttemptMarks
   readonly own?: AttemptHeaders | undefined
   /** Aborted when the answer of another copy has begun to. */
   readonly superseded?: AbortSignal | undefined
+}
+
+/** An answer that is not good, kept in case that it is the best there is for the client. */
+export interface KeptAnswer extends AnswerHead {
+  readonly body: Buffer
+}
+
+/** The end of an attempt. */
+export interface AttemptResult {
+  readonly outcome: Outcome
+  /** The answer that was passed over, when all of it has come. */
+  readonly answer: KeptAnswer | undefined
 }

@@ -1,17 +1,19 @@
 import { ProxyServer, type ServerOptions } from 'http-proxy-3'
-import type { Outcome } from '../backend/outcome.ts'
 import type { ReplayReader } from '../body/body-reader.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { type AnswerClasses, type AnswerOptions, resolveAnswerClasses } from '../judge/answer-classes.ts'
 import { parseForwardOptions } from '../policy/parse-policy.ts'
 import { PolicyError, problem } from '../policy/problems.ts'
 import type { Select } from '../policy/select-backend.ts'
+import { parseSize } from '../policy/size.ts'
+import { Budget } from '../retry/budget.ts'
 import { Attempt } from './attempt.ts'
-import { Budget } from './budget.ts'
 import { Dispatchers } from './dispatchers.ts'
-import type { AttemptPlan, ForwardRequest } from './forward-request.ts'
-import { type HeaderRecord, requestHeaders } from './headers.ts'
+import type { AttemptPlan, AttemptResult, ForwardRequest, KeptAnswer } from './forward-request.ts'
+import { type HeaderRecord, ROUTE_HEADER, requestHeaders } from './headers.ts'
 import { probe } from './probe.ts'
+import { type OwnHeader, ResponseWriter } from './response-writer.ts'
 import { direct, type Sender } from './sender.ts'
 import { HttpProxy, proxyOptionsOf } from './through-http-proxy.ts'
 
@@ -40,6 +42,18 @@ export interface ForwardData {
    * @default []
    */
   readonly forwardHeaders?: readonly string[] | undefined
+  /**
+   * Most bytes of one answer that are kept until it is complete and judged; a larger one is judged by its beginning and
+   * streamed from there on. They count in `totalBodyMemory`.
+   * @default '1mb'
+   */
+  readonly answerMemory?: number | string | undefined
+  /**
+   * What statuses of answers mean, for those that differ from the table in docs/answers.md: lists of statuses from 400 to
+   * 599 for `backend`, `type`, `undecided`, `job`, `lacks` and `busy`.
+   * @default {}
+   */
+  readonly answers?: AnswerOptions | undefined
 }
 
 export interface ForwardOptions extends ForwardData {
@@ -100,21 +114,56 @@ export class Forwarder {
   }
 
   /** One attempt. It never rejects: what became of it is the outcome. */
-  attempt(request: ForwardRequest, plan: AttemptPlan): Promise<Outcome> {
+  attempt(request: ForwardRequest, plan: AttemptPlan): Promise<AttemptResult> {
     const { backend } = plan
-    const { backendHeader, sender } = this.#settings
+    const { classes, answerMemory, sender } = this.#settings
     const body = requestBody(request, this.clock)
-    request.body.retain(request.store, plan.isWorthAFile)
+    request.body.retain(request.store)
     const attempt = new Attempt({
       plan,
       clock: this.clock,
       dispatcher: this.#dispatchers.for(backend),
       body,
       request,
-      responseHeader: backendHeader === false ? undefined : [backendHeader, backend.name],
+      classes,
+      answerMemory,
+      responseHeader: this.#backendHeader(backend.name),
     })
     sender.send(attempt, request, backend, this.#headersFor(request, plan))
-    return attempt.outcome
+    return attempt.result
+  }
+
+  /**
+   * Gives the client an answer that was passed over, since there is no better one.
+   *
+   * @param backend The name of the backend that gave it.
+   * @returns Whether it could be given, once the client has it or is gone.
+   */
+  async deliver({ res, routeHeader }: ForwardRequest, answer: KeptAnswer, backend: string): Promise<boolean> {
+    if (res.headersSent || res.destroyed) return false
+    const own = this.#backendHeader(backend)
+    const added: OwnHeader[] = own === undefined ? [] : [own]
+    if (routeHeader !== undefined) added.push([ROUTE_HEADER, routeHeader()])
+    const writer = new ResponseWriter(res)
+    try {
+      writer.start(answer, added)
+    } catch {
+      // A header that Node refuses to write.
+      return false
+    }
+    await new Promise<void>((resolve) => {
+      res.once('close', resolve)
+      writer.end(answer.body, [], () => {
+        res.off('close', resolve)
+        resolve()
+      })
+    })
+    return res.writableFinished
+  }
+
+  #backendHeader(backend: string): OwnHeader | undefined {
+    const { backendHeader } = this.#settings
+    return backendHeader === false ? undefined : [backendHeader, backend]
   }
 
   /**
@@ -140,16 +189,15 @@ export class Forwarder {
     await this.#dispatchers.destroy()
   }
 
-  #headersFor({ req, keptLength, heartbeat }: ForwardRequest, { backend, own }: AttemptPlan): HeaderRecord {
+  #headersFor({ req, keptLength }: ForwardRequest, { backend, own }: AttemptPlan): HeaderRecord {
     const { upstreamHeader, passed } = this.#settings
     const headers = requestHeaders(req.headers, passed)
     if (keptLength !== undefined) {
       delete headers['content-encoding']
       headers['content-length'] = String(keptLength)
     }
-    // White space cannot stand before what is compressed.
-    if (heartbeat !== undefined && headers['accept-encoding'] !== undefined)
-      headers['accept-encoding'] = 'identity'
+    // The answer is judged by what is in it.
+    headers['accept-encoding'] = 'identity'
     Object.assign(headers, this.#ownHeaders)
     if (upstreamHeader !== undefined) headers[upstreamHeader] = backend.url
     if (own !== undefined) {
@@ -166,15 +214,21 @@ interface ForwardSettings {
   readonly backendHeader: string | false
   readonly upstreamHeader: string | undefined
   readonly passed: ReadonlySet<string>
+  readonly classes: AnswerClasses
+  /** In bytes. */
+  readonly answerMemory: number
 }
 
 function settingsOf(data: ForwardData, proxy: ForwardOptions['proxy']): ForwardSettings {
-  const { forwarder, backendHeader, upstreamHeader, forwardHeaders } = parseForwardOptions(data)
+  const { forwarder, backendHeader, upstreamHeader, forwardHeaders, answers, answerMemory } =
+    parseForwardOptions(data)
   return {
     sender: senderOf(forwarder ?? defaults.forwarder, proxy),
     backendHeader: backendHeader ?? defaults.backendHeader,
     upstreamHeader: upstreamHeader?.toLowerCase(),
     passed: new Set(forwardHeaders?.map((name) => name.toLowerCase())),
+    classes: resolveAnswerClasses(answers),
+    answerMemory: parseSize(answerMemory ?? defaults.answerMemory) ?? defaults.answerMemory,
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import type { CheckOptions, ProbeProgress } from '../backend/checker.ts'
+import { type BackendAnswer, problemOfProbe } from '../judge/judge.ts'
 import { type HeaderRecord, withOwnHeaders } from './headers.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 
@@ -12,9 +13,10 @@ export interface ProbeOptions {
 }
 
 /**
- * Asks a backend whether it is there, over its own connection, made as those of requests are.
+ * Asks a backend whether it is healthy, over a connection of its own, made as those of requests are. The answer is judged
+ * as those of requests are: a redirect or a page is no answer of an ML server.
  *
- * @returns Why it is not well; `undefined` when it is.
+ * @returns Why it is not healthy; `undefined` when it is.
  */
 export function probe(
   backend: Backend,
@@ -35,18 +37,26 @@ export function probe(
       // A connection of its own: whether it can be opened is a part of the question.
       reset: true,
     }
-    dispatcher.dispatch(request, new ProbeHandler(signal, progress, resolve))
+    dispatcher.dispatch(request, new ProbeHandler(backend.name, signal, progress, resolve))
   })
 }
 
 class ProbeHandler implements Dispatcher.DispatchHandler {
+  readonly #backend: string
   readonly #signal: AbortSignal
   readonly #progress: ProbeProgress
   readonly #tell: (problem: string | undefined) => void
-  #status = 0
+  #head: Pick<BackendAnswer, 'status' | 'headers'> | undefined
+  #chunks: Buffer[] = []
   #size = 0
 
-  constructor(signal: AbortSignal, progress: ProbeProgress, tell: (problem: string | undefined) => void) {
+  constructor(
+    backend: string,
+    signal: AbortSignal,
+    progress: ProbeProgress,
+    tell: (problem: string | undefined) => void,
+  ) {
+    this.#backend = backend
     this.#signal = signal
     this.#progress = progress
     this.#tell = tell
@@ -59,19 +69,29 @@ class ProbeHandler implements Dispatcher.DispatchHandler {
     else this.#signal.addEventListener('abort', abort, { once: true })
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number): void {
-    this.#status = status
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status >= 200) this.#head = { status, headers }
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#size += chunk.length
-    if (this.#size <= MOST) return
+    if (this.#size <= MOST) {
+      this.#chunks.push(chunk)
+      return
+    }
     this.onResponseEnd()
     controller.abort(new Error('the answer is too long'))
   }
 
   onResponseEnd(): void {
-    this.#tell(this.#status >= 200 && this.#status < 300 ? undefined : `status ${this.#status}`)
+    if (this.#head === undefined) return
+    this.#tell(
+      problemOfProbe({ ...this.#head, body: Buffer.concat(this.#chunks), complete: true }, this.#backend),
+    )
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
@@ -84,5 +104,5 @@ class ProbeHandler implements Dispatcher.DispatchHandler {
   }
 }
 
-/** Bytes of an answer that are read: its status says it all. */
+/** Bytes of an answer that are read. */
 const MOST = 16_384

@@ -1,12 +1,30 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
-import type { Dispatcher } from 'undici'
 import { endResponse } from './ending.ts'
 import { responseHeaders } from './headers.ts'
 
 /** What Node writes into a status line. */
 const PHRASE = /^[\t\x20-\x7e\x80-\xff]+$/
 
-/** Writes a backend's response to the client as it arrives; a slow client slows the backend down. */
+type RawHeaders = readonly (Buffer | string)[]
+
+/** The head of a backend's answer. */
+export interface AnswerHead {
+  readonly status: number
+  readonly statusText: string | undefined
+  /** In Node's raw form: name, value, name, value. */
+  readonly rawHeaders: RawHeaders
+}
+
+/** A header that the router sets itself. */
+export type OwnHeader = readonly [name: string, value: string]
+
+/** What the bytes of an answer come from: it is paused while the client does not read. */
+interface Pausable {
+  pause(): void
+  resume(): void
+}
+
+/** Writes a backend's response to the client; a slow client slows the backend down. */
 export class ResponseWriter {
   readonly #res: ServerResponse
   #started = false
@@ -26,31 +44,20 @@ export class ResponseWriter {
    * @param added Headers that the router sets itself, instead of any of these names from the backend.
    * @throws what Node throws for a header that it does not accept; then nothing has been written.
    */
-  start(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    statusMessage: string | undefined,
-    added: readonly (readonly [name: string, value: string])[],
-  ): void {
-    // Behind a heartbeat the head is gone already, and what follows has no length.
-    if (!this.#res.headersSent) this.#writeHead(controller, status, statusMessage, added)
+  start(head: AnswerHead, added: readonly OwnHeader[]): void {
+    // After a heartbeat the head is already sent, and what follows has no length.
+    if (!this.#res.headersSent) this.#writeHead(head, added)
     this.#started = true
   }
 
-  #writeHead(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    statusMessage: string | undefined,
-    added: readonly (readonly [name: string, value: string])[],
-  ): void {
+  #writeHead({ status, statusText, rawHeaders }: AnswerHead, added: readonly OwnHeader[]): void {
     const headers = responseHeaders(
-      rawList(controller.rawHeaders),
+      rawHeaders,
       added.map(([name]) => name.toLowerCase()),
     )
     for (const header of added) headers.push(...header)
-    // A reason phrase that cannot be written is of no use to anybody, as RFC 9112 section 4 has it of all of them.
-    const phrase =
-      statusMessage !== undefined && PHRASE.test(statusMessage) ? statusMessage : STATUS_CODES[status]
+    // A reason phrase that cannot be written is of no use, as RFC 9112 section 4 says of all of them.
+    const phrase = statusText !== undefined && PHRASE.test(statusText) ? statusText : STATUS_CODES[status]
     try {
       // What an earlier middleware set stays, unless the backend sets it too.
       this.#res.writeHead(status, phrase ?? '', headers)
@@ -61,18 +68,25 @@ export class ResponseWriter {
     this.#sized = headers.some((name, i) => i % 2 === 0 && isContentLength(name))
   }
 
-  write(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  /** @param source Paused while the client does not read. */
+  write(chunk: Buffer, source: Pausable): void {
     if (this.#res.write(chunk)) return
-    controller.pause()
+    source.pause()
     if (this.#onDrain !== undefined) return
-    this.#onDrain = () => controller.resume()
+    this.#onDrain = () => source.resume()
     this.#res.on('drain', this.#onDrain)
   }
 
-  /** @param done Called when the last byte is handed to the operating system. */
-  end(controller: Dispatcher.DispatchController | undefined, done: () => void): void {
+  /**
+   * Ends the response.
+   *
+   * @param last What is left to write.
+   * @param done Called when the last byte is handed to the operating system.
+   */
+  end(last: Buffer | undefined, rawTrailers: RawHeaders, done: () => void): void {
     this.#stopDraining()
-    const trailers = responseHeaders(rawList(controller?.rawTrailers))
+    if (last !== undefined && last.length > 0) this.#res.write(last)
+    const trailers = responseHeaders(rawTrailers)
     if (trailers.length > 0 && !this.#sized) this.#res.addTrailers(pairs(trailers))
     endResponse(this.#res, this.#sized, done)
   }
@@ -91,10 +105,6 @@ export class ResponseWriter {
 
 function isContentLength(name: string): boolean {
   return name.length === 14 && name.toLowerCase() === 'content-length'
-}
-
-function rawList(raw: Dispatcher.DispatchController['rawHeaders']): readonly (Buffer | string)[] {
-  return Array.isArray(raw) ? raw : []
 }
 
 function pairs(flat: readonly string[]): [string, string][] {

@@ -29,6 +29,7 @@ export const LINES = {
   'backend is there from now on': ['info'],
   'backend gets nothing more': ['info'],
   'configuration reloaded': ['info'],
+  'predict requests come over HTTP/1.0': ['warn'],
 } as const satisfies Record<string, readonly [keyof Logger, ...(keyof Logger)[]]>
 
 export type Message = keyof typeof LINES
@@ -61,6 +62,7 @@ export const LOG_FIELDS = [
   'added',
   'removed',
   'different',
+  'advice',
 ] as const
 
 export type Fields = { readonly [F in (typeof LOG_FIELDS)[number]]?: unknown }

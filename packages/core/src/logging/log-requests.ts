@@ -2,7 +2,7 @@ import { describeOutcome } from '../backend/outcome.ts'
 import type { PolicyChanges } from '../policy/changes.ts'
 import type { HoldEvent } from '../policy/lease.ts'
 import type { BackendEvent } from '../policy/select-backend.ts'
-import type { AttemptRecord } from '../router/attempt-record.ts'
+import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { RequestEvent, Router } from '../router/router.ts'
 import { type Fields, type Logger, write } from './lines.ts'
 
@@ -18,6 +18,12 @@ export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => v
     router.on('request', (event) => logRequest(event, logger)),
     router.on('hold', (event) => logHold(event, logger)),
     router.on('backend', (event) => logBackend(event, logger)),
+    router.on('notice', ({ client }) =>
+      write(logger, 'predict requests come over HTTP/1.0', {
+        client,
+        advice: 'there are no heartbeats; in nginx, set proxy_http_version 1.1',
+      }),
+    ),
     router.on('reload', (changes) =>
       write(logger, 'configuration reloaded', { different: inWords(changes) }),
     ),

@@ -29,8 +29,11 @@ export function makeGauges(home: Home, status: () => RouterStatus): void {
     sum(servers.map(({ inFlight }) => inFlight)),
   )
   byBackend('backend_request_limit', 'Requests that a backend gets at once; absent for any number.', limitOf)
-  byBackend('backend_ejected_tasks', 'Tasks that are ejected on servers of a backend.', (servers) =>
-    sum(servers.filter(isThere).map(({ health }) => Object.values(health.tasks).filter(isEjected).length)),
+  byBackend(
+    'backend_ejected_tasks',
+    'Tasks and types that are ejected on servers of a backend, each counted once per server.',
+    (servers) =>
+      sum(servers.filter(isThere).map(({ health }) => Object.values(health.tasks).filter(isEjected).length)),
   )
   gauge(
     home,

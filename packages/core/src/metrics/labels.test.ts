@@ -55,6 +55,19 @@ describe('the task of a request', () => {
   })
 })
 
+describe('a task and type of a backend', () => {
+  it('have labels of their own when Immich has the type, and Immich or the policy the task', () => {
+    const names = new TaskNames()
+    names.know(['colorize'])
+    expect(names.partsOf('clip/visual')).toEqual({ task: 'clip', type: 'visual' })
+    expect(names.partsOf('ocr/detection')).toEqual({ task: 'ocr', type: 'detection' })
+    expect(names.partsOf('colorize/photo')).toEqual({ task: 'colorize', type: 'other' })
+    expect(names.partsOf('invented/visual')).toEqual({ task: 'other', type: 'visual' })
+    expect(names.partsOf('clip')).toEqual({ task: 'clip', type: 'other' })
+    expect(names.partsOf('clip/a/b')).toEqual({ task: 'clip', type: 'other' })
+  })
+})
+
 describe('the model of a request', () => {
   it('has a label of its own once a backend has answered for it', () => {
     const names = new ModelNames()

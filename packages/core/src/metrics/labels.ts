@@ -30,6 +30,8 @@ const UNKNOWN = 'unknown'
 
 /** The tasks that Immich has. */
 const IMMICH_TASKS: readonly string[] = ['clip', 'facial-recognition', 'ocr']
+/** The types that Immich has. */
+const IMMICH_TYPES: ReadonlySet<string> = new Set(['textual', 'visual', 'detection', 'recognition'])
 
 export function outcomeOf({ outcome, error }: RequestEvent): RequestOutcome {
   if (outcome?.kind === 'answered') {
@@ -86,6 +88,13 @@ export class TaskNames {
 
   nameOf(task: string): string {
     return this.#known.has(task) ? task : OTHER
+  }
+
+  /** Both labels of a name by which health is kept, such as `clip/visual`. */
+  partsOf(name: string): { readonly task: string; readonly type: string } {
+    const slash = name.indexOf('/')
+    const [task, type] = slash === -1 ? [name, ''] : [name.slice(0, slash), name.slice(slash + 1)]
+    return { task: this.nameOf(task), type: IMMICH_TYPES.has(type) ? type : OTHER }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { BackendEvent } from '../policy/select-backend.ts'
-import type { AttemptRecord } from '../router/attempt-record.ts'
+import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { RequestEvent, RouterStatus } from '../router/router.ts'
 import { Count, type Description, Durations, type Family, type Home } from './families.ts'
 import {
@@ -16,8 +16,8 @@ import {
 const KIND = ['route', 'backend', 'task', 'input'] as const
 type Kind = (typeof KIND)[number]
 
-/** What stands for a backend as a whole among its tasks. */
-const WHOLE = 'all'
+/** The labels of a backend as a whole, among those of its tasks and types. */
+const WHOLE = { task: 'all', type: 'all' }
 
 export interface RecordOptions {
   /** Whether models are a label. */
@@ -46,7 +46,7 @@ export class Records {
   readonly #attempts: Count<'backend' | 'outcome'>
   readonly #attemptDuration: Durations<'backend' | 'task' | 'input'>
   readonly #connect: Durations<'backend'>
-  readonly #ejections: Count<'backend' | 'task'>
+  readonly #ejections: Count<'backend' | 'task' | 'type'>
 
   constructor(home: Home, { models, buckets, longBuckets }: RecordOptions) {
     const kind = models ? ([...KIND, 'model'] as const) : KIND
@@ -124,8 +124,8 @@ export class Records {
     })
     this.#ejections = count({
       name: 'ejections_total',
-      help: 'Ejections of servers of a backend, as a whole (task "all") or for a task.',
-      labels: ['backend', 'task'],
+      help: 'Ejections of servers of a backend, as a whole (task and type "all") or for a task and type.',
+      labels: ['backend', 'task', 'type'],
     })
   }
 
@@ -154,8 +154,8 @@ export class Records {
   /** Something has changed about a backend. */
   backend(event: BackendEvent): void {
     if (event.kind !== 'breaker' || event.to.kind !== 'open') return
-    const task = event.task === undefined ? WHOLE : this.#tasks.nameOf(event.task)
-    this.#ejections.add({ backend: event.backend, task })
+    const what = event.task === undefined ? WHOLE : this.#tasks.partsOf(event.task)
+    this.#ejections.add({ backend: event.backend, ...what })
   }
 
   /**
@@ -176,7 +176,7 @@ export class Records {
     for (const { name: backend } of backends) {
       this.#attempts.begin({ backend, outcome: 'answered' })
       this.#connect.begin({ backend })
-      this.#ejections.begin({ backend, task: WHOLE })
+      this.#ejections.begin({ backend, ...WHOLE })
     }
   }
 

@@ -34,6 +34,7 @@ class SayingRouter implements Pick<Router, 'on' | 'status'> {
       routes: this.routes.map((name) => ({ name, waiting: { full: 0, unavailable: 0 } })),
       tasks: [],
       bodies: { memory: 0, memoryLimit: 0, disk: 0, files: 0 },
+      notices: [],
       backends: this.backends,
     }
   }
@@ -79,7 +80,7 @@ describe('the metrics of a router', () => {
     router.tell('request', search)
     expect([await lines('gpu'), await lines('search')]).toEqual([[], []])
     expect(await lines('ejections_total')).toEqual([
-      'immich_ml_router_ejections_total{backend="nas",task="all"} 0',
+      'immich_ml_router_ejections_total{backend="nas",task="all",type="all"} 0',
     ])
   })
 

@@ -18,6 +18,7 @@ import {
   resolveHealth,
   resolveHeartbeats,
   resolveHold,
+  resolveMaxHeldBytes,
   resolveQueue,
   resolveWake,
 } from './patience.ts'
@@ -39,7 +40,7 @@ export interface CompiledRoute {
   /** Those of one of its backends, made once. */
   readonly timeoutsOf: (backend: Backend) => Timeouts
   readonly retries: number
-  /** How long a request waits when no backend can be used; not at all, when not given. */
+  /** How long a request is held while no backend is available; `undefined` when it is not. */
   readonly hold: Hold | undefined
   readonly heartbeats: Heartbeats | undefined
   /** When a request is late, and sent to another backend as well; never, when not given. */
@@ -57,6 +58,8 @@ export interface CompiledPolicy {
   /** @param membersOf The servers of some backends, by their names. */
   readonly routes: (membersOf: (backends: readonly string[]) => Members) => readonly CompiledRoute[]
   readonly queue: Queue
+  /** The most bytes that the bodies of held requests take together. */
+  readonly maxBytes: number
   /** The highest priority that a request can have. */
   readonly mostUrgent: number
   /** Those of a backend by no route. */
@@ -108,7 +111,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
       madeBy,
       timeoutsOf: (backend: Backend) => byBackend.get(backend.name) ?? timeouts(backend.name, route),
       retries: route.retries ?? policy.retries ?? defaults.retries,
-      hold: resolveHold(route.whenUnavailable),
+      hold: resolveHold(route.hold, policy.hold),
       heartbeats: resolveHeartbeats(route.heartbeat, policy.heartbeat),
       hedge: resolveHedge(route.hedge),
       spill: route.spill ?? defaults.spill,
@@ -132,6 +135,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
       compiled.map(({ backends, ...route }) => ({ ...route, members: membersOf(backends) })),
     timeouts,
     queue: resolveQueue(policy.queue),
+    maxBytes: resolveMaxHeldBytes(policy.hold),
     mostUrgent: Math.max(INTERACTIVE, ...priorities),
   }
 }

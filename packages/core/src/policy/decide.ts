@@ -7,7 +7,7 @@ import { leastBy } from '../strategy/least-by.ts'
 import { isNamed } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { HoldEvent } from './lease.ts'
-import { BADNESS, type Choice, isFull, type Look, narrowed } from './look.ts'
+import { BADNESS, type Choice, isFull, type Look, narrowed, obstacleOf } from './look.ts'
 import type { Patience } from './patience.ts'
 
 /*
@@ -28,11 +28,12 @@ export function isProven(backend: Backend): boolean {
   return backend.wellFor(defaults.retryBudgetWindow)
 }
 
-/** Whether waiting helps: for those that are full it always does, for the others when it may be held. */
-export function waitingHelps(seen: Look, { hold }: Patience): boolean {
+/** Whether waiting helps: for candidates at their limit it always does, for the others where requests are held. */
+export function waitingHelps(seen: Look, { patience, job }: Choice): boolean {
   if (isFull(seen)) return true
-  // What nobody has, nobody will have by waiting.
-  return hold !== undefined && !seen.every(({ obstacle }) => obstacle?.kind === 'lacks')
+  if (patience.hold === undefined) return false
+  // A task that every candidate refuses, and that none has ever served, will not be served by waiting.
+  return !seen.every(({ backend }) => backend.refuses(job))
 }
 
 /** With all of them unusable, one is tried rather than none. */
@@ -69,7 +70,7 @@ export function allOut(seen: Look, route: CompiledRoute, choice: Choice): NoBack
     obstacle?.kind === 'unresolved' && backend instanceof Unresolved ? [backend.reason] : [],
   )
   const why = [
-    ...(others.length > 0 ? [`${list(others)} out of reach, as has just been found out`] : []),
+    ...(others.length > 0 ? [`${list(others)} unreachable`] : []),
     ...(drained.length > 0 ? [`${list(drained)} drained`] : []),
     ...unresolved,
   ]
@@ -100,6 +101,22 @@ export function waitsFor({ hold }: Patience, full: boolean): HoldEvent['reason']
 export function longestWait({ hold, maxWait }: Patience, full: boolean): number {
   if (hold === undefined) return maxWait
   return full ? Math.max(hold, maxWait) : hold
+}
+
+/** Such as `gpu is ejected: answered 401 Unauthorized: set backends.gpu.auth`. */
+export function unavailable(backend: Backend, choice: Choice): string {
+  const kind = obstacleOf(choice, backend)?.kind ?? 'unavailable'
+  const { probe, lastError } = backend.health
+  const reason = kind === 'down' && probe?.kind === 'down' ? probe.reason : lastError?.reason
+  const isFailure = kind === 'down' || kind === 'ejected' || kind === 'unavailable'
+  return `${backend.name} is ${WORDS[kind] ?? kind}${isFailure && reason !== undefined ? `: ${reason}` : ''}`
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  lacks: 'lacking the task or model',
+  disabled: 'drained',
+  unresolved: 'without an address',
+  resolving: 'without an address',
 }
 
 /** Their names, for a sentence. */

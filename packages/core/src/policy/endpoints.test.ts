@@ -30,7 +30,12 @@ async function pool({ ml: host, backend = {}, route = {}, others = {}, ...settin
   const ml = { url: 'http://ml:3003', discover: 'dns', maxConcurrent: 'unlimited', ...backend } as const
   const backends = { ml, ...others }
   const select = selectBackend(
-    { backends, routes: [{ backends: Object.keys(backends), strategy: 'first', ...route }], health: false },
+    {
+      backends,
+      routes: [{ backends: Object.keys(backends), strategy: 'first', ...route }],
+      health: false,
+      hold: false,
+    },
     {
       clock,
       resolver,
@@ -314,7 +319,7 @@ describe('a name that has no address', () => {
   })
 
   it('is waited for on a route that holds, and wanted', async () => {
-    const { select, become, wanted, clock } = await pool({ route: { whenUnavailable: { hold: '1h' } } })
+    const { select, become, wanted, clock } = await pool({ route: { hold: '1h' } })
     const waiting = [select(search), select(search)]
     await settled()
     expect([select.held(), wanted]).toEqual([{ default: 2 }, ['ml']])
@@ -329,7 +334,7 @@ describe('a name that has no address', () => {
   })
 
   it('is drained like any other', async () => {
-    const { select, become, places } = await pool({ route: { whenUnavailable: { hold: '1h' } } })
+    const { select, become, places } = await pool({ route: { hold: '1h' } })
     await select.drain('ml')
     await become(at(1))
     const waits = select(search)

@@ -111,7 +111,8 @@ describe('a configuration that is expanded', () => {
     const data = {
       maxBodySize: '${N}mb',
       retries: '${N}',
-      health: { ejectOn: ['50${TWO}'], fall: '${N}' },
+      health: { fall: '${N}' },
+      answers: { busy: ['52${TWO}'] },
       backends: {
         a: {
           url: 'https://${GPU}:300${N}',
@@ -128,7 +129,8 @@ describe('a configuration that is expanded', () => {
     expect(parse(data, { NO: 'false', TWO: '2', HALF: '0.5', ZEROS: '007' })).toEqual({
       maxBodySize: '4mb',
       retries: 4,
-      health: { ejectOn: [502], fall: 4 },
+      health: { fall: 4 },
+      answers: { busy: [522] },
       backends: {
         a: {
           url: 'https://gpu.lan:3004',
@@ -193,7 +195,7 @@ describe('a message', () => {
     timeouts: { connect: '1s', response: '1s', idle: '1s', total: '1s' },
     retries: 1,
     queue: { maxWait: '1s', maxLength: 1 },
-    health: { path: '/ping', interval: '1s', timeout: '1s', rise: 1, fall: 1, ejectOn: [500] },
+    health: { path: '/ping', interval: '1s', timeout: '1s', rise: 1, fall: 1 },
     heartbeat: { after: '1s', every: '1s' },
     backends: {
       gpu: {
@@ -220,7 +222,7 @@ describe('a message', () => {
         spill: true,
         priority: 'bulk',
         hedge: { after: 'p95', max: 1 },
-        whenUnavailable: { hold: '1s', maxHeld: 1 },
+        hold: { bulk: '1s', interactive: '1s', maxHeld: 1 },
       },
       { backends: ['nas'] },
     ],

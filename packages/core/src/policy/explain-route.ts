@@ -1,6 +1,7 @@
 import type { Backend, BackendHealth } from '../backend/backend.ts'
 import type { BreakerState } from '../backend/breaker.ts'
 import type { Obstacle } from '../backend/health.ts'
+import type { JobKeys } from '../backend/job-keys.ts'
 import { Unresolved } from '../backend/unresolved.ts'
 import { defaults } from '../defaults.ts'
 import type { RouterError } from '../errors.ts'
@@ -19,6 +20,7 @@ import {
 } from './decide.ts'
 import type { CandidateExplanation, CandidateReason, Decision, RouteExplanation } from './explanation.ts'
 import { reasonText } from './explanation-text.ts'
+import type { HoldEvent } from './lease.ts'
 import { type Choice, isFull, isThere, look, obstacleOf } from './look.ts'
 import type { Patience } from './patience.ts'
 import { survey } from './survey.ts'
@@ -31,8 +33,8 @@ export interface Standing {
   readonly sinceLast: number
   /** Requests of the route that wait. */
   readonly held: number
-  /** Why nobody may wait; `undefined` when one more may. */
-  readonly noRoom: RouterError | undefined
+  /** Why the request may not wait for this reason; `undefined` when it may. */
+  readonly noRoom: (reason: HoldEvent['reason']) => RouterError | undefined
   /** On the clock. */
   readonly now: number
 }
@@ -80,8 +82,7 @@ function decide(route: CompiledRoute, choice: Choice, standing: Standing): Made 
       return { decision: goesTo(best, false), chosen: best, ratings }
   }
   const seen = look(choice)
-  if (waitingHelps(seen, choice.patience))
-    return { ratings, decision: waits(choice.patience, isFull(seen), standing) }
+  if (waitingHelps(seen, choice)) return { ratings, decision: waits(choice.patience, isFull(seen), standing) }
   const leastBad = leastBadOf(seen, choice)
   if (leastBad !== undefined) return { decision: goesTo(leastBad, true), chosen: leastBad }
   const out = allOut(seen, route, choice)
@@ -93,9 +94,10 @@ function goesTo({ name, endpoint }: Backend, leastBad: boolean): Decision {
 }
 
 function waits(allowed: Patience, full: boolean, { held, noRoom }: Standing): Decision {
-  if (noRoom !== undefined) return refused(noRoom)
-  const patience = finite(longestWait(allowed, full))
-  return { kind: 'waits', reason: waitsFor(allowed, full), patience, held }
+  const reason = waitsFor(allowed, full)
+  const error = noRoom(reason)
+  if (error !== undefined) return refused(error)
+  return { kind: 'waits', reason, patience: finite(longestWait(allowed, full)), held }
 }
 
 function refused({ status, code, message }: RouterError): Decision {
@@ -190,7 +192,7 @@ function reasonFor(
 function reasonOf(
   { kind, until }: Obstacle,
   backend: Backend,
-  { tasks, isReady }: Choice,
+  { job, isReady }: Choice,
   now: number,
   rating: string | undefined,
 ): CandidateReason {
@@ -209,9 +211,9 @@ function reasonOf(
       return { kind: 'down', why, lastsFor: now - since }
     }
     case 'lacks':
-      return { kind: 'lacks-task', tasks: tasks.filter((task) => Object.hasOwn(health.lacks, task)), endsIn }
+      return { kind: 'lacks-task', tasks: lackingOf(health, job), endsIn }
     case 'ejected':
-      return { kind: 'ejected', ...ejectionOf(health, tasks), endsIn }
+      return { kind: 'ejected', ...ejectionOf(health, job.types), endsIn }
     case 'busy':
       return { kind: 'busy', endsIn: endsIn ?? 0 }
     case 'recovering':
@@ -223,14 +225,20 @@ function reasonOf(
   }
 }
 
+/** What of the job it lacks, such as `ocr/detection`; the types where it is one of the job's own properties. */
+function lackingOf({ lacks }: BackendHealth, { types, models }: JobKeys): readonly string[] {
+  const known = [...types, ...models].filter((key) => Object.hasOwn(lacks, key))
+  return known.length > 0 ? known : types
+}
+
 /** What is ejected, the backend as a whole or one of the tasks, and why. */
 function ejectionOf(
   { reachable, tasks: byTask }: BackendHealth,
-  tasks: readonly string[],
+  types: readonly string[],
 ): { readonly task: string | undefined; readonly why: string } {
   const whole = whyEjected(reachable)
   if (whole !== undefined) return { task: undefined, why: whole }
-  for (const task of tasks) {
+  for (const task of types) {
     const why = Object.hasOwn(byTask, task) ? whyEjected(byTask[task]) : undefined
     if (why !== undefined) return { task, why }
   }

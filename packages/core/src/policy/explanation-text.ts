@@ -35,15 +35,15 @@ export function decisionText(decision: Decision): string {
     case 'goes': {
       const { backend, endpoint, leastBad } = decision
       const name = endpoint === undefined ? backend : `${backend} at ${endpoint}`
-      return leastBad ? `goes to ${name} all the same, the least bad of them` : `goes to ${name} now`
+      return leastBad ? `goes to ${name} anyway, the least bad backend` : `goes to ${name} now`
     }
     case 'goes-to-one':
       return 'goes to the one that the strategy chooses, which does not say why'
     case 'waits': {
       const { reason, patience, held } = decision
-      const what = reason === 'full' ? 'waits for a slot' : 'is held until a backend is back'
+      const what = reason === 'full' ? 'is queued for a slot' : 'is held until a backend is available'
       const time = patience === undefined ? 'for as long as it takes' : `for up to ${durationText(patience)}`
-      return `${what}, ${time}${held === 0 ? '' : ` (${held} of this route wait already)`}`
+      return `${what}, ${time}${held === 0 ? '' : ` (${held} waiting on this route)`}`
     }
     case 'refused':
       return `is answered with ${decision.status} (${decision.code}): ${decision.message.replace(/\.$/, '')}`

@@ -62,6 +62,7 @@ function pool(own: Partial<BackendOptions>[], route: Partial<Route> = {}, policy
       ),
       routes: [{ backends: names, strategy: 'first', hedge: { after: '300ms' }, ...route }],
       health: false,
+      hold: false,
       ...policy,
     },
     { clock },
@@ -192,7 +193,7 @@ describe('the backend of a further copy', () => {
       },
     ],
   ])('is none that is %s, whether requests may wait or not', async (_, spoil) => {
-    for (const route of [{}, { whenUnavailable: { hold: '1h' } }]) {
+    for (const route of [{ hold: false } as const, { hold: '1h' }]) {
       const { select, clock } = pool([{}, {}], route)
       const lease = await select(search)
       spoil(select, clock)

@@ -1,17 +1,23 @@
+import { exactKey, type JobKeys, jobKeysOf } from '../backend/job-keys.ts'
 import type { Classification, Entry } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
 import type { Job } from '../strategy/strategy.ts'
 
-type Names = Pick<Job, 'kind' | 'models'>
+/** How a request's job is named: for strategies, and for the health of backends. */
+export interface JobNames extends Pick<Job, 'kind' | 'models'> {
+  readonly types: readonly string[]
+  /** `task/type/model` of each entry. */
+  readonly typeModels: readonly string[]
+}
 
 /**
  * The names of jobs, each put together once: a string that is made anew for every request has to be hashed anew for every
  * map that it is looked up in.
  */
 export class Jobs {
-  readonly #byModel = new Map<string, Names[]>()
+  readonly #byModel = new Map<string, JobNames[]>()
 
-  of({ entries }: Classification): Names {
+  of({ entries }: Classification): JobNames {
     const [entry, ...others] = entries
     if (entry === undefined) return NOTHING
     if (others.length > 0) return namesOf(entries)
@@ -27,18 +33,29 @@ export class Jobs {
   }
 
   /** Names come from clients, and must not fill the memory. */
-  #remember(model: string, names: Names[]): void {
+  #remember(model: string, names: JobNames[]): void {
     if (this.#byModel.size >= defaults.mostKinds || names.length > MOST_OF_A_MODEL) this.#byModel.clear()
     this.#byModel.set(model, names)
   }
 }
 
-const NOTHING: Names = { kind: '', models: '' }
+/** Requests whose job is not known have a health of their own on each backend. */
+const NOTHING: JobNames = { kind: '', models: '', types: ['unclassified'], typeModels: [] }
 const MOST_OF_A_MODEL = 10
 
-/** The same, put together anew. */
-export function namesOf(entries: readonly Entry[]): Names {
-  const kinds = entries.map(({ task, type, model }) => `${task}/${type}/${model}`)
+/** The names of a job, put together for this call. */
+export function namesOf(entries: readonly Entry[]): JobNames {
+  if (entries.length === 0) return NOTHING
+  const { types, models: typeModels } = jobKeysOf(entries)
   const models = entries.map(({ task, model }) => `${task}/${model}`)
-  return { kind: kinds.join('+'), models: [...new Set(models)].sort().join('+') }
+  return { kind: typeModels.join('+'), models: [...new Set(models)].sort().join('+'), types, typeModels }
+}
+
+/** By what the health of backends is kept for a request. @param size Bytes of its body, as far as they are known. */
+export function keysOf(
+  { types, typeModels }: JobNames,
+  { entries }: Classification,
+  size: () => number,
+): JobKeys {
+  return { types, models: typeModels, exact: () => exactKey(entries), size }
 }

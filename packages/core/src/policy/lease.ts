@@ -15,8 +15,14 @@ export interface Lease extends Slot {
   readonly left: (tried: readonly string[]) => number
   /** Where the request stands among those that wait. */
   readonly place: Place
-  /** Whether one of the others is there, if perhaps full, and nothing has failed on it of late. */
+  /** Whether another candidate can be used, if perhaps only after a queue, and nothing has failed on it recently. */
   readonly provenOther: () => boolean
+  /** Other candidates, without these ids, that can be used now or after a queue. */
+  readonly usableOthers: (tried: readonly string[]) => number
+  /** Whether every candidate itself refuses such requests, and none has ever served one. */
+  readonly isRefusedByAll: () => boolean
+  /** Whether nobody waits for the answer: its failures are never given to the client while it may be held. */
+  readonly bulk: boolean
   /** Whether the request may wait when no backend can be used. */
   readonly holds: boolean
   /** Further copies that may be sent to other backends when this one is late, by the route's `hedge`. */

@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.ts'
 import type { Obstacle } from '../backend/health.ts'
+import type { JobKeys } from '../backend/job-keys.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Candidates } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
@@ -17,6 +18,8 @@ export interface Choice {
   readonly tasks: readonly string[]
   readonly kind: string
   readonly models: string
+  /** By what the health of backends is kept. */
+  readonly job: JobKeys
   readonly priority: number
   readonly candidates: Candidates
   readonly exclude: ReadonlySet<string>
@@ -24,6 +27,10 @@ export interface Choice {
   readonly retry: boolean
   readonly place: Place
   readonly isReady: () => boolean
+  /** When it may be sent at the earliest, on the clock: it has failed and waits before the next attempt. */
+  readonly notBefore: number
+  /** Whether what is excluded may be chosen once no other candidate is left to wait for. */
+  readonly relaxes: boolean
   /** Told what is about to be decided, each time that it is. */
   readonly onDecision: ((explanation: RouteExplanation) => void) | undefined
 }
@@ -51,10 +58,10 @@ export function look(choice: Choice): Look {
 }
 
 /** Why a request cannot go to a backend now; `undefined` when it can. */
-export function obstacleOf({ tasks, priority, isReady }: Choice, backend: Backend): Obstacle | undefined {
-  const obstacle = backend.obstacle(tasks, priority > 0)
+export function obstacleOf({ job, priority, isReady }: Choice, backend: Backend): Obstacle | undefined {
+  const obstacle = backend.obstacle(job, priority > 0)
   if (obstacle !== undefined) return obstacle
-  return backend.isRare(tasks) && !isReady() ? NOT_READY : undefined
+  return backend.isRare(job) && !isReady() ? NOT_READY : undefined
 }
 
 /** Whether a backend can be used now, or as soon as a request there ends. */

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import type { AnswerOptions } from '../judge/answer-classes.ts'
 import { isRecord } from '../record.ts'
 import { connectionProblems } from './connection-problems.ts'
 import { ExpandedConfig } from './expand-config.ts'
@@ -9,6 +10,7 @@ import { configSchema, exchangeSchema, forwardSchema, policySchema } from './sch
 
 /** What a configuration file says: a policy, and the options of the router that are data. */
 export interface RouterConfig extends Policy {
+  readonly path?: string | undefined
   readonly maxBodySize?: number | string | undefined
   readonly onUnclassified?: 'route' | 'reject' | undefined
   readonly bodyMemory?: number | string | undefined
@@ -16,6 +18,8 @@ export interface RouterConfig extends Policy {
   readonly bodySpool?: boolean | string | undefined
   readonly explainHeader?: 'on-request' | 'always' | false | undefined
   readonly forwarder?: 'http-proxy-3' | 'direct' | undefined
+  readonly answers?: AnswerOptions | undefined
+  readonly answerMemory?: number | string | undefined
   readonly backendHeader?: string | false | undefined
   readonly upstreamHeader?: string | undefined
   readonly forwardHeaders?: readonly string[] | undefined
@@ -123,6 +127,7 @@ function policyProblems(config: ExpandedConfig): PolicyProblem[] {
       return [
         ...matchProblems(route, `routes[${index}]`, last),
         ...referenceProblems(route, `routes[${index}]`, names, config),
+        ...unservedProblems(route, `routes[${index}]`, data['backends'], config),
       ]
     }),
   )
@@ -183,6 +188,31 @@ function referenceProblems(
       return [problem(at, `names ${shown}, which is not among the backends`, suggestion)]
     }
     return repeated ? [problem(at, `names ${shown} a second time`)] : []
+  })
+}
+
+/** A task that the route matches by name, and that the `tasks` of every one of its backends exclude. */
+function unservedProblems(
+  { match, backends: names }: Record<string, unknown>,
+  path: string,
+  backends: unknown,
+  config: ExpandedConfig,
+): PolicyProblem[] {
+  if (!isRecord(match) || !Array.isArray(names) || !isRecord(backends)) return []
+  const served = names.map((name: unknown) => {
+    const backend = typeof name === 'string' ? backends[name] : undefined
+    return isRecord(backend) && Array.isArray(backend['tasks']) ? backend['tasks'] : undefined
+  })
+  const isUnserved = (task: unknown) =>
+    typeof task === 'string' &&
+    !task.includes('*') &&
+    served.every((tasks) => tasks?.includes(task) === false)
+  const { task: written } = match
+  return [written].flat().flatMap((task: unknown, index) => {
+    if (!isUnserved(task)) return []
+    const at = Array.isArray(written) ? `${path}.match.task[${index}]` : `${path}.match.task`
+    const shown = config.isExpanded(at) ? 'a task' : `"${String(task)}"`
+    return [problem(at, `is ${shown}, which the tasks of every backend of the route exclude`)]
   })
 }
 

@@ -3,11 +3,12 @@ import type { BackendSettings } from '../backend/backend-settings.ts'
 import type { CheckOptions } from '../backend/checker.ts'
 import { defaults } from '../defaults.ts'
 import { parseDuration } from './duration.ts'
+import { parseSize } from './size.ts'
 
 /** How it is found out whether a backend can be used. Durations are milliseconds or `250ms`, `30s`, `10m`, `12h`. */
 export interface HealthOptions {
   /**
-   * Path of the probe below the base URL; any 2xx answer will do.
+   * Path of the probe below the base URL; any 2xx answer that is no HTML will do.
    * @default '/ping'
    */
   readonly path?: string | undefined
@@ -31,11 +32,6 @@ export interface HealthOptions {
    * @default 3
    */
   readonly fall?: number | undefined
-  /**
-   * Statuses of answers to requests that count as a failure of the backend, 500 to 599 but for 501.
-   * @default [500, 502, 503, 504]
-   */
-  readonly ejectOn?: readonly number[] | undefined
 }
 
 /** What keeps a client from giving up while it waits for the first byte. */
@@ -52,15 +48,32 @@ export interface HeartbeatOptions {
   readonly every?: number | string | undefined
 }
 
-/** How long requests wait for a backend that can be used. */
+/** How long requests are held while no backend of their route is available. Durations may be `unlimited`. */
 export interface HoldOptions {
-  /** The longest wait: milliseconds, `12h`, or `unlimited`. */
-  readonly hold: number | string
   /**
-   * How many may wait at once; further ones are answered with 503.
+   * The longest hold of a bulk request, one of priority 0.
+   * @default '12h'
+   */
+  readonly bulk?: number | string | undefined
+  /**
+   * The longest hold of an interactive request, one of a priority above 0.
+   * @default '15s'
+   */
+  readonly interactive?: number | string | undefined
+  /**
+   * How many are held at once on a route; further ones get 503. A tenth of it is reserved for interactive requests.
    * @default 1000
    */
   readonly maxHeld?: number | undefined
+}
+
+/** The same for all routes. */
+export interface PolicyHoldOptions extends HoldOptions {
+  /**
+   * The most bytes that the bodies of held requests take together.
+   * @default '2gb'
+   */
+  readonly maxBytes?: number | string | undefined
 }
 
 /** How requests wait while every backend of their route has as many as it may have. */
@@ -107,7 +120,8 @@ export interface Heartbeats {
 
 /** The same as {@link HoldOptions}, complete and in milliseconds. */
 export interface Hold {
-  readonly time: number
+  readonly bulk: number
+  readonly interactive: number
   readonly maxHeld: number
 }
 
@@ -119,7 +133,7 @@ export interface Queue {
 
 /** How long a request waits, in milliseconds. */
 export interface Patience {
-  /** For a backend that can be used; not at all, when not given. */
+  /** For an available backend, by the class of the request; `undefined` when it is not held. */
   readonly hold: number | undefined
   /** For one that is full. */
   readonly maxWait: number
@@ -147,10 +161,9 @@ export function resolveQueue(options: QueueOptions = {}): Queue {
 export function resolveHealth(
   own: HealthOptions | false | undefined,
   general: HealthOptions | false | undefined,
-): Pick<BackendSettings, 'check' | 'ejecting'> {
+): Pick<BackendSettings, 'check'> {
   const options = { ...(general || {}), ...defined(own || {}) }
-  const ejecting = new Set(options.ejectOn ?? defaults.ejectingStatuses)
-  if (own === false || (own === undefined && general === false)) return { ejecting }
+  if (own === false || (own === undefined && general === false)) return {}
   const check: CheckOptions = {
     path: options.path ?? defaults.healthPath,
     interval: milliseconds(options.interval, defaults.healthInterval),
@@ -158,7 +171,7 @@ export function resolveHealth(
     rise: options.rise ?? defaults.healthRise,
     fall: options.fall ?? defaults.healthFall,
   }
-  return { check, ejecting }
+  return { check }
 }
 
 /** @returns `undefined` for none. */
@@ -174,9 +187,37 @@ export function resolveHeartbeats(
   }
 }
 
-export function resolveHold(options: HoldOptions | undefined): Hold | undefined {
-  if (options === undefined) return undefined
-  return { time: milliseconds(options.hold, 0), maxHeld: options.maxHeld ?? defaults.maxHeld }
+/** @returns `undefined` when requests are not held. */
+export function resolveHold(
+  own: HoldOptions | number | string | false | undefined,
+  general: HoldOptions | number | string | false | undefined,
+): Hold | undefined {
+  if (own === false || (own === undefined && general === false)) return undefined
+  const { bulk, interactive, maxHeld } = { ...holdMembers(general), ...holdMembers(own) }
+  return {
+    bulk: milliseconds(bulk, defaults.holdBulk),
+    interactive: milliseconds(interactive, defaults.holdInteractive),
+    maxHeld: maxHeld ?? defaults.maxHeld,
+  }
+}
+
+/** A duration sets both classes. */
+function holdMembers(written: HoldOptions | number | string | false | undefined): HoldOptions {
+  if (written === undefined || written === false) return {}
+  return typeof written === 'object' ? defined(written) : { bulk: written, interactive: written }
+}
+
+/** The most bytes that the bodies of held requests take together. */
+export function resolveMaxHeldBytes(
+  general: PolicyHoldOptions | number | string | false | undefined,
+): number {
+  const written = typeof general === 'object' ? general.maxBytes : undefined
+  return written === undefined ? defaults.maxHeldBytes : (parseSize(written) ?? defaults.maxHeldBytes)
+}
+
+/** How many bulk requests a route holds at most: the rest of `maxHeld` is for interactive ones. */
+export function mostBulkHeld({ maxHeld }: Hold): number {
+  return maxHeld - Math.floor(maxHeld * defaults.heldInteractiveShare)
 }
 
 export function resolveWake(options: WakeOptions | undefined): GroupSettings['wake'] {

@@ -4,7 +4,14 @@ import type { Strategy } from '../strategy/strategy.ts'
 import type { ConnectionOptions } from './connection.ts'
 import type { DiscoverOptions } from './discover.ts'
 import type { HedgeOptions } from './hedge.ts'
-import type { HealthOptions, HeartbeatOptions, HoldOptions, QueueOptions, WakeOptions } from './patience.ts'
+import type {
+  HealthOptions,
+  HeartbeatOptions,
+  HoldOptions,
+  PolicyHoldOptions,
+  QueueOptions,
+  WakeOptions,
+} from './patience.ts'
 import type { TimeoutOptions } from './timeouts.ts'
 
 /** One ML server. */
@@ -103,10 +110,11 @@ export interface Route {
    */
   readonly retries?: number | undefined
   /**
-   * What happens while none of its backends can be used.
-   * @default the least bad one is tried all the same
+   * How long requests are held while none of its backends is available: a duration for both classes, or an object. What it
+   * leaves out is taken from the policy. `false` answers at once.
+   * @default that of the policy
    */
-  readonly whenUnavailable?: HoldOptions | undefined
+  readonly hold?: HoldOptions | number | string | false | undefined
   /**
    * Whether a request goes to the next best backend when the best has as many as it may have: with the strategy `first`
    * the next of the list, and with tiers the next tier. Without it, the request waits.
@@ -139,8 +147,14 @@ export interface Policy {
    * @default 3
    */
   readonly retries?: number | undefined
-  /** How long, and how many requests wait for backends that are full. */
+  /** How long requests are queued for a slot, and how many. */
   readonly queue?: QueueOptions | undefined
+  /**
+   * How long requests are held while no backend of their route is available: a duration for both classes, or an object.
+   * `false` answers at once.
+   * @default { bulk: '12h', interactive: '15s', maxHeld: 1000, maxBytes: '2gb' }
+   */
+  readonly hold?: PolicyHoldOptions | number | string | false | undefined
   /** How backends are probed; `false` for not at all. */
   readonly health?: HealthOptions | false | undefined
   /** What keeps a waiting client from giving up; `false` for nothing. */

@@ -1,5 +1,6 @@
 import leven from 'leven'
 import type { z } from 'zod'
+import { renamed } from './renamed.ts'
 
 /** One mistake in a policy or configuration. */
 export interface PolicyProblem {
@@ -74,9 +75,11 @@ export function toProblems(
   return error.issues.flatMap(innermost).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
       const known = keysAt(issue.path)
-      return issue.keys.map((key) =>
-        problem(formatPath([...issue.path, key]), 'is not an option', suggest(key, known)),
-      )
+      return issue.keys.map((key) => {
+        const path = formatPath([...issue.path, key])
+        const now = renamed(path)
+        return now === undefined ? problem(path, 'is not an option', suggest(key, known)) : problem(path, now)
+      })
     }
     if (issue.code === 'invalid_value') {
       const known = issue.values.map(String)

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts'
+import { keysOf } from '../../../../test/support/job-keys.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
 import { until } from '../../../../test/support/servers.ts'
 import type { Backend } from '../backend/backend.ts'
@@ -31,11 +32,12 @@ function policy(
     ),
     routes: [{ name: 'all', backends: Object.keys(backends), strategy: 'first', ...route }],
     health: false,
+    hold: false,
     ...rest,
   }
 }
 
-const hold = (time: string) => ({ whenUnavailable: { hold: time } })
+const hold = (time: string) => ({ hold: time })
 
 function start(first: Policy, environment: SelectEnvironment = {}) {
   const clock = new FakeClock()
@@ -83,7 +85,7 @@ describe('a backend that remains', () => {
   it('keeps its state, and takes over its settings', async () => {
     const { select, server, eject, clock } = start(policy({ a: { maxConcurrent: 'auto' }, b: {}, c: {} }))
     const [a, b, c] = [server('a'), server('b'), server('c')]
-    const slot = a.reserve(['clip'], 'clip/visual/m')
+    const slot = a.reserve(keysOf('clip/visual'), 'clip/visual/m')
     clock.advance(30)
     slot.release(answered)
     const lease = await select(image)
@@ -99,7 +101,7 @@ describe('a backend that remains', () => {
     expect(select.backends()).toEqual([c, a, b])
     expect(a).toMatchObject({ inFlight: 1, tier: 2, connectTimeout: 7, latencies: { 'clip/visual/m': 30 } })
     expect([a.serves(['clip']), a.serves(['ocr'])]).toEqual([true, false])
-    expect(b.obstacle([])?.kind).toBe('ejected')
+    expect(b.obstacle(keysOf())?.kind).toBe('ejected')
     expect([b.limit, b.hasRoom(false)]).toEqual([5, true])
     expect([c.enabled, c.weight]).toEqual([false, 3])
     lease.release(answered)
@@ -110,7 +112,7 @@ describe('a backend that remains', () => {
     const { select, server, clock } = start(policy({ a: { maxConcurrent: 'auto' } }))
     const work = () => {
       for (let i = 0; i < 200; i++) {
-        const slots = Array.from({ length: server('a').limit }, () => server('a').reserve([], 'job'))
+        const slots = Array.from({ length: server('a').limit }, () => server('a').reserve(undefined, 'job'))
         clock.advance(100)
         for (const { release } of slots) release(answered)
       }
@@ -143,9 +145,9 @@ describe('a backend that remains', () => {
       return path === '/ping' ? 'no' : undefined
     })
     await settled()
-    expect(server('a').obstacle([])?.kind).toBe('down')
+    expect(server('a').obstacle(keysOf())?.kind).toBe('down')
     select.reload(policy({ a: {}, b: {} }, {}, { health: { path: '/well', rise: 1 } }))
-    expect(server('a').obstacle([])?.kind).toBe('down')
+    expect(server('a').obstacle(keysOf())?.kind).toBe('down')
     await settled()
     expect(asked).toEqual(['a/ping', 'a/well', 'b/well'])
     expect(server('a').health.probe?.kind).toBe('up')
@@ -334,7 +336,7 @@ describe('a request that runs', () => {
     const { select } = start(policy({ a: {}, b: {} }, { retries: 0 }))
     const lease = await select(image)
     expect([lease.retries, lease.holds, lease.left([lease.backend.id])]).toEqual([0, false, 1])
-    const next = policy({ c: {}, d: {}, e: {} }, { retries: 2, whenUnavailable: { hold: '1h' }, name: 'new' })
+    const next = policy({ c: {}, d: {}, e: {} }, { retries: 2, hold: '1h', name: 'new' })
     select.reload(next)
     expect([lease.retries, lease.holds, lease.left([lease.backend.id])]).toEqual([2, true, 3])
     expect([lease.route, lease.provenOther()]).toEqual(['all', true])
@@ -469,16 +471,14 @@ describe('a request that waits', () => {
     select.reload(policy({ a: {} }, {}, { queue: { maxLength: 1 } }))
     await expect(send('three')).rejects.toMatchObject({ code: 'queue-full' })
     expect(select.held()).toEqual({ all: 2 })
-    select.reload(policy({ a: {} }, { whenUnavailable: { hold: '1h', maxHeld: 3 } }))
+    const hold = { bulk: '1h', maxHeld: 1 }
+    select.reload(policy({ a: {} }, { hold }, { queue: { maxLength: 3 } }))
     const fourth = send('four')
-    await expect(send('five')).rejects.toMatchObject({ code: 'hold-full' })
-    select.reload(policy({ a: {} }, {}, { queue: { maxLength: 2 } }))
-    // Those that may hold are not counted in the queue.
-    const sixth = send('six')
-    expect([select.held(), server('a').waiting]).toEqual([{ all: 4 }, 4])
+    await expect(send('five')).rejects.toMatchObject({ code: 'queue-full' })
+    expect([select.held(), server('a').waiting]).toEqual([{ all: 3 }, 3])
     busy.release(answered)
-    for (const lease of [...waits, fourth, sixth]) (await lease).release(answered)
-    expect([select.held(), server('a').waiting, Object.keys(became).length]).toEqual([{}, 0, 6])
+    for (const lease of [...waits, fourth]) (await lease).release(answered)
+    expect([select.held(), server('a').waiting, Object.keys(became).length]).toEqual([{}, 0, 5])
   })
 
   it('wants a machine that it has not wanted before, and the old one no more', () => {

@@ -23,6 +23,7 @@ export class RouteLease implements Lease {
   readonly place: Place
   readonly trial: boolean
   readonly release: Slot['release']
+  readonly decide: Slot['decide']
   readonly hedges: number
   readonly #routes: RoutesInForce
   readonly #mayHold: boolean
@@ -31,13 +32,14 @@ export class RouteLease implements Lease {
   /** @param mayHold Whether requests wait at all. */
   constructor(routes: RoutesInForce, choice: Choice, backend: Backend, mayHold: boolean) {
     const { route } = choice
-    const { trial, release } = backend.reserve(choice.tasks, choice.kind, choice.priority > 0)
+    const { trial, release, decide } = backend.reserve(choice.job, choice.kind, choice.priority > 0)
     this.backend = backend
     this.route = route.name
     this.timeouts = route.timeoutsOf(backend)
     this.place = choice.place
     this.trial = trial
     this.release = release
+    this.decide = decide
     this.hedges = route.hedge?.max ?? 0
     this.#routes = routes
     this.#mayHold = mayHold
@@ -46,6 +48,10 @@ export class RouteLease implements Lease {
 
   get retries(): number {
     return this.#now.route.retries
+  }
+
+  get bulk(): boolean {
+    return this.#choice.priority <= 0
   }
 
   get holds(): boolean {
@@ -70,10 +76,28 @@ export class RouteLease implements Lease {
   }
 
   provenOther(): boolean {
-    const { candidates, tasks, priority } = this.#now
-    return candidates.now.some(
-      (other) => other !== this.backend && isThere(other.obstacle(tasks, priority > 0)) && isProven(other),
-    )
+    return this.#others().some(isProven)
+  }
+
+  usableOthers(tried: readonly string[]): number {
+    return this.#others().filter(({ id }) => !tried.includes(id)).length
+  }
+
+  isRefusedByAll(): boolean {
+    const all = this.#all
+    return all.length > 0 && all.every((backend) => backend.refuses(this.#now.job))
+  }
+
+  /** The other candidates that can be used now, or as soon as a request there ends. */
+  #others(): readonly Backend[] {
+    const { job, priority } = this.#now
+    return this.#all.filter((other) => other !== this.backend && isThere(other.obstacle(job, priority > 0)))
+  }
+
+  /** Every candidate, also those that this selection excludes since they have failed the request. */
+  get #all(): readonly Backend[] {
+    const { route, tasks } = this.#now
+    return route.members.serving(tasks)
   }
 
   get #now(): Choice {

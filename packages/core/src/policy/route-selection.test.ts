@@ -13,7 +13,7 @@ async function ejected(names: string[], environment: SelectEnvironment) {
   const select = selectBackend(
     {
       backends: Object.fromEntries(names.map((name) => [name, { url: `http://${name}`, health: false }])),
-      routes: [{ backends: names, whenUnavailable: { hold: '1h' } }],
+      routes: [{ backends: names, hold: '1h' }],
     },
     environment,
   )
@@ -37,7 +37,7 @@ describe('a request that waits', () => {
   it('does so for a slot where it may not be held, though its backend is away', async () => {
     const reasons: string[] = []
     const select = selectBackend(
-      { backends: { gpu: { url: 'http://gpu', health: false, maxConcurrent: 1 } } },
+      { backends: { gpu: { url: 'http://gpu', health: false, maxConcurrent: 1 } }, hold: false },
       { clock: new FakeClock(), onHold: ({ kind, reason }) => reasons.push(`${kind} ${reason}`) },
     )
     for (let i = 0; i < 3; i++) select.lease('gpu').release(unreachable)
@@ -92,7 +92,7 @@ describe('a request that waits', () => {
         backends: Object.fromEntries(
           ['a', 'b', 'c'].map((name) => [name, { url: `http://${name}`, maxConcurrent: 'unlimited' }]),
         ),
-        routes: [{ backends: ['a', 'b', 'c'], strategy: 'first', whenUnavailable: { hold: '1h' } }],
+        routes: [{ backends: ['a', 'b', 'c'], strategy: 'first', hold: '1h' }],
       },
       { clock },
     )
@@ -112,6 +112,7 @@ describe('a request that waits', () => {
           nas: { url: 'http://nas', health: false, maxConcurrent: 1 },
           mac: { url: 'http://mac', health: false },
         },
+        hold: false,
       },
       { clock },
     )
@@ -143,7 +144,7 @@ describe('a request that waits', () => {
     const late = select(search)
     other.release(unreachable)
     await Promise.all(others)
-    const why = 'gpu, nas are out of reach, as has just been found out, mac is drained'
+    const why = 'gpu, nas are unreachable, mac is drained'
     expect(told).toEqual(
       [1, 2].map((n) => `${n} no-backend-available No backend of route "default" is available: ${why}.`),
     )
@@ -160,7 +161,7 @@ describe('a request that waits', () => {
           clip: { url: 'http://clip', tasks: ['clip'], health: false },
           ocr: { url: 'http://ocr', tasks: ['ocr'], health: false },
         },
-        routes: [{ backends: ['clip', 'ocr'], whenUnavailable: { hold: '1h', maxHeld: 1 } }],
+        routes: [{ backends: ['clip', 'ocr'], hold: { bulk: '1h', interactive: '1h', maxHeld: 1 } }],
       },
       { clock },
     )

@@ -5,15 +5,25 @@ import { HoldError, type RouterError } from '../errors.ts'
 import type { Try } from '../hold/waiting-line.ts'
 import { Candidates } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
-import { allOut, isNonEmpty, isProven, leastBadOf, nobody, preferred, waitingHelps } from './decide.ts'
+import {
+  allOut,
+  isNonEmpty,
+  isProven,
+  leastBadOf,
+  nobody,
+  preferred,
+  waitingHelps,
+  waitsFor,
+} from './decide.ts'
 import { explainRoute } from './explain-route.ts'
 import type { RouteExplanation } from './explanation.ts'
-import { type Jobs, namesOf } from './jobs.ts'
+import { type JobNames, type Jobs, keysOf, namesOf } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
 import { type Choice, isFull, type Look, look, narrowed, obstacleOf } from './look.ts'
-import { longer, type Patience, type Queue } from './patience.ts'
+import { longer, mostBulkHeld, type Patience, type Queue } from './patience.ts'
 import { RouteLease, type RoutesInForce } from './route-lease.ts'
 import { RouteWait, type WaitingRoom, type WaitingRoute, type WaitOptions } from './route-wait.ts'
+import { RouteWaits } from './route-waits.ts'
 import { type Survey, Surveys, survey } from './survey.ts'
 
 export interface SelectOptions extends WaitOptions {
@@ -21,12 +31,27 @@ export interface SelectOptions extends WaitOptions {
   readonly signal?: AbortSignal | undefined
   /** Names of backends, and ids of servers, that must not be chosen, such as those already tried. */
   readonly exclude?: Iterable<string> | undefined
+  /**
+   * Whether an excluded backend may be chosen after all, once the request waits and no other candidate is left to wait for.
+   * @default false
+   */
+  readonly relaxes?: boolean | undefined
   /** Names of backends, and ids of servers, that are chosen only when there is no other. */
   readonly avoid?: Iterable<string> | undefined
   /** Whether it was tried elsewhere before: then a backend is preferred on which nothing has failed of late. */
   readonly retry?: boolean | undefined
   /** Its place among those that wait: that of its first selection. */
   readonly place?: Place | undefined
+  /**
+   * When it may be sent at the earliest, on the clock: until then it waits as if no backend were available.
+   * @default at once
+   */
+  readonly notBefore?: number | undefined
+  /**
+   * Bytes of its body, as far as they are known: a proxy in front of a backend may refuse large ones.
+   * @default unknown
+   */
+  readonly size?: (() => number) | undefined
   /**
    * Whether the whole request is here. One that is still arriving gets no slot that others wait for, lest a slow client
    * keeps it from them.
@@ -41,6 +66,7 @@ export interface SelectOptions extends WaitOptions {
 export type ExplainOptions = Pick<SelectOptions, 'exclude' | 'avoid' | 'retry'>
 
 const NONE: ReadonlySet<string> = new Set()
+const unknownSize = () => 0
 
 /** What all routes share, whatever the policy. */
 export interface Shared extends WaitingRoom, RoutesInForce {
@@ -49,6 +75,8 @@ export interface Shared extends WaitingRoom, RoutesInForce {
   readonly lastArrival: number
   /** What those are told who would have to wait, once nobody does any more. */
   readonly closed: RouterError | undefined
+  /** Whether only requests that were tried before get a lease, see {@link Select.suspend}. */
+  readonly suspended: boolean
   select(classification: Classification, options: SelectOptions): Promise<Lease>
 }
 
@@ -62,30 +90,39 @@ export interface Rules {
 /** One route: chooses one of its backends now, or makes the request wait for one. */
 export class RouteSelection implements WaitingRoute {
   readonly route: CompiledRoute
-  readonly waits = new Set<RouteWait>()
+  readonly waits = new RouteWaits<RouteWait>()
   readonly #rules: Rules
   readonly #shared: Shared
-  readonly #patience: Patience
+  readonly #patience: Readonly<Record<'bulk' | 'interactive', Patience>>
   readonly #surveys = new Surveys()
 
   constructor(route: CompiledRoute, rules: Rules, shared: Shared) {
     this.route = route
     this.#rules = rules
     this.#shared = shared
-    this.#patience = { hold: route.hold?.time, maxWait: rules.queue.maxWait }
+    const { maxWait } = rules.queue
+    this.#patience = {
+      bulk: { hold: route.hold?.bulk, maxWait },
+      interactive: { hold: route.hold?.interactive, maxWait },
+    }
   }
 
   /** Requests that wait, by why they began to. */
   get heldFor(): Readonly<Record<HoldEvent['reason'], number>> {
-    const held = { full: 0, unavailable: 0 }
-    for (const { reason } of this.waits) held[reason]++
-    return held
+    const { held, size } = this.waits
+    return { full: size - held, unavailable: held }
   }
 
-  /** Whether one more request may wait for a backend that is away. */
+  /** Whether one more request of either class may be held. */
   get holds(): boolean {
+    return this.#shared.closed === undefined && (this.#mayHold(false) || this.#mayHold(true))
+  }
+
+  #mayHold(isInteractive: boolean): boolean {
     const { hold } = this.route
-    return hold !== undefined && this.#shared.closed === undefined && this.waits.size < hold.maxHeld
+    if (hold === undefined) return false
+    const { held, heldBulk } = this.waits
+    return held < hold.maxHeld && (isInteractive || heldBulk < mostBulkHeld(hold))
   }
 
   select(classification: Classification, place: Place, options: SelectOptions): Lease | Promise<Lease> {
@@ -93,6 +130,8 @@ export class RouteSelection implements WaitingRoute {
     const choice = this.#choiceOf(classification, names, place, options)
     choice.onDecision?.(this.#explain(choice, options.place === undefined))
     if (choice.candidates.now.length === 0) throw nobody(this.route, choice)
+    if (this.#isSuspended(choice)) return this.#wait(choice, true, options)
+    if (this.#shared.clock.now() < choice.notBefore) return this.#wait(choice, false, options)
     const seen = this.#survey(choice)
     const got = this.#choose(choice, seen)
     if (got !== undefined) return got
@@ -107,28 +146,27 @@ export class RouteSelection implements WaitingRoute {
     return this.#explain(choice, true)
   }
 
-  #choiceOf(
-    classification: Classification,
-    { kind, models }: Pick<Choice, 'kind' | 'models'>,
-    place: Place,
-    options: SelectOptions,
-  ): Choice {
+  #choiceOf(classification: Classification, names: JobNames, place: Place, options: SelectOptions): Choice {
     const { route } = this
     const { tasks } = classification
     const exclude = options.exclude === undefined ? NONE : new Set(options.exclude)
+    const priority = route.priorityOf(classification)
     return {
       classification,
       route,
-      patience: this.#patienceAt(place),
+      patience: this.#patienceAt(place, priority),
       tasks,
-      kind,
-      models,
-      priority: route.priorityOf(classification),
+      kind: names.kind,
+      models: names.models,
+      job: keysOf(names, classification, options.size ?? unknownSize),
+      priority,
       candidates: new Candidates(route.members, tasks, exclude),
       exclude,
       avoid: options.avoid === undefined ? NONE : new Set(options.avoid),
       retry: options.retry ?? false,
       isReady: options.isReady ?? (() => true),
+      notBefore: options.notBefore ?? 0,
+      relaxes: options.relaxes ?? false,
       place,
       onDecision: options.onDecision,
     }
@@ -137,17 +175,19 @@ export class RouteSelection implements WaitingRoute {
   takeOver(choice: Choice): Choice {
     const { route } = this
     const { classification, tasks, exclude, place } = choice
+    const priority = route.priorityOf(classification)
     return {
       ...choice,
       route,
-      patience: this.#patienceAt(place),
-      priority: route.priorityOf(classification),
+      patience: this.#patienceAt(place, priority),
+      priority,
       candidates: new Candidates(route.members, tasks, exclude),
     }
   }
 
-  #patienceAt({ patience }: Place): Patience {
-    return patience === undefined ? this.#patience : longer(patience, this.#patience)
+  #patienceAt({ patience }: Place, priority: number): Patience {
+    const own = this.#patience[priority > 0 ? 'interactive' : 'bulk']
+    return patience === undefined ? own : longer(patience, own)
   }
 
   #explain(choice: Choice, isNew: boolean): RouteExplanation {
@@ -158,27 +198,25 @@ export class RouteSelection implements WaitingRoute {
       ahead: line.countOf(this.headStartOf(choice)),
       sinceLast: isNew ? 0 : now - lastArrival,
       held: this.waits.size,
-      noRoom: this.#noRoom(isNew),
+      noRoom: (reason) => this.#noRoom(choice, reason, isNew),
     })
   }
 
   /** Why it may not wait; `undefined` when it may. */
-  #noRoom(isNew: boolean): RouterError | undefined {
+  #noRoom({ priority }: Choice, reason: HoldEvent['reason'], isNew: boolean): RouterError | undefined {
     const { closed, queued } = this.#shared
-    const { hold } = this.route
     if (closed !== undefined) return closed
-    // What was let in once is not sent away for being tried again.
+    // A request that was let in once is not refused when it is retried.
     if (!isNew) return undefined
-    const full =
-      hold === undefined ? queued.size >= this.#rules.queue.maxLength : this.waits.size >= hold.maxHeld
-    return full ? this.#full() : undefined
+    if (reason === 'full') return queued.size < this.#rules.queue.maxLength ? undefined : this.#queueFull()
+    return this.#mayHold(priority > 0) ? undefined : this.#holdFull()
   }
 
   /** A lease for a further copy of a request that has one, where it can go now. */
   spare(choice: Choice, used: readonly string[]): Lease | undefined {
     if (this.route.hedge === undefined) return undefined
     const unused = choice.candidates.now.filter(
-      (backend) => !used.includes(backend.id) && !backend.isRare(choice.tasks),
+      (backend) => !used.includes(backend.id) && !backend.isRare(choice.job),
     )
     return this.#choose(choice, survey(choice, narrowed(choice, unused, isProven), this.route))
   }
@@ -191,7 +229,7 @@ export class RouteSelection implements WaitingRoute {
    */
   #makeDo(choice: Choice, seen: Look): Lease | undefined {
     if (seen.length === 0) throw nobody(this.route, choice)
-    if (waitingHelps(seen, choice.patience)) return undefined
+    if (waitingHelps(seen, choice)) return undefined
     for (const { backend } of seen) backend.want()
     const backend = leastBadOf(seen, choice)
     if (backend !== undefined) return this.#lease(choice, backend)
@@ -234,7 +272,7 @@ export class RouteSelection implements WaitingRoute {
     // A listener may have reloaded when it was told that a backend is wanted.
     if (this.#shared.renewed(choice) !== choice)
       return this.#shared.select(choice.classification, { ...options, place: choice.place })
-    const noRoom = this.#noRoom(options.place === undefined)
+    const noRoom = this.#noRoom(choice, waitsFor(choice.patience, full), options.place === undefined)
     if (noRoom !== undefined) throw noRoom
     return new RouteWait(this.#shared, this, choice, full, options).lease()
   }
@@ -245,7 +283,8 @@ export class RouteSelection implements WaitingRoute {
   }
 
   try(choice: Choice): ReturnType<Try<Lease>> {
-    if (!choice.isReady()) return { again: Number.POSITIVE_INFINITY }
+    if (!choice.isReady() || this.#isSuspended(choice)) return { again: Number.POSITIVE_INFINITY }
+    if (this.#shared.clock.now() < choice.notBefore) return { again: choice.notBefore }
     choice.onDecision?.(this.#explain(choice, false))
     const seen = this.#survey(choice)
     const got = this.#choose(choice, seen) ?? (seen.full ? undefined : this.#makeDo(choice, look(choice)))
@@ -255,16 +294,21 @@ export class RouteSelection implements WaitingRoute {
     return { again: Math.min(seen.until, this.#shared.clock.now() + defaults.reconsiderInterval) }
   }
 
-  #full(): HoldError {
-    const { hold, name } = this.route
-    return hold === undefined
-      ? new HoldError(
-          'queue-full',
-          `${this.#shared.queued.size} requests wait for backends that are full already.`,
-        )
-      : new HoldError(
-          'hold-full',
-          `${this.waits.size} requests wait for a backend of route "${name}" already.`,
-        )
+  #isSuspended({ retry }: Choice): boolean {
+    return this.#shared.suspended && !retry
   }
+
+  #queueFull(): HoldError {
+    const { size } = this.#shared.queued
+    return new HoldError('queue-full', `${counted(size)} queued for a slot (queue.maxLength).`)
+  }
+
+  #holdFull(): HoldError {
+    const { waits, route } = this
+    return new HoldError('hold-full', `Route "${route.name}" holds ${counted(waits.held)} (hold.maxHeld).`)
+  }
+}
+
+function counted(count: number): string {
+  return `${count} request${count === 1 ? '' : 's'}`
 }

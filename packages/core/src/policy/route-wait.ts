@@ -4,9 +4,10 @@ import type { Clock } from '../clock.ts'
 import { HoldError } from '../errors.ts'
 import type { Standing, Try, WaitingLine } from '../hold/waiting-line.ts'
 import type { CompiledRoute } from './compile-policy.ts'
-import { list, longestWait, waitsFor } from './decide.ts'
+import { list, longestWait, unavailable, waitsFor } from './decide.ts'
 import type { HoldEvent, Lease } from './lease.ts'
-import { type Choice, isFull, look } from './look.ts'
+import { type Choice, isFull, isThere, look, obstacleOf } from './look.ts'
+import type { RouteWaits } from './route-waits.ts'
 
 /** A request's wait, as the request sees it. */
 export interface Wait {
@@ -36,7 +37,9 @@ export interface WaitingRoom {
   readonly line: WaitingLine<Lease>
   readonly clock: Clock
   readonly onHold: ((event: HoldEvent) => void) | undefined
-  /** Those that do not wait for a backend that is away, but for a slot alone. */
+  /** Whether only requests that were tried before get a lease. */
+  readonly suspended: boolean
+  /** Those that began to wait for a slot, on any route. */
   readonly queued: Set<RouteWait>
 }
 
@@ -44,7 +47,7 @@ export interface WaitingRoom {
 export interface WaitingRoute {
   readonly route: CompiledRoute
   /** Those that wait for its backends. */
-  readonly waits: Set<RouteWait>
+  readonly waits: RouteWaits<RouteWait>
   try(choice: Choice): ReturnType<Try<Lease>>
   headStartOf(choice: Choice): number
   /** The choice that a request of another route has here. */
@@ -78,6 +81,10 @@ export class RouteWait {
     this.reason = waitsFor(choice.patience, full)
   }
 
+  get isInteractive(): boolean {
+    return this.#choice.priority > 0
+  }
+
   /** Joins the line. */
   async lease(): Promise<Lease> {
     const { line, pool } = this.#room
@@ -94,7 +101,7 @@ export class RouteWait {
     })
     this.#enter()
     const stopMarking = pool.onChange(() => this.#mark())
-    const lease = line.wait(() => this.#route.try(this.#choice), {
+    const lease = line.wait(() => this.#try(), {
       arrival,
       since,
       client,
@@ -149,9 +156,24 @@ export class RouteWait {
     this.#become(this.#standing)
   }
 
+  #try(): ReturnType<Try<Lease>> {
+    const { exclude, relaxes, candidates } = this.#choice
+    // What has failed it is better than nothing, once no other candidate is left to wait for.
+    if (relaxes && exclude.size > 0 && !candidates.now.some((it) => this.#isThere(it))) {
+      this.#choice = this.#route.takeOver({ ...this.#choice, exclude: new Set() })
+      this.#mark()
+      this.#become(this.#standing)
+    }
+    return this.#route.try(this.#choice)
+  }
+
+  #isThere(backend: Backend): boolean {
+    return isThere(obstacleOf(this.#choice, backend))
+  }
+
   #enter(): void {
     this.#route.waits.add(this)
-    if (this.#choice.patience.hold === undefined) this.#room.queued.add(this)
+    if (this.reason === 'full') this.#room.queued.add(this)
     this.#mark()
   }
 
@@ -181,24 +203,30 @@ export class RouteWait {
 
   /** Requests of one kind have the same backends to choose from, whenever they look, and the same to say of each. */
   get #kind(): string {
-    const { route, place, tasks, kind, priority, exclude, patience, isReady } = this.#choice
-    // One that is not ready says nothing about the others.
-    if (!isReady()) return `${route.name} ${place.arrival}`
-    const { name, strategy } = route
+    const { route, place, job, kind, priority, exclude, retry, patience, isReady, notBefore, candidates } =
+      this.#choice
+    // A request that may not be sent yet says nothing about the others.
+    if (!isReady() || this.#room.clock.now() < notBefore) return `${route.name} ${place.arrival}`
+    const { name } = route
+    const size = job.size()
     const holds = patience.hold !== undefined
     return JSON.stringify([
       name,
-      tasks,
+      kind,
+      job.exact(),
+      candidates.now.flatMap(({ id, sizeLimit }) => (sizeLimit !== undefined && size >= sizeLimit ? id : [])),
       priority,
       [...exclude].sort(),
-      strategy.waits === true ? kind : '',
       holds,
+      retry,
     ])
   }
 
   #deadline(full: boolean): number {
     const { deadline = Number.POSITIVE_INFINITY } = this.#options
-    const { patience, place } = this.#choice
+    const { patience, place, retry } = this.#choice
+    // It waits for close(), however short its patience.
+    if (this.#room.suspended && !retry) return deadline
     return Math.min(place.since + longestWait(patience, full), deadline)
   }
 
@@ -209,7 +237,9 @@ export class RouteWait {
     const deadline = this.#deadline(full)
     if (this.#room.clock.now() < deadline) return deadline
     const { patience, route, candidates } = this.#choice
-    const why = `${list(candidates.now)} ${full ? 'full' : 'unavailable'}`
+    const why = full
+      ? `${list(candidates.now)} full`
+      : candidates.now.map((backend) => unavailable(backend, this.#choice)).join('; ')
     return new HoldError(
       patience.hold === undefined ? 'queue-expired' : 'hold-expired',
       `No backend of route "${route.name}" could be used in time: ${why}.`,

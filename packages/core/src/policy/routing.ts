@@ -36,6 +36,7 @@ export class Routing implements Shared {
   #arrivals = 0
   #lastArrival = 0
   #closed: RouterError | undefined
+  #suspended = false
   #selections: ReadonlyMap<CompiledRoute, RouteSelection> = new Map()
 
   constructor(pool: Pool, clock: Clock, onHold: ((event: HoldEvent) => void) | undefined) {
@@ -65,7 +66,7 @@ export class Routing implements Shared {
     }))
   }
 
-  /** Whether one more request may wait for a backend that is away. */
+  /** Whether one more request may be held on any route. */
   get holds(): boolean {
     return [...this.#selections.values()].some(({ holds }) => holds)
   }
@@ -76,6 +77,10 @@ export class Routing implements Shared {
 
   get closed(): RouterError | undefined {
     return this.#closed
+  }
+
+  get suspended(): boolean {
+    return this.#suspended
   }
 
   async select(classification: Classification, options: SelectOptions): Promise<Lease> {
@@ -132,6 +137,11 @@ export class Routing implements Shared {
     this.#selections = new Map(routes.map((route) => [route, new RouteSelection(route, rules, this)]))
     for (const { waits } of before)
       for (const wait of [...waits]) wait.move(({ classification }) => this.of(classification))
+  }
+
+  /** From now on new requests and those that wait go on waiting; those that were tried before may still get a lease. */
+  suspend(): void {
+    this.#suspended = true
   }
 
   /** Sends those who wait away, and lets nobody wait any more. */

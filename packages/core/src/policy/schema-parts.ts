@@ -5,7 +5,7 @@ import { PERCENTILE_PATTERN } from './hedge.ts'
 import { SHARE_PATTERN } from './slots.ts'
 
 const DURATION = 'must be milliseconds above 0, a duration such as "30s", or "unlimited"'
-const duration = z
+export const duration = z
   .union(
     [z.number().positive(DURATION), z.string().regex(DURATION_PATTERN, DURATION), z.literal('unlimited')],
     DURATION,
@@ -63,7 +63,6 @@ export const reserve = z
     description: 'How many of these, or which share (`25%`), are kept for urgent requests.',
     default: defaults.reserve,
   })
-const EJECTING = 'must be 500 to 599 but for 501, which says that a task is missing'
 export const health = z
   .union(
     [
@@ -74,7 +73,7 @@ export const health = z
           .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and have no spaces')
           .optional()
           .meta({
-            description: 'Path below the base URL; any 2xx answer will do.',
+            description: 'Path below the base URL; any 2xx answer that is no HTML will do.',
             default: defaults.healthPath,
           }),
         interval: limited.optional().meta({
@@ -91,24 +90,9 @@ export const health = z
           description: 'Failed probes in a row after which it is down.',
           default: defaults.healthFall,
         }),
-        ejectOn: z
-          .array(
-            z
-              .number(EJECTING)
-              .int(EJECTING)
-              .min(500, EJECTING)
-              .max(599, EJECTING)
-              .refine((status) => status !== 501, EJECTING),
-            'must be a list of statuses',
-          )
-          .optional()
-          .meta({
-            description: 'Statuses of answers to requests that are a failure of the backend.',
-            default: defaults.ejectingStatuses,
-          }),
       }),
     ],
-    'must be false or an object of path, interval, timeout, rise, fall, ejectOn',
+    'must be false or an object of path, interval, timeout, rise, fall',
   )
   .optional()
   .meta({ description: 'How backends are probed; false for not at all.' })
@@ -131,24 +115,6 @@ export const heartbeat = z
   )
   .optional()
   .meta({ description: 'What keeps a waiting client from giving up; false for nothing.' })
-export const whenUnavailable = z
-  .strictObject(
-    {
-      hold: duration.meta({
-        description: 'The longest wait for a backend that can be used; then the answer is 503.',
-      }),
-      maxHeld: count(1).optional().meta({
-        description: 'How many may wait at once on this route; further ones get 503.',
-        default: defaults.maxHeld,
-      }),
-    },
-    'must be an object such as { hold: 12h }',
-  )
-  .optional()
-  .meta({
-    description:
-      'What happens while no backend of the route can be used: requests wait. Without it, the least bad backend is tried.',
-  })
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/
 export const wake = z
   .strictObject(
@@ -232,7 +198,7 @@ export const queue = z
       }),
       maxLength: count(0).optional().meta({
         description:
-          'How many may wait at once; further ones get 503. Those on a route with `hold` are not counted, and none is sent away for it that is tried again.',
+          'How many requests may wait for a slot at once, over all routes; further ones get 503. Held requests are not counted, and a request that is retried is never refused.',
         default: defaults.maxLength,
       }),
     },
@@ -279,4 +245,37 @@ export const hedge = z
   .meta({
     description:
       'When a request that is late is sent to another backend as well; the first good answer counts. Never, when not given.',
+  })
+
+const ANSWER = 'must be a list of statuses from 400 to 599'
+const statuses = (description: string) =>
+  z
+    .array(z.number(ANSWER).int(ANSWER).min(400, ANSWER).max(599, ANSWER), ANSWER)
+    .optional()
+    .meta({ description })
+export const answers = z
+  .strictObject(
+    {
+      backend: statuses('The backend, or what stands in front of it, is at fault at every job.'),
+      type: statuses('The backend is at fault at this task and type.'),
+      undecided: statuses(
+        'The backend is at fault at this task and type, or the job is: the answer of another backend decides.',
+      ),
+      job: statuses(
+        "The job's fault, confirmed by another backend, where the answer has FastAPI's `detail`.",
+      ),
+      lacks: statuses('The backend does not have this task and type.'),
+      busy: statuses('The backend has no time now.'),
+    },
+    'must be an object of backend, type, undecided, job, lacks, busy',
+  )
+  .superRefine((classes, context) => {
+    const all = Object.values(classes).flat()
+    for (const status of new Set(all.filter((it, i) => all.indexOf(it) !== i)))
+      context.addIssue({ code: 'custom', message: `names the status ${status} twice` })
+  })
+  .optional()
+  .meta({
+    description:
+      'What statuses of answers mean, where that differs from the table in docs/answers.md: lists of statuses from 400 to 599.',
   })

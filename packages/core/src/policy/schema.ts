@@ -3,7 +3,9 @@ import { defaults } from '../defaults.ts'
 import { type StrategyName, strategies } from '../strategy/strategies.ts'
 import { auth, headers, tls } from './connection-schema.ts'
 import { FRAMING, HEADER_NAME, NOT_FRAMING } from './header-names.ts'
+import { hold, policyHold } from './hold-schema.ts'
 import {
+  answers,
   count,
   discover,
   health,
@@ -16,13 +18,11 @@ import {
   retries,
   timeouts,
   wake,
-  whenUnavailable,
 } from './schema-parts.ts'
-import { parseSize, SIZE_PATTERN } from './size.ts'
+import { size } from './size-schema.ts'
 
 /** Backend names go into a response header and into logs. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
-const SIZE = 'must be bytes, a size such as "32mb", or "unlimited"'
 const RESERVED: ReadonlySet<string> = new Set([...FRAMING, 'authorization', 'cookie', 'date', 'set-cookie'])
 const strategyNames = Object.keys(strategies) as [StrategyName, ...StrategyName[]]
 
@@ -114,7 +114,7 @@ const route = z
         .meta({ description: 'How a backend is chosen.', default: defaults.strategy }),
       timeouts,
       retries,
-      whenUnavailable,
+      hold,
       spill: z.boolean('must be true or false').optional().meta({
         description:
           'Whether a request goes to the next best backend when the best is full: the next of the list with `first`, the next tier. Without it, the request waits.',
@@ -143,6 +143,7 @@ const policyShape = {
   timeouts,
   retries,
   queue,
+  hold: policyHold,
   health,
   heartbeat,
 }
@@ -151,17 +152,6 @@ const policyShape = {
 export const policySchema = z
   .strictObject(policyShape, 'must be an object with backends and routes')
   .meta({ title: 'immich-ml-router policy' })
-
-const size = z
-  .union(
-    [z.number().int(SIZE).positive(SIZE), z.string().regex(SIZE_PATTERN, SIZE), z.literal('unlimited')],
-    SIZE,
-  )
-  .superRefine((written, context) => {
-    if (typeof written === 'string' && parseSize(written) === 0)
-      context.addIssue({ code: 'custom', message: 'must be above 0' })
-  })
-  .meta({ title: 'size or `unlimited`' })
 
 /** A header that the router may set without breaking the message that it is in. */
 const ownHeader = (otherwise: string) =>
@@ -224,6 +214,12 @@ const forwardShape = {
       description: 'Response header with the name of the backend; `false` for none.',
       default: defaults.backendHeader,
     }),
+  answers,
+  answerMemory: size.optional().meta({
+    description:
+      'Most bytes of one answer that are kept until it is complete and judged; a larger one is judged by its beginning and streamed from there on. They count in `totalBodyMemory`.',
+    default: '1mb',
+  }),
   upstreamHeader: ownHeader('must be a header name').optional().meta({
     description: 'Request header that tells a backend its own URL, such as `X-Upstream`; none by default.',
   }),
@@ -233,6 +229,19 @@ const forwardShape = {
     .meta({
       description:
         'Client headers to pass on that are kept back otherwise: `authorization`, `cookie`, `forwarded`, `x-forwarded-*`, `x-real-ip`.',
+    }),
+}
+
+const PATH = 'must be a path such as "/ml"'
+const routerShape = {
+  path: z
+    .string(PATH)
+    .regex(/^\/[^?#\s]*$/, PATH)
+    .optional()
+    .meta({
+      description:
+        'Base path of the router: with `/ml`, it answers `/ml/predict` and `/ml/ping`, and nothing else. Immich 3 keeps the path of a URL that ends in `/`, such as `http://gateway:3003/ml/`.',
+      default: defaults.path,
     }),
 }
 
@@ -248,6 +257,7 @@ export const configSchema = z
     {
       $schema: z.string().optional().meta({ description: 'Where editors find this schema.' }),
       ...policyShape,
+      ...routerShape,
       ...exchangeShape,
       ...forwardShape,
     },

@@ -47,7 +47,7 @@ const policy = fc
       { url: `http://s${i}`, health: false, ...room, ...options },
     ])
     const all = { backends: backends.map((_, i) => `s${i}`), strategy, spill }
-    const last = hold ? { ...all, whenUnavailable: { hold: '1h' } } : all
+    const last = hold ? { ...all, hold: '1h' } : all
     return {
       backends: Object.fromEntries(named),
       routes: apart ? [{ ...all, match: { task: 'clip', type: 'textual' } }, last] : [last],

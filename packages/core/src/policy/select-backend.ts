@@ -1,5 +1,6 @@
 import type { Backend, BackendInfo, BackendProbe } from '../backend/backend.ts'
 import { BackendGroup, type GroupChange } from '../backend/backend-group.ts'
+import { NO_KEYS } from '../backend/job-keys.ts'
 import { Pool, type PoolChanges } from '../backend/pool.ts'
 import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
@@ -85,6 +86,8 @@ export interface Select {
   routes(): readonly RouteInfo[]
   /** The tasks that the policy names: those of matches, without patterns, and those of backends. */
   tasks(): readonly string[]
+  /** The most bytes that the bodies of held requests take together: `hold.maxBytes`. */
+  maxHeldBytes(): number
   /** Whether a request could be sent somewhere, or wait. */
   useful(): boolean
   /** Sends a backend nothing more. Resolves when what is running there is over. */
@@ -104,6 +107,15 @@ export interface Select {
   reload(policy: Policy): PolicyChanges
   /** Starts the probes and the discovery of endpoints, which begins with the first request otherwise; once. */
   start(probe: BackendProbe): void
+  /** Whether it is a bulk request, its priority not above 0, on a route that holds requests. */
+  isHeldBulk(classification: Classification): boolean
+  /**
+   * Drains: new requests and those that wait are kept waiting until `close()`, however short their patience. A request
+   * that was tried before may still get a lease, and probes go on.
+   */
+  suspend(): void
+  /** Aborted by `suspend()` and `close()`. */
+  readonly stopping: AbortSignal
   /** Ends the probes and the discovery, and answers those who wait with {@link RouterClosedError}; nobody waits from then on. */
   close(): void
 }
@@ -146,6 +158,7 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
   }
   become(compiled)
 
+  const stopping = new AbortController()
   let discovering = false
   const discover = () => {
     if (discovering) return
@@ -183,7 +196,7 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     discover()
     const [only] = members
     if (only instanceof Unresolved) throw new NoBackendError(CHOSEN_IN_CODE, only.reason)
-    const [free, ...others] = members.filter((backend) => backend.obstacle([]) === undefined)
+    const [free, ...others] = members.filter((backend) => backend.obstacle(NO_KEYS) === undefined)
     return free === undefined ? only : pick([free, ...others], NO_JOB)
   }
   const select = (classification: Classification, options: SelectOptions = {}): Promise<Lease> => {
@@ -204,6 +217,9 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
         left: () => 0,
         place: { arrival: 0, since: clock.now() },
         provenOther: () => false,
+        usableOthers: () => 0,
+        isRefusedByAll: () => false,
+        bulk: false,
         holds: false,
         hedges: 0,
         lateAfter: () => undefined,
@@ -220,6 +236,7 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     routeOf: (classification: Classification) => routing.of(classification).route.name,
     routes: () => routing.infos,
     tasks: () => tasksOf(compiled.written),
+    maxHeldBytes: () => compiled.maxBytes,
     drain: (name: string) => pool.group(name).drain(),
     enable: (name: string) => pool.group(name).enable(),
     wake: async (name: string) => pool.group(name).wake(),
@@ -229,11 +246,21 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
       discover()
       for (const group of pool.groups) group.start(probe)
     },
+    isHeldBulk: (classification: Classification) => {
+      const { route } = routing.of(classification)
+      return route.hold !== undefined && route.priorityOf(classification) <= 0
+    },
+    suspend: () => {
+      routing.suspend()
+      stopping.abort()
+    },
+    stopping: stopping.signal,
     close: () => {
+      stopping.abort()
       for (const group of pool.groups) group.stop()
       routing.close(new RouterClosedError())
     },
-    useful: () => pool.members.some((backend) => backend.obstacle([]) === undefined) || routing.holds,
+    useful: () => pool.members.some((backend) => backend.obstacle(NO_KEYS) === undefined) || routing.holds,
   })
 }
 

@@ -6,6 +6,7 @@ import { FakeResolver } from '../../../../test/support/fake-resolver.ts'
 import { answered, answeredWith, clientLeft, failed, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classified } from '../classify/classification.ts'
+import { keysOf, namesOf } from './jobs.ts'
 import type { Lease } from './lease.ts'
 import type { Policy } from './policy.ts'
 import { type Select, selectBackend } from './select-backend.ts'
@@ -42,7 +43,7 @@ const POLICY: Policy = {
       match: { task: 'ocr' },
       backends: ['c', 'a'],
       spill: true,
-      whenUnavailable: { hold: '1h', maxHeld: 5 },
+      hold: { bulk: '1h', interactive: '1h', maxHeld: 5 },
     },
     { match: { task: 'facial-recognition' }, backends: ['d'] },
     { backends: ['a', 'b', 'c'], strategy: 'least-conn', hedge: { after: '1s' } },
@@ -183,14 +184,16 @@ class World {
 
   /** Backends that somebody waits for, and that could serve them. */
   free(): string[] {
-    return [...this.waiting.values()].flatMap(({ job: { tasks, input }, exclude }) => {
+    return [...this.waiting.values()].flatMap(({ job, exclude }) => {
+      const { tasks, input } = job
       const urgent = input === 'text'
+      const keys = keysOf(namesOf(job.entries), job, () => 0)
       const byTask = { ocr: ['c', 'a'], 'facial-recognition': ['d'] }[tasks[0] ?? ''] ?? ['a', 'b', 'c']
       const names = urgent ? ['a', 'b'] : byTask
       return this.select
         .backends()
         .filter(({ name, id }) => names.includes(name) && !exclude.includes(id))
-        .filter((backend) => backend.serves(tasks) && backend.obstacle(tasks, urgent) === undefined)
+        .filter((backend) => backend.serves(tasks) && backend.obstacle(keys, urgent) === undefined)
         .map(({ id }) => id)
     })
   }

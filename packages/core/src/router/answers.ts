@@ -2,6 +2,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { defaults } from '../defaults.ts'
 import { RouterError } from '../errors.ts'
 import { endResponse } from '../forward/ending.ts'
+import { turnToRefuse } from './slow-refusal.ts'
 
 /** Answers with a text or JSON body, unless an answer has begun. Resolves when it is sent, or the client is gone. */
 export function answer(
@@ -29,14 +30,21 @@ export function answer(
   })
 }
 
-/** Answers with an error in the form that FastAPI's clients expect: `{"detail": …, "code": …}`. */
-export function answerError(res: ServerResponse, error: unknown): Promise<void> {
+/**
+ * Answers with an error in the form that FastAPI's clients expect: `{"detail": …, "code": …}`. A bulk request that the
+ * router cannot serve waits for its turn: one refusal per second and client address.
+ */
+export async function answerError(res: ServerResponse, error: unknown): Promise<void> {
   const known =
     error instanceof RouterError
       ? error
       : new RouterError('internal', 'The router failed to handle this request.', {
           cause: error,
         })
+  const turn = turnToRefuse(res, known.code)
+  if (turn !== undefined) await turn
+  // The client's next request is for the process that comes after this one.
+  if (known.code === 'router-closed') res.shouldKeepAlive = false
   const retry = known.status === 503 ? { 'retry-after': String(defaults.retryAfterSeconds) } : undefined
   return answer(res, known.status, { detail: known.message, code: known.code, ...known.details }, retry)
 }

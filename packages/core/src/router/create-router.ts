@@ -4,16 +4,15 @@ import type { Backend } from '../backend/backend.ts'
 import { Unresolved } from '../backend/unresolved.ts'
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
-import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import { Forwarder } from '../forward/forwarder.ts'
-import { pathOf } from '../path-of.ts'
+import { pathBelow } from '../path-of.ts'
 import { changedOptions, type PolicyChanges } from '../policy/changes.ts'
 import type { Explanation } from '../policy/explanation.ts'
 import type { ExplainOptions } from '../policy/route-selection.ts'
 import { selectBackend } from '../policy/select-backend.ts'
-import { removeItem } from '../remove-item.ts'
+import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import {
@@ -21,8 +20,16 @@ import {
   type ResolvedExchangeOptions,
   resolveExchangeOptions,
 } from './exchange-options.ts'
+import { IdleUploads } from './idle-uploads.ts'
 import { toRequestEvent } from './request-event.ts'
-import type { CloseOptions, Router, RouterEvents, RouterStatus, WaitingRequest } from './router.ts'
+import type {
+  CloseOptions,
+  Router,
+  RouterEvents,
+  RouterNotice,
+  RouterStatus,
+  WaitingRequest,
+} from './router.ts'
 import { parseOptions, type ReloadOptions, type RouterOptions } from './router-options.ts'
 import { refusedWith } from './tracing.ts'
 
@@ -41,35 +48,47 @@ class PredictRouter implements Router {
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
   readonly #events = new EventEmitter<RouterEvents>()
-  readonly #active: Active[] = []
+  readonly #active = new ActiveRequests()
+  readonly #notices: RouterNotice[] = []
+  readonly #idleUploads: IdleUploads
+  #basePath: string
   readonly #wakesAll: boolean
   #state: RouterStatus['state'] = 'running'
+  /** Whether the drain is over. */
+  #refusing = false
   #closed: Promise<void> | undefined
 
   constructor(options: RouterOptions) {
     const { proxy, clock, resolver, onUnavailable, tracing, ...data } = options ?? {}
-    const { policy, exchange, forward, written } = parseOptions(data)
+    const { path, policy, exchange, forward, written } = parseOptions(data)
+    this.#basePath = path
     this.#options = resolveExchangeOptions({ ...exchange, tracing })
     this.#written = written
     this.#select = selectBackend(policy, {
       clock,
       resolver,
       onBackendChange: (event) => this.#emitSafely('backend', event),
-      onHold: (event) => this.#emitSafely('hold', event),
+      onHold: (event) => {
+        this.#active.changed()
+        this.#emitSafely('hold', event)
+      },
       onUnavailable: onUnavailable && ((backend) => this.#callSafely(() => onUnavailable(backend))),
     })
     this.#wakesAll = onUnavailable !== undefined
     this.#forwarder = new Forwarder({ proxy, clock, ...forward })
     this.#forwarder.watch(this.#select)
+    this.#idleUploads = new IdleUploads(this.#forwarder.clock, this.#active)
   }
 
   reload(options: ReloadOptions): PolicyChanges {
-    const { policy, exchange, forward, written } = parseOptions(options)
+    if (this.#state !== 'running') throw new RouterClosedError()
+    const { path, policy, exchange, forward, written } = parseOptions(options)
     const { retention, ...checked } = checkExchangeOptions(exchange)
     const changes = this.#select.reload(policy)
     this.#options.store.adapt(retention)
     this.#options = { ...this.#options, ...checked }
     this.#forwarder.reload(forward)
+    this.#basePath = path
     const own = changedOptions(this.#written, written)
     this.#written = written
     const all = { ...changes, options: [...changes.options, ...own].sort() }
@@ -78,7 +97,7 @@ class PredictRouter implements Router {
   }
 
   handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
-    const path = pathOf(req)
+    const path = pathBelow(this.#basePath, req)
     return req.method === 'POST' && path === '/predict'
       ? this.#track(req, res)
       : this.#handleOther(req, res, path, next)
@@ -138,8 +157,9 @@ class PredictRouter implements Router {
     return {
       state: this.#state,
       now: this.#forwarder.clock.now(),
-      active: this.#active.length,
+      active: this.#active.size,
       held: this.#select.held(),
+      notices: [...this.#notices],
       routes: this.#select.routes(),
       tasks: this.#select.tasks(),
       bodies: { memory: used, memoryLimit: total, disk: spooled.bytes, files: spooled.files },
@@ -182,48 +202,62 @@ class PredictRouter implements Router {
     return this.#select.wake(backend)
   }
 
-  close({ timeout = defaults.drainTimeout }: CloseOptions = {}): Promise<void> {
+  close({ timeout = defaults.drainTimeout, onDrained }: CloseOptions = {}): Promise<void> {
     if (typeof timeout !== 'number' || !(timeout >= 0)) {
       throw new RangeError(`close({ timeout }) takes milliseconds of 0 or more, not ${timeout}.`)
     }
-    this.#closed ??= this.#drain(timeout)
+    this.#closed ??= this.#drain(timeout, onDrained)
     return this.#closed
   }
 
-  async #drain(timeout: number): Promise<void> {
+  async #drain(timeout: number, onDrained: CloseOptions['onDrained']): Promise<void> {
     this.#state = 'closing'
+    this.#select.suspend()
+    await this.#active.idle(timeout)
+    await this.#tellDrained(onDrained)
+    this.#refusing = true
     this.#select.close()
-    await this.#settled(timeout)
     await this.#forwarder.destroy()
-    // What waited for a backend is answered now. What waits for its client goes on waiting, and is cut off.
-    await this.#settled(defaults.closeGrace)
+    // Requests that wait for a backend are answered now. Requests that wait for their client are cut off.
+    await this.#active.ended(defaults.closeGrace)
     for (const { req } of this.#active) req.destroy()
-    await this.#settled(defaults.closeGrace)
+    await this.#active.ended(defaults.closeGrace)
     this.#state = 'closed'
     this.#emitSafely('close')
   }
 
-  /** Waits until no request is active, but no longer than this. */
-  async #settled(milliseconds: number): Promise<void> {
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER))
-    await Promise.race([late, Promise.all(this.#active.map(whenOver))])
-    clearTimeout(timer)
+  #noteOldHttp(req: IncomingMessage): void {
+    const message =
+      'Predict requests come over HTTP/1.0, so clients that wait get no heartbeats; in nginx, set proxy_http_version 1.1'
+    const notice: RouterNotice = { kind: 'http-1.0', message, client: clientOf(req) }
+    this.#notices.push(notice)
+    this.#emitSafely('notice', notice)
   }
 
-  async #track(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const active: Active = { req, start: this.#forwarder.clock.now(), exchange: undefined, over: undefined }
-    this.#active.push(active)
+  /** Whatever goes wrong there, the router is closed. */
+  async #tellDrained(onDrained: CloseOptions['onDrained']): Promise<void> {
     try {
-      await this.#predict(active, res)
-    } finally {
-      removeItem(this.#active, active)
-      active.over?.resolve()
+      await onDrained?.()
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
     }
   }
 
-  async #predict(active: Active, res: ServerResponse): Promise<void> {
-    const { req, start } = active
+  async #track(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const active: ActiveRequest = { req, res, start: this.#forwarder.clock.now(), exchange: undefined }
+    this.#active.add(active)
+    if (req.httpVersion === '1.0' && this.#notices.length === 0) this.#noteOldHttp(req)
+    this.#idleUploads.watch(active)
+    try {
+      await this.#predict(active)
+    } finally {
+      this.#active.remove(active)
+      if (this.#active.size === 0) this.#idleUploads.stop()
+    }
+  }
+
+  async #predict(active: ActiveRequest): Promise<void> {
+    const { req, res, start } = active
     const { clock } = this.#forwarder
     const client = clientOf(req)
     let exchange: Exchange | undefined
@@ -231,7 +265,7 @@ class PredictRouter implements Router {
     let sent: number | undefined
     let failure: Error | undefined
     try {
-      if (this.#state !== 'running') {
+      if (this.#refusing) {
         const closed = new RouterClosedError()
         this.#options.tracing?.begin(req).end(refusedWith(closed))
         throw closed
@@ -271,20 +305,4 @@ class PredictRouter implements Router {
       process.emitWarning(error instanceof Error ? error : String(error))
     }
   }
-}
-
-/** A predict request that is being handled. */
-interface Active {
-  readonly req: IncomingMessage
-  /** When it arrived, on the clock. */
-  readonly start: number
-  /** Once its job is known. */
-  exchange: Exchange | undefined
-  /** Made when somebody waits for its end. */
-  over: PromiseWithResolvers<void> | undefined
-}
-
-function whenOver(active: Active): Promise<void> {
-  active.over ??= Promise.withResolvers()
-  return active.over.promise
 }

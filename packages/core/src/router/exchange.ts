@@ -5,35 +5,27 @@ import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
 import { defaults } from '../defaults.ts'
-import { ClientLeftError, NoBackendError, RouterError } from '../errors.ts'
+import { ClientLeftError, RouterError } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
+import type { AttemptResult, ForwardRequest, KeptAnswer } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { ASKING_HEADER } from '../forward/headers.ts'
 import { Heartbeat, takesHeartbeats } from '../forward/heartbeat.ts'
 import type { HoldEvent, Lease } from '../policy/lease.ts'
 import type { SelectOptions } from '../policy/route-selection.ts'
-import type { Wait } from '../policy/route-wait.ts'
 import type { Select } from '../policy/select-backend.ts'
+import type { AttemptRecord } from '../retry/attempt-record.ts'
+import { failureOf } from '../retry/failure.ts'
+import type { Copy } from '../retry/race.ts'
+import { type AttemptContext, type RetryRequest, type RunEnd, run } from '../retry/run.ts'
 import { answerError } from './answers.ts'
-import { type AttemptRecord, AttemptRecorder } from './attempt-record.ts'
+import { AttemptLog } from './attempt-log.ts'
 import { type ClassifiedExchange, classify } from './classify.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
-import { failureOf, idsOf, isFree, nextStep, type Step, triedBackends } from './failover.ts'
-import { type Copy, Race } from './race.ts'
+import { RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteTeller } from './route-teller.ts'
+import { refuseSlowly } from './slow-refusal.ts'
 import { endOf, type RequestTrace, refusedWith } from './tracing.ts'
-
-/** A request's wait for a backend. */
-export interface Waiting {
-  /** Name of the route. */
-  readonly route: string
-  /** What for: its backends have as many requests as they may have, or none can be used. */
-  readonly reason: HoldEvent['reason']
-  /** Since when, on the clock; it may have waited before. */
-  readonly since: number
-}
-
-const FAILOVER_STATUSES: ReadonlySet<number> = new Set(defaults.failoverStatuses)
 
 /**
  * One predict request on its way: classified, then leased to a backend, then forwarded.
@@ -53,13 +45,9 @@ export class Exchange {
   #lease: Lease | undefined
   #named: string | undefined
   #select: Select | undefined
-  readonly #attempts: AttemptRecord[] = []
-  #outOfBudget = false
-  /** Whether the retry budget has let this attempt's answer be dropped. */
-  #paid = false
+  readonly #attempts = new AttemptLog()
   #heartbeat: Heartbeat | undefined
-  readonly #waited = { full: 0, unavailable: 0 }
-  #wait: (Wait & { readonly since: number; readonly endTraced: (() => void) | undefined }) | undefined
+  readonly #waits: RequestWaits
   #forwarding = false
   /** When the response is to say what was decided. */
   readonly #teller: RouteTeller | undefined
@@ -67,6 +55,8 @@ export class Exchange {
   #failure: Error | undefined
   /** Attempts that were begun. */
   #begun = 0
+  /** When a client that takes no heartbeats must have a head, on the clock; `Infinity` for one that does. */
+  #headBy = Number.POSITIVE_INFINITY
 
   private constructor(
     req: IncomingMessage,
@@ -81,6 +71,7 @@ export class Exchange {
     this.classification = classified.classification
     this.#keptLength = classified.keptLength
     this.#store = store
+    this.#waits = new RequestWaits(store, classified.body, () => Math.max(this.#declaredSize, this.body.size))
     this.#trace = trace
     const explains =
       explainHeader === 'always' || (explainHeader === 'on-request' && req.headers[ASKING_HEADER] === '1')
@@ -115,9 +106,14 @@ export class Exchange {
     return this.#lease
   }
 
+  get #declaredSize(): number {
+    const declared = this.#keptLength ?? Number(this.req.headers['content-length'] ?? 0)
+    return Number.isFinite(declared) ? declared : 0
+  }
+
   /** What became of the last attempt, once there was one. */
   get outcome(): Outcome | undefined {
-    return this.#attempts.at(-1)?.outcome
+    return this.#attempts.outcome
   }
 
   /** Whether there was room to keep the body for another attempt. */
@@ -127,18 +123,17 @@ export class Exchange {
 
   /** Every attempt that is over, in the order in which they ended; the one that was answered is the last. */
   get attempts(): readonly AttemptRecord[] {
-    return this.#attempts
+    return this.#attempts.all
   }
 
   /** How long it has waited for backends that were full, and for some that could not be used, in milliseconds. */
   get waited(): Readonly<Record<HoldEvent['reason'], number>> {
-    return this.#waited
+    return this.#waits.waited
   }
 
   /** What it waits for now, if it does. */
   get wait(): Waiting | undefined {
-    const wait = this.#wait
-    return wait && { ...wait.now(), since: wait.since }
+    return this.#waits.current
   }
 
   /** Signs of life that its client was sent. */
@@ -160,6 +155,12 @@ export class Exchange {
    */
   async select(select: Select): Promise<Lease> {
     this.#select = select
+    refuseSlowly(this.res, {
+      by: select,
+      client: clientOf(this.req),
+      isHeldBulk: () => this.classification.classified && select.isHeldBulk(this.classification),
+      drop: () => this.body.destroy(),
+    })
     this.#startHeartbeat(select)
     try {
       const lease = this.#named === undefined ? await this.#choose(select, {}) : select.lease(this.#named)
@@ -189,14 +190,13 @@ export class Exchange {
     if (this.#select !== undefined) forwarder.watch(this.#select)
     forwarder.retryBudget.count()
     try {
-      const outcome = await this.#forwardUntilAnswered(forwarder, this.#lease)
+      const end = await run(this.#retryRequest(forwarder), this.#lease)
       this.body.destroy()
-      if (!outcome.reachedClient) await this.#answerFailure()
-      return outcome
+      return end.outcome.reachedClient ? end.outcome : await this.#answerBadly(forwarder, end)
     } catch (error) {
-      // A mistake in the code, such as a body that was released too early, or nothing came of waiting for a backend.
+      // A mistake in the code, such as a body that was released too early, or the wait for a backend was in vain.
+      this.#heartbeat?.cut()
       this.#fail(error)
-      this.#lease.release()
       this.body.destroy()
       throw error
     } finally {
@@ -209,143 +209,99 @@ export class Exchange {
     const selecting = select(this.classification, {
       ...options,
       client: clientOf(this.req),
+      deadline: Math.min(options.deadline ?? Number.POSITIVE_INFINITY, this.#headBy),
       isReady: () => this.body.ready,
+      size: () => Math.max(this.#declaredSize, this.body.size),
       onDecision: teller && ((explained) => teller.noteDecision(explained)),
       onWait: (wait) => {
-        this.#wait = { ...wait, since: select.clock.now(), endTraced: this.#trace?.wait(wait.reason) }
-        // Whoever waits for a machine to wake may wait for hours, and for a slot not for long.
-        this.body.hold(this.#store, wait.reason === 'unavailable' ? 'disk' : 'memory', wait.ready)
+        this.#waits.begin(wait, select, this.#trace?.wait(wait.reason))
         if (this.res.destroyed) wait.leave(new ClientLeftError())
       },
     })
     // Most need not wait, and have it at once.
-    return this.#wait === undefined ? selecting : selecting.finally(() => this.#endWait(select))
+    return !this.#waits.isWaiting ? selecting : selecting.finally(() => this.#waits.end(select))
   }
 
-  /** It has a backend, or will get none. */
-  #endWait({ clock }: Select): void {
-    const wait = this.#wait
-    if (wait === undefined) return
-    wait.endTraced?.()
-    this.#waited[wait.reason] += clock.now() - wait.since
-    this.#wait = undefined
-  }
-
-  async #forwardUntilAnswered(forwarder: Forwarder, first: Lease): Promise<Outcome> {
-    const deadline = forwarder.clock.now() + first.timeouts.total
-    let next = first
-    if (first.hedges > 0) forwarder.hedgeBudget.count()
-    for (;;) {
-      this.#paid = false
-      const { lease, outcome, copies } =
-        next.hedges > 0
-          ? await this.#race(forwarder, deadline).run(next)
-          : {
-              lease: next,
-              outcome: await this.#attempt(forwarder, { lease: next, ...ALONE }, deadline),
-              copies: 1,
-            }
-      this.#lease = lease
-      const step = forwarder.clock.now() < deadline ? this.#next(lease, copies) : 'stop'
-      next = lease
-      if (step === 'same') continue
-      lease.release(outcome)
-      if (step === 'stop' || this.#select === undefined) return outcome
-      if (!this.#paid && !this.#mayRetry(forwarder, outcome, lease)) return outcome
-      const another = await this.#another(this.#select, lease, deadline)
-      if (another === undefined) return outcome
-      next = another
-      this.#lease = another
-    }
-  }
-
-  #race(forwarder: Forwarder, deadline: number): Race {
-    return new Race({
+  /** The request as the retry loop sees it. */
+  #retryRequest(forwarder: Forwarder): RetryRequest<KeptAnswer> {
+    const select = this.#select
+    return {
       clock: forwarder.clock,
-      budget: forwarder.hedgeBudget,
-      tried: idsOf(this.#attempts),
+      retryBudget: forwarder.retryBudget,
+      hedgeBudget: forwarder.hedgeBudget,
+      retained: () => this.body.retained,
       canBeCopied: () => this.body.complete && this.body.retained,
-      attempt: (copy) => this.#attempt(forwarder, copy, deadline),
-    })
-  }
-
-  /** @returns `undefined` when there is none left, as when they were drained meanwhile. */
-  async #another(select: Select, lease: Lease, deadline: number): Promise<Lease | undefined> {
-    const tried = triedBackends(this.#attempts, lease)
-    try {
-      return await this.#choose(select, { ...tried, retry: true, place: lease.place, deadline })
-    } catch (error) {
-      this.#heartbeat?.cut()
-      if (error instanceof NoBackendError) return undefined
-      throw error
+      send: (copy, context) => this.#attempt(forwarder, copy, context),
+      select: select && ((options) => this.#choose(select, options)),
+      onLease: (lease) => {
+        this.#lease = lease
+      },
+      onAttempt: (record) => this.#attempts.add(record),
     }
   }
 
-  async #attempt(forwarder: Forwarder, copy: Copy, deadline: number): Promise<Outcome> {
+  async #attempt(forwarder: Forwarder, copy: Copy, context: AttemptContext): Promise<AttemptResult> {
     const { lease, hedge, superseded, onCommit } = copy
-    const { req, res, body } = this
     const { backend } = lease
-    const [store, keptLength, heartbeat] = [this.#store, this.#keptLength, this.#heartbeat]
-    const teller = this.#teller
-    const routeHeader = teller && (() => teller.header(undefined, copy))
-    const recorder = new AttemptRecorder(copy, forwarder.clock, this.#attempts)
-    const { marks } = recorder
-    const wouldGoOn = (outcome: Outcome) =>
-      nextStep([...this.#attempts, recorder.record(outcome)], lease, body.retained) !== 'stop'
+    if (this.res.destroyed)
+      return {
+        outcome: { kind: 'client-left', reachedBackend: false, reachedClient: false },
+        answer: undefined,
+      }
     const trace = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
     const send = () =>
-      forwarder.attempt(
-        { req, res, body, store, keptLength, heartbeat, routeHeader },
-        {
-          backend,
-          timeouts: lease.timeouts,
-          deadline,
-          isWorthAFile: () => lease.holds || wouldGoOn(PASSED_OVER),
-          wouldGoOn: () => wouldGoOn(GONE) && (lease.holds || lease.provenOther()),
-          marks,
-          own: trace,
-          superseded,
-          onCommit,
-          passesOver: ({ status, lacksTask }) => {
-            if (!lacksTask && !FAILOVER_STATUSES.has(status)) return false
-            // The other may do better.
-            if (!copy.isAlone()) return true
-            const dropped: Outcome = { ...PASSED_OVER, status, lacksTask }
-            this.#paid = wouldGoOn(dropped) && this.#mayRetry(forwarder, dropped, lease)
-            return this.#paid
-          },
-        },
-      )
-    let done: AttemptRecord | undefined
+      forwarder.attempt(this.#forwardRequest(copy), {
+        backend,
+        timeouts: lease.timeouts,
+        deadline: context.deadline,
+        headBy: this.#headBy,
+        hasOther: context.hasOther,
+        wouldGoOn: () => context.wouldGoOn(GONE) && (lease.holds || lease.provenOther()),
+        marks: context.marks,
+        own: trace,
+        superseded,
+        onCommit,
+      })
+    let ended: Outcome | undefined
     try {
-      const outcome: Outcome = res.destroyed
-        ? { kind: 'client-left', reachedBackend: false, reachedClient: false }
-        : await (trace === undefined ? send() : trace.run(send))
-      done = recorder.record(outcome)
-      this.#attempts.push(done)
-      return outcome
+      const result = await (trace === undefined ? send() : trace.run(send))
+      ended = result.outcome
+      return result
     } finally {
-      trace?.end(done)
+      trace?.end(ended && context.record(ended))
     }
   }
 
-  #next(lease: Lease, copies: number): Step {
-    return nextStep(this.#attempts, lease, this.body.retained, copies)
+  /** @param copy Whose answer is given to the client. */
+  #forwardRequest(copy: Copy | undefined): ForwardRequest {
+    const { req, res, body, classification } = this
+    const [store, keptLength, heartbeat, teller] = [
+      this.#store,
+      this.#keptLength,
+      this.#heartbeat,
+      this.#teller,
+    ]
+    const routeHeader = teller && (() => teller.header(undefined, copy))
+    return { req, res, body, classification, store, keptLength, heartbeat, routeHeader }
   }
 
-  /** Whether the retry budget lets it try again. */
-  #mayRetry(forwarder: Forwarder, outcome: Outcome, lease: Lease): boolean {
-    if (isFree(outcome, lease)) return true
-    this.#outOfBudget = !forwarder.retryBudget.take()
-    return !this.#outOfBudget
-  }
-
-  async #answerFailure(): Promise<void> {
-    const failure = failureOf(this.#attempts, this.#outOfBudget)
-    if (failure === undefined) return
+  /** No good answer came: the client gets the most telling one, or an error of the router. */
+  async #answerBadly(
+    forwarder: Forwarder,
+    { outcome, telling, outOfBudget }: RunEnd<KeptAnswer>,
+  ): Promise<Outcome> {
+    if (telling?.answer !== undefined && this.#heartbeat?.begun !== true) {
+      this.#heartbeat?.stop()
+      const { record, answer } = telling
+      const delivered = await forwarder.deliver(this.#forwardRequest(undefined), answer, record.backend)
+      if (delivered) return this.#attempts.delivered(record)
+    }
+    const failure = failureOf(this.attempts, outOfBudget)
+    if (failure === undefined) return outcome
     this.#heartbeat?.cut()
     this.#fail(failure)
     await answerError(this.res, failure)
+    return outcome
   }
 
   #fail(error: unknown): void {
@@ -361,29 +317,24 @@ export class Exchange {
   }
 
   #startHeartbeat(select: Select): void {
-    const times = this.#heartbeat === undefined ? select.heartbeats(this.classification) : undefined
-    if (times !== undefined && takesHeartbeats(this.req))
+    if (this.#heartbeat !== undefined) return
+    const times = select.heartbeats(this.classification)
+    if (!this.classification.classified || !takesHeartbeats(this.req))
+      this.#headBy = select.clock.now() + defaults.longestSilence
+    else if (times !== undefined)
       this.#heartbeat = new Heartbeat(this.res, select.clock, times, () => this.body.starving)
   }
 
   #dispose(): void {
     this.#heartbeat?.stop()
-    this.#wait?.leave(new ClientLeftError())
+    this.#waits.leave(new ClientLeftError())
     if (this.#forwarding) return
     // One that waits ends when it has left.
-    if (this.#wait === undefined) this.#endTrace()
+    if (!this.#waits.isWaiting) this.#endTrace()
     this.#lease?.release()
     this.body.destroy()
     discardUpload(this.req)
   }
-}
-
-/** What there is to say of an attempt that has no rivals. */
-const ALONE: Omit<Copy, 'lease'> = {
-  hedge: false,
-  superseded: undefined,
-  onCommit: () => {},
-  isAlone: () => true,
 }
 
 const GONE: Outcome = {
@@ -393,4 +344,3 @@ const GONE: Outcome = {
   reachedBackend: true,
   reachedClient: false,
 }
-const PASSED_OVER = { kind: 'passed-over', status: 500, reachedBackend: true, reachedClient: false } as const

@@ -48,7 +48,23 @@ describe('x-immich-ml-route', () => {
         waited: { full: 120, unavailable: 7_200_000 },
         attempts: [attemptRecord(passedOver(503), { backend: 'mac', time: 3 })],
       },
-      'search; queued 120 ms; held 2 h; mac answered 503 in 3 ms; gpu chosen',
+      'search; queued 120 ms; held 2 h; mac answered 503 Service Unavailable in 3 ms; gpu chosen',
+    ],
+    [
+      'a reason of several parts, as one item',
+      { explained: undefined, attempts: [attemptRecord(passedOver(413), { backend: 'mac', time: 3 })] },
+      'search; mac answered 413 Payload Too Large: the proxy in front limits the size of bodies%3B raise it ' +
+        '(nginx: client_max_body_size 0) in 3 ms; gpu chosen',
+    ],
+    [
+      'what a backend has written, in ASCII',
+      {
+        explained: undefined,
+        attempts: [
+          attemptRecord(passedOver(200, 'x', { 'content-type': 'é\u20ac' }), { backend: 'mac', time: 3 }),
+        ],
+      },
+      'search; mac answered 200 with %C3%A9%E2%82%AC instead of JSON: check backends.gpu.url in 3 ms; gpu chosen',
     ],
     [
       'a further copy',

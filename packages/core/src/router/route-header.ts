@@ -5,7 +5,7 @@ import { RouterError } from '../errors.ts'
 import type { CandidateExplanation, RouteExplanation } from '../policy/explanation.ts'
 import { durationText } from '../policy/explanation-text.ts'
 import type { HoldEvent } from '../policy/lease.ts'
-import type { AttemptRecord } from './attempt-record.ts'
+import type { AttemptRecord } from '../retry/attempt-record.ts'
 
 /** What has become of a request up to now. */
 export interface Story {
@@ -34,7 +34,7 @@ export function routeHeader(story: Story): string {
   if (waited.full > 0) items.push(`queued ${durationText(waited.full)}`)
   if (waited.unavailable > 0) items.push(`held ${durationText(waited.unavailable)}`)
   for (const { outcome, ...attempt } of attempts)
-    items.push(`${nameOf(attempt)} ${describeOutcome(outcome)} in ${durationText(attempt.time)}`)
+    items.push(`${nameOf(attempt)} ${encode(describeOutcome(outcome))} in ${durationText(attempt.time)}`)
   if (hedge && at !== undefined) items.push(`${nameOf({ ...at, backend: at.name })} got a further copy`)
   const ending = error instanceof RouterError ? `${error.status} ${error.code}` : ''
   const candidates = (explained?.candidates ?? []).map((candidate) => {

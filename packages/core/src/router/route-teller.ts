@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { ROUTE_HEADER } from '../forward/headers.ts'
 import type { RouteExplanation } from '../policy/explanation.ts'
 import type { Lease } from '../policy/lease.ts'
-import type { Copy } from './race.ts'
+import type { Copy } from '../retry/race.ts'
 import { routeHeader, type Story } from './route-header.ts'
 
 /** A request on its way. */

@@ -8,8 +8,8 @@ import type { HoldEvent } from '../policy/lease.ts'
 import type { ExplainOptions } from '../policy/route-selection.ts'
 import type { RouteInfo } from '../policy/routing.ts'
 import type { BackendEvent } from '../policy/select-backend.ts'
-import type { AttemptRecord } from './attempt-record.ts'
-import type { Waiting } from './exchange.ts'
+import type { AttemptRecord } from '../retry/attempt-record.ts'
+import type { Waiting } from './request-waits.ts'
 import type { ReloadOptions } from './router-options.ts'
 
 /** One predict request, when it is over. Times are in milliseconds. */
@@ -74,10 +74,22 @@ export interface RouterEvents {
   backend: [event: BackendEvent]
   /** A request begins to wait for a backend, or waits no more. */
   hold: [event: HoldEvent]
+  /** Something in front of the router keeps it from working well. Each kind is told once. */
+  notice: [notice: RouterNotice]
   /** The router has other options, by `reload()`. */
   reload: [changes: PolicyChanges]
   /** The router is closed. */
   close: []
+}
+
+/** Something in front of the router that keeps it from working well. */
+export interface RouterNotice {
+  /** `http-1.0`: predict requests come over HTTP/1.0, which has no heartbeats. */
+  readonly kind: 'http-1.0'
+  /** What happened, and what to do. */
+  readonly message: string
+  /** Address of the client that it was first seen with. */
+  readonly client: string | undefined
 }
 
 /** A request that waits for a backend. */
@@ -98,6 +110,8 @@ export interface RouterStatus {
   readonly active: number
   /** Requests that wait for a backend, by route; routes for which none waits are not in it. */
   readonly held: Readonly<Record<string, number>>
+  /** What keeps the router from working well, as far as it has noticed. */
+  readonly notices: readonly RouterNotice[]
   /** Every route, in order. */
   readonly routes: readonly RouteInfo[]
   /** The tasks that the policy names. */
@@ -137,9 +151,14 @@ export interface RouterStatus {
 export interface CloseOptions {
   /**
    * How long running requests may go on, in milliseconds; `Infinity` for as long as they like.
-   * @default 30000
+   * @default 8000
    */
   readonly timeout?: number
+  /**
+   * Called when the drain ends, before the requests that are held are refused; they are held until it resolves.
+   * `stopServer()` closes the port here.
+   */
+  readonly onDrained?: () => unknown
 }
 
 /** A router: routes predict requests to the backends of its policy. */
@@ -191,9 +210,12 @@ export interface Router {
    */
   reload(options: ReloadOptions): PolicyChanges
   /**
-   * Answers new requests and those that wait for a backend with 503, ends the probes, lets running requests finish, then
-   * closes every connection to a backend. What still runs at the end of its time is answered with 503 as well, and what
-   * cannot be answered is cut off. Later calls wait for the first.
+   * Drains, then closes. While it drains, running requests finish, new predict requests are accepted and held with those
+   * that wait already, and `/ping` answers 503. When no request runs, or the timeout is over, held requests get 503
+   * `router-closed`, or a closed connection after a heartbeat; then every connection to a backend is closed. Later calls
+   * wait for the first.
+   *
+   * It does not touch the port. {@link stopServer} stops a router and its server in the right order.
    *
    * @throws {RangeError} when `timeout` is not a number of 0 or more.
    */

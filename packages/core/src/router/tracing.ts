@@ -5,7 +5,7 @@ import type { Classification } from '../classify/classification.ts'
 import { type ErrorCode, RouterError } from '../errors.ts'
 import type { AttemptHeaders } from '../forward/forward-request.ts'
 import type { HoldEvent, Lease } from '../policy/lease.ts'
-import type { AttemptRecord } from './attempt-record.ts'
+import type { AttemptRecord } from '../retry/attempt-record.ts'
 
 /**
  * Follows requests on their way through the router: what tracing is made of. It is told of everything as it happens, and

@@ -1,4 +1,5 @@
-import type { AttemptRecord } from '../router/attempt-record.ts'
+import type { Outcome } from '../backend/outcome.ts'
+import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { RequestEvent } from '../router/router.ts'
 import { rounded } from './history.ts'
 import { jobView, kindOf, shortened } from './job-view.ts'
@@ -114,9 +115,15 @@ function attemptView(attempt: AttemptRecord, arrival: number): AttemptView {
     firstByte: optional(firstByte),
     outcome: outcome.kind,
     status: 'status' in outcome ? outcome.status : undefined,
-    cause: outcome.kind === 'failed' ? outcome.cause : undefined,
+    cause: causeOf(outcome),
     hedge,
   }
+}
+
+function causeOf(outcome: Outcome): string | undefined {
+  if (outcome.kind === 'failed') return outcome.cause
+  const isJudged = outcome.kind === 'passed-over' || outcome.kind === 'answered'
+  return isJudged && 'reason' in outcome.verdict ? outcome.verdict.reason : undefined
 }
 
 function optional(milliseconds: number | undefined): number | undefined {

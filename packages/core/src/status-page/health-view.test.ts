@@ -27,12 +27,27 @@ describe('the health of a backend', () => {
     ['busy', { busyUntil: 12_000, reachable: recovering }, { until: 12_000 }],
     ['well', { busyUntil: 9_000 }, {}],
     ['recovering', { reachable: recovering }, { since: 9_000 }],
-    ['partly', { tasks: { ocr: open } }, { tasks: [{ task: 'ocr', state: 'ejected', until: 15_000 }] }],
-    ['well', { tasks: { ocr: { kind: 'closed', failures: 1 } } }, { tasks: [] }],
-    ['well', { lacks: { ocr: 20_000, clip: 5_000 } }, { tasks: [{ task: 'ocr', state: 'lacking' }] }],
+    [
+      'partly',
+      { tasks: { 'ocr/detection': open } },
+      { tasks: [{ task: 'ocr/detection', state: 'ejected', until: 15_000 }] },
+    ],
+    ['well', { tasks: { 'ocr/detection': { kind: 'closed', failures: 1 } } }, { tasks: [] }],
+    [
+      'well',
+      { lacks: { 'ocr/detection': 20_000, 'clip/textual': 5_000 } },
+      { tasks: [{ task: 'ocr/detection', state: 'lacking' }] },
+    ],
+    ['well', { sizeLimit: 2_000_000 }, { sizeLimit: 2_000_000 }],
     ['well', { lastError: { time: 5_000, reason: 'reset' } }, { lastError: { at: 5_000, reason: 'reset' } }],
   ])('is %s: %#', (state, health, rest) => {
     expect(viewOf(health)).toMatchObject({ state, ...rest })
+  })
+
+  it('names the types of jobs that are refused with their options', () => {
+    expect(viewOf({ lacks: { 'ocr/detection+ocr/recognition (with these options)': 30_000 } }).tasks).toEqual(
+      [{ task: 'ocr/detection+ocr/recognition', isSome: true, state: 'lacking', until: 30_000 }],
+    )
   })
 
   it('of an address that is gone, or that there never was, is that', () => {

@@ -1,4 +1,5 @@
 import type { BreakerState } from '../backend/breaker.ts'
+import { WITH_OPTIONS } from '../backend/capabilities.ts'
 import type { RouterStatus } from '../router/router.ts'
 import type { HealthView, TaskView } from './wire.ts'
 
@@ -6,19 +7,20 @@ type BackendStatus = RouterStatus['backends'][number]
 
 /** The one thing that matters most about a backend's health, and what else there is to say. */
 export function healthView(backend: BackendStatus, now: number): HealthView {
-  const { lastError, failures } = backend.health
+  const { lastError, failures, sizeLimit } = backend.health
   return {
     ...worstOf(backend, now),
     tasks: tasksOf(backend, now),
     lastError: lastError && { reason: lastError.reason, at: lastError.time },
     failures,
+    sizeLimit,
   }
 }
 
 function worstOf(
   { health, leaving, unresolved }: BackendStatus,
   now: number,
-): Omit<HealthView, 'tasks' | 'lastError' | 'failures'> {
+): Omit<HealthView, 'tasks' | 'lastError' | 'failures' | 'sizeLimit'> {
   const { enabled, probe, reachable, busyUntil, tasks } = health
   if (leaving) return { state: 'leaving' }
   if (unresolved !== undefined) return { state: 'unresolved', reason: unresolved }
@@ -37,11 +39,22 @@ function tasksOf({ health }: BackendStatus, now: number): TaskView[] {
     if (state.kind === 'open' || state.kind === 'trial') return [{ task, ...ejection(state, now) }]
     return state.kind === 'recovering' ? [{ task, state: 'recovering' }] : []
   })
-  const lacking = Object.entries(health.lacks).flatMap(([task, until]): TaskView[] =>
-    until > now ? [{ task, state: 'lacking', until }] : [],
-  )
-  return [...failing, ...lacking]
+  const lacking = new Map<string, TaskView>()
+  for (const [key, until] of Object.entries(health.lacks)) {
+    if (until <= now) continue
+    const view = { ...lackedOf(key), state: 'lacking', until } as const
+    lacking.set(`${view.task} ${view.isSome}`, view)
+  }
+  return [...failing, ...lacking.values()]
 }
+
+function lackedOf(name: string): Pick<TaskView, 'task' | 'isSome'> {
+  const task = name.slice(0, LONGEST)
+  return name.endsWith(WITH_OPTIONS) ? { task: task.replace(WITH_OPTIONS, ''), isSome: true } : { task }
+}
+
+/** Names come from clients. */
+const LONGEST = 200
 
 function ejection(state: BreakerState & { readonly kind: 'open' | 'trial' }, now: number) {
   const { reason, since } = state

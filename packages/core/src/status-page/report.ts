@@ -50,7 +50,7 @@ export class Reporter {
 
   /** What there is behind a mark. */
   report(mark: Mark): Report {
-    const { state, now, active, held, backends } = this.#router.status()
+    const { state, now, active, held, notices, backends } = this.#router.status()
     const { history } = this.#recorder
     return {
       whole: mark === BEGINNING,
@@ -58,6 +58,7 @@ export class Reporter {
       wall: Date.now(),
       since: rounded(this.#since),
       state,
+      notices: notices.map(({ message }) => `${message}.`),
       actions: this.#actions,
       active,
       figures: history.figures(now),

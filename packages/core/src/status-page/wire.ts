@@ -13,6 +13,8 @@ export interface Report {
   /** Since when requests have been recorded. */
   readonly since: number
   readonly state: 'running' | 'closing' | 'closed'
+  /** What keeps the router from working well, in sentences. */
+  readonly notices: readonly string[]
   /** Whether there is an admin token, so that backends can be drained, enabled and woken. */
   readonly actions: boolean
   /** Predict requests that are being handled. */
@@ -102,13 +104,15 @@ export type HealthState =
 
 export interface HealthView {
   readonly state: HealthState
-  /** A code such as `connect`, or words. */
+  /** A code such as `connect`, or words, with the cure where one is known. */
   readonly reason?: string | undefined
   readonly since?: number | undefined
   /** When it may be over. */
   readonly until?: number | undefined
-  /** The tasks that are not well there. */
+  /** What is not well there, by task and type. */
   readonly tasks: readonly TaskView[]
+  /** Bytes of a body that a proxy in front of it has refused as too large. */
+  readonly sizeLimit?: number | undefined
   /** The last failure of a request there. */
   readonly lastError?: { readonly reason: string; readonly at: number } | undefined
   /** Requests that have failed there, of all time. */
@@ -116,7 +120,10 @@ export interface HealthView {
 }
 
 export interface TaskView {
+  /** Such as `clip/visual`, or `clip/visual/ViT-B-32__openai` where one model is missing; several with `+` between them. */
   readonly task: string
+  /** Whether it refuses some jobs of these alone, such as those with an option that it does not know. */
+  readonly isSome?: boolean | undefined
   readonly state: 'ejected' | 'trial' | 'recovering' | 'lacking'
   readonly reason?: string | undefined
   readonly until?: number | undefined
@@ -208,7 +215,7 @@ export interface AttemptView {
   /** The kind of its outcome. */
   readonly outcome: 'answered' | 'passed-over' | 'failed' | 'body-failed' | 'superseded' | 'client-left'
   readonly status?: number | undefined
-  /** Why it failed. */
+  /** Why it failed, or its answer was not good. */
   readonly cause?: string | undefined
   readonly hedge: boolean
 }

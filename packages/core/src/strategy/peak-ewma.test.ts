@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { keysOf } from '../../../../test/support/job-keys.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
 import { Backend } from '../backend/backend.ts'
 import { type Select, selectBackend } from '../policy/select-backend.ts'
@@ -36,7 +37,7 @@ const FOUR = { nas: { maxConcurrent: 4 }, gpu: { maxConcurrent: 4 } }
 const LEARNT = { gpu: { maxConcurrent: 'auto' }, mac: { maxConcurrent: 'auto' } }
 
 function done(clock: FakeClock, backend: Backend, time: number, kind = image.kind): void {
-  const { release } = backend.reserve([], kind)
+  const { release } = backend.reserve(undefined, kind)
   clock.shift(time)
   release(answered)
 }
@@ -48,7 +49,7 @@ describe('peak-ewma', () => {
     const picks: string[] = []
     for (let i = 0; i < 10; i++) {
       const backend = pick()
-      backend.reserve([], image.kind)
+      backend.reserve(undefined, image.kind)
       picks.push(backend.name)
     }
     expect(picks.join(' ')).toBe('gpu gpu gpu nas gpu gpu gpu gpu nas gpu')
@@ -68,7 +69,7 @@ describe('peak-ewma', () => {
       { gpu: 10, nas: 400 },
       { gpu: { maxConcurrent: 1 }, nas: { maxConcurrent: 2 } },
     )
-    for (const backend of backends) backend.reserve([], image.kind)
+    for (const backend of backends) backend.reserve(undefined, image.kind)
     const search = { kind: 'clip/textual/ViT', urgent: true }
     expect([pick(search).name, pick({ ...search, queued: 1 }).name]).toEqual(['gpu', 'gpu'])
   })
@@ -77,14 +78,14 @@ describe('peak-ewma', () => {
     const { pick } = pool(new FakeClock(), { gpu: 100, fresh: undefined })
     const picks = Array.from({ length: 4 }, () => {
       const backend = pick()
-      backend.reserve([], image.kind)
+      backend.reserve(undefined, image.kind)
       return backend.name
     })
     expect(picks).toEqual(['fresh', 'gpu', 'gpu', 'gpu'])
     const none = pool(new FakeClock(), { a: undefined, b: undefined })
     const spread = Array.from({ length: 4 }, () => {
       const backend = none.pick()
-      backend.reserve([], image.kind)
+      backend.reserve(undefined, image.kind)
       return backend.name
     })
     expect(spread).toEqual(['a', 'b', 'a', 'b'])
@@ -94,7 +95,7 @@ describe('peak-ewma', () => {
     const { pick } = pool(new FakeClock(), { nas: 1_000, gpu: 100, fresh: undefined }, FOUR)
     const picks = Array.from({ length: 4 }, () => {
       const backend = pick({ kind: 'ocr' })
-      backend.reserve([], 'ocr')
+      backend.reserve(undefined, 'ocr')
       return backend.name
     })
     expect(picks).toEqual(['fresh', 'gpu', 'gpu', 'gpu'])
@@ -104,7 +105,7 @@ describe('peak-ewma', () => {
     const clock = new FakeClock()
     const { pick, backends } = pool(clock, { gpu: 100, mac: 140 }, LEARNT)
     const [gpu] = backends
-    const { release } = gpu?.reserve([], image.kind) ?? { release() {} }
+    const { release } = gpu?.reserve(undefined, image.kind) ?? { release() {} }
     // Whether it works on two at once is worth finding out for an image, unless another would be quicker as it is.
     expect([gpu?.workers, gpu?.limit, pick().name]).toEqual([1, 2, 'mac'])
     clock.shift(80)
@@ -123,7 +124,7 @@ describe('peak-ewma', () => {
     done(clock, a, 100)
     expect(a.expected(image.kind)).toBeLessThan(150)
     expect(pick().name).toBe('a')
-    const failing = a.reserve([], image.kind)
+    const failing = a.reserve(undefined, image.kind)
     failing.release(failed('reset'))
     expect([a.expected(image.kind), pick().name]).toEqual([1_000, 'b'])
   })
@@ -144,7 +145,7 @@ describe('peak-ewma', () => {
       const picks = (count: number, atOnce = false) =>
         Array.from({ length: count }, () => {
           const picked = pick()
-          const { release } = picked.reserve([], image.kind)
+          const { release } = picked.reserve(undefined, image.kind)
           if (!atOnce) release()
           return endpoints.indexOf(picked)
         })
@@ -159,7 +160,7 @@ describe('peak-ewma', () => {
 
     it('takes one that has room rather than to wait for one that seems to be quicker', () => {
       const { endpoints, picks } = replicas(20, 5_000)
-      for (let i = 0; i < 2; i++) endpoints[0]?.reserve([], image.kind)
+      for (let i = 0; i < 2; i++) endpoints[0]?.reserve(undefined, image.kind)
       expect(picks(2, true)).toEqual([1, 1])
     })
 
@@ -170,7 +171,7 @@ describe('peak-ewma', () => {
 
     it('leaves alone what has failed of late', () => {
       const { clock, endpoints, picks } = replicas(100, 100, 100)
-      endpoints[1]?.reserve([], image.kind).release(failed('connect'))
+      endpoints[1]?.reserve(undefined, image.kind).release(failed('connect'))
       expect(picks(4).sort()).toEqual([0, 0, 2, 2])
       clock.advance(10_000)
       expect(new Set(picks(6)).size).toBe(3)
@@ -188,7 +189,7 @@ describe('peak-ewma', () => {
     if (gpu === undefined) throw new Error('no backend')
     for (let i = 0; i < 2; i++) done(clock, gpu, 300, 'ocr')
     expect(pick({ kind: 'ocr' }).name).toBe('gpu')
-    const slots = [gpu.reserve([], 'ocr'), gpu.reserve([], 'ocr')]
+    const slots = [gpu.reserve(undefined, 'ocr'), gpu.reserve(undefined, 'ocr')]
     // In 300 ms there is room on the GPU machine; the NAS would take 3 s.
     expect([pick({ kind: 'ocr', queued: 2 }).name, pick({ kind: 'ocr', queued: 40 }).name]).toEqual([
       'gpu',
@@ -196,7 +197,7 @@ describe('peak-ewma', () => {
     ])
     for (const slot of slots) slot.release()
     clock.shift(60_001)
-    for (let i = 0; i < 2; i++) gpu.reserve([], 'ocr')
+    for (let i = 0; i < 2; i++) gpu.reserve(undefined, 'ocr')
     expect([pick({ kind: 'ocr', urgent: true }).name, pick({ kind: 'ocr' }).name]).toEqual(['gpu', 'nas'])
   })
 
@@ -212,7 +213,7 @@ describe('peak-ewma', () => {
       { nas: 2_000, gpu: 100 },
       { gpu: { maxConcurrent: 2 }, nas: { maxConcurrent: 1 } },
     )
-    for (let i = 0; i < 2; i++) backends[1]?.reserve([], image.kind)
+    for (let i = 0; i < 2; i++) backends[1]?.reserve(undefined, image.kind)
     expect([
       pick({ queued: 0, urgent: false, sinceLast: 0 }).name,
       pick({ queued: 30 }).name,
@@ -277,7 +278,7 @@ describe('an import on unequal servers', () => {
       )
       // Each is measured once before.
       for (const backend of select.backends()) {
-        const { release } = backend.reserve(['clip'], 'clip/visual/ViT')
+        const { release } = backend.reserve(keysOf('clip/visual'), 'clip/visual/ViT')
         clock.advance(times[backend.name] ?? 0)
         release(answered)
       }

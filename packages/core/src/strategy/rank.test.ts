@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { keysOf } from '../../../../test/support/job-keys.ts'
 import { answered } from '../../../../test/support/outcomes.ts'
 import { Backend } from '../backend/backend.ts'
 import { type StrategyName, strategies } from './strategies.ts'
@@ -55,7 +56,7 @@ describe.each(Object.keys(strategies) as StrategyName[])('the ranks of %s', (nam
             [one, ...others].map(({ id }) => id).sort(),
           )
           expect(twin.pick([one, ...others], job).id).toBe(picked.id)
-          const { release } = picked.reserve([], kind)
+          const { release } = picked.reserve(undefined, kind)
           ends.push(() => release(answered))
           clock.shift(time)
           if (!over) continue
@@ -77,8 +78,8 @@ describe.each(Object.keys(strategies) as StrategyName[])('the ranks of %s', (nam
         .rank?.([one], job)
         .map((rating) => rating.words)
     expect(words()).toEqual([WORDS[name][0]])
-    one.reserve(['clip'], job.kind).release(answered)
-    one.reserve(['clip'], job.kind)
+    one.reserve(keysOf('clip/visual'), job.kind).release(answered)
+    one.reserve(keysOf('clip/visual'), job.kind)
     expect(words()).toEqual([WORDS[name][1]])
   })
 })

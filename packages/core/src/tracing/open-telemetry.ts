@@ -18,7 +18,7 @@ import {
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
 import type { HoldEvent } from '../policy/lease.ts'
-import type { AttemptRecord } from '../router/attempt-record.ts'
+import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
 
 export interface OpenTelemetryOptions {
@@ -169,7 +169,10 @@ class AttemptSpan implements AttemptTrace {
     })
     if (outcome.kind === 'answered' || outcome.kind === 'passed-over') {
       this.#span.setAttributes(statusAttribute(outcome.status))
-      if (outcome.status >= 400) fail(this.#span, String(outcome.status))
+      const { status, verdict } = outcome
+      const reason = 'reason' in verdict ? verdict.reason : undefined
+      if (status >= 400) fail(this.#span, String(status), reason)
+      else if (outcome.kind === 'passed-over') fail(this.#span, 'wrong-answer', reason)
     } else if (outcome.kind === 'failed') fail(this.#span, outcome.cause, outcome.error.message)
   }
 }

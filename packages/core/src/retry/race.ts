@@ -1,7 +1,7 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { Clock } from '../clock.ts'
-import type { Budget } from '../forward/budget.ts'
 import type { Lease } from '../policy/lease.ts'
+import type { Budget } from './budget.ts'
 
 /** One copy of a request, on one backend. */
 export interface Copy {
@@ -12,8 +12,6 @@ export interface Copy {
   readonly superseded: AbortSignal | undefined
   /** To be called at the moment when its answer begins to go to the client. */
   readonly onCommit: () => void
-  /** Whether no other copy is under way. */
-  readonly isAlone: () => boolean
 }
 
 export interface RaceOptions {
@@ -24,7 +22,7 @@ export interface RaceOptions {
   readonly tried: readonly string[]
   /** Whether the request can be sent once more, at the same time. */
   readonly canBeCopied: () => boolean
-  /** Makes one attempt. A copy whose answer is bad must not commit while it is not alone. */
+  /** Makes one attempt. Only a good answer commits. */
   readonly attempt: (copy: Copy) => Promise<Outcome>
 }
 
@@ -93,7 +91,6 @@ export class Race {
       hedge,
       superseded: abort?.signal,
       onCommit: () => this.#supersede(runner),
-      isAlone: () => this.#running.size === 1,
     }
     this.#options.attempt(copy).then(
       (outcome) => this.#ended(runner, outcome),

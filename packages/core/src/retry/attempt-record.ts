@@ -1,8 +1,17 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
-import type { AttemptMarks } from '../forward/forward-request.ts'
 import type { Copy } from './race.ts'
+
+/** When an attempt reached its steps, on the clock; it is written while the attempt runs. */
+export interface AttemptMarks {
+  /** It had a connection. */
+  connected?: number
+  /** The head of the backend's answer had come. */
+  answered?: number
+  /** Bytes of the answer's body that have come so far. */
+  received: number
+}
 
 /** One attempt that is over. */
 export interface AttemptRecord {

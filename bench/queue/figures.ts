@@ -1,0 +1,101 @@
+import type { FaultRow } from '../../test/support/fault-rows.ts'
+import type { JobRecord } from '../../test/support/immich-client.ts'
+import { percentile } from '../lib/stats.ts'
+import type { Cell, Results } from './results.ts'
+import { overlap, possibleJobs, type Span, type Timeline } from './timeline.ts'
+
+/** When the gateway was restarted, in milliseconds from the start of the row. */
+export interface Restart {
+  readonly signalled: number
+  readonly exited: number
+  readonly listening: number
+}
+
+/** A process that ends closes its port shortly before it is gone, in milliseconds. */
+const CLOSING = 100
+
+type Figures = Omit<Cell, 'row' | 'contender' | 'generatorCores'>
+
+/** The figures of a row from the records of its load. Their times are milliseconds from the start of the row. */
+export function figuresOf(
+  row: FaultRow,
+  timeline: Timeline,
+  records: readonly JobRecord[],
+  idle: Results['idle'],
+  restart?: Restart,
+): Figures {
+  const isSearch = ({ job }: JobRecord) => job === 'textSearch'
+  const bulk = records.filter((record) => !isSearch(record) && !record.undecodable)
+  const searches = records.filter(isSearch)
+  const down = spansWithoutBackend(row, timeline, restart)
+  const overlaps = ({ start, end }: JobRecord) => {
+    const span = { from: start / 1000, to: Math.max(end ?? timeline.seconds * 1000, start + 1) / 1000 }
+    return down.some((each) => overlap(each, span) > 0)
+  }
+  const lost = bulk.filter(({ failure }) => failure !== null)
+  const stopped = restart === undefined ? [] : lost.filter((record) => refusedWhileStopped(record, restart))
+  const draining = lost.filter(
+    (record) => restart !== undefined && !stopped.includes(record) && isWithin(record, restart),
+  )
+  const lostSearches = searches.filter(({ failure }) => failure !== null)
+  const latencies = searches
+    .filter((search) => search.failure === null)
+    .filter((search) => search.start >= timeline.faultAt * 1000 && !overlaps(search))
+    .map(({ start, end }) => (end ?? timeline.seconds * 1000) - start)
+  return {
+    lost: lost.length - stopped.length,
+    done: bulk.filter(isDone).length,
+    unfinished: bulk.filter(({ end }) => end === null).length,
+    undecodable: records.filter(({ undecodable }) => undecodable).length,
+    share: doneInWindow(row, timeline, bulk, searches) / possibleJobs(row, timeline),
+    searches: searches.length,
+    searchesLost: lostSearches.filter((search) => !overlaps(search)).length,
+    searchesLostDown: lostSearches.filter(overlaps).length,
+    searchP95: latencies.length === 0 ? null : percentile(latencies, 0.95),
+    idleP95: row.searches?.includes('gpu') === false && row.lasts === undefined ? idle.nas : idle.gpu,
+    restart: restart === undefined ? null : { draining: draining.length, stopped: stopped.length },
+    failures: countedBy(lost.map(({ failure }) => failure ?? '')),
+  }
+}
+
+/** Searches count too if they take from the capacity for images. */
+function doneInWindow(
+  { images, searches: search }: FaultRow,
+  { window }: Timeline,
+  bulk: readonly JobRecord[],
+  searches: readonly JobRecord[],
+): number {
+  const counted = images?.join() === search?.join() ? [...bulk, ...searches] : bulk
+  return counted.filter(
+    (record) =>
+      isDone(record) &&
+      record.end !== null &&
+      record.end >= window.from * 1000 &&
+      record.end < window.to * 1000,
+  ).length
+}
+
+function spansWithoutBackend(row: FaultRow, { faulty }: Timeline, restart: Restart | undefined): Span[] {
+  const restarting =
+    restart === undefined ? [] : [{ from: restart.signalled / 1000, to: restart.listening / 1000 }]
+  return [...(row.searches?.length === 0 ? faulty : []), ...restarting]
+}
+
+function refusedWhileStopped({ end, failure }: JobRecord, { exited, listening }: Restart): boolean {
+  if (end === null || end > listening) return false
+  return end > exited || (failure === 'ECONNREFUSED' && end > exited - CLOSING)
+}
+
+function isWithin({ end }: JobRecord, { signalled, listening }: Restart): boolean {
+  return end !== null && end >= signalled && end <= listening
+}
+
+function isDone({ end, failure }: JobRecord): boolean {
+  return end !== null && failure === null
+}
+
+function countedBy(reasons: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1
+  return counts
+}

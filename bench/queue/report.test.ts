@@ -1,0 +1,95 @@
+import { expect, it } from 'vitest'
+import { parseXml } from '../lib/plot/xml.fixture.ts'
+import { itIsSavedAsItIs, MACHINE } from '../lib/presentation.fixture.ts'
+import { asTerminal } from '../lib/report.ts'
+import { drawPlots } from './plots.ts'
+import { QUEUE } from './presentation.ts'
+import { reportOf } from './report.ts'
+import { type Cell, type Results, toJson } from './results.ts'
+import { judge, targetsLine } from './targets.ts'
+
+const cell: Cell = {
+  row: '401',
+  contender: 'router',
+  lost: 0,
+  done: 100,
+  unfinished: 0,
+  undecodable: 0,
+  share: 0.93,
+  searches: 50,
+  searchesLost: 0,
+  searchesLostDown: 0,
+  searchP95: 280,
+  idleP95: 150,
+  restart: null,
+  failures: {},
+  generatorCores: 0.1,
+}
+
+const results: Results = {
+  machine: MACHINE,
+  settings: { seconds: 20 },
+  idle: { gpu: 21, nas: 150 },
+  contenders: [
+    { name: 'router', label: 'this router' },
+    { name: 'immich', label: "Immich's list" },
+  ],
+  rows: [
+    { name: '401', label: 'GPU answers 401' },
+    { name: 'restart', label: 'gateway restarts' },
+  ],
+  cells: [
+    cell,
+    { ...cell, contender: 'immich', lost: 12, failures: { 'status 401': 12 } },
+    { ...cell, row: 'restart', lost: 4, restart: { draining: 4, stopped: 900 }, searchesLostDown: 2 },
+  ],
+}
+
+const withCell = (more: Partial<Cell>): Results => ({ ...results, cells: [{ ...cell, ...more }] })
+
+it('says whether the targets are met', () => {
+  expect(targetsLine(results)).toBe(
+    "Targets: 0 good jobs lost: yes, share at least 0.9 (flapping 0.7): yes, 0 searches lost: yes, search p95 at most 2 x idle: yes, no more lost than with Immich's list: yes",
+  )
+  expect(targetsLine(withCell({ lost: 1 }))).toContain('0 good jobs lost: no')
+})
+
+it.each<[Partial<Cell>, object]>([
+  [{ lost: 1 }, { lost: false }],
+  [
+    { lost: 5, restart: { draining: 5, stopped: 0 } },
+    { lost: true, noWorse: undefined },
+  ],
+  [{ lost: 6, restart: { draining: 6, stopped: 0 } }, { lost: false }],
+  [{ share: 0.89 }, { share: false }],
+  [{ share: 0.7, row: 'flapping' }, { share: true }],
+  [{ searchesLost: 1 }, { searchesLost: false }],
+  [{ searchesLostDown: 1 }, { searchesLost: true }],
+  [{ searchP95: 301 }, { searchP95: false }],
+  [{ searchP95: null }, { searchP95: undefined }],
+  [{ lost: 13 }, { noWorse: false }],
+])('%o', (more, expected) => {
+  expect(judge({ ...cell, ...more }, { ...cell, lost: 12 })).toMatchObject(expected)
+})
+
+it('the report shows every contender, and why this router lost jobs', () => {
+  const report = asTerminal(reportOf(results))
+  expect(report).toMatch(/gateway restarts +4 \(\+900 while it was not running\) +yes/)
+  expect(report).toMatch(/GPU answers 401 +Immich's list +12 +100/)
+  expect(report).not.toContain('Why this router lost jobs')
+  const lost = withCell({ lost: 3, failures: { 'status 401': 2, ECONNRESET: 1 } })
+  expect(asTerminal(reportOf(lost))).toContain('status 401: 2, ECONNRESET: 1')
+})
+
+it('the plot is XML; without cells there is none', () => {
+  const plots = drawPlots(results)
+  expect(plots.map(({ name }) => name)).toEqual(['queue.svg'])
+  for (const { svg } of plots) parseXml(svg)
+  expect(drawPlots({ ...results, cells: [] })).toEqual([])
+})
+
+it('the JSON reads back', () => {
+  expect(JSON.parse(toJson(results))).toEqual(results)
+})
+
+itIsSavedAsItIs(QUEUE)

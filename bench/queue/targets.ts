@@ -1,0 +1,62 @@
+import { LIST, ROUTER } from './contenders.ts'
+import type { Cell, Results } from './results.ts'
+
+/** Of what the healthy backends can do. */
+export const SHARE = 0.9
+export const SHARE_FLAPPING = 0.7
+/** Of the idle p95 of the backends that are left. */
+const SEARCH = 2
+/** Good jobs that a restart may lose: those that run. */
+const RESTART_LOST = 5
+
+/** Whether a row meets each target; `undefined` if the target does not apply. */
+export interface Verdict {
+  readonly lost: boolean
+  readonly share: boolean | undefined
+  readonly searchesLost: boolean
+  readonly searchP95: boolean | undefined
+  /** Against Immich's own list. */
+  readonly noWorse: boolean | undefined
+}
+
+export function judge(cell: Cell, list: Cell | undefined): Verdict {
+  return {
+    lost: cell.lost <= (cell.restart === null ? 0 : RESTART_LOST),
+    share: cell.share >= (cell.row === 'flapping' ? SHARE_FLAPPING : SHARE),
+    searchesLost: cell.searchesLost === 0,
+    searchP95: cell.searchP95 === null ? undefined : cell.searchP95 <= SEARCH * cell.idleP95,
+    noWorse: list === undefined || cell.restart !== null ? undefined : cell.lost <= list.lost,
+  }
+}
+
+/** The verdict on every row of this router. */
+export function verdicts({ cells }: Results): { readonly cell: Cell; readonly verdict: Verdict }[] {
+  return cells
+    .filter(({ contender }) => contender === ROUTER)
+    .map((cell) => ({
+      cell,
+      verdict: judge(
+        cell,
+        cells.find(({ row, contender }) => row === cell.row && contender === LIST),
+      ),
+    }))
+}
+
+/** All targets over all rows, in one line. */
+export function targetsLine(results: Results): string {
+  const all = verdicts(results).map(({ verdict }) => verdict)
+  const targets: readonly [string, keyof Verdict][] = [
+    ['0 good jobs lost', 'lost'],
+    [`share at least ${SHARE} (flapping ${SHARE_FLAPPING})`, 'share'],
+    ['0 searches lost', 'searchesLost'],
+    [`search p95 at most ${SEARCH} x idle`, 'searchP95'],
+    ["no more lost than with Immich's list", 'noWorse'],
+  ]
+  return `Targets: ${targets
+    .map(([what, key]) => `${what}: ${yesNo(all.every((verdict) => verdict[key] !== false))}`)
+    .join(', ')}`
+}
+
+export function yesNo(met: boolean | undefined): string {
+  return met === undefined ? '' : met ? 'yes' : 'no'
+}

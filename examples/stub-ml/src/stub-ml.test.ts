@@ -1,0 +1,141 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type AnswerFault, StubMl, type StubOptions, UNDECODABLE } from './index.ts'
+
+async function stub(options: StubOptions = {}): Promise<StubMl> {
+  const started = await StubMl.start(options)
+  onTestFinished(() => started.close())
+  return started
+}
+
+function form(entries: string | object, payload: Record<string, string | Blob>): FormData {
+  const made = new FormData()
+  made.append('entries', typeof entries === 'string' ? entries : JSON.stringify(entries))
+  for (const [name, value] of Object.entries(payload)) made.append(name, value)
+  return made
+}
+
+const textual = { clip: { textual: { modelName: 'm' } } }
+const visual = { clip: { visual: { modelName: 'm' } } }
+const image = { image: new Blob(['pixels']) }
+
+async function ask(url: string, body: FormData, redirect: 'manual' | 'follow' = 'manual') {
+  const response = await fetch(`${url}/predict`, { method: 'POST', body, redirect })
+  return {
+    status: response.status,
+    type: response.headers.get('content-type')?.split(';')[0],
+    body: await response.text(),
+  }
+}
+
+const INTERNAL = { status: 500, type: 'text/plain', body: 'Internal Server Error' }
+
+describe('the protocol', () => {
+  it.each<[string, FormData, number, string]>([
+    ['entries that are not JSON', form('{', image), 422, '{"detail":"Invalid request format."}'],
+    ['no payload', form(visual, {}), 400, '{"detail":"Either image or text must be provided"}'],
+    [
+      'a text over 1 MiB',
+      form(textual, { text: 'x'.repeat(2 ** 20 + 1) }),
+      400,
+      '{"detail":"Part exceeded maximum size of 1024KB."}',
+    ],
+  ])('%s is refused with FastAPI’s JSON', async (_, body, status, text) => {
+    const { url } = await stub()
+    expect(await ask(url, body)).toEqual({ status, type: 'application/json', body: text })
+  })
+
+  it('unknown tasks, types and models get 500 as plain text, or 422', async () => {
+    const unknown = [
+      { nsfw: { detection: { modelName: 'm' } } },
+      { clip: { audio: { modelName: 'm' } } },
+      { clip: { visual: { modelName: 'other' } } },
+    ]
+    const { url } = await stub({ models: ['m'] })
+    for (const entries of unknown) expect(await ask(url, form(entries, image))).toEqual(INTERNAL)
+    expect((await ask(url, form(visual, image))).status).toBe(200)
+    const next = await stub({ unknown: 422 })
+    expect((await ask(next.url, form(unknown[0] ?? {}, image))).status).toBe(422)
+  })
+
+  it('an undecodable image gets 500', async () => {
+    const { url } = await stub()
+    expect(await ask(url, form(visual, { image: new Blob(['GIF', UNDECODABLE]) }))).toEqual(INTERNAL)
+  })
+
+  it('reads URL-encoded searches', async () => {
+    const { url } = await stub()
+    const body = new URLSearchParams({ entries: JSON.stringify(textual), text: 'cat' })
+    expect((await fetch(`${url}/predict`, { method: 'POST', body })).status).toBe(200)
+  })
+
+  it('closes the connection of a 500 later, without announcing it', async () => {
+    const { url } = await stub({ fault: 'error' })
+    const agent = new http.Agent({ keepAlive: true })
+    onTestFinished(() => agent.destroy())
+    const req = http.request(`${url}/predict`, { method: 'POST', agent }).end()
+    const [res] = await once(req, 'response')
+    const closed = once(req.socket ?? req, 'close')
+    await once(res.resume(), 'end')
+    expect([res.statusCode, res.headers.connection, res.headers['keep-alive']]).toEqual([
+      500,
+      undefined,
+      undefined,
+    ])
+    expect(req.socket?.destroyed).toBe(false)
+    await closed
+  })
+})
+
+describe('faults', () => {
+  const html = { type: 'text/html', body: expect.stringContaining('<html>') }
+
+  it.each<[AnswerFault, object]>([
+    [
+      { kind: 'status', status: 530 },
+      { status: 530, ...html },
+    ],
+    [
+      { kind: 'status', status: 401 },
+      { status: 401, ...html },
+    ],
+    [{ kind: 'status', status: 500 }, INTERNAL],
+    [
+      { kind: 'status', status: 404, detail: 'Not Found' },
+      { status: 404, type: 'application/json', body: '{"detail":"Not Found"}' },
+    ],
+    [{ kind: 'login-page' }, { status: 200, ...html }],
+    [{ kind: 'redirect' }, { status: 302, ...html }],
+    [
+      { kind: 'json', value: {} },
+      { status: 200, type: 'application/json', body: '{}' },
+    ],
+    [
+      { kind: 'lacks', types: ['clip/visual'] },
+      { status: 501, type: 'application/json', body: '{"detail":"clip/visual is not supported"}' },
+    ],
+  ])('%o', async (fault, expected) => {
+    const ml = await stub()
+    await ml.setFault(fault)
+    expect(await ask(ml.url, form(visual, image))).toEqual(expected)
+    expect(await (await fetch(`${ml.url}/ping`)).text()).toBe('pong')
+    await ml.setFault(undefined)
+    expect((await ask(ml.url, form(visual, image))).status).toBe(200)
+  })
+
+  it('a server that lacks clip/visual serves clip/textual', async () => {
+    const { url } = await stub({ fault: { kind: 'lacks', types: ['clip/visual'] } })
+    expect((await ask(url, form(textual, { text: 'cat' }))).status).toBe(200)
+  })
+
+  it('a redirect leads to a login page that answers 200', async () => {
+    const { url } = await stub({ fault: { kind: 'redirect' } })
+    expect(await ask(url, form(visual, image), 'follow')).toEqual({ status: 200, ...html })
+  })
+
+  it('a tunnel’s 530 reaches /ping too', async () => {
+    const { url } = await stub({ fault: { kind: 'status', status: 530, everywhere: true } })
+    expect((await fetch(`${url}/ping`)).status).toBe(530)
+  })
+})

@@ -1,0 +1,70 @@
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
+import type { BodyStore } from '../body/body-store.ts'
+
+/** Keeps an answer until it is judged, within the memory that all bodies share. */
+export class AnswerBuffer {
+  readonly #store: BodyStore
+  readonly #limit: number
+  #chunks: Buffer[] = []
+  #size = 0
+
+  /** @param limit Most bytes of one answer. */
+  constructor(store: BodyStore, limit: number) {
+    this.#store = store
+    this.#limit = limit
+  }
+
+  /** @returns Whether there was room for it. */
+  add(chunk: Buffer): boolean {
+    const size = this.#size + chunk.length
+    if (size > this.#limit) return false
+    if (size <= SMALL) this.#store.overdraw(chunk.length)
+    else if (!this.#store.take(chunk.length)) return false
+    this.#chunks.push(chunk)
+    this.#size += chunk.length
+    return true
+  }
+
+  /** All that was added, in one piece. */
+  get bytes(): Buffer {
+    const [first, ...others] = this.#chunks
+    if (first === undefined) return EMPTY
+    if (others.length > 0) this.#chunks = [Buffer.concat(this.#chunks, this.#size)]
+    return this.#chunks[0] ?? EMPTY
+  }
+
+  /** Ends the use of its memory. */
+  release(): void {
+    this.#store.give(this.#size)
+    this.#size = 0
+    this.#chunks = []
+  }
+}
+
+/** So many bytes of an answer always have room: those of searches, and of errors that belong to their job. */
+const SMALL = 64 * 1024
+const EMPTY = Buffer.alloc(0)
+/** What is no JSON. */
+const DAMAGED = Buffer.from('?')
+
+const DECODERS: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLength: number }) => Buffer>> = {
+  gzip: gunzipSync,
+  'x-gzip': gunzipSync,
+  deflate: inflateSync,
+  br: brotliDecompressSync,
+}
+
+/**
+ * A whole answer without its content coding.
+ *
+ * @param limit Most bytes of the result.
+ * @returns `undefined` when it is larger, or the coding is not known; nothing of use when it is damaged.
+ */
+export function decoded(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
+  const decode = DECODERS[coding.trim().toLowerCase()]
+  try {
+    return decode?.(bytes, { maxOutputLength: limit })
+  } catch (error) {
+    return Reflect.get(Object(error), 'code') === 'ERR_BUFFER_TOO_LARGE' ? undefined : DAMAGED
+  }
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { readErrorBody, whatIsLacking } from './detail.ts'
+import type { Asked } from './judge.ts'
+
+const asked = (written = '', names: readonly string[] = []): Asked => ({
+  backend: 'gpu',
+  tasks: ['ocr'],
+  names: () => names,
+  written: () => written,
+})
+
+describe('an error', () => {
+  it.each([
+    ['Unknown task: ocr', 'type'],
+    ['Unsupported model task facial-recognition', 'type'],
+    [`Task 'ocr' is not supported`, 'type'],
+    ['task ocr not implemented on this device', 'type'],
+    ['No such task', 'type'],
+    ['invalid task "ocr"', 'type'],
+    ['The OCR task is not available here', 'type'],
+    ['unknown model type visual', 'type'],
+    ['unknown model ViT-B-32', 'model'],
+    [`Model 'buffalo_l' not found`, 'model'],
+    ['', undefined],
+    ['Invalid request format.', undefined],
+    ['Either image or text must be provided', undefined],
+    ['The task queue is full', undefined],
+    ['multitasking is unknown', undefined],
+    [`task ${'x'.repeat(200)} unknown`, undefined],
+    ['Unsupported Media Type', undefined],
+  ])('%s: lacks %s', (text, lacks) => {
+    expect(whatIsLacking(text, asked())).toBe(lacks)
+  })
+
+  it('says nothing by what the client wrote', () => {
+    expect(whatIsLacking('cannot read unknown task', asked('filename="unknown task"'))).toBeUndefined()
+    expect(whatIsLacking('no result for unknown task', asked('', ['unknown task']))).toBeUndefined()
+    expect(whatIsLacking('Unknown task: unknown task', asked('', ['unknown task']))).toBe('type')
+  })
+})
+
+describe('the body of an error', () => {
+  it.each([
+    ['{"detail":"Invalid request format."}', 'Invalid request format.', 'Invalid request format.'],
+    [
+      '{"detail":[{"type":"missing","loc":["body","entries"],"msg":"Field required","input":"unknown task"}]}',
+      'Field required',
+      'Field required',
+    ],
+    ['{"error":"task ocr not implemented"}', undefined, 'task ocr not implemented'],
+    ['{"message":"Unauthorized"}', undefined, 'Unauthorized'],
+    ['<html>', undefined, ''],
+    ['[]', undefined, ''],
+    ['null', undefined, ''],
+    ['{"detail":5}', undefined, ''],
+  ])('%s', (body, detail, text) => {
+    expect(readErrorBody(Buffer.from(body))).toEqual({ detail, text })
+  })
+})

@@ -1,0 +1,152 @@
+import { type AnswerClass, type AnswerClasses, DEFAULT_CLASSES } from './answer-classes.ts'
+import { readErrorBody, whatIsLacking } from './detail.ts'
+import { type Members, membersOf, skipWhite } from './json-members.ts'
+import { notJsonReason, redirectReason, statusReason } from './reasons.ts'
+import { retryAfterOf } from './retry-after.ts'
+import { GOOD, type Verdict } from './verdict.ts'
+
+/** An answer of a backend, or its beginning. */
+export interface BackendAnswer {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** What has come of the body, without its content coding. */
+  readonly body: Buffer
+  /** Whether that is all of it. */
+  readonly complete: boolean
+}
+
+/** What was asked. */
+export interface Asked {
+  /** Name of the backend, for the reasons. */
+  readonly backend: string
+  /** The tasks of the request; none when it is not classified: then the status and the content type decide. */
+  readonly tasks: readonly string[]
+  /** The names in `entries`. */
+  readonly names: () => Iterable<string>
+  /** The beginning of the request as text, as far as it is in memory. */
+  readonly written: () => string
+}
+
+/**
+ * Judges an answer by what was asked. Pure; docs/answers.md has its table.
+ *
+ * @param classes The class of each status, from 400 on.
+ */
+export function judge(
+  answer: BackendAnswer,
+  asked: Asked,
+  classes: AnswerClasses = DEFAULT_CLASSES,
+): Verdict {
+  const { status } = answer
+  if (status >= 200 && status < 300) return judgeSuccess(answer, asked)
+  if (status < 400) return backendFault(redirectReason(answer, asked))
+  const own = classes.get(status) ?? 'backend'
+  const retryAfter = retryAfterOf(answer.headers['retry-after'])
+  if (status === 503 && retryAfter !== undefined) return judgeClass('busy', answer, asked)
+  return judgeClass(own, answer, asked)
+}
+
+/**
+ * Judges the answer to a health check: any 2xx that is no page. Health checks of other ML servers may answer in any form.
+ *
+ * @returns Why the backend is not healthy, with the cure where one is known; `undefined` when it is.
+ */
+export function problemOfProbe(answer: BackendAnswer, backend: string): string | undefined {
+  const { status, headers, body } = answer
+  const asked: Asked = { backend, tasks: [], names: () => [], written: () => '' }
+  if (status >= 200 && status < 300) {
+    const type = headers['content-type']
+    const isPage = (typeof type === 'string' && /html/i.test(type)) || body[skipWhite(body, 0)] === 0x3c
+    return isPage ? notJsonReason(answer, asked, 'pong') : undefined
+  }
+  return status < 400 ? redirectReason(answer, asked) : statusReason(answer, asked)
+}
+
+function judgeClass(own: AnswerClass, answer: BackendAnswer, asked: Asked): Verdict {
+  const { status, headers, body } = answer
+  const reason = statusReason(answer, asked)
+  const { detail, text } = status < 500 ? readErrorBody(body) : NO_ERROR_BODY
+  const lacks = MAY_LACK.has(status) ? whatIsLacking(text, asked) : undefined
+  if (lacks !== undefined)
+    return { kind: 'lacks', what: lacks, reason: `${statusOnly(reason)}: unknown ${lacks}` }
+  switch (own) {
+    case 'backend':
+      return backendFault(reason)
+    case 'type':
+      return { kind: 'fault', scope: 'type', reason }
+    case 'undecided':
+      return { kind: 'undecided', otherwise: 'fault', reason }
+    case 'lacks':
+      return { kind: 'lacks', what: 'type', reason }
+    case 'busy':
+      return { kind: 'busy', retryAfter: retryAfterOf(headers['retry-after']), reason }
+    case 'job':
+      if (detail !== undefined) return { kind: 'undecided', otherwise: 'lacks', reason: statusOnly(reason) }
+      return status === 413 ? { kind: 'too-large', reason } : backendFault(reason)
+  }
+}
+
+const NO_ERROR_BODY = { detail: undefined, text: '' }
+
+/** Statuses whose `detail` may say that something is unknown. */
+const MAY_LACK: ReadonlySet<number> = new Set([400, 404, 422])
+
+function statusOnly(reason: string): string {
+  return reason.split(':', 1)[0] ?? reason
+}
+
+function backendFault(reason: string): Verdict {
+  return { kind: 'fault', scope: 'backend', reason }
+}
+
+function judgeSuccess(answer: BackendAnswer, asked: Asked): Verdict {
+  const { status, headers, body, complete } = answer
+  if (!isJson(headers, body)) return backendFault(notJsonReason(answer, asked))
+  if (asked.tasks.length === 0) return GOOD
+  const members = membersOf(body)
+  if (members === undefined || (complete && !members.complete))
+    return backendFault(notJsonReason({ ...answer, headers: {} }, asked))
+  for (const task of asked.tasks) {
+    const wrong = problemWith(task, members, body, complete)
+    if (wrong !== undefined)
+      return {
+        kind: 'fault',
+        scope: 'type',
+        reason: `answered ${status} ${wrong}: not the answer of an ML server`,
+      }
+  }
+  return GOOD
+}
+
+/** By its content type, or else by its first byte. */
+function isJson(headers: BackendAnswer['headers'], body: Buffer): boolean {
+  const type = headers['content-type']
+  if (typeof type === 'string' && JSON_TYPE.test(type)) return body.length > 0
+  const first = body[skipWhite(body, 0)]
+  return first === 0x7b || first === 0x5b
+}
+
+const JSON_TYPE = /^\s*application\/(?:[\w.+-]+\+)?json\b/i
+
+/** The tasks of Immich, whose results are named by the task. Results of other tasks have names that are not known. */
+const KEYED: ReadonlySet<string> = new Set(['clip', 'facial-recognition', 'ocr'])
+
+function problemWith(task: string, { byName }: Members, body: Buffer, complete: boolean): string | undefined {
+  if (!KEYED.has(task)) {
+    if (byName.size === 0 && complete) return 'with an empty object'
+    return byName.has('error') ? 'with an error' : undefined
+  }
+  const member = byName.get(task)
+  if (member === undefined) return complete ? `without "${task}"` : undefined
+  const { kind, start, end } = member
+  const isError =
+    kind === 'object'
+      ? membersOf(body.subarray(start, end))?.byName.has('error') === true
+      : kind === 'string'
+        ? end - start <= 2
+        : kind === 'literal' && EMPTY.has(body.toString('latin1', start, end))
+  return isError ? `with an error in "${task}"` : undefined
+}
+
+const EMPTY: ReadonlySet<string> = new Set(['null', 'false'])

@@ -1,0 +1,175 @@
+import type { ServerResponse } from 'node:http'
+import type { Clock } from '../clock.ts'
+import { defaults } from '../defaults.ts'
+import type { ErrorCode } from '../errors.ts'
+import { discardUpload } from '../forward/ending.ts'
+
+/** Refusals of requests that the router would have held. Where it does not hold, other URLs may follow in Immich's list. */
+const SLOW: ReadonlySet<ErrorCode> = new Set([
+  'hold-full',
+  'hold-expired',
+  'queue-full',
+  'queue-expired',
+  'no-backend-available',
+  'backend-failed',
+  'backend-timeout',
+])
+
+/** Clients whose last refusal is remembered. */
+const MAX_CLIENTS = 1_000
+
+interface Client {
+  /** When it may be refused something again, on the clock. */
+  due: number
+  /** Refusals that wait for their turn. */
+  readonly turns: (() => void)[]
+  cancel: () => void
+}
+
+/**
+ * Spaces out the refusals to one client address. Immich counts a refused job as done and starts the next one at once: quick
+ * refusals empty its queue at hundreds of jobs a second.
+ */
+export class SlowRefusals {
+  readonly #clock: Clock
+  readonly #clients = new Map<string, Client>()
+  #waiting = 0
+  #stopped = false
+
+  /** @param stopping Aborting it sends every refusal at once. */
+  constructor(clock: Clock, stopping?: AbortSignal) {
+    this.#clock = clock
+    if (stopping?.aborted === true) this.#stop()
+    else stopping?.addEventListener('abort', () => this.#stop(), { once: true })
+  }
+
+  /** Refusals that wait. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /**
+   * Calls back when this client may be refused: at once, unless it was refused something within the interval.
+   *
+   * @returns What gives up the place.
+   */
+  take(address: string, onTurn: () => void): () => void {
+    const client = this.#clientOf(address)
+    if (client === undefined || this.#waiting >= defaults.maxSlowRefusals || this.#isDue(client)) {
+      onTurn()
+      return ignore
+    }
+    const turn = () => onTurn()
+    client.turns.push(turn)
+    this.#waiting++
+    if (client.turns.length === 1) this.#wait(client)
+    return () => this.#leave(client, turn)
+  }
+
+  /** @returns `undefined` when its refusals are not spaced out. */
+  #clientOf(address: string): Client | undefined {
+    if (this.#stopped) return undefined
+    const known = this.#clients.get(address)
+    if (known !== undefined) return known
+    if (this.#clients.size >= MAX_CLIENTS) this.#forget()
+    if (this.#clients.size >= MAX_CLIENTS) return undefined
+    const client: Client = { due: Number.NEGATIVE_INFINITY, turns: [], cancel: ignore }
+    this.#clients.set(address, client)
+    return client
+  }
+
+  #forget(): void {
+    const now = this.#clock.now()
+    for (const [address, { due, turns }] of this.#clients)
+      if (turns.length === 0 && due <= now) this.#clients.delete(address)
+  }
+
+  /** Whether it may be refused something now; then that is its last refusal. */
+  #isDue(client: Client): boolean {
+    const now = this.#clock.now()
+    if (client.turns.length > 0 || client.due > now) return false
+    client.due = now + defaults.refusalInterval
+    return true
+  }
+
+  #wait(client: Client): void {
+    client.cancel = this.#clock.after(Math.max(0, client.due - this.#clock.now()), () => {
+      const turn = client.turns.shift()
+      if (turn === undefined) return
+      this.#waiting--
+      client.due = this.#clock.now() + defaults.refusalInterval
+      if (client.turns.length > 0) this.#wait(client)
+      turn()
+    })
+  }
+
+  #leave({ turns, cancel }: Client, turn: () => void): void {
+    const index = turns.indexOf(turn)
+    if (index === -1) return
+    turns.splice(index, 1)
+    this.#waiting--
+    if (turns.length === 0) cancel()
+  }
+
+  #stop(): void {
+    this.#stopped = true
+    const clients = [...this.#clients.values()]
+    this.#clients.clear()
+    this.#waiting = 0
+    for (const { turns, cancel } of clients) {
+      cancel()
+      for (const turn of turns.splice(0)) turn()
+    }
+  }
+}
+
+const ignore = () => {}
+
+/** A request that may have to be refused, and by what. */
+export interface Refusable {
+  /** The policy that decides on it: one for all requests whose refusals are spaced out together. */
+  readonly by: { readonly clock: Clock; readonly stopping: AbortSignal }
+  /** The client's address. */
+  readonly client: string | undefined
+  /** Whether it is a bulk request on a route that holds. */
+  readonly isHeldBulk: () => boolean
+  /** Frees what is kept of the request. */
+  readonly drop: () => void
+}
+
+const refusables = new WeakMap<ServerResponse, Refusable>()
+const refusals = new WeakMap<Refusable['by'], SlowRefusals>()
+
+/** Has a bulk request refused slowly, should the router not be able to serve it. */
+export function refuseSlowly(res: ServerResponse, refusable: Refusable): void {
+  refusables.set(res, refusable)
+}
+
+/** Resolves when this error may be sent; `undefined` when that is now. */
+export function turnToRefuse(res: ServerResponse, code: ErrorCode): Promise<void> | undefined {
+  const refusable = SLOW.has(code) ? refusables.get(res) : undefined
+  if (refusable === undefined || res.headersSent || res.destroyed || !refusable.isHeldBulk()) return undefined
+  let isNow = false
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const leave = refusalsBy(refusable.by).take(refusable.client ?? '', () => {
+    isNow = true
+    resolve()
+  })
+  if (isNow) return undefined
+  refusable.drop()
+  discardUpload(res.req)
+  const onClose = () => {
+    leave()
+    resolve()
+  }
+  res.once('close', onClose)
+  return promise.finally(() => res.off('close', onClose))
+}
+
+function refusalsBy(by: Refusable['by']): SlowRefusals {
+  const known = refusals.get(by)
+  if (known !== undefined) return known
+  const made = new SlowRefusals(by.clock, by.stopping)
+  refusals.set(by, made)
+  return made
+}

@@ -1,0 +1,76 @@
+import type { AnswerFault, Fault } from '@immich-ml-router/example-stub-ml'
+
+export type BackendName = 'gpu' | 'nas'
+
+/** A fault that must cost no good job, in `bench:queue` and in the end-to-end tests. */
+export interface FaultRow {
+  readonly name: string
+  readonly label: string
+  /** The faults, by backend. */
+  readonly faults?: Readonly<Partial<Record<BackendName, Fault | AnswerFault>>>
+  /** How long they last, in seconds of a row of 20 s. Default: to the end of the row. */
+  readonly lasts?: number
+  /** The faults come and go: so many seconds each. */
+  readonly period?: number
+  /** The backends that serve images and searches during the fault. Default: both. */
+  readonly images?: readonly BackendName[]
+  readonly searches?: readonly BackendName[]
+  /** Share of the images that no backend can decode. */
+  readonly undecodable?: number
+  /** The gateway gets SIGTERM and starts again. */
+  readonly restart?: boolean
+}
+
+const IMAGE_TYPES = [
+  'clip/visual',
+  'facial-recognition/detection',
+  'facial-recognition/recognition',
+  'ocr/detection',
+  'ocr/recognition',
+]
+
+/** The GPU is of no use during the fault. */
+function gpuFails(
+  name: string,
+  label: string,
+  gpu: Fault | AnswerFault,
+  more: Partial<FaultRow> = {},
+): FaultRow {
+  return { name, label, faults: { gpu }, images: ['nas'], searches: ['nas'], ...more }
+}
+
+/** No backend is of any use during the fault. */
+function bothFail(name: string, label: string, fault: Fault | AnswerFault, lasts: number): FaultRow {
+  return { name, label, faults: { gpu: fault, nas: fault }, lasts, images: [], searches: [] }
+}
+
+export const FAULT_ROWS: readonly FaultRow[] = [
+  { name: 'baseline', label: 'no fault' },
+  ...[401, 404, 409, 530].map((status) =>
+    gpuFails(String(status), `GPU answers ${status}`, { kind: 'status', status }),
+  ),
+  gpuFails('login', 'GPU answers a login page with 200', { kind: 'login-page' }),
+  gpuFails('redirect', 'GPU answers 302 to a login page', { kind: 'redirect' }),
+  gpuFails('empty', 'GPU answers `200 {}`', { kind: 'json', value: {} }),
+  gpuFails('error-inside', 'GPU answers `200 {"clip":{"error":"missing image"}}`', {
+    kind: 'json',
+    value: { clip: { error: 'missing image' } },
+  }),
+  bothFail('both-401', 'both answer 401 for 6 s', { kind: 'status', status: 401 }, 6),
+  bothFail('both-down', 'both down for 8 s', 'refuse', 8),
+  gpuFails(
+    'images-501',
+    'GPU refuses images with 501, serves searches',
+    { kind: 'lacks', types: IMAGE_TYPES },
+    { searches: ['gpu', 'nas'] },
+  ),
+  gpuFails('flapping', 'GPU down every other 2 s', 'refuse', { period: 2 }),
+  gpuFails('tunnel', 'GPU’s tunnel answers 530, `/ping` too', {
+    kind: 'status',
+    status: 530,
+    everywhere: true,
+  }),
+  gpuFails('cut', 'GPU killed in mid-answer', 'half-response'),
+  { name: 'undecodable', label: '3 % undecodable images', undecodable: 0.03 },
+  { name: 'restart', label: 'gateway restarts', restart: true },
+]

@@ -1,0 +1,17 @@
+import { type JobKeys, jobKeysOf } from '@immich-ml-router/core'
+
+/** The keys of a request with these tasks and types, such as `clip/visual`, each for a model of its own. */
+export function keysOf(...types: readonly string[]): JobKeys {
+  return keysOfSize(0, ...types)
+}
+
+/** The same for a body of so many bytes. */
+export function keysOfSize(size: number, ...types: readonly string[]): JobKeys {
+  return jobKeysOf(
+    types.map((name) => {
+      const [task = '', type = ''] = name.split('/')
+      return { task, type, model: `${name}-model`, options: {} }
+    }),
+    () => size,
+  )
+}
