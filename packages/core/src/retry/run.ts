@@ -72,9 +72,17 @@ export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<Ru
   if (first.hedges > 0) request.hedgeBudget.count()
   try {
     for (;;) {
-      const { lease: last, outcome, copies } = await attemptOrRace(request, lease, round, deadline)
-      lease = last
+      const ended =
+        lease.hedges === 0
+          ? { lease, outcome: await attemptOnce(request, { lease, ...ALONE }, round, deadline), copies: 1 }
+          : await race(request, round, deadline).run(lease)
+      const { outcome, copies } = ended
+      lease = ended.lease
       request.onLease(lease)
+      if (outcome.kind === 'answered' && round.length === 1) {
+        lease.release(outcome)
+        return { outcome, telling: undefined, outOfBudget: false }
+      }
       const records = round.map(({ record }) => record)
       // Its slot is kept where the same backend gets the request again at once.
       if (nextStep(records, lease, request.retained(), copies).kind === 'same') continue
@@ -134,22 +142,14 @@ async function selectAgain(
   }
 }
 
-async function attemptOrRace<A>(
-  request: RetryRequest<A>,
-  lease: Lease,
-  round: Tried<A>[],
-  deadline: number,
-): Promise<{ lease: Lease; outcome: Outcome; copies: number }> {
-  const attempt = (copy: Copy) => attemptOnce(request, copy, round, deadline)
-  if (lease.hedges === 0) return { lease, outcome: await attempt({ lease, ...ALONE }), copies: 1 }
-  const race = new Race({
+function race<A>(request: RetryRequest<A>, round: Tried<A>[], deadline: number): Race {
+  return new Race({
     clock: request.clock,
     budget: request.hedgeBudget,
     tried: idsOf(round.map(({ record }) => record)),
     canBeCopied: request.canBeCopied,
-    attempt,
+    attempt: (copy) => attemptOnce(request, copy, round, deadline),
   })
-  return race.run(lease)
 }
 
 async function attemptOnce<A>(

@@ -155,12 +155,6 @@ export class Exchange {
    */
   async select(select: Select): Promise<Lease> {
     this.#select = select
-    refuseSlowly(this.res, {
-      by: select,
-      client: clientOf(this.req),
-      isHeldBulk: () => this.classification.classified && select.isHeldBulk(this.classification),
-      drop: () => this.body.destroy(),
-    })
     this.#startHeartbeat(select)
     try {
       const lease = this.#named === undefined ? await this.#choose(select, {}) : select.lease(this.#named)
@@ -307,6 +301,9 @@ export class Exchange {
   #fail(error: unknown): void {
     this.#failure = error instanceof Error ? error : new Error(String(error))
     this.#teller?.tell(error)
+    const [select, { classification }] = [this.#select, this]
+    if (select === undefined || !classification.classified || !select.isHeldBulk(classification)) return
+    refuseSlowly(this.res, { by: select, client: clientOf(this.req), drop: () => this.body.destroy() })
   }
 
   #endTrace(): void {
@@ -327,9 +324,9 @@ export class Exchange {
 
   #dispose(): void {
     this.#heartbeat?.stop()
-    this.#waits.leave(new ClientLeftError())
-    if (this.#forwarding) return
     // One that waits ends when it has left.
+    if (this.#waits.isWaiting) this.#waits.leave(new ClientLeftError())
+    if (this.#forwarding) return
     if (!this.#waits.isWaiting) this.#endTrace()
     this.#lease?.release()
     this.body.destroy()

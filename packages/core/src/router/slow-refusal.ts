@@ -131,8 +131,6 @@ export interface Refusable {
   readonly by: { readonly clock: Clock; readonly stopping: AbortSignal }
   /** The client's address. */
   readonly client: string | undefined
-  /** Whether it is a bulk request on a route that holds. */
-  readonly isHeldBulk: () => boolean
   /** Frees what is kept of the request. */
   readonly drop: () => void
 }
@@ -140,7 +138,7 @@ export interface Refusable {
 const refusables = new WeakMap<ServerResponse, Refusable>()
 const refusals = new WeakMap<Refusable['by'], SlowRefusals>()
 
-/** Has a bulk request refused slowly, should the router not be able to serve it. */
+/** Has a request refused slowly: a bulk request on a route that holds, which the router cannot serve. */
 export function refuseSlowly(res: ServerResponse, refusable: Refusable): void {
   refusables.set(res, refusable)
 }
@@ -148,7 +146,7 @@ export function refuseSlowly(res: ServerResponse, refusable: Refusable): void {
 /** Resolves when this error may be sent; `undefined` when that is now. */
 export function turnToRefuse(res: ServerResponse, code: ErrorCode): Promise<void> | undefined {
   const refusable = SLOW.has(code) ? refusables.get(res) : undefined
-  if (refusable === undefined || res.headersSent || res.destroyed || !refusable.isHeldBulk()) return undefined
+  if (refusable === undefined || res.headersSent || res.destroyed) return undefined
   let isNow = false
   const { promise, resolve } = Promise.withResolvers<void>()
   const leave = refusalsBy(refusable.by).take(refusable.client ?? '', () => {
