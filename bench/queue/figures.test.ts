@@ -113,8 +113,8 @@ it('jobs lost while a gateway drains and while nothing listens are apart', () =>
     { signalled: 2_000, exited: 3_000, listening: 4_000 },
   )
   expect(figures).toMatchObject({
-    lost: 3,
-    restart: { draining: 2, stopped: 2 },
+    lost: 2,
+    restart: { draining: 1, stopped: 3 },
     searchesLost: 0,
     searchesLostDown: 1,
     searchP95: null,

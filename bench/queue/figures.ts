@@ -11,9 +11,6 @@ export interface Restart {
   readonly listening: number
 }
 
-/** A process that ends closes its port shortly before it is gone, in milliseconds. */
-const CLOSING = 100
-
 type Figures = Omit<Cell, 'row' | 'contender' | 'generatorCores'>
 
 /** The figures of a row from the records of its load. Their times are milliseconds from the start of the row. */
@@ -81,9 +78,13 @@ function spansWithoutBackend(row: FaultRow, { faulty }: Timeline, restart: Resta
   return [...(row.searches?.length === 0 ? faulty : []), ...restarting]
 }
 
-function refusedWhileStopped({ end, failure }: JobRecord, { exited, listening }: Restart): boolean {
+/** A gateway that drains keeps its port open, so a refused connection means that nothing listens. */
+function refusedWhileStopped(
+  { end, failure }: JobRecord,
+  { signalled, exited, listening }: Restart,
+): boolean {
   if (end === null || end > listening) return false
-  return end > exited || (failure === 'ECONNREFUSED' && end > exited - CLOSING)
+  return end > exited || (failure === 'ECONNREFUSED' && end > signalled)
 }
 
 function isWithin({ end }: JobRecord, { signalled, listening }: Restart): boolean {

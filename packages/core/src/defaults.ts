@@ -91,6 +91,10 @@ export const defaults = Object.freeze({
   probeJitter: 0.1,
   /** The interval while it is in doubt whether a backend is up or down. */
   recheckInterval: 1_000,
+  /** The interval while a backend that was down answers, and for some time after it went down … */
+  returnInterval: 250,
+  /** … which is this: a server that restarts is back within it. */
+  returnWindow: 10_000,
   /** The interval while a request waits for the backend. */
   waitingProbeInterval: 2_000,
   /**

@@ -156,6 +156,11 @@ export class Backend implements BackendInfo {
         if (from.kind === 'down') this.#health.startSlowly()
         this.#changed({ kind: 'probe', from, to })
       },
+      onAnswered: () => {
+        if (!this.#health.isReached()) return
+        this.#touch()
+        this.#settings.onRelief?.()
+      },
       onGone: (began) => {
         this.#health.triedInVain(began)
         for (const visitor of [...this.#visitors]) visitor.backendGone()

@@ -141,6 +141,14 @@ export class Breaker {
     }
   }
 
+  /** Lets the next request be the trial, however long the ejection is. @returns Whether that is sooner. */
+  tryNow(): boolean {
+    const [state, now] = [this.#state, this.#clock.now()]
+    if (state.kind !== 'open' || this.#endOf(state) <= now) return false
+    this.#state = { ...state, until: now }
+    return true
+  }
+
   /** The trial ended without a verdict, as when its client left: the next request is the trial. Nobody is told. */
   abandon(): void {
     const state = this.#state

@@ -44,6 +44,8 @@ export interface CheckListener {
    * @param began When the probe did, on the clock.
    */
   onGone?(began: number): void
+  /** A probe has been answered well. */
+  onAnswered?(): void
 }
 
 /** Active health: asks one backend again and again, sooner when in doubt and while somebody waits for it. */
@@ -136,6 +138,7 @@ export class Checker {
       cancel()
       if (this.#probe === undefined) return
       this.#note(reason)
+      if (reason === undefined) this.#listener.onAnswered?.()
       if (this.#state.kind === 'down' && progress.connected === false) this.#listener.onGone?.(began)
       this.#cancel = this.#clock.after(this.#pause(), () => this.#ask())
     }
@@ -170,9 +173,12 @@ export class Checker {
   #pause(): number {
     const { interval } = this.#options
     const state = this.#state
-    const doubtful = state.kind === 'down' ? state.successes > 0 : state.failures > 0
     const jittered = interval * (1 + defaults.probeJitter * (2 * this.#random() - 1))
-    if (doubtful) return Math.min(jittered, defaults.recheckInterval)
+    if (state.kind === 'down') {
+      // Most outages are a restart.
+      const isRecent = this.#clock.now() - state.since < defaults.returnWindow
+      if (isRecent || state.successes > 0) return Math.min(jittered, defaults.returnInterval)
+    } else if (state.failures > 0) return Math.min(jittered, defaults.recheckInterval)
     return this.#hurried ? Math.min(jittered, defaults.waitingProbeInterval) : jittered
   }
 

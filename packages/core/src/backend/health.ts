@@ -261,6 +261,16 @@ export class Health {
       if (other.trial && other.breaker !== this.#reachable) other.breaker.fail(reason, other)
   }
 
+  /**
+   * A probe has reached it. Where it was ejected since it could not be reached, a request may try it now; the ejection itself
+   * lasts until one succeeds.
+   *
+   * @returns Whether that changes anything.
+   */
+  isReached(): boolean {
+    return this.#isAway && this.#reachable.tryNow()
+  }
+
   /** It was away and can be reached again. */
   startSlowly(): void {
     this.#reachable.startSlowly()
