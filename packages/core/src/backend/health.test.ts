@@ -319,6 +319,31 @@ describe('health', () => {
     expect(health.status.tasks['ocr/detection']?.kind).toBe('open')
   })
 
+  it('ends the trial of a type with a 500, before a second opinion has decided', () => {
+    const clock = new FakeClock()
+    const health = new Health(clock)
+    record(health, IMAGE, passedOver(503), passedOver(503), passedOver(503))
+    clock.advance(6_000)
+    const ticket = health.begin(IMAGE)
+    health.record(ticket, passedOver(500))
+    expect(health.status.tasks['clip/visual']).toMatchObject({ kind: 'open', ejections: 2 })
+    clock.advance(12_000)
+    const next = health.begin(IMAGE)
+    expect(next.runs.some(({ trial }) => trial)).toBe(true)
+    // What is decided of the first must not end the trial of the second.
+    health.decide(ticket, passedOver(500), false)
+    expect(health.status.tasks['clip/visual']?.kind).toBe('trial')
+  })
+
+  it('leaves the trial of a whole backend to the next request when it answers 500', () => {
+    const clock = new FakeClock()
+    const health = new Health(clock)
+    record(health, IMAGE, failed('connect'), failed('connect'), failed('connect'))
+    clock.advance(6_000)
+    health.record(health.begin(IMAGE), passedOver(500))
+    expect([health.status.reachable.kind, available(health, IMAGE)]).toEqual(['open', true])
+  })
+
   it('learns from a refusal that another did not share that it lacks this very job, and nothing else', () => {
     const health = new Health(new FakeClock())
     const refusal = passedOver(422, '{"detail":"Invalid request format."}')

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { Breaker, type BreakerState, type Run, UNCOUNTED } from './breaker.ts'
 import { Capabilities } from './capabilities.ts'
-import { blameOf, type Evidence, evidenceOf, isUndecided } from './evidence.ts'
+import { blameOf, type Evidence, evidenceOf } from './evidence.ts'
 import type { JobKeys } from './job-keys.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -196,8 +196,20 @@ export class Health {
     for (const { breaker } of ticket.runs) breaker.end()
     const evidence = evidenceOf(outcome)
     this.#heed(ticket, evidence, crowded)
-    if (!isUndecided(outcome)) abandonTrials(ticket)
+    this.#endTrials(ticket, blameOf(outcome))
     return evidence
+  }
+
+  /**
+   * No trial outlasts its request. A type whose trial is undecided is ejected again: its next trial must not wait for a second
+   * opinion, which may be hours away.
+   */
+  #endTrials({ runs }: Ticket, blame: Evidence): void {
+    for (const run of runs) {
+      if (!run.trial) continue
+      if ('reason' in blame && run.breaker !== this.#reachable) run.breaker.fail(blame.reason, run)
+      run.breaker.abandon()
+    }
   }
 
   /**
@@ -209,7 +221,6 @@ export class Health {
   decide(ticket: Ticket, outcome: Outcome | undefined, isBlamed: boolean): Evidence {
     const evidence: Evidence = isBlamed ? blameOf(outcome) : { kind: 'nothing' }
     this.#heed(ticket, evidence, false)
-    abandonTrials(ticket)
     return evidence
   }
 
@@ -320,8 +331,4 @@ export class Health {
       isHurried: () => this.#isHurried,
     })
   }
-}
-
-function abandonTrials({ runs }: Ticket): void {
-  for (const run of runs) if (run.trial) run.breaker.abandon()
 }
