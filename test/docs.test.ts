@@ -6,6 +6,7 @@ import {
   describePolicy,
   expandConfig,
   explanationText,
+  judge,
   PolicyError,
   parseConfig,
   selectBackend,
@@ -253,7 +254,22 @@ describe('docs/library.md', () => {
     const explained = select.explain({ classified: true, entries, tasks: ['clip'], input: 'text' })
     expect(explanationText(explained)).toBe(shown)
   })
+
+  it('shows a verdict as it is', () => {
+    const example = exampleOf('docs/library.md', 'judge')
+    expect(example).toContain(`status: 401`)
+    expect(example).toContain(`a fault of the backend: ${reasonOf(401, 'text/html', '<html>')}`)
+  })
 })
+
+/** Why the answer of the backend `gpu` to a CLIP request is not good. */
+function reasonOf(status: number, type: string, body: string, headers: Record<string, string> = {}): string {
+  const verdict = judge(
+    { status, headers: { 'content-type': type, ...headers }, body: Buffer.from(body), complete: true },
+    { backend: 'gpu', tasks: ['clip'], names: () => [], written: () => '' },
+  )
+  return 'reason' in verdict ? verdict.reason : verdict.kind
+}
 
 describe('docs/troubleshooting.md', () => {
   it('has every error code, with its status', () => {
@@ -265,6 +281,26 @@ describe('docs/troubleshooting.md', () => {
     )
     expect(documented).toEqual(codes)
     expect(codes.length).toBeGreaterThan(10)
+  })
+
+  const reasons: readonly (readonly [string, string])[] = [
+    ...[401, 403, 404, 405, 421, 530, 400].map(
+      (status) => [String(status), reasonOf(status, 'text/plain', 'no')] as const,
+    ),
+    ['a login page', reasonOf(200, 'text/html', '<html>')],
+    ['an empty body', reasonOf(200, 'text/plain', '')],
+    ['a redirect', reasonOf(302, 'text/html', '', { location: 'https://login.example/in?to=%2F' })],
+    ['an error inside', reasonOf(200, 'application/json', '{"clip":{"error":"missing image"}}')],
+    ['a task that is missing', reasonOf(200, 'application/json', '{}')],
+    ['500', reasonOf(500, 'text/plain', 'Internal Server Error')],
+  ]
+  it.each(reasons)('has the reason of %s as it is', (_, reason) => {
+    expect(read('docs/troubleshooting.md')).toContain(`\`${reason}\``)
+  })
+
+  it('has the reason of 413 as it is', () => {
+    const [, cure] = reasonOf(413, 'text/html', '<html>').split(': ')
+    expect(read('docs/troubleshooting.md')).toContain(cure)
   })
 })
 
