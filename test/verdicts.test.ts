@@ -4,7 +4,14 @@ import type { RouterOptions } from '@immich-ml-router/core'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
-import { GOOD_ANSWER, imageBytes, immichBody, immichForm } from './support/predict-body.ts'
+import {
+  ENTRIES,
+  GOOD_ANSWER,
+  imageBytes,
+  immichBody,
+  immichForm,
+  multipart,
+} from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, until } from './support/servers.ts'
 
@@ -47,6 +54,24 @@ async function serve(answers: readonly Answer[], options: Partial<RouterOptions>
     ...options,
   })
   return { ...router, servers, requests: () => servers.map(({ requests }) => requests) }
+}
+
+/** Moves the clock until the answer is there. */
+async function whenOver<T>(answer: Promise<T>, clock: FakeClock): Promise<T> {
+  let isOver = false
+  answer.then(
+    () => {
+      isOver = true
+    },
+    () => {
+      isOver = true
+    },
+  )
+  await until(() => {
+    clock.advance(100)
+    return isOver
+  }, 'it is answered')
+  return answer
 }
 
 const healthOf = ({ router }: Awaited<ReturnType<typeof serve>>, i = 0) => router.status().backends[i]?.health
@@ -244,19 +269,145 @@ describe('a bulk job that every backend fails', () => {
   })
 })
 
+describe('a bulk job without a second opinion', () => {
+  const refusal = status(422, detail('Invalid request format.'), JSON_HEADERS)
+
+  it('is held where a backend of another version refuses it while the good one is away', async () => {
+    const clock = new FakeClock()
+    const served = await serve([refusal, status(503, '', { 'retry-after': '60' })], { clock })
+    const answer = post(served.url, image)
+    await until(() => served.router.status().held['default'] === 1, 'it is held')
+    const [, b] = served.servers
+    if (b !== undefined) b.answer = good
+    for (let i = 0; i < 70; i++) {
+      clock.advance(1_000)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const { status: code, headers } = await answer
+    expect([code, headers['x-immich-ml-backend']]).toEqual([200, 'b'])
+  })
+
+  it('is answered where the only available backend has served such jobs before', async () => {
+    const clock = new FakeClock()
+    const served = await serve([good, status(503, '', { 'retry-after': '60' })], { clock })
+    expect((await post(served.url, image)).status).toBe(200)
+    const [a] = served.servers
+    if (a !== undefined) a.answer = refusal
+    expect((await whenOver(post(served.url, image), clock)).status).toBe(422)
+  })
+
+  it('does not freeze a type whose trial is a job that fails', async () => {
+    const clock = new FakeClock()
+    const served = await serve([status(500, 'Internal Server Error')], { clock })
+    for (let i = 0; i < 2; i++) expect((await post(served.url, image)).status).toBe(500)
+    const third = await whenOver(post(served.url, image), clock)
+    const [a] = served.servers
+    if (a !== undefined) a.answer = good
+    const fourth = await whenOver(post(served.url, image), clock)
+    expect([third.status, fourth.status]).toEqual([500, 200])
+  })
+
+  it('is held when the error of a backend breaks off: it may not be its own', async () => {
+    const cut: Answer = (_, res) =>
+      res
+        .writeHead(422, { ...JSON_HEADERS, 'content-length': 999 })
+        .write('{"detail":"bad"}', () => res.destroy())
+    const clock = new FakeClock()
+    const served = await serve([cut], { clock })
+    const answer = post(served.url, image)
+    await until(
+      () => served.requests()[0] === 1 && served.router.status().held['default'] === 1,
+      'it is held',
+    )
+    const [a] = served.servers
+    if (a !== undefined) a.answer = good
+    expect((await whenOver(answer, clock)).status).toBe(200)
+  })
+})
+
+describe('a backend that hangs', () => {
+  it('ends after the response timeout, while another that has failed the request before is available', async () => {
+    const clock = new FakeClock()
+    const hang: Answer = () => {}
+    const served = await serve([status(502), hang], { clock, timeouts: { response: '1s' } })
+    const answer = post(served.url, image)
+    await until(() => served.requests()[1] === 1, 'the second has it')
+    const [a] = served.servers
+    if (a !== undefined) a.answer = good
+    await whenOver(answer, clock)
+    expect((await answer).headers['x-immich-ml-backend']).toBe('a')
+  })
+})
+
+describe('jobs that every backend refuses', () => {
+  const multi = multipart([
+    { header: 'entries', content: JSON.stringify({ ...ENTRIES.indexing, ...ENTRIES.ocr }) },
+    { header: 'Content-Disposition: form-data; name="image"; filename="blob"', content: 'x' },
+  ])
+
+  it('are answered where they have several tasks', async () => {
+    const served = await serve([status(501), status(501)])
+    expect((await post(served.url, multi)).status).toBe(501)
+    expect(served.requests()).toEqual([1, 1])
+  })
+
+  it('are answered where the model is unknown, though others of its type were served', async () => {
+    const served = await serve([good], { clock: new FakeClock() })
+    expect((await post(served.url, image)).status).toBe(200)
+    const [a] = served.servers
+    if (a !== undefined) a.answer = status(400, detail('Model is unknown'), JSON_HEADERS)
+    const other = Buffer.from(
+      image.toString('latin1').replace('ViT-B-32__openai', 'ViT-B-16__openai'),
+      'latin1',
+    )
+    expect((await post(served.url, other)).status).toBe(400)
+  })
+
+  it('are held where a proxy in front refuses their size', async () => {
+    const clock = new FakeClock()
+    const served = await serve([status(413, '<html>')], { clock })
+    const answer = post(served.url, image)
+    await until(() => served.router.status().held['default'] === 1, 'it is held')
+    const [a] = served.servers
+    if (a !== undefined) a.answer = good
+    served.router.enable('a')
+    expect((await whenOver(answer, clock)).status).toBe(200)
+    expect(clock.now()).toBeLessThan(5_000)
+  })
+})
+
+describe('uploads that wait for room', () => {
+  it('are all sent, one after the other, where there is no disk', async () => {
+    const served = await serve([good], { bodySpool: false, totalBodyMemory: '4mb' })
+    const large = immichBody('indexing', imageBytes(3_000_000))
+    const answers = await Promise.all(Array.from({ length: 4 }, () => post(served.url, large)))
+    expect(answers.map(({ status: code }) => code)).toEqual([200, 200, 200, 200])
+    expect(served.router.status().bodies.memory).toBe(0)
+  })
+
+  it('are sent when they were held, where there is no disk', async () => {
+    const clock = new FakeClock()
+    const served = await serve([status(503, '', { 'retry-after': '1' })], {
+      clock,
+      bodySpool: false,
+      totalBodyMemory: '4mb',
+    })
+    const large = immichBody('indexing', imageBytes(3_000_000))
+    const answers = Promise.all(Array.from({ length: 3 }, () => post(served.url, large)))
+    await until(() => served.requests()[0] !== 0 && served.router.status().held['default'] === 3, 'all wait')
+    const [a] = served.servers
+    if (a !== undefined) a.answer = good
+    await whenOver(answers, clock)
+    expect((await answers).map(({ status: code }) => code)).toEqual([200, 200, 200])
+  })
+})
+
 describe('a search that every backend fails', () => {
   it('is told why after 15 s', async () => {
     const clock = new FakeClock()
     const served = await serve([status(401)], { clock })
     const answer = post(served.url, search)
-    let isOver = false
-    void answer.then(() => {
-      isOver = true
-    })
-    await until(() => {
-      clock.advance(100)
-      return isOver
-    }, 'it is answered')
+    await whenOver(answer, clock)
     const { status: code, body } = await answer
     expect(code).toBe(503)
     expect(JSON.parse(body.toString())).toMatchObject({ code: 'hold-expired' })

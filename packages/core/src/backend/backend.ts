@@ -344,6 +344,11 @@ export class Backend implements BackendInfo {
     return !this.isPlain && this.#health.isRare(job)
   }
 
+  /** Whether it has served such a request: its tasks, types and models. */
+  hasServed(job: JobKeys): boolean {
+    return this.#health.hasServed(job)
+  }
+
   /** Whether it refuses such requests, and has never served one. */
   refuses(job: JobKeys): boolean {
     return !this.isPlain && this.#health.refuses(job)
@@ -517,9 +522,12 @@ export class Backend implements BackendInfo {
     this.#onGone.push(callback)
   }
 
-  /** Sends it requests again. */
+  /** Sends it requests again, also those that it has refused for what it lacked. */
   enable(): void {
+    this.#health.forgetLacks()
+    this.#touch()
     this.#enable(true)
+    this.#settings.onRelief?.()
   }
 
   /** Whether its machine can be switched on by a packet. */

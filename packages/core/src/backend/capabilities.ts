@@ -10,7 +10,7 @@ export class Capabilities {
   readonly #clock: Clock
   /** By `task/type`, `task/type/model`, or a job with its options: until when, and how people name it. */
   readonly #lacks = new Map<string, { readonly until: number; readonly name: string }>()
-  /** Tasks and types that it has answered well. Names come from clients: so many are kept at most. */
+  /** Tasks, types and models that it has answered well. Names come from clients: so many are kept at most. */
   readonly #served = new Set<string>()
   #tooLarge: { readonly size: number; readonly until: number } | undefined
 
@@ -35,27 +35,44 @@ export class Capabilities {
   }
 
   /** Until when it cannot do this job; 0 when it can. */
-  lackingUntil({ types, models, exact, size }: JobKeys): number {
+  lackingUntil(job: JobKeys): number {
+    const until = this.#namesLackingUntil(job)
+    const limit = this.#tooLarge
+    return limit !== undefined && job.size() >= limit.size ? Math.max(until, limit.until) : until
+  }
+
+  #namesLackingUntil({ types, models, exact }: JobKeys): number {
     let until = 0
     if (this.#lacks.size > 0) {
       for (const key of [...types, ...models, exact()])
         until = Math.max(until, this.#lacks.get(key)?.until ?? 0)
     }
-    const limit = this.#tooLarge
-    return limit !== undefined && size() >= limit.size ? Math.max(until, limit.until) : until
+    return until
   }
 
-  /** Whether it cannot do this job, and nothing says that it ever could: no such job was served, or its size is refused. */
+  /** Whoever runs it says that it can do everything now. */
+  forget(): void {
+    this.#lacks.clear()
+    this.#tooLarge = undefined
+  }
+
+  /**
+   * Whether it cannot do this job, and has never done such a job. A size that a proxy in front of it refuses says nothing about
+   * the job.
+   */
   refuses(job: JobKeys): boolean {
-    if (this.#clock.now() >= this.lackingUntil(job)) return false
-    const limit = this.sizeLimit
-    if (limit !== undefined && job.size() >= limit) return true
-    return !job.types.every((type) => this.#served.has(type))
+    return this.#clock.now() < this.#namesLackingUntil(job) && !this.hasServed(job)
+  }
+
+  /** Whether it has answered such a job well. */
+  hasServed(job: JobKeys): boolean {
+    return servedKeys(job).every((key) => this.#served.has(key))
   }
 
   /** It has done this job. */
-  served({ types, models, exact, size }: JobKeys): void {
-    for (const type of types) if (this.#served.size < defaults.mostTasks) this.#served.add(type)
+  served(job: JobKeys): void {
+    const { types, models, exact, size } = job
+    for (const key of servedKeys(job)) if (this.#served.size < defaults.mostTasks) this.#served.add(key)
     if (this.#lacks.size > 0) for (const key of [...types, ...models, exact()]) this.#lacks.delete(key)
     if (this.#tooLarge !== undefined && size() >= this.#tooLarge.size) this.#tooLarge = undefined
   }
@@ -82,14 +99,20 @@ export class Capabilities {
     return isKnown ? undefined : { name, until }
   }
 
-  /** A proxy in front of it has refused a body of this size. */
-  refusedSize(size: number): void {
+  /** A proxy in front of it has refused a body of this size. @returns What is new, and until when it is believed. */
+  refusedSize(size: number): { readonly name: string; readonly until: number } | undefined {
     const known = this.sizeLimit
-    this.#tooLarge = {
-      size: known === undefined ? size : Math.min(known, size),
-      until: this.#clock.now() + defaults.lackTime,
-    }
+    const until = this.#clock.now() + defaults.lackTime
+    this.#tooLarge = { size: known === undefined ? size : Math.min(known, size), until }
+    return known !== undefined && known <= size
+      ? undefined
+      : { name: `bodies of ${size} bytes or more`, until }
   }
+}
+
+/** Of a request whose job is not known, there are no models. */
+function servedKeys({ types, models }: JobKeys): readonly string[] {
+  return models.length === 0 ? types : models
 }
 
 /** A request of faces or OCR has two types of one task, of which both are missing where one is. */

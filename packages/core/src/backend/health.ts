@@ -42,7 +42,7 @@ export type PassiveChange =
       readonly to: BreakerState
     }
   | {
-      /** It has said that it does not have a task and type, or a model: `ocr/detection`, `clip/textual/ViT-B-32__openai`. */
+      /** It has refused a task and type, a model, or a size: `ocr/detection`, `clip/textual/ViT-B-32__openai`, `bodies of …`. */
       readonly kind: 'lacks'
       readonly task: string
       readonly until: number
@@ -142,6 +142,11 @@ export class Health {
     if (breakers.some(({ available }) => !available))
       return { kind: 'recovering', until: Number.POSITIVE_INFINITY }
     return undefined
+  }
+
+  /** Whether it has served such a request. */
+  hasServed(job: JobKeys): boolean {
+    return this.#capabilities.hasServed(job)
   }
 
   /** Whether it refuses such requests, and has never served one. */
@@ -249,18 +254,25 @@ export class Health {
           breaker?.fail(evidence.reason, runOf(breaker))
         }
         break
-      case 'lacks': {
-        const learned = this.#capabilities.refused(job, evidence.what)
-        if (learned !== undefined) this.#onChange({ kind: 'lacks', task: learned.name, until: learned.until })
+      case 'lacks':
+        this.#tellLack(this.#capabilities.refused(job, evidence.what))
         break
-      }
       case 'too-large':
-        this.#capabilities.refusedSize(job.size())
+        this.#tellLack(this.#capabilities.refusedSize(job.size()))
         break
       case 'busy':
         this.#busyUntil = this.#clock.now() + evidence.time
         this.#onChange({ kind: 'busy', until: this.#busyUntil })
     }
+  }
+
+  #tellLack(learned: { readonly name: string; readonly until: number } | undefined): void {
+    if (learned !== undefined) this.#onChange({ kind: 'lacks', task: learned.name, until: learned.until })
+  }
+
+  /** Whoever runs it says that it can do everything now. */
+  forgetLacks(): void {
+    this.#capabilities.forget()
   }
 
   #failWhole(reason: string, runs: readonly Run[], isAway: boolean): void {

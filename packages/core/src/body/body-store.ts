@@ -37,6 +37,8 @@ export class BodyStore {
   #disk = { asked: Number.NEGATIVE_INFINITY, free: 0 }
   /** Bodies that wait for room, the one that has waited longest first. */
   readonly #waiting = new Set<() => void>()
+  /** Bodies that are held and wait for room. */
+  readonly #heldWaiting = new Set<() => void>()
 
   constructor(options: BodyStoreOptions) {
     this.#options = options
@@ -124,14 +126,24 @@ export class BodyStore {
     return next === wake
   }
 
+  /** Calls back once when there may be room. A body that is held does not take a turn: it can wait for longer than others. */
+  awaitRoom(wake: () => void): void {
+    this.#heldWaiting.add(wake)
+  }
+
   /** It does not wait for room any more. */
   leave(wake: () => void): void {
+    this.#heldWaiting.delete(wake)
     if (this.#waiting.delete(wake)) this.#wakeNext()
   }
 
   #wakeNext(): void {
     const [next] = this.#waiting
     next?.()
+    if (this.#heldWaiting.size === 0 || this.#used >= this.total) return
+    const held = [...this.#heldWaiting]
+    this.#heldWaiting.clear()
+    for (const wake of held) wake()
   }
 
   /**

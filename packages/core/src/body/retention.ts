@@ -79,7 +79,11 @@ export class Retention {
     if (this.#head === undefined) return true
     if (this.#file !== undefined && !this.failed) return this.#file.pending < SPOOL_AHEAD
     if (this.#store.hasRoom(CHUNK_ROOM)) return true
-    return !this.#terms.pinned && (this.#store.hasDisk || this.#store.isNext(this.#watch.onRoom))
+    if (this.#terms.pinned) {
+      this.#store.awaitRoom(this.#watch.onRoom)
+      return false
+    }
+    return this.#store.hasDisk || this.#store.isNext(this.#watch.onRoom)
   }
 
   /** Whether the body is read for nobody, to be kept until somebody reads it. */

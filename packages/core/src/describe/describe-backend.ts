@@ -35,6 +35,9 @@ export function warningsOf(name: string, options: BackendOptions): string[] {
   const { tls, url } = options
   const isSecure = url.toLowerCase().startsWith('https:')
   return [
+    ...(/\/predict\/*$/.test(new URL(url).pathname)
+      ? [`${name}: its URL ends in /predict, which the router appends by itself; remove it`]
+      : []),
     ...(tls?.insecure === true
       ? [
           `${name}: its certificate is not verified (tls.insecure), so anybody on the way can read and change everything`,

@@ -44,6 +44,7 @@ export class AnswerBuffer {
 /** So many bytes of an answer always have room: those of searches, and of errors that belong to their job. */
 const SMALL = 64 * 1024
 const EMPTY = Buffer.alloc(0)
+const OPEN_BRACE = 0x7b
 /** What is no JSON. */
 const DAMAGED = Buffer.from('?')
 
@@ -62,6 +63,8 @@ const DECODERS: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLeng
  */
 export function decoded(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
   const decode = DECODERS[coding.trim().toLowerCase()]
+  // What looks like JSON has no coding, whatever its name.
+  if (decode === undefined && bytes[0] === OPEN_BRACE) return bytes
   try {
     return decode?.(bytes, { maxOutputLength: limit })
   } catch (error) {

@@ -206,9 +206,10 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     this.#onBodyError(error)
     if (this.#settled) return
     const answer = this.#answer
-    if (answer !== undefined && !this.#delivery.started && !answer.isSuccess) {
-      // A server may close the connection right behind an error, or before all of it is out: its status says enough.
-      this.#finish(answer.passedOver(answer.judge(false)))
+    const verdict = answer?.isSuccess === false && !this.#delivery.started ? answer.judge(false) : undefined
+    if (answer !== undefined && verdict !== undefined && verdict.kind !== 'undecided') {
+      // An error that breaks off: its status says enough, unless it may be the job's own.
+      this.#finish(answer.passedOver(verdict))
       return
     }
     const reached = this.#reached()

@@ -56,6 +56,8 @@ export class ResponseWriter {
       added.map(([name]) => name.toLowerCase()),
     )
     for (const header of added) headers.push(...header)
+    // Node refuses to announce trailers to a client that gets none.
+    if (this.#res.req.httpVersion === '1.0') dropHeader(headers, 'trailer')
     // A reason phrase that cannot be written is of no use, as RFC 9112 section 4 says of all of them.
     const phrase = statusText !== undefined && PHRASE.test(statusText) ? statusText : STATUS_CODES[status]
     try {
@@ -101,6 +103,11 @@ export class ResponseWriter {
     if (this.#onDrain !== undefined) this.#res.off('drain', this.#onDrain)
     this.#onDrain = undefined
   }
+}
+
+function dropHeader(headers: string[], dropped: string): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2)
+    if (headers[i]?.toLowerCase() === dropped) headers.splice(i, 2)
 }
 
 function isContentLength(name: string): boolean {

@@ -39,6 +39,46 @@ describe('the members of a JSON object', () => {
     },
   )
 
+  it.each([
+    '{"clip":[1}}',
+    '{"clip":{"a":1]}',
+    '{"clip":{,"error":2}}',
+    '{"clip":{"a":1 "error":2}}',
+    '{"clip":{"a" 1}}',
+    '{"clip":[1,]}',
+    '{"clip":[,1]}',
+    '{"clip":[1 2]}',
+    '{"clip":[1:2]}',
+    '{"clip":truee}',
+    '{"clip":nan}',
+    '{"clip":"x","n":1.2.3}',
+    '{"clip":-}',
+    '{"clip":[01]}',
+  ])('%s is no JSON', (text) => {
+    expect(() => JSON.parse(text)).toThrow()
+    expect(membersOf(Buffer.from(text))?.complete).not.toBe(true)
+  })
+
+  it('are complete only where JSON.parse agrees, for texts with changed brackets, commas and literals', () => {
+    const changed = fc.tuple(
+      fc.dictionary(fc.constantFrom('clip', 'ocr'), fc.jsonValue()),
+      fc.nat(),
+      fc.constantFrom(...'{}[],:0e-tn'),
+    )
+    fc.assert(
+      fc.property(changed, ([object, where, byte]) => {
+        const text = JSON.stringify(object)
+        const at = where % text.length
+        const mutated = text.slice(0, at) + byte + text.slice(at + 1)
+        // What is inside strings is not looked at.
+        if (mutated.includes('\\')) return
+        if (membersOf(Buffer.from(mutated))?.complete === true)
+          expect(() => JSON.parse(mutated)).not.toThrow()
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
   it('end with the object', () => {
     expect(membersOf(Buffer.from('{"a":1} {"b":2}'))?.complete).toBe(false)
     expect(names('{"a":1,"a":2}')).toEqual(['a'])

@@ -45,7 +45,7 @@ export function membersOf(bytes: Buffer, from = 0): Members | undefined {
     const start = skipWhite(bytes, at + 1)
     const end = valueEnd(bytes, start)
     if (end === undefined) break
-    if (end === start) return undefined
+    if (end === MALFORMED) return undefined
     byName.set(name, { kind: kindOf(bytes[start]), start, end })
     at = skipWhite(bytes, end)
     if (at >= bytes.length) break
@@ -89,29 +89,75 @@ function stringEnd(bytes: Buffer, start: number): number | undefined {
   }
 }
 
-/** Behind the value that begins here; `undefined` when it does not end. */
+/** Behind the value that begins here; `undefined` when it does not end, {@link MALFORMED} when it is none. */
 function valueEnd(bytes: Buffer, start: number): number | undefined {
   const first = bytes[start]
   if (first === QUOTE) return stringEnd(bytes, start)
   if (first === OPEN_OBJECT || first === OPEN_ARRAY) return nestedEnd(bytes, start)
   let at = start
   while (at < bytes.length && isLiteral(bytes[at])) at++
-  return at === bytes.length ? undefined : at
+  if (at === bytes.length) return undefined
+  return LITERAL.test(bytes.toString('latin1', start, at)) ? at : MALFORMED
 }
 
+const LITERAL = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/
+
+/**
+ * Behind the object or array that begins here. Brackets, commas and colons must be where JSON has them, as `JSON.parse`
+ * would insist; what is inside strings is not looked at.
+ */
 function nestedEnd(bytes: Buffer, start: number): number | undefined {
-  let depth = 0
-  for (let at = start; at < bytes.length; at++) {
+  const open: number[] = []
+  let wanted: Wanted = 'value'
+  for (let at = start; at < bytes.length; ) {
     const byte = bytes[at]
-    if (byte === QUOTE) {
+    if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+      at++
+      continue
+    }
+    const inObject = open.at(-1) === OPEN_OBJECT
+    if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+      const opened = open.pop()
+      if (opened === undefined || opened !== byte - 2) return MALFORMED
+      if (wanted !== 'comma' && wanted !== 'first') return MALFORMED
+      at++
+      if (open.length === 0) return at
+      wanted = 'comma'
+    } else if (byte === COMMA) {
+      if (wanted !== 'comma') return MALFORMED
+      wanted = inObject ? 'name' : 'value'
+      at++
+    } else if (byte === COLON) {
+      if (wanted !== 'colon') return MALFORMED
+      wanted = 'value'
+      at++
+    } else if (wanted === 'name' || (wanted === 'first' && inObject)) {
+      if (byte !== QUOTE) return MALFORMED
       const end = stringEnd(bytes, at)
       if (end === undefined) return undefined
-      at = end - 1
-    } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) depth++
-    else if ((byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) && --depth === 0) return at + 1
+      at = end
+      wanted = 'colon'
+    } else if (wanted === 'value' || wanted === 'first') {
+      if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+        open.push(byte)
+        wanted = 'first'
+        at++
+        continue
+      }
+      const end = valueEnd(bytes, at)
+      if (end === undefined || end === MALFORMED) return end
+      at = end
+      wanted = 'comma'
+    } else return MALFORMED
   }
   return undefined
 }
+
+/** What may come next; `first`: a value, a name, or the end of what has just been opened. */
+type Wanted = 'value' | 'name' | 'colon' | 'comma' | 'first'
+
+/** In place of an end. */
+const MALFORMED = -1
 
 /** Letters, digits, signs and points: `true`, `null`, `-1.5e3`. */
 function isLiteral(byte: number | undefined): boolean {

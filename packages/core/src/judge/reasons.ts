@@ -20,7 +20,7 @@ export function notJsonReason(
   const type = header(headers, 'content-type')?.split(';', 1)[0]?.trim()
   const isHtml = (type !== undefined && /html/i.test(type)) || body[skipWhite(body, 0)] === 0x3c
   const what = body.length === 0 ? 'an empty body' : isHtml ? 'a page' : (type ?? 'other data')
-  const cure = isHtml ? 'a login page or another web server answers' : `check backends.${backend}.url`
+  const cure = `${isHtml ? 'a login page or another web server answers; ' : ''}check backends.${backend}.url`
   return `answered ${status} with ${short(what)} instead of ${wanted}: ${cure}`
 }
 
@@ -58,7 +58,8 @@ function cureFor(
     case 422:
       return 'not an answer of an ML server; check what stands in front of it'
   }
-  if (status >= 520 && status <= 530) return 'the tunnel in front cannot reach the ML server'
+  if ((status >= 520 && status <= 527) || status === 530)
+    return 'the tunnel in front cannot reach the ML server'
   return body.length > 0 && /html/i.test(header(headers, 'content-type') ?? '') && status < 500
     ? 'check what stands in front of the ML server'
     : undefined

@@ -55,7 +55,8 @@ function logRequest(event: RequestEvent, logger: Logger): void {
     bodySize: event.bodySize,
     steps: stepsOf(event),
   }
-  write(logger, 'predict', line, outcome?.kind === 'answered' ? 'info' : 'warn')
+  const isGood = outcome?.kind === 'answered' && outcome.status < 400
+  write(logger, 'predict', line, isGood ? 'info' : 'warn')
 }
 
 /** Why it waited, in the words of the `hold` event. */

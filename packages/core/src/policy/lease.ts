@@ -19,8 +19,17 @@ export interface Lease extends Slot {
   readonly provenOther: () => boolean
   /** Other candidates, without these ids, that can be used now or after a queue. */
   readonly usableOthers: (tried: readonly string[]) => number
-  /** Whether every candidate itself refuses such requests, and none has ever served one. */
-  readonly isRefusedByAll: () => boolean
+  /**
+   * Whether every candidate itself refuses such requests, and none has ever served one.
+   *
+   * @param refused Ids of those that have just refused this one.
+   */
+  readonly isRefusedByAll: (refused: readonly string[]) => boolean
+  /**
+   * Whether this backend's word against the job counts without a second opinion: it has served such jobs before, or no other
+   * candidate serves them. Otherwise it may be of another version than one that is away.
+   */
+  readonly isCredible: () => boolean
   /** Whether nobody waits for the answer: its failures are never given to the client while it may be held. */
   readonly bulk: boolean
   /** Whether the request may wait when no backend can be used. */

@@ -83,9 +83,18 @@ export class RouteLease implements Lease {
     return this.#others().filter(({ id }) => !tried.includes(id)).length
   }
 
-  isRefusedByAll(): boolean {
-    const all = this.#all
-    return all.length > 0 && all.every((backend) => backend.refuses(this.#now.job))
+  isRefusedByAll(refused: readonly string[]): boolean {
+    const [all, { job }] = [this.#all, this.#now]
+    return (
+      all.length > 0 &&
+      all.every((backend) => (refused.includes(backend.id) ? !backend.hasServed(job) : backend.refuses(job)))
+    )
+  }
+
+  isCredible(): boolean {
+    const { job } = this.#now
+    const others = this.#all.filter((other) => other !== this.backend && !other.refuses(job))
+    return others.length === 0 || this.backend.hasServed(job)
   }
 
   /** The other candidates that can be used now, or as soon as a request there ends. */

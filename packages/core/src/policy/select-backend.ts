@@ -219,6 +219,7 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
         provenOther: () => false,
         usableOthers: () => 0,
         isRefusedByAll: () => false,
+        isCredible: () => true,
         bulk: false,
         holds: false,
         hedges: 0,

@@ -25,6 +25,7 @@ const lease = (differing: Partial<Leeway> = {}): Leeway => ({
   left: (tried) => ['a', 'b', 'c'].filter((name) => !tried.includes(id(name))).length,
   usableOthers: (tried) => ['a', 'b', 'c'].filter((name) => !tried.includes(id(name))).length,
   isRefusedByAll: () => false,
+  isCredible: () => true,
   ...differing,
 })
 /** The same, with no other candidate. */
@@ -83,6 +84,24 @@ describe('a bulk job that may be held', () => {
 
   it('is answered with its own refusal where no second opinion is to be had', () => {
     expect(text(nextStep(made(refusal), alone(), true))).toBe('answer')
+  })
+
+  it('waits for a second opinion where a backend that has never served such jobs is the only available one', () => {
+    const unknown = alone({ isCredible: () => false })
+    expect(text(nextStep(made(refusal), unknown, true))).toBe('next-round')
+    const [first] = made(passedOver(500))
+    expect(
+      text(
+        nextStep(
+          [first, first].flatMap((it) => it ?? []),
+          unknown,
+          true,
+        ),
+      ),
+    ).toBe('next-round')
+    expect(text(nextStep(made(refusal), alone({ isCredible: () => false, bulk: false }), true))).toBe(
+      'answer',
+    )
   })
 
   it('is answered when every candidate refuses such jobs', () => {

@@ -6,7 +6,7 @@ import type { AttemptRecord } from './attempt-record.ts'
 /** What a lease says of further attempts. */
 export type Leeway = Pick<
   Lease,
-  'retries' | 'left' | 'usableOthers' | 'isRefusedByAll' | 'holds' | 'bulk'
+  'retries' | 'left' | 'usableOthers' | 'isRefusedByAll' | 'isCredible' | 'holds' | 'bulk'
 > & { readonly backend: Pick<Backend, 'leaving'> }
 
 /** What comes after an attempt. */
@@ -50,13 +50,14 @@ export function nextStep(
 function whereHeld(round: readonly AttemptRecord[], lease: Leeway, copies: number): Step {
   const against = round.filter(({ outcome }) => isAgainstJob(outcome))
   if (isConfirmed(against)) return { kind: 'answer', isConfirmed: true }
-  if (lease.isRefusedByAll()) return ANSWER
+  if (lease.isRefusedByAll(idsOf(round.filter(({ outcome }) => refuses(outcome))))) return ANSWER
   const step = another(round)
   const others = lease.usableOthers(step.avoid)
   if (against.length > 0 && isAgainstJob(round.at(-1)?.outcome) && lease.usableOthers(idsOf(against)) === 0) {
-    // Nobody can give a second opinion: a 500 is asked for once more, a refusal of the request would only be repeated.
+    // No second opinion is to be had: a 500 is asked for once more, a refusal of the request would only be repeated.
     const mayRepeat = against.length === 1 && against.every(({ outcome }) => isFault(outcome))
-    return mayRepeat ? { ...step, exclude: [] } : ANSWER
+    if (mayRepeat) return { ...step, exclude: [] }
+    return lease.isCredible() || !lease.bulk ? ANSWER : { kind: 'next-round' }
   }
   const isSpent = isPoison(round, copies) || worked(round) > lease.retries || endedByTotal(round)
   if (isSpent && !lease.bulk) return ANSWER
@@ -113,6 +114,11 @@ function isFault(outcome: Outcome): boolean {
   )
 }
 
+/** Whether the backend has said that it does not do such jobs. */
+function refuses(outcome: Outcome): boolean {
+  return outcome.kind === 'passed-over' && outcome.verdict.kind === 'lacks'
+}
+
 /** Whether the backend has said that it cannot do it: asking it once more in this round will not help. */
 function hasAnswered(outcome: Outcome): boolean {
   if (outcome.kind === 'passed-over') return outcome.verdict.kind !== 'busy'
@@ -127,6 +133,14 @@ export function worked(round: readonly AttemptRecord[]): number {
       !isStale(outcome) &&
       !(outcome.kind === 'passed-over' && outcome.verdict.kind === 'busy'),
   ).length
+}
+
+/** Whether the job may be what makes backends fail: then each further round waits for longer. */
+export function isSuspect(round: readonly AttemptRecord[]): boolean {
+  return round.some(
+    ({ outcome }) =>
+      isAgainstJob(outcome) || (outcome.kind === 'failed' && outcome.reachedBackend && !isStale(outcome)),
+  )
 }
 
 function endedByTotal(round: readonly AttemptRecord[]): boolean {

@@ -9,7 +9,7 @@ import type { SelectOptions } from '../policy/route-selection.ts'
 import { type AttemptRecord, AttemptRecorder } from './attempt-record.ts'
 import type { Budget } from './budget.ts'
 import { type Copy, Race } from './race.ts'
-import { idsOf, isFree, nextStep, worked } from './rule.ts'
+import { idsOf, isFree, isSuspect, nextStep, worked } from './rule.ts'
 
 /** What an attempt is told, besides its copy. */
 export interface AttemptContext {
@@ -68,7 +68,7 @@ export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<Ru
   let lease = first
   let deadline = clock.now() + first.timeouts.total
   let round: Tried<A>[] = []
-  let costlyRounds = 0
+  let suspectRounds = 0
   if (first.hedges > 0) request.hedgeBudget.count()
   try {
     for (;;) {
@@ -97,12 +97,12 @@ export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<Ru
       const isNextRound = step.kind === 'next-round'
       if (isNextRound) {
         settle(round, 'unknown')
-        if (worked(records) > 0) costlyRounds++
+        if (isSuspect(records)) suspectRounds++
         round = []
         deadline = Number.POSITIVE_INFINITY
       }
       const options = isNextRound
-        ? { avoid: idsOf(records), notBefore: clock.now() + pauseAfter(costlyRounds, lease.bulk) }
+        ? { avoid: idsOf(records), notBefore: clock.now() + pauseAfter(records, suspectRounds, lease.bulk) }
         : step.kind === 'another'
           ? { exclude: step.exclude, avoid: step.avoid, relaxes: lease.holds }
           : {}
@@ -168,7 +168,7 @@ async function attemptOnce<A>(
       const step = nextStep([...before, recorder.record(failed)], lease, request.retained())
       return step.kind === 'another' || step.kind === 'next-round'
     },
-    hasOther: () => lease.usableOthers(idsOf(before)) > 0,
+    hasOther: () => lease.usableOthers([]) > 0,
     record: (ended) => recorder.record(ended),
   })
   const record = recorder.record(outcome)
@@ -210,9 +210,12 @@ function mostTelling<A>(round: readonly Tried<A>[]): Tried<A> | undefined {
   return best
 }
 
-/** The pause before the next round: none after rounds in which no backend has worked on it, since then a backend is waited for. */
-function pauseAfter(costlyRounds: number, bulk: boolean): number {
-  if (costlyRounds === 0) return 0
-  const longest = bulk ? defaults.longestRetryPause : defaults.retryPause
-  return Math.min(defaults.retryPause * 2 ** (costlyRounds - 1), longest)
+/**
+ * The pause before the next round: none after a round in which no backend has worked on the request, since then it waits for one.
+ * It grows only while the job may be what makes backends fail: those that fail at everything are ejected.
+ */
+function pauseAfter(round: readonly AttemptRecord[], suspectRounds: number, bulk: boolean): number {
+  if (worked(round) === 0) return 0
+  if (!bulk || suspectRounds === 0) return defaults.retryPause
+  return Math.min(defaults.retryPause * 2 ** (suspectRounds - 1), defaults.longestRetryPause)
 }
