@@ -114,7 +114,7 @@ describe.each(FORWARDERS)('back-pressure, %s', (forwarder) => {
   })
 
   it('a client that does not read stops the backend', async () => {
-    const chunk = Buffer.alloc(MB)
+    const chunk = Buffer.alloc(MB, ' ')
     let sent = 0
     const { promise: stalled, resolve } = Promise.withResolvers<void>()
     const { url } = await gateway(forwarder, async (req, res) => {

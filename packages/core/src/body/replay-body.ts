@@ -187,14 +187,14 @@ export class ReplayBody {
    * Retains the body for its first reader, who may come in hours: on disk, and read to its end meanwhile so that the
    * sender need not wait. Where there is no disk, what fits into the memory of all bodies is read.
    *
-   * @param onReady Called once when it is {@link ReplayBody.ready}, unless it is already.
+   * @param onReady Called whenever it becomes {@link ReplayBody.ready}.
    * @param where `memory`, for a short wait: only what does not fit into memory goes to disk.
    */
   hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
     const inMemory = where === 'memory' ? ANY : SMALL
     this.#retainIn(store, { pinned: true, inMemory })
     if (this.#size > inMemory) this.#retention?.moveToDisk()
-    this.#onReady = this.ready ? undefined : onReady
+    this.#onReady = this.#ended ? undefined : onReady
     if (!this.#borrowed) this.#readAhead()
   }
 
@@ -264,7 +264,8 @@ export class ReplayBody {
   #tellReady(): void {
     const onReady = this.#onReady
     if (onReady === undefined || !this.ready) return
-    this.#onReady = undefined
+    // One that is here as far as there was room goes on when there is more, and is ready once more then.
+    if (this.#ended) this.#onReady = undefined
     onReady()
   }
 
