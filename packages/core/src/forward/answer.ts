@@ -22,8 +22,6 @@ interface Context {
   readonly limit: number
 }
 
-/** Bytes of an answer without its content coding: a bomb must not take more. */
-const MOST_DECODED = 16 * 1024 * 1024
 /** Bytes of a request that are searched for what an error message repeats. */
 const WRITTEN = 64 * 1024
 
@@ -84,7 +82,7 @@ export class Answer {
   #plain(complete: boolean): Buffer | undefined {
     if (this.#coding === 'identity') return this.#buffer.bytes
     if (!complete) return undefined
-    this.#decoded ??= { body: decoded(this.#buffer.bytes, this.#coding, MOST_DECODED) }
+    this.#decoded ??= { body: decoded(this.#buffer.bytes, this.#coding, this.#context.limit) }
     return this.#decoded.body
   }
 
