@@ -50,7 +50,7 @@ export class Capabilities {
     return until
   }
 
-  /** Whoever runs it says that it can do everything now. */
+  /** Its operator says that it can do everything now. */
   forget(): void {
     this.#lacks.clear()
     this.#tooLarge = undefined

@@ -270,7 +270,7 @@ export class Health {
     if (learned !== undefined) this.#onChange({ kind: 'lacks', task: learned.name, until: learned.until })
   }
 
-  /** Whoever runs it says that it can do everything now. */
+  /** Its operator says that it can do everything now. */
   forgetLacks(): void {
     this.#capabilities.forget()
   }

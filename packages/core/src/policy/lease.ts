@@ -30,7 +30,7 @@ export interface Lease extends Slot {
    * candidate serves them. Otherwise it may be of another version than one that is away.
    */
   readonly isCredible: () => boolean
-  /** Whether nobody waits for the answer: its failures are never given to the client while it may be held. */
+  /** Whether it is a bulk request, its priority not above 0: its failures are never given to the client while it may be held. */
   readonly bulk: boolean
   /** Whether the request may wait when no backend can be used. */
   readonly holds: boolean

@@ -182,7 +182,7 @@ const ALONE: Omit<Copy, 'lease'> = { hedge: false, superseded: undefined, onComm
 
 /**
  * Says of every undecided attempt of a round who was at fault: the job, which another candidate has confirmed; the backend,
- * where another has answered well, or where nobody could give a second opinion on a 500.
+ * where another has answered well, or where no second opinion on a 500 was to be had.
  */
 function settle<A>(round: readonly Tried<A>[], end: Outcome | 'job' | 'unknown'): void {
   const isAnswered = typeof end === 'object' && end.kind === 'answered'
