@@ -5,7 +5,7 @@ import { ReplayReader } from '../body/body-reader.ts'
 import { callAt } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { BodyFailedError, RouterError, TlsError } from '../errors.ts'
-import { GOOD, type Verdict } from '../judge/verdict.ts'
+import { GOOD } from '../judge/verdict.ts'
 import { Answer, type ThinHeaders } from './answer.ts'
 import type { AttemptOptions } from './attempt-options.ts'
 import { causeOf } from './cause.ts'
@@ -156,10 +156,9 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     const answer = this.#answer
     if (this.#settled || answer === undefined) return
-    let verdict: Verdict = GOOD
     let last: Buffer | undefined
     if (!this.#delivery.started) {
-      verdict = answer.judge(true)
+      const verdict = answer.judge(true)
       if (verdict.kind !== 'good') {
         this.#passOver(answer.passedOver(verdict), answer.keep())
         return
@@ -180,7 +179,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     const answered: Outcome = {
       kind: 'answered',
       status: answer.status,
-      verdict,
+      verdict: GOOD,
       reachedBackend: true,
       reachedClient: true,
       starvedFor: body instanceof ReplayReader ? body.starvedFor : 0,

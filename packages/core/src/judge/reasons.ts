@@ -79,6 +79,6 @@ function header(headers: BackendAnswer['headers'], name: string): string | undef
   return typeof value === 'string' ? value : value?.[0]
 }
 
-export function short(text: string): string {
+function short(text: string): string {
   return text.length > MOST ? `${text.slice(0, MOST)}...` : text
 }
