@@ -133,6 +133,7 @@ describe('docs/configuration.md', () => {
       'explainHeader',
       'statusPath',
       'path',
+      'limits',
     ])
     const fixed = Object.fromEntries(
       Object.entries(defaults).filter(

@@ -4,6 +4,7 @@ import { defaults, resolveExchangeOptions, resolveTimeouts } from '@immich-ml-ro
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { configurationReference } from '../packages/core/scripts/reference.ts'
+import { resolveLimits } from '../packages/core/src/classify/limits.ts'
 import { resolveDiscover } from '../packages/core/src/policy/discover.ts'
 import { resolveHedge } from '../packages/core/src/policy/hedge.ts'
 import {
@@ -14,8 +15,8 @@ import {
   resolveQueue,
   resolveWake,
 } from '../packages/core/src/policy/patience.ts'
-import { parseSize } from '../packages/core/src/policy/size.ts'
 import { isRecord } from '../packages/core/src/record.ts'
+import { parseSize } from '../packages/core/src/size.ts'
 import { ROOT } from './support/docs.ts'
 
 /** What the schema says that is taken for the options of an object that are not given. */
@@ -59,7 +60,7 @@ describe('docs/reference.md', () => {
 })
 
 describe('the defaults of the schema are those that are taken', () => {
-  const { backends, routes, hold, health, heartbeat, queue, timeouts, ...rest } = config.properties
+  const { backends, routes, hold, health, heartbeat, queue, timeouts, limits, ...rest } = config.properties
   const backend = backends.additionalProperties.properties
   const route = routes.items.properties
 
@@ -90,6 +91,11 @@ describe('the defaults of the schema are those that are taken', () => {
     expect(resolveDiscover({ interval: String(interval) }, 'http://ml')).toEqual(
       resolveDiscover('dns', 'http://ml'),
     )
+  })
+
+  it('for the limits of classifying', () => {
+    expect(resolveLimits(written(limits))).toEqual(defaults.limits)
+    expect(Object.keys(written(limits))).toEqual(Object.keys(defaults.limits))
   })
 
   it('for the rest', () => {

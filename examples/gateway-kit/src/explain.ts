@@ -31,7 +31,8 @@ export async function explainRequest(
     const request = HEAD.test(bytes.toString('latin1', 0, 2_000)) ? await parse(bytes) : bytes
     const { classification, body } = await classifyPredictRequest(request, {
       maxBodySize,
-      ...(request === bytes && BARE_FORM.test(bytes.toString('latin1', 0, 8)) ? { contentType: FORM } : {}),
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...(request === bytes ? bareContentType(bytes.toString('latin1', 0, 300)) : {}),
     })
     body.destroy()
     if (!classification.classified && onUnclassified === 'reject')
@@ -59,8 +60,15 @@ const STAND_INS: ConfiguredOptions = {
   }),
 }
 
-const FORM = 'application/x-www-form-urlencoded'
-const BARE_FORM = /^(entries|text)=/
+/** The content type of a body without a head, by how it begins. */
+function bareContentType(start: string): { readonly contentType?: string } {
+  if (/^(entries|text)=/.test(start)) return { contentType: 'application/x-www-form-urlencoded' }
+  const boundary = /^--([^\r\n]+)\r\n/.exec(start)?.[1]
+  return boundary === undefined
+    ? {}
+    : { contentType: `multipart/form-data; boundary="${boundary.replaceAll(/["\\]/g, '\\$&')}"` }
+}
+
 const HEAD = /^[A-Z]+ \S+ HTTP\/1\.[01]\r\n/
 
 /** Node's own server reads the head, and takes chunks apart. What has broken off is taken as far as it goes. */

@@ -98,10 +98,11 @@ function readFields(contentType: string | undefined, body: Buffer): Map<string, 
   }
 }
 
-/** The last field of a name counts, as in starlette. An `image` in such a body is no file, and so no payload. */
+/** The last field of a name counts, as in starlette; an empty one is none. */
 function readUrlencoded(body: Buffer): Map<string, Buffer> {
   const fields = [...new URLSearchParams(`&${body.toString('latin1')}`)]
-  return new Map(fields.flatMap(([name, value]) => (name === 'image' ? [] : [[name, Buffer.from(value)]])))
+  const last = new Map(fields.map(([name, value]) => [name, Buffer.from(value)]))
+  return new Map([...last].filter(([, { length }]) => length > 0))
 }
 
 function readJobs(entries: string): RequestedJob[] | undefined {

@@ -10,18 +10,23 @@ const GIB = 1024 * MIB
 export const defaults = Object.freeze({
   /** Largest predict request that is accepted: what the nginx routers before us use (`client_max_body_size 32m`). */
   maxBodySize: 32 * MIB,
-  /** Largest `entries` part that is read; Immich's own are under 1 KiB. */
-  maxEntriesSize: 1 * MIB,
-  /** Largest urlencoded body that is classified: `maxEntriesSize`, and the 1 MiB of text that the ML server takes. */
-  maxFormSize: 2 * MIB,
-  /** Parts or fields that are read before a request counts as unclassified; Immich sends two. */
-  maxParts: 100,
-  /** Largest header block of one part. */
-  maxPartHeaderSize: 16 * KIB,
-  /** Most bytes that are skipped before the first boundary. */
-  maxPreambleSize: 16 * KIB,
-  /** Longest boundary, from RFC 2046 section 5.1.1. */
-  maxBoundaryLength: 70,
+  /** How much of a request is read to classify it; see `ClassifyLimits` for what each counts. */
+  limits: Object.freeze({
+    entriesSize: 64 * KIB,
+    entries: 64,
+    nameLength: 256,
+    jsonDepth: 32,
+    jsonValues: 1_024,
+    /** Starlette's `max_fields` and `max_files`. */
+    parts: 1_000,
+    /** python-multipart's `DEFAULT_MAX_HEADER_COUNT`. */
+    partHeaders: 8,
+    /** python-multipart's `DEFAULT_MAX_HEADER_SIZE`. */
+    partHeaderSize: 4_224,
+    headerParameters: 16,
+  }),
+  /** Longest boundary: python-multipart's `MAX_BOUNDARY_LENGTH`. */
+  maxBoundaryLength: 256,
   /** Base path of the router. */
   path: '/',
   /** What happens to a request that cannot be classified. */

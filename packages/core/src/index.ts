@@ -35,8 +35,10 @@ export type {
 export {
   type ClassifiedRequest,
   type ClassifyOptions,
+  type ClassifyRequestOptions,
   classifyPredictRequest,
 } from './classify/classify-predict-request.ts'
+export type { ClassifyLimits } from './classify/limits.ts'
 export type { Clock, LoopUse } from './clock.ts'
 export { defaults } from './defaults.ts'
 export { describePolicy } from './describe/describe-policy.ts'

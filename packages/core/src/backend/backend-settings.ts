@@ -33,6 +33,8 @@ export interface BackendTraits extends RoomSettings {
   readonly connectTimeout?: number
   /** The tasks that it serves; all, when not given. */
   readonly tasks?: readonly string[] | undefined
+  /** Whether it takes requests of no known task, though it has `tasks`. */
+  readonly unclassified?: boolean | undefined
   /** How it is probed; not at all, when not given. */
   readonly check?: CheckOptions | undefined
 }

@@ -264,10 +264,14 @@ export class Backend implements BackendInfo {
     return this.#traits.tasks
   }
 
-  /** Whether it serves all of these tasks, as far as its settings say. */
+  /**
+   * Whether it serves all of these tasks, as far as its settings say. No tasks stand for an unclassified request, which may be
+   * of any task.
+   */
   serves(tasks: readonly string[]): boolean {
-    const served = this.tasks
-    return served === undefined || tasks.every((task) => served.includes(task))
+    const { tasks: served, unclassified } = this.#traits
+    if (served === undefined) return true
+    return tasks.length === 0 ? unclassified === true : tasks.every((task) => served.includes(task))
   }
 
   /** Requests that it may have at once; `Infinity` for any number. */

@@ -6,40 +6,49 @@ export interface Entry {
   readonly type: string
   /** The model's name, such as `ViT-B-32__openai`. */
   readonly model: string
-  /** The model's options as they were sent; an empty object when there were none. Untrusted data. */
+  /** The model's options as they were sent; an empty object when there were none, or no object. Untrusted data. */
   readonly options: Readonly<Record<string, unknown>>
 }
 
 /** The name of the part or field that holds the payload. */
 export type PredictInput = 'text' | 'image'
 
-/** Why a request could not be classified. */
+/** Why a request could not be classified. The limits are those of `ClassifyLimits`. */
 export type UnclassifiedReason =
-  /**
-   * The content type is neither `multipart/form-data` nor `application/x-www-form-urlencoded`, or it is missing and the
-   * body does not begin like multipart.
-   */
+  /** The content type is neither `multipart/form-data` nor `application/x-www-form-urlencoded`. */
   | 'not-multipart'
   /** The body has a `Content-Encoding`, so its fields cannot be read. */
   | 'content-encoded'
-  /** `multipart/form-data` without a usable boundary, neither in the content type nor on the first line. */
+  /** `multipart/form-data` without a boundary. */
   | 'no-boundary'
-  /** The boundary is longer than 70 characters. */
+  /** The boundary is longer than 256 characters. */
   | 'boundary-too-long'
-  /** No part or field is named `entries`. */
+  /** The content type names a charset other than UTF-8, US-ASCII and ISO-8859-1. */
+  | 'unknown-charset'
+  /** No field is named `entries`. */
   | 'no-entries'
-  /** `entries` is larger than 1 MiB. */
+  /** The last part named `entries` has a filename, so the ML server takes it for a file. */
+  | 'entries-in-file'
+  /** `entries` is larger than `entriesSize`. */
   | 'too-large-entries'
+  /** `entries` has more than `entries` jobs. */
+  | 'too-many-entries'
+  /** A task, type or model name is longer than `nameLength`. */
+  | 'too-long-name'
+  /** `entries` nests deeper than `jsonDepth`. */
+  | 'too-deep-entries'
+  /** `entries` has more than `jsonValues` values. */
+  | 'too-many-values'
   /** `entries` is not JSON. */
   | 'invalid-json'
   /** `entries` is JSON, but not `{task: {type: {modelName, options?}}}` with at least one job. */
   | 'invalid-entries'
-  /** More than 100 parts or fields. */
+  /** More than `parts` fields, or as many files. */
   | 'too-many-parts'
-  /** The header of a part is larger than 16 KiB. */
+  /** The header of a part has a line over `partHeaderSize`, or more than `partHeaders` lines. */
   | 'too-large-part-header'
-  /** A body of type `application/x-www-form-urlencoded` is larger than 2 MiB. */
-  | 'too-large-form'
+  /** A content type or content disposition has more than `headerParameters` parameters. */
+  | 'too-many-header-parameters'
   /** The body breaks the multipart syntax. */
   | 'malformed-multipart'
   /** The body ends before `entries` does. */
@@ -52,7 +61,7 @@ export interface Classified {
   readonly entries: readonly Entry[]
   /** The distinct tasks, in the order in which they were sent; never empty. */
   readonly tasks: readonly string[]
-  /** The name of the first payload, or `undefined` when the request has none. */
+  /** The payload that the ML server uses: an image before a text; `undefined` when the request has none. */
   readonly input: PredictInput | undefined
   readonly reason?: never
 }

@@ -144,10 +144,12 @@ describe('what it reads', () => {
 })
 
 const image = (content: string | Buffer = 'IMG') => ({ header: 'image', content })
+const FIELD_IMAGE = 'Content-Disposition: form-data; name="image"'
+const FILE_ENTRIES = 'Content-Disposition: form-data; name="entries"; filename="e.json"'
 const entries = (content: string = CLIP) => ({ header: 'entries', content })
 const text = (content = 'cat') => ({ header: 'text', content })
 
-const classified: [string, Buffer, string | null][] = [
+const classified: [string, Buffer, string][] = [
   ['payload first', multipart([text(), entries()]), contentType],
   [
     'other parts around',
@@ -163,11 +165,40 @@ const classified: [string, Buffer, string | null][] = [
     contentType,
   ],
   [
-    'other cases',
+    'headers in another case',
     multipart([
-      { header: 'CONTENT-DISPOSITION: Form-Data; NAME="Entries"', content: CLIP },
-      { header: 'content-disposition: form-data; Name=TEXT', content: 'x' },
+      { header: 'CONTENT-DISPOSITION: Form-Data; NAME="entries"', content: CLIP },
+      { header: 'content-disposition: form-data; Name=text', content: 'x' },
     ]),
+    contentType,
+  ],
+  [
+    'field names in another case, which are other fields',
+    multipart([entries(), text(), { header: 'Entries', content: '{}' }, { header: 'IMAGE', content: 'x' }]),
+    contentType,
+  ],
+  [
+    'the last of several entries',
+    multipart([entries('{"ocr":{}}'), entries(''), entries(), text()]),
+    contentType,
+  ],
+  [
+    'the last of several entries, behind the text',
+    multipart([entries('{"ocr":{}}'), text(), entries()]),
+    contentType,
+  ],
+  ['an empty image field', multipart([entries(), { header: FIELD_IMAGE, content: '' }, text()]), contentType],
+  [
+    'name*, which form-data does not have',
+    multipart([
+      { header: 'Content-Disposition: form-data; name="entries"; name*=utf-8\'\'image', content: CLIP },
+      text(),
+    ]),
+    contentType,
+  ],
+  [
+    '150 other parts',
+    multipart([...Array.from({ length: 150 }, () => ({ header: 'x', content: '' })), entries(), text()]),
     contentType,
   ],
   [
@@ -183,60 +214,22 @@ const classified: [string, Buffer, string | null][] = [
     contentType,
   ],
   [
-    'a file name',
+    'a Latin-1 parameter',
     multipart([
-      {
-        header: 'Content-Disposition: form-data; name="entries"; filename="e; name=\\"image\\".json"',
-        content: CLIP,
-      },
+      { header: 'Content-Disposition: form-data; name="entries"; x="n\xe4me; name=text"', content: CLIP },
       text(),
     ]),
     contentType,
   ],
   [
-    'filename*',
-    multipart([
-      {
-        header: 'Content-Disposition: form-data; filename*=UTF-8\'\'n%C3%A4me%3B; name="entries"',
-        content: CLIP,
-      },
-      text(),
-    ]),
-    contentType,
-  ],
-  [
-    'a Latin-1 file name',
-    multipart([
-      { header: 'Content-Disposition: form-data; name="entries"; filename="n\xe4me"', content: CLIP },
-      text(),
-    ]),
-    contentType,
-  ],
-  [
-    'a part without a header',
-    Buffer.from(
-      `--b\r\n\r\nfree\r\n--b\r\nContent-Disposition: form-data; name="entries"\r\n\r\n${CLIP}\r\n--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nx\r\n--b--`,
-    ),
-    'multipart/form-data; boundary=b',
-  ],
-  [
-    'a preamble',
-    multipart([entries(), text()], { preamble: 'This is a message in MIME format.' }),
-    contentType,
-  ],
-  [
-    'an empty preamble line',
-    Buffer.concat([Buffer.from('\r\n'), multipart([entries(), text()])]),
+    'line ends before the first boundary',
+    Buffer.concat([Buffer.from('\n\r\r\n'), multipart([entries(), text()])]),
     contentType,
   ],
   ['an epilogue', multipart([text(), entries()], { epilogue: `\r\nbye\r\n--${BOUNDARY}\r\n` }), contentType],
-  ['no final boundary', multipart([entries(), text()], { close: false }), contentType],
-  ['no final boundary behind entries', multipart([text(), entries()], { close: false }), contentType],
   [
-    'padding behind the boundary',
-    Buffer.from(
-      multipart([entries(), text()]).toString().replaceAll(`${BOUNDARY}\r\n`, `${BOUNDARY} \t \r\n`),
-    ),
+    'half a final boundary',
+    multipart([entries(), text(), { header: 'x', content: '' }], { close: false }),
     contentType,
   ],
   [
@@ -245,9 +238,9 @@ const classified: [string, Buffer, string | null][] = [
     `multipart/form-data; boundary="'()+_,-./:=? aZ9"`,
   ],
   [
-    'a boundary of 70',
-    multipart([entries(), text()], { boundary: 'b'.repeat(70) }),
-    `multipart/form-data; boundary=${'b'.repeat(70)}`,
+    'a boundary of 256',
+    multipart([entries(), text()], { boundary: 'b'.repeat(256) }),
+    `multipart/form-data; boundary=${'b'.repeat(256)}`,
   ],
   ['a boundary of 1', multipart([entries(), text()], { boundary: '-' }), 'multipart/form-data; boundary=-'],
   [
@@ -260,8 +253,12 @@ const classified: [string, Buffer, string | null][] = [
     multipart([entries(), text()]),
     `Multipart/Form-Data ; charset=utf-8; BOUNDARY="${BOUNDARY}"`,
   ],
-  ['no content type', multipart([entries(), text()]), null],
-  ['no boundary in the content type', multipart([entries(), text()]), 'multipart/form-data'],
+  [
+    'the last of two boundary parameters',
+    multipart([entries(), text()]),
+    `multipart/form-data; boundary=other; boundary=${BOUNDARY}`,
+  ],
+  ['a charset of the form', multipart([entries(), text()]), `${CONTENT_TYPE}; charset=us-ascii`],
   [
     'a boundary that begins a longer one',
     multipart([{ header: 'x', content: '\r\n--bb\r\nz' }, entries(), text()], { boundary: 'b' }),
@@ -276,7 +273,7 @@ describe('is classified', () => {
   })
 
   it.each(classified)('%s, cut at every byte', async (_, body, type) => {
-    const options = type === null ? {} : { contentType: type }
+    const options = { contentType: type }
     for (let cut = 1; cut < body.length; cut++) {
       const { classification } = await classifyPredictRequest(chunksOf(body, cut), options)
       if (!classification.classified) expect.fail(`cut at ${cut}: ${classification.reason}`)
@@ -296,6 +293,53 @@ describe('is classified', () => {
       expect(await classify(multipart(parts))).toMatchObject({ input: 'image' })
     }
   })
+
+  it('an image and a text: the server uses the image', async () => {
+    for (const parts of [
+      [entries(), text(), image()],
+      [entries(), image(), text()],
+      [image(), text(), entries()],
+      [text(), entries(), { header: FIELD_IMAGE, content: 'x' }],
+    ]) {
+      expect(await classify(multipart(parts))).toEqual({ ...textSearch, input: 'image' })
+    }
+  })
+
+  it('a field in the charset that the content type names, or else in Latin-1', async () => {
+    const body = (name: string) =>
+      multipart([entries(`{"clip":{"textual":{"modelName":"${name}"}}}`), text()])
+    const model = async (name: Buffer, type: string) =>
+      (await classify(body(name.toString('latin1')), type)).entries[0]?.model
+    const utf8 = Buffer.from('größe')
+    const latin1 = Buffer.from('größe', 'latin1')
+    expect(await model(utf8, contentType)).toBe('größe')
+    expect(await model(latin1, contentType)).toBe('größe')
+    expect(await model(latin1, `${contentType}; charset=iso-8859-1`)).toBe('größe')
+    expect(await model(utf8, `${contentType}; charset=ascii`)).toBe(utf8.toString('latin1'))
+  })
+
+  it('options that are no object, and an empty model name', async () => {
+    for (const options of ['[]', 'null', '7', '"x"'])
+      expect(
+        await classify(
+          multipart([entries(`{"clip":{"textual":{"modelName":"","options":${options}}}}`), text()]),
+        ),
+      ).toEqual({
+        ...textSearch,
+        entries: [{ task: 'clip', type: 'textual', model: '', options: {} }],
+      })
+  })
+
+  it.each(['identity', 'Identity', ' IDENTITY ', '', 'identity, identity'])(
+    'a body of content encoding %j',
+    async (encoding) => {
+      const headers = { 'content-type': contentType, 'content-encoding': encoding }
+      const request = Object.assign(Readable.from([multipart([entries(), text()])], { objectMode: false }), {
+        headers,
+      })
+      expect((await classifyPredictRequest(request)).classification).toEqual(textSearch)
+    },
+  )
 
   it('several tasks, and names that nobody knows yet', async () => {
     const body = multipart([
@@ -321,6 +365,9 @@ describe('is classified', () => {
 
   it('without a payload', async () => {
     expect(await classify(multipart([entries()]))).toEqual({ ...textSearch, input: undefined })
+    expect(await classify(multipart([entries(), text('')]))).toEqual({ ...textSearch, input: undefined })
+    const unfinished = multipart([entries(), text()], { close: false })
+    expect(await classify(unfinished)).toEqual({ ...textSearch, input: undefined })
     expect(await classify(multipart([entries(), { header: 'video', content: 'x' }]))).toEqual({
       ...textSearch,
       input: undefined,
@@ -328,7 +375,10 @@ describe('is classified', () => {
   })
 })
 
-const large = 'x'.repeat(1024 * 1024)
+const large = 'x'.repeat(64 * 1024)
+const withOptions = (options: string) => `{"clip":{"textual":{"modelName":"m","options":${options}}}}`
+const types = (count: number) =>
+  `{"clip":{${Array.from({ length: count }, (_, i) => `"t${i}":{"modelName":"m"}`)}}}`
 const unclassifiedBodies: [UnclassifiedReason, string, Buffer, string | null][] = [
   ['not-multipart', 'JSON', Buffer.from(CLIP), 'application/json'],
   [
@@ -338,40 +388,103 @@ const unclassifiedBodies: [UnclassifiedReason, string, Buffer, string | null][] 
     `multipart/mixed; boundary=${BOUNDARY}`,
   ],
   ['not-multipart', 'a broken content type', multipart([entries(), text()]), 'multipart'],
-  ['not-multipart', 'no content type, no boundary', Buffer.from('hello\r\nworld'), null],
-  ['not-multipart', 'nothing at all', Buffer.alloc(0), null],
-  ['not-multipart', 'an endless first line', Buffer.from(`--${large}`), null],
-  [
-    'no-boundary',
-    'an empty boundary and no first line',
-    Buffer.from('hello'),
-    'multipart/form-data; boundary=""',
-  ],
-  [
-    'no-boundary',
-    'a boundary of control characters',
-    Buffer.from('hello'),
-    'multipart/form-data; boundary="a\tb"',
-  ],
+  ['not-multipart', 'no content type', multipart([entries(), text()]), null],
+  ['no-boundary', 'no parameter', multipart([entries(), text()]), 'multipart/form-data'],
   [
     'boundary-too-long',
-    '71 characters',
+    '257 characters',
     multipart([entries(), text()]),
-    `multipart/form-data; boundary=${'b'.repeat(71)}`,
+    `multipart/form-data; boundary=${'b'.repeat(257)}`,
+  ],
+  ['unknown-charset', 'UTF-16', multipart([entries(), text()]), `${CONTENT_TYPE}; charset=utf-16`],
+  [
+    'too-many-header-parameters',
+    '17 in the content type',
+    multipart([entries(), text()]),
+    `${CONTENT_TYPE}${'; x=y'.repeat(16)}`,
+  ],
+  [
+    'too-many-header-parameters',
+    '17 in a part',
+    multipart([
+      { header: `Content-Disposition: form-data; name="x"${'; x=y'.repeat(16)}`, content: '' },
+      entries(),
+      text(),
+    ]),
+    contentType,
   ],
   ['no-entries', 'payload alone', multipart([text()]), contentType],
   [
     'too-large-entries',
-    'over 1 MiB',
+    'over 64 KiB',
     multipart([entries(JSON.stringify({ a: large })), text()]),
     contentType,
   ],
   [
     'too-large-entries',
-    'over 1 MiB, payload first',
+    'over 64 KiB, payload first',
     multipart([text(), entries(JSON.stringify({ a: large }))]),
     contentType,
   ],
+  [
+    'too-large-entries',
+    'over 64 KiB, before an image',
+    multipart([entries(`${CLIP}${large}`), image()]),
+    contentType,
+  ],
+  ['too-many-entries', '65', multipart([entries(types(65)), text()]), contentType],
+  [
+    'too-long-name',
+    'a task',
+    multipart([entries(`{"${'t'.repeat(257)}":{"x":{"modelName":"m"}}}`), text()]),
+    contentType,
+  ],
+  [
+    'too-long-name',
+    'a type',
+    multipart([entries(`{"t":{"${'x'.repeat(257)}":{"modelName":"m"}}}`), text()]),
+    contentType,
+  ],
+  [
+    'too-long-name',
+    'a model',
+    multipart([entries(`{"t":{"x":{"modelName":"${'m'.repeat(257)}"}}}`), text()]),
+    contentType,
+  ],
+  [
+    'too-deep-entries',
+    '33 levels',
+    multipart([entries(withOptions(`${'['.repeat(30)}${']'.repeat(30)}`)), text()]),
+    contentType,
+  ],
+  ['too-deep-entries', 'no end of levels', multipart([entries('['.repeat(60_000)), text()]), contentType],
+  [
+    'too-many-values',
+    'over 1,024',
+    multipart([entries(withOptions(`{"a":[1${',1'.repeat(1_024)}]}`)), text()]),
+    contentType,
+  ],
+  [
+    'entries-in-file',
+    'a filename',
+    multipart([{ header: FILE_ENTRIES, content: CLIP }, text()]),
+    contentType,
+  ],
+  [
+    'entries-in-file',
+    'a filename, before an image',
+    multipart([entries(), { header: FILE_ENTRIES, content: CLIP }, image()]),
+    contentType,
+  ],
+  [
+    'no-entries',
+    'a name in another case',
+    multipart([{ header: 'Entries', content: CLIP }, text()]),
+    contentType,
+  ],
+  ['no-entries', 'an empty form', Buffer.from(`--${BOUNDARY}--\r\n`), contentType],
+  ['invalid-json', 'a byte order mark', multipart([entries(`\xef\xbb\xbf${CLIP}`), text()]), contentType],
+  ['invalid-json', 'the last of several entries', multipart([entries(), text(), entries('{')]), contentType],
   ['invalid-json', 'a broken value', multipart([entries('{"clip":'), text()]), contentType],
   ['invalid-json', 'an empty value', multipart([entries(''), text()]), contentType],
   ...[
@@ -386,7 +499,6 @@ const unclassifiedBodies: [UnclassifiedReason, string, Buffer, string | null][] 
     '{"clip":{"textual":null}}',
     '{"clip":{"textual":{}}}',
     '{"clip":{"textual":{"modelName":7}}}',
-    '{"clip":{"textual":{"modelName":"m","options":[]}}}',
   ].map((json): [UnclassifiedReason, string, Buffer, string] => [
     'invalid-entries',
     json,
@@ -395,20 +507,53 @@ const unclassifiedBodies: [UnclassifiedReason, string, Buffer, string | null][] 
   ]),
   [
     'too-many-parts',
-    '101',
-    multipart(Array.from({ length: 101 }, () => ({ header: 'x', content: '' }))),
+    '1,001 fields',
+    multipart([...Array.from({ length: 1_001 }, () => ({ header: 'x', content: '' })), entries(), text()]),
     contentType,
   ],
   [
     'too-large-part-header',
-    'over 16 KiB',
-    multipart([{ header: `X: ${'y'.repeat(17_000)}`, content: '' }, entries()]),
+    'a line over 4,224 bytes',
+    multipart([{ header: `X: ${'y'.repeat(4_222)}`, content: '' }, entries()]),
+    contentType,
+  ],
+  [
+    'too-large-part-header',
+    '9 lines',
+    multipart([
+      { header: `${'X: y\r\n'.repeat(8)}Content-Disposition: form-data; name="x"`, content: '' },
+      entries(),
+    ]),
     contentType,
   ],
   [
     'too-large-part-header',
     'without end',
     multipart([{ header: `X: ${'y'.repeat(200_000)}`, content: '' }], { close: false }),
+    contentType,
+  ],
+  [
+    'malformed-multipart',
+    'a part without a name',
+    multipart([{ header: 'X: y', content: '' }, entries(), text()]),
+    contentType,
+  ],
+  [
+    'malformed-multipart',
+    'a part without a header',
+    Buffer.from(`--${BOUNDARY}\r\n\r\nfree\r\n--${BOUNDARY}--`),
+    contentType,
+  ],
+  [
+    'malformed-multipart',
+    'a folded header',
+    multipart([{ header: 'Content-Disposition: form-data;\r\n name="x"', content: '' }, entries()]),
+    contentType,
+  ],
+  [
+    'malformed-multipart',
+    'padding behind the boundary',
+    Buffer.from(`--${BOUNDARY} \r\nContent-Disposition: form-data; name="x"\r\n\r\n`),
     contentType,
   ],
   [
@@ -433,8 +578,8 @@ const unclassifiedBodies: [UnclassifiedReason, string, Buffer, string | null][] 
   ],
   [
     'malformed-multipart',
-    'an endless preamble',
-    multipart([entries(), text()], { preamble: large }),
+    'a preamble',
+    multipart([entries(), text()], { preamble: 'This is a message in MIME format.' }),
     contentType,
   ],
   ['truncated', 'an empty body', Buffer.alloc(0), contentType],

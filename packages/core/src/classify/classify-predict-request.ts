@@ -4,21 +4,24 @@ import { defaults } from '../defaults.ts'
 import { BodyTooLargeError } from '../errors.ts'
 import { type Classification, unclassified } from './classification.ts'
 import { type BodyFormat, bodyFormat } from './content-type.ts'
-import { classifyFirstChunk } from './first-chunk.ts'
-import { FormParser } from './form-parser.ts'
-import { HeadParser } from './head-parser.ts'
+import { JobMemory } from './job-memory.ts'
+import { type ClassifyLimits, type ResolvedLimits, resolveLimits } from './limits.ts'
+import { MultipartReader } from './multipart-reader.ts'
+import { UrlencodedReader } from './urlencoded-reader.ts'
 
-export interface ClassifyOptions {
-  /**
-   * The content type, with its boundary. It overrules the one that the stream's own headers give. Without either,
-   * the boundary is read off the body's first line.
-   */
+export interface ClassifyRequestOptions {
+  /** The content type, with its boundary. It overrules the one that the stream's own headers give. */
   readonly contentType?: string
   /**
    * Largest body in bytes; `Infinity` for no limit.
    * @default 33554432 (32 MiB)
    */
   readonly maxBodySize?: number
+}
+
+export interface ClassifyOptions extends ClassifyRequestOptions {
+  /** How much is read to know the job; defaults are filled in. */
+  readonly limits?: ClassifyLimits
 }
 
 /** A request whose job is known, or is known not to be knowable, and its body. */
@@ -29,11 +32,11 @@ export interface ClassifiedRequest {
 }
 
 /**
- * Reads just enough of a predict request to know its job.
+ * Reads just enough of a predict request to know its job, as the ML server will read it.
  *
- * With `entries` first, as Immich sends them, that is the first chunk, however large the body. An
- * `application/x-www-form-urlencoded` body is read to its end, up to 2 MiB. A body that cannot be
- * classified is no error: the classification says why, and the body is as readable as any other.
+ * With `entries` before the image, as Immich sends them, that is the first chunk, however large the body. A text search,
+ * and any `application/x-www-form-urlencoded` body, is read to its end. A body that cannot be classified is no error:
+ * the classification says why, and the body is as readable as any other.
  *
  * @throws {BodyTooLargeError} when the declared length, or what was read so far, is over `maxBodySize`.
  * @throws {BodyFailedError} when the stream fails before the job is known.
@@ -41,46 +44,74 @@ export interface ClassifiedRequest {
  */
 export function classifyPredictRequest(
   input: BodyInput,
-  options: ClassifyOptions = {},
+  { limits, ...options }: ClassifyOptions = {},
 ): Promise<ClassifiedRequest> {
-  return new Promise((resolve, reject) => {
-    const maxSize = options.maxBodySize ?? defaults.maxBodySize
-    const declared = declaredHeaders(input)
-    if (declared.contentLength !== undefined && declared.contentLength > maxSize) {
-      throw new BodyTooLargeError(maxSize, declared.contentLength)
-    }
-    const body = toReplayBody(input, { maxSize })
-    const format: BodyFormat =
-      declared.contentEncoding === undefined || declared.contentEncoding === 'identity'
-        ? bodyFormat(options.contentType ?? declared.contentType)
-        : { kind: 'unreadable', reason: 'content-encoded' }
-    if (format.kind === 'unreadable') return resolve({ classification: unclassified(format.reason), body })
-    const reader = new HeadReader(format)
-    const read = () => {
-      try {
-        const classification = reader.read(cursor)
-        if (classification === undefined) return
-        cursor.close()
-        resolve({ classification, body })
-      } catch (error) {
-        body.destroy()
-        reject(error)
+  const classifier = limits === undefined ? withDefaults : new Classifier(resolveLimits(limits))
+  return classifier.classify(input, options)
+}
+
+/** Classifies requests within the same limits, and remembers the jobs that it has seen. */
+export class Classifier {
+  readonly #limits: ResolvedLimits
+  readonly #memory: JobMemory
+
+  constructor(limits: ResolvedLimits) {
+    this.#limits = limits
+    this.#memory = new JobMemory(limits)
+  }
+
+  /** See {@link classifyPredictRequest}. */
+  classify(input: BodyInput, options: ClassifyRequestOptions = {}): Promise<ClassifiedRequest> {
+    return new Promise((resolve, reject) => {
+      const maxSize = options.maxBodySize ?? defaults.maxBodySize
+      const declared = declaredHeaders(input)
+      if (declared.contentLength !== undefined && declared.contentLength > maxSize) {
+        throw new BodyTooLargeError(maxSize, declared.contentLength)
       }
-    }
-    const cursor = body.cursor(read)
-    read()
-  })
+      const body = toReplayBody(input, { maxSize })
+      const format: BodyFormat = isEncoded(declared.contentEncoding)
+        ? { kind: 'unreadable', reason: 'content-encoded' }
+        : bodyFormat(options.contentType ?? declared.contentType, this.#limits.headerParameters)
+      if (format.kind === 'unreadable') return resolve({ classification: unclassified(format.reason), body })
+      const reading = new Reading(format, this.#limits, this.#memory)
+      const read = () => {
+        try {
+          const classification = reading.read(cursor)
+          if (classification === undefined) return
+          cursor.close()
+          resolve({ classification, body })
+        } catch (error) {
+          body.destroy()
+          reject(error)
+        }
+      }
+      const cursor = body.cursor(read)
+      read()
+    })
+  }
+}
+
+const withDefaults = new Classifier(defaults.limits)
+
+/** An empty list of codings, or `identity` in any case, encodes nothing (RFC 9110 section 8.4.1). */
+function isEncoded(contentEncoding = ''): boolean {
+  return !/^(?:[\s,]|identity)*$/i.test(contentEncoding)
 }
 
 type ReadableFormat = Exclude<BodyFormat, { kind: 'unreadable' }>
 
-class HeadReader {
+/** Reads one body. */
+class Reading {
   readonly #format: ReadableFormat
+  readonly #limits: ResolvedLimits
+  readonly #memory: JobMemory
   /** Created when the first chunk alone does not decide. */
-  #parser: HeadParser | FormParser | undefined
+  #reader: MultipartReader | UrlencodedReader | undefined
 
-  constructor(format: ReadableFormat) {
+  constructor(format: ReadableFormat, limits: ResolvedLimits, memory: JobMemory) {
     this.#format = format
+    this.#limits = limits
+    this.#memory = memory
   }
 
   /** @returns `undefined` when more bytes must come first. */
@@ -94,20 +125,23 @@ class HeadReader {
   }
 
   #push(chunk: Buffer): Classification | undefined {
-    if (this.#parser === undefined && this.#format.kind === 'multipart') {
-      const classification = classifyFirstChunk(chunk, this.#format.boundary)
+    const format = this.#format
+    if (this.#reader === undefined && format.kind === 'multipart' && format.charset === 'utf-8') {
+      const classification = this.#memory.classifyFirstChunk(chunk, format.boundary)
       if (classification !== undefined) return classification
     }
-    this.#parser ??= createParser(this.#format)
-    return this.#parser.push(chunk)
+    this.#reader ??= this.#createReader()
+    return this.#reader.push(chunk)
   }
 
   #end(): Classification {
-    this.#parser ??= createParser(this.#format)
-    return this.#parser.end()
+    this.#reader ??= this.#createReader()
+    return this.#reader.end()
   }
-}
 
-function createParser(format: ReadableFormat): HeadParser | FormParser {
-  return format.kind === 'urlencoded' ? new FormParser() : new HeadParser(format)
+  #createReader(): MultipartReader | UrlencodedReader {
+    return this.#format.kind === 'urlencoded'
+      ? new UrlencodedReader(this.#limits)
+      : new MultipartReader(this.#format, this.#limits, this.#memory)
+  }
 }

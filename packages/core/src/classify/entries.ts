@@ -1,13 +1,15 @@
 import { isRecord } from '../record.ts'
 import type { Entry, UnclassifiedReason } from './classification.ts'
+import type { Charset } from './content-type.ts'
+import type { ResolvedLimits } from './limits.ts'
 
 /** The jobs of an `entries` field, or the reason why they cannot be read. */
 export type ParsedEntries =
   | { readonly ok: true; readonly entries: readonly Entry[]; readonly tasks: readonly string[] }
-  | { readonly ok: false; readonly reason: Extract<UnclassifiedReason, 'invalid-json' | 'invalid-entries'> }
+  | { readonly ok: false; readonly reason: UnclassifiedReason }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-const invalid: ParsedEntries = { ok: false, reason: 'invalid-entries' }
+/** Python keeps a byte order mark, which makes the text no JSON. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Reads `{task: {type: {modelName, options?}}}`.
@@ -15,48 +17,96 @@ const invalid: ParsedEntries = { ok: false, reason: 'invalid-entries' }
  * Only own members are looked at and nothing is copied by name, so that `__proto__` and `constructor`
  * are names like any other.
  */
-export function parseEntries(bytes: Uint8Array): ParsedEntries {
-  return parseEntriesText(decode(bytes))
-}
-
-/** As {@link parseEntries}, of text that is already decoded. */
-export function parseEntriesText(text: string): ParsedEntries {
+export function parseEntries(text: string, limits: ResolvedLimits): ParsedEntries {
+  const tooComplex = complexityProblem(text, limits)
+  if (tooComplex !== undefined) return invalid(tooComplex)
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch {
-    return { ok: false, reason: 'invalid-json' }
+    return invalid('invalid-json')
   }
-  if (!isRecord(json)) return invalid
+  if (!isRecord(json)) return invalid('invalid-entries')
   const entries: Entry[] = []
   const tasks = new Set<string>()
   for (const [task, types] of Object.entries(json)) {
-    if (!isRecord(types)) return invalid
+    if (!isRecord(types)) return invalid('invalid-entries')
     for (const [type, job] of Object.entries(types)) {
       const entry = isRecord(job) ? readEntry(task, type, job) : undefined
-      if (entry === undefined) return invalid
-      entries.push(entry)
+      if (entry === undefined) return invalid('invalid-entries')
+      if ([task, type, entry.model].some(({ length }) => length > limits.nameLength))
+        return invalid('too-long-name')
+      if (entries.push(entry) > limits.entries) return invalid('too-many-entries')
       tasks.add(task)
     }
   }
-  return entries.length > 0 ? { ok: true, entries, tasks: [...tasks] } : invalid
+  return entries.length > 0 ? { ok: true, entries, tasks: [...tasks] } : invalid('invalid-entries')
 }
 
+/** The text of a field, as starlette decodes it (`_user_safe_decode`): Latin-1 where the bytes are not of the charset. */
+export function decodeField(bytes: Buffer, charset: Charset): string {
+  try {
+    return charset === 'utf-8' ? utf8.decode(bytes) : bytes.toString('latin1')
+  } catch {
+    return bytes.toString('latin1')
+  }
+}
+
+function invalid(reason: UnclassifiedReason): ParsedEntries {
+  return { ok: false, reason }
+}
+
+/** Options that are no object make the job fail in the ML server, and nobody needs them to route it. */
 function readEntry(task: string, type: string, job: Record<string, unknown>): Entry | undefined {
   const model = own(job, 'modelName')
-  const options = own(job, 'options') ?? {}
-  return typeof model === 'string' && isRecord(options) ? { task, type, model, options } : undefined
-}
-
-/** The ML server, too, falls back to Latin-1 where a field is not UTF-8 (starlette, `_user_safe_decode`). */
-function decode(bytes: Uint8Array): string {
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-  }
+  const options = own(job, 'options')
+  return typeof model === 'string'
+    ? { task, type, model, options: isRecord(options) ? options : {} }
+    : undefined
 }
 
 function own(object: Record<string, unknown>, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined
+}
+
+/**
+ * Counts levels and values before the text is parsed, since parsing deep JSON takes long, and small values take much more
+ * memory than text.
+ */
+function complexityProblem(
+  text: string,
+  { jsonDepth, jsonValues }: ResolvedLimits,
+): UnclassifiedReason | undefined {
+  let depth = 0
+  let values = 1
+  for (let at = 0; at < text.length; at++) {
+    switch (text[at]) {
+      case '"':
+        at = endOfString(text, at)
+        break
+      case '{':
+      case '[':
+        depth++
+        values++
+        if (depth > jsonDepth) return 'too-deep-entries'
+        break
+      case '}':
+      case ']':
+        depth--
+        break
+      case ',':
+        values++
+    }
+    if (values > jsonValues) return 'too-many-values'
+  }
+  return undefined
+}
+
+/** @param start Where its opening quote is. @returns Where its closing quote is; the end of a text without one. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++
+    else if (text[at] === '"') return at
+  }
+  return text.length
 }

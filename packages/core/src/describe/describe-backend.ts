@@ -20,7 +20,11 @@ export function describeBackend(
     ...headersLine(options),
     ...tlsLine(options),
     `at once: ${limit(options)}`,
-    ...(tasks === undefined ? [] : [`tasks: ${listed(tasks)} alone`]),
+    ...(tasks === undefined
+      ? []
+      : [
+          `tasks: ${listed(tasks)} alone${options.unclassified === true ? ', and unclassified requests' : ''}`,
+        ]),
     ...(tier === defaults.tier ? [] : [`tier: ${tier}`]),
     ...(weight === defaults.weight ? [] : [`weight: ${weight}`]),
     ...discoverLine(options),

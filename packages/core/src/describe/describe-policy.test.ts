@@ -367,6 +367,7 @@ describe('a warning', () => {
         'clip/visual: no backend of its route serves it; add clip to the tasks of one',
         'facial-recognition: no backend of its route serves it; add facial-recognition to the tasks of one',
         'ocr: no backend of its route serves it; add ocr to the tasks of one',
+        'unclassified requests: no backend of the last route takes them; set unclassified: true on one, or onUnclassified: reject',
       ],
     ],
     [

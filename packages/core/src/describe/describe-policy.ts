@@ -3,11 +3,11 @@ import type { AnswerClass, AnswerOptions } from '../judge/answer-classes.ts'
 import type { RouterConfig } from '../policy/parse-policy.ts'
 import { resolveHeartbeats, resolveMaxHeldBytes, resolveQueue } from '../policy/patience.ts'
 import type { Route } from '../policy/policy.ts'
-import { parseSize } from '../policy/size.ts'
+import { parseSize } from '../size.ts'
 import { describeBackend, warningsOf } from './describe-backend.ts'
 import { describeRoute } from './describe-route.ts'
 import { heartbeatWords, timeoutsLine } from './times.ts'
-import { unservedWarnings } from './unserved.ts'
+import { unclassifiedWarnings, unservedWarnings } from './unserved.ts'
 import { counted, listed, size, upTo } from './words.ts'
 
 /**
@@ -25,6 +25,7 @@ export function describePolicy(config: RouterConfig): string {
       routes.some((route) => route.backends.includes(name)) ? [] : [`${name}: no route leads to it`],
     ),
     ...unservedWarnings(config.backends, routes),
+    ...(config.onUnclassified === 'reject' ? [] : unclassifiedWarnings(config.backends, routes)),
   ]
   return [
     'Routes, of which the first that fits takes a request:',

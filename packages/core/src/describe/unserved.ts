@@ -14,6 +14,22 @@ export function unservedWarnings(backends: Policy['backends'], routes: readonly 
   )
 }
 
+/** Warns where no backend of the last route takes unclassified requests. */
+export function unclassifiedWarnings(backends: Policy['backends'], routes: readonly Route[]): string[] {
+  const route = routes.at(-1)
+  if (route === undefined || route.match !== undefined) return []
+  const taken = route.backends.some((name) => {
+    const { tasks, unclassified } = backends[name] ?? {}
+    return tasks === undefined || unclassified === true
+  })
+  const where = route.name === undefined ? 'the last route' : `route "${route.name}"`
+  return taken
+    ? []
+    : [
+        `unclassified requests: no backend of ${where} takes them; set unclassified: true on one, or onUnclassified: reject`,
+      ]
+}
+
 /** The routes that may take a job: which one may depend on its model. A match in code is not asked. */
 function routesOf(job: ImmichJob, routes: readonly Route[]): readonly Route[] {
   const taking: Route[] = []

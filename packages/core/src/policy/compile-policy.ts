@@ -78,7 +78,8 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
   const timeouts = (name: string, route?: Route) =>
     resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
   const settingsOf = (name: string, options: BackendOptions): GroupSettings => {
-    const { url, weight = defaults.weight, tier = defaults.tier, tasks, health, wake, discover } = options
+    const { url, weight = defaults.weight, tier = defaults.tier } = options
+    const { tasks, unclassified, health, wake, discover } = options
     const patience = routes
       .filter((route) => route.backends.includes(name))
       .map((route) => timeouts(name, route))
@@ -88,6 +89,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
       tier,
       connectTimeout: Math.max(...[timeouts(name), ...patience].map(({ connect }) => connect)),
       tasks,
+      unclassified,
       ...resolveConnection(options),
       ...resolveSlots(options),
       ...resolveHealth(health, policy.health),

@@ -82,11 +82,14 @@ export function nobody(route: CompiledRoute, { tasks, exclude }: Pick<Choice, 't
   const excluded = route.members.current.filter(
     (backend) => backend.serves(tasks) && isNamed(backend, exclude),
   )
-  const why =
-    excluded.length === 0
-      ? `none of its backends serves ${tasks.join(' and ')}`
-      : `${list(excluded)} excluded`
+  const why = excluded.length === 0 ? nobodyServes(tasks) : `${list(excluded)} excluded`
   return new NoBackendError(route.name, why)
+}
+
+function nobodyServes(tasks: readonly string[]): string {
+  return tasks.length === 0
+    ? 'none of its backends takes unclassified requests; set unclassified: true on a backend with tasks'
+    : `none of its backends serves ${tasks.join(' and ')}`
 }
 
 /**

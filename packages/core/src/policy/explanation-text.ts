@@ -62,6 +62,7 @@ export function reasonText(reason: CandidateReason): string {
     case 'lacks-task': {
       const tasks = reason.tasks.join(' and ')
       const { endsIn } = reason
+      if (tasks === '') return 'has tasks, and so takes no unclassified request; set unclassified: true'
       return endsIn === undefined
         ? `does not serve ${tasks} by its settings`
         : `has said that it lacks ${tasks}, which is believed for another ${durationText(endsIn)}`

@@ -67,7 +67,10 @@ export type CandidateReason =
   /** It can be used; what its strategy thinks of it is not known, or was not asked. */
   | { readonly kind: 'usable' }
   | { readonly kind: 'excluded' }
-  /** Its settings say that it does not have these tasks; it has said so itself when there is an end. */
+  /**
+   * Its settings say that it does not have these tasks; it has said so itself when there is an end. No tasks stand for an
+   * unclassified request.
+   */
   | { readonly kind: 'lacks-task'; readonly tasks: readonly string[]; readonly endsIn: number | undefined }
   | { readonly kind: 'drained' }
   /** Its name has no address. */

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import type { ClassifyLimits } from '../classify/limits.ts'
 import type { AnswerOptions } from '../judge/answer-classes.ts'
 import { isRecord } from '../record.ts'
 import { connectionProblems } from './connection-problems.ts'
@@ -13,6 +14,7 @@ export interface RouterConfig extends Policy {
   readonly path?: string | undefined
   readonly maxBodySize?: number | string | undefined
   readonly onUnclassified?: 'route' | 'reject' | undefined
+  readonly limits?: ClassifyLimits | undefined
   readonly bodyMemory?: number | string | undefined
   readonly totalBodyMemory?: number | string | undefined
   readonly bodySpool?: boolean | string | undefined

@@ -2,8 +2,8 @@ import type { GroupSettings } from '../backend/backend-group.ts'
 import type { BackendSettings } from '../backend/backend-settings.ts'
 import type { CheckOptions } from '../backend/checker.ts'
 import { defaults } from '../defaults.ts'
+import { parseSize } from '../size.ts'
 import { parseDuration } from './duration.ts'
-import { parseSize } from './size.ts'
 
 /** How it is found out whether a backend can be used. Durations are milliseconds or `250ms`, `30s`, `10m`, `12h`. */
 export interface HealthOptions {

@@ -9,13 +9,13 @@ import { NoBackendError } from '../errors.ts'
 import { Forwarder } from '../forward/forwarder.ts'
 import { createRouter } from '../router/create-router.ts'
 import { resolveExchangeOptions } from '../router/exchange-options.ts'
+import { parseSize } from '../size.ts'
 import { jsonSchemas } from './json-schema.ts'
 import { compileMatch, describeMatch } from './match.ts'
 import { parseConfig, parsePolicy } from './parse-policy.ts'
 import type { Match, Policy } from './policy.ts'
 import { PolicyError } from './problems.ts'
 import { selectBackend } from './select-backend.ts'
-import { parseSize } from './size.ts'
 
 const backends = { gpu: { url: 'http://gpu:3003' }, nas: { url: 'http://nas:3003', weight: 2 } }
 

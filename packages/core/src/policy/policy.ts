@@ -34,10 +34,15 @@ export interface BackendOptions extends ConnectionOptions {
   /** Where this backend's timeouts differ. */
   readonly timeouts?: TimeoutOptions | undefined
   /**
-   * The tasks that it serves, such as `[clip]`. A request with another task never goes there.
+   * The tasks that it serves, such as `[clip]`. A request with another task never goes there, nor one whose tasks are unknown.
    * @default all
    */
   readonly tasks?: readonly string[] | undefined
+  /**
+   * Whether a backend with `tasks` takes unclassified requests. The ML server may read another task in them.
+   * @default false
+   */
+  readonly unclassified?: boolean | undefined
   /**
    * Requests that it gets at once; further ones wait in the router, the urgent first. `auto` learns from how long jobs take
    * how many it can work on; `unlimited` is any number.

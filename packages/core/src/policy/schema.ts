@@ -4,6 +4,7 @@ import { type StrategyName, strategies } from '../strategy/strategies.ts'
 import { auth, headers, tls } from './connection-schema.ts'
 import { FRAMING, HEADER_NAME, NOT_FRAMING } from './header-names.ts'
 import { hold, policyHold } from './hold-schema.ts'
+import { limits } from './limits-schema.ts'
 import {
   answers,
   count,
@@ -63,8 +64,13 @@ const backend = z
         .optional()
         .meta({
           description:
-            'The tasks that it serves, such as `[clip]`; a request with another task never goes there. All, when not given.',
+            'The tasks that it serves, such as `[clip]`; a request with another task never goes there, nor one whose tasks are unknown. All, when not given.',
         }),
+      unclassified: z.boolean('must be true or false').optional().meta({
+        description:
+          'Whether a backend with `tasks` takes requests whose job is not known. The ML server may read another task in them.',
+        default: false,
+      }),
       maxConcurrent,
       reserve,
       health,
@@ -172,6 +178,7 @@ const exchangeShape = {
       'A request whose job is not known: `route` sends it to the last route, `reject` answers 422.',
     default: defaults.onUnclassified,
   }),
+  limits: limits.optional(),
   bodyMemory: size.optional().meta({
     description:
       'How much of a request is retained in memory for another attempt. A larger one goes to disk, unless it is no larger than what all requests leave free of 32 times as much.',

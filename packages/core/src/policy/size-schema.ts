@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseSize, SIZE_PATTERN } from './size.ts'
+import { parseSize, SIZE_PATTERN } from '../size.ts'
 
 const SIZE = 'must be bytes, a size such as "32mb", or "unlimited"'
 export const size = z

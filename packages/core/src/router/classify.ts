@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type ClassifiedRequest, classifyPredictRequest } from '../classify/classify-predict-request.ts'
+import type { ClassifiedRequest } from '../classify/classify-predict-request.ts'
 import { UnclassifiedError } from '../errors.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
@@ -17,12 +17,12 @@ export interface ClassifiedExchange extends ClassifiedRequest {
  */
 export async function classify(
   req: IncomingMessage,
-  { maxBodySize, onUnclassified }: ResolvedExchangeOptions,
+  { maxBodySize, onUnclassified, classifier }: ResolvedExchangeOptions,
 ): Promise<ClassifiedExchange> {
   const kept = keptBody(req)
   if (kept === undefined) refuseConsumedBody(req)
   const contentType = req.headers['content-type']
-  const { classification, body } = await classifyPredictRequest(kept ?? req, {
+  const { classification, body } = await classifier.classify(kept ?? req, {
     maxBodySize,
     ...(kept === undefined || contentType === undefined ? {} : { contentType }),
   })

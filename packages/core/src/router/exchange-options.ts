@@ -1,10 +1,12 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { BodyStore, type BodyStoreOptions } from '../body/body-store.ts'
+import { Classifier } from '../classify/classify-predict-request.ts'
+import { type ClassifyLimits, resolveLimits } from '../classify/limits.ts'
 import { defaults } from '../defaults.ts'
 import { parseExchangeOptions } from '../policy/parse-policy.ts'
 import { PolicyError, problem } from '../policy/problems.ts'
-import { parseSize } from '../policy/size.ts'
+import { parseSize } from '../size.ts'
 import type { Tracing } from './tracing.ts'
 
 export interface ExchangeOptions {
@@ -19,6 +21,8 @@ export interface ExchangeOptions {
    * @default '32mb'
    */
   readonly maxBodySize?: number | string | undefined
+  /** How much of a request is read to know its job; one beyond a limit is unclassified. */
+  readonly limits?: ClassifyLimits | undefined
   /**
    * How much of a request is retained in memory for another attempt. A larger one goes to disk, unless it is no larger
    * than what all requests leave free of 32 times as much.
@@ -54,6 +58,7 @@ export interface ResolvedExchangeOptions {
   readonly onUnclassified: 'route' | 'reject'
   /** In bytes; `Infinity` for no limit. */
   readonly maxBodySize: number
+  readonly classifier: Classifier
   readonly store: BodyStore
   readonly explainHeader: 'on-request' | 'always' | false
   readonly tracing: Tracing | undefined
@@ -102,7 +107,8 @@ export function checkExchangeOptions(options: ExchangeData): CheckedExchangeOpti
     totalBodyMemory: size('totalBodyMemory'),
     directory: bodySpool === true ? tmpdir() : bodySpool === false ? undefined : bodySpool,
   }
-  return { onUnclassified, maxBodySize: size('maxBodySize'), explainHeader, retention }
+  const classifier = new Classifier(resolveLimits(parsed.limits))
+  return { onUnclassified, maxBodySize: size('maxBodySize'), classifier, explainHeader, retention }
 }
 
 function isWritable(directory: string): boolean {

@@ -39,9 +39,18 @@ export function parseOptions(options: ReloadOptions) {
   const parsed = parseConfig(policyAsData(data))
   const { path = defaults.path, forwarder, backendHeader, upstreamHeader, forwardHeaders } = parsed
   const { answers, answerMemory } = parsed
-  const { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool, explainHeader } = parsed
+  const { maxBodySize, onUnclassified, limits, bodyMemory, totalBodyMemory, bodySpool, explainHeader } =
+    parsed
   const { backends, routes, timeouts, retries, queue, hold, health, heartbeat } = data
-  const exchange = { maxBodySize, onUnclassified, bodyMemory, totalBodyMemory, bodySpool, explainHeader }
+  const exchange = {
+    maxBodySize,
+    onUnclassified,
+    limits,
+    bodyMemory,
+    totalBodyMemory,
+    bodySpool,
+    explainHeader,
+  }
   const forward = { forwarder, backendHeader, upstreamHeader, forwardHeaders, answers, answerMemory }
   return {
     path: path.replace(/\/+$/, ''),
