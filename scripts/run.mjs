@@ -23,6 +23,7 @@ const commands = {
   'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),
   'bench:queue': (...given) => run(node, ['bench/queue/main.ts', ...given]),
   'bench:page': () => run(node, ['bench/page/main.ts']),
+  fuzz: (...given) => run(node, ['test/differential/main.ts', ...given]),
   screenshots: (...given) => run(node, ['test/screenshots/main.ts', ...given]),
   build,
   pack,

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { it } from 'vitest'
+import { oracleMissing } from '../differential/oracle.ts'
 
 /** The browser, where Debian has it, or wherever else it is. */
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -16,6 +17,7 @@ type Need =
   | 'signals'
   | 'loopback'
   | 'proc'
+  | 'oracle'
 
 /** What a test may need of the machine, and how to say that it is missing. */
 const NEEDS: Record<Need, () => string | undefined> = {
@@ -29,6 +31,7 @@ const NEEDS: Record<Need, () => string | undefined> = {
   signals: () => (process.platform === 'win32' ? 'Windows has no signals' : undefined),
   loopback: () => (process.platform === 'linux' ? undefined : 'only on Linux all of 127.0.0.0/8 is loopback'),
   proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),
+  oracle: () => ofScript(oracleMissing()),
 }
 
 /** A test that needs a program, a browser, POSIX signals, /proc or many addresses; where they are missing it is left out, and its name says why. */
@@ -38,12 +41,15 @@ export function itNeeds(what: Need) {
     missing === undefined ? it(name, test, timeout) : it.skip(`${name} (left out: ${missing})`, test)
 }
 
-/** Where the script has run, as in CI, no test is left out for them. */
 function ofDebian(program: string): string | undefined {
-  if (isInstalled(program)) return undefined
   const why = `${program} is missing; scripts/install-debian.sh installs it`
-  if (process.env['LEAVE_NOTHING_OUT']) throw new Error(why)
-  return why
+  return ofScript(isInstalled(program) ? undefined : why)
+}
+
+/** @param missing Why a test is left out; in CI, where the scripts have run, that is an error. */
+function ofScript(missing: string | undefined): string | undefined {
+  if (missing !== undefined && process.env['LEAVE_NOTHING_OUT']) throw new Error(missing)
+  return missing
 }
 
 function isInstalled(program: string, ...args: string[]): boolean {

@@ -1,0 +1,102 @@
+import type { Classification, Classified, UnclassifiedReason } from '@immich-ml-router/core'
+import type { GeneratedRequest } from './generate.ts'
+import type { Reading } from './oracle.ts'
+
+/**
+ * Where the router reads a request otherwise than the ML server, on purpose: the rows of the table in docs/reading.md.
+ * All but the last leave a request unclassified that the ML server runs.
+ */
+export const DIFFERENCES = {
+  encoded: ['content-encoded'],
+  charset: ['unknown-charset'],
+  limits: [
+    'too-large-entries',
+    'too-many-entries',
+    'too-long-name',
+    'too-deep-entries',
+    'too-many-values',
+    'too-many-header-parameters',
+  ],
+  'no-jobs': ['invalid-entries'],
+  preamble: ['malformed-multipart'],
+  'behind-the-image': [],
+} as const satisfies Record<string, readonly UnclassifiedReason[]>
+
+export type Difference = keyof typeof DIFFERENCES
+
+const DIFFERENCE_NAMES = Object.keys(DIFFERENCES) as Difference[]
+
+/**
+ * `same-job`; `no-job`, where the server runs none and the router knows none; `refused`, where the server refuses a request
+ * whose job the router knows; the difference that it is; or what is wrong.
+ */
+export type Comparison = 'same-job' | 'no-job' | 'refused' | Difference | { readonly wrong: string }
+
+export function compare(
+  request: GeneratedRequest,
+  reading: Reading,
+  classification: Classification,
+): Comparison {
+  const { jobs, input, items = [] } = reading
+  if (jobs === undefined) return classification.classified ? 'refused' : 'no-job'
+  const wrong = classification.classified
+    ? mismatch(jobs, input, classification)
+    : reasonMismatch(request, jobs, classification.reason)
+  if (typeof wrong === 'string') return wrong
+  return isDecidedAtImage(items, classification) ? 'behind-the-image' : wrong
+}
+
+function mismatch(
+  jobs: NonNullable<Reading['jobs']>,
+  input: Reading['input'],
+  { entries, ...ours }: Classified,
+) {
+  const theirs = JSON.stringify([
+    jobs.map(([task, type, model, options]) => [task, type, model, plain(options)]).sort(),
+    input,
+  ])
+  const read = JSON.stringify([
+    entries.map(({ task, type, model, options }) => [task, type, model, options]).sort(),
+    ours.input,
+  ])
+  return theirs === read ? 'same-job' : { wrong: `the server runs ${theirs}, the router reads ${read}` }
+}
+
+function reasonMismatch(
+  request: GeneratedRequest,
+  { length }: NonNullable<Reading['jobs']>,
+  reason: UnclassifiedReason,
+) {
+  const difference = DIFFERENCE_NAMES.find((name) =>
+    (DIFFERENCES[name] as readonly UnclassifiedReason[]).includes(reason),
+  )
+  const isReal =
+    difference === 'no-jobs' ? length === 0 : difference === 'preamble' ? hasPreamble(request) : true
+  if (difference !== undefined && isReal) return difference
+  return { wrong: `the server runs ${length} jobs, the router reads none (${reason})` }
+}
+
+/** Text before the first boundary, behind a line end: whether the server skips it depends on how the body is cut. */
+function hasPreamble({ chunks }: GeneratedRequest): boolean {
+  return /^[\r\n]+(?!--)/.test(Buffer.concat(chunks).toString('latin1'))
+}
+
+/** Whether the router decided at the header of an image, and something that counts follows it, or the image has no end. */
+function isDecidedAtImage(items: NonNullable<Reading['items']>, classification: Classification): boolean {
+  let entries: string | undefined
+  for (const [at, [name, kind]] of items.entries()) {
+    if (name === 'entries') entries = kind
+    if (name === 'image' && kind === 'file' && entries !== undefined && entries !== 'file')
+      return items
+        .slice(at + 1)
+        .some(([later]) => later === 'entries' || later === 'image' || later === 'text')
+  }
+  return (
+    classification.input === 'image' && !items.some(([name, kind]) => name === 'image' && kind === 'file')
+  )
+}
+
+/** Options that are no object are none. */
+function plain(options: unknown): unknown {
+  return typeof options === 'object' && options !== null && !Array.isArray(options) ? options : {}
+}

@@ -1,0 +1,15 @@
+// npm run fuzz -- [bodies] [seed]: the differential test with any number of bodies; it prints what it found and ends with 1
+// where the router and FastAPI disagree.
+import { oracleMissing } from './oracle.ts'
+import { runDifferential } from './run.ts'
+
+const [bodies = '100000', seed = String(Math.floor(Date.now() / 1000))] = process.argv.slice(2)
+const missing = oracleMissing()
+if (missing !== undefined) throw new Error(missing)
+console.log(`${bodies} bodies from seed ${seed}`)
+const { counts, wrong } = await runDifferential({ bodies: Number(bodies), seed: Number(seed) })
+for (const [kind, count] of Object.entries(counts)) console.log(`${kind}: ${count}`)
+for (const { seed: at, mutations, wrong: what } of wrong.slice(0, 20))
+  console.log(`seed ${at} (${mutations.join(', ')}): ${what}`)
+console.log(`${wrong.length} wrong`)
+process.exitCode = wrong.length === 0 ? 0 : 1
