@@ -35,7 +35,7 @@ export class UrlencodedReader {
     for (let start = 0; start < chunk.length; ) {
       const separator = chunk.indexOf(AMPERSAND, start)
       const end = separator === -1 ? chunk.length : separator
-      this.#take(chunk.subarray(start, end))
+      if (end > start) this.#take(chunk.subarray(start, end))
       if (separator === -1) break
       this.#endField()
       if (this.#fields > this.#limits.parts) return unclassified('too-many-parts')
