@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { DIFFERENCES } from './differential/compare.ts'
 import { MUTATIONS } from './differential/mutations.ts'
@@ -31,6 +33,12 @@ describe(`${BODIES} mutated bodies from seed ${SEED}`, () => {
 })
 
 const differences = Object.keys(DIFFERENCES) as (keyof typeof DIFFERENCES)[]
+
+itNeeds('oracle')('npm run fuzz compares as many bodies as it is told', async () => {
+  const main = join(import.meta.dirname, 'differential/main.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, [main, '300', '1'])
+  expect(stdout).toMatch(/^300 bodies from seed 1\n[^]*\n0 wrong\n$/)
+})
 
 it('every difference has its row in docs/reading.md', async () => {
   const docs = await readFile(join(import.meta.dirname, '../docs/reading.md'), 'utf8')

@@ -1,6 +1,8 @@
-import type { RouterOptions } from '@immich-ml-router/core'
+import { parseConfig, type RouterOptions } from '@immich-ml-router/core'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { post } from './support/client.ts'
+import { exampleOf } from './support/docs.ts'
 import { CONTENT_TYPE, ENTRIES, immichBody, multipart } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl, until } from './support/servers.ts'
@@ -73,6 +75,11 @@ describe('a backend with tasks: [clip]', () => {
     expect(answer.status).toBe(503)
     expect(answer.body.toString()).toContain('set unclassified: true on a backend with tasks')
   })
+})
+
+it('the example of docs/reading.md is a configuration', () => {
+  const { backends } = parseConfig(parse(exampleOf('docs/reading.md', 'tasks')))
+  expect(Object.values(backends).map(({ tasks }) => tasks)).toEqual([['clip'], undefined])
 })
 
 describe('limits', () => {
