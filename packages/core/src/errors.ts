@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'body-consumed'
   | 'body-failed'
   | 'upload-timeout'
+  | 'unsupported-transfer-coding'
   | 'unclassified'
   | 'no-backend-available'
   | 'hold-expired'
@@ -24,6 +25,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'body-consumed': 500,
   'body-failed': 400,
   'upload-timeout': 408,
+  'unsupported-transfer-coding': 501,
   unclassified: 422,
   'no-backend-available': 503,
   'hold-expired': 503,

@@ -1,8 +1,14 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { defaults } from '../defaults.ts'
-import { RouterError } from '../errors.ts'
+import { type ErrorCode, RouterError } from '../errors.ts'
 import { endResponse } from '../forward/ending.ts'
 import { turnToRefuse } from './slow-refusal.ts'
+
+/**
+ * Errors behind which the connection is closed: the next process is to get the client's next request, or a proxy in between
+ * may disagree about where this one ends.
+ */
+const CLOSING: ReadonlySet<ErrorCode> = new Set(['router-closed', 'unsupported-transfer-coding'])
 
 /** Answers with a text or JSON body, unless an answer has begun. Resolves when it is sent, or the client is gone. */
 export function answer(
@@ -43,8 +49,7 @@ export async function answerError(res: ServerResponse, error: unknown): Promise<
         })
   const turn = turnToRefuse(res, known.code)
   if (turn !== undefined) await turn
-  // The client's next request is for the process that comes after this one.
-  if (known.code === 'router-closed') res.shouldKeepAlive = false
+  if (CLOSING.has(known.code)) res.shouldKeepAlive = false
   const retry = known.status === 503 ? { 'retry-after': String(defaults.retryAfterSeconds) } : undefined
   return answer(res, known.status, { detail: known.message, code: known.code, ...known.details }, retry)
 }

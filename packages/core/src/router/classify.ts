@@ -3,6 +3,7 @@ import type { ClassifiedRequest } from '../classify/classify-predict-request.ts'
 import { UnclassifiedError } from '../errors.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { keptBody, refuseConsumedBody } from './kept-body.ts'
+import { refuseTransferCodings } from './transfer-coding.ts'
 
 /** What is known of a request as it begins. */
 export interface ClassifiedExchange extends ClassifiedRequest {
@@ -19,6 +20,7 @@ export async function classify(
   req: IncomingMessage,
   { maxBodySize, onUnclassified, classifier }: ResolvedExchangeOptions,
 ): Promise<ClassifiedExchange> {
+  refuseTransferCodings(req)
   const kept = keptBody(req)
   if (kept === undefined) refuseConsumedBody(req)
   const contentType = req.headers['content-type']
