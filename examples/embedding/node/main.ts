@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import http, { type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import { createRouter, inheritedSocket, parseConfig, stopServer } from '@immich-ml-router/core'
+import { createRouter, inheritedSocket, parseConfig, pathOf, stopServer } from '@immich-ml-router/core'
 import { parse } from 'yaml'
 
 const { PORT = '3003', ROUTER_CONFIG = new URL('router.yaml', import.meta.url) } = process.env
@@ -11,8 +11,8 @@ const router = createRouter(parseConfig(parse(await readFile(ROUTER_CONFIG, 'utf
 /** The application: what is not the router's. */
 const app: RequestListener = async (req, res) => {
   res.setHeader('content-type', 'application/json')
-  if (req.method === 'GET' && req.url === '/hello') res.end('{"hello":"world"}')
-  else if (req.method === 'POST' && req.url === '/echo') res.end(JSON.stringify(await json(req)))
+  if (req.method === 'GET' && pathOf(req) === '/hello') res.end('{"hello":"world"}')
+  else if (req.method === 'POST' && pathOf(req) === '/echo') res.end(JSON.stringify(await json(req)))
   else res.writeHead(404).end('{"detail":"Not Found"}')
 }
 

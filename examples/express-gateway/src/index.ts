@@ -2,11 +2,13 @@ import type { RouterOptions } from '@immich-ml-router/core'
 import { immichMlRouter } from '@immich-ml-router/express'
 import express from 'express'
 
-/** The whole application: the router, and Express's own 404 for what is not the router's. */
+/** The whole application: the router, and 404 for every other path. */
 export function makeApp(options: RouterOptions) {
   const app = express()
   app.disable('x-powered-by')
   const middleware = immichMlRouter(options)
   app.use(middleware)
+  // Express' own 404 waits for the end of the upload first.
+  app.use((_req, res) => void res.sendStatus(404))
   return { listener: app, router: middleware.router }
 }

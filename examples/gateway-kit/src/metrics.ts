@@ -1,5 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import { defaults, type Router } from '@immich-ml-router/core'
+import { defaults, pathOf, type Router } from '@immich-ml-router/core'
 import { type RouterMetrics, routerMetrics } from '@immich-ml-router/core/metrics'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Reloader } from './reloader.ts'
@@ -81,8 +81,8 @@ export class GatewayMetrics {
   }
 }
 
-function isForMetrics({ method, url = '' }: IncomingMessage): boolean {
-  return (method === 'GET' || method === 'HEAD') && url.split('?', 1)[0] === '/metrics'
+function isForMetrics(req: IncomingMessage): boolean {
+  return (req.method === 'GET' || req.method === 'HEAD') && pathOf(req) === '/metrics'
 }
 
 function end(res: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
+  deferContinue,
   inheritedSocket,
   type Router,
   type RouterConfig,
@@ -67,6 +68,7 @@ export async function startGateway(
     { requestTimeout: 0 },
     (req, res) => own.some((handle) => handle(req, res)) || listener(req, res),
   )
+  deferContinue(server)
   const metricsServer =
     config.metricsPort === undefined ? server : http.createServer((req, res) => metrics.answer(req, res))
   const socket = config.socket

@@ -76,6 +76,7 @@ export type { Heartbeat } from './forward/heartbeat.ts'
 export type { AnswerClass, AnswerClasses, AnswerOptions } from './judge/answer-classes.ts'
 export { type Asked, type BackendAnswer, judge } from './judge/judge.ts'
 export type { Verdict } from './judge/verdict.ts'
+export { pathOf } from './path-of.ts'
 export type { Changes, PolicyChanges } from './policy/changes.ts'
 export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './policy/connection.ts'
 export type { DiscoverOptions } from './policy/discover.ts'
@@ -118,6 +119,7 @@ export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './policy/ti
 export type { AttemptMarks, AttemptRecord } from './retry/attempt-record.ts'
 export { answerError } from './router/answers.ts'
 export { createRouter } from './router/create-router.ts'
+export { deferContinue } from './router/defer-continue.ts'
 export { Exchange } from './router/exchange.ts'
 export {
   type ExchangeOptions,

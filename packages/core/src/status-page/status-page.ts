@@ -94,7 +94,7 @@ class PageServer {
   }
 
   handle(req: IncomingMessage, res: ServerResponse, next: (() => unknown) | undefined): void {
-    const path = pathOf(req) ?? ''
+    const path = pathOf(req)
     const isBelow = path === this.#basePath || path.startsWith(`${this.#basePath}/`)
     if (isBelow) this.#serve(req, res, path.slice(this.#basePath.length))
     else if (next !== undefined) next()

@@ -1,0 +1,40 @@
+import type { IncomingMessage } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { pathBelow, pathOf } from './path-of.ts'
+
+const asked = (url: string) => ({ url }) as IncomingMessage
+
+describe('pathOf', () => {
+  it.each([
+    ['/predict', '/predict'],
+    ['/predict?x=1', '/predict'],
+    ['/', '/'],
+    ['http://host/predict', '/predict'],
+    ['HTTPS://Host:3003/predict?x=/ping', '/predict'],
+    ['http://user@host/ml/ping', '/ml/ping'],
+    ['http://[::1]:3003/ping', '/ping'],
+    ['http://host', '/'],
+    ['http://host?x=/ping', '/'],
+    // What a proxy in between checks is what the router sees: nothing is normalised.
+    ['/a/../predict', '/a/../predict'],
+    ['http://host/a/../predict', '/a/../predict'],
+    ['http://host//predict', '//predict'],
+    ['//host/predict', '//host/predict'],
+    ['*', '*'],
+    ['foo:/predict', 'foo:/predict'],
+    ['foo://host/predict', 'foo://host/predict'],
+  ])('%s is %s', (url, path) => {
+    expect(pathOf(asked(url))).toBe(path)
+  })
+})
+
+describe('pathBelow', () => {
+  it.each([
+    ['/ml', 'http://host/ml/ping', '/ping'],
+    ['/ml', 'http://host/ml', '/'],
+    ['/ml', 'http://host/ping', undefined],
+    ['', 'http://host', '/'],
+  ])('%j, %s', (base, url, path) => {
+    expect(pathBelow(base, asked(url))).toBe(path)
+  })
+})
