@@ -11,7 +11,7 @@ import { parseSize } from '../size.ts'
 import { Attempt } from './attempt.ts'
 import { Dispatchers } from './dispatchers.ts'
 import type { AttemptPlan, AttemptResult, ForwardRequest, KeptAnswer } from './forward-request.ts'
-import { type HeaderRecord, ROUTE_HEADER, requestHeaders } from './headers.ts'
+import { type HeaderRecord, ROUTE_HEADER, requestHeaders, withOwnHeaders, withoutHeaders } from './headers.ts'
 import { probe } from './probe.ts'
 import { type OwnHeader, ResponseWriter } from './response-writer.ts'
 import { direct, type Sender } from './sender.ts'
@@ -38,7 +38,7 @@ export interface ForwardData {
   readonly upstreamHeader?: string | undefined
   /**
    * Client headers to pass on that are kept back by default: `authorization`, `cookie`, `forwarded`,
-   * `x-forwarded-*`, `x-real-ip`.
+   * `x-forwarded-*`, `x-real-ip`. Such a name does not admit its twins, such as `X_Forwarded_For`.
    * @default []
    */
   readonly forwardHeaders?: readonly string[] | undefined
@@ -198,13 +198,9 @@ export class Forwarder {
     }
     // The answer is judged by what is in it.
     headers['accept-encoding'] = 'identity'
-    Object.assign(headers, this.#ownHeaders)
-    if (upstreamHeader !== undefined) headers[upstreamHeader] = backend.url
-    if (own !== undefined) {
-      for (const name of own.replaces) delete headers[name]
-      Object.assign(headers, own.headers)
-    }
-    return headers
+    let all = withOwnHeaders(headers, this.#ownHeaders)
+    if (upstreamHeader !== undefined) all = withOwnHeaders(all, { [upstreamHeader]: backend.url })
+    return own === undefined ? all : withOwnHeaders(withoutHeaders(all, own.replaces), own.headers)
   }
 }
 

@@ -35,6 +35,51 @@ describe('requestHeaders', () => {
   })
 })
 
+/** Other ways to write a name, which CGI, WSGI or PHP make the same variable of. */
+const twinsOf = (name: string) => ['_', '.', '~'].map((odd) => name.replaceAll('-', odd))
+
+describe('twins of headers', () => {
+  it.each([
+    'x-forwarded-for',
+    'x-forwarded-proto',
+    'x-forwarded-anything',
+    'x-real-ip',
+    'proxy-authorization',
+    'proxy-connection',
+    'keep-alive',
+    'transfer-encoding',
+    'http2-settings',
+    'x-immich-ml-explain',
+    'content-length',
+    'content-type',
+    'content-encoding',
+    'accept-encoding',
+  ])('those of %s are dropped like it, or as they would frame the message', (name) => {
+    const headers = Object.fromEntries(twinsOf(name).map((twin) => [twin, '1']))
+    expect(requestHeaders(headers, new Set())).toEqual({})
+    expect(requestHeaders(headers, new Set([name]))).toEqual({})
+  })
+
+  it('drops those with one underscore among dashes', () => {
+    const headers = { 'x-forwarded_for': '1', 'x_forwarded-for': '1', x_forwarded: '1', x_real_ip: '1' }
+    expect(requestHeaders(headers, new Set(['x-forwarded-for', 'x-real-ip']))).toEqual({})
+  })
+
+  it('drops those of headers that Connection names', () => {
+    expect(requestHeaders({ connection: 'x_hop, x-step', 'x-hop': '1', x_step: '1' }, new Set())).toEqual({})
+  })
+
+  it('passes on one that the options name as it is written', () => {
+    const headers = { x_forwarded_for: '1', 'x-forwarded-for': '2' }
+    expect(requestHeaders(headers, new Set(['x_forwarded_for']))).toEqual({ x_forwarded_for: '1' })
+  })
+
+  it('keeps other names as they are', () => {
+    const headers = { x_request_id: '1', 'x-request-id': '2', 'x.y': '3', x_forwardedish: '4' }
+    expect(requestHeaders(headers, new Set())).toEqual(headers)
+  })
+})
+
 describe('responseHeaders', () => {
   it('keeps names, values and repetitions as they came', () => {
     const raw = ['Content-Type', 'a/b', 'Set-Cookie', 'a', 'set-cookie', 'b', 'X-Umlaut', 'ä'].map((text) =>
@@ -80,6 +125,9 @@ describe("a backend's own headers", () => {
       { a: '1', b: '4', c: '5' },
     ],
     [{ Authorization: 'a', AUTHORIZATION: 'b' }, { authorization: 'c' }, { authorization: 'c' }],
+    [{ x_api_key: 'a', 'X-Api.Key': 'b' }, { 'X-Api-Key': 'c' }, { 'X-Api-Key': 'c' }],
+    [{ 'x-api-key': 'a' }, { x_api_key: 'c' }, { x_api_key: 'c' }],
+    [{ a: '1' }, {}, { a: '1' }],
   ])('%j and %j', (headers, own, sent) => {
     expect(withOwnHeaders(headers, own)).toEqual(sent)
   })

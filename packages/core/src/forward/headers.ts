@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { FRAMING } from '../policy/header-names.ts'
 
 /** RFC 9110 section 7.6.1: they speak of one connection, not of the message. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -18,44 +19,62 @@ export const ASKING_HEADER = 'x-immich-ml-explain'
 /** The response header that says what was decided about the request. */
 export const ROUTE_HEADER = 'x-immich-ml-route'
 
-/**
- * Of the request to the router alone: the backend's own host is sent, 100-continue is settled with the client by then, and
- * whoever asks why asks the first router that it comes to.
- */
+/** Of the request to this router alone: the backend gets its own host, and the router settles 100-continue by itself. */
 const REQUEST_ONLY: ReadonlySet<string> = new Set(['host', 'expect', 'http2-settings', ASKING_HEADER])
 
-/** What a client must not tell a backend unless the options say so: who it is, and through whom it came. */
+/** Who the client is and which proxies it came through: not for a backend, unless `forwardHeaders` names them. */
 const PRIVATE = /^(?:authorization|cookie|forwarded|x-forwarded(?:-.*)?|x-real-ip)$/
 
 export type HeaderRecord = Record<string, string | string[]>
 
+const ODD = /[^a-z0-9-]/g
+
+/**
+ * One name for all headers that a server may take for the same: CGI, WSGI and PHP make a variable of a header's name, in which
+ * every character but letters and digits is an underscore.
+ *
+ * @param name In lower case.
+ */
+function plainName(name: string): string {
+  return name.replace(ODD, '-')
+}
+
 /**
  * The client's headers as a backend may see them.
  *
- * @param passed Names, in lower case, of private headers to pass on all the same.
+ * @param passed Names, in lower case, of private headers to pass on; such a name does not admit its twins.
  */
 export function requestHeaders(headers: IncomingHttpHeaders, passed: ReadonlySet<string>): HeaderRecord {
-  const named = connectionOptions(headers.connection)
+  const named = new Set([...connectionOptions(headers.connection)].map(plainName))
   const kept: HeaderRecord = {}
   for (const name in headers) {
     const value = headers[name]
     // HTTP/2's pseudo-headers begin with a colon.
     if (value === undefined || name.startsWith(':')) continue
-    if (HOP_BY_HOP.has(name) || REQUEST_ONLY.has(name) || named.has(name)) continue
-    if (PRIVATE.test(name) && !passed.has(name)) continue
+    const plain = plainName(name)
+    if (HOP_BY_HOP.has(plain) || REQUEST_ONLY.has(plain) || named.has(plain)) continue
+    if (PRIVATE.test(plain) && !passed.has(name)) continue
+    if (plain !== name && FRAMING.has(plain)) continue
     kept[name] = value
   }
   return kept
 }
 
-/** The headers for a backend with its own, which win, however the others are written. */
+/** The headers for a backend with its own, which win over every header of an equal name, however that is written. */
 export function withOwnHeaders(
   headers: HeaderRecord,
-  own: Readonly<Record<string, string>> | undefined,
+  own: Readonly<Record<string, string | string[]>> | undefined,
 ): HeaderRecord {
   if (own === undefined) return headers
-  const others = Object.entries(headers).filter(([name]) => !Object.hasOwn(own, name.toLowerCase()))
-  return { ...Object.fromEntries(others), ...own }
+  const names = Object.keys(own)
+  return names.length === 0 ? headers : { ...withoutHeaders(headers, names), ...own }
+}
+
+/** The headers without those of these names, however they are written. */
+export function withoutHeaders(headers: HeaderRecord, names: readonly string[]): HeaderRecord {
+  const dropped = new Set(names.map((name) => plainName(name.toLowerCase())))
+  const others = Object.entries(headers).filter(([name]) => !dropped.has(plainName(name.toLowerCase())))
+  return Object.fromEntries(others)
 }
 
 /**

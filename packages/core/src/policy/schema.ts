@@ -235,7 +235,7 @@ const forwardShape = {
     .optional()
     .meta({
       description:
-        'Client headers to pass on that are kept back otherwise: `authorization`, `cookie`, `forwarded`, `x-forwarded-*`, `x-real-ip`.',
+        'Client headers to pass on that are kept back otherwise: `authorization`, `cookie`, `forwarded`, `x-forwarded-*`, `x-real-ip`. Such a name does not admit its twins, such as `X_Forwarded_For`.',
     }),
 }
 
