@@ -48,12 +48,14 @@ const OPEN_BRACE = 0x7b
 /** What is no JSON. */
 const DAMAGED = Buffer.from('?')
 
-const DECODERS: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLength: number }) => Buffer>> = {
-  gzip: gunzipSync,
-  'x-gzip': gunzipSync,
-  deflate: inflateSync,
-  br: brotliDecompressSync,
-}
+type Decoder = (bytes: Buffer, options: { maxOutputLength: number }) => Buffer
+
+const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
+  ['gzip', gunzipSync],
+  ['x-gzip', gunzipSync],
+  ['deflate', inflateSync],
+  ['br', brotliDecompressSync],
+])
 
 /**
  * A whole answer without its content coding.
@@ -62,7 +64,7 @@ const DECODERS: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLeng
  * @returns `undefined` when it is larger, or the coding is not known; nothing of use when it is damaged.
  */
 export function decoded(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
-  const decode = DECODERS[coding.trim().toLowerCase()]
+  const decode = DECODERS.get(coding.trim().toLowerCase())
   // What looks like JSON has no coding, whatever its name.
   if (decode === undefined && bytes[0] === OPEN_BRACE) return bytes
   try {

@@ -7,6 +7,7 @@ import { connectionProblems } from './connection-problems.ts'
 import { ExpandedConfig } from './expand-config.ts'
 import type { Policy } from './policy.ts'
 import { formatPath, PolicyError, type PolicyProblem, problem, suggest, toProblems } from './problems.ts'
+import { protoProblems } from './proto-names.ts'
 import { configSchema, exchangeSchema, forwardSchema, policySchema } from './schema.ts'
 
 /** What a configuration file says: a policy, and the options of the router that are data. */
@@ -73,13 +74,15 @@ function validate<T extends z.ZodType>(
 ): z.output<T> {
   const config = written instanceof ExpandedConfig ? written : new ExpandedConfig(written)
   const { parsed, problems: found } = check(schema, config, beyond)
-  // What could not be expanded is one mistake, not two.
-  const problems = [
-    ...config.problems,
-    ...found.filter(({ path }) => !config.problems.some((unexpanded) => unexpanded.path === path)),
-  ]
+  // What is found twice is one mistake: what could not be expanded, or a name that is no option either.
+  const named = [...config.problems, ...elsewhere(found, config.problems)]
+  const problems = [...named, ...elsewhere(protoProblems(config.data()), named)]
   if (!parsed.success || problems.length > 0) throw new PolicyError(problems)
   return parsed.data
+}
+
+function elsewhere(problems: readonly PolicyProblem[], known: readonly PolicyProblem[]): PolicyProblem[] {
+  return problems.filter(({ path }) => !known.some((other) => other.path === path))
 }
 
 function check<T extends z.ZodType>(

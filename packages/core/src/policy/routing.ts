@@ -52,10 +52,10 @@ export class Routing implements Shared {
 
   /** Requests that wait, by route; those of which none waits are not in it. */
   get held(): Readonly<Record<string, number>> {
-    const held: Record<string, number> = {}
+    const held = new Map<string, number>()
     for (const { route, waits } of this.#selections.values())
-      if (waits.size > 0) held[route.name] = (held[route.name] ?? 0) + waits.size
-    return held
+      if (waits.size > 0) held.set(route.name, (held.get(route.name) ?? 0) + waits.size)
+    return Object.fromEntries(held)
   }
 
   /** What is known of each route, in order. */
