@@ -59,11 +59,12 @@ export class Pool {
    */
   become(settings: ReadonlyMap<string, GroupSettings>): PoolChanges {
     const before = this.#groups
-    this.#groups = [...settings].map(([name, its]) => {
+    const next = [...settings].map(([name, its]) => {
       const known = [...before, ...this.#leaving].find((group) => group.name === name && group.isMeantBy(its))
-      if (known !== undefined) known.adapt(its)
-      return known ?? this.#make(name, its)
+      return { its, known, group: known ?? this.#make(name, its) }
     })
+    this.#groups = next.map(({ group }) => group)
+    for (const { its, known } of next) known?.adapt(its)
     const added = this.#groups.filter((group) => !before.includes(group))
     const removed = before.filter((group) => !this.#groups.includes(group))
     this.#views = []

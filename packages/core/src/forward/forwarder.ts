@@ -110,7 +110,20 @@ export class Forwarder {
    * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
    */
   reload(options: ForwardData): void {
-    this.#settings = settingsOf(options, this.#proxy)
+    this.prepare(options)()
+  }
+
+  /**
+   * Checks other options.
+   *
+   * @returns What has them in force from the next attempt on; it does not throw.
+   * @throws {PolicyError} with every mistake in the options, each with its path.
+   */
+  prepare(options: ForwardData): () => void {
+    const settings = settingsOf(options, this.#proxy)
+    return () => {
+      this.#settings = settings
+    }
   }
 
   /** One attempt. It never rejects: what became of it is the outcome. */

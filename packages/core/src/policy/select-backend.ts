@@ -3,6 +3,7 @@ import { BackendGroup, type GroupChange } from '../backend/backend-group.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
 import { Pool, type PoolChanges } from '../backend/pool.ts'
 import { Unresolved } from '../backend/unresolved.ts'
+import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { dnsResolver, type Resolver } from '../discover/resolver.ts'
@@ -105,6 +106,13 @@ export interface Select {
    * @throws {RouterClosedError} when it is closed.
    */
   reload(policy: Policy): PolicyChanges
+  /**
+   * Checks another policy.
+   *
+   * @returns What has it in force, as {@link Select.reload} does; it does not throw. Call it before anything else changes.
+   * @throws as {@link Select.reload} does.
+   */
+  prepare(policy: Policy): () => PolicyChanges
   /** Starts the probes and the discovery of endpoints, which begins with the first request otherwise; once. */
   start(probe: BackendProbe): void
   /** Whether it is a bulk request, its priority not above 0, on a route that holds requests. */
@@ -126,7 +134,8 @@ export interface Select {
  * @throws {PolicyError} with every mistake in the policy, each with its path.
  */
 export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
-  const { clock = systemClock, resolver, onBackendChange, onHold, onUnavailable } = environment
+  const { clock = systemClock, resolver, onBackendChange, onUnavailable } = environment
+  const onHold = (event: HoldEvent) => callSafely(() => environment.onHold?.(event))
   /** What there is to tell, as long as something is being changed. */
   let untold: (() => void)[] | undefined
   const pool = new Pool((name, settings) => {
@@ -135,10 +144,10 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
       resolver: () => resolver ?? dnsResolver(),
       onChange: (change, endpoint) => {
         const tell = () => {
-          if (change.kind === 'wanted') onUnavailable?.(group)
+          if (change.kind === 'wanted') callSafely(() => onUnavailable?.(group))
           onBackendChange?.({ backend: name, endpoint, ...change })
         }
-        if (untold === undefined) tell()
+        if (untold === undefined) callSafely(tell)
         else untold.push(tell)
       },
       onRelief: () => routing.line.poke(),
@@ -166,10 +175,8 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     for (const group of pool.groups) group.discover()
   }
   let probing: BackendProbe | undefined
-  const reload = (next: Policy): PolicyChanges => {
-    if (routing.closed !== undefined) throw routing.closed
+  const commit = (after: CompiledPolicy): PolicyChanges => {
     const { written } = compiled
-    const after = compilePolicy(next, routing.routes)
     const telling: (() => void)[] = []
     untold = telling
     try {
@@ -186,8 +193,13 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
       return changesOf(written, after.written, replaced)
     } finally {
       untold = undefined
-      for (const tell of telling) tell()
+      for (const tell of telling) callSafely(tell)
     }
+  }
+  const prepare = (next: Policy): (() => PolicyChanges) => {
+    if (routing.closed !== undefined) throw routing.closed
+    const after = compilePolicy(next, routing.routes)
+    return () => commit(after)
   }
 
   const { pick } = first()
@@ -241,7 +253,8 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     drain: (name: string) => pool.group(name).drain(),
     enable: (name: string) => pool.group(name).enable(),
     wake: async (name: string) => pool.group(name).wake(),
-    reload,
+    reload: (next: Policy) => prepare(next)(),
+    prepare,
     start: (probe: BackendProbe) => {
       probing = probe
       discover()

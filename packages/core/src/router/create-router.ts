@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
 import { Unresolved } from '../backend/unresolved.ts'
+import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
 import { defaults } from '../defaults.ts'
@@ -72,7 +73,7 @@ class PredictRouter implements Router {
         this.#active.changed()
         this.#emitSafely('hold', event)
       },
-      onUnavailable: onUnavailable && ((backend) => this.#callSafely(() => onUnavailable(backend))),
+      onUnavailable: onUnavailable,
     })
     this.#wakesAll = onUnavailable !== undefined
     this.#forwarder = new Forwarder({ proxy, clock, ...forward })
@@ -83,14 +84,18 @@ class PredictRouter implements Router {
   reload(options: ReloadOptions): PolicyChanges {
     if (this.#state !== 'running') throw new RouterClosedError()
     const { path, policy, exchange, forward, written } = parseOptions(options)
+    // Whatever may throw comes first: from here on, all of it is in force, or nothing.
     const { retention, ...checked } = checkExchangeOptions(exchange)
-    const changes = this.#select.reload(policy)
+    const commitForward = this.#forwarder.prepare(forward)
+    const commitPolicy = this.#select.prepare(policy)
+    const own = changedOptions(this.#written, written)
     this.#options.store.adapt(retention)
     this.#options = { ...this.#options, ...checked }
-    this.#forwarder.reload(forward)
+    commitForward()
     this.#basePath = path
-    const own = changedOptions(this.#written, written)
     this.#written = written
+    // The last, since it tells of backends: a listener may reload in turn.
+    const changes = commitPolicy()
     const all = { ...changes, options: [...changes.options, ...own].sort() }
     this.#emitSafely('reload', all)
     return all
@@ -294,15 +299,6 @@ class PredictRouter implements Router {
   #emitSafely<E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): void {
     // EventEmitter's own types do not follow a generic event name.
     const untyped: EventEmitter = this.#events
-    this.#callSafely(() => untyped.emit(name, ...event))
-  }
-
-  /** A listener that throws must not fail the request that it was told of. */
-  #callSafely(listener: () => unknown): void {
-    try {
-      listener()
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error))
-    }
+    callSafely(() => untyped.emit(name, ...event))
   }
 }
