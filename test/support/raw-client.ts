@@ -4,6 +4,10 @@ import { onTestFinished } from 'vitest'
 /** A connection on which a test writes what it likes. */
 export interface RawConnection {
   write(bytes: Buffer | string): void
+  /** Reads nothing any more. */
+  pause(): void
+  /** Ends the connection at once. */
+  destroy(): void
   /** Everything that has come so far. */
   readonly received: string
   /** Resolves with everything that has come, once that matches, or when the connection has ended. */
@@ -37,6 +41,8 @@ export function rawConnection(url: string): RawConnection {
     })
   return {
     write: (bytes) => void socket.write(bytes),
+    pause: () => void socket.pause(),
+    destroy: () => void socket.destroy(),
     get received() {
       return received
     },

@@ -57,7 +57,8 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
       this.#settle = resolve
     })
     if (options.body instanceof ReplayReader) options.body.on('error', this.#onBodyError)
-    options.request.res.on('close', this.#onClientLeft)
+    // Before the listeners of others, which may ask for the outcome.
+    options.request.res.prependListener('close', this.#onClientLeft)
     const { plan, clock } = options
     this.#watchdog = new Watchdog(clock, plan.timeouts.connect, () => this.#onSilence())
     this.#cancelDeadline = callAt(clock, plan.deadline, () => this.#timeOut('total-timeout'))
@@ -132,12 +133,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     const rawHeaders = rawList(controller.rawHeaders)
     this.#answer = new Answer(
       { status, statusText, rawHeaders, headers },
-      {
-        backend: plan.backend.name,
-        request,
-        classes,
-        limit: answerMemory,
-      },
+      { backend: plan.backend.name, request, classes, limit: answerMemory },
     )
     plan.marks.answered = clock.now()
     this.#watchdog.restart(plan.timeouts.idle)
@@ -184,7 +180,8 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
       reachedClient: true,
       starvedFor: body instanceof ReplayReader ? body.starvedFor : 0,
     }
-    this.#delivery.end(last, controller, () => this.#finish(answered))
+    this.#options.plan.onOutcome?.(answered)
+    this.#delivery.end(last, controller, (error) => (error ? this.#onClientLeft() : this.#finish(answered)))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -330,6 +327,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     // A body that is still arriving is of no use to this attempt any more; its error has been told already.
     this.#letGoOfBody()
     if (body instanceof ReplayReader) body.destroy()
+    plan.onOutcome?.(outcome)
     if (outcome.kind !== 'answered' && this.#delivery.started) this.#delivery.cut()
     this.#settle({ outcome, answer })
   }

@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici'
 import { ReplayReader } from '../body/body-reader.ts'
 import type { Answer } from './answer.ts'
 import type { AttemptOptions } from './attempt-options.ts'
+import type { OnSent } from './ending.ts'
 import { ROUTE_HEADER } from './headers.ts'
 import { type OwnHeader, ResponseWriter } from './response-writer.ts'
 
@@ -68,9 +69,9 @@ export class Delivery {
    * Ends the response.
    *
    * @param last What is left of it.
-   * @param done Called when the last byte is handed to the operating system.
+   * @param done Called when the last byte is handed to the operating system, or cannot be.
    */
-  end(last: Buffer | undefined, controller: Dispatcher.DispatchController, done: () => void): void {
+  end(last: Buffer | undefined, controller: Dispatcher.DispatchController, done: OnSent): void {
     this.#writer.end(last, rawList(controller.rawTrailers), done)
   }
 

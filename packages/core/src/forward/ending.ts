@@ -1,5 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { defaults } from '../defaults.ts'
+import { ClientLeftError } from '../errors.ts'
+
+/** Told that the end of a response is handed to the operating system, or why it cannot be: the client has left. */
+export type OnSent = (error?: Error | null) => void
 
 /**
  * Ends a response whose bytes are all written, and drops what the client is still uploading.
@@ -9,15 +13,16 @@ import { defaults } from '../defaults.ts'
  *
  * @param sized Whether the client knows by a content length that it has the whole response. (Node does not tell: headers
  *   that were given to `writeHead` are not in `hasHeader`.)
- * @param done Called when the response is handed to the operating system.
  */
-export function endResponse(res: ServerResponse, sized: boolean, done: () => void): void {
+export function endResponse(res: ServerResponse, sized: boolean, done: OnSent): void {
   const { req } = res
   const lingers = sized && !req.complete && !res.shouldKeepAlive
+  // Node 22 takes a response for finished when its connection has failed.
+  const onEnd: OnSent = (error) => done(error ?? (req.socket?.destroyed ? new ClientLeftError() : undefined))
   discardUpload(req, () => {
-    if (lingers) res.end(done)
+    if (lingers) res.end(onEnd)
   })
-  if (!lingers) res.end(done)
+  if (!lingers) res.end(onEnd)
 }
 
 /**

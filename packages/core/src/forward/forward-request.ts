@@ -48,6 +48,8 @@ export interface AttemptPlan {
   readonly hasOther: () => boolean
   /** Called when the answer has begun to go to the client. */
   readonly onCommit?: (() => void) | undefined
+  /** Told of the outcome before the response ends; once more where the client leaves before it has all of the answer. */
+  readonly onOutcome?: ((outcome: Outcome) => void) | undefined
   readonly marks: AttemptMarks
   readonly own?: AttemptHeaders | undefined
   /** Aborted when the answer of another copy has begun to. */

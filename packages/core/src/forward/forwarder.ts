@@ -150,9 +150,15 @@ export class Forwarder {
    * Gives the client an answer that was passed over, since there is no better one.
    *
    * @param backend The name of the backend that gave it.
+   * @param onEnd Called before the response ends.
    * @returns Whether it could be given, once the client has it or is gone.
    */
-  async deliver({ res, routeHeader }: ForwardRequest, answer: KeptAnswer, backend: string): Promise<boolean> {
+  async deliver(
+    { res, routeHeader }: ForwardRequest,
+    answer: KeptAnswer,
+    backend: string,
+    onEnd: () => void,
+  ): Promise<boolean> {
     if (res.headersSent || res.destroyed) return false
     const own = this.#backendHeader(backend)
     const added: OwnHeader[] = own === undefined ? [] : [own]
@@ -164,14 +170,15 @@ export class Forwarder {
       // A header that Node refuses to write.
       return false
     }
-    await new Promise<void>((resolve) => {
-      res.once('close', resolve)
-      writer.end(answer.body, [], () => {
-        res.off('close', resolve)
-        resolve()
+    onEnd()
+    return new Promise((resolve) => {
+      const onClose = () => resolve(false)
+      res.once('close', onClose)
+      writer.end(answer.body, [], (error) => {
+        res.off('close', onClose)
+        resolve(!error && res.writableFinished)
       })
     })
-    return res.writableFinished
   }
 
   #backendHeader(backend: string): OwnHeader | undefined {

@@ -1,5 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
-import { endResponse } from './ending.ts'
+import { endResponse, type OnSent } from './ending.ts'
 import { responseHeaders } from './headers.ts'
 
 /** What Node writes into a status line. */
@@ -83,9 +83,9 @@ export class ResponseWriter {
    * Ends the response.
    *
    * @param last What is left to write.
-   * @param done Called when the last byte is handed to the operating system.
+   * @param done Called when the last byte is handed to the operating system, or cannot be.
    */
-  end(last: Buffer | undefined, rawTrailers: RawHeaders, done: () => void): void {
+  end(last: Buffer | undefined, rawTrailers: RawHeaders, done: OnSent): void {
     this.#stopDraining()
     if (last !== undefined && last.length > 0) this.#res.write(last)
     const trailers = responseHeaders(rawTrailers)

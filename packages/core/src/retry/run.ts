@@ -39,7 +39,7 @@ export interface RetryRequest<A> {
   readonly select: ((options: SelectOptions) => Promise<Lease>) | undefined
   /** Told of every lease that the request has had, and of every attempt that is over. */
   readonly onLease: (lease: Lease) => void
-  readonly onAttempt: (record: AttemptRecord) => void
+  readonly onAttempt: (record: AttemptRecord, copy: Copy) => void
 }
 
 /** An attempt that is over, and what it leaves. */
@@ -173,7 +173,7 @@ async function attemptOnce<A>(
   })
   const record = recorder.record(outcome)
   round.push({ record, lease, answer })
-  request.onAttempt(record)
+  request.onAttempt(record, copy)
   return outcome
 }
 

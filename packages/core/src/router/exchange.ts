@@ -21,6 +21,7 @@ import { type AttemptContext, type RetryRequest, type RunEnd, run } from '../ret
 import { answerError } from './answers.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ClassifiedExchange, classify } from './classify.ts'
+import { deliverPassedOver } from './deliver-passed-over.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteTeller } from './route-teller.ts'
@@ -111,7 +112,7 @@ export class Exchange {
     return Number.isFinite(declared) ? declared : 0
   }
 
-  /** What became of the last attempt, once there was one. */
+  /** What became of the last attempt, once there was one: known before the response ends. */
   get outcome(): Outcome | undefined {
     return this.#attempts.outcome
   }
@@ -230,7 +231,7 @@ export class Exchange {
       onLease: (lease) => {
         this.#lease = lease
       },
-      onAttempt: (record) => this.#attempts.add(record),
+      onAttempt: (record, copy) => this.#attempts.add(copy, record),
     }
   }
 
@@ -251,6 +252,7 @@ export class Exchange {
         headBy: this.#headBy,
         hasOther: context.hasOther,
         wouldGoOn: () => context.wouldGoOn(GONE) && (lease.holds || lease.provenOther()),
+        onOutcome: (outcome) => this.#attempts.note(copy, context.record(outcome)),
         marks: context.marks,
         own: trace,
         superseded,
@@ -269,14 +271,10 @@ export class Exchange {
   /** @param copy Whose answer is given to the client. */
   #forwardRequest(copy: Copy | undefined): ForwardRequest {
     const { req, res, body, classification } = this
-    const [store, keptLength, heartbeat, teller] = [
-      this.#store,
-      this.#keptLength,
-      this.#heartbeat,
-      this.#teller,
-    ]
+    const teller = this.#teller
+    const kept = { store: this.#store, keptLength: this.#keptLength, heartbeat: this.#heartbeat }
     const routeHeader = teller && (() => teller.header(undefined, copy))
-    return { req, res, body, classification, store, keptLength, heartbeat, routeHeader }
+    return { req, res, body, classification, ...kept, routeHeader }
   }
 
   /** No good answer came: the client gets the most telling one, or an error of the router. */
@@ -287,8 +285,9 @@ export class Exchange {
     if (telling?.answer !== undefined && this.#heartbeat?.begun !== true) {
       this.#heartbeat?.stop()
       const { record, answer } = telling
-      const delivered = await forwarder.deliver(this.#forwardRequest(undefined), answer, record.backend)
-      if (delivered) return this.#attempts.delivered(record)
+      const request = this.#forwardRequest(undefined)
+      const delivered = await deliverPassedOver(forwarder, request, { record, answer }, this.#attempts)
+      if (delivered !== undefined) return delivered
     }
     const failure = failureOf(this.attempts, outOfBudget)
     if (failure === undefined) return outcome
