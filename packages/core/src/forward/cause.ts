@@ -9,7 +9,8 @@ export function causeOf(error: Error, reachedBackend: boolean): FailureCause {
   if (error instanceof errors.HeadersTimeoutError) return 'response-timeout'
   if (error instanceof errors.BodyTimeoutError) return 'idle-timeout'
   if (!reachedBackend) return 'connect'
-  if (error instanceof errors.SocketError) return 'reset'
+  // undici: "bad response" and "bad upgrade" are answers that make no sense, and no reset.
+  if (error instanceof errors.SocketError) return error.message.startsWith('bad ') ? 'protocol' : 'reset'
   const code: unknown = Reflect.get(error, 'code')
   return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED' ? 'reset' : 'protocol'
 }

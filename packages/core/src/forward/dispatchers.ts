@@ -6,6 +6,7 @@ import type { Backend } from '../backend/backend.ts'
 import type { TlsSettings } from '../backend/backend-settings.ts'
 import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { InterimResponses } from './interim-responses.ts'
 import { type ConnectorTls, proxyTls, tlsFor } from './tls-options.ts'
 
 /** A handler that wants to know whether its connection had been used before. */
@@ -17,11 +18,13 @@ export interface ConnectionAware {
 class CountingClient extends Client {
   #requests = 0
   #socket: Socket | undefined
+  #interim: InterimResponses | undefined
 
   constructor(origin: URL, connector: buildConnector.connector, options: Client.Options) {
     const connect: buildConnector.connector = (asked, callback) =>
       connector(asked, (...made) => {
         this.#socket = made[1] ?? undefined
+        this.#interim = this.#socket && new InterimResponses(this.#socket)
         callback(...made)
       })
     super(origin, { ...options, connect })
@@ -45,6 +48,8 @@ class CountingClient extends Client {
     handler: Dispatcher.DispatchHandler & Partial<ConnectionAware>,
   ): boolean {
     this.#requests++
+    // It is given a request only when the answer to the one before is complete.
+    this.#interim?.await()
     if ('connection' in handler) handler.connection = this
     return super.dispatch(options, handler)
   }

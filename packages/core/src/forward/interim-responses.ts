@@ -1,0 +1,84 @@
+import type { Socket } from 'node:net'
+
+/** An interim response (RFC 9110 section 15.2); 101 is none, since another protocol follows it. */
+const INTERIM = /^HTTP\/1\.\d 1(?!01)\d\d/
+/** What is looked at, and what the part of it that has not come yet may be. */
+const START = 'HTTP/1.1 100'
+const END = '\r\n\r\n'
+const NOTHING = Buffer.alloc(0)
+/** Most bytes of interim responses before one final response. */
+const MOST = 64 * 1024
+
+/**
+ * Takes the interim responses out of what a connection is read from: a server may send them unasked, and a client must
+ * ignore them (RFC 9110 section 15.2), but undici fails the request on an unasked 100.
+ *
+ * Only what comes before the head of a final response is looked at, so never a byte of its body.
+ */
+export class InterimResponses {
+  readonly #socket: Socket
+  /** Whether the head of a final response is still to come. */
+  #awaiting = true
+  /** Whether the bytes are those of an interim response, up to its empty line. */
+  #inside = false
+  /** The last bytes that came, where these alone do not tell. */
+  #kept: Buffer = NOTHING
+  #dropped = 0
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    const read = socket.read.bind(socket)
+    socket.read = (size?: number) => {
+      for (;;) {
+        const chunk: Buffer | null = read(size)
+        if (chunk === null || !this.#awaiting) return chunk
+        const rest = this.#without(chunk)
+        if (rest.length > 0) return rest
+      }
+    }
+  }
+
+  /** The next bytes answer another request. */
+  await(): void {
+    this.#awaiting = true
+    this.#dropped = 0
+  }
+
+  #without(chunk: Buffer): Buffer {
+    let bytes = joined(this.#kept, chunk)
+    this.#kept = NOTHING
+    for (;;) {
+      if (this.#inside) {
+        const end = bytes.indexOf(END)
+        this.#drop(end === -1 ? chunk.length : end)
+        if (end === -1) return this.#keep(bytes.subarray(1 - END.length))
+        this.#inside = false
+        bytes = bytes.subarray(end + END.length)
+      }
+      const start = bytes.toString('latin1', 0, START.length)
+      if (!INTERIM.test(start + START.slice(start.length))) {
+        this.#awaiting = false
+        return bytes
+      }
+      if (start.length < START.length) return this.#keep(bytes)
+      this.#inside = true
+    }
+  }
+
+  #keep(bytes: Buffer): Buffer {
+    this.#kept = bytes
+    return NOTHING
+  }
+
+  #drop(size: number): void {
+    this.#dropped += size
+    if (this.#dropped <= MOST) return
+    this.#socket.destroy(
+      new Error(`the backend sent more than ${MOST / 1024} KiB of interim responses (1xx)`),
+    )
+  }
+}
+
+function joined(kept: Buffer, chunk: Buffer): Buffer {
+  return kept.length === 0 ? chunk : Buffer.concat([kept, chunk])
+}
