@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { startSetup } from './support/gateway-process.ts'
 import { CONTENT_TYPE, imageBytes, immichBody, sha256 } from './support/predict-body.ts'
+import { rawConnection } from './support/raw-client.ts'
 import { stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 
@@ -40,6 +41,34 @@ describe.each(['express', 'koa', 'nestjs', 'fastify', 'node'])('the router withi
     expect(response.statusCode).toBe(413)
     tooLarge.destroy()
     expect(ml.started).toBe(2)
+  })
+
+  it('says 100 when a body is read, by whatever part of the application, and not before', async () => {
+    const ml = await stubMl()
+    const { url } = await start(name, ml)
+    const asked = (path: string, type: string, length: number) => {
+      const connection = rawConnection(url)
+      connection.write(
+        `POST ${path} HTTP/1.1\r\nhost: r\r\nexpect: 100-continue\r\ncontent-type: ${type}\r\ncontent-length: ${length}\r\n\r\n`,
+      )
+      return connection
+    }
+    const tooLarge = await asked('/predict', CONTENT_TYPE, 33 * 1024 * 1024).until(/body-too-large/)
+    expect(tooLarge.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413'])
+    const search = immichBody('textSearch', 'cat').toString('latin1')
+    for (const [path, type, body, end] of [
+      ['/echo', 'application/json', '{"any":"thing"}', /"thing"/],
+      ['/predict', CONTENT_TYPE, search, /"clip"/],
+    ] as const) {
+      const connection = asked(path, type, body.length)
+      await connection.until(/100 Continue/)
+      connection.write(body)
+      const answer = await connection.until(end)
+      expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual([
+        'HTTP/1.1 100',
+        expect.stringMatching(/^HTTP\/1\.1 20[01]$/),
+      ])
+    }
   })
 
   itNeeds('signals')('finishes what is running when it is told to stop', async () => {

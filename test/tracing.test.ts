@@ -22,6 +22,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { imageBytes, immichBody } from './support/predict-body.ts'
+import { rawConnection } from './support/raw-client.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
@@ -79,6 +80,19 @@ function tracer(options: OpenTelemetryOptions = {}) {
 const nanoseconds = ([seconds, rest]: ReadableSpan['startTime']) => seconds * 1e9 + rest
 
 describe('the spans of a request', () => {
+  it('name its path, also where the client names the whole URL', async () => {
+    const stub = await stubMl()
+    const { tracing, settled } = tracer()
+    const { url } = await serveRouter({ backends: { gpu: { url: stub.url } }, tracing })
+    const connection = rawConnection(url)
+    connection.write(
+      `POST http://gateway/predict?x=1 HTTP/1.1\r\nhost: gateway\r\ncontent-length: ${search.length}\r\n\r\n`,
+    )
+    connection.write(search)
+    await connection.until(/"clip"/)
+    expect((await settled()).request.attributes).toMatchObject({ 'url.path': '/predict' })
+  })
+
   it("are one for it and one for its attempt, whose context the backend gets in place of the client's", async () => {
     const stub = await stubMl()
     const { tracing, settled } = tracer()

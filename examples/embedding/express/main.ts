@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { parseConfig, stopServer } from '@immich-ml-router/core'
+import { deferContinue, parseConfig, stopServer } from '@immich-ml-router/core'
 import { immichMlRouter } from '@immich-ml-router/express'
 import express from 'express'
 import { parse } from 'yaml'
@@ -21,5 +21,7 @@ const server = app.listen(Number(PORT), () => {
 
 // The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
 server.requestTimeout = 0
+// Before it uploads a body that the router refuses, a client with `Expect: 100-continue` gets the refusal.
+deferContinue(server)
 
 process.once('SIGTERM', () => stopServer(server, predict.router))

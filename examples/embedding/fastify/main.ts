@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { createRouter, parseConfig, stopServer } from '@immich-ml-router/core'
+import { createRouter, deferContinue, parseConfig, stopServer } from '@immich-ml-router/core'
 import Fastify from 'fastify'
 import { parse } from 'yaml'
 
@@ -9,6 +9,8 @@ const router = createRouter(parseConfig(parse(await readFile(ROUTER_CONFIG, 'utf
 
 // The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
 const app = Fastify({ requestTimeout: 0 })
+// Before it uploads a body that the router refuses, a client with `Expect: 100-continue` gets the refusal.
+deferContinue(app.server)
 // Before Fastify looks at the body: neither its parsers nor its bodyLimit see what is the router's.
 app.addHook('onRequest', (request, reply, done) => {
   void router.handle(request.raw, reply.raw, done)

@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { parseConfig, stopServer } from '@immich-ml-router/core'
+import { deferContinue, parseConfig, stopServer } from '@immich-ml-router/core'
 import { immichMlRouter } from '@immich-ml-router/express'
 import { type BeforeApplicationShutdown, Body, Controller, Get, Module, Post } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
@@ -41,4 +41,6 @@ app.enableShutdownHooks(['SIGTERM'], { useProcessExit: true })
 await app.listen(Number(PORT))
 // The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
 app.getHttpServer().requestTimeout = 0
+// Before it uploads a body that the router refuses, a client with `Expect: 100-continue` gets the refusal.
+deferContinue(app.getHttpServer())
 console.log(`Listening on http://localhost:${(app.getHttpServer().address() as AddressInfo).port}`)

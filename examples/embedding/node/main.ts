@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises'
 import http, { type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import { createRouter, inheritedSocket, parseConfig, pathOf, stopServer } from '@immich-ml-router/core'
+import {
+  createRouter,
+  deferContinue,
+  inheritedSocket,
+  parseConfig,
+  pathOf,
+  stopServer,
+} from '@immich-ml-router/core'
 import { parse } from 'yaml'
 
 const { PORT = '3003', ROUTER_CONFIG = new URL('router.yaml', import.meta.url) } = process.env
@@ -20,6 +27,8 @@ const app: RequestListener = async (req, res) => {
 const server = http.createServer({ requestTimeout: 0 }, (req, res) =>
   router.handle(req, res, () => app(req, res)),
 )
+// Before it uploads a body that the router refuses, a client with `Expect: 100-continue` gets the refusal.
+deferContinue(server)
 const socket = inheritedSocket()
 server.listen(socket ?? { port: Number(PORT) }, () => {
   console.log(`Listening on http://localhost:${(server.address() as AddressInfo).port}`)

@@ -17,6 +17,7 @@ import {
 } from '@opentelemetry/api'
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
+import { pathOf } from '../path-of.ts'
 import type { HoldEvent } from '../policy/lease.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
@@ -180,8 +181,8 @@ class AttemptSpan implements AttemptTrace {
 /** By this the SDK and its propagators know that nothing is to be traced; keys of one description are one. */
 const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
 
-function requestAttributes({ method = '', url = '' }: IncomingMessage): Attributes {
-  return { 'http.request.method': method, 'url.path': url.split('?', 1)[0] ?? '' }
+function requestAttributes(req: IncomingMessage): Attributes {
+  return { 'http.request.method': req.method ?? '', 'url.path': pathOf(req) }
 }
 
 /** What an instrumentation of node:http says of a request as well. */
