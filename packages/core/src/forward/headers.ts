@@ -27,6 +27,7 @@ const PRIVATE = /^(?:authorization|cookie|forwarded|x-forwarded(?:-.*)?|x-real-i
 
 export type HeaderRecord = Record<string, string | string[]>
 
+const PLAIN = /^[a-z0-9-]*$/
 const ODD = /[^a-z0-9-]/g
 
 /**
@@ -36,7 +37,7 @@ const ODD = /[^a-z0-9-]/g
  * @param name In lower case.
  */
 function plainName(name: string): string {
-  return name.replace(ODD, '-')
+  return PLAIN.test(name) ? name : name.replace(ODD, '-')
 }
 
 /**
@@ -45,7 +46,7 @@ function plainName(name: string): string {
  * @param passed Names, in lower case, of private headers to pass on; such a name does not admit its twins.
  */
 export function requestHeaders(headers: IncomingHttpHeaders, passed: ReadonlySet<string>): HeaderRecord {
-  const named = new Set([...connectionOptions(headers.connection)].map(plainName))
+  const named = connectionOptions(headers.connection, plainName)
   const kept: HeaderRecord = {}
   for (const name in headers) {
     const value = headers[name]
@@ -99,9 +100,12 @@ export function responseHeaders(
 }
 
 /** The headers that `Connection` declares to be of this connection only. */
-function connectionOptions(connection: string | undefined): ReadonlySet<string> {
+function connectionOptions(
+  connection: string | undefined,
+  nameOf = (name: string) => name,
+): ReadonlySet<string> {
   if (connection === undefined) return NONE
-  return new Set(connection.split(',').map((option) => option.trim().toLowerCase()))
+  return new Set(connection.split(',').map((option) => nameOf(option.trim().toLowerCase())))
 }
 
 const NONE: ReadonlySet<string> = new Set()
