@@ -86,6 +86,7 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
     ...[
       'createRouter',
       'defaults',
+      'deferContinue',
       'describePolicy',
       'dnsResolver',
       'expandConfig',
@@ -96,6 +97,7 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
       'parseConfig',
       'parseDuration',
       'parsePolicy',
+      'pathOf',
       'resolveExchangeOptions',
       'resolveTimeouts',
     ],
