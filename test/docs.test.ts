@@ -234,8 +234,13 @@ describe('docs/logs.md', () => {
   })
 
   it('says what a gateway says besides', () => {
-    const source = read('examples/gateway-kit/src/server.ts')
-    for (const words of ['gateway, configured by', 'running requests finish, new ones are held', 'stopped']) {
+    const source = read('examples/gateway-kit/src/run.ts')
+    for (const words of [
+      'gateway, configured by',
+      'running requests finish, new ones are held',
+      'stopped',
+      'log lines dropped',
+    ]) {
       expect(logs).toContain(words)
       expect(source).toContain(words)
     }

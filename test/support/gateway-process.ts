@@ -96,7 +96,7 @@ export async function startExample(name: string): Promise<GatewayProcess> {
 
 type Spawned = Omit<GatewayProcess, 'url'>
 
-async function started(spawned: Spawned): Promise<GatewayProcess> {
+export async function started(spawned: Spawned): Promise<GatewayProcess> {
   const { child, lines, output } = spawned
   // A gateway logs its URL; the programs that embed the router say it in words.
   const url = () =>
@@ -107,10 +107,15 @@ async function started(spawned: Spawned): Promise<GatewayProcess> {
   return { ...spawned, url: String(url()).replace('localhost', '127.0.0.1') }
 }
 
-function spawnProgram(
+/** @param options The program that runs it, its standard input, and a descriptor that it inherits as number 3. */
+export function spawnProgram(
   { cwd, args }: Program,
   env: Record<string, string>,
-  { program = process.execPath, fd }: { program?: string; fd?: number } = {},
+  {
+    program = process.execPath,
+    stdin = 'ignore',
+    fd,
+  }: { program?: string; stdin?: 'ignore' | 'pipe'; fd?: number } = {},
 ): Spawned {
   const {
     ML_TEXT_URL: _t,
@@ -124,7 +129,7 @@ function spawnProgram(
   const child = spawn(program, args, {
     cwd,
     env: { ...inherited, PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'inherit', ...(fd === undefined ? [] : [fd])],
+    stdio: [stdin, 'pipe', 'inherit', ...(fd === undefined ? [] : [fd])],
   })
   const { stdout } = child
   if (stdout === null) throw new Error('the gateway has no output')

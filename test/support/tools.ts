@@ -18,6 +18,7 @@ type Need =
   | 'loopback'
   | 'proc'
   | 'oracle'
+  | 'python'
 
 /** What a test may need of the machine, and how to say that it is missing. */
 const NEEDS: Record<Need, () => string | undefined> = {
@@ -30,6 +31,7 @@ const NEEDS: Record<Need, () => string | undefined> = {
   compose: () => (isInstalled('docker', 'compose', 'version') ? undefined : 'docker compose is missing'),
   signals: () => (process.platform === 'win32' ? 'Windows has no signals' : undefined),
   loopback: () => (process.platform === 'linux' ? undefined : 'only on Linux all of 127.0.0.0/8 is loopback'),
+  python: () => NEEDS.signals() ?? ofDebian('python3'),
   proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),
   oracle: () => ofScript(oracleMissing()),
 }

@@ -1,20 +1,22 @@
 import { LOG_FIELDS } from '@immich-ml-router/core/logging'
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { standardOutput } from './log-output.ts'
 
 const LEVELS = [...Object.keys(pino.levels.values), 'silent']
-/** What can be redacted: what the lines of the router have, and that of the gateway's start. */
-const FIELDS: readonly string[] = [...LOG_FIELDS, 'url', 'backends', 'pid', 'hostname']
+/** The fields that can be redacted: those of the router's lines and of the gateway's own. */
+const FIELDS: readonly string[] = [...LOG_FIELDS, 'url', 'backends', 'dropped', 'pid', 'hostname']
 
 /**
  * The logger of a gateway.
  *
- * @param env `LOG_LEVEL` is the least level that is written, `LOG_REDACT` a list of fields that are not: names, or paths as
- * pino has them, separated by commas.
- * @throws {Error} when one of them is not what it may be.
+ * @param env `LOG_LEVEL` is the lowest level that is written. `LOG_REDACT` lists the fields whose values are not written:
+ * names or pino's paths, separated by commas.
+ * @param destination The standard output by default.
+ * @throws {Error} when a variable has a value that is not allowed.
  */
 export function makeLogger(
   env: Readonly<Record<string, string | undefined>>,
-  destination?: DestinationStream,
+  destination: DestinationStream = standardOutput(),
 ): Logger {
   const level = env['LOG_LEVEL'] || 'info'
   if (!LEVELS.includes(level))
@@ -22,7 +24,7 @@ export function makeLogger(
   return pino({ level, redact: { paths: readPaths(env['LOG_REDACT']) } }, destination)
 }
 
-/** A field that there is not would be a secret that is not kept. */
+/** An unknown field is an error: a misspelled one would be written. */
 function readPaths(text = ''): string[] {
   const paths = text.split(',').flatMap((path) => path.trim() || [])
   for (const path of paths) {

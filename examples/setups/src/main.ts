@@ -47,7 +47,7 @@ async function run(name: string, setup: Setup): Promise<number> {
         ...(config === undefined ? {} : { ROUTER_CONFIG: file }),
       },
     })
-    process.on('SIGTERM', () => child.kill('SIGTERM'))
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
     // The terminal sends SIGINT to the child as well, which ends first.
     process.on('SIGINT', () => {})
     const [code] = await once(child, 'exit')

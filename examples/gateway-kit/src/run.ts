@@ -1,0 +1,121 @@
+import { inheritedSocket } from '@immich-ml-router/core'
+import { type Logger, pino } from 'pino'
+import { type Args, readArgs, USAGE } from './args.ts'
+import { checkConfig } from './check.ts'
+import { type GatewayConfig, readConfig, readOptions } from './config.ts'
+import { explainRequest } from './explain.ts'
+import { makeLogger } from './log.ts'
+import { standardOutput } from './log-output.ts'
+import { type Gateway, type MakeApp, startGateway } from './server.ts'
+import { onTerminalHangUp } from './terminal.ts'
+import { whatToTry } from './what-to-try.ts'
+
+/** How long the last log lines may take to be written, in milliseconds. */
+const LAST_LINES = 1_000
+
+/**
+ * Runs a gateway as the main program: configured by the environment, stopped by SIGTERM, SIGINT or the end of its terminal.
+ * SIGHUP reloads its configuration. With `--check` it only says what is configured, and with `--explain` where a request
+ * would go.
+ */
+export async function runGateway(name: string, makeApp: MakeApp): Promise<void> {
+  let args: Args
+  try {
+    args = readArgs(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n${USAGE}\n`)
+    process.exitCode = 2
+    return
+  }
+  if (args.check) await runCheck()
+  else if (args.explain !== undefined) await runExplain(args.explain)
+  else await run(name, makeApp)
+}
+
+async function runCheck(): Promise<void> {
+  const checked = await checkConfig(process.env)
+  if ('words' in checked) process.stdout.write(`${checked.words}\n`)
+  else {
+    process.stderr.write(`${checked.mistakes}\n`)
+    process.exitCode = 1
+  }
+}
+
+async function runExplain(path: string): Promise<void> {
+  try {
+    process.stdout.write(await explainRequest(path, await readOptions(process.env)))
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`)
+    process.exitCode = 1
+  }
+}
+
+async function run(name: string, makeApp: MakeApp): Promise<void> {
+  const output = standardOutput()
+  let logger: Logger = pino({}, output)
+  output.whenDropped((dropped) =>
+    logger.warn(
+      { dropped },
+      'log lines dropped: the output could not be written, or its reader was too slow',
+    ),
+  )
+  try {
+    logger = makeLogger(process.env, output)
+    const config = { ...(await readConfig(process.env)), socket: inheritedSocket() }
+    const reread = async () => (await readOptions(process.env))?.options ?? config.options
+    const gateway = await startGateway(makeApp, config, logger, reread)
+    obeySignals(gateway, config, logger)
+    announce(name, gateway, config, logger)
+  } catch (error) {
+    logger.fatal(messageOf(error))
+    process.exitCode = 1
+    await end()
+  }
+}
+
+function announce(name: string, gateway: Gateway, config: GatewayConfig, logger: Logger): void {
+  logger.info(
+    {
+      url: gateway.url,
+      metrics: gateway.metricsUrl,
+      backends: gateway.router.status().backends.map(({ name, url }) => ({ name, url })),
+    },
+    `${name} gateway, configured by ${config.source}`,
+  )
+  if (config.statusPage !== undefined) logger.info(`the status page is ${gateway.url}/_router`)
+  if (config.stubs.length > 0) standardOutput().write(whatToTry(gateway.url))
+}
+
+function obeySignals(gateway: Gateway, config: GatewayConfig, logger: Logger): void {
+  let stopping = false
+  const stop = async (why: string) => {
+    // A process group and a parent may both pass a signal on: the second must not kill the process.
+    if (stopping) return
+    stopping = true
+    logger.info(
+      gateway.inherited
+        ? `${why}: serving open connections; new ones wait for the next process`
+        : `${why}: running requests finish, new ones are held`,
+    )
+    await gateway.close()
+    logger.info('stopped')
+    await end()
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal))
+  onTerminalHangUp({
+    hungUp: () => void stop('SIGHUP, the terminal hung up'),
+    signaled: () => {
+      if (gateway.reload !== undefined) void gateway.reload()
+      else logger.info(`SIGHUP: there is nothing to reload, since it is configured by ${config.source}`)
+    },
+  })
+}
+
+/** Ends a process that has nothing left to do. Log lines without a reader would keep it alive. */
+async function end(): Promise<void> {
+  if (!(await standardOutput().flush(LAST_LINES))) process.exit()
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
