@@ -1,4 +1,5 @@
 import type { Classification, Classified, Entry } from '../classify/classification.ts'
+import { shorten, shortenList } from '../shorten.ts'
 import type { PassedRoute } from './explanation.ts'
 import { compileMatch } from './match.ts'
 import type { Match, MatchFunction, Pattern } from './policy.ts'
@@ -33,8 +34,9 @@ function inputMiss({ input }: Match, classification: Classified): Miss | undefin
 
 /** Of the first task that no entry fits, the first member that none of its entries fits. */
 function entryMiss(match: Match, { entries, tasks }: Classified): Miss | undefined {
+  const byTask = Map.groupBy(entries, ({ task }) => task)
   for (const task of tasks) {
-    let left = entries.filter((entry) => entry.task === task)
+    let left: readonly Entry[] = byTask.get(task) ?? []
     for (const member of ['task', 'type', 'model'] as const) {
       const pattern = match[member]
       if (pattern === undefined) continue
@@ -44,8 +46,8 @@ function entryMiss(match: Match, { entries, tasks }: Classified): Miss | undefin
         left = fitting
         continue
       }
-      const found = [...new Set(left.map((entry) => entry[member]))].join(' and ')
-      const where = member === 'task' || tasks.length === 1 ? member : `${member} of ${task}`
+      const found = shortenList(new Set(left.map((entry) => entry[member])), ' and ')
+      const where = member === 'task' || tasks.length === 1 ? member : `${member} of ${shorten(task)}`
       return { member, words: `${where} is ${found}, not ${anyOf(pattern)}` }
     }
   }

@@ -1,3 +1,4 @@
+import type { Entry } from '../classify/classification.ts'
 import type { Match, MatchFunction, Pattern } from './policy.ts'
 
 /** Compiles a match into one function, so that nothing is looked up twice per request. */
@@ -9,11 +10,16 @@ export function compileMatch(match: Match | MatchFunction): MatchFunction {
   const inputs = match.input === undefined ? undefined : [match.input].flat()
   return ({ entries, tasks, input }) => {
     if (inputs !== undefined && (input === undefined || !inputs.includes(input))) return false
-    return tasks.every((name) =>
-      entries.some(
-        (entry) => entry.task === name && task(entry.task) && type(entry.type) && model(entry.model),
-      ),
-    )
+    const fits = (entry: Entry) => task(entry.task) && type(entry.type) && model(entry.model)
+    const [only] = tasks
+    if (tasks.length === 1) return entries.some((entry) => entry.task === only && fits(entry))
+    // Each entry is looked at once, however many tasks there are.
+    const missing = new Set(tasks)
+    for (const entry of entries) {
+      if (missing.size === 0) break
+      if (missing.has(entry.task) && fits(entry)) missing.delete(entry.task)
+    }
+    return missing.size === 0
   }
 }
 

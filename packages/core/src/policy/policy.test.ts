@@ -10,6 +10,7 @@ import { Forwarder } from '../forward/forwarder.ts'
 import { createRouter } from '../router/create-router.ts'
 import { resolveExchangeOptions } from '../router/exchange-options.ts'
 import { parseSize } from '../size.ts'
+import { explainMiss } from './explain-match.ts'
 import { jsonSchemas } from './json-schema.ts'
 import { compileMatch, describeMatch } from './match.ts'
 import { parseConfig, parsePolicy } from './parse-policy.ts'
@@ -54,6 +55,28 @@ describe('match', () => {
     [{ task: 'constructor' }, search, false],
   ])('%j', (match, classification, fits) => {
     expect(compileMatch(match)(classification)).toBe(fits)
+  })
+
+  it('looks at each entry once, however many tasks there are', () => {
+    let reads = 0
+    const entries = Array.from({ length: 36_000 }, (_, index) => ({
+      get task() {
+        reads++
+        return `task-${index}`
+      },
+      type: 'visual',
+      model: 'm',
+      options: {},
+    }))
+    const tasks = entries.map((_, index) => `task-${index}`)
+    const many: Classified = { classified: true, entries, tasks, input: 'image' }
+    expect(compileMatch({ type: 'visual' })(many)).toBe(true)
+    expect(compileMatch({ task: 'task-*', type: 'textual' })(many)).toBe(false)
+    expect(reads).toBeLessThanOrEqual(10 * entries.length)
+    reads = 0
+    expect(explainMiss({ type: ['visual'], model: 'other' }, many)?.words.length).toBeLessThan(600)
+    expect(explainMiss({ type: 'visual' }, many)).toBeUndefined()
+    expect(reads).toBeLessThanOrEqual(20 * entries.length)
   })
 
   it('takes a pattern of many stars in good time', () => {
