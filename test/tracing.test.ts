@@ -1,3 +1,5 @@
+import http from 'node:http'
+import { Socket } from 'node:net'
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
 import { type OpenTelemetryOptions, openTelemetryTracing } from '@immich-ml-router/core/tracing'
 import {
@@ -156,6 +158,36 @@ describe('the spans of a request', () => {
     )
     expect(inner?.[0]).toBeGreaterThanOrEqual(outer?.[0] ?? 0)
     expect(inner?.[1]).toBeLessThanOrEqual(outer?.[1] ?? 0)
+  })
+
+  it('have at most 64 names of each sort, of 256 characters', () => {
+    const { tracing, spans } = tracer()
+    const req = Object.assign(new http.IncomingMessage(new Socket()), { method: 'POST', url: '/predict' })
+    const trace = tracing.begin(req)
+    const entries = Array.from({ length: 30_000 }, (_, index) => {
+      const name = `${index}${'x'.repeat(8_000)}`
+      return { task: name, type: name, model: name, options: {} }
+    })
+    const tasks = entries.map(({ task }) => task)
+    trace.classified({ classified: true, entries, tasks, input: 'image' })
+    trace.end({
+      status: 503,
+      route: 'default',
+      backend: undefined,
+      outcome: undefined,
+      error: new Error('x'.repeat(100_000)),
+      code: 'internal',
+      attempts: 0,
+      queue: 0,
+      hold: 0,
+      heartbeats: 0,
+    })
+    const [span] = spans()
+    for (const what of ['tasks', 'types', 'models']) {
+      const names = span?.attributes[`immich_ml.${what}`]
+      expect(names).toEqual(Array.from({ length: 64 }, () => expect.stringMatching(/^\d+x{200,}…$/)))
+    }
+    expect(span?.status.message).toHaveLength(2_048)
   })
 
   it('tell of each attempt that failed before', async () => {

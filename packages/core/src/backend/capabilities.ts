@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { defaults } from '../defaults.ts'
+import { shortenList } from '../shorten.ts'
 import type { JobKeys } from './job-keys.ts'
 
 /** Ends the name of jobs that a backend refuses because of their options: it may do others of their types. */
@@ -94,7 +95,7 @@ export class Capabilities {
     if (this.#lacks.size >= defaults.mostTasks && !isKnown) return undefined
     const until = now + defaults.lackTime
     // Options may be long, and hold anything.
-    const name = what === 'exact' ? `${job.types.join('+')}${WITH_OPTIONS}` : key
+    const name = what === 'exact' ? `${shortenList(job.types, '+')}${WITH_OPTIONS}` : key
     this.#lacks.set(key, { until, name })
     return isKnown ? undefined : { name, until }
   }

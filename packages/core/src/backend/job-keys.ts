@@ -1,4 +1,6 @@
 import type { Entry } from '../classify/classification.ts'
+import { LONGEST_NAME, shortenList } from '../shorten.ts'
+import { digestOf, digestOfAll } from './digest.ts'
 
 /** The names by which the health of a backend is kept, for one request. */
 export interface JobKeys {
@@ -15,19 +17,59 @@ export interface JobKeys {
 /** Of a request whose job is not known, or that does not matter. */
 export const NO_KEYS: JobKeys = { types: [], models: [], exact: () => '', size: () => 0 }
 
+/** Entries that have keys of their own. A request with more counts as one job that no other request shares. */
+export const MOST_ENTRIES = 64
+
 /** @param size Bytes of the body. */
 export function jobKeysOf(entries: readonly Entry[], size: () => number = () => 0): JobKeys {
+  let exact: string | undefined
   return {
-    types: entries.map(({ task, type }) => `${task}/${type}`),
-    models: entries.map(({ task, type, model }) => `${task}/${type}/${model}`),
-    exact: () => exactKey(entries),
+    ...namesOfEntries(entries),
+    exact: () => {
+      exact ??= exactKey(entries)
+      return exact
+    },
     size,
   }
 }
 
-/** Options come from clients and may be of any size. */
-export function exactKey(entries: readonly Entry[]): string {
-  return JSON.stringify(entries).slice(0, LONGEST)
+/** The keys by name: each has at most 256 characters, and there are at most 64 of a kind. */
+export function namesOfEntries(entries: readonly Entry[]): Pick<JobKeys, 'types' | 'models'> {
+  if (entries.length > MOST_ENTRIES) {
+    const key = keyOfMany(entries)
+    return { types: [key], models: [key] }
+  }
+  return {
+    types: entries.map(({ task, type }) => boundedKey([task, type], '/')),
+    models: entries.map(({ task, type, model }) => boundedKey([task, type, model], '/')),
+  }
 }
 
-const LONGEST = 4_096
+/**
+ * Names in one key. A key that would be longer than 256 characters ends with a digest of all names instead, so that two
+ * requests with long names do not share a key.
+ */
+export function boundedKey(names: readonly string[], separator: string): string {
+  let length = separator.length * (names.length - 1)
+  for (const name of names) length += name.length
+  return length <= LONGEST_NAME ? names.join(separator) : digested(names, separator, digestOfAll(names))
+}
+
+/** Options come from clients and may be of any size, so the key is a digest of them. */
+export function exactKey(entries: readonly Entry[]): string {
+  return `exact ${digestOf(entries)}`
+}
+
+function keyOfMany(entries: readonly Entry[]): string {
+  function* names() {
+    for (const { task, type, model } of entries) yield* [task, type, model]
+  }
+  function* types() {
+    for (const { task, type } of entries) yield `${task}/${type}`
+  }
+  return digested(types(), '+', digestOfAll(names()))
+}
+
+function digested(names: Iterable<string>, separator: string, digest: string): string {
+  return `${shortenList(names, separator, LONGEST_NAME - digest.length - 1)}#${digest}`
+}

@@ -2,6 +2,7 @@ import { defaults } from '../defaults.ts'
 import { keepLatest } from '../keep-latest.ts'
 import type { Backend } from './backend.ts'
 import type { BackendGroup, GroupSettings } from './backend-group.ts'
+import { boundedKey } from './job-keys.ts'
 
 /** The servers of some backends, in the order of these. */
 export interface Members {
@@ -122,7 +123,7 @@ class View implements Members {
 
   serving(tasks: readonly string[]): readonly Backend[] {
     if (this.#serving === undefined) return this.current
-    const key = tasks.join('\0')
+    const key = boundedKey(tasks, '\0')
     const known = this.#serving.get(key)
     if (known !== undefined) return known
     const serving = this.current.filter((backend) => backend.serves(tasks))

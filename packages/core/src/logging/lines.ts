@@ -1,3 +1,5 @@
+import { LONGEST_NAME, LONGEST_TEXT, shorten } from '../shorten.ts'
+
 /** What lines are written to: a pino logger, or anything else that takes some fields and a message as pino does. */
 export interface Logger {
   debug(fields: object, message: string): void
@@ -47,6 +49,7 @@ export const LOG_FIELDS = [
   'outcome',
   'waited',
   'attempts',
+  'earlierAttempts',
   'hedged',
   'heartbeats',
   'retained',
@@ -74,5 +77,30 @@ export function write<M extends Message>(
   fields: Fields,
   level: (typeof LINES)[M][number] = LINES[message][0],
 ): void {
-  logger[level](fields, message)
+  logger[level](bounded(fields), message)
+}
+
+/** Sentences; all other texts are names. */
+const SENTENCES: ReadonlySet<string> = new Set([
+  'request',
+  'error',
+  'reason',
+  'different',
+  'advice',
+  'outcome',
+])
+
+/** No text of a line is longer than a name or a sentence may be, whatever clients and configurations call things. */
+function bounded(fields: object): object {
+  const entries = Object.entries(fields).map(([name, value]) => [
+    name,
+    boundedValue(value, SENTENCES.has(name) ? LONGEST_TEXT : LONGEST_NAME),
+  ])
+  return Object.fromEntries(entries)
+}
+
+function boundedValue(value: unknown, most: number): unknown {
+  if (typeof value === 'string') return shorten(value, most)
+  if (Array.isArray(value)) return value.map((item) => boundedValue(item, most))
+  return typeof value === 'object' && value !== null ? bounded(value) : value
 }

@@ -144,6 +144,47 @@ describe('the line of a request', () => {
     })
   })
 
+  it('has the last 20 attempts of a request that was held for hours', () => {
+    const attempts = Array.from({ length: 700 }, (_, time) => ({ ...attempt, time }))
+    const line = stage().tell('request', { ...request, attempts })
+    expect(line?.fields).toMatchObject({ earlierAttempts: 680 })
+    expect(Reflect.get(line?.fields ?? {}, 'attempts')).toHaveLength(20)
+  })
+
+  it('has names of 256 characters and sentences of 2,048 at most', () => {
+    const long = 'x'.repeat(100_000)
+    const entries = Array.from({ length: 30_000 }, (_, index) => ({
+      task: long,
+      type: String(index),
+      model: long,
+      options: {},
+    }))
+    const line = stage().tell('request', {
+      ...request,
+      classification: { classified: true, entries, tasks: [long], input: 'image' },
+      route: long,
+      backend: { name: long, url: long, endpoint: long },
+      attempts: [{ ...attempt, backend: long }, attempt],
+      error: new Error(long),
+      req: Object.assign(new http.IncomingMessage(new Socket()), {
+        method: 'POST',
+        url: long,
+        httpVersion: '1.1',
+      }),
+    })
+    const name = `${'x'.repeat(255)}…`
+    expect(line?.fields).toMatchObject({
+      job: name,
+      route: name,
+      backend: name,
+      upstream: name,
+      endpoint: name,
+      request: `POST ${name} HTTP/1.1`,
+      error: `${'x'.repeat(2_047)}…`,
+      attempts: [{ backend: name }, { backend: 'gpu' }],
+    })
+  })
+
   it.each<[string, Partial<RequestEvent>, object]>([
     [
       'that was refused',

@@ -1,9 +1,11 @@
 import { describeOutcome } from '../backend/outcome.ts'
+import type { Classification } from '../classify/classification.ts'
 import type { PolicyChanges } from '../policy/changes.ts'
 import type { HoldEvent } from '../policy/lease.ts'
 import type { BackendEvent } from '../policy/select-backend.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { RequestEvent, Router } from '../router/router.ts'
+import { shorten, shortenList } from '../shorten.ts'
 import { type Fields, type Logger, write } from './lines.ts'
 
 /**
@@ -38,7 +40,7 @@ function logRequest(event: RequestEvent, logger: Logger): void {
   const waited = reasonsToWait(event)
   const line: Fields = {
     client: event.client,
-    request: `${req.method} ${req.url} HTTP/${req.httpVersion}`,
+    request: `${req.method} ${shorten(req.url ?? '')} HTTP/${req.httpVersion}`,
     status: status ?? null,
     job: jobOf(event),
     route,
@@ -47,7 +49,8 @@ function logRequest(event: RequestEvent, logger: Logger): void {
     endpoint: backend?.endpoint,
     outcome: outcome?.kind ?? 'refused',
     ...(waited.length > 0 ? { waited } : {}),
-    ...(attempts.length > 1 ? { attempts: attempts.map(attemptOf) } : {}),
+    ...(attempts.length > 1 ? { attempts: attempts.slice(-MOST_ATTEMPTS).map(attemptOf) } : {}),
+    ...(attempts.length > MOST_ATTEMPTS ? { earlierAttempts: attempts.length - MOST_ATTEMPTS } : {}),
     ...(attempts.some(({ hedge }) => hedge) ? { hedged: true } : {}),
     ...(heartbeats > 0 ? { heartbeats } : {}),
     ...(event.retained ? {} : { retained: false }),
@@ -58,6 +61,9 @@ function logRequest(event: RequestEvent, logger: Logger): void {
   const isGood = outcome?.kind === 'answered' && outcome.status < 400
   write(logger, 'predict', line, isGood ? 'info' : 'warn')
 }
+
+/** A request that is held for hours may have had hundreds. */
+const MOST_ATTEMPTS = 20
 
 /** Why it waited, in the words of the `hold` event. */
 function reasonsToWait({ steps }: RequestEvent): HoldEvent['reason'][] {
@@ -172,7 +178,11 @@ function inWords({ backends, routes, options }: PolicyChanges): string {
 function jobOf({ classification }: RequestEvent): string {
   if (classification === undefined) return 'unknown'
   if (!classification.classified) return `unclassified (${classification.reason})`
-  return classification.entries.map(({ task, type }) => `${task}/${type}`).join('+')
+  return shortenList(typesOf(classification), '+')
+}
+
+function* typesOf({ entries }: Classification): Generator<string> {
+  for (const { task, type } of entries) yield `${task}/${type}`
 }
 
 function rounded(milliseconds: number | undefined): number | undefined {

@@ -2,6 +2,7 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
 import type { RequestEvent } from '../router/router.ts'
+import { shorten } from '../shorten.ts'
 
 /** What became of a request, as its client sees it. */
 export type RequestOutcome =
@@ -87,7 +88,7 @@ export class TaskNames {
   }
 
   nameOf(task: string): string {
-    return this.#known.has(task) ? task : OTHER
+    return this.#known.has(task) ? shorten(task) : OTHER
   }
 
   /** Both labels of a name by which health is kept, such as `clip/visual`. */

@@ -3,6 +3,7 @@ import type { GroupSettings } from '../backend/backend-group.ts'
 import type { Members } from '../backend/pool.ts'
 import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
+import { shorten } from '../shorten.ts'
 import { strategies } from '../strategy/strategies.ts'
 import type { Strategy } from '../strategy/strategy.ts'
 import type { WrittenPolicy } from './changes.ts'
@@ -99,7 +100,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
   }
   const known = new Map(before.map((route) => [route.name, route]))
   const compiled = routes.map((route, index) => {
-    const name = route.name ?? describeMatch(route.match)
+    const name = shorten(route.name ?? describeMatch(route.match))
     const byBackend = new Map(route.backends.map((backend) => [backend, timeouts(backend, route)]))
     const madeBy = route.strategy ?? defaults.strategy
     const same = known.get(name)

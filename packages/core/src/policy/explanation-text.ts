@@ -1,3 +1,4 @@
+import { shortenList } from '../shorten.ts'
 import type { CandidateExplanation, CandidateReason, Decision, Explanation } from './explanation.ts'
 
 /** An explanation in words, several lines of them. */
@@ -60,7 +61,7 @@ export function reasonText(reason: CandidateReason): string {
     case 'excluded':
       return 'excluded'
     case 'lacks-task': {
-      const tasks = reason.tasks.join(' and ')
+      const tasks = shortenList(reason.tasks, ' and ')
       const { endsIn } = reason
       if (tasks === '') return 'has tasks, and so takes no unclassified request; set unclassified: true'
       return endsIn === undefined

@@ -1,6 +1,7 @@
-import { exactKey, type JobKeys, jobKeysOf } from '../backend/job-keys.ts'
+import { boundedKey, exactKey, type JobKeys, namesOfEntries } from '../backend/job-keys.ts'
 import type { Classification, Entry } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
+import { LONGEST_NAME } from '../shorten.ts'
 import type { Job } from '../strategy/strategy.ts'
 
 /** How a request's job is named: for strategies, and for the health of backends. */
@@ -21,6 +22,7 @@ export class Jobs {
     const [entry, ...others] = entries
     if (entry === undefined) return NOTHING
     if (others.length > 0) return namesOf(entries)
+    if (entry.task.length + entry.type.length + entry.model.length > LONGEST_NAME - 2) return namesOf(entries)
     const prefix = `${entry.task}/${entry.type}/`
     const known = this.#byModel.get(entry.model)
     const found = known?.find(
@@ -43,19 +45,27 @@ export class Jobs {
 const NOTHING: JobNames = { kind: '', models: '', types: ['unclassified'], typeModels: [] }
 const MOST_OF_A_MODEL = 10
 
-/** The names of a job, put together for this call. */
+/** The names of a job, put together for this call. Each has at most 256 characters. */
 export function namesOf(entries: readonly Entry[]): JobNames {
   if (entries.length === 0) return NOTHING
-  const { types, models: typeModels } = jobKeysOf(entries)
-  const models = entries.map(({ task, model }) => `${task}/${model}`)
-  return { kind: typeModels.join('+'), models: [...new Set(models)].sort().join('+'), types, typeModels }
+  const { types, models: typeModels } = namesOfEntries(entries)
+  const kind = boundedKey(typeModels, '+')
+  // Too many entries are one job.
+  if (types.length < entries.length) return { kind, models: kind, types, typeModels }
+  const models = new Set(entries.map(({ task, model }) => boundedKey([task, model], '/')))
+  return { kind, models: boundedKey([...models].sort(), '+'), types, typeModels }
 }
 
-/** By what the health of backends is kept for a request. @param size Bytes of its body, as far as they are known. */
+/** The keys of a request's health on a backend. @param size Bytes of its body, as far as they are known. */
 export function keysOf(
   { types, typeModels }: JobNames,
   { entries }: Classification,
   size: () => number,
 ): JobKeys {
-  return { types, models: typeModels, exact: () => exactKey(entries), size }
+  let exact: string | undefined
+  const exactOnce = () => {
+    exact ??= exactKey(entries)
+    return exact
+  }
+  return { types, models: typeModels, exact: exactOnce, size }
 }

@@ -97,9 +97,13 @@ describe('x-immich-ml-route', () => {
     const text = fc.string({ unit: 'binary', maxLength: 500 })
     fc.assert(
       fc.property(text, fc.array(fc.tuple(text, text), { maxLength: 60 }), (route, candidates) => {
+        const attempts = candidates.map(([backend, type]) =>
+          attemptRecord(passedOver(200, 'x', { 'content-type': type }), { backend, time: 3 }),
+        )
         const header = routeHeader({
           ...story,
           route,
+          attempts,
           explained: explained(...candidates.map(([name, words]) => candidate(name, 'awaited', words))),
         })
         expect(header).toMatch(/^[\x20-\x7e]*$/)
@@ -113,6 +117,15 @@ describe('x-immich-ml-route', () => {
     const header = routeHeader({ ...story, route: name, explained: undefined, at: undefined })
     expect(header).toBe('a%3B b%0D%0Ax-evil: 1 50%25 %C3%BC')
     expect(decodeURIComponent(header)).toBe(name)
+  })
+
+  it('shows the last of many attempts', () => {
+    const attempts = Array.from({ length: 700 }, (_, time) =>
+      attemptRecord(passedOver(503), { backend: 'mac', time }),
+    )
+    const header = routeHeader({ ...story, attempts, explained: undefined })
+    expect(header.length).toBeLessThanOrEqual(defaults.routeHeaderSize)
+    expect(header).toMatch(/^search; \d+ earlier attempts; mac .*in 699 ms; gpu chosen$/)
   })
 
   it('says how many candidates there was no room for, and always which one was chosen', () => {

@@ -6,6 +6,7 @@ import type { CandidateExplanation, RouteExplanation } from '../policy/explanati
 import { durationText } from '../policy/explanation-text.ts'
 import type { HoldEvent } from '../policy/lease.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
+import { shorten } from '../shorten.ts'
 
 /** What has become of a request up to now. */
 export interface Story {
@@ -33,8 +34,7 @@ export function routeHeader(story: Story): string {
   const items = [encode(route ?? explained?.route ?? 'none')]
   if (waited.full > 0) items.push(`queued ${durationText(waited.full)}`)
   if (waited.unavailable > 0) items.push(`held ${durationText(waited.unavailable)}`)
-  for (const { outcome, ...attempt } of attempts)
-    items.push(`${nameOf(attempt)} ${encode(describeOutcome(outcome))} in ${durationText(attempt.time)}`)
+  items.push(...lastOf(attempts, defaults.routeHeaderSize / 2 - items.join('; ').length))
   if (hedge && at !== undefined) items.push(`${nameOf({ ...at, backend: at.name })} got a further copy`)
   const ending = error instanceof RouterError ? `${error.status} ${error.code}` : ''
   const candidates = (explained?.candidates ?? []).map((candidate) => {
@@ -43,6 +43,20 @@ export function routeHeader(story: Story): string {
   })
   if (explained === undefined && at !== undefined) items.push(`${encode(at.name)} chosen`)
   return fitted(items, chosenFirst(candidates).map(textOf), ending)
+}
+
+/** The last attempts, as far as there is room: a request that is held for hours may have had hundreds. */
+function lastOf(attempts: readonly AttemptRecord[], room: number): string[] {
+  const texts: string[] = []
+  let left = room
+  for (const { outcome, ...attempt } of attempts.toReversed()) {
+    const text = `${nameOf(attempt)} ${encode(describeOutcome(outcome))} in ${durationText(attempt.time)}`
+    left -= text.length + 2
+    if (left < 0) break
+    texts.unshift(text)
+  }
+  const earlier = attempts.length - texts.length
+  return earlier === 0 ? texts : [`${earlier} earlier attempts`, ...texts]
 }
 
 function chosenFirst(candidates: readonly CandidateExplanation[]): readonly CandidateExplanation[] {
@@ -76,11 +90,7 @@ function nameOf({ backend, endpoint }: Pick<CandidateExplanation, 'backend' | 'e
 
 /** Names may hold any characters, and reasons what a client or a backend has written. */
 function encode(text: string): string {
-  const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text
-  return short.replace(/[^\x20-\x7e]|[%;]/gu, (character) =>
+  return shorten(text).replace(/[^\x20-\x7e]|[%;]/gu, (character) =>
     Buffer.from(character).toString('hex').toUpperCase().replace(/../g, '%$&'),
   )
 }
-
-/** Of a name or a reason, in characters. */
-const LONGEST = 200

@@ -1,8 +1,9 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { RequestEvent } from '../router/router.ts'
+import { shorten } from '../shorten.ts'
 import { rounded } from './history.ts'
-import { jobView, kindOf, shortened } from './job-view.ts'
+import { jobView, kindOf } from './job-view.ts'
 import type { AttemptView, DecisionView, Fate, JobView, Kind } from './wire.ts'
 
 /** What is kept of a request that is over: neither its sockets nor what its client has sent. */
@@ -88,7 +89,7 @@ export function decisionView(decision: Decision): DecisionView {
     client,
     route,
     status,
-    error: error && shortened(error.message, LONGEST_ERROR),
+    error: error && shorten(error.message, LONGEST_ERROR),
     code: codeOf(error),
     bodySize,
     responseSize,

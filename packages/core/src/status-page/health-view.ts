@@ -1,6 +1,7 @@
 import type { BreakerState } from '../backend/breaker.ts'
 import { WITH_OPTIONS } from '../backend/capabilities.ts'
 import type { RouterStatus } from '../router/router.ts'
+import { shorten } from '../shorten.ts'
 import type { HealthView, TaskView } from './wire.ts'
 
 type BackendStatus = RouterStatus['backends'][number]
@@ -49,12 +50,10 @@ function tasksOf({ health }: BackendStatus, now: number): TaskView[] {
 }
 
 function lackedOf(name: string): Pick<TaskView, 'task' | 'isSome'> {
-  const task = name.slice(0, LONGEST)
-  return name.endsWith(WITH_OPTIONS) ? { task: task.replace(WITH_OPTIONS, ''), isSome: true } : { task }
+  return name.endsWith(WITH_OPTIONS)
+    ? { task: shorten(name.slice(0, -WITH_OPTIONS.length)), isSome: true }
+    : { task: shorten(name) }
 }
-
-/** Names come from clients. */
-const LONGEST = 200
 
 function ejection(state: BreakerState & { readonly kind: 'open' | 'trial' }, now: number) {
   const { reason, since } = state

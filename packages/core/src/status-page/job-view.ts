@@ -1,12 +1,13 @@
 import type { Classification } from '../classify/classification.ts'
+import { shorten } from '../shorten.ts'
 import type { JobView, Kind } from './wire.ts'
 
 /** Immich sends two at most. */
 const MOST_ENTRIES = 6
-/** The longest name of a model that Immich knows has 61 characters. */
-const LONGEST_NAME = 120
+/** Characters of a name: names are kept for hundreds of requests. */
+const LONGEST = 120
 
-/** Nothing of what a client has sent is kept but these names, and no long ones: they are kept for hundreds of requests. */
+/** Nothing of what a client has sent is kept but these names, shortened. */
 export function jobView(classification: Classification | undefined): JobView {
   if (classification === undefined) return { entries: [], unclassified: 'incomplete' }
   if (!classification.classified) return { entries: [], unclassified: classification.reason }
@@ -14,9 +15,9 @@ export function jobView(classification: Classification | undefined): JobView {
   const shown = entries.length > MOST_ENTRIES ? entries.slice(0, MOST_ENTRIES) : entries
   return {
     entries: shown.map(({ task, type, model }) => ({
-      task: shortened(task),
-      type: shortened(type),
-      model: shortened(model),
+      task: shorten(task, LONGEST),
+      type: shorten(type, LONGEST),
+      model: shorten(model, LONGEST),
     })),
     more: entries.length > MOST_ENTRIES ? entries.length - MOST_ENTRIES : undefined,
   }
@@ -28,9 +29,4 @@ export function kindOf(classification: Classification | undefined): Kind {
   const isSearch =
     entries.length > 0 && entries.every(({ task, type }) => task === 'clip' && type === 'textual')
   return isSearch ? 'search' : 'bulk'
-}
-
-/** A short text as it is, and of a long one its beginning, as a copy, since a slice would keep the whole in memory. */
-export function shortened(text: string, length = LONGEST_NAME): string {
-  return text.length <= length ? text : `${Buffer.from(text.slice(0, length)).toString()}…`
 }

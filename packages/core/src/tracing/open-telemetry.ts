@@ -21,6 +21,7 @@ import { pathOf } from '../path-of.ts'
 import type { HoldEvent } from '../policy/lease.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
+import { LONGEST_TEXT, shorten } from '../shorten.ts'
 
 export interface OpenTelemetryOptions {
   /**
@@ -84,9 +85,9 @@ class RequestSpan implements RequestTrace {
       return
     }
     this.#span.setAttributes({
-      'immich_ml.tasks': [...tasks],
-      'immich_ml.types': entries.map(({ type }) => type),
-      'immich_ml.models': [...new Set(entries.map(({ model }) => model))],
+      'immich_ml.tasks': bounded(tasks),
+      'immich_ml.types': bounded(entries.map(({ type }) => type)),
+      'immich_ml.models': bounded([...new Set(entries.map(({ model }) => model))]),
       ...(input === undefined ? {} : { 'immich_ml.input': input }),
     })
   }
@@ -178,11 +179,18 @@ class AttemptSpan implements AttemptTrace {
   }
 }
 
+/** Names come from clients. */
+function bounded(names: readonly string[]): string[] {
+  return names.slice(0, MOST_NAMES).map((name) => shorten(name))
+}
+
+const MOST_NAMES = 64
+
 /** By this the SDK and its propagators know that nothing is to be traced; keys of one description are one. */
 const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
 
 function requestAttributes(req: IncomingMessage): Attributes {
-  return { 'http.request.method': req.method ?? '', 'url.path': pathOf(req) }
+  return { 'http.request.method': req.method ?? '', 'url.path': shorten(pathOf(req)) }
 }
 
 /** What an instrumentation of node:http says of a request as well. */
@@ -200,7 +208,7 @@ function serverAttributes(req: IncomingMessage): Attributes {
     ...(hostname === '' ? {} : { 'server.address': hostname }),
     ...(port === '' ? {} : { 'server.port': Number(port) }),
     ...(client === undefined ? {} : { 'client.address': client }),
-    ...(agent === undefined ? {} : { 'user_agent.original': agent }),
+    ...(agent === undefined ? {} : { 'user_agent.original': shorten(agent) }),
   }
 }
 
@@ -218,5 +226,6 @@ function errorTypeOf({ status, code, outcome }: RequestEnd): string | undefined 
 
 function fail(span: Span, type: string, message?: string): void {
   span.setAttribute('error.type', type)
-  span.setStatus({ code: SpanStatusCode.ERROR, ...(message === undefined ? {} : { message }) })
+  const what = message === undefined ? {} : { message: shorten(message, LONGEST_TEXT) }
+  span.setStatus({ code: SpanStatusCode.ERROR, ...what })
 }
