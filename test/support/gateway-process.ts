@@ -124,6 +124,7 @@ export function spawnProgram(
     ROUTER_CONFIG: _c,
     STATUS_PAGE: _s,
     ADMIN_TOKEN: _a,
+    STATUS_PAGE_HOSTS: _h,
     ...inherited
   } = process.env
   const child = spawn(program, args, {

@@ -1,6 +1,13 @@
 import { describePolicy, resolveExchangeOptions } from '@immich-ml-router/core'
-import { type ConfiguredOptions, type Environment, readOptions, readPorts } from './config.ts'
+import {
+  type ConfiguredOptions,
+  type Environment,
+  readDrainTimeout,
+  readOptions,
+  readPorts,
+} from './config.ts'
 import { makeLogger } from './log.ts'
+import { readStatusPage } from './status-page.ts'
 
 /** What a gateway is configured to do, in words, or what is wrong with that. */
 export type Checked = { readonly words: string } | { readonly mistakes: string }
@@ -12,6 +19,8 @@ export async function checkConfig(env: Environment): Promise<Checked> {
   const steps = [
     () => readPorts(env),
     () => makeLogger(env),
+    () => readDrainTimeout(env),
+    () => readStatusPage(env),
     async () => {
       configured = await readOptions(env)
     },

@@ -39,8 +39,8 @@ export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source' | 'file
 
 /**
  * Reads `PORT`, `METRICS_PORT`, `DRAIN_TIMEOUT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
- * `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL`, `MAX_BODY_SIZE`. With neither, stand-in servers are started. `STATUS_PAGE`
- * and `ADMIN_TOKEN` are about the status page.
+ * `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL`, `MAX_BODY_SIZE`. With neither, stand-in servers are started. `STATUS_PAGE`,
+ * `ADMIN_TOKEN` and `STATUS_PAGE_HOSTS` are about the status page.
  */
 export async function readConfig(env: Environment): Promise<GatewayConfig> {
   const own = { ...readPorts(env), drainTimeout: readDrainTimeout(env), statusPage: readStatusPage(env) }
@@ -135,7 +135,7 @@ export function readPorts(env: Environment): Pick<GatewayConfig, 'port' | 'metri
   return { port: readPort(env, 'PORT') ?? 3003, metricsPort: readPort(env, 'METRICS_PORT') }
 }
 
-function readDrainTimeout({ DRAIN_TIMEOUT: text }: Environment): number | undefined {
+export function readDrainTimeout({ DRAIN_TIMEOUT: text }: Environment): number | undefined {
   if (!text) return undefined
   const timeout = parseDuration(text)
   if (timeout === undefined)

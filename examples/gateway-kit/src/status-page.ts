@@ -16,7 +16,7 @@ export function ownStatusPage(router: Router, options: StatusPageOptions): OwnHa
 }
 
 /**
- * Reads `STATUS_PAGE`, which is `on` unless it says `off`, and `ADMIN_TOKEN`.
+ * Reads `STATUS_PAGE`, which is `on` unless it says `off`, `ADMIN_TOKEN`, and `STATUS_PAGE_HOSTS`, names separated by commas.
  *
  * @returns `undefined` for no page.
  */
@@ -25,5 +25,16 @@ export function readStatusPage(env: Environment): StatusPageOptions | undefined 
   if (wanted !== undefined && !['', 'on', 'off'].includes(wanted))
     throw new Error(`STATUS_PAGE must be "on" or "off", not "${wanted}".`)
   if (token !== undefined && /\s/.test(token)) throw new Error('ADMIN_TOKEN must have no white space in it.')
-  return wanted === 'off' ? undefined : { adminToken: token || undefined }
+  const hosts = readHosts(env['STATUS_PAGE_HOSTS'])
+  return wanted === 'off' ? undefined : { adminToken: token || undefined, hosts }
+}
+
+function readHosts(text = ''): string[] {
+  const hosts = text.split(',').flatMap((name) => name.trim() || [])
+  const wrong = hosts.find((name) => name !== '*' && !/^[^\s/:*[\]@?#]+$/.test(name))
+  if (wrong !== undefined)
+    throw new Error(
+      `STATUS_PAGE_HOSTS has "${wrong}", which is not a host name; write it without scheme and port, such as ml.example.org.`,
+    )
+  return hosts
 }

@@ -4,6 +4,7 @@ import { defaults } from '../defaults.ts'
 import { pathOf } from '../path-of.ts'
 import type { Router } from '../router/router.ts'
 import { act, isAction } from './actions.ts'
+import { Hosts, hostRefusal } from './hosts.ts'
 import { Live } from './live.ts'
 import { PAGE } from './page.generated.ts'
 import { Recorder } from './recorder.ts'
@@ -22,6 +23,12 @@ export interface StatusPageOptions {
    */
   readonly basePath?: string | undefined
   /**
+   * Host names under which the page is served, beside `localhost` and IP addresses; `'*'` for every name. A request with
+   * another name in `Host` gets 421, so that no site can read the page by DNS rebinding. `X-Forwarded-Host` is ignored.
+   * @default none
+   */
+  readonly hosts?: readonly string[] | undefined
+  /**
    * Where time comes from, for tests; the router's own.
    * @default the system's
    */
@@ -39,7 +46,7 @@ export interface StatusPage {
 /**
  * A page that shows what a router does, live. It records the last requests and minutes from the moment it is made.
  *
- * @throws {RangeError} when the path or the token cannot be used.
+ * @throws {RangeError} when the path, the token or a host name cannot be used.
  */
 export function statusPage(router: Router, options: StatusPageOptions = {}): StatusPage {
   const server = new PageServer(router, options)
@@ -73,18 +80,20 @@ class PageServer {
   readonly #router: Router
   readonly #basePath: string
   readonly #token: string | undefined
+  readonly #hosts: Hosts
   readonly #live: Live
   readonly #stopListening: readonly (() => void)[]
   #closed = false
 
   constructor(
     router: Router,
-    { adminToken, basePath = defaults.statusPath, clock = systemClock }: StatusPageOptions,
+    { adminToken, basePath = defaults.statusPath, hosts = [], clock = systemClock }: StatusPageOptions,
   ) {
     if (adminToken !== undefined && !/^\S+$/.test(adminToken))
       throw new RangeError('adminToken must have characters, and no white space among them.')
     if (!/^(?:\/[^?#]*)?$/.test(basePath))
       throw new RangeError(`basePath must begin with "/", not "${basePath}".`)
+    this.#hosts = new Hosts(hosts)
     const recorder = new Recorder()
     this.#router = router
     this.#basePath = basePath.replace(/\/+$/, '')
@@ -110,6 +119,11 @@ class PageServer {
 
   #serve(req: IncomingMessage, res: ServerResponse, path: string): void {
     req.resume()
+    const refused = this.#hosts.refused(req)
+    if (refused !== undefined) {
+      answer(res, 421, hostRefusal(refused))
+      return
+    }
     const [, backend, action] = /^\/backends\/([^/]+)\/([^/]+)$/.exec(path) ?? []
     if (path === '' || path === '/') read(req, res, () => sendPage(req, res))
     else if (path === '/events') read(req, res, () => this.#show(req, res))
