@@ -58,7 +58,8 @@ describe.each(names)('the packed %s', (name) => {
     const entries = ['index', ...partsOf(name)].flatMap((entry) =>
       ['cjs', 'd.cts', 'd.ts', 'js'].map((extension) => `dist/${entry}.${extension}`),
     )
-    const files = ['LICENSE', 'README.md', 'package.json', ...entries, ...schemas]
+    const check = name === 'core' ? ['dist/node-version.cjs', 'dist/node-version.js'] : []
+    const files = ['LICENSE', 'README.md', 'package.json', ...entries, ...check, ...schemas]
     const packed = stdout
       .trim()
       .split('\n')
@@ -176,6 +177,31 @@ describe('an empty project outside the workspace', () => {
     )
     expect(esm.stdout).toBe(cjs.stdout)
     expect(esm.stdout.trim().split(',')).toEqual(expected)
+  })
+
+  it('says in one line which Node.js it needs, on an older one', async () => {
+    await write(
+      'old-node.cjs',
+      `const names = ${JSON.stringify(names)}.map((name) => '@immich-ml-router/' + name)
+const attempts = names.flatMap((name) => [() => import(name), async () => require(name)])
+Promise.allSettled(attempts.map((attempt) => attempt())).then((settled) => {
+  for (const { reason } of settled) console.log(reason?.message)
+})`,
+    )
+    const { stdout } = await npx(['--yes', '-p', 'node@20', 'node', 'old-node.cjs'], project)
+    const lines = stdout.trim().split('\n')
+    expect(lines).toHaveLength(6)
+    for (const line of lines)
+      expect(line).toMatch(
+        /^@immich-ml-router\/core needs Node.js 22.19 or later, and this is Node.js 20\.[\d.]+\. /,
+      )
+  }, 120_000)
+
+  it('needs the version that engines says', async () => {
+    for (const name of names) {
+      const manifest = join(project, 'node_modules/@immich-ml-router', name, 'package.json')
+      expect(JSON.parse(await readFile(manifest, 'utf8')).engines).toEqual({ node: '>=22.19' })
+    }
   })
 
   it('has what is optional in its own entry point alone', async () => {

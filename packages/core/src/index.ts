@@ -4,6 +4,8 @@
  * @module core
  */
 
+import './needs-node.ts'
+
 export {
   Backend,
   type BackendHealth,

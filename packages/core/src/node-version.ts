@@ -1,0 +1,14 @@
+// A file of its own in the build: on an older Node the other imports fail first. Its syntax is that of every Node.
+
+/** As in `engines` of package.json. */
+const needed = [22, 19] as const
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < needed[0] || (major === needed[0] && minor < needed[1]))
+  throw new Error(
+    '@immich-ml-router/core needs Node.js ' +
+      needed.join('.') +
+      ' or later, and this is Node.js ' +
+      process.versions.node +
+      '. Update Node.js.',
+  )
