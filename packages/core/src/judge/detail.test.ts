@@ -37,6 +37,13 @@ describe('an error', () => {
     expect(whatIsLacking('no result for unknown task', asked('', ['unknown task']))).toBeUndefined()
     expect(whatIsLacking('Unknown task: unknown task', asked('', ['unknown task']))).toBe('type')
   })
+
+  it('says nothing of a request with more names than an answer is searched for', () => {
+    const names = Array.from({ length: 1_001 }, (_, index) => `name-${index}`)
+    expect(whatIsLacking('Unknown task: ocr', asked('', names.slice(1)))).toBe('type')
+    expect(whatIsLacking('Unknown task: ocr', asked('', names))).toBeUndefined()
+    expect(whatIsLacking('Unknown task: ocr', asked('', Array(2_000).fill('name')))).toBe('type')
+  })
 })
 
 describe('the body of an error', () => {

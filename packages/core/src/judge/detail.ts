@@ -64,8 +64,12 @@ export function whatIsLacking(text: string, asked: Asked): 'type' | 'model' | un
   return undefined
 }
 
-/** Longest first, so that no part of a name is left behind. */
+/** Names that are looked for in an answer. Immich's requests have fewer than ten. */
+const MOST_NAMES = 1_000
+
+/** Longest first, so that no part of a name is left behind. Of a request with too many names, an answer says nothing. */
 function withoutAsked(text: string, { names }: Asked): string {
-  const strings = [...names()].filter(({ length }) => length > 0).sort((a, b) => b.length - a.length)
+  const strings = [...new Set(names())].filter(({ length }) => length > 0).sort((a, b) => b.length - a.length)
+  if (strings.length > MOST_NAMES) return ''
   return strings.reduce((rest, name) => rest.replaceAll(name, "''"), text)
 }

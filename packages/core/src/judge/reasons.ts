@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http'
+import { shorten } from '../shorten.ts'
 import { skipWhite } from './json-members.ts'
 import type { Asked, BackendAnswer } from './judge.ts'
 
-/** A part of an answer in a reason, shortened: reasons stand in logs and on the page. */
+/** Characters of a part of an answer in a reason. */
 const MOST = 100
 
 /** Such as `answered 401 Unauthorized: set backends.gpu.auth`. */
@@ -21,7 +22,7 @@ export function notJsonReason(
   const isHtml = (type !== undefined && /html/i.test(type)) || body[skipWhite(body, 0)] === 0x3c
   const what = body.length === 0 ? 'an empty body' : isHtml ? 'a page' : (type ?? 'other data')
   const cure = `${isHtml ? 'a login page or another web server answers; ' : ''}check backends.${backend}.url`
-  return `answered ${status} with ${short(what)} instead of ${wanted}: ${cure}`
+  return `answered ${status} with ${shorten(what, MOST)} instead of ${wanted}: ${cure}`
 }
 
 /** Such as `answered 302 to https://login.example: a login page stands in front`. */
@@ -30,7 +31,7 @@ export function redirectReason({ status, headers }: BackendAnswer, { backend }: 
   const origin = location !== undefined && URL.canParse(location) ? new URL(location).origin : undefined
   return origin === undefined
     ? `answered ${answeredStatus(status)}: redirects are not followed; check backends.${backend}.url`
-    : `answered ${status} to ${short(origin)}: a login page or another address stands in front; check backends.${backend}.url`
+    : `answered ${status} to ${shorten(origin, MOST)}: a login page or another address stands in front; check backends.${backend}.url`
 }
 
 function cureFor(
@@ -77,8 +78,4 @@ function answeredStatus(status: number): string {
 function header(headers: BackendAnswer['headers'], name: string): string | undefined {
   const value = headers[name]
   return typeof value === 'string' ? value : value?.[0]
-}
-
-function short(text: string): string {
-  return text.length > MOST ? `${text.slice(0, MOST)}...` : text
 }

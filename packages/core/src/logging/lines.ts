@@ -100,7 +100,12 @@ function bounded(fields: object): object {
 }
 
 function boundedValue(value: unknown, most: number): unknown {
-  if (typeof value === 'string') return shorten(value, most)
+  if (typeof value === 'string') return printable(shorten(value, most))
   if (Array.isArray(value)) return value.map((item) => boundedValue(item, most))
   return typeof value === 'object' && value !== null ? bounded(value) : value
+}
+
+/** JSON leaves DEL and the C1 controls as they are, and a terminal that shows the log may obey them. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

@@ -151,6 +151,14 @@ describe('the line of a request', () => {
     expect(Reflect.get(line?.fields ?? {}, 'attempts')).toHaveLength(20)
   })
 
+  it('has no control characters', () => {
+    const named = 'a\u009b2J\r\nb\u007f'
+    const error = new Error(`answered 200 with ${named} instead of JSON`)
+    const line = stage().tell('request', { ...request, route: named, error })
+    const shown = 'a\\x9b2J\\x0d\\x0ab\\x7f'
+    expect(line?.fields).toMatchObject({ route: shown, error: `answered 200 with ${shown} instead of JSON` })
+  })
+
   it('has names of 256 characters and sentences of 2,048 at most', () => {
     const long = 'x'.repeat(100_000)
     const entries = Array.from({ length: 30_000 }, (_, index) => ({

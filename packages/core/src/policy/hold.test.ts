@@ -62,6 +62,13 @@ describe('hold', () => {
     expect(mostBulkHeld({ bulk: 1, interactive: 1, maxHeld })).toBe(most)
   })
 
+  it.each(['constructor', '__proto__'])('counts what waits on a route named %s', (name) => {
+    const { select, send } = unavailable({ routes: [{ name, backends: ['gpu'] }] })
+    expect([send(), send()]).toEqual(['waits', 'waits'])
+    expect(Object.entries(select.held())).toEqual([[name, 2]])
+    select.close()
+  })
+
   it('bounds the bytes of all held bodies', () => {
     const bytesOf = (hold: Policy['hold']) =>
       selectBackend({ backends: { gpu: { url: 'http://gpu' } }, hold }).maxHeldBytes()
