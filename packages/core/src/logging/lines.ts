@@ -49,7 +49,6 @@ export const LOG_FIELDS = [
   'outcome',
   'waited',
   'attempts',
-  'earlierAttempts',
   'hedged',
   'heartbeats',
   'retained',

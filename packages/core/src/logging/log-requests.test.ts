@@ -144,13 +144,6 @@ describe('the line of a request', () => {
     })
   })
 
-  it('has the last 20 attempts of a request that was held for hours', () => {
-    const attempts = Array.from({ length: 700 }, (_, time) => ({ ...attempt, time }))
-    const line = stage().tell('request', { ...request, attempts })
-    expect(line?.fields).toMatchObject({ earlierAttempts: 680 })
-    expect(Reflect.get(line?.fields ?? {}, 'attempts')).toHaveLength(20)
-  })
-
   it('has no control characters', () => {
     const named = 'a\u009b2J\r\nb\u007f'
     const error = new Error(`answered 200 with ${named} instead of JSON`)

@@ -49,8 +49,7 @@ function logRequest(event: RequestEvent, logger: Logger): void {
     endpoint: backend?.endpoint,
     outcome: outcome?.kind ?? 'refused',
     ...(waited.length > 0 ? { waited } : {}),
-    ...(attempts.length > 1 ? { attempts: attempts.slice(-MOST_ATTEMPTS).map(attemptOf) } : {}),
-    ...(attempts.length > MOST_ATTEMPTS ? { earlierAttempts: attempts.length - MOST_ATTEMPTS } : {}),
+    ...(attempts.length > 1 ? { attempts: attempts.map(attemptOf) } : {}),
     ...(attempts.some(({ hedge }) => hedge) ? { hedged: true } : {}),
     ...(heartbeats > 0 ? { heartbeats } : {}),
     ...(event.retained ? {} : { retained: false }),
@@ -61,9 +60,6 @@ function logRequest(event: RequestEvent, logger: Logger): void {
   const isGood = outcome?.kind === 'answered' && outcome.status < 400
   write(logger, 'predict', line, isGood ? 'info' : 'warn')
 }
-
-/** A request that is held for hours may have had hundreds. */
-const MOST_ATTEMPTS = 20
 
 /** Why it waited, in the words of the `hold` event. */
 function reasonsToWait({ steps }: RequestEvent): HoldEvent['reason'][] {

@@ -45,7 +45,7 @@ export function routeHeader(story: Story): string {
   return fitted(items, chosenFirst(candidates).map(textOf), ending)
 }
 
-/** The last attempts, as far as there is room: a request that is held for hours may have had hundreds. */
+/** The last attempts, as far as there is room: a request that is held for hours has had many. */
 function lastOf(attempts: readonly AttemptRecord[], room: number): string[] {
   const texts: string[] = []
   let left = room
