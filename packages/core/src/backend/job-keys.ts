@@ -24,7 +24,7 @@ export const MOST_ENTRIES = 64
 export function jobKeysOf(entries: readonly Entry[], size: () => number = () => 0): JobKeys {
   let exact: string | undefined
   return {
-    ...namesOfEntries(entries),
+    ...namesOfEntries(withShortNames(entries)),
     exact: () => {
       exact ??= exactKey(entries)
       return exact
@@ -33,8 +33,33 @@ export function jobKeysOf(entries: readonly Entry[], size: () => number = () => 
   }
 }
 
-/** The keys by name: each has at most 256 characters, and there are at most 64 of a kind. */
-export function namesOfEntries(entries: readonly Entry[]): Pick<JobKeys, 'types' | 'models'> {
+/** The names of an entry. */
+export type EntryNames = Pick<Entry, 'task' | 'type' | 'model'>
+
+/** The same entries, with a key in place of each name that is too long: every such name is read once. */
+export function withShortNames(entries: readonly EntryNames[]): readonly EntryNames[] {
+  if (entries.every(({ task, type, model }) => isShort(task) && isShort(type) && isShort(model)))
+    return entries
+  const keys = new Map<string, string>()
+  const keyOf = (name: string) => {
+    if (isShort(name)) return name
+    const key = keys.get(name) ?? boundedKey([name], '')
+    keys.set(name, key)
+    return key
+  }
+  return entries.map(({ task, type, model }) => ({
+    task: keyOf(task),
+    type: keyOf(type),
+    model: keyOf(model),
+  }))
+}
+
+function isShort({ length }: string): boolean {
+  return length <= LONGEST_NAME
+}
+
+/** The keys by name, of entries with short names: each has at most 256 characters, and there are at most 64 of a kind. */
+export function namesOfEntries(entries: readonly EntryNames[]): Pick<JobKeys, 'types' | 'models'> {
   if (entries.length > MOST_ENTRIES) {
     const key = keyOfMany(entries)
     return { types: [key], models: [key] }
@@ -60,7 +85,7 @@ export function exactKey(entries: readonly Entry[]): string {
   return `exact ${digestOf(entries)}`
 }
 
-function keyOfMany(entries: readonly Entry[]): string {
+function keyOfMany(entries: readonly EntryNames[]): string {
   function* names() {
     for (const { task, type, model } of entries) yield* [task, type, model]
   }

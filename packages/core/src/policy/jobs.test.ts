@@ -1,6 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { Hash } from 'node:crypto'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { answered, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Classified, Entry } from '../classify/classification.ts'
 import { Jobs, keysOf, namesOf } from './jobs.ts'
+import { selectBackend } from './select-backend.ts'
 
 function requestFor(
   ...entries: readonly (readonly [task: string, type: string, model: string])[]
@@ -77,6 +80,32 @@ describe('the keys of a job', () => {
 
   it('are the same for the same request', () => {
     expect(keysFor(many(300))).toEqual(keysFor(many(300)))
+  })
+
+  it('read a long name once, however many entries have it', () => {
+    const [crypto, read] = [vi.spyOn(Hash.prototype, 'update'), { characters: 0 }]
+    onTestFinished(() => crypto.mockRestore())
+    const task = 'x'.repeat(100_000)
+    const request = requestFor(...Array.from({ length: 64 }, (_, index) => [task, `${index}`, task] as const))
+    keysFor(request)
+    for (const [text] of crypto.mock.calls) read.characters += String(text).length
+    expect(read.characters).toBeGreaterThan(100_000)
+    expect(read.characters).toBeLessThan(400_000)
+  })
+
+  it('fill little memory of a backend, whatever the requests are', async () => {
+    const select = selectBackend({ backends: { gpu: { url: 'http://gpu', health: false } } })
+    onTestFinished(() => select.close())
+    for (let index = 0; index < 260; index++) {
+      const lease = await select(
+        requestFor(['clip', 'visual', `${index}${LONG}`], ['clip', `${index}`, LONG]),
+      )
+      lease.release(index % 2 === 0 ? answered : passedOver(501))
+    }
+    const [backend] = select.backends()
+    const kept = JSON.stringify([backend?.latencies, backend?.health])
+    expect(Object.keys(backend?.latencies ?? {}).length).toBeGreaterThan(100)
+    expect(kept.length).toBeLessThan(200 * 300 + 100 * 300)
   })
 
   it('remember no long names', () => {

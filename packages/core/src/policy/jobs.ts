@@ -1,4 +1,4 @@
-import { boundedKey, exactKey, type JobKeys, namesOfEntries } from '../backend/job-keys.ts'
+import { boundedKey, exactKey, type JobKeys, namesOfEntries, withShortNames } from '../backend/job-keys.ts'
 import type { Classification, Entry } from '../classify/classification.ts'
 import { defaults } from '../defaults.ts'
 import { LONGEST_NAME } from '../shorten.ts'
@@ -46,8 +46,9 @@ const NOTHING: JobNames = { kind: '', models: '', types: ['unclassified'], typeM
 const MOST_OF_A_MODEL = 10
 
 /** The names of a job, put together for this call. Each has at most 256 characters. */
-export function namesOf(entries: readonly Entry[]): JobNames {
-  if (entries.length === 0) return NOTHING
+export function namesOf(written: readonly Entry[]): JobNames {
+  if (written.length === 0) return NOTHING
+  const entries = withShortNames(written)
   const { types, models: typeModels } = namesOfEntries(entries)
   const kind = boundedKey(typeModels, '+')
   // Too many entries are one job.
