@@ -4,6 +4,7 @@ import { routerMetrics } from '@immich-ml-router/core/metrics'
 import { statusPage } from '@immich-ml-router/core/status-page'
 import type { StubOptions } from '@immich-ml-router/example-stub-ml'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { eventStream } from './support/event-stream.ts'
 import { multipart } from './support/predict-body.ts'
@@ -82,5 +83,34 @@ describe.each(Object.entries(hostile))('%s', (_, entriesOf) => {
     expect((await registry.metrics()).length).toBeLessThan(200_000)
     expect(told.length).toBeGreaterThan(3)
     expect(Math.max(...told.map(({ length }) => length))).toBeLessThan(6_000)
+  })
+})
+
+describe.each(['Express 5', 'Koa 3'])('a classification that a middleware of %s has set', (name) => {
+  it('with 30,000 entries is told of in few characters', async () => {
+    const stub = await stubMl({ fault: { kind: 'status', status: 501, detail: 'no' } })
+    const task = 't'.repeat(8_000)
+    const entries = Array.from({ length: 30_000 }, (_, index) => ({
+      task,
+      type: `type-${index}`,
+      model: 'm',
+      options: {},
+    }))
+    const told: string[] = []
+    const compose = adapters.find((adapter) => adapter.name === name)?.compose
+    if (typeof compose !== 'function') throw new Error('the adapter has parts')
+    const composed = compose({
+      policy: { backends: { gpu: { url: stub.url, health: false } }, retries: 0 },
+      environment: { onBackendChange: (event) => told.push(JSON.stringify(event)) },
+      classify: { explainHeader: 'always' },
+      afterClassify: (exchange) => {
+        exchange.classification = { classified: true, entries, tasks: [task], input: 'image' }
+      },
+    })
+    onTestFinished(() => composed.close())
+    const { url } = await listen(composed.listener)
+    const { status, headers } = await post(url, requestFor({ clip: { visual: { modelName: 'm' } } }))
+    expect([status, String(headers['x-immich-ml-route']).length < 4_096]).toEqual([501, true])
+    expect(told.map(({ length }) => length < 1_000)).toEqual([true])
   })
 })
