@@ -31,7 +31,11 @@ describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
 
   it('takes whole URLs as request targets, for every path', async () => {
     const stub = await stubMl()
-    const { url } = await startProcess(which, { ML_DEFAULT_URL: stub.url, ADMIN_TOKEN: 'secret' })
+    const { url } = await startProcess(which, {
+      ML_DEFAULT_URL: stub.url,
+      ADMIN_TOKEN: 'secret',
+      STATUS_PAGE_HOSTS: 'router.example, elsewhere',
+    })
     const answerTo = (request: string, expected: RegExp, rest: Buffer | string = '') => {
       const connection = rawConnection(url)
       connection.write(Buffer.concat([Buffer.from(`${request}\r\n`), Buffer.from(rest)]))
