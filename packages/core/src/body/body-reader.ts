@@ -1,41 +1,39 @@
 import { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
-import { free } from './free.ts'
-import type { Link } from './retention.ts'
+import { Loans } from './chunk-loans.ts'
+import type { Link } from './link.ts'
 
 /** What a cursor finds at its place. */
 export type Taken = Buffer | 'wait' | 'end'
 
 /** What a cursor asks of its body. */
 interface Source {
-  next(link: Link): Link | 'wait' | 'end'
-  /** Brings back what is no longer in memory. */
-  load(link: Link): Promise<Buffer>
+  /** The link with the bytes behind the first `taken` of this one: itself when it has grown. */
+  next(link: Link, taken: number): Link | 'wait' | 'end'
+  /** Reads back what is not in memory any more. @param from How many bytes of the link to skip. */
+  load(link: Link, from: number): Promise<Buffer>
   wake(): void
   /**
-   * A chunk was given back.
+   * A loan ended.
    *
-   * @param isOpen Whether by a cursor that goes on.
+   * @param reader How the cursor stands that gave the link back: still reading it, past it, or closed.
    */
-  takeBack(link: Link, chunk: Buffer, isOpen: boolean): void
+  takeBack(link: Link, memory: Buffer, reader: 'in' | 'past' | 'closed'): void
   close(): void
-}
-
-/** A chunk that was taken, and the link that it is of; none when it was read back from disk for this cursor alone. */
-interface Loan {
-  readonly chunk: Buffer
-  readonly link: Link | undefined
 }
 
 /** A place in a body. */
 export class BodyCursor {
   #link: Link | undefined
+  /** Bytes of the link that were taken: an open one may have more by now. */
+  #taken: number
   readonly #source: Source
   #loading: 'loading' | Buffer | Error | undefined
-  #loans: Loan[] | undefined
+  readonly #loans = new Loans()
 
   constructor(link: Link, source: Source) {
     this.#link = link
+    this.#taken = link.size
     this.#source = source
   }
 
@@ -50,56 +48,57 @@ export class BodyCursor {
     if (loaded instanceof Error) throw loaded
     if (loaded !== undefined) {
       this.#loading = undefined
-      return this.#lend(loaded, undefined)
+      this.#loans.add(undefined, loaded, loaded.length)
+      return loaded
     }
     if (this.#link === undefined) return 'end'
-    const next = this.#source.next(this.#link)
+    const next = this.#source.next(this.#link, this.#taken)
     if (typeof next === 'string') return next
+    const from = next === this.#link ? this.#taken : 0
     this.#link = next
-    if (next.chunk !== undefined) return this.#lend(next.chunk, next)
-    this.#load(next)
+    this.#taken = next.size
+    const { memory } = next
+    const bytes = next.from(from)
+    if (memory !== undefined && bytes !== undefined) {
+      this.#loans.add(next, memory, bytes.length)
+      return bytes
+    }
+    this.#load(next, from)
     return 'wait'
   }
 
-  /** From now on, whoever takes will give back. What others take is theirs for good. */
+  /** From now on, this cursor's user gives back what it takes. Without this, it keeps what it takes for good. */
   borrow(): void {
-    this.#loans ??= []
+    this.#loans.borrow()
   }
 
   /**
-   * Gives back what was taken: nobody uses it any more, nor anything that shares its memory.
+   * Gives back what was taken: nothing uses it any more, nor anything that shares its memory.
    *
-   * @param kept But for so many bytes, which were taken last.
+   * @param kept Bytes still in use: those that were taken last.
    */
   giveBack(kept = 0): void {
-    const loans = this.#loans ?? []
-    let done = loans.length
-    for (let bytes = 0; bytes < kept && done > 0; bytes += loans[done]?.chunk.length ?? 0) done--
-    for (const { chunk, link } of loans.splice(0, done)) {
-      if (link === undefined) free(chunk)
-      else this.#source.takeBack(link, chunk, this.#link !== undefined)
-    }
+    this.#loans.giveBack(kept, (link, memory) => this.#source.takeBack(link, memory, this.#standingAt(link)))
   }
 
-  /** Lets go of the chunks that were retained for this cursor; what it has taken may still be given back. */
+  /** Releases the chunks that were retained for this cursor; what it has taken may still be given back. */
   close(): void {
     if (this.#link !== undefined) this.#source.close()
     this.#link = undefined
   }
 
-  #lend(chunk: Buffer, link: Link | undefined): Buffer {
-    if (link !== undefined) link.lent++
-    this.#loans?.push({ chunk, link })
-    return chunk
+  #standingAt(link: Link): 'in' | 'past' | 'closed' {
+    if (this.#link === undefined) return 'closed'
+    return this.#link === link && this.#taken < link.size ? 'in' : 'past'
   }
 
-  #load(link: Link): void {
+  #load(link: Link, from: number): void {
     this.#loading = 'loading'
     const done = (result: Buffer | Error) => {
       this.#loading = result
       if (this.#link !== undefined) this.#source.wake()
     }
-    this.#source.load(link).then(done, done)
+    this.#source.load(link, from).then(done, done)
   }
 }
 
@@ -113,7 +112,8 @@ export class ReplayReader extends Readable {
   #starvedFor = 0
 
   constructor(cursor: BodyCursor, clock: Pick<Clock, 'now'>) {
-    super()
+    // One chunk at most: what arrives in small ones must gather in the body, which joins them.
+    super({ highWaterMark: 1 })
     this.#cursor = cursor
     this.#clock = clock
   }
@@ -129,16 +129,16 @@ export class ReplayReader extends Readable {
   }
 
   /**
-   * For a reader that keeps nothing of what it reads, so that its memory can be freed before it is collected.
+   * For a user that keeps nothing of what it reads, so its memory can be freed early.
    *
-   * @param inUse How many bytes it still uses of what it has read; those that it has read last.
+   * @param inUse How many of the bytes it has read it still uses: the last ones.
    */
   lend(inUse: () => number): void {
     this.#inUse = inUse
     this.#cursor.borrow()
   }
 
-  /** Gives back what its reader is done with. */
+  /** Gives back what its user is done with. */
   giveBack(): void {
     if (this.#inUse !== undefined) this.#cursor.giveBack(this.readableLength + this.#inUse())
   }

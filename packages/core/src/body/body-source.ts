@@ -1,8 +1,8 @@
 import { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { isRecord } from '../record.ts'
+import { ownsChunks } from './chunk-loans.ts'
 import { ReplayBody, type ReplayBodyOptions } from './replay-body.ts'
 
 /** Anything that a body can be read from. */
@@ -25,10 +25,9 @@ export interface DeclaredHeaders {
 /** Makes a body of any input. */
 export function toReplayBody(input: BodyInput, options: ReplayBodyOptions): ReplayBody {
   if (input instanceof IncomingMessage) {
-    // Node's HTTP parser sees to it that such a request is as long as it says.
+    // Node's HTTP parser ensures that such a request is as long as it says.
     const exactSize = declaredHeaders(input).contentLength
-    // What it has read off a socket, it has handed to nobody else; a mock's chunks may be its test's.
-    return new ReplayBody(input, { ...options, exactSize, owned: input.socket instanceof Socket }, false)
+    return new ReplayBody(input, { ...options, exactSize, owned: ownsChunks(input) }, false)
   }
   return new ReplayBody(toReadable(input), { ...options, borrowed: input instanceof Uint8Array }, true)
 }

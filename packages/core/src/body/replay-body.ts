@@ -1,11 +1,14 @@
 import type { Readable } from 'node:stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } from '../errors.ts'
-import { removeItem } from '../remove-item.ts'
 import { BodyCursor, ReplayReader } from './body-reader.ts'
 import type { BodyStore } from './body-store.ts'
-import { free, WORTH_FREEING } from './free.ts'
-import { Link, Retention, type Terms } from './retention.ts'
+import { Chain } from './chain.ts'
+import { BodyLoans, mayFree, WORTH_FREEING } from './chunk-loans.ts'
+import type { Link } from './link.ts'
+import { Retention, type Terms } from './retention.ts'
+import { flowOf, type SourceFlow } from './source-flow.ts'
+import { Waiters } from './waiters.ts'
 
 export interface ReplayBodyOptions {
   /** Bytes above which the body fails with {@link BodyTooLargeError}. `Infinity` turns the limit off. */
@@ -36,18 +39,18 @@ export class ReplayBody {
   readonly #ownsSource: boolean
   readonly #borrowed: boolean
   readonly #owned: boolean
-  #tail = new Link(undefined, 0)
-  #head: Link | undefined = this.#tail
+  readonly #flow: SourceFlow
+  readonly #chain = new Chain()
+  #head: Link | undefined = this.#chain.tail
+  readonly #loans = new BodyLoans()
   #size = 0
   #retention: Retention | undefined
   #givenUp = false
   #onReady: (() => void) | undefined
   #readers = 0
-  /** Up to here, every reader that there is has given back what it took. */
-  #passed: Link | undefined
   #ended = false
   #failure: Error | undefined
-  #waiting: (() => void)[] = []
+  readonly #waiters = new Waiters()
   readonly #detach: () => void
 
   /**
@@ -57,6 +60,7 @@ export class ReplayBody {
    */
   constructor(source: Readable, options: ReplayBodyOptions, ownsSource: boolean) {
     this.#source = source
+    this.#flow = flowOf(source)
     this.#maxSize = options.maxSize
     this.#exactSize = options.exactSize
     this.#ownsSource = ownsSource
@@ -68,6 +72,7 @@ export class ReplayBody {
     const onClose = () => this.#finish(new BodyFailedError(new Error('the sender closed the stream')))
     this.#detach = () => {
       source.off('data', onData).off('end', onEnd).off('close', onClose)
+      this.#flow.detach()
       // An error that comes late must not bring the process down. Who hears it then must not hold on to the body.
       source.off('error', onError).on('error', ignore)
     }
@@ -114,7 +119,7 @@ export class ReplayBody {
 
   /** Whether somebody waits for bytes that the sender has not sent yet. */
   get starving(): boolean {
-    return !this.#ended && this.#waiting.length > 0 && this.#hasRoom
+    return !this.#ended && this.#waiters.any && this.#hasRoom
   }
 
   /**
@@ -140,14 +145,19 @@ export class ReplayBody {
   cursor(wake: () => void): BodyCursor {
     if (this.#head === undefined) throw new BodyReleasedError()
     this.#readers++
-    this.#passed = undefined
+    this.#loans.restart()
     return new BodyCursor(this.#head, {
-      next: (link) => this.#next(link, wake),
-      load: (link) => this.#load(link),
+      next: (link, taken) => this.#next(link, taken, wake),
+      load: (link, from) => this.#load(link, from),
       wake,
-      takeBack: (link, chunk, isOpen) => this.#takeBack(link, chunk, isOpen ? 1 : 0),
+      takeBack: (link, memory, reader) =>
+        this.#loans.takeBack(link, memory, {
+          isLast: reader !== 'in' && this.#readers === (reader === 'closed' ? 0 : 1),
+          isRetained: this.retained,
+          isSpooled: this.spooled,
+        }),
       close: () => {
-        removeItem(this.#waiting, wake)
+        this.#waiters.remove(wake)
         this.#readers--
         this.#closeUnusedFile()
       },
@@ -158,17 +168,20 @@ export class ReplayBody {
   inOnePiece(): Buffer | undefined {
     const first = this.#head?.next
     if (!this.complete || first === undefined || first.next !== undefined) return undefined
-    first.lent++
-    return first.chunk
+    const { bytes } = first
+    if (bytes !== undefined) first.lent++
+    return bytes
   }
 
   /** The first bytes, as far as they are in memory. @param most How many. */
   beginning(most: number): Buffer {
     const chunks: Buffer[] = []
     let size = 0
-    for (let link = this.#head?.next; link?.chunk !== undefined && size < most; link = link.next) {
-      chunks.push(link.chunk)
-      size += link.size
+    for (let link = this.#head?.next; link !== undefined && size < most; link = link.next) {
+      const { bytes } = link
+      if (bytes === undefined) break
+      chunks.push(bytes)
+      size += bytes.length
     }
     return Buffer.concat(chunks, Math.min(size, most))
   }
@@ -200,13 +213,13 @@ export class ReplayBody {
 
   /** Stops retaining: open streams go on to the end, new ones cannot be opened. */
   release(): void {
-    this.#freePassed()
+    this.#loans.release(this.spooled ? undefined : this.#head?.next)
     this.#head = undefined
     this.#retention?.end()
     if (!this.spooled) this.#retention = undefined
     this.#closeUnusedFile()
     // Who waited for the disk need not any more.
-    if (this.spooled) this.#wakeAll()
+    if (this.spooled) this.#waiters.wakeAll()
   }
 
   /** Releases, and reads no more: open streams fail. */
@@ -224,32 +237,10 @@ export class ReplayBody {
       return
     }
     this.#retention = new Retention(store, this.#head, terms, {
-      onRoom: () => this.#wakeAll(),
+      onRoom: () => this.#waiters.wakeAll(),
       onGivenUp: () => this.#giveUp(),
     })
     this.#retention.addAll()
-  }
-
-  /** @param own How many of the readers give it back: one, or none when that has closed. */
-  #takeBack(link: Link, chunk: Buffer, own: number): void {
-    link.lent--
-    if (this.#readers === own) {
-      if (this.#head !== undefined) this.#passed = link
-      // Nobody comes to it any more, but for a write to disk that may be under way.
-      else if (!this.spooled) link.chunk = undefined
-    }
-    if (link.chunk === undefined && link.lent === 0) free(chunk)
-  }
-
-  /** Frees what was kept for another reader alone. */
-  #freePassed(): void {
-    const last = this.#passed
-    this.#passed = undefined
-    if (last === undefined || this.spooled) return
-    for (let link = this.#head?.next; link !== undefined; link = link === last ? undefined : link.next) {
-      if (link.chunk !== undefined && link.lent === 0) free(link.chunk)
-      link.chunk = undefined
-    }
   }
 
   #giveUp(): void {
@@ -261,6 +252,10 @@ export class ReplayBody {
     return this.#retention === undefined || this.#retention.hasRoom
   }
 
+  #requestRoom(): boolean {
+    return this.#retention === undefined || this.#retention.requestRoom()
+  }
+
   #tellReady(): void {
     const onReady = this.#onReady
     if (onReady === undefined || !this.ready) return
@@ -269,12 +264,12 @@ export class ReplayBody {
     onReady()
   }
 
-  /** Reads from the source for nobody, as long as it is held and there is room. */
+  /** Reads from the source without a reader, as long as it is held and there is room. */
   #readAhead(): void {
-    let place = this.#tail
+    let place = this.#chain.tail
     const ahead = () => {
       while (this.#retention?.isHeld === true) {
-        const next = this.#ended ? 'end' : this.#next(place, ahead)
+        const next = this.#ended ? 'end' : this.#next(place, place.size, ahead)
         if (typeof next === 'string') return
         place = next
       }
@@ -282,37 +277,40 @@ export class ReplayBody {
     ahead()
   }
 
-  /** The link behind this one; a failure of the body is thrown once there is none. */
-  #next(link: Link, wake: () => void): Link | 'wait' | 'end' {
-    if (link.next !== undefined) {
-      // Whoever takes by itself must not be woken in the middle of it by the chunk that it takes.
-      removeItem(this.#waiting, wake)
-      return link.next
+  /** The link that has the bytes behind these; a failure of the body is thrown once there is none. */
+  #next(link: Link, taken: number, wake: () => void): Link | 'wait' | 'end' {
+    const next = taken < link.size ? link : link.next
+    if (next !== undefined) {
+      // A reader that takes by itself must not be woken in the middle of it by the chunk that it takes.
+      this.#waiters.remove(wake)
+      return next
     }
     if (this.#failure !== undefined) throw this.#failure
     if (this.#ended) return 'end'
-    if (!this.#waiting.includes(wake)) this.#waiting.push(wake)
-    if (this.#hasRoom) this.#source.resume()
+    this.#waiters.add(wake)
+    if (this.#requestRoom()) this.#flow.start()
     else this.#tellReady()
     return 'wait'
   }
 
   /** What was in a link before it went to disk. */
-  async #load(link: Link): Promise<Buffer> {
+  async #load(link: Link, from: number): Promise<Buffer> {
     try {
       if (this.#retention === undefined) throw new Error('it was never retained')
-      return await this.#retention.load(link)
+      return await this.#retention.load(link, from)
     } catch (error) {
       throw new SpoolError(error)
     }
   }
 
-  /** The source flows only as long as somebody waits for it. */
+  /** The source flows only as long as something waits for it. */
   #take(chunk: unknown): void {
     const bytes = toBuffer(chunk)
     if (bytes === undefined) this.#finish(new BodyFailedError(new TypeError('its stream gives no bytes')))
-    else this.#append(bytes)
-    if (!this.#ended && (this.#waiting.length === 0 || !this.#hasRoom)) this.#source.pause()
+    else if (bytes.length > 0) this.#append(bytes)
+    if (this.#ended) return
+    if (!this.#requestRoom()) this.#flow.stop()
+    else if (!this.#waiters.any) this.#flow.unwanted(bytes?.length ?? 0)
   }
 
   #append(chunk: Buffer): void {
@@ -321,32 +319,22 @@ export class ReplayBody {
       this.#finish(new BodyTooLargeError(this.#maxSize))
       return
     }
-    const isOurs = this.#owned && chunk.length >= WORTH_FREEING && this.#source.listenerCount('data') === 1
-    const link = new Link(chunk, isOurs ? 0 : 1)
-    this.#tail.next = link
-    this.#tail = link
-    this.#retention?.add(link)
+    this.#chain.append(chunk, mayFree(chunk, this.#owned, this.#source), this.#retention)
     if (this.#size === this.#exactSize) this.#finish(undefined)
-    else this.#wakeAll()
+    else if (chunk.length >= WORTH_FREEING) this.#waiters.wakeAll()
+    else this.#waiters.wakeForSmall()
   }
 
   #finish(failure: Error | undefined): void {
     if (this.#ended) return
     this.#ended = true
     this.#failure = failure
+    this.#chain.seal(this.#retention)
     this.#detach()
     // What is complete goes on to its end by itself.
     if (failure !== undefined) this.#source.pause()
-    this.#wakeAll()
+    this.#waiters.wakeAll()
     this.#tellReady()
-  }
-
-  #wakeAll(): void {
-    const waiting = this.#waiting
-    if (waiting.length === 0) return
-    this.#waiting = []
-    for (const wake of waiting) wake()
-    waiting.length = 0
   }
 
   /** The file is there for those who read it, and for those who may. */

@@ -1,33 +1,17 @@
 import type { BodyStore } from './body-store.ts'
-import type { Piece, SpoolFile } from './spool.ts'
-
-/**
- * A piece and, once it has arrived, the next: whoever holds a link keeps what follows it, and nothing before it. A class,
- * since V8 may take object literals for long-lived ones, and all that they hold with them (docs/decisions/0013).
- */
-export class Link implements Piece {
-  chunk: Buffer | undefined
-  readonly size: number
-  lent: number
-  place = 0
-  next: Link | undefined
-
-  constructor(chunk: Buffer | undefined, lent: number) {
-    this.chunk = chunk
-    this.size = chunk?.length ?? 0
-    this.lent = lent
-  }
-}
+import type { ChainWatch } from './chain.ts'
+import type { Link } from './link.ts'
+import type { SpoolFile } from './spool.ts'
 
 /** What a body is retained for. */
 export interface Terms {
-  /** It must not be given up, whatever the room: nobody reads it yet. */
+  /** It must not be given up, whether there is room or not: nothing reads it yet. */
   readonly pinned: boolean
-  /** Bytes of which more go to disk, whatever the room. */
+  /** Bytes above which it goes to disk, even with room in memory. */
   readonly inMemory: number
 }
 
-/** What is to be known to the body that is retained. */
+/** What the retained body must know. */
 export interface RetentionWatch {
   /** There may be room again. */
   readonly onRoom: () => void
@@ -37,11 +21,11 @@ export interface RetentionWatch {
 
 /** Bytes that may wait for the disk before the sender has to. */
 const SPOOL_AHEAD = 512 * 1024
-/** The largest chunk that a socket gives, twice: so much room there must be to read ahead of every reader. */
+/** Twice the largest chunk that a socket gives: the room that reading ahead of every reader needs. */
 const CHUNK_ROOM = 128 * 1024
 
 /** Keeps a body until it is answered: in memory as far as there is room, and beyond that on disk. */
-export class Retention {
+export class Retention implements ChainWatch {
   #terms: Terms
   readonly #store: BodyStore
   readonly #watch: RetentionWatch
@@ -49,6 +33,8 @@ export class Retention {
   #head: Link | undefined
   /** Bytes in memory, as the store has counted them. */
   #taken = 0
+  /** What the links cost beside these bytes, as the store has counted it. */
+  #overhead = 0
   #file: SpoolFile | undefined
 
   constructor(store: BodyStore, head: Link, terms: Terms, watch: RetentionWatch) {
@@ -76,17 +62,28 @@ export class Retention {
 
   /** Whether more may be read from the source: what was read must have left the memory. */
   get hasRoom(): boolean {
-    if (this.#head === undefined) return true
-    if (this.#file !== undefined && !this.failed) return this.#file.pending < SPOOL_AHEAD
-    if (this.#store.hasRoom(CHUNK_ROOM)) return true
-    if (this.#terms.pinned) {
-      this.#store.awaitRoom(this.#watch.onRoom)
-      return false
-    }
-    return this.#store.hasDisk || this.#store.isNext(this.#watch.onRoom)
+    return this.#knownRoom ?? (!this.#terms.pinned && this.#store.isNext(this.#watch.onRoom))
   }
 
-  /** Whether the body is read for nobody, to be kept until somebody reads it. */
+  /** The same; without room, it waits for it: `onRoom` is called when there may be some. */
+  requestRoom(): boolean {
+    const known = this.#knownRoom
+    if (known !== undefined) return known
+    if (!this.#terms.pinned) return this.#store.awaitTurn(this.#watch.onRoom)
+    this.#store.awaitRoom(this.#watch.onRoom)
+    return false
+  }
+
+  /** Whether there is room without waiting for it; `undefined` when it has to wait for other bodies. */
+  get #knownRoom(): boolean | undefined {
+    if (this.#head === undefined) return true
+    // The file calls back when something is written.
+    if (this.#file !== undefined && !this.failed) return this.#file.pending < SPOOL_AHEAD
+    if (this.#store.hasRoom(CHUNK_ROOM)) return true
+    return !this.#terms.pinned && this.#store.disk.available ? true : undefined
+  }
+
+  /** Whether the body is read for no reader, to be kept until there is one. */
   get isHeld(): boolean {
     return this.#head !== undefined && this.#terms.pinned
   }
@@ -103,33 +100,47 @@ export class Retention {
       this.add(link)
   }
 
-  /** Retains what has arrived last. */
   add(link: Link): void {
+    const wasSpooled = this.spooled
+    this.#admit(link.size, link.overhead)
+    // A file that is opened for it gets all links that do not grow any more.
+    if (wasSpooled && !link.open) this.seal(link)
+  }
+
+  grow(_link: Link, bytes: number): void {
+    this.#admit(bytes, -bytes)
+  }
+
+  seal(link: Link): void {
+    if (this.#head !== undefined) this.#file?.write(link)
+  }
+
+  /** Retains bytes that have arrived, and what they cost besides. */
+  #admit(bytes: number, overhead: number): void {
     if (this.#head === undefined) return
     if (this.#file !== undefined) {
-      this.#overdraw(link.size)
-      this.#file.write(link)
+      this.#overdraw(bytes, overhead)
       return
     }
-    const size = this.#taken + link.size
+    const size = this.#taken + bytes
     const most = Math.min(this.#terms.inMemory, this.#store.share)
-    if (size <= most && this.#store.take(link.size)) this.#taken = size
+    if (size <= most && this.#store.take(bytes, overhead)) this.#count(bytes, overhead)
     else if (this.moveToDisk()) return
     // Without a disk, what has arrived stays in memory, and the rest of the upload waits for room there.
-    else if (this.#terms.pinned || size <= this.#store.total) this.#overdraw(link.size)
+    else if (this.#terms.pinned || size <= this.#store.total) this.#overdraw(bytes, overhead)
     else this.#watch.onGivenUp()
   }
 
-  /** @returns Whether what has arrived is on its way to a file now. */
+  /** @returns Whether what has arrived is on its way to a file now; an open link follows once it is sealed. */
   moveToDisk(): boolean {
     if (this.#file !== undefined) return true
     if (this.#head === undefined) return false
-    const file = this.#store.open()
+    const file = this.#store.disk.open()
     if (file === undefined) return false
     this.#file = file
     file.listen(
-      (bytes) => {
-        if (this.#head !== undefined) this.#give(bytes)
+      (bytes, overhead) => {
+        if (this.#head !== undefined) this.#give(bytes, overhead)
         this.#watch.onRoom()
       },
       () => {
@@ -137,19 +148,20 @@ export class Retention {
         else this.#watch.onGivenUp()
       },
     )
-    let bytes = 0
+    let [bytes, overhead] = [0, 0]
     for (let link = this.#head.next; link !== undefined; link = link.next) {
-      file.write(link)
+      if (!link.open) file.write(link)
       bytes += link.size
+      overhead += link.overhead
     }
-    this.#overdraw(bytes - this.#taken)
+    this.#overdraw(bytes - this.#taken, overhead - this.#overhead)
     return true
   }
 
-  /** What was in a link before it went to disk. */
-  async load(link: Link): Promise<Buffer> {
+  /** What was in a link before it went to disk. @param from How many of its bytes to skip. */
+  async load(link: Link, from: number): Promise<Buffer> {
     if (this.#file === undefined) throw new Error('there is no file')
-    return this.#file.read(link)
+    return this.#file.read(link, from)
   }
 
   /** Keeps nothing more; what is on disk can be read until the file is closed. */
@@ -157,22 +169,27 @@ export class Retention {
     if (this.#head === undefined) return
     this.#head = undefined
     this.#store.leave(this.#watch.onRoom)
-    this.#give(this.#taken)
+    this.#give(this.#taken, this.#overhead)
     this.#file?.stop()
   }
 
-  /** Gives the file back. */
+  /** Closes the file, which removes it. */
   closeFile(): void {
     this.#file?.close()
   }
 
-  #overdraw(bytes: number): void {
-    this.#store.overdraw(bytes)
-    this.#taken += bytes
+  #overdraw(bytes: number, overhead: number): void {
+    this.#store.overdraw(bytes, overhead)
+    this.#count(bytes, overhead)
   }
 
-  #give(bytes: number): void {
-    this.#store.give(bytes)
-    this.#taken -= bytes
+  #give(bytes: number, overhead: number): void {
+    this.#store.give(bytes, overhead)
+    this.#count(-bytes, -overhead)
+  }
+
+  #count(bytes: number, overhead: number): void {
+    this.#taken += bytes
+    this.#overhead += overhead
   }
 }

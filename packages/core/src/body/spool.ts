@@ -1,21 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { constants, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { free } from './free.ts'
+import { dropChunk } from './chunk-loans.ts'
+import type { Link } from './link.ts'
 
 const PREFIX = 'immich-ml-router-'
 const NAME = /^immich-ml-router-[0-9a-f-]{36}\.body$/
-
-/** A piece of a body: in memory, on disk, or both. */
-export interface Piece {
-  readonly size: number
-  /** `undefined` once it is on disk. */
-  chunk: Buffer | undefined
-  /** How many have its chunk and have not given it back: while there are any, its memory is not ours to free. */
-  lent: number
-  /** Where it is in the file, once it is there. */
-  place: number
-}
 
 /** What {@link SpoolFile} needs of a file. */
 export interface SpoolHandle {
@@ -88,13 +78,13 @@ export class Spool {
  */
 export class SpoolFile {
   readonly #handle: Promise<SpoolHandle>
-  #queue: Piece[] = []
+  #queue: Link[] = []
   #pending = 0
   #end = 0
   #writing = false
   #stopped = false
   #failure: Error | undefined
-  #onWritten: (bytes: number) => void = () => {}
+  #onWritten: (bytes: number, overhead: number) => void = () => {}
   #onFailed: (error: Error) => void = () => {}
   #closed = false
   readonly #watch: SpoolWatch
@@ -107,10 +97,10 @@ export class SpoolFile {
   }
 
   /**
-   * @param onWritten Told how many bytes have left the memory.
-   * @param onFailed Told once, when something could not be written: the disk is full, or not there.
+   * @param onWritten Told how many bytes have left the memory, and how much of what their links cost besides.
+   * @param onFailed Called once, when a write fails: the disk is full, or not there.
    */
-  listen(onWritten: (bytes: number) => void, onFailed: (error: Error) => void): void {
+  listen(onWritten: (bytes: number, overhead: number) => void, onFailed: (error: Error) => void): void {
     this.#onWritten = onWritten
     this.#onFailed = onFailed
   }
@@ -125,17 +115,22 @@ export class SpoolFile {
     return this.#failure
   }
 
-  /** Takes the next piece of the body; its chunk is let go once it is on disk. */
-  write(piece: Piece): void {
+  /** Takes the next link of the body, which must not grow any more; its memory is dropped once it is on disk. */
+  write(link: Link): void {
     if (this.#stopped) return
-    this.#queue.push(piece)
-    this.#pending += piece.size
+    this.#queue.push(link)
+    this.#pending += link.size
     if (!this.#writing) void this.#flush()
   }
 
-  /** @throws when the disk does not give back what it was given. */
-  async read({ size, place }: Piece): Promise<Buffer> {
+  /**
+   * @param from How many bytes of the link to skip.
+   * @throws when the disk does not give back what it was given.
+   */
+  async read(link: Link, from: number): Promise<Buffer> {
     const handle = await this.#handle
+    const size = link.size - from
+    const place = link.place + from
     const chunk = Buffer.allocUnsafeSlow(size)
     for (let at = 0; at < size; ) {
       const { bytesRead } = await handle.read(chunk, at, size - at, place + at)
@@ -165,9 +160,9 @@ export class SpoolFile {
     try {
       const handle = await this.#handle
       while (this.#queue.length > 0) {
-        const pieces = this.#queue
+        const links = this.#queue
         this.#queue = []
-        await this.#writeAll(handle, pieces)
+        await this.#writeAll(handle, links)
       }
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
@@ -178,23 +173,24 @@ export class SpoolFile {
     this.#writing = false
   }
 
-  async #writeAll(handle: SpoolHandle, pieces: readonly Piece[]): Promise<void> {
-    const chunks = pieces.flatMap(({ chunk }) => chunk ?? [])
+  async #writeAll(handle: SpoolHandle, links: readonly Link[]): Promise<void> {
+    const chunks = links.flatMap(({ bytes }) => bytes ?? [])
     const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
     const { bytesWritten } = await handle.writev(chunks, this.#end)
     // A file that takes less than it is given is on a disk that has no more room.
     if (bytesWritten < bytes) throw new Error(`only ${bytesWritten} of ${bytes} bytes could be written`)
     if (this.#stopped) return
-    for (const piece of pieces) {
-      const { chunk } = piece
-      piece.place = this.#end
-      this.#end += piece.size
-      piece.chunk = undefined
-      if (chunk !== undefined && piece.lent === 0) free(chunk)
+    let overhead = 0
+    for (const link of links) {
+      link.place = this.#end
+      this.#end += link.size
+      overhead += link.overhead
+      dropChunk(link)
+      overhead -= link.overhead
     }
     this.#pending -= bytes
     this.#watch.onGrown(bytes)
-    this.#onWritten(bytes)
+    this.#onWritten(bytes, overhead)
   }
 }
 

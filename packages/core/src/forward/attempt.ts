@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { Visitor } from '../backend/backend.ts'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { ReplayReader } from '../body/body-reader.ts'
+import { lendToUndici } from '../body/chunk-loans.ts'
 import { callAt } from '../clock.ts'
 import { defaults } from '../defaults.ts'
 import { BodyFailedError, RouterError, TlsError } from '../errors.ts'
@@ -100,17 +101,12 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    this.#lendBody()
+    const { body } = this.#options
+    const socket = this.connection?.socket
+    if (body instanceof ReplayReader && socket !== undefined) lendToUndici(body, socket)
     if (this.#settled) controller.abort(new Error('the attempt is over'))
     else this.#watchdog.restart(this.#options.plan.timeouts.response)
     this.#options.plan.marks.connected = this.#options.clock.now()
-  }
-
-  /** undici keeps nothing of what it sends but in its socket, until that has passed it on. */
-  #lendBody(): void {
-    const { body } = this.#options
-    const socket = this.connection?.socket
-    if (body instanceof ReplayReader && socket !== undefined) body.lend(() => socket.writableLength)
   }
 
   onBodySent(): void {

@@ -158,7 +158,7 @@ class PredictRouter implements Router {
       ...this.#select.backends().map((backend) => report(backend, false)),
       ...this.#select.leaving().map((backend) => report(backend, true)),
     ]
-    const { used, total, spooled } = this.#options.store
+    const { used, total, disk } = this.#options.store
     return {
       state: this.#state,
       now: this.#forwarder.clock.now(),
@@ -167,7 +167,7 @@ class PredictRouter implements Router {
       notices: [...this.#notices],
       routes: this.#select.routes(),
       tasks: this.#select.tasks(),
-      bodies: { memory: used, memoryLimit: total, disk: spooled.bytes, files: spooled.files },
+      bodies: { memory: used, memoryLimit: total, disk: disk.usage.bytes, files: disk.usage.files },
       backends,
     }
   }

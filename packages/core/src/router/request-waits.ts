@@ -53,7 +53,7 @@ export class RequestWaits {
     const isHeld = wait.reason === 'unavailable'
     this.#current = { ...wait, since: clock.now(), endTraced }
     if (isHeld) {
-      this.#endHold ??= this.#store.hold(this.#size(), maxHeldBytes())
+      this.#endHold ??= this.#store.disk.hold(this.#size(), maxHeldBytes())
       if (this.#endHold === undefined) wait.leave(noRoom(maxHeldBytes()))
     }
     // A machine may take hours to wake up; a slot is free before long.
