@@ -8,6 +8,7 @@ import { BodyLoans, mayFree, WORTH_FREEING } from './chunk-loans.ts'
 import type { Link } from './link.ts'
 import { Retention, type Terms } from './retention.ts'
 import { flowOf, type SourceFlow } from './source-flow.ts'
+import { toBuffer } from './to-buffer.ts'
 import { Waiters } from './waiters.ts'
 
 export interface ReplayBodyOptions {
@@ -15,10 +16,12 @@ export interface ReplayBodyOptions {
   readonly maxSize: number
   /** The size that the source is bound to have: with its last byte, the body is complete at once. */
   readonly exactSize?: number | undefined
-  /** The bytes are in somebody else's memory, so that retaining them costs nothing. */
+  /** The bytes are in the caller's memory, so retaining them costs nothing. */
   readonly borrowed?: boolean | undefined
-  /** Nobody else has the chunks of the source: their memory may be freed as soon as they are no longer needed. */
+  /** Nothing else has the chunks of the source: their memory may be freed as soon as they are no longer needed. */
   readonly owned?: boolean | undefined
+  /** Counts the body from its first byte, and moves what is too large for memory to disk; by default, from `retain()` on. */
+  readonly store?: BodyStore | undefined
 }
 
 /** A waiting body that is no larger stays in memory: a file would cost more. */
@@ -29,8 +32,9 @@ const ANY = Number.POSITIVE_INFINITY
 /**
  * A request body that can be read again from its start while it is retained.
  *
- * Nothing is read from the source unless somebody waits for it, so a slow reader slows the sender down. With more
- * than one reader, the fastest sets the pace and the others find the chunks retained for them, in memory or on disk.
+ * Little is read from the source unless a reader waits for it, so a slow reader slows the sender down. With more than one
+ * reader, the fastest sets the pace and the others find the chunks retained for them, in memory or on disk. Small chunks are
+ * joined: what a body costs depends on its bytes, however they are cut.
  */
 export class ReplayBody {
   readonly #maxSize: number
@@ -54,9 +58,9 @@ export class ReplayBody {
   readonly #detach: () => void
 
   /**
-   * @param source Where the bytes come from. Nobody else may read from it.
-   * @param ownsSource Whether {@link ReplayBody.destroy} destroys the source; an `http.IncomingMessage` is left to its
-   *   server, since destroying it would cut off the response.
+   * @param source Where the bytes come from. Nothing else may read from it.
+   * @param ownsSource Whether {@link ReplayBody.destroy} destroys the source. Destroying an `http.IncomingMessage` would cut
+   *   off the response.
    */
   constructor(source: Readable, options: ReplayBodyOptions, ownsSource: boolean) {
     this.#source = source
@@ -73,9 +77,10 @@ export class ReplayBody {
     this.#detach = () => {
       source.off('data', onData).off('end', onEnd).off('close', onClose)
       this.#flow.detach()
-      // An error that comes late must not bring the process down. Who hears it then must not hold on to the body.
+      // A late error must not bring the process down, and its listener must not keep the body.
       source.off('error', onError).on('error', ignore)
     }
+    if (options.store !== undefined) this.#retainIn(options.store, { purpose: 'count', inMemory: ANY })
     source.pause().on('data', onData).on('error', onError).on('end', onEnd).on('close', onClose)
     if (source.readableEnded) this.#finish(undefined)
     else if (source.errored) this.#finish(new BodyFailedError(source.errored))
@@ -102,7 +107,7 @@ export class ReplayBody {
     return this.#head !== undefined
   }
 
-  /** Whether all of it is here, or as much as there is room for as long as nobody reads it. */
+  /** Whether all of it is here, or as much as there is room for until it has a reader. */
   get ready(): boolean {
     return this.#ended || this.#borrowed || this.#retention?.isFull === true
   }
@@ -117,9 +122,9 @@ export class ReplayBody {
     return this.#retention?.spooled === true
   }
 
-  /** Whether somebody waits for bytes that the sender has not sent yet. */
+  /** Whether a reader waits for bytes that the sender has not sent yet. */
   get starving(): boolean {
-    return !this.#ended && this.#waiters.any && this.#hasRoom
+    return !this.#ended && this.#waiters.any && this.#retention?.hasRoom !== false
   }
 
   /**
@@ -191,21 +196,21 @@ export class ReplayBody {
    * neither, the sender waits for room; a body that all of the memory cannot hold is not retained: it can be read once.
    */
   retain(store: BodyStore): void {
-    this.#retainIn(store, { pinned: false, inMemory: ANY })
-    // What could not be written while nobody read it was kept all the same; that ends here.
+    this.#retainIn(store, { purpose: 'retry', inMemory: ANY })
+    // What could not be written while it had no reader was kept all the same; that ends here.
     if (this.#retention?.failed === true) this.#giveUp()
   }
 
   /**
-   * Retains the body for its first reader, who may come in hours: on disk, and read to its end meanwhile so that the
-   * sender need not wait. Where there is no disk, what fits into the memory of all bodies is read.
+   * Retains the body for its first reader, which may come in hours: on disk, and read to its end so that the sender need not
+   * wait. Where there is no disk, what fits into the memory of all bodies is read.
    *
    * @param onReady Called whenever it becomes {@link ReplayBody.ready}.
    * @param where `memory`, for a short wait: only what does not fit into memory goes to disk.
    */
   hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
     const inMemory = where === 'memory' ? ANY : SMALL
-    this.#retainIn(store, { pinned: true, inMemory })
+    this.#retainIn(store, { purpose: 'hold', inMemory })
     if (this.#size > inMemory) this.#retention?.moveToDisk()
     this.#onReady = this.#ended ? undefined : onReady
     if (!this.#borrowed) this.#readAhead()
@@ -218,7 +223,7 @@ export class ReplayBody {
     this.#retention?.end()
     if (!this.spooled) this.#retention = undefined
     this.#closeUnusedFile()
-    // Who waited for the disk need not any more.
+    // Readers that waited for the disk need not any more.
     if (this.spooled) this.#waiters.wakeAll()
   }
 
@@ -248,10 +253,6 @@ export class ReplayBody {
     this.release()
   }
 
-  get #hasRoom(): boolean {
-    return this.#retention === undefined || this.#retention.hasRoom
-  }
-
   #requestRoom(): boolean {
     return this.#retention === undefined || this.#retention.requestRoom()
   }
@@ -259,7 +260,7 @@ export class ReplayBody {
   #tellReady(): void {
     const onReady = this.#onReady
     if (onReady === undefined || !this.ready) return
-    // One that is here as far as there was room goes on when there is more, and is ready once more then.
+    // A body that stopped for want of room goes on when there is more, and is ready once more then.
     if (this.#ended) this.#onReady = undefined
     onReady()
   }
@@ -337,16 +338,10 @@ export class ReplayBody {
     this.#tellReady()
   }
 
-  /** The file is there for those who read it, and for those who may. */
+  /** The file is there for open readers, and for those that may be opened. */
   #closeUnusedFile(): void {
     if (this.#head === undefined && this.#readers === 0) this.#retention?.closeFile()
   }
 }
 
 const ignore = () => {}
-
-function toBuffer(chunk: unknown): Buffer | undefined {
-  if (Buffer.isBuffer(chunk)) return chunk
-  if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-  return typeof chunk === 'string' ? Buffer.from(chunk) : undefined
-}

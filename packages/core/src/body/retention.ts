@@ -5,8 +5,11 @@ import type { SpoolFile } from './spool.ts'
 
 /** What a body is retained for. */
 export interface Terms {
-  /** It must not be given up, whether there is room or not: nothing reads it yet. */
-  readonly pinned: boolean
+  /**
+   * `count`: it is only counted, and never waits for room in memory. `retry`: it is retained for another reader, as long as there is
+   * room. `hold`: it waits for its first reader.
+   */
+  readonly purpose: 'count' | 'retry' | 'hold'
   /** Bytes above which it goes to disk, even with room in memory. */
   readonly inMemory: number
 }
@@ -44,10 +47,17 @@ export class Retention implements ChainWatch {
     this.#watch = watch
   }
 
-  /** Retained for something else from now on. A pinned body waits for room, and never takes a turn without it. */
+  /** Retained for something else from now on. Only a body with a reader may take a turn without room. */
   set terms(terms: Terms) {
+    const wasCounted = this.#terms.purpose === 'count'
     this.#terms = terms
-    if (terms.pinned) this.#store.leave(this.#watch.onRoom)
+    if (this.#isPinned) this.#store.leave(this.#watch.onRoom)
+    else if (wasCounted && !this.spooled && this.#taken > this.#store.total) this.#watch.onGivenUp()
+  }
+
+  /** It must not be given up, whether there is room or not: its first reader is still to come. */
+  get #isPinned(): boolean {
+    return this.#terms.purpose !== 'retry'
   }
 
   /** Whether a part of the body is, or was, on disk. */
@@ -62,14 +72,14 @@ export class Retention implements ChainWatch {
 
   /** Whether more may be read from the source: what was read must have left the memory. */
   get hasRoom(): boolean {
-    return this.#knownRoom ?? (!this.#terms.pinned && this.#store.isNext(this.#watch.onRoom))
+    return this.#knownRoom ?? (!this.#isPinned && this.#store.isNext(this.#watch.onRoom))
   }
 
   /** The same; without room, it waits for it: `onRoom` is called when there may be some. */
   requestRoom(): boolean {
     const known = this.#knownRoom
     if (known !== undefined) return known
-    if (!this.#terms.pinned) return this.#store.awaitTurn(this.#watch.onRoom)
+    if (!this.#isPinned) return this.#store.awaitTurn(this.#watch.onRoom)
     this.#store.awaitRoom(this.#watch.onRoom)
     return false
   }
@@ -80,12 +90,13 @@ export class Retention implements ChainWatch {
     // The file calls back when something is written.
     if (this.#file !== undefined && !this.failed) return this.#file.pending < SPOOL_AHEAD
     if (this.#store.hasRoom(CHUNK_ROOM)) return true
-    return !this.#terms.pinned && this.#store.disk.available ? true : undefined
+    if (this.#terms.purpose === 'count') return true
+    return this.#terms.purpose === 'retry' && this.#store.disk.available ? true : undefined
   }
 
   /** Whether the body is read for no reader, to be kept until there is one. */
   get isHeld(): boolean {
-    return this.#head !== undefined && this.#terms.pinned
+    return this.#head !== undefined && this.#terms.purpose === 'hold'
   }
 
   /** Whether it is held, and there will be no room for more, as opposed to not yet. */
@@ -127,7 +138,7 @@ export class Retention implements ChainWatch {
     if (size <= most && this.#store.take(bytes, overhead)) this.#count(bytes, overhead)
     else if (this.moveToDisk()) return
     // Without a disk, what has arrived stays in memory, and the rest of the upload waits for room there.
-    else if (this.#terms.pinned || size <= this.#store.total) this.#overdraw(bytes, overhead)
+    else if (this.#isPinned || size <= this.#store.total) this.#overdraw(bytes, overhead)
     else this.#watch.onGivenUp()
   }
 
@@ -144,7 +155,7 @@ export class Retention implements ChainWatch {
         this.#watch.onRoom()
       },
       () => {
-        if (this.#head === undefined || this.#terms.pinned) this.#watch.onRoom()
+        if (this.#head === undefined || this.#isPinned) this.#watch.onRoom()
         else this.#watch.onGivenUp()
       },
     )

@@ -184,3 +184,42 @@ it('a body of empty chunks keeps none of them', async () => {
   await buffer(body.stream())
   expect(chunksOf(body).map(String)).toEqual(['x'])
 })
+
+describe('a body that is counted from its first byte', () => {
+  it('counts while it is classified, without waiting for room', async () => {
+    const store = new BodyStore({
+      bodyMemory: 1e9,
+      spareMemory: 0,
+      totalBodyMemory: 100 * KIB,
+      directory: undefined,
+    })
+    const source = Readable.from(
+      Array.from({ length: 5 }, () => Buffer.alloc(50 * KIB)),
+      { objectMode: false },
+    )
+    const body = new ReplayBody(source, { maxSize: 1e9, store }, true)
+    const reader = body.stream()
+    expect((await buffer(reader)).length).toBe(250 * KIB)
+    expect(store.used).toBe(250 * KIB)
+    const last = body.stream()
+    body.retain(store)
+    expect([body.retained, body.givenUp, store.kept]).toEqual([false, true, 0])
+    expect((await buffer(last)).length).toBe(250 * KIB)
+  })
+
+  it('goes to disk beyond its share of the memory, and comes back from there', async () => {
+    const file = new CountingFile()
+    const store = storeOf({ bodyMemory: 10 * KIB, file })
+    const source = Readable.from(
+      Array.from({ length: 5 }, () => Buffer.alloc(50 * KIB, 'x')),
+      { objectMode: false },
+    )
+    const body = new ReplayBody(source, { maxSize: 1e9, store }, true)
+    await buffer(body.stream())
+    while (store.used > 0) await turn()
+    body.retain(store)
+    expect([body.retained, body.spooled]).toEqual([true, true])
+    expect((await buffer(body.stream())).equals(Buffer.alloc(250 * KIB, 'x'))).toBe(true)
+    body.destroy()
+  })
+})
