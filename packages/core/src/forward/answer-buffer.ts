@@ -1,11 +1,15 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import type { BodyStore } from '../body/body-store.ts'
 
-/** Keeps an answer until it is judged, within the memory that all bodies share. */
+/**
+ * Keeps an answer until it is judged, within the memory that all bodies share. A first chunk is kept as it is; all that follows is
+ * copied behind it, so an answer costs at most twice its bytes, however it is cut.
+ */
 export class AnswerBuffer {
   readonly #store: BodyStore
   readonly #limit: number
-  #chunks: Buffer[] = []
+  /** Has the bytes at its start. */
+  #memory: Buffer = EMPTY
   #size = 0
 
   /** @param limit Most bytes of one answer. */
@@ -18,26 +22,40 @@ export class AnswerBuffer {
   add(chunk: Buffer): boolean {
     const size = this.#size + chunk.length
     if (size > this.#limit) return false
-    if (size <= SMALL) this.#store.overdraw(chunk.length)
-    else if (!this.#store.take(chunk.length)) return false
-    this.#chunks.push(chunk)
-    this.#size += chunk.length
+    const capacity = this.#capacityFor(size)
+    const overhead = capacity - this.#memory.length - chunk.length
+    if (size <= SMALL) this.#store.overdraw(chunk.length, overhead)
+    else if (!this.#store.take(chunk.length, overhead)) return false
+    if (this.#size === 0) this.#memory = chunk
+    else {
+      if (capacity > this.#memory.length) {
+        const memory = Buffer.allocUnsafeSlow(capacity)
+        memory.set(this.bytes)
+        this.#memory = memory
+      }
+      this.#memory.set(chunk, this.#size)
+    }
+    this.#size = size
     return true
   }
 
   /** All that was added, in one piece. */
   get bytes(): Buffer {
-    const [first, ...others] = this.#chunks
-    if (first === undefined) return EMPTY
-    if (others.length > 0) this.#chunks = [Buffer.concat(this.#chunks, this.#size)]
-    return this.#chunks[0] ?? EMPTY
+    const memory = this.#memory
+    return memory.length === this.#size ? memory : memory.subarray(0, this.#size)
   }
 
   /** Ends the use of its memory. */
   release(): void {
-    this.#store.give(this.#size)
+    this.#store.give(this.#size, this.#memory.length - this.#size)
     this.#size = 0
-    this.#chunks = []
+    this.#memory = EMPTY
+  }
+
+  #capacityFor(size: number): number {
+    const { length } = this.#memory
+    if (this.#size === 0) return size
+    return size <= length ? length : Math.min(this.#limit, Math.max(size, 2 * length))
   }
 }
 
