@@ -26,7 +26,7 @@ export class BodyStore extends MemoryBudget {
   /** Applies other limits from now on. What is retained stays where it is. */
   adapt(options: BodyStoreOptions): void {
     this.#options = options
-    this.total = options.totalBodyMemory
+    this.limit(options.totalBodyMemory)
     this.disk.use(options.directory)
   }
 

@@ -17,8 +17,8 @@ export class MemoryBudget {
     return this.#total
   }
 
-  /** What is kept stays. */
-  set total(total: number) {
+  /** Another limit from now on; what is kept stays. */
+  protected limit(total: number): void {
     this.#total = total
   }
 
@@ -27,7 +27,7 @@ export class MemoryBudget {
     return this.#used
   }
 
-  /** The same with what it costs to keep them: links, and memory that is not filled yet. The limit applies to this. */
+  /** `used`, and what it costs to keep these bytes: links, and memory that is not filled yet. The limit applies to this. */
   get kept(): number {
     return this.#used + this.#overhead
   }

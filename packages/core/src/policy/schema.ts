@@ -184,9 +184,10 @@ const exchangeShape = {
       'How much of a request is retained in memory for another attempt. A larger one goes to disk, unless it is no larger than what all requests leave free of 32 times as much.',
     default: '1mb',
   }),
-  totalBodyMemory: size
-    .optional()
-    .meta({ description: 'How much of all requests together is retained in memory.', default: '256mb' }),
+  totalBodyMemory: size.optional().meta({
+    description: 'How much of all requests together is retained in memory, with what it costs to keep it.',
+    default: '256mb',
+  }),
   bodySpool: z
     .union([z.boolean(), z.string().regex(/./, SPOOL)], SPOOL)
     .optional()

@@ -30,7 +30,7 @@ export interface ExchangeOptions {
    */
   readonly bodyMemory?: number | string | undefined
   /**
-   * How much of all requests together is retained in memory.
+   * How much of all requests together is retained in memory, with what it costs to keep it.
    * @default '256mb'
    */
   readonly totalBodyMemory?: number | string | undefined

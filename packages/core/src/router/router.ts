@@ -118,7 +118,7 @@ export interface RouterStatus {
   readonly tasks: readonly string[]
   /** What is retained of requests until they are answered. */
   readonly bodies: {
-    /** Bytes in memory. */
+    /** Bytes in memory. What it costs to keep them, up to as much again, counts against the limit as well. */
     readonly memory: number
     /** Bytes that may be in memory, see `totalBodyMemory`. */
     readonly memoryLimit: number
