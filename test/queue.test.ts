@@ -140,6 +140,25 @@ describe('the queue', () => {
     expect((await running).status).toBe(200)
   })
 
+  it('reads the upload of a refused request to its end, also where its connection is to be closed', async () => {
+    const { url, send, next, inFlight } = await gate(
+      { maxConcurrent: 1 },
+      { hold: false, queue: { maxLength: 0 } },
+    )
+    const served = send('textSearch', 'served', false)
+    await until(() => inFlight() === 1, 'the only slot is taken')
+    let sent = false
+    const refused = post(url, immichBody('indexing', imageBytes(20_000_000)), {
+      onSent: () => {
+        sent = true
+      },
+    })
+    expect((await refused).status).toBe(503)
+    await until(() => sent, 'all of it is read')
+    await next()
+    expect((await served).status).toBe(200)
+  })
+
   it('serves an image that has waited for half of the longest wait before every later search', async () => {
     const clock = new FakeClock()
     const { send, next, order, held } = await gate({ maxConcurrent: 1 }, { clock, queue: { maxWait: '10m' } })

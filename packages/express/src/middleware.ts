@@ -65,16 +65,25 @@ export function forward(options: core.ForwardOptions = {}): Middleware & { close
   const middleware: Middleware = (req, res, next) =>
     req.immichMl === undefined
       ? Promise.resolve(next())
-      : req.immichMl.forward(forwarder).then(() => {}, fail(res, next))
+      : req.immichMl.forward(forwarder).then(() => {}, fail(req, res, next))
   return Object.assign(middleware, { close: () => forwarder.destroy() })
 }
 
 /** Goes on to the next middleware, unless the step failed. */
 function step(work: (req: PredictRequest, res: ServerResponse) => Promise<void>): Middleware {
-  return (req, res, next) => work(req, res).then(() => next(), fail(res, next))
+  return (req, res, next) => work(req, res).then(() => next(), fail(req, res, next))
 }
 
 /** Answers what a client or a backend did; what is a mistake in the code is Express's to report. */
-function fail(res: ServerResponse, next: (error: unknown) => void): (error: unknown) => Promise<void> | void {
-  return (error) => (error instanceof core.RouterError ? core.answerError(res, error) : next(error))
+function fail(
+  req: PredictRequest,
+  res: ServerResponse,
+  next: (error: unknown) => void,
+): (error: unknown) => Promise<void> | void {
+  return (error) => {
+    if (!(error instanceof core.RouterError)) return next(error)
+    // A body that is still attached stops the upload, which must be read to its end behind the answer.
+    req.immichMl?.body.destroy()
+    return core.answerError(res, error)
+  }
 }

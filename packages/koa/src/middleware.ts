@@ -85,6 +85,8 @@ function step(work: (ctx: Context) => Promise<void>): Middleware {
 /** Answers what a client or a backend did; what is a mistake in the code is Koa's to report. */
 async function answerFailure(ctx: Context, error: unknown): Promise<void> {
   if (!(error instanceof core.RouterError)) throw error
+  // A body that is still attached stops the upload, which must be read to its end behind the answer.
+  exchangeOf(ctx)?.body.destroy()
   await core.answerError(ctx.res, error)
 }
 

@@ -285,6 +285,8 @@ class PredictRouter implements Router {
       failure = error instanceof Error ? error : new Error(String(error))
       // What is none of our errors is a mistake in the code, ours or a listener's, and must be seen.
       if (!(failure instanceof RouterError)) process.emitWarning(failure)
+      // A body that is still attached stops the upload, which must be read to its end behind the answer.
+      exchange?.body.destroy()
       await answerError(res, failure)
     }
     if (this.#events.listenerCount('request') === 0) return
