@@ -47,7 +47,7 @@ class RequestFlow implements SourceFlow {
   start(): void {
     this.#ahead = 0
     this.#request.resume()
-    this.detach()
+    this.#resumeSocket()
   }
 
   stop(): void {
@@ -68,13 +68,17 @@ class RequestFlow implements SourceFlow {
   }
 
   detach(): void {
+    this.#resumeSocket()
+  }
+
+  /** Node does so by itself only where the request's own buffer was full. */
+  #resumeSocket(): void {
     if (this.#state === 'flowing') return
     this.#state = 'flowing'
-    // Node resumes it by itself only when the request's own buffer was full.
     this.#socket.resume()
   }
 
-  /** Each chunk makes the request resume its socket, which takes until the queue of `nextTick` is empty. */
+  /** Behind the queue of `nextTick`: in it, each chunk makes the request resume its socket. */
   #pauseSocket(): void {
     if (this.#pausing) return
     this.#pausing = true
