@@ -35,6 +35,8 @@ export class Answer {
   readonly #context: Context
   readonly #buffer: AnswerBuffer
   readonly #coding: string
+  /** Bytes that there were when it was judged last. */
+  #judged = 0
   /** Once the whole answer has been decoded: `undefined` where that failed. */
   #decoded: { readonly body: Buffer | undefined } | undefined
 
@@ -57,6 +59,11 @@ export class Answer {
     return this.#buffer.add(chunk)
   }
 
+  /** Whether so much has come since it was judged that judging it again, which reads all of it, costs little for each byte. */
+  get isWorthJudging(): boolean {
+    return this.#buffer.bytes.length * 8 >= this.#judged * 9
+  }
+
   /**
    * @param complete Whether all of it has come.
    * @param next What has come after the kept bytes, and is not kept.
@@ -65,6 +72,7 @@ export class Answer {
     const { status, headers } = this
     const { backend, request, classes } = this.#context
     const { classification, body } = request
+    this.#judged = this.#buffer.bytes.length
     const plain = this.#plain(complete)
     const asked: Asked = {
       backend,

@@ -142,7 +142,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     this.#options.plan.marks.received += chunk.length
     if (this.#delivery.started) this.#delivery.write(chunk, controller)
     else if (!answer.add(chunk)) this.#decideEarly(answer, controller, chunk)
-    else if (this.#isHeadDue) this.#commitEarly()
+    else if (this.#isHeadDue && answer.isWorthJudging) this.#commitEarly()
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
