@@ -37,6 +37,8 @@ async function pool(servers: StubOptions[], options: Partial<RouterOptions> = {}
 }
 
 const search = immichBody('textSearch', 'cat')
+/** Its job is known before it has arrived, unlike that of a search. */
+const slowBody = immichBody('indexing', imageBytes(100))
 
 describe('a request that finds no backend', () => {
   it('waits with fifty others, and all are served in order when one comes back after 3 s', async () => {
@@ -208,9 +210,9 @@ describe('a request that finds no backend', () => {
     })
     const slow = http.request(`${url}/predict`, {
       method: 'POST',
-      headers: { 'content-type': CONTENT_TYPE, 'content-length': search.length },
+      headers: { 'content-type': CONTENT_TYPE, 'content-length': slowBody.length },
     })
-    slow.write(search.subarray(0, -20))
+    slow.write(slowBody.subarray(0, -20))
     await until(() => held() === 1, 'the slow one waits')
     const others = Array.from({ length: 5 }, () => post(url, search))
     await until(() => held() === 6, 'all wait')
@@ -218,7 +220,7 @@ describe('a request that finds no backend', () => {
     for (const { status } of await Promise.all(others)) expect(status).toBe(200)
     expect([held(), only.started]).toEqual([1, 5])
     const response = once(slow, 'response')
-    slow.end(search.subarray(-20))
+    slow.end(slowBody.subarray(-20))
     const [answer] = (await response) as [http.IncomingMessage]
     expect(answer.statusCode).toBe(200)
     answer.resume()
@@ -612,13 +614,13 @@ describe('heartbeats', () => {
     const { url, only, router } = await pool([{}], { clock, heartbeat: { after: '1s', every: '1s' } })
     const req = http.request(`${url}/predict`, {
       method: 'POST',
-      headers: { 'content-type': CONTENT_TYPE, 'content-length': search.length },
+      headers: { 'content-type': CONTENT_TYPE, 'content-length': slowBody.length },
     })
     const response = once(req, 'response')
-    req.write(search.subarray(0, -20))
+    req.write(slowBody.subarray(0, -20))
     await until(() => only.started === 1 && router.status().active === 1, 'the backend has the beginning')
     clock.advance(10_000)
-    req.end(search.subarray(-20))
+    req.end(slowBody.subarray(-20))
     const [answer] = (await response) as [http.IncomingMessage]
     expect(answer.headers['content-length']).toBeDefined()
     answer.resume()

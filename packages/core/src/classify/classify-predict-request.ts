@@ -1,4 +1,5 @@
 import { type BodyInput, declaredHeaders, toReplayBody } from '../body/body-source.ts'
+import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import { defaults } from '../defaults.ts'
 import { BodyTooLargeError } from '../errors.ts'
@@ -60,15 +61,23 @@ export class Classifier {
     this.#memory = new JobMemory(limits)
   }
 
-  /** See {@link classifyPredictRequest}. */
-  classify(input: BodyInput, options: ClassifyRequestOptions = {}): Promise<ClassifiedRequest> {
+  /**
+   * See {@link classifyPredictRequest}.
+   *
+   * @param store Counts what is read of the body to know its job, which is all of it when the image comes first.
+   */
+  classify(
+    input: BodyInput,
+    options: ClassifyRequestOptions = {},
+    store?: BodyStore,
+  ): Promise<ClassifiedRequest> {
     return new Promise((resolve, reject) => {
       const maxSize = options.maxBodySize ?? defaults.maxBodySize
       const declared = declaredHeaders(input)
       if (declared.contentLength !== undefined && declared.contentLength > maxSize) {
         throw new BodyTooLargeError(maxSize, declared.contentLength)
       }
-      const body = toReplayBody(input, { maxSize })
+      const body = toReplayBody(input, { maxSize, store })
       const format: BodyFormat = isEncoded(declared.contentEncoding)
         ? { kind: 'unreadable', reason: 'content-encoded' }
         : bodyFormat(options.contentType ?? declared.contentType, this.#limits.headerParameters)
@@ -78,6 +87,8 @@ export class Classifier {
         try {
           const classification = reading.read(cursor)
           if (classification === undefined) return
+          // What is known of the job is a copy.
+          cursor.giveBack()
           cursor.close()
           resolve({ classification, body })
         } catch (error) {
@@ -86,6 +97,7 @@ export class Classifier {
         }
       }
       const cursor = body.cursor(read)
+      cursor.borrow()
       read()
     })
   }

@@ -18,16 +18,14 @@ export interface ClassifiedExchange extends ClassifiedRequest {
  */
 export async function classify(
   req: IncomingMessage,
-  { maxBodySize, onUnclassified, classifier }: ResolvedExchangeOptions,
+  { maxBodySize, onUnclassified, classifier, store }: ResolvedExchangeOptions,
 ): Promise<ClassifiedExchange> {
   refuseTransferCodings(req)
   const kept = keptBody(req)
   if (kept === undefined) refuseConsumedBody(req)
   const contentType = req.headers['content-type']
-  const { classification, body } = await classifier.classify(kept ?? req, {
-    maxBodySize,
-    ...(kept === undefined || contentType === undefined ? {} : { contentType }),
-  })
+  const declared = kept === undefined || contentType === undefined ? {} : { contentType }
+  const { classification, body } = await classifier.classify(kept ?? req, { maxBodySize, ...declared }, store)
   if (!classification.classified && onUnclassified === 'reject') {
     body.destroy()
     throw new UnclassifiedError(classification.reason)
