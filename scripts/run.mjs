@@ -147,6 +147,8 @@ function run(program, programArgs, cwd = root) {
     const child = spawn(program, programArgs, { cwd, stdio: 'inherit', shell })
     const forward = (signal) => child.kill(signal)
     process.on('SIGTERM', forward)
+    // A gateway reloads on it, or stops when its terminal is gone; by default it would end this process first.
+    process.on('SIGHUP', forward)
     // npm puts a shell in between, which passes no signal on: where that was killed, this process has a new parent.
     const parent = process.ppid
     const orphaned = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500)
@@ -158,6 +160,7 @@ function run(program, programArgs, cwd = root) {
     })
     child.on('exit', (code, signal) => {
       process.off('SIGTERM', forward)
+      process.off('SIGHUP', forward)
       clearInterval(orphaned)
       resolve(code ?? (signal === null ? 1 : 128))
     })
