@@ -37,7 +37,7 @@ export class Terminal {
 export interface HangUpListeners {
   /** The terminal has hung up. */
   readonly hungUp: () => void
-  /** Somebody has sent SIGHUP. */
+  /** A process has sent SIGHUP. */
   readonly signaled: () => void
 }
 

@@ -80,7 +80,7 @@ export class Loans {
   }
 
   /**
-   * Ends the loans of what is used no more.
+   * Ends the loans of what is not used any more.
    *
    * @param kept Bytes still in use: those that were taken last.
    * @param onEnd Called with each link that is given back.

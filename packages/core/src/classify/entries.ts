@@ -56,7 +56,7 @@ function invalid(reason: UnclassifiedReason): ParsedEntries {
   return { ok: false, reason }
 }
 
-/** Options that are no object make the job fail in the ML server, and nobody needs them to route it. */
+/** Options that are no object make the job fail in the ML server. Routing does not need them. */
 function readEntry(task: string, type: string, job: Record<string, unknown>): Entry | undefined {
   const model = own(job, 'modelName')
   const options = own(job, 'options')

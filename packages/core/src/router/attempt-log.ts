@@ -15,7 +15,7 @@ export class AttemptLog {
     return this.all.at(-1)?.outcome
   }
 
-  /** An attempt is about to end like this: whoever sees the response end sees this record. */
+  /** An attempt is about to end like this: a listener that sees the response end sees this record. */
   note(attempt: object, record: AttemptRecord): void {
     this.#put(attempt, record)
     this.#noted.set(attempt, record)
