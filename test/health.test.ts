@@ -266,9 +266,9 @@ describe('a backend that has only some tasks', () => {
       ],
     })
     expect([await backendFor(search), await backendFor(ocr)]).toEqual(['clip', 'all'])
-    // A request that cannot be classified may go to both, and both say that it is at fault.
+    // The task of an unclassified request is not known, so it goes to no backend with tasks.
     expect((await post(url, Buffer.from('?'))).status).toBe(400)
-    expect([clip.started, all.started]).toEqual([2, 2])
+    expect([clip.started, all.started]).toEqual([1, 2])
     const lost = Buffer.from(ocr.toString('latin1').replaceAll('PP-OCRv5_mobile', 'nowhere'), 'latin1')
     const { status, body } = await post(url, lost)
     expect([status, JSON.parse(body.toString()).detail]).toEqual([

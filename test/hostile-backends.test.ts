@@ -74,7 +74,7 @@ describe('close()', () => {
     const stalled = net.connect(Number(new URL(url).port), '127.0.0.1')
     stalled.on('error', () => {})
     stalled.write(
-      `POST /predict HTTP/1.1\r\nhost: r\r\ncontent-type: ${CONTENT_TYPE}\r\ncontent-length: 900\r\n\r\n--x`,
+      `POST /predict HTTP/1.1\r\nhost: r\r\ncontent-type: ${CONTENT_TYPE}\r\ncontent-length: 900\r\n\r\n--`,
     )
     const cut = once(stalled, 'close')
     await until(() => router.status().active === 2 && stub.started === 1, 'both are active')

@@ -51,7 +51,8 @@ function bodyOf(size: number): Body {
 
 function withImage(size: number): Buffer {
   const entries = { header: 'entries', content: JSON.stringify(ENTRIES.indexing) }
-  return multipart([entries, { header: 'image', content: Buffer.alloc(size, 'image') }])
+  const header = 'Content-Disposition: form-data; name="image"; filename="blob"'
+  return multipart([entries, { header, content: Buffer.alloc(size, 'image') }])
 }
 
 async function timeOf({ first, more }: Body): Promise<number> {
