@@ -23,7 +23,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
+import { CONTENT_TYPE, imageBytes, immichBody } from './support/predict-body.ts'
 import { rawConnection } from './support/raw-client.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
@@ -88,7 +88,7 @@ describe('the spans of a request', () => {
     const { url } = await serveRouter({ backends: { gpu: { url: stub.url } }, tracing })
     const connection = rawConnection(url)
     connection.write(
-      `POST http://gateway/predict?x=1 HTTP/1.1\r\nhost: gateway\r\ncontent-length: ${search.length}\r\n\r\n`,
+      `POST http://gateway/predict?x=1 HTTP/1.1\r\nhost: gateway\r\ncontent-type: ${CONTENT_TYPE}\r\ncontent-length: ${search.length}\r\n\r\n`,
     )
     connection.write(search)
     await connection.until(/"clip"/)
