@@ -23,10 +23,9 @@ const app: RequestListener = async (req, res) => {
   else res.writeHead(404).end('{"detail":"Not Found"}')
 }
 
+const server = http.createServer((req, res) => router.handle(req, res, () => app(req, res)))
 // The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
-const server = http.createServer({ requestTimeout: 0 }, (req, res) =>
-  router.handle(req, res, () => app(req, res)),
-)
+server.requestTimeout = 0
 // Before it uploads a body that the router refuses, a client with `Expect: 100-continue` gets the refusal.
 deferContinue(server)
 const socket = inheritedSocket()

@@ -1,16 +1,11 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import {
-  deferContinue,
-  type Router,
-  type RouterConfig,
-  type RouterOptions,
-  stopServer,
-} from '@immich-ml-router/core'
+import { type Router, type RouterConfig, type RouterOptions, stopServer } from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
 import type { Logger } from 'pino'
 import type { GatewayConfig } from './config.ts'
+import { createHttpServer } from './http-server.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { Reloader } from './reloader.ts'
 import { ownStatusPage } from './status-page.ts'
@@ -58,12 +53,7 @@ export async function startGateway(
     ...(config.metricsPort === undefined ? [metrics.handle] : []),
     ...(config.statusPage === undefined ? [] : [ownStatusPage(router, config.statusPage)]),
   ]
-  // The router bounds idle uploads itself; Node would answer an upload that the router has paused with 408 after 300 s.
-  const server = http.createServer(
-    { requestTimeout: 0 },
-    (req, res) => own.some((handle) => handle(req, res)) || listener(req, res),
-  )
-  deferContinue(server)
+  const server = createHttpServer((req, res) => own.some((handle) => handle(req, res)) || listener(req, res))
   const metricsServer =
     config.metricsPort === undefined ? server : http.createServer((req, res) => metrics.answer(req, res))
   const socket = config.socket

@@ -31,7 +31,8 @@ export interface StopOptions {
  * @example
  * ```ts
  * const socket = inheritedSocket()
- * const server = http.createServer({ requestTimeout: 0 }, (req, res) => router.handle(req, res))
+ * const server = http.createServer((req, res) => router.handle(req, res))
+ * server.requestTimeout = 0
  * server.listen(socket ?? { port: 3003 })
  * process.once('SIGTERM', () => stopServer(server, router, { inherited: socket !== undefined }))
  * ```
