@@ -1,6 +1,6 @@
 import http from 'node:http'
-import { createRouter, deferContinue, type RouterOptions } from '@immich-ml-router/core'
-import { describe, expect, it } from 'vitest'
+import { createRouter, deferContinue, type RequestEvent, type RouterOptions } from '@immich-ml-router/core'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Surroundings } from './adapters/adapter.ts'
 import { adapters, direct } from './adapters/all.ts'
 import { CONTENT_TYPE, immichBody, sha256 } from './support/predict-body.ts'
@@ -129,4 +129,20 @@ it('does not put up with another listener, which would handle each request as we
   const server = http.createServer()
   deferContinue(server)
   expect(() => deferContinue(server)).toThrow(/has a "checkContinue" listener/)
+})
+
+it('reports the status of a refusal that its client got, though it left without sending the body', async () => {
+  const router = createRouter({
+    backends: { only: { url: 'http://127.0.0.1:9' } },
+    maxBodySize: '1kb',
+    health: false,
+  })
+  onTestFinished(() => router.close({ timeout: 0 }))
+  const reported = new Promise<RequestEvent>((resolve) => router.on('request', resolve))
+  const { url } = await serve((req, res) => router.handle(req, res))
+  const connection = rawConnection(url)
+  connection.write(head(5_000))
+  expect(statuses(await connection.until(ANSWERED))).toEqual([413])
+  connection.destroy()
+  expect((await reported).status).toBe(413)
 })

@@ -31,6 +31,7 @@ describe('what became of a request', () => {
     ['unavailable', passedOver(500), new HoldError('hold-expired', '')],
     ['refused', undefined, new BodyTooLargeError(1)],
     ['refused', { kind: 'body-failed', error, ...unreached }, new BodyTooLargeError(1)],
+    ['refused', undefined, new RouterError('unsupported-transfer-coding', '')],
     ['client_left', undefined, new ClientLeftError()],
     ['client_left', { kind: 'client-left', ...reached }, undefined],
     ['client_left', undefined, new BodyFailedError(error)],

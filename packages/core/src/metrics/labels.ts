@@ -52,7 +52,7 @@ function refusalOf(error: Error | undefined): RequestOutcome | undefined {
   if (code === 'client-left' || code === 'body-failed') return 'client_left'
   if (typeof status !== 'number') return undefined
   if (status === 503) return 'unavailable'
-  return status < 500 ? 'refused' : 'failed'
+  return status < 500 || code === 'unsupported-transfer-coding' ? 'refused' : 'failed'
 }
 
 function isShutdown(outcome: Outcome | undefined): boolean {

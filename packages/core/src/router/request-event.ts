@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { RouterError } from '../errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { RequestEvent } from './router.ts'
 
@@ -19,6 +20,14 @@ export interface HandledRequest {
   readonly ended: number
 }
 
+/** The status that the client got, if it got one. */
+function statusOf({ res, exchange, failure }: HandledRequest): number | undefined {
+  if (res.writableFinished || exchange?.outcome?.reachedClient === true) return res.statusCode
+  // A client that has the whole refusal may leave while the router still reads its upload.
+  const isRefused = failure instanceof RouterError && res.headersSent && res.statusCode === failure.status
+  return isRefused ? res.statusCode : undefined
+}
+
 /** What the router tells of it. */
 export function toRequestEvent(handled: HandledRequest): RequestEvent {
   const { req, res, client, exchange, route, failure, start, classified, sent, ended } = handled
@@ -35,7 +44,7 @@ export function toRequestEvent(handled: HandledRequest): RequestEvent {
     attempts: exchange?.attempts ?? [],
     outcome,
     error: failure ?? (outcome && 'error' in outcome ? outcome.error : undefined),
-    status: res.writableFinished || outcome?.reachedClient === true ? res.statusCode : undefined,
+    status: statusOf(handled),
     retained: exchange?.retained ?? true,
     bodySize: exchange?.body.size ?? 0,
     responseSize: answered?.received ?? 0,
