@@ -76,3 +76,12 @@ describe('the names of the page', () => {
     expect(() => new Hosts([name])).toThrow(/hosts has ".*", which is not a host name/)
   })
 })
+
+it('refuses a second Host that is not allowed', () => {
+  const headersDistinct = { host: ['localhost', 'evil.example'] }
+  expect(hosts.refused({ headers: { host: 'localhost' }, headersDistinct })).toBe('evil.example')
+})
+
+it.each(['gateway', [5], [undefined]])('names %j is a mistake', (names) => {
+  expect(() => new Hosts(names as never)).toThrow(RangeError)
+})

@@ -5,6 +5,10 @@ import { shorten } from '../shorten.ts'
 
 const ANY = '*'
 
+/** What is read of a request. */
+type HostRequest = Pick<IncomingMessage, 'headers' | 'url'> &
+  Partial<Pick<IncomingMessage, 'headersDistinct'>>
+
 /**
  * The names under which the page may be opened. A site that makes its own name resolve to the router's address (DNS
  * rebinding) would read the page otherwise: the browser takes both for one origin. It cannot do so with an IP address.
@@ -12,13 +16,15 @@ const ANY = '*'
 export class Hosts {
   readonly #names: ReadonlySet<string>
 
-  /** @throws {RangeError} when one of them is not a host name. */
+  /** @throws {RangeError} when they are no list, or one of them is not a host name. */
   constructor(names: readonly string[]) {
+    if (!Array.isArray(names))
+      throw new RangeError('hosts must be a list of host names, such as ["ml.example.org"].')
     this.#names = new Set(names.map(configured))
   }
 
   /** The name of the request that is not allowed; `undefined` when it may see the page. */
-  refused(req: Pick<IncomingMessage, 'headers' | 'url'>): string | undefined {
+  refused(req: HostRequest): string | undefined {
     if (this.#names.has(ANY)) return undefined
     return givenIn(req).find((host) => !this.#allows(host))
   }
@@ -44,18 +50,20 @@ export function hostRefusal(host: string): string {
 }
 
 /** A browser always names the host: in `Host`, in HTTP/2 in `:authority`, to a proxy in the URL. */
-function givenIn({ headers, url = '' }: Pick<IncomingMessage, 'headers' | 'url'>): string[] {
+function givenIn({ headers, headersDistinct, url = '' }: HostRequest): string[] {
   const target = !url.startsWith('/') && URL.canParse(url) ? new URL(url).host : ''
-  return [headers.host ?? '', headers[':authority'] ?? '', target].flat().filter((host) => host !== '')
+  // Node drops a second Host, which a proxy in between may have gone by.
+  const hosts = headersDistinct?.['host'] ?? [headers.host ?? '']
+  return [...hosts, headers[':authority'] ?? '', target].flat().filter((host) => host !== '')
 }
 
 function configured(name: string): string {
   if (name === ANY) return ANY
   // It takes what follows the name for the rest of a URL.
-  const ascii = /[\s/\\:?#@%]/.test(name) ? '' : normal(domainToASCII(name))
+  const ascii = typeof name !== 'string' || /[\s/\\:?#@%]/.test(name) ? '' : normal(domainToASCII(name))
   if (!/^[a-z\d_]([a-z\d._-]*[a-z\d_])?$/.test(ascii))
     throw new RangeError(
-      `hosts has "${shorten(name)}", which is not a host name; write it without scheme, port and path, such as "ml.example.org".`,
+      `hosts has "${shorten(String(name))}", which is not a host name; write it without scheme, port and path, such as "ml.example.org".`,
     )
   return ascii
 }
