@@ -109,6 +109,22 @@ That is by the file router.yaml, right after the start: nothing is known of the 
   )
 })
 
+describe('what is no predict request', () => {
+  it.each([
+    [
+      'POST /predict HTTP/1.1\r\nhost: x\r\n\r\nentries=',
+      /has a body, but neither Content-Length nor Transfer-Encoding/,
+    ],
+    ['GET /ping HTTP/1.1\r\nhost: x\r\n\r\n', /holds GET \/ping, which is no predict request/],
+    [
+      'POST /other HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n',
+      /holds POST \/other, which is no predict request/,
+    ],
+  ])('is said to be none: %j', async (text, expected) => {
+    await expect(explainRequest(await file('other.bin', text), config)).rejects.toThrow(expected)
+  })
+})
+
 describe('a gateway with --explain', () => {
   const run = (which: string, args: readonly string[], env: Record<string, string> = {}) => {
     const { PATH = '' } = process.env

@@ -4,6 +4,10 @@ import { oracleMissing } from './oracle.ts'
 import { runDifferential } from './run.ts'
 
 const [bodies = '100000', seed = String(Math.floor(Date.now() / 1000))] = process.argv.slice(2)
+if (!/^[1-9]\d*$/.test(bodies) || !/^\d+$/.test(seed)) {
+  console.error('usage: npm run fuzz -- [bodies, 1 or more] [seed of the first, 0 or more]')
+  process.exit(2)
+}
 const missing = oracleMissing()
 if (missing !== undefined) throw new Error(missing)
 console.log(`${bodies} bodies from seed ${seed}`)

@@ -5,6 +5,7 @@ import {
   type Classification,
   classifyPredictRequest,
   explanationText,
+  pathOf,
   RouterError,
   resolveExchangeOptions,
   selectBackend,
@@ -16,7 +17,7 @@ import { type ConfiguredOptions, seedConfig } from './config.ts'
  * Says in words where a gateway with this configuration would send a request when it has just started.
  *
  * @param path Of a file with the request: its body alone, or behind its HTTP head. A urlencoded body without a head is
- *   recognized when it begins with `entries=` or `text=`.
+ *   recognized when it begins with `entries=`, `text=` or `image=`.
  */
 export async function explainRequest(
   path: string,
@@ -62,7 +63,7 @@ const STAND_INS: ConfiguredOptions = {
 
 /** The content type of a body without a head, by how it begins. */
 function bareContentType(start: string): { readonly contentType?: string } {
-  if (/^(entries|text)=/.test(start)) return { contentType: 'application/x-www-form-urlencoded' }
+  if (/^(entries|text|image)=/.test(start)) return { contentType: 'application/x-www-form-urlencoded' }
   const boundary = /^--([^\r\n]+)\r\n/.exec(start)?.[1]
   return boundary === undefined
     ? {}
@@ -76,6 +77,8 @@ function parse(bytes: Buffer): Promise<Request> {
   return new Promise((resolve, reject) => {
     const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
     const take = (req: IncomingMessage) => {
+      if (req.method !== 'POST' || !pathOf(req).endsWith('/predict'))
+        return reject(new Error(`The file holds ${req.method} ${pathOf(req)}, which is no predict request.`))
       const chunks: Buffer[] = []
       req.on('data', (chunk) => chunks.push(chunk)).on('error', () => {})
       // By then, all of it has gone through the parser.
@@ -90,7 +93,11 @@ function parse(bytes: Buffer): Promise<Request> {
     const server = http.createServer(take).on('checkContinue', take)
     const refuse = (why: string) =>
       reject(new Error(`The file begins as an HTTP request, but is none: ${why}.`))
-    server.on('clientError', (error) => refuse(error.message))
+    const [head] = bytes.toString('latin1', 0, 16_384).split('\r\n\r\n', 1)
+    const isSized = /^(content-length|transfer-encoding):/im.test(head ?? '')
+    server.on('clientError', (error) =>
+      refuse(isSized ? error.message : 'it has a body, but neither Content-Length nor Transfer-Encoding'),
+    )
     socket.on('close', () => refuse('it has no end of its head'))
     server.emit('connection', socket)
     socket.push(bytes)

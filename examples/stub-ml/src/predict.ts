@@ -92,7 +92,9 @@ function readFields(contentType: string | undefined, body: Buffer): Map<string, 
       boundary: delimiter,
       maxFileSize: Number.MAX_SAFE_INTEGER,
     })
-    return new Map([...parts].map((part) => [part.name ?? '', Buffer.from(part.bytes)]))
+    // Entries in a file are no field; of two fields of one name the last counts.
+    const fields = [...parts].filter(({ name, isFile }) => name !== 'entries' || !isFile)
+    return new Map(fields.map(({ name = '', bytes }) => [name, Buffer.from(bytes)]))
   } catch {
     return undefined
   }

@@ -104,7 +104,7 @@ export class BodyConsumedError extends RouterError {
       'body-consumed',
       `An earlier middleware (${culprit}) has already read the body of this request, so its bytes are gone. ` +
         'Move the immich-ml-router middleware above it, limit that middleware to other paths, ' +
-        "or keep the bytes with express.raw({ type: 'multipart/form-data', limit: '32mb' }).",
+        "or keep the bytes with express.raw({ type: ['multipart/form-data', 'application/x-www-form-urlencoded'], limit: '32mb' }).",
     )
   }
 }
