@@ -129,27 +129,36 @@ export class Order<W extends Rank> {
     if (this.#length > 0) this.#turns.set(client, ++this.#turn)
   }
 
-  /** @returns Who comes first of those whose kind is not among these. */
-  first(without: Pick<ReadonlyMap<string, unknown>, 'has'>): W | undefined {
-    let first: W | undefined
-    let due = Number.POSITIVE_INFINITY
-    for (const [headStart, kinds] of this.#classes) {
-      let next: W | undefined
-      let oldest = Number.POSITIVE_INFINITY
-      for (const [kind, clients] of kinds) {
-        if (without.has(kind)) continue
-        for (const queue of clients.values()) {
-          const { head } = queue
-          if (head === undefined) continue
-          // A class is due as its longest-waiting member is, not the client whose turn it is.
-          if (head.since < oldest) oldest = head.since
-          if (next === undefined || this.#comesBefore(head, next)) next = head
-        }
+  /**
+   * The first of each kind and client, in the order in which they are to be tried. It is sorted once, so that trying many kinds
+   * takes linear time.
+   *
+   * @param failed Kinds of which none can be served: they are skipped, also those that are added on the way.
+   */
+  *heads(failed: Kinds): Generator<W> {
+    const comesBefore = (one: W, other: W) =>
+      this.#turnOf(one) - this.#turnOf(other) || one.arrival - other.arrival
+    const classes = [...this.#classes].map(([headStart, kinds]) => new Heads(headStart, kinds, comesBefore))
+    for (;;) {
+      let first: Heads<W> | undefined
+      let due = Number.POSITIVE_INFINITY
+      for (const each of classes) {
+        const eachDue = each.due(failed)
+        if (eachDue >= due) continue
+        due = eachDue
+        first = each
       }
-      if (next === undefined || oldest - headStart >= due) continue
-      due = oldest - headStart
-      first = next
+      const head = first?.next(failed)
+      if (head === undefined) return
+      yield head
     }
+  }
+
+  /** The first of one kind, and of one urgency. */
+  firstOf({ headStart, kind }: Pick<W, 'headStart' | 'kind'>): W | undefined {
+    let first: W | undefined
+    for (const { head } of this.#classes.get(headStart)?.get(kind)?.values() ?? [])
+      if (head !== undefined && (first === undefined || this.#comesBefore(head, first))) first = head
     return first
   }
 
@@ -159,10 +168,48 @@ export class Order<W extends Rank> {
   }
 
   #comesBefore(one: W, other: W): boolean {
-    const turn = this.#turns.get(one.client) ?? 0
-    const otherTurn = this.#turns.get(other.client) ?? 0
-    return turn === otherTurn ? one.arrival < other.arrival : turn < otherTurn
+    return (this.#turnOf(one) - this.#turnOf(other) || one.arrival - other.arrival) < 0
   }
+
+  #turnOf({ client }: W): number {
+    return this.#turns.get(client) ?? 0
+  }
+}
+
+type Kinds = Pick<ReadonlyMap<string, unknown>, 'has'>
+
+/** The heads of one class. */
+class Heads<W extends Rank> {
+  readonly #headStart: number
+  readonly #byTurn: readonly W[]
+  readonly #bySince: readonly W[]
+  #turn = 0
+  #since = 0
+
+  constructor(headStart: number, kinds: Class<W>, comesBefore: (one: W, other: W) => number) {
+    this.#headStart = headStart
+    const heads = [...kinds.values()].flatMap((clients) =>
+      [...clients.values()].flatMap(({ head }) => head ?? []),
+    )
+    this.#byTurn = heads.sort(comesBefore)
+    this.#bySince = heads.toSorted((one, other) => one.since - other.since)
+  }
+
+  /** A class is due as its longest-waiting member is, not the client whose turn it is. */
+  due(failed: Kinds): number {
+    while (isFailed(this.#bySince[this.#since], failed)) this.#since++
+    const oldest = this.#bySince[this.#since]
+    return oldest === undefined ? Number.POSITIVE_INFINITY : oldest.since - this.#headStart
+  }
+
+  next(failed: Kinds): W | undefined {
+    while (isFailed(this.#byTurn[this.#turn], failed)) this.#turn++
+    return this.#byTurn[this.#turn]
+  }
+}
+
+function isFailed(waiter: Rank | undefined, failed: Kinds): boolean {
+  return waiter !== undefined && failed.has(waiter.kind)
 }
 
 function ofKey<K, V>(map: Map<K, V>, key: K, make: () => V): V {

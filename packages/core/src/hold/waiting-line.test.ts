@@ -28,6 +28,49 @@ function lineOf(clock: FakeClock, free = 0) {
   return { line, room, served, join }
 }
 
+describe('many that wait for different things', () => {
+  it('are tried once each when they join, and once each when something changes', () => {
+    const { line, join } = lineOf(new FakeClock())
+    let tries = 0
+    const attempt: Try<number> = () => {
+      tries++
+      return { again: Number.POSITIVE_INFINITY }
+    }
+    for (let i = 0; i < 1_000; i++) join(i, { attempt }).catch(() => {})
+    expect(tries).toBe(1_000)
+    line.poke()
+    expect(tries).toBe(2_000)
+    line.close(new Error('closed'))
+  })
+
+  it('are tried once each when each becomes of another kind', () => {
+    const { line, join } = lineOf(new FakeClock())
+    let tries = 0
+    const become: ((standing: Standing) => void)[] = []
+    const attempt: Try<number> = () => {
+      tries++
+      return { again: Number.POSITIVE_INFINITY }
+    }
+    for (let i = 0; i < 1_000; i++) {
+      const onJoin = (change: (standing: Standing) => void) => void become.push(change)
+      join(i, { attempt, onJoin }).catch(() => {})
+    }
+    tries = 0
+    for (const change of become) change({ headStart: 0, kind: 'ready' })
+    expect(tries).toBe(1_000)
+    line.close(new Error('closed'))
+  })
+
+  it('are served when they join, if what they wait for is free', async () => {
+    const { room, served, join } = lineOf(new FakeClock())
+    join(1).catch(() => {})
+    room.free = 2
+    expect(await join(2)).toBe(2)
+    // The change was told of nobody else: serving one is a change of its own.
+    expect(served).toEqual([2, 1])
+  })
+})
+
 describe('a line', () => {
   it('serves in the order of arrival, not of joining', async () => {
     const { line, room, served, join } = lineOf(new FakeClock())
@@ -65,7 +108,8 @@ describe('a line', () => {
     const all = [join(1, { attempt: later(500) }), join(2, { attempt: later(300) })]
     expect(clock.pending).toBe(1)
     clock.advance(299)
-    expect(tries).toBe(3)
+    // One that joins says nothing of the others.
+    expect(tries).toBe(2)
     clock.advance(1)
     expect(await all[1]).toBe(300)
     clock.advance(200)

@@ -81,7 +81,7 @@ export class WaitingLine<T> {
       const waiter: Waiter<T> = { ...options, attempt, resolve, reject, leave }
       this.#order.add(waiter)
       options.onJoin?.((standing) => this.#become(waiter, standing))
-      this.poke()
+      this.#pokeFor(waiter)
     })
   }
 
@@ -103,13 +103,7 @@ export class WaitingLine<T> {
       earliest = this.#serve()
     }
     this.#poking = false
-    this.#due = earliest
-    this.#cancelTimer?.()
-    const pause = earliest - this.#clock.now()
-    this.#cancelTimer =
-      pause === Number.POSITIVE_INFINITY
-        ? undefined
-        : this.#clock.after(Math.max(1, pause), () => this.poke())
+    this.#pokeAt(earliest)
   }
 
   /** Does what changes for many what they wait for. Nobody is served before it is done for all. */
@@ -135,43 +129,76 @@ export class WaitingLine<T> {
   /** @returns When the first of those who could not be served is to be tried again. */
   #serve(): number {
     const again = new Map<string, number>()
-    // Who comes next changes with each that is served: its client has had its turn.
+    // What comes next changes with each that is served: its client has had its turn.
     while (this.#serveNext(again));
     return Math.min(...again.values())
   }
 
   /** @param again The kinds of which none can be served, and when they are to be tried again; it adds to them. */
   #serveNext(again: Map<string, number>): boolean {
-    for (;;) {
-      const waiter = this.#order.first(again)
-      if (waiter === undefined) return false
-      try {
-        const result = waiter.attempt()
-        if ('again' in result) {
-          again.set(waiter.kind, result.again)
-          continue
-        }
-        this.#remove(waiter)
-        this.#order.served(waiter)
-        waiter.resolve(result.got)
-      } catch (error) {
-        this.#remove(waiter)
-        waiter.reject(error)
-      }
-      return true
+    for (const waiter of this.#order.heads(again)) {
+      const retryAt = this.#serveOne(waiter)
+      if (retryAt === undefined) return true
+      again.set(waiter.kind, retryAt)
     }
+    return false
+  }
+
+  /** @returns When to try it again; `undefined` when it waits no longer. */
+  #serveOne(waiter: Waiter<T>): number | undefined {
+    try {
+      const result = waiter.attempt()
+      if ('again' in result) return result.again
+      this.#remove(waiter)
+      this.#order.served(waiter)
+      waiter.resolve(result.got)
+    } catch (error) {
+      this.#remove(waiter)
+      waiter.reject(error)
+    }
+    return undefined
+  }
+
+  /**
+   * Nothing has changed but that this one waits, or waits for something else: all others were tried when something last changed.
+   * So many that join at once take linear time.
+   */
+  #pokeFor(joined: Waiter<T>): void {
+    if (this.#poking || this.#clock.now() >= this.#due) {
+      this.poke()
+      return
+    }
+    const waiter = this.#order.firstOf(joined)
+    if (waiter === undefined) return
+    this.#poking = true
+    this.#pokedAgain = false
+    const retryAt = this.#serveOne(waiter)
+    this.#poking = false
+    if (retryAt === undefined || this.#pokedAgain) this.poke()
+    else if (retryAt < this.#due) this.#pokeAt(retryAt)
+  }
+
+  #pokeAt(due: number): void {
+    this.#due = due
+    this.#cancelTimer?.()
+    const pause = due - this.#clock.now()
+    this.#cancelTimer =
+      pause === Number.POSITIVE_INFINITY
+        ? undefined
+        : this.#clock.after(Math.max(1, pause), () => this.poke())
   }
 
   #become(waiter: Waiter<T>, standing: Standing): void {
     if (!this.#order.has(waiter)) return
     this.#order.move(waiter, () => Object.assign(waiter, standing))
-    this.poke()
+    this.#pokeFor(waiter)
   }
 
   #remove(waiter: Waiter<T>): void {
     this.#order.remove(waiter)
     waiter.leave()
     if (this.#order.length > 0) return
+    this.#due = Number.POSITIVE_INFINITY
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
   }

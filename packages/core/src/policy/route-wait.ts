@@ -206,7 +206,7 @@ export class RouteWait {
     const { route, place, job, kind, priority, exclude, retry, patience, isReady, notBefore, candidates } =
       this.#choice
     // A request that may not be sent yet says nothing about the others.
-    if (!isReady() || this.#room.clock.now() < notBefore) return `${route.name} ${place.arrival}`
+    if (this.#room.clock.now() < notBefore) return `${route.name} ${place.arrival}`
     const { name } = route
     const size = job.size()
     const holds = patience.hold !== undefined
@@ -219,6 +219,7 @@ export class RouteWait {
       [...exclude].sort(),
       holds,
       retry,
+      isReady(),
     ])
   }
 
