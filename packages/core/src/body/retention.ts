@@ -51,13 +51,18 @@ export class Retention implements ChainWatch {
   set terms(terms: Terms) {
     const wasCounted = this.#terms.purpose === 'count'
     this.#terms = terms
-    if (this.#isPinned) this.#store.leave(this.#watch.onRoom)
+    if (!this.#takesTurns) this.#store.leave(this.#watch.onRoom)
     else if (wasCounted && !this.spooled && this.#taken > this.#store.total) this.#watch.onGivenUp()
   }
 
   /** It must not be given up, whether there is room or not: its first reader is still to come. */
   get #isPinned(): boolean {
     return this.#terms.purpose !== 'retry'
+  }
+
+  /** A held body waits for room for as long as it takes; others may go on without room when it is their turn. */
+  get #takesTurns(): boolean {
+    return this.#terms.purpose !== 'hold'
   }
 
   /** Whether a part of the body is, or was, on disk. */
@@ -72,14 +77,14 @@ export class Retention implements ChainWatch {
 
   /** Whether more may be read from the source: what was read must have left the memory. */
   get hasRoom(): boolean {
-    return this.#knownRoom ?? (!this.#isPinned && this.#store.isNext(this.#watch.onRoom))
+    return this.#knownRoom ?? (this.#takesTurns && this.#store.isNext(this.#watch.onRoom))
   }
 
   /** The same; without room, it waits for it: `onRoom` is called when there may be some. */
   requestRoom(): boolean {
     const known = this.#knownRoom
     if (known !== undefined) return known
-    if (!this.#isPinned) return this.#store.awaitTurn(this.#watch.onRoom)
+    if (this.#takesTurns) return this.#store.awaitTurn(this.#watch.onRoom)
     this.#store.awaitRoom(this.#watch.onRoom)
     return false
   }
@@ -90,8 +95,9 @@ export class Retention implements ChainWatch {
     // The file calls back when something is written.
     if (this.#file !== undefined && !this.failed) return this.#file.pending < SPOOL_AHEAD
     if (this.#store.hasRoom(CHUNK_ROOM)) return true
-    if (this.#terms.purpose === 'count') return true
-    return this.#terms.purpose === 'retry' && this.#store.disk.available ? true : undefined
+    // Enough to know the job of most requests: a search must not wait for the uploads of others.
+    if (this.#terms.purpose === 'count' && this.#taken < CHUNK_ROOM) return true
+    return this.#takesTurns && this.#store.disk.available ? true : undefined
   }
 
   /** Whether the body is read for no reader, to be kept until there is one. */

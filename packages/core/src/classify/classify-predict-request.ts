@@ -1,3 +1,4 @@
+import type { BodyCursor } from '../body/body-reader.ts'
 import { type BodyInput, declaredHeaders, toReplayBody } from '../body/body-source.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
@@ -127,12 +128,13 @@ class Reading {
   }
 
   /** @returns `undefined` when more bytes must come first. */
-  read(cursor: { take(): Buffer | 'wait' | 'end' }): Classification | undefined {
+  read(cursor: Pick<BodyCursor, 'take' | 'giveBack'>): Classification | undefined {
     for (;;) {
       const taken = cursor.take()
       if (taken === 'wait') return undefined
       const classification = taken === 'end' ? this.#end() : this.#push(taken)
       if (classification !== undefined) return classification
+      cursor.giveBack(this.#reader?.kept)
     }
   }
 

@@ -54,6 +54,11 @@ export class MultipartReader {
     this.#delimiter = Buffer.from(`\r\n--${format.boundary}`, 'latin1')
   }
 
+  /** Bytes still in use, of those that were pushed last. */
+  get kept(): number {
+    return this.#window.length
+  }
+
   /** @returns The classification, once it is certain. */
   push(chunk: Buffer): Classification | undefined {
     this.#window.append(chunk)

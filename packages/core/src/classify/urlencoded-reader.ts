@@ -20,6 +20,7 @@ export class UrlencodedReader {
   readonly #limits: ResolvedLimits
   readonly #form = new FormFields()
   #fields = 0
+  /** A copy of the name's bytes. */
   #name = new ByteWindow()
   /** What the field is, once its name is complete. */
   #field: 'entries' | 'text' | 'image' | 'other' | undefined
@@ -28,6 +29,11 @@ export class UrlencodedReader {
 
   constructor(limits: ResolvedLimits) {
     this.#limits = limits
+  }
+
+  /** Bytes still in use, of those that were pushed last. */
+  get kept(): number {
+    return this.#value.length
   }
 
   /** @returns The classification, if it is certain before the end. */
@@ -58,8 +64,8 @@ export class UrlencodedReader {
     }
     const equals = bytes.indexOf(EQUALS)
     const name = equals === -1 ? bytes : bytes.subarray(0, equals)
-    // One byte more shows that the name is too long.
-    this.#name.append(name.subarray(0, LONGEST_NAME + 1 - this.#name.length))
+    // One byte more shows that the name is too long. A copy, since the bytes behind it need not be kept.
+    this.#name.append(Buffer.from(name.subarray(0, LONGEST_NAME + 1 - this.#name.length)))
     if (equals === -1) return
     this.#endName()
     this.#takeValue(bytes.subarray(equals + 1))
@@ -67,13 +73,15 @@ export class UrlencodedReader {
 
   #endName(): void {
     const name = decode(this.#name.bytes.toString('latin1'))
+    this.#name = new ByteWindow()
     this.#field = name === 'entries' || name === 'text' || name === 'image' ? name : 'other'
   }
 
   #takeValue(bytes: Buffer): void {
     this.#valueSize += bytes.length
-    if (this.#field === 'entries' && this.#valueSize <= ENCODED * this.#limits.entriesSize)
-      this.#value.append(bytes)
+    if (this.#field !== 'entries') return
+    if (this.#valueSize <= ENCODED * this.#limits.entriesSize) this.#value.append(bytes)
+    else this.#value = new ByteWindow()
   }
 
   #endField(): void {
@@ -82,18 +90,17 @@ export class UrlencodedReader {
       this.#endName()
     }
     this.#fields++
-    if (this.#field === 'entries') this.#setEntries(this.#value.bytes)
+    if (this.#field === 'entries') this.#setEntries(Buffer.from(this.#value.bytes), this.#valueSize)
     else if (this.#field === 'text' || this.#field === 'image')
       this.#form.setPayload(this.#field, this.#valueSize === 0 ? 'empty' : 'text')
-    this.#name = new ByteWindow()
     this.#value = new ByteWindow()
     this.#field = undefined
     this.#valueSize = 0
   }
 
-  #setEntries(value: Buffer): void {
+  #setEntries(value: Buffer, size: number): void {
     const { entriesSize } = this.#limits
-    const isWhole = this.#valueSize === value.length
+    const isWhole = size === value.length
     this.#form.setEntries(() => {
       const text = isWhole ? decode(value.toString('latin1')) : ''
       if (!isWhole || text.length > entriesSize) return { ok: false, reason: 'too-large-entries' }
