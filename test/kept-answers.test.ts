@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { GOOD_ANSWER, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
-import { listen } from './support/servers.ts'
+import { listen, until } from './support/servers.ts'
 
 const search = immichBody('textSearch', 'cat')
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -41,4 +41,27 @@ describe.each([
     const answer = await post(url, search)
     expect([answer.status, answer.body.toString()]).toEqual([502, expect.stringContaining('with a page')])
   })
+})
+
+it('an answer that waits for a second opinion counts in totalBodyMemory until the request is over', async () => {
+  const error = Buffer.from(JSON.stringify({ detail: 'x'.repeat(200_000) }))
+  const failing = await listen((req, res) => {
+    req.resume().on('end', () => res.writeHead(500, JSON_TYPE).end(error))
+  })
+  let finish: (() => void) | undefined
+  const slow = await listen((req, res) => {
+    finish = () => void res.writeHead(500, JSON_TYPE).end(error)
+    req.resume()
+  })
+  const { router, url } = await serveRouter({
+    backends: { failing: { url: failing.url }, slow: { url: slow.url } },
+    routes: [{ backends: ['failing', 'slow'], strategy: 'first' }],
+    health: false,
+  })
+  const waiting = post(url, search)
+  await until(() => finish !== undefined, 'the second is asked')
+  expect(router.status().bodies.memory).toBeGreaterThanOrEqual(error.length)
+  finish?.()
+  expect((await waiting).body.equals(error)).toBe(true)
+  await until(() => router.status().bodies.memory === 0, 'nothing is kept')
 })

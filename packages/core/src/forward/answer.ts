@@ -114,7 +114,7 @@ export class Answer {
   }
 
   keep(): KeptAnswer {
-    return { ...this.head, body: this.#buffer.bytes }
+    return { ...this.head, body: this.#buffer.bytes, release: () => this.release() }
   }
 
   /** Ends the use of its memory. */

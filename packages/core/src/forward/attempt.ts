@@ -315,7 +315,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     if (this.#settled) return
     this.#settled = true
     this.#stopTimers()
-    this.#answer?.release()
+    if (answer === undefined) this.#answer?.release()
     const { body, request, plan } = this.#options
     request.res.off('close', this.#onClientLeft)
     plan.superseded?.removeEventListener('abort', this.#onSuperseded)

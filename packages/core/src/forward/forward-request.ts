@@ -59,6 +59,8 @@ export interface AttemptPlan {
 /** An answer that is not good, kept in case that it is the best there is for the client. */
 export interface KeptAnswer extends AnswerHead {
   readonly body: Buffer
+  /** Ends the use of its memory, which counts in the store until then. */
+  release(): void
 }
 
 /** The end of an attempt. */

@@ -37,6 +37,8 @@ export interface RetryRequest<A> {
   readonly send: (copy: Copy, context: AttemptContext) => Promise<{ outcome: Outcome; answer: A | undefined }>
   /** Chooses a backend, or waits for one; `undefined` where no policy is known. */
   readonly select: ((options: SelectOptions) => Promise<Lease>) | undefined
+  /** Told of an answer that is not needed any more. The one that `run` returns is the caller's. */
+  readonly drop: (answer: A) => void
   /** Told of every lease that the request has had, and of every attempt that is over. */
   readonly onLease: (lease: Lease) => void
   readonly onAttempt: (record: AttemptRecord, copy: Copy) => void
@@ -92,12 +94,14 @@ export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<Ru
       if (step.kind === 'stop' || step.kind === 'answer' || select === undefined || !mayRetry) {
         settle(round, step.kind === 'answer' && step.isConfirmed ? 'job' : outcome)
         const telling = step.kind === 'stop' ? undefined : mostTelling(round)
+        dropAnswers(request, round, telling)
         return { outcome, telling, outOfBudget: !mayRetry }
       }
       const isNextRound = step.kind === 'next-round'
       if (isNextRound) {
         settle(round, 'unknown')
         if (isSuspect(records)) suspectRounds++
+        dropAnswers(request, round)
         round = []
         deadline = Number.POSITIVE_INFINITY
       }
@@ -116,7 +120,9 @@ export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<Ru
       })
       if (another === undefined) {
         settle(round, outcome)
-        return { outcome, telling: mostTelling(round), outOfBudget: false }
+        const telling = mostTelling(round)
+        dropAnswers(request, round, telling)
+        return { outcome, telling, outOfBudget: false }
       }
       lease = another
       if (isNextRound) deadline = clock.now() + lease.timeouts.total
@@ -125,6 +131,7 @@ export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<Ru
   } catch (error) {
     lease.release()
     settle(round, 'unknown')
+    dropAnswers(request, round)
     throw error
   }
 }
@@ -193,6 +200,10 @@ function settle<A>(round: readonly Tried<A>[], end: Outcome | 'job' | 'unknown')
     const isFault = outcome.verdict.kind === 'undecided' && outcome.verdict.otherwise === 'fault'
     lease.decide(isAnswered || (isUnconfirmed && isFault))
   }
+}
+
+function dropAnswers<A>({ drop }: RetryRequest<A>, round: readonly Tried<A>[], but?: Tried<A>): void {
+  for (const tried of round) if (tried !== but && tried.answer !== undefined) drop(tried.answer)
 }
 
 /** The answer that tells most; of equals the last. Redirects and wrong successes are never given to a client. */

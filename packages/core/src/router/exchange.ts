@@ -187,7 +187,8 @@ export class Exchange {
     try {
       const end = await run(this.#retryRequest(forwarder), this.#lease)
       this.body.destroy()
-      return end.outcome.reachedClient ? end.outcome : await this.#answerBadly(forwarder, end)
+      if (end.outcome.reachedClient) return end.outcome
+      return await this.#answerBadly(forwarder, end).finally(() => end.telling?.answer?.release())
     } catch (error) {
       // A mistake in the code, such as a body that was released too early, or the wait for a backend was in vain.
       this.#heartbeat?.cut()
@@ -231,6 +232,7 @@ export class Exchange {
       onLease: (lease) => {
         this.#lease = lease
       },
+      drop: (answer) => answer.release(),
       onAttempt: (record, copy) => this.#attempts.add(copy, record),
     }
   }
