@@ -11,10 +11,10 @@ export interface ErrorBody {
 
 /**
  * Reads FastAPI's `detail`: a text, or a list of validation errors with a `msg` each. Their `input` is left out, since it
- * repeats what the client sent.
+ * repeats what the client sent. A body over 32 KiB says nothing.
  */
 export function readErrorBody(body: Buffer): ErrorBody {
-  const json = parse(body)
+  const json = body.length > LARGEST_ERROR ? undefined : parse(body)
   if (!isRecord(json)) return { detail: undefined, text: '' }
   const { detail: own, error, message } = json
   const detail =
@@ -22,6 +22,9 @@ export function readErrorBody(body: Buffer): ErrorBody {
   const other = [error, message].find((text) => typeof text === 'string')
   return { detail, text: detail ?? (typeof other === 'string' ? other : '') }
 }
+
+/** Parsing more, and searching it, would delay others. FastAPI's errors are below 1 KiB. */
+const LARGEST_ERROR = 32 * 1024
 
 function parse(body: Buffer): unknown {
   try {
