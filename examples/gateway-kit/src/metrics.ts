@@ -49,6 +49,7 @@ function reloadMetrics(reloader: Pick<Reloader, 'last'>): Registry {
 export class GatewayMetrics {
   readonly #metrics: RouterMetrics
   readonly #registry: Registry
+  #rendering: Promise<Buffer> | undefined
 
   /** @param reloader Where the configuration is in a file. */
   constructor(router: Router, reloader: Pick<Reloader, 'last'> | undefined) {
@@ -74,10 +75,25 @@ export class GatewayMetrics {
   }
 
   #send(res: ServerResponse): void {
-    this.#registry.metrics().then(
+    this.#render().then(
       (text) => end(res, 200, text, this.#registry.contentType),
       (error: unknown) => end(res, 500, String(error)),
     )
+  }
+
+  /** Requests that come together, such as pipelined ones, share one rendering. */
+  #render(): Promise<Buffer> {
+    this.#rendering ??= this.#registry.metrics().then(
+      (text) => {
+        this.#rendering = undefined
+        return Buffer.from(text)
+      },
+      (error: unknown) => {
+        this.#rendering = undefined
+        throw error
+      },
+    )
+    return this.#rendering
   }
 }
 
@@ -85,7 +101,12 @@ function isForMetrics(req: IncomingMessage): boolean {
   return (req.method === 'GET' || req.method === 'HEAD') && pathOf(req) === '/metrics'
 }
 
-function end(res: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
+function end(
+  res: ServerResponse,
+  status: number,
+  text: string | Buffer,
+  type = 'text/plain; charset=utf-8',
+): void {
   res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
   res.end(text)
 }
