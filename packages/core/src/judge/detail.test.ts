@@ -63,4 +63,11 @@ describe('the body of an error', () => {
   ])('%s', (body, detail, text) => {
     expect(readErrorBody(Buffer.from(body))).toEqual({ detail, text })
   })
+
+  it('a body over 32 KiB says nothing', () => {
+    const bodyOf = (size: number) =>
+      Buffer.from(JSON.stringify({ detail: 'x'.repeat(size - '{"detail":""}'.length) }))
+    expect(readErrorBody(bodyOf(32 * 1024)).detail).toHaveLength(32 * 1024 - 13)
+    expect(readErrorBody(bodyOf(32 * 1024 + 1))).toEqual({ detail: undefined, text: '' })
+  })
 })
