@@ -1,6 +1,7 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { AnswerClasses } from '../judge/answer-classes.ts'
-import { type Asked, judge } from '../judge/judge.ts'
+import type { Asked } from '../judge/backend-answer.ts'
+import { judge } from '../judge/judge.ts'
 import type { Verdict } from '../judge/verdict.ts'
 import { AnswerBuffer, decoded } from './answer-buffer.ts'
 import type { ForwardRequest, KeptAnswer } from './forward-request.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Asked } from './backend-answer.ts'
 import { readErrorBody, whatIsLacking } from './detail.ts'
-import type { Asked } from './judge.ts'
 
 const asked = (written = '', names: readonly string[] = []): Asked => ({
   backend: 'gpu',

@@ -1,5 +1,5 @@
 import { isRecord } from '../record.ts'
-import type { Asked } from './judge.ts'
+import type { Asked } from './backend-answer.ts'
 
 /** What the JSON body of an error says. */
 export interface ErrorBody {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { resolveAnswerClasses } from './answer-classes.ts'
-import { type BackendAnswer, judge, problemOfProbe } from './judge.ts'
+import type { BackendAnswer } from './backend-answer.ts'
+import { judge, problemOfProbe } from './judge.ts'
 import { tellingness, type Verdict } from './verdict.ts'
 
 const JSON_HEADERS = { 'content-type': 'application/json' }

@@ -1,32 +1,10 @@
 import { type AnswerClass, type AnswerClasses, DEFAULT_CLASSES } from './answer-classes.ts'
+import type { Asked, BackendAnswer } from './backend-answer.ts'
 import { readErrorBody, whatIsLacking } from './detail.ts'
 import { type Members, membersOf, skipWhite } from './json-members.ts'
 import { notJsonReason, redirectReason, statusReason } from './reasons.ts'
 import { retryAfterOf } from './retry-after.ts'
 import { GOOD, type Verdict } from './verdict.ts'
-
-/** An answer of a backend, or its beginning. */
-export interface BackendAnswer {
-  readonly status: number
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  /** What has come of the body, without its content coding. */
-  readonly body: Buffer
-  /** Whether that is all of it. */
-  readonly complete: boolean
-}
-
-/** What was asked. */
-export interface Asked {
-  /** Name of the backend, for the reasons. */
-  readonly backend: string
-  /** The tasks of the request; none when it is not classified: then the status and the content type decide. */
-  readonly tasks: readonly string[]
-  /** The names in `entries`. */
-  readonly names: () => Iterable<string>
-  /** The beginning of the request as text, as far as it is in memory. */
-  readonly written: () => string
-}
 
 /**
  * Judges an answer by what was asked. Pure; docs/answers.md has its table.

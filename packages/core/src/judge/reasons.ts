@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { shorten } from '../shorten.ts'
+import type { Asked, BackendAnswer } from './backend-answer.ts'
 import { skipWhite } from './json-members.ts'
-import type { Asked, BackendAnswer } from './judge.ts'
 
 /** Characters of a part of an answer in a reason. */
 const MOST = 100
