@@ -1,20 +1,20 @@
-/** Where somebody stands in a line. Times are on the clock, in milliseconds. */
+/** The place of a request in the queue. Times are on the clock, in milliseconds. */
 export interface Rank {
   /** A running number: the order among equals. */
   readonly arrival: number
   /** When it first came. */
   readonly since: number
-  /** It goes before everybody who came so much earlier than it, and no earlier, with no such head start. */
+  /** It goes before requests without a head start that came up to so much earlier. */
   readonly headStart: number
-  /** Who sent it: those of one urgency take turns by client. */
+  /** The address that sent it: requests of one urgency take turns by client. */
   readonly client: string
-  /** What it waits for: when one of a kind cannot be served, none is. */
+  /** What it waits for: when one of a kind cannot be served, none of the kind can. */
   readonly kind: string
 }
 
-/** Those of one client that wait for one kind of thing, by arrival. */
+/** The requests of one client and one kind, by arrival. */
 class Queue<W extends Rank> {
-  // An array, and no Set, which would go on holding whom it has served: see `removeItem`.
+  // A Set would keep the requests that it has served: see `removeItem`.
   readonly #waiters: W[] = []
 
   get size(): number {
@@ -56,12 +56,12 @@ class Queue<W extends Rank> {
   }
 }
 
-/** Those of one urgency: by kind, by client. */
+/** The requests of one urgency: by kind, by client. */
 type Class<W extends Rank> = Map<string, Map<string, Queue<W>>>
 
 /**
- * Those who wait, the most urgent first: by when they came, less their head start, so that whoever waits for long enough
- * comes first whatever comes after. Of one urgency, the client that was served longest ago; of one client, by arrival.
+ * The requests that wait, the most urgent first: by when they came, less their head start, so a request that waits for long
+ * enough comes first whatever comes after. Of one urgency, the client that was served longest ago; of one client, by arrival.
  */
 export class Order<W extends Rank> {
   readonly #classes = new Map<number, Class<W>>()

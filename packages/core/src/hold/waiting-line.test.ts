@@ -66,7 +66,7 @@ describe('many that wait for different things', () => {
     join(1).catch(() => {})
     room.free = 2
     expect(await join(2)).toBe(2)
-    // The change was told of nobody else: serving one is a change of its own.
+    // The room was not announced, but serving one is a change of its own.
     expect(served).toEqual([2, 1])
   })
 })

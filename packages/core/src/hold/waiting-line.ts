@@ -1,14 +1,14 @@
 import type { Clock } from '../clock.ts'
 import { Order, type Rank } from './order.ts'
 
-/** Tries to get what is waited for. @returns It, or when to try again unless somebody pokes before, on the clock. */
+/** Tries to get what is waited for. @returns It, or when to try again unless the queue is poked before, on the clock. */
 export type Try<T> = () => { readonly got: T } | { readonly again: number }
 
-/** What may change of a rank while somebody waits. */
+/** What may change of a rank while it waits. */
 export type Standing = Pick<Rank, 'headStart' | 'kind'>
 
 export interface WaitOptions extends Rank {
-  /** Is given what to call when it is more or less urgent than before, or waits for something else: another kind. */
+  /** Is given the function to call when its urgency or its kind changes. */
   readonly onJoin?: ((become: (standing: Standing) => void) => void) | undefined
   /** When it gives up, on the clock. */
   readonly deadline: number
@@ -28,15 +28,15 @@ interface Waiter<T> extends WaitOptions {
 }
 
 /**
- * Those who wait for backends, the most urgent first. Nobody is served before another who comes first and could be served
- * as well. Nothing is polled: whoever knows that something has changed pokes.
+ * The queue of requests that wait for backends, the most urgent first. No request is served before another that comes first
+ * and could be served as well. Nothing is polled: what changes something pokes the queue.
  */
 export class WaitingLine<T> {
   readonly #clock: Clock
   readonly #order = new Order<Waiter<T>>()
   #poking = false
   #pokedAgain = false
-  /** When somebody is to be tried again, on the clock. */
+  /** When a request is to be tried again, on the clock. */
   #due = Number.POSITIVE_INFINITY
   #cancelTimer: (() => void) | undefined
 
@@ -48,7 +48,7 @@ export class WaitingLine<T> {
     return this.#order.length
   }
 
-  /** How many wait whose head start is this or more. */
+  /** How many wait with this head start or more. */
   countOf(headStart: number): number {
     return this.#order.countOf(headStart)
   }
@@ -90,11 +90,11 @@ export class WaitingLine<T> {
     if (this.#clock.now() >= this.#due) this.poke()
   }
 
-  /** Something has changed: whoever can be served is, the first first. */
+  /** Something has changed: serves every request that can be served, in order. */
   poke(): void {
     if (this.#order.length === 0) return
     this.#pokedAgain = true
-    // Serving one may be a change of its own.
+    // To serve one may be a change of its own.
     if (this.#poking) return
     this.#poking = true
     let earliest = Number.POSITIVE_INFINITY
@@ -106,7 +106,7 @@ export class WaitingLine<T> {
     this.#pokeAt(earliest)
   }
 
-  /** Does what changes for many what they wait for. Nobody is served before it is done for all. */
+  /** Runs work that changes what many wait for. None is served before it is done for all. */
   change<R>(work: () => R): R {
     const isServing = this.#poking
     this.#poking = true
@@ -118,7 +118,7 @@ export class WaitingLine<T> {
     }
   }
 
-  /** Sends everybody away. */
+  /** Rejects every request. */
   close(error: unknown): void {
     for (const waiter of [...this.#order]) {
       this.#remove(waiter)
@@ -126,7 +126,7 @@ export class WaitingLine<T> {
     }
   }
 
-  /** @returns When the first of those who could not be served is to be tried again. */
+  /** @returns When the first of those that could not be served is to be tried again. */
   #serve(): number {
     const again = new Map<string, number>()
     // What comes next changes with each that is served: its client has had its turn.
@@ -144,7 +144,7 @@ export class WaitingLine<T> {
     return false
   }
 
-  /** @returns When to try it again; `undefined` when it waits no longer. */
+  /** @returns When to try it again; `undefined` when it does not wait any more. */
   #serveOne(waiter: Waiter<T>): number | undefined {
     try {
       const result = waiter.attempt()
@@ -160,8 +160,8 @@ export class WaitingLine<T> {
   }
 
   /**
-   * Nothing has changed but that this one waits, or waits for something else: all others were tried when something last changed.
-   * So many that join at once take linear time.
+   * Only this request is new, or of another kind: all others were tried at the last change. So many requests that join at
+   * once take linear time.
    */
   #pokeFor(joined: Waiter<T>): void {
     if (this.#poking || this.#clock.now() >= this.#due) {
