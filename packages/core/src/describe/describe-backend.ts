@@ -36,11 +36,14 @@ export function describeBackend(
 
 /** What should not stay as it is. */
 export function warningsOf(name: string, options: BackendOptions): string[] {
-  const { tls, url } = options
+  const { tls, url, tasks, unclassified } = options
   const isSecure = url.toLowerCase().startsWith('https:')
   return [
     ...(/\/predict\/*$/.test(new URL(url).pathname)
       ? [`${name}: its URL ends in /predict, which the router appends by itself; remove it`]
+      : []),
+    ...(unclassified === true && tasks === undefined
+      ? [`${name}: unclassified has no effect without tasks: the backend takes every request`]
       : []),
     ...(tls?.insecure === true
       ? [

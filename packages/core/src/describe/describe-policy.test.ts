@@ -327,12 +327,14 @@ describe('what holds for all', () => {
         timeouts: { response: 'unlimited', idle: '1m' },
         answers: { busy: [529], job: [], backend: [503, 500, 504] },
         forwardHeaders: ['cookie', 'authorization'],
+        limits: { entries: 8, entriesSize: '16kb' },
       },
       [
         'queue: 1 request at most, each for as long as it takes',
         'held bodies: any amount',
         'bodies: of any size; for another attempt any amount of each and 1.5 GiB of all in memory, the rest not kept',
         'a job that is not known: refused with 422',
+        'limits of what is read to know a job: entriesSize 16kb and entries 8',
         'a client that waits gets nothing',
         'timeouts: response unlimited, idle 1 minute',
         'answers: status 503, 500 or 504 means that the backend fails at every job; status 529 means that the backend has no time now',
@@ -347,6 +349,10 @@ describe('what holds for all', () => {
 describe('a warning', () => {
   it.each<[Partial<RouterConfig>, string[]]>([
     [{}, ['']],
+    [
+      { backends: { a: { url: 'http://a', unclassified: true } } },
+      ['a: unclassified has no effect without tasks: the backend takes every request'],
+    ],
     [
       { backends: { a: { url: 'https://a', tls: { insecure: true } } } },
       [

@@ -1,3 +1,4 @@
+import type { ClassifyLimits } from '../classify/limits.ts'
 import { defaults } from '../defaults.ts'
 import type { AnswerClass, AnswerOptions } from '../judge/answer-classes.ts'
 import type { RouterConfig } from '../policy/parse-policy.ts'
@@ -53,11 +54,20 @@ function general(config: RouterConfig): string[] {
     `held bodies: ${Number.isFinite(maxHeldBytes) ? `${size(maxHeldBytes)} at most` : 'any amount'}`,
     `bodies: ${bodies(config)}`,
     `a job that is not known: ${onUnclassified === 'route' ? 'to the last route' : 'refused with 422'}`,
+    ...limitsLine(config.limits),
     `a client that waits gets ${heartbeatWords(resolveHeartbeats(undefined, config.heartbeat))}`,
     ...timeoutsLine(config.timeouts),
     ...answersLine(config.answers),
     ...(forwardHeaders.length === 0 ? [] : [`client headers passed on: ${listed(forwardHeaders)}`]),
   ]
+}
+
+/** The limits that are given; the others have their defaults. */
+function limitsLine(limits: ClassifyLimits = {}): string[] {
+  const given = Object.entries(limits).filter(([, limit]) => limit !== undefined)
+  return given.length === 0
+    ? []
+    : [`limits of what is read to know a job: ${listed(given.map(([name, limit]) => `${name} ${limit}`))}`]
 }
 
 function answersLine(answers: AnswerOptions = {}): string[] {
