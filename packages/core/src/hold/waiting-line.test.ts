@@ -116,6 +116,25 @@ describe('a line', () => {
     expect([await all[0], clock.pending, line.length, room.free]).toEqual([500, 0, 0, 0])
   })
 
+  it('does not try a request that the attempt of another has made leave', async () => {
+    const { line, room, served, join } = lineOf(new FakeClock())
+    const leaving = new AbortController()
+    const first = join(1, {
+      attempt: () => {
+        leaving.abort(new Error('left'))
+        return { again: Number.POSITIVE_INFINITY }
+      },
+    })
+    first.catch(() => {})
+    const left = join(2, { signal: leaving.signal })
+    left.catch(() => {})
+    room.free = 1
+    line.poke()
+    await expect(left).rejects.toThrow('left')
+    expect([served, room.free]).toEqual([[], 1])
+    line.close(new Error('closed'))
+  })
+
   it('lets go at the deadline, and of whoever leaves, at once', async () => {
     const clock = new FakeClock()
     const { line, room, served, join } = lineOf(clock)

@@ -69,6 +69,8 @@ export class RouteWait {
   /** The backends that know that it waits for them. */
   #told: readonly Backend[] = []
   #become: (standing: Standing) => void = () => {}
+  /** Whether the request was ready when its kind was last taken. */
+  #wasReady = false
 
   /** @param full Whether one of its backends is there and has as many requests as it may have. */
   constructor(room: WaitingRoom, route: WaitingRoute, choice: Choice, full: boolean, options: WaitOptions) {
@@ -97,7 +99,7 @@ export class RouteWait {
         reason: waitsFor(this.#choice.patience, isFull(look(this.#choice))),
       }),
       leave: (error) => this.#leaving.abort(error),
-      ready: () => this.#become(this.#standing),
+      ready: () => this.#become(this.#standingNow()),
     })
     this.#enter()
     const stopMarking = pool.onChange(() => this.#mark())
@@ -105,7 +107,7 @@ export class RouteWait {
       arrival,
       since,
       client,
-      ...this.#standing,
+      ...this.#standingNow(),
       onJoin: (become) => {
         this.#become = become
       },
@@ -153,16 +155,18 @@ export class RouteWait {
     this.#told = []
     this.#enter()
     for (const backend of before) backend.endWait()
-    this.#become(this.#standing)
+    this.#become(this.#standingNow())
   }
 
   #try(): ReturnType<Try<Lease>> {
+    // A body that was ready for want of room reads on when there is some, and is not ready then.
+    if (this.#choice.isReady() !== this.#wasReady) this.#become(this.#standingNow())
     const { exclude, relaxes, candidates } = this.#choice
     // What has failed it is better than nothing, once no other candidate is left to wait for.
     if (relaxes && exclude.size > 0 && !candidates.now.some((it) => this.#isThere(it))) {
       this.#choice = this.#route.takeOver({ ...this.#choice, exclude: new Set() })
       this.#mark()
-      this.#become(this.#standing)
+      this.#become(this.#standingNow())
     }
     return this.#route.try(this.#choice)
   }
@@ -197,14 +201,15 @@ export class RouteWait {
     this.#told = []
   }
 
-  get #standing(): Standing {
-    return { headStart: this.#route.headStartOf(this.#choice), kind: this.#kind }
+  #standingNow(): Standing {
+    return { headStart: this.#route.headStartOf(this.#choice), kind: this.#kindNow() }
   }
 
   /** Requests of one kind have the same backends to choose from, whenever they look, and the same to say of each. */
-  get #kind(): string {
+  #kindNow(): string {
     const { route, place, job, kind, priority, exclude, retry, patience, isReady, notBefore, candidates } =
       this.#choice
+    this.#wasReady = isReady()
     // A request that may not be sent yet says nothing about the others.
     if (this.#room.clock.now() < notBefore) return `${route.name} ${place.arrival}`
     const { name } = route
@@ -219,7 +224,7 @@ export class RouteWait {
       [...exclude].sort(),
       holds,
       retry,
-      isReady(),
+      this.#wasReady,
     ])
   }
 
