@@ -1,3 +1,6 @@
+/** The largest chunk that a socket gives, twice: so much room there must be to read ahead of every reader. */
+export const CHUNK_ROOM = 128 * 1024
+
 /** The memory that all bodies and kept answers share, and the bodies that wait for it. All sizes are in bytes. */
 export class MemoryBudget {
   #total: number
@@ -81,15 +84,24 @@ export class MemoryBudget {
     this.#heldWaiting.add(wake)
   }
 
+  /** It has room now. Without room, it would wait for its turn behind all others. */
+  forget(wake: () => void): void {
+    this.#waiting.delete(wake)
+  }
+
   /** It does not wait for room any more. */
   leave(wake: () => void): void {
     this.#heldWaiting.delete(wake)
     if (this.#waiting.delete(wake)) this.#wakeNext()
   }
 
+  /** Wakes the body whose turn it is, and as many others as there is room for a chunk of each. */
   #wakeNext(): void {
-    const [next] = this.#waiting
-    next?.()
+    let rest = Math.max(1, Math.floor((this.#total - this.kept) / CHUNK_ROOM))
+    for (const wake of [...this.#waiting]) {
+      if (rest-- === 0) break
+      wake()
+    }
     if (this.#heldWaiting.size === 0 || !this.hasRoom(1)) return
     const held = [...this.#heldWaiting]
     this.#heldWaiting.clear()

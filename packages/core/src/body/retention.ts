@@ -1,6 +1,7 @@
 import type { BodyStore } from './body-store.ts'
 import type { ChainWatch } from './chain.ts'
 import type { Link } from './link.ts'
+import { CHUNK_ROOM } from './memory-budget.ts'
 import type { SpoolFile } from './spool.ts'
 
 /** What a body is retained for. */
@@ -24,8 +25,6 @@ export interface RetentionWatch {
 
 /** Bytes that may wait for the disk before the sender has to. */
 const SPOOL_AHEAD = 512 * 1024
-/** Twice the largest chunk that a socket gives: the room that reading ahead of every reader needs. */
-const CHUNK_ROOM = 128 * 1024
 
 /** Keeps a body until it is answered: in memory as far as there is room, and beyond that on disk. */
 export class Retention implements ChainWatch {
@@ -83,7 +82,10 @@ export class Retention implements ChainWatch {
   /** The same; without room, it waits for it: `onRoom` is called when there may be some. */
   requestRoom(): boolean {
     const known = this.#knownRoom
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      if (this.#store.hasRoom(CHUNK_ROOM)) this.#store.forget(this.#watch.onRoom)
+      return known
+    }
     if (this.#takesTurns) return this.#store.awaitTurn(this.#watch.onRoom)
     this.#store.awaitRoom(this.#watch.onRoom)
     return false

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest'
+import { CHUNK_ROOM, MemoryBudget } from './memory-budget.ts'
+
+describe('bodies that wait for room', () => {
+  function waiting(total: number) {
+    const budget = new MemoryBudget(total)
+    budget.overdraw(total)
+    const woken: string[] = []
+    for (const name of ['a', 'b', 'c', 'd']) budget.awaitTurn(() => woken.push(name))
+    return { budget, woken }
+  }
+
+  it('are woken as far as there is room for a chunk of each', () => {
+    const { budget, woken } = waiting(8 * CHUNK_ROOM)
+    budget.give(3 * CHUNK_ROOM)
+    expect(woken).toEqual(['a', 'b', 'c'])
+  })
+
+  it('are woken one at a time without room, the one that has waited longest', () => {
+    const { budget, woken } = waiting(8 * CHUNK_ROOM)
+    budget.give(1)
+    budget.give(1)
+    expect(woken).toEqual(['a', 'a'])
+  })
+
+  it('are all woken where there is no limit any more', () => {
+    const { budget, woken } = waiting(Number.POSITIVE_INFINITY)
+    budget.give(1)
+    expect(woken).toEqual(['a', 'b', 'c', 'd'])
+  })
+})
