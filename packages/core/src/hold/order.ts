@@ -133,22 +133,25 @@ export class Order<W extends Rank> {
    * The first of each kind and client, in the order in which they are to be tried. It is sorted once, so that trying many kinds
    * takes linear time.
    *
-   * @param failed Kinds of which none can be served: they are skipped, also those that are added on the way.
+   * @param failed Kinds of which none can be served: they are skipped, also those that are added on the way. So are requests
+   *   that leave on the way: of each head that is yielded, the kind must be added, or it must leave.
    */
-  *heads(failed: Kinds): Generator<W> {
-    const comesBefore = (one: W, other: W) =>
-      this.#turnOf(one) - this.#turnOf(other) || one.arrival - other.arrival
-    const classes = [...this.#classes].map(([headStart, kinds]) => new Heads(headStart, kinds, comesBefore))
+  *heads(failed: Pick<ReadonlyMap<string, unknown>, 'has'>): Generator<W> {
+    const compare = (one: W, other: W) => this.#compare(one, other)
+    const isOut = (waiter: W) => failed.has(waiter.kind) || !this.has(waiter)
+    const classes = [...this.#classes].map(
+      ([headStart, kinds]) => new Heads(headStart, kinds, compare, isOut),
+    )
     for (;;) {
       let first: Heads<W> | undefined
       let due = Number.POSITIVE_INFINITY
       for (const each of classes) {
-        const eachDue = each.due(failed)
+        const eachDue = each.due()
         if (eachDue >= due) continue
         due = eachDue
         first = each
       }
-      const head = first?.next(failed)
+      const head = first?.next()
       if (head === undefined) return
       yield head
     }
@@ -158,7 +161,7 @@ export class Order<W extends Rank> {
   firstOf({ headStart, kind }: Pick<W, 'headStart' | 'kind'>): W | undefined {
     let first: W | undefined
     for (const { head } of this.#classes.get(headStart)?.get(kind)?.values() ?? [])
-      if (head !== undefined && (first === undefined || this.#comesBefore(head, first))) first = head
+      if (head !== undefined && (first === undefined || this.#compare(head, first) < 0)) first = head
     return first
   }
 
@@ -167,8 +170,9 @@ export class Order<W extends Rank> {
       for (const clients of kinds.values()) for (const queue of clients.values()) yield* queue
   }
 
-  #comesBefore(one: W, other: W): boolean {
-    return (this.#turnOf(one) - this.#turnOf(other) || one.arrival - other.arrival) < 0
+  /** Below 0 where the first comes first. */
+  #compare(one: W, other: W): number {
+    return this.#turnOf(one) - this.#turnOf(other) || one.arrival - other.arrival
   }
 
   #turnOf({ client }: W): number {
@@ -176,40 +180,49 @@ export class Order<W extends Rank> {
   }
 }
 
-type Kinds = Pick<ReadonlyMap<string, unknown>, 'has'>
-
 /** The heads of one class. */
 class Heads<W extends Rank> {
   readonly #headStart: number
+  readonly #isOut: (waiter: W) => boolean
   readonly #byTurn: readonly W[]
   readonly #bySince: readonly W[]
   #turn = 0
   #since = 0
 
-  constructor(headStart: number, kinds: Class<W>, comesBefore: (one: W, other: W) => number) {
+  /** @param isOut Whether a head is to be skipped. Once it is, it stays so. */
+  constructor(
+    headStart: number,
+    kinds: Class<W>,
+    compare: (one: W, other: W) => number,
+    isOut: (waiter: W) => boolean,
+  ) {
     this.#headStart = headStart
+    this.#isOut = isOut
     const heads = [...kinds.values()].flatMap((clients) =>
       [...clients.values()].flatMap(({ head }) => head ?? []),
     )
-    this.#byTurn = heads.sort(comesBefore)
+    this.#byTurn = heads.sort(compare)
     this.#bySince = heads.toSorted((one, other) => one.since - other.since)
   }
 
   /** A class is due as its longest-waiting member is, not the client whose turn it is. */
-  due(failed: Kinds): number {
-    while (isFailed(this.#bySince[this.#since], failed)) this.#since++
+  due(): number {
+    this.#since = this.#firstIn(this.#bySince, this.#since)
     const oldest = this.#bySince[this.#since]
     return oldest === undefined ? Number.POSITIVE_INFINITY : oldest.since - this.#headStart
   }
 
-  next(failed: Kinds): W | undefined {
-    while (isFailed(this.#byTurn[this.#turn], failed)) this.#turn++
+  next(): W | undefined {
+    this.#turn = this.#firstIn(this.#byTurn, this.#turn)
     return this.#byTurn[this.#turn]
   }
-}
 
-function isFailed(waiter: Rank | undefined, failed: Kinds): boolean {
-  return waiter !== undefined && failed.has(waiter.kind)
+  #firstIn(heads: readonly W[], from: number): number {
+    for (let at = from; ; at++) {
+      const head = heads[at]
+      if (head === undefined || !this.#isOut(head)) return at
+    }
+  }
 }
 
 function ofKey<K, V>(map: Map<K, V>, key: K, make: () => V): V {

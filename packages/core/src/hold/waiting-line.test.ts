@@ -119,19 +119,22 @@ describe('a line', () => {
   it('does not try a request that the attempt of another has made leave', async () => {
     const { line, room, served, join } = lineOf(new FakeClock())
     const leaving = new AbortController()
+    let leaves = false
     const first = join(1, {
       attempt: () => {
-        leaving.abort(new Error('left'))
+        if (leaves) leaving.abort(new Error('left'))
         return { again: Number.POSITIVE_INFINITY }
       },
     })
     first.catch(() => {})
     const left = join(2, { signal: leaving.signal })
     left.catch(() => {})
+    const third = join(3)
+    leaves = true
     room.free = 1
     line.poke()
     await expect(left).rejects.toThrow('left')
-    expect([served, room.free]).toEqual([[], 1])
+    expect([await third, served, room.free]).toEqual([3, [3], 0])
     line.close(new Error('closed'))
   })
 

@@ -137,8 +137,6 @@ export class WaitingLine<T> {
   /** @param again The kinds of which none can be served, and when they are to be tried again; it adds to them. */
   #serveNext(again: Map<string, number>): boolean {
     for (const waiter of this.#order.heads(again)) {
-      // An attempt of another may have made it leave.
-      if (!this.#order.has(waiter)) continue
       const retryAt = this.#serveOne(waiter)
       if (retryAt === undefined) return true
       again.set(waiter.kind, retryAt)
