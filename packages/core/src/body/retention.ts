@@ -7,7 +7,7 @@ import type { SpoolFile } from './spool.ts'
 /** What a body is retained for. */
 export interface Terms {
   /**
-   * `count`: it is only counted, and never waits for room in memory. `retry`: it is retained for another reader, as long as there is
+   * `count`: its job is not known yet, so it is not given up; without a disk, it waits for room as with `retry`. `retry`: it is retained for another reader, as long as there is
    * room. `hold`: it waits for its first reader.
    */
   readonly purpose: 'count' | 'retry' | 'hold'
