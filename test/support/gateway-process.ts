@@ -4,7 +4,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import net, { type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { type Program, prepare, type StandInServers } from '@immich-ml-router/example-setups'
 import { onTestFinished } from 'vitest'
 import { ROOT } from './docs.ts'
@@ -136,9 +135,15 @@ export function spawnProgram(
   if (stdout === null) throw new Error('the gateway has no output')
   const lines: Record<string, unknown>[] = []
   const output: string[] = []
-  createInterface({ input: stdout }).on('line', (line) => {
-    output.push(line)
-    if (line.startsWith('{')) lines.push(JSON.parse(line))
+  // A killed program may leave half a line: only a line with its end is read.
+  let unfinished = ''
+  stdout.setEncoding('utf8').on('data', (text: string) => {
+    const complete = `${unfinished}${text}`.split('\n')
+    unfinished = complete.pop() ?? ''
+    for (const line of complete) {
+      output.push(line)
+      if (line.startsWith('{')) lines.push(JSON.parse(line))
+    }
   })
   const exited = once(child, 'exit').then(([code]) => code as number | null)
   onTestFinished(() => {
