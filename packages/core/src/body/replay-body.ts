@@ -323,7 +323,10 @@ export class ReplayBody {
     this.#chain.append(chunk, mayFree(chunk, this.#owned, this.#source), this.#retention)
     if (this.#size === this.#exactSize) this.#finish(undefined)
     else if (chunk.length >= WORTH_FREEING) this.#waiters.wakeAll()
-    else this.#waiters.wakeForSmall()
+    else {
+      this.#waiters.wakeForSmall()
+      this.#flow.tookSmall()
+    }
   }
 
   #finish(failure: Error | undefined): void {

@@ -100,5 +100,23 @@ describe.each(['http', 'https'] as const)(
       expect(most).toBeLessThan(100)
       res.end('done')
     })
+
+    it('is read for a part of each turn of the event loop', async () => {
+      const { res, body } = await upload(scheme)
+      let size = 0
+      let most = 0
+      const cursor = body.cursor(() => take())
+      const take = () => {
+        for (let taken = cursor.take(); Buffer.isBuffer(taken); taken = cursor.take()) size += taken.length
+      }
+      take()
+      for (let before = 0; size < SIZE; before = body.size) {
+        await turn()
+        most = Math.max(most, body.size - before)
+      }
+      // One read of the socket has 64 KiB: 11,000 chunks. Node alone takes all of them in a turn.
+      expect(most).toBeLessThan(25_000)
+      res.end('done')
+    })
   },
 )

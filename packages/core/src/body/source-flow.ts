@@ -4,6 +4,11 @@ import type { Readable } from 'node:stream'
 
 /** Bytes that are read from a socket before anything waits for them: as many as Node would keep in the request. */
 const AHEAD = 64 * 1024
+/**
+ * Small chunks of one body that are taken in a turn of the event loop, about. Node reads a socket up to 32 times in a turn, 64 KiB
+ * each: 350,000 chunks of one byte, which would keep every other client waiting for a third of a second.
+ */
+const MOST_IN_TURN = 2_000
 
 /** Starts and stops the source of a body. */
 export interface SourceFlow {
@@ -13,6 +18,8 @@ export interface SourceFlow {
   stop(): void
   /** Bytes arrived that nothing waits for. */
   unwanted(bytes: number): void
+  /** A small chunk arrived. */
+  tookSmall(): void
   /** The body reads no more: leaves the source as Node would have it. */
   detach(): void
 }
@@ -24,6 +31,7 @@ export function flowOf(source: Readable): SourceFlow {
     start: () => source.resume(),
     stop: () => source.pause(),
     unwanted: () => source.pause(),
+    tookSmall: () => {},
     detach: () => {},
   }
 }
@@ -38,6 +46,8 @@ class RequestFlow implements SourceFlow {
   #state: 'flowing' | 'stopping' | 'stopped' = 'flowing'
   #ahead = 0
   #pausing = false
+  /** Small chunks in this turn of the event loop. */
+  #inTurn = 0
 
   constructor(request: IncomingMessage, socket: Socket) {
     this.#request = request
@@ -67,8 +77,21 @@ class RequestFlow implements SourceFlow {
     if (this.#ahead >= AHEAD) this.stop()
   }
 
+  /** After {@link MOST_IN_TURN} of them, the socket is read again in the next turn. */
+  tookSmall(): void {
+    this.#inTurn++
+    if (this.#inTurn === 1) setImmediate(() => this.#nextTurn())
+    if (this.#inTurn >= MOST_IN_TURN) this.#pauseSocket()
+  }
+
   detach(): void {
     this.#resumeSocket()
+  }
+
+  #nextTurn(): void {
+    const rested = this.#inTurn >= MOST_IN_TURN
+    this.#inTurn = 0
+    if (rested && this.#state === 'flowing') this.#socket.resume()
   }
 
   /** Node does so by itself only where the request's own buffer was full. */
@@ -84,7 +107,7 @@ class RequestFlow implements SourceFlow {
     this.#pausing = true
     queueMicrotask(() => {
       this.#pausing = false
-      if (this.#state !== 'flowing') this.#socket.pause()
+      if (this.#state !== 'flowing' || this.#inTurn >= MOST_IN_TURN) this.#socket.pause()
     })
   }
 }
