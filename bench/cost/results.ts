@@ -1,9 +1,7 @@
-import { toJsonLines } from '../lib/json.ts'
-import type { Machine } from '../lib/machine.ts'
+import type { Counts } from '../lib/stats.ts'
 
-/** Everything that was measured, as it is saved: tables and plots are made from it alone. */
+/** The contents of `cost.json`. */
 export interface Results {
-  readonly machine: Machine
   readonly settings: Settings
   readonly contenders: readonly { readonly name: string; readonly label: string }[]
   readonly jobs: readonly { readonly name: string; readonly title: string }[]
@@ -12,7 +10,7 @@ export interface Results {
   readonly moved: readonly MovedBytes[]
   readonly peaks: readonly Peak[]
   readonly growths: readonly Growth[]
-  /** Microseconds that it takes to classify a body of each size; a figure for each round. */
+  /** Microseconds to classify a body of each size, one entry for each round. */
   readonly classification: readonly { readonly small: number; readonly large: number }[]
 }
 
@@ -21,12 +19,8 @@ export interface Settings {
   readonly rounds: number
   /** How long wrk runs for each figure. */
   readonly seconds: number
-  /** Numbers of connections that are measured. */
   readonly connections: readonly number[]
 }
-
-/** By what has failed; empty when nothing has. */
-export type Failures = Readonly<Record<string, number>>
 
 /** A contender with one job and so many connections. */
 export interface Cell {
@@ -35,7 +29,7 @@ export interface Cell {
   readonly connections: number
   /** In the order in which they were measured: the same number is the same time for all contenders. */
   readonly rounds: readonly Round[]
-  readonly failures: Failures
+  readonly failures: Counts
 }
 
 export interface Round {
@@ -44,18 +38,18 @@ export interface Round {
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
-  /** CPU time of the proxy for each request, in microseconds; `null` where there is none. */
+  /** CPU time of the proxy for each request, in microseconds; `null` without a proxy. */
   readonly cpu: number | null
 }
 
-/** From the client's first chunk of a slow upload to the first byte at the backend; milliseconds, one for each round. */
 export interface FirstByte {
   readonly contender: string
+  /** Milliseconds from the client's first chunk of a slow upload to the first byte at the backend, one for each round. */
   readonly delays: readonly number[]
-  readonly failures: Failures
+  readonly failures: Counts
 }
 
-/** Bytes that the proxy has read and written for a request of so many bytes. */
+/** Bytes that the proxy reads and writes for a request of so many bytes. */
 export interface MovedBytes {
   readonly contender: string
   readonly job: string
@@ -64,7 +58,7 @@ export interface MovedBytes {
   readonly written: number
 }
 
-/** The memory that so many uploads at once have taken. */
+/** Memory for so many uploads at once. */
 export interface Peak {
   readonly contender: string
   readonly uploads: number
@@ -72,32 +66,12 @@ export interface Peak {
   readonly rate: number | null
   /** Bytes. */
   readonly peak: number
-  /** How long it took until all were done. */
-  readonly seconds: number
-  readonly failures: Failures
+  readonly failures: Counts
 }
 
-/** How the memory of a process goes on with the requests that it has carried. */
 export interface Growth {
   readonly contender: string
-  /** Bytes behind so many requests, the first behind none but one of each kind. */
+  /** Resident bytes after so many requests, the first after none but one of each kind. */
   readonly samples: readonly (readonly [requests: number, rss: number])[]
-  readonly failures: Failures
-}
-
-export function addFailures(a: Failures, b: Failures): Failures {
-  const sums = { ...a }
-  for (const [what, count] of Object.entries(b)) sums[what] = (sums[what] ?? 0) + count
-  return sums
-}
-
-/** Everything that has failed in the run. */
-export function allFailures({ cells, firstBytes, peaks, growths }: Results): Failures {
-  return [...cells, ...firstBytes, ...peaks, ...growths]
-    .map(({ failures }) => failures)
-    .reduce(addFailures, {})
-}
-
-export function toJson(results: Results): string {
-  return toJsonLines(results, ['cells', 'firstBytes', 'moved', 'peaks', 'growths', 'classification'])
+  readonly failures: Counts
 }

@@ -1,31 +1,33 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Answer, Arguments, Call, Functions, Name, Reply } from './rpc.ts'
+import type { Call, Functions, Reply } from './offer.ts'
 
-export interface ChildOptions {
-  /** The one core that it may use; any when not given. `taskset` sees to it. */
-  readonly core?: number | undefined
-}
+/** How long a child may take to end by itself, in milliseconds. */
+const PATIENCE = 3_000
 
-interface Pending {
-  resolve(value: unknown): void
-  reject(error: Error): void
-}
+const running = new Set<ChildProcess>()
+// One that is too busy to see the channel close is ended by the signal.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGTERM')
+})
 
 /**
- * A process of its own that runs a module with `offer()`. It ends with this one at the latest: it sees the channel close,
- * even when this process is killed.
+ * A process that runs a module with `offer()`. It ends with this one at the latest: it sees the channel close, even when
+ * this process is killed.
  */
 export class Child<F extends Functions<F>> {
   readonly #process: ChildProcess
   readonly #name: string
-  readonly #pending = new Map<number, Pending>()
+  readonly #pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   readonly #errors: string[] = []
   #calls = 0
 
-  /** @param module Its file. Nothing needs to be awaited: calls wait until it is ready. */
-  constructor(module: URL, { core }: ChildOptions = {}) {
+  /**
+   * @param module Its file. Calls wait until it is ready.
+   * @param core The one core that it may use.
+   */
+  constructor(module: URL, core?: number) {
     this.#name = fileURLToPath(module)
     // taskset becomes what it runs, so that the process is the same.
     const pinned =
@@ -37,7 +39,7 @@ export class Child<F extends Functions<F>> {
     this.#process.on('error', (error) => this.#fail(error))
     this.#process.on('exit', (code, signal) => {
       running.delete(this.#process)
-      this.#fail(new Error(`${this.#name} has ended (${signal ?? code}): ${this.#errors.join('').trim()}`))
+      this.#fail(new Error(`${this.#name} has ended (${signal ?? code}): ${this.errors.trim()}`))
     })
   }
 
@@ -46,14 +48,9 @@ export class Child<F extends Functions<F>> {
     return this.#errors.join('')
   }
 
-  /** @throws {Error} when it could not be started. */
   get pid(): number {
     if (this.#process.pid === undefined) throw new Error(`${this.#name} does not run`)
     return this.#process.pid
-  }
-
-  get ended(): boolean {
-    return this.#process.exitCode !== null || this.#process.signalCode !== null
   }
 
   /**
@@ -61,19 +58,19 @@ export class Child<F extends Functions<F>> {
    *
    * @throws {Error} what the function has thrown, or that the child has ended, with what it has printed.
    */
-  call<N extends Name<F>>(name: N, ...args: Arguments<F, N>): Promise<Answer<F, N>> {
-    const id = ++this.#calls
-    const call: Call = { id, name, args }
+  call<N extends keyof F & string>(name: N, ...args: Parameters<F[N]>): Promise<Awaited<ReturnType<F[N]>>> {
+    const call: Call = { id: ++this.#calls, name, args }
     return new Promise((resolve, reject) => {
       // The value is what the other side's function of this name has returned.
-      this.#pending.set(id, { resolve: (value) => resolve(value as Answer<F, N>), reject })
-      this.#process.send(call, (error) => error && this.#pending.get(id)?.reject(error))
+      const settled = (value: unknown) => resolve(value as Awaited<ReturnType<F[N]>>)
+      this.#pending.set(call.id, { resolve: settled, reject })
+      this.#process.send(call, (error) => error && reject(error))
     })
   }
 
-  /** Ends it, and waits for that. */
+  /** Ends it, and waits for its end. */
   async stop(): Promise<void> {
-    if (this.ended) return
+    if (!running.has(this.#process)) return
     const exited = once(this.#process, 'exit')
     if (this.#process.connected) this.#process.disconnect()
     const late = setTimeout(() => this.#process.kill('SIGKILL'), PATIENCE)
@@ -99,12 +96,3 @@ export function endOnSignals(): void {
   process.once('SIGINT', () => process.exit(130))
   process.once('SIGTERM', () => process.exit(143))
 }
-
-/** How long a child may take to end by itself. */
-const PATIENCE = 3_000
-
-const running = new Set<ChildProcess>()
-// One that is too busy to see the channel close is ended by the signal.
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGTERM')
-})

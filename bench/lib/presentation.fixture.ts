@@ -1,32 +1,29 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { DOCUMENT, type Presentation, SAVED } from './command.ts'
-import { readSection } from './document.ts'
-import type { Machine } from './machine.ts'
-import { asDocument } from './report.ts'
+import { type Bench, DOCUMENT, type Options, present, SAVED } from './bench.ts'
+import { asDocument, asTerminal, readSection } from './report.ts'
 
-export const MACHINE: Machine = {
-  date: '2026-01-01',
-  commit: 'abc',
-  cpu: 'a CPU',
-  cores: 2,
-  memoryGiB: 8,
-  system: 'Linux 6',
+export const MACHINE = {
+  ...{ date: '2026-01-01', commit: 'abc', cpu: 'a CPU', cores: 2, memoryGiB: 8, system: 'Linux 6', load: 0 },
   versions: { node: '24', nginx: '1.22' },
-  load: 0,
 }
 
-/** A test that nobody has changed a report, and left the one in the docs as it was. */
-export function itIsSavedAsItIs<R>({ name, drawPlots, reportOf }: Presentation<R>): void {
+/** The report of made-up results, for the terminal, and the names of its plots. */
+export function presented<O extends Options, R>(bench: Bench<O, R>, results: R) {
+  const { report, plots } = present(bench, { machine: MACHINE, ...results })
+  return { text: asTerminal(report), plots: plots.map(({ name }) => name) }
+}
+
+/** Tests that a changed report is also the one in the docs. */
+export function itIsSavedAsItIs<O extends Options, R>(bench: Bench<O, R>): void {
   it('docs/benchmarks.md shows the results that are saved beside it, as --redraw --save writes them', () => {
-    const measured: R = JSON.parse(readFileSync(join(SAVED, `${name}.json`), 'utf8'))
-    const plots = drawPlots(measured)
-    const document = readFileSync(DOCUMENT, 'utf8')
-    expect(readSection(document, name)).toBe(asDocument(reportOf(measured), plots).trim())
-    for (const { name: plot, svg } of plots) {
-      const file = join(SAVED, plot)
-      expect(existsSync(file) && readFileSync(file, 'utf8') === svg, plot).toBe(true)
-    }
+    const { report, plots } = present(
+      bench,
+      JSON.parse(readFileSync(join(SAVED, `${bench.name}.json`), 'utf8')),
+    )
+    expect(readSection(readFileSync(DOCUMENT, 'utf8'), bench.name)).toBe(asDocument(report, plots).trim())
+    for (const { name, svg } of plots)
+      expect(readFileSync(join(SAVED, name), 'utf8') === svg, name).toBe(true)
   })
 }

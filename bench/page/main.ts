@@ -4,22 +4,18 @@ import type { RequestEvent } from '../../packages/core/src/router/router.ts'
 import { Live } from '../../packages/core/src/status-page/live.ts'
 import { Recorder } from '../../packages/core/src/status-page/recorder.ts'
 import { Reporter } from '../../packages/core/src/status-page/report.ts'
+import { median } from '../lib/stats.ts'
 
-/** What the status page costs the router, by itself: recording a request, and telling one looker what has changed in a second. */
+/** What the status page costs the router: to record a request, and to report a second's changes to one viewer. */
 
 const RECORDS = 1_000_000
 const TICKS = 500
-/** Beyond this, more requests in a second make no larger report. */
-const MOST = 200
+/** Beyond the last, more requests in a second make no larger report. */
+const RATES = [20, 200]
 
 for (const count of [3, 20, 200]) {
-  const recorder = new Recorder()
-  console.log(`\n${count} backends`)
-  console.log(`  to record a request       ${nanoseconds(recorder)} ns`)
-  for (const rate of [20, MOST])
-    console.log(
-      `  a second with ${rate === MOST ? `${rate} or more` : rate} requests  ${await report(count, rate)}`,
-    )
+  console.log(`\n${count} backends\n  to record a request       ${nanoseconds(new Recorder())} ns`)
+  for (const rate of RATES) console.log(`  a second with ${rate} requests  ${await report(count, rate)}`)
 }
 
 /** The best of some rounds. */
@@ -38,66 +34,41 @@ async function report(count: number, rate: number): Promise<string> {
   const router = createRouter({ health: false, backends: Object.fromEntries(names) })
   const recorder = new Recorder()
   let tick = () => {}
-  const clock = {
-    now: () => performance.now(),
-    after(_: number, callback: () => void) {
-      tick = callback
-      return () => {}
-    },
+  const after = (_: number, callback: () => void) => {
+    tick = callback
+    return () => {}
   }
   let bytes = 0
-  const looker = {
-    on() {},
-    once() {},
-    flushHeaders() {},
-    writableLength: 0,
-    write: (text: string) => (bytes += text.length),
-  }
-  // Of a response, the page uses no more.
-  new Live(new Reporter(router, recorder, false), clock).add(looker as unknown as ServerResponse)
-  const times: number[] = []
-  for (let i = 0; i < TICKS; i++) {
+  const write = (text: string) => (bytes += text.length)
+  const viewer = { on() {}, once() {}, flushHeaders() {}, writableLength: 0, write }
+  // The page uses no more of a response.
+  const response = viewer as unknown as ServerResponse
+  new Live(new Reporter(router, recorder, false), { now: () => performance.now(), after }).add(response)
+  const times = Array.from({ length: TICKS }, () => {
     for (let request = 0; request < rate; request++) recorder.record(eventAt(performance.now()))
     const began = performance.now()
     tick()
-    times.push(performance.now() - began)
-  }
+    return performance.now() - began
+  })
   await router.close()
-  const median = times.sort((a, b) => a - b)[TICKS / 2] ?? 0
-  return `${median.toFixed(2)} ms, ${Math.round(bytes / TICKS / 1000)} KB`
+  return `${median(times).toFixed(2)} ms, ${Math.round(bytes / TICKS / 1000)} KB`
 }
 
-/** A search that was answered. */
+/** A search that was answered. The recorder looks at neither request nor response. */
 function eventAt(start: number): RequestEvent {
-  const outcome = {
-    kind: 'answered',
-    status: 200,
-    verdict: { kind: 'good' },
-    reachedBackend: true,
-    reachedClient: true,
-  } as const
-  const attempt = {
-    backend: 'b0',
-    url: 'http://b0',
-    endpoint: undefined,
-    outcome,
-    start,
-    time: 12.3,
-    connect: 0.2,
-    firstByte: 11.2,
-  }
+  const outcome = { kind: 'answered', status: 200, verdict: { kind: 'good' } } as const
+  const reached = { ...outcome, reachedBackend: true, reachedClient: true } as const
+  const backend = { name: 'b0', url: 'http://b0', endpoint: undefined }
+  const times = { start, time: 12.3, connect: 0.2, firstByte: 11.2 }
+  const sizes = { received: 4_000, inCompany: false, hedge: false }
+  const entry = { task: 'clip', type: 'textual', model: 'ViT-B-32__openai', options: {} }
   const event: Omit<RequestEvent, 'req' | 'res'> = {
     client: '192.168.1.10',
-    classification: {
-      classified: true,
-      entries: [{ task: 'clip', type: 'textual', model: 'ViT-B-32__openai', options: {} }],
-      tasks: ['clip'],
-      input: 'text',
-    },
+    classification: { classified: true, entries: [entry], tasks: ['clip'], input: 'text' },
     route: 'search',
-    backend: { name: 'b0', url: 'http://b0', endpoint: undefined },
-    attempts: [{ ...attempt, received: 4_000, inCompany: false, hedge: false }],
-    outcome,
+    backend,
+    attempts: [{ ...backend, backend: 'b0', outcome: reached, ...times, ...sizes }],
+    outcome: reached,
     error: undefined,
     status: 200,
     retained: true,
@@ -107,6 +78,5 @@ function eventAt(start: number): RequestEvent {
     start,
     steps: { classify: 0.4, queue: 0, hold: 0, backend: 12.4, firstByte: 11.6, total: 12.9 },
   }
-  // The recorder looks at neither.
   return event as RequestEvent
 }

@@ -1,5 +1,5 @@
 import { defaults, type StrategyName } from '@immich-ml-router/core'
-import type { NginxConfig } from '../lib/nginx.ts'
+import { type NginxConfig, upstreamConfig } from '../lib/server.ts'
 import type { ServerSpec } from './pools.ts'
 
 /** A server that runs. */
@@ -54,7 +54,17 @@ export const CONTENDERS: readonly Contender[] = [
       backends: Object.fromEntries(servers.map(({ name, url }) => [name, { url }])),
     }),
   },
-  { name: 'nginx', label: 'nginx least_conn', kind: 'nginx', config: leastConn },
+  {
+    name: 'nginx',
+    label: 'nginx least_conn',
+    kind: 'nginx',
+    config: (servers) =>
+      upstreamConfig(
+        servers.map(({ url }) => url),
+        'least_conn;',
+        'proxy_read_timeout 600s;',
+      ),
+  },
   { name: STRAIGHT, label: "Immich's list", kind: 'first-healthy' },
   // With the default strategy, that is what URLs alone are.
   ...STRATEGIES.filter((name) => name !== defaults.strategy).map((strategy) => routed(strategy, 'auto')),
@@ -90,29 +100,4 @@ function routed(strategy: StrategyName, limit: Limit): Contender {
       ],
     }),
   }
-}
-
-/** Our own configuration, made as friendly to nginx as it can be: connections are kept, bodies stay in memory. */
-function leastConn(servers: readonly Running[]): NginxConfig {
-  return (port) => `
-  access_log off;
-  client_max_body_size 32m;
-  client_body_buffer_size 1m;
-  upstream pool {
-    zone pool 256k;
-    least_conn;
-${servers.map(({ url }) => `    server ${new URL(url).host};`).join('\n')}
-    keepalive 128;
-    keepalive_timeout 1500ms;
-  }
-  server {
-    listen 127.0.0.1:${port};
-    keepalive_requests 1000000;
-    location / {
-      proxy_pass http://pool;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_read_timeout 600s;
-    }
-  }`
 }

@@ -38,7 +38,7 @@ export function drawJobs(jobs: readonly Job[], ...seed: readonly (string | numbe
 /** The header that tells a stand-in server how much work a request is. */
 export const WORK_HEADER = 'x-bench-work'
 
-/** The header with which a stand-in server says who has done it, and from when to when. */
+/** The header with which a stand-in server says from when to when it has worked on a request. */
 export const DONE_HEADER = 'x-bench-done'
 
 /** A preview of the size of Immich's smaller ones. */

@@ -1,12 +1,54 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CONTENT_TYPE } from '../../test/support/predict-body.ts'
-import { now } from '../lib/clock.ts'
+import { Pool } from 'undici'
+import { CONTENT_TYPE, type Job } from '../../test/support/predict-body.ts'
 import { offer } from '../lib/offer.ts'
 import { exponential, seeded } from '../lib/random.ts'
+import { type Counts, now, sleepUntil } from '../lib/stats.ts'
 import { bodyOf, DONE_HEADER, type Draw, drawJobs, WORK_HEADER } from './jobs.ts'
-import type { Phase, PhaseResult } from './phase.ts'
-import { type Way, wayTo } from './way.ts'
+import type { ServerSpec } from './pools.ts'
+
+/** Where the load generator sends its requests. */
+export type Target =
+  | { readonly kind: 'one'; readonly url: string }
+  /** Straight to the servers, with everything known. */
+  | { readonly kind: 'all-known'; readonly servers: readonly (ServerSpec & { readonly url: string })[] }
+
+/** One stretch of load. */
+export interface Phase {
+  readonly target: Target
+  /** Draws and arrivals follow from it. */
+  readonly seed: string
+  /** When it begins, on the machine's clock. */
+  readonly begins: number
+  /** How long it lasts; without, until every bulk request is done. */
+  readonly seconds?: number
+  readonly searches: boolean
+  /** A closed loop: as soon as one request is done, the next one is sent. */
+  readonly bulk?: {
+    readonly inFlight: number
+    /** Each with the same chance. */
+    readonly jobs: readonly Job[]
+    /** Requests in all; any number when not given. */
+    readonly count?: number
+  }
+}
+
+/** Times are in milliseconds. */
+interface PhaseResult {
+  /** From when each search was due to its answer. One without an answer counts with the time it had waited by then. */
+  readonly searches: readonly number[]
+  readonly unansweredSearches: number
+  /** Units of work that were computed between begin and end, for requests that were answered. */
+  readonly work: number
+  /** Units of work of all bulk requests that were sent. */
+  readonly drawn: number
+  /** From the beginning to the last answer. */
+  readonly makespan: number
+  readonly failures: Counts
+  /** What the load generator itself needs: cores, and how late it is (99th percentile, and the longest pause). */
+  readonly generator: { readonly cores: number; readonly lateness: number; readonly pause: number }
+}
 
 /** Time between two searches, on average. */
 const SEARCH_GAP = 150
@@ -31,8 +73,6 @@ class Run {
   readonly #way: Way
   readonly #end: number
   readonly #searches: number[] = []
-  readonly #bulk: number[] = []
-  readonly #byServer: Record<string, number> = {}
   readonly #failures: Record<string, number> = {}
   #unanswered = 0
   #work = 0
@@ -63,11 +103,9 @@ class Run {
     return {
       searches: this.#searches,
       unansweredSearches: this.#unanswered,
-      bulk: this.#bulk,
       work: this.#work,
       drawn: this.#drawn,
       makespan: this.#last - begins,
-      byServer: this.#byServer,
       failures: this.#failures,
       generator: {
         cores: (user + system) / 1000 / elapsed,
@@ -116,11 +154,10 @@ class Run {
   /** @returns Whether it was answered. */
   async #measured(draw: Draw, due: number): Promise<boolean> {
     const search = draw.job === 'textSearch'
-    const latencies = search ? this.#searches : this.#bulk
     try {
       const done = await this.#send(draw, search)
       this.#last = now()
-      latencies.push(this.#last - due)
+      if (search) this.#searches.push(this.#last - due)
       this.#count(done, draw.work)
       return true
     } catch (error) {
@@ -130,7 +167,7 @@ class Run {
         this.#failures[what] = (this.#failures[what] ?? 0) + 1
       } else if (search) {
         this.#unanswered++
-        latencies.push(now() - due)
+        this.#searches.push(now() - due)
       }
       return false
     }
@@ -155,15 +192,67 @@ class Run {
 
   /** Of a job that was still going on when the phase was over, the part before counts. */
   #count(done: string, work: number): void {
-    const [server = '', start, end] = done.split(' ')
-    this.#byServer[server] = (this.#byServer[server] ?? 0) + 1
-    const [from, to] = [Number(start), Number(end)]
+    const [from = 0, to = 0] = done.split(' ').map(Number)
     const part = (Math.min(to, this.#end) - from) / (to - from)
     this.#work += work * Math.max(0, part)
   }
 }
 
-async function sleepUntil(time: number): Promise<void> {
-  const left = time - now()
-  if (left > 0) await sleep(left)
+/** A connection to send one request on. */
+interface Place {
+  readonly pool: Pool
+  /** The answer has come. */
+  leave(): void
+}
+
+/** The way from the load generator to the servers. */
+interface Way {
+  take(search: boolean): Promise<Place>
+  /** Breaks every connection. */
+  destroy(): Promise<void>
+}
+
+function wayTo(target: Target): Way {
+  if (target.kind === 'all-known') return allKnown(target.servers)
+  const pool = new Pool(target.url)
+  return { take: async () => ({ pool, leave() {} }), destroy: () => pool.destroy() }
+}
+
+/** The fastest free worker for the first in the queue; searches go first, and to the best server alone. */
+function allKnown(specs: Extract<Target, { kind: 'all-known' }>['servers']): Way {
+  const servers = specs
+    .map(({ url, workers, time }) => ({ pool: new Pool(url), free: workers, time }))
+    .sort((a, b) => a.time - b.time)
+  const searches: PromiseWithResolvers<Place>[] = []
+  const images: PromiseWithResolvers<Place>[] = []
+
+  function serve(): void {
+    for (const [i, server] of servers.entries()) {
+      while (server.free > 0) {
+        const next = (i === 0 ? searches.shift() : undefined) ?? images.shift()
+        if (next === undefined) break
+        server.free--
+        const leave = () => {
+          server.free++
+          serve()
+        }
+        next.resolve({ pool: server.pool, leave })
+      }
+    }
+  }
+
+  return {
+    take(search) {
+      const queued = Promise.withResolvers<Place>()
+      const queue = search ? searches : images
+      queue.push(queued)
+      serve()
+      return queued.promise
+    },
+    async destroy() {
+      const over = new Error('the run is over')
+      for (const { reject } of [...searches.splice(0), ...images.splice(0)]) reject(over)
+      await Promise.all(servers.map(({ pool }) => pool.destroy()))
+    },
+  }
 }

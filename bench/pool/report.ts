@@ -1,9 +1,29 @@
-import { machineLine } from '../lib/machine.ts'
-import type { Part, Report } from '../lib/report.ts'
-import { median, spread, sum } from '../lib/stats.ts'
+import { type Column, type Part, type Report, type Target, table, targetsPart } from '../lib/report.ts'
+import { median, percentile, spread, sum } from '../lib/stats.ts'
 import { STRAIGHT, URLS_ALONE } from './contenders.ts'
-import type { Cell, PoolResult, Results } from './results.ts'
-import { busyP95, checkTargets, failuresOf, idleP95 } from './targets.ts'
+import type { Cell, Import, PoolResult, Results } from './stage.ts'
+
+/** Of the ideal: on a pool that stays as it is, and on one that changes. */
+const SHARE = 0.95
+const SHARE_CHANGING = 0.9
+/** Times of the idle 95th percentile that a search may take during an import. */
+const BUSY = 2
+/** How much longer an idle search may take than straight to the best server, in milliseconds. */
+const DETOUR = 2
+/** How much longer than the bound an import may take. */
+const MAKESPAN = 1.05
+
+export function shareWanted(pool: PoolResult): number {
+  return pool.slow === null ? SHARE : SHARE_CHANGING
+}
+
+export function report(results: Results): Report {
+  return {
+    lines: [settingsLine(results)],
+    summary: [targetsPart('Targets, with URLs alone', 'pool', checkTargets(results)), lossesPart(results)],
+    details: [...results.pools.map((pool) => poolPart(results, pool)), importsPart(results)],
+  }
+}
 
 function settingsLine({ settings, cells }: Results): string {
   const { seconds, idleSeconds, seed } = settings
@@ -17,58 +37,119 @@ function settingsLine({ settings, cells }: Results): string {
   ].join('; ')
 }
 
-export function reportOf(results: Results): Report {
+/** The targets that the results say something about: what URLs alone have reached. */
+export function checkTargets(results: Results): Target[] {
+  const targets = [checkShare, checkBusy, checkIdle].flatMap((check) =>
+    results.pools.flatMap((pool) => {
+      const cells = (name: string) =>
+        results.cells.filter((cell) => cell.pool === pool.name && cell.contender === name)
+      const target =
+        cells(URLS_ALONE).length === 0 ? undefined : check(pool, cells(URLS_ALONE), cells(STRAIGHT))
+      return target === undefined ? [] : [{ ...target, of: pool.title }]
+    }),
+  )
+  return [...targets, ...checkFailures(results), ...checkImports(results)]
+}
+
+type Check = (
+  pool: PoolResult,
+  urls: readonly Cell[],
+  straight: readonly Cell[],
+) => Omit<Target, 'of'> | undefined
+
+const checkShare: Check = (pool, urls) => ({
+  what: `share of the ideal at least ${shareWanted(pool)}`,
+  figure: `${list(urls, ({ share }) => share.toFixed(3))}${inFlight(urls)}`,
+  met: urls.every(({ share }) => share >= shareWanted(pool)),
+})
+
+const checkBusy: Check = (_, urls) => {
+  const idle = idleP95(urls)
   return {
-    lines: [machineLine(results.machine), settingsLine(results)],
-    summary: [targetsPart(results), lossesPart(results)],
-    details: [...results.pools.map((pool) => poolPart(results, pool)), importsPart(results)],
+    what: `search p95 during an import at most ${BUSY} times the idle one`,
+    figure: `${list(urls, (cell) => (busyP95(cell) / idle).toFixed(1))} times ${idle.toFixed(0)} ms${inFlight(urls)}`,
+    met: urls.every((cell) => busyP95(cell) <= BUSY * idle),
   }
 }
 
-function targetsPart(results: Results): Part {
-  const rows = checkTargets(results).map(({ what, where, figure, met }) => [
-    what,
-    where,
-    figure,
-    met ? 'met' : 'not met',
-  ])
+const checkIdle: Check = (_, urls, straight) => {
+  if (straight.length === 0) return undefined
+  const [through, best] = [idleP95(urls), idleP95(straight)]
   return {
-    title: 'Targets, with URLs alone',
-    table: { head: ['target', 'pool', 'figure', ''], rows, words: 4 },
+    what: `idle search p95 at most ${DETOUR} ms longer than straight to the best server`,
+    figure: `${through.toFixed(1)} ms, straight ${best.toFixed(1)} ms`,
+    met: through <= best + DETOUR,
   }
+}
+
+function checkFailures({ cells, imports }: Results): Target[] {
+  const own = [...cells, ...imports].filter(({ contender }) => contender === URLS_ALONE)
+  const failed = sum(own.map(failuresOf))
+  const target = { what: 'no failed request', of: 'everywhere', figure: String(failed), met: failed === 0 }
+  return own.length === 0 ? [] : [target]
+}
+
+function checkImports({ pools, imports }: Results): Target[] {
+  return pools.flatMap((pool) => {
+    const own = imports.filter((each) => each.pool === pool.name && each.contender === URLS_ALONE)
+    const target = {
+      what: `an import of 200 images at most ${Math.round((MAKESPAN - 1) * 100)} % longer than the bound`,
+      of: pool.title,
+      figure: `${list(own, (each) => makespans(each).median.toFixed(3))}${inFlight(own)}`,
+      met: own.every((each) => makespans(each).median <= MAKESPAN),
+    }
+    return own.length === 0 ? [] : [target]
+  })
+}
+
+function list<T>(entries: readonly T[], write: (entry: T) => string): string {
+  return entries.map(write).join(', ')
+}
+
+function inFlight(entries: readonly { readonly inFlight: number }[]): string {
+  return ` (${list(entries, (entry) => String(entry.inFlight))} in flight)`
+}
+
+/** Of all searches while nothing else went on. */
+function idleP95(cells: readonly Cell[]): number {
+  const all = cells.flatMap(({ idle }) => idle)
+  return percentile(all, 0.95)
+}
+
+function busyP95(cell: Cell): number {
+  return percentile(cell.busy, 0.95)
+}
+
+/** By the bound. */
+function makespans({ runs }: Import) {
+  return spread(runs.map(({ makespan, ideal }) => makespan / ideal))
+}
+
+function failuresOf({ failures }: Cell | Import): number {
+  return sum(Object.values(failures))
 }
 
 function poolPart({ cells, contenders, settings }: Results, pool: PoolResult): Part {
-  const columns = settings.inFlight
-  const rows = contenders.flatMap(({ name, label }) => {
-    const own = cells.filter((cell) => cell.pool === pool.name && cell.contender === name)
-    if (own.length === 0) return []
-    const each = (write: (cell: Cell) => string) =>
-      columns.map((inFlight) => {
-        const cell = own.find((candidate) => candidate.inFlight === inFlight)
-        return cell === undefined ? '' : write(cell)
-      })
-    return [
-      [
-        label,
-        ...each(({ share }) => share.toFixed(3)),
-        idleP95(own).toFixed(0),
-        ...each(writeBusy),
-        String(sum(own.map(failuresOf))),
+  const rows = contenders
+    .map(({ name, label }) => ({
+      label,
+      own: cells.filter((cell) => cell.pool === pool.name && cell.contender === name),
+    }))
+    .filter(({ own }) => own.length > 0)
+  const each = (head: string, write: (cell: Cell) => string) =>
+    settings.inFlight.map(
+      (count): Column<(typeof rows)[number]> => [
+        `${head}, ${count}`,
+        ({ own }) => own.filter((cell) => cell.inFlight === count).map(write)[0] ?? '',
       ],
-    ]
-  })
-  const head = [
-    'contender',
-    ...columns.map((inFlight) => `share, ${inFlight}`),
-    'p95 idle',
-    ...columns.map((inFlight) => `p95, ${inFlight}`),
-    'failed',
-  ]
-  return {
-    title: `${pool.title}: share of the ideal, and search latency in ms, by requests in flight`,
-    table: { head, rows },
-  }
+    )
+  return table(`${pool.title}: share of the ideal, and search latency in ms, by requests in flight`, rows, [
+    ['contender', ({ label }) => label],
+    ...each('share', ({ share }) => share.toFixed(3)),
+    ['p95 idle', ({ own }) => idleP95(own).toFixed(0)],
+    ...each('p95', writeBusy),
+    ['failed', ({ own }) => sum(own.map(failuresOf))],
+  ])
 }
 
 /** Searches that had no answer in the end took longer than this. */
@@ -78,48 +159,15 @@ function writeBusy(cell: Cell): string {
 }
 
 function importsPart({ imports, contenders, pools }: Results): Part {
-  const rows = imports.map(({ pool, contender, inFlight, runs }) => {
-    const ratios = spread(runs.map(({ makespan, ideal }) => makespan / ideal))
-    const label = contenders.find(({ name }) => name === contender)?.label ?? contender
-    const title = pools.find(({ name }) => name === pool)?.title ?? pool
-    return [
-      label,
-      title,
-      String(inFlight),
-      ratios.median.toFixed(3),
-      `${ratios.least.toFixed(3)} to ${ratios.most.toFixed(3)}`,
-      `${spread(runs.map(({ makespan }) => makespan)).median.toFixed(0)} ms`,
-    ]
-  })
-  return {
-    title: 'An import of 200 images, by the bound',
-    table: { head: ['contender', 'pool', 'in flight', 'median', 'all runs', 'time'], rows, words: 2 },
-  }
-}
-
-/** Where a peer does better than our router does with URLs alone. */
-function lossesPart(results: Results): Part {
-  const { pools, settings, contenders, cells } = results
-  const label = (name: string) => contenders.find((each) => each.name === name)?.label ?? name
-  const rows = pools.flatMap((pool) =>
-    settings.inFlight.flatMap((inFlight) => {
-      const here = cells.filter((cell) => cell.pool === pool.name && cell.inFlight === inFlight)
-      const own = here.find(({ contender }) => contender === URLS_ALONE)
-      if (own === undefined) return []
-      return here
-        .filter(({ contender }) => PEERS.includes(contender))
-        .flatMap((peer) =>
-          aheadOf(own, peer).map((figures) => [
-            pool.title,
-            String(inFlight),
-            label(peer.contender),
-            ...figures,
-          ]),
-        )
-    }),
-  )
-  const head = ['pool', 'in flight', 'ahead', 'by', 'theirs', 'ours']
-  return { title: 'Where another is ahead of URLs alone', table: { head, rows, words: 4 } }
+  const columns: Column<Import>[] = [
+    ['contender', ({ contender }) => contenders.find(({ name }) => name === contender)?.label ?? contender],
+    ['pool', ({ pool }) => pools.find(({ name }) => name === pool)?.title ?? pool],
+    ['in flight', (each) => each.inFlight],
+    ['median', (each) => makespans(each).median.toFixed(3)],
+    ['all runs', (each) => `${makespans(each).least.toFixed(3)} to ${makespans(each).most.toFixed(3)}`],
+    ['time', ({ runs }) => `${median(runs.map(({ makespan }) => makespan)).toFixed(0)} ms`],
+  ]
+  return table('An import of 200 images, by the bound', imports, columns, 2)
 }
 
 const PEERS: readonly string[] = ['nginx', STRAIGHT]
@@ -127,12 +175,35 @@ const PEERS: readonly string[] = ['nginx', STRAIGHT]
 const LEAST_SHARE = 0.005
 const LEAST_LATENCY = 0.95
 
+/** Where a peer does better than our router with URLs alone. */
+function lossesPart({ pools, settings, contenders, cells }: Results): Part {
+  const rows = pools.flatMap((pool) =>
+    settings.inFlight.flatMap((count) => {
+      const here = cells.filter((cell) => cell.pool === pool.name && cell.inFlight === count)
+      const own = here.find(({ contender }) => contender === URLS_ALONE)
+      const peers = here.filter(({ contender }) => PEERS.includes(contender))
+      return own === undefined
+        ? []
+        : peers.flatMap((peer) => aheadOf(own, peer).map((by) => ({ pool, peer, by })))
+    }),
+  )
+  const columns: Column<(typeof rows)[number]>[] = [
+    ['pool', ({ pool }) => pool.title],
+    ['in flight', ({ peer }) => peer.inFlight],
+    ['ahead', ({ peer }) => contenders.find(({ name }) => name === peer.contender)?.label ?? peer.contender],
+    ['by', ({ by }) => by[0]],
+    ['theirs', ({ by }) => by[1]],
+    ['ours', ({ by }) => by[2]],
+  ]
+  return table('Where another is ahead of URLs alone', rows, columns, 4)
+}
+
 /** What the peer does better, with its figure and ours. */
-function aheadOf(own: Cell, peer: Cell): string[][] {
-  const ahead: string[][] = []
-  if (peer.share > own.share + LEAST_SHARE)
-    ahead.push(['share of the ideal', peer.share.toFixed(3), own.share.toFixed(3)])
-  if (busyP95(peer) < busyP95(own) * LEAST_LATENCY)
-    ahead.push(['search p95 during an import, ms', writeBusy(peer), writeBusy(own)])
-  return ahead
+function aheadOf(own: Cell, peer: Cell): (readonly [by: string, theirs: string, ours: string])[] {
+  const share = ['share of the ideal', peer.share.toFixed(3), own.share.toFixed(3)] as const
+  const latency = ['search p95 during an import, ms', writeBusy(peer), writeBusy(own)] as const
+  return [
+    ...(peer.share > own.share + LEAST_SHARE ? [share] : []),
+    ...(busyP95(peer) < busyP95(own) * LEAST_LATENCY ? [latency] : []),
+  ]
 }

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { createRouter, parseConfig, type Router } from '@immich-ml-router/core'
 import { Pool } from 'undici'
 import { CONTENT_TYPE, GOOD_ANSWER } from '../../test/support/predict-body.ts'
-import { now } from '../lib/clock.ts'
 import { offer } from '../lib/offer.ts'
+import { now } from '../lib/stats.ts'
 import { bodyOf } from './jobs.ts'
 
 /** The limits of the backends at a time, in their order; `null` for none. */

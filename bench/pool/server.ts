@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { now } from '../lib/clock.ts'
 import { offer } from '../lib/offer.ts'
+import { now } from '../lib/stats.ts'
 import { DONE_HEADER, WORK_HEADER } from './jobs.ts'
 import type { ServerSpec } from './pools.ts'
 import { Workers } from './workers.ts'
@@ -22,7 +22,6 @@ const clock = {
   },
 }
 
-let name = ''
 let slowness: Slowness | undefined
 let workers: Workers
 let fresh: () => Workers
@@ -35,7 +34,6 @@ const server = http.createServer({ keepAliveTimeout: 2_000 }, (req, res) => {
 /** A stand-in ML server, as a process of its own. */
 const functions = {
   async start(spec: ServerSpec): Promise<string> {
-    name = spec.name
     fresh = () => new Workers(spec.workers, (at) => spec.time * factorAt(at), clock)
     workers = fresh()
     server.listen(0, '127.0.0.1')
@@ -46,7 +44,7 @@ const functions = {
   slowDown(given: Slowness): void {
     slowness = given
   },
-  /** Is as new: without what runs and waits, and without connections. */
+  /** Drops what runs and waits, and all connections. */
   reset(): void {
     slowness = undefined
     workers.clear()
@@ -72,7 +70,7 @@ async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> 
   if (req.url !== '/predict' || !(work > 0) || task === undefined || !whole)
     return answer(res, 422, 'application/json', '{"detail":"Invalid request format."}')
   const { start, end } = await workers.run(work)
-  res.setHeader(DONE_HEADER, `${name} ${start} ${end}`)
+  res.setHeader(DONE_HEADER, `${start} ${end}`)
   return answer(res, 200, 'application/json', ANSWERS[task] ?? '{}')
 }
 

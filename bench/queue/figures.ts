@@ -1,8 +1,44 @@
-import type { FaultRow } from '../../test/support/fault-rows.ts'
+import type { BackendName, FaultRow } from '../../test/support/fault-rows.ts'
 import type { JobRecord } from '../../test/support/immich-client.ts'
-import { percentile } from '../lib/stats.ts'
-import type { Cell, Results } from './results.ts'
+import { addCounts, percentile } from '../lib/stats.ts'
 import { overlap, possibleJobs, type Span, type Timeline } from './timeline.ts'
+
+/** The contents of `queue.json`. Times are milliseconds unless their names say otherwise. */
+export interface Results {
+  readonly settings: { readonly seconds: number }
+  /** p95 of searches sent straight to an idle backend. */
+  readonly idle: Readonly<Record<BackendName, number>>
+  readonly contenders: readonly { readonly name: string; readonly label: string }[]
+  readonly rows: readonly { readonly name: string; readonly label: string }[]
+  readonly cells: readonly Cell[]
+}
+
+/** One contender in one row. */
+export interface Cell {
+  readonly row: string
+  readonly contender: string
+  /** Good jobs lost, without those of `restart.stopped`. */
+  readonly lost: number
+  /** Good jobs done. */
+  readonly done: number
+  /** Jobs without an answer 5 s after the end of the row. */
+  readonly unfinished: number
+  /** Throughput in the window, as a share of what the healthy backends can do. */
+  readonly share: number
+  /** Searches lost while a backend could serve them, and while none could. */
+  readonly searchesLost: number
+  readonly searchesLostDown: number
+  /** Of searches sent since the fault while a backend could serve them, but for lost ones; `null` without any. */
+  readonly searchP95: number | null
+  /** p95 of the backends that are left, idle. */
+  readonly idleP95: number
+  /** Good jobs lost between SIGTERM and the end of the gateway, and while nothing listened. */
+  readonly restart: { readonly draining: number; readonly stopped: number } | null
+  /** Lost jobs by reason. */
+  readonly failures: Readonly<Record<string, number>>
+  /** Cores that the load generator used. */
+  readonly generatorCores: number
+}
 
 /** When the gateway was restarted, in milliseconds from the start of the row. */
 export interface Restart {
@@ -43,15 +79,13 @@ export function figuresOf(
     lost: lost.length - stopped.length,
     done: bulk.filter(isDone).length,
     unfinished: bulk.filter(({ end }) => end === null).length,
-    undecodable: records.filter(({ undecodable }) => undecodable).length,
     share: doneInWindow(row, timeline, bulk, searches) / possibleJobs(row, timeline),
-    searches: searches.length,
     searchesLost: lostSearches.filter((search) => !overlaps(search)).length,
     searchesLostDown: lostSearches.filter(overlaps).length,
     searchP95: latencies.length === 0 ? null : percentile(latencies, 0.95),
     idleP95: row.searches?.includes('gpu') === false && row.lasts === undefined ? idle.nas : idle.gpu,
     restart: restart === undefined ? null : { draining: draining.length, stopped: stopped.length },
-    failures: countedBy(lost.map(({ failure }) => failure ?? '')),
+    failures: lost.map(({ failure }) => ({ [failure ?? '']: 1 })).reduce(addCounts, {}),
   }
 }
 
@@ -93,10 +127,4 @@ function isWithin({ end }: JobRecord, { signalled, listening }: Restart): boolea
 
 function isDone({ end, failure }: JobRecord): boolean {
   return end !== null && failure === null
-}
-
-function countedBy(reasons: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1
-  return counts
 }

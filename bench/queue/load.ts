@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { UNDECODABLE } from '../../examples/stub-ml/src/index.ts'
 import { ImmichClient, type JobRecord, runSearch, runWorkers } from '../../test/support/immich-client.ts'
 import { imageBytes } from '../../test/support/predict-body.ts'
-import { now } from '../lib/clock.ts'
 import { offer } from '../lib/offer.ts'
 import { seeded } from '../lib/random.ts'
+import { now, sleepUntil } from '../lib/stats.ts'
 
 export interface LoadPhase {
   /** On the machine's clock. */
@@ -37,7 +37,7 @@ const functions = {
     await client.start()
   },
   async run({ begins, seconds, undecodable, idle = false }: LoadPhase): Promise<LoadResult> {
-    await sleep(Math.max(0, begins - now()))
+    await sleepUntil(begins)
     const began = process.cpuUsage()
     const records: JobRecord[] = []
     const random = seeded('undecodable')

@@ -1,15 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { FaultRow } from '../../test/support/fault-rows.ts'
 import { Child } from '../lib/child.ts'
-import { now } from '../lib/clock.ts'
-import { percentile } from '../lib/stats.ts'
+import { now, percentile, sleepUntil } from '../lib/stats.ts'
 import type { Backends } from './backends.ts'
-import { BACKENDS, type BackendSpec, type Contender } from './contenders.ts'
-import { type Entrant, enter } from './entrants.ts'
-import { figuresOf, type Restart } from './figures.ts'
+import { type Contender, type Entrant, enter } from './contenders.ts'
+import { type Cell, figuresOf, type Restart, type Results } from './figures.ts'
 import type { Load } from './load.ts'
-import type { Cell, Results } from './results.ts'
-import { type Timeline, timelineOf } from './timeline.ts'
+import { BACKENDS, type BackendSpec, type Timeline, timelineOf } from './timeline.ts'
 
 /** Until a load begins, so that its command has arrived by then, in milliseconds. */
 const LEAD = 20
@@ -100,8 +96,4 @@ async function restartAt(entrant: Entrant, begins: number, { faultAt }: Timeline
   const exited = now() - begins
   await entrant.start?.()
   return { signalled, exited, listening: now() - begins }
-}
-
-async function sleepUntil(time: number): Promise<void> {
-  await sleep(Math.max(0, time - now()))
 }

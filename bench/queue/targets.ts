@@ -1,5 +1,5 @@
 import { LIST, ROUTER } from './contenders.ts'
-import type { Cell, Results } from './results.ts'
+import type { Cell, Results } from './figures.ts'
 
 /** Of what the healthy backends can do. */
 export const SHARE = 0.9

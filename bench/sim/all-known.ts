@@ -1,33 +1,38 @@
 import type { Clock } from '@immich-ml-router/core'
 import type { Pool, ServerSpec } from '../pool/pools.ts'
-import type { Dispatcher, Place, Request } from './dispatcher.ts'
+import type { Dispatcher, Place, Request } from './routed.ts'
+
+interface Queued {
+  readonly work: number
+  readonly resolve: (place: Place) => void
+}
 
 /**
- * Knows every server, and how long each job takes: what nobody does. A request goes to the fastest worker that is free when
- * it arrives, sent so early that no worker waits for the next; searches go first, and to the best server.
+ * Knows every server, and how long each job takes. A request goes to the fastest worker that is free when it arrives, sent
+ * so early that no worker waits for the next; searches go first, and to the best server.
  *
  * It does not move what has begun, keeps no worker free for what may come, and sees no end of an import: what a router could
- * come near to, if it need not learn.
+ * come near to if it had nothing to learn.
  */
 export class AllKnown implements Dispatcher {
   readonly #clock: Clock
   readonly #way: number
   /** The fastest first. */
   readonly #servers: readonly Server[]
-  readonly #searches: Waiting[] = []
-  readonly #images: Waiting[] = []
+  readonly #searches: Queued[] = []
+  readonly #images: Queued[] = []
 
-  /** @param way How long it is there and back, in milliseconds. */
+  /** @param way There and back, in milliseconds. */
   constructor(pool: Pool, clock: Clock, way: number) {
     this.#clock = clock
     this.#way = way
     this.#servers = pool.servers.map((spec) => new Server(spec)).sort((a, b) => a.spec.time - b.spec.time)
   }
 
-  dispatch(request: Request): Promise<Place> {
+  dispatch({ job, work }: Request): Promise<Place> {
     return new Promise((resolve) => {
-      const line = request.job === 'textSearch' ? this.#searches : this.#images
-      line.push({ work: request.work, resolve })
+      const queue = job === 'textSearch' ? this.#searches : this.#images
+      queue.push({ work, resolve })
       this.#serve()
     })
   }
@@ -44,11 +49,6 @@ export class AllKnown implements Dispatcher {
       }
     }
   }
-}
-
-interface Waiting {
-  readonly work: number
-  readonly resolve: (place: Place) => void
 }
 
 class Server {

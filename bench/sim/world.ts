@@ -1,10 +1,10 @@
 import type { Policy } from '@immich-ml-router/core'
+import type { Job } from '../../test/support/predict-body.ts'
 import { exponential, lognormal, type Random, seeded } from '../lib/random.ts'
 import { IMPORT, WORK } from '../pool/jobs.ts'
 import type { Pool, ServerSpec } from '../pool/pools.ts'
 import { AllKnown } from './all-known.ts'
-import type { Dispatcher, Job, Place } from './dispatcher.ts'
-import { Routed } from './routed.ts'
+import { type Dispatcher, type Place, Routed } from './routed.ts'
 import { SimClock } from './sim-clock.ts'
 
 export interface Load {
