@@ -1,6 +1,6 @@
 import { type Bench, names, number, type Say, type Values, wholeNumbers, word } from '../lib/bench.ts'
 import { aboutNginx, findNginx, INSTALL } from '../lib/server.ts'
-import { CONTENDERS, STRAIGHT, URLS_ALONE } from './contenders.ts'
+import { CONTENDERS, NGINX, STRAIGHT, URLS_ALONE } from './contenders.ts'
 import { SLOW_PART } from './ideal.ts'
 import { plots } from './plots.ts'
 import { POOLS, type Pool } from './pools.ts'
@@ -22,7 +22,7 @@ const options = {
 }
 
 /** These are measured on every pool, with every number of requests in flight; the others on the first, with one. */
-const EVERYWHERE = [URLS_ALONE, 'nginx', STRAIGHT]
+const EVERYWHERE = [URLS_ALONE, NGINX, STRAIGHT]
 const TYPICAL = 16
 
 export const POOL: Bench<typeof options, Results> = {
@@ -41,13 +41,14 @@ async function run(asked: Values<typeof options>, say: Say): Promise<Results> {
   const settings = { seed, seconds, idleSeconds, inFlight: inFlights }
   const hasNginx = findNginx() !== undefined
   if (!hasNginx) console.error(`nginx is left out: ${INSTALL}`)
-  const contenders = asked.strategy.filter(({ kind }) => kind !== 'nginx' || hasNginx)
+  const contenders = asked.strategy.filter(({ name }) => name !== NGINX || hasNginx)
   const isMeasured = (pool: Pool, name: string, inFlight: number) =>
     inFlights.length === 1 || EVERYWHERE.includes(name) || (inFlight === TYPICAL && pool === pools[0])
   const cells: Cell[] = []
   const timed: Import[] = []
   for (const pool of pools) {
-    const stage = await Stage.set(pool, settings)
+    const stage = new Stage(pool, settings)
+    await stage.open()
     for (const inFlight of inFlights) {
       for (const contender of contenders.filter(({ name }) => isMeasured(pool, name, inFlight))) {
         say(`${pool.title}, ${inFlight} in flight: ${contender.label}`)

@@ -1,10 +1,10 @@
 import { Child } from '../lib/child.ts'
-import { startNginx } from '../lib/server.ts'
+import { startNginx, upstreamConfig } from '../lib/server.ts'
 import { addCounts, type Counts, now } from '../lib/stats.ts'
-import type { Contender, Running } from './contenders.ts'
+import { ALL_KNOWN, type Contender, NGINX, type Running } from './contenders.ts'
 import { idealMakespan, idealWork, SLOW_PART } from './ideal.ts'
 import { IMPORT } from './jobs.ts'
-import type { LoadGenerator, Phase, Target } from './load.ts'
+import type { LoadGenerator, Phase } from './load.ts'
 import type { Pool } from './pools.ts'
 import type { LimitSample, RouterProcess } from './router.ts'
 import type { StandIn } from './server.ts'
@@ -82,45 +82,39 @@ const WARM_UP = 0.5
 
 /** A contender that runs. */
 interface Entrant {
-  readonly target: Target
+  readonly target: Phase['target']
   limits?(): Promise<readonly LimitSample[]>
   stop?(): Promise<void>
-}
-
-interface Server {
-  readonly child: Child<StandIn>
-  readonly running: Running
 }
 
 /** A pool of servers and a load generator, as processes. */
 export class Stage {
   readonly #pool: Pool
   readonly #settings: Settings
-  readonly #servers: readonly Server[]
   readonly #load = new Child<LoadGenerator>(new URL('./load.ts', import.meta.url))
+  readonly #children: readonly Child<StandIn>[]
+  #servers: readonly Running[] = []
 
-  private constructor(pool: Pool, settings: Settings, servers: readonly Server[]) {
+  constructor(pool: Pool, settings: Settings) {
     this.#pool = pool
     this.#settings = settings
-    this.#servers = servers
+    this.#children = pool.servers.map(() => new Child<StandIn>(new URL('./server.ts', import.meta.url)))
   }
 
-  static async set(pool: Pool, settings: Settings): Promise<Stage> {
-    const starting = pool.servers.map(async (spec) => {
-      const child = new Child<StandIn>(new URL('./server.ts', import.meta.url))
-      return { child, running: { ...spec, url: await child.call('start', spec) } }
+  async open(): Promise<void> {
+    const starting = this.#pool.servers.map(async (spec, i) => {
+      return { ...spec, url: (await this.#children[i]?.call('start', spec)) ?? '' }
     })
-    const stage = new Stage(pool, settings, await Promise.all(starting))
+    this.#servers = await Promise.all(starting)
     // The first contender finds the same servers and load generator as the last.
     const bulk = { inFlight: 16, jobs: IMPORT }
-    await stage.#with({ name: '', label: '', kind: 'all-known' }, ({ target }) =>
-      stage.#run({ target, seed: 'warm-up', seconds: WARM_UP, searches: true, bulk }),
+    await this.#with({ name: ALL_KNOWN, label: '' }, ({ target }) =>
+      this.#run({ target, seed: 'warm-up', seconds: WARM_UP, searches: true, bulk }),
     )
-    return stage
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#load.stop(), ...this.#servers.map(({ child }) => child.stop())])
+    await Promise.all([this.#load, ...this.#children].map((child) => child.stop()))
   }
 
   /** An import, and the searches before and during it; once more when the machine was disturbed. */
@@ -132,39 +126,31 @@ export class Stage {
   }
 
   async #measure(
-    { kind, name }: Contender,
-    entrant: Entrant,
+    contender: Contender,
+    { target, limits }: Entrant,
     inFlight: number,
   ): Promise<Omit<Cell, 'tries'>> {
-    const pool = this.#pool
-    const { target } = entrant
     const { idleSeconds } = this.#settings
-    const seconds = secondsOn(pool, this.#settings.seconds)
-    const searches = true
-    if (kind === 'router')
-      await this.#run({ target, seed: this.#seed('finding out'), seconds: LEARNING, searches })
-    const idle = await this.#run({
-      target,
-      seed: this.#seed('idle', inFlight),
-      seconds: idleSeconds,
-      searches,
-    })
+    const seconds = secondsOn(this.#pool, this.#settings.seconds)
+    const phase = { target, searches: true }
+    if (contender.options !== undefined)
+      await this.#run({ ...phase, seed: this.#seed('finding out'), seconds: LEARNING })
+    const idle = await this.#run({ ...phase, seed: this.#seed('idle', inFlight), seconds: idleSeconds })
     const begins = now() + LEAD
     await this.#slowDown(begins, seconds)
     const bulk = { inFlight, jobs: IMPORT }
-    const phase = { target, seed: this.#seed('busy', inFlight), begins, seconds, searches, bulk }
-    const busy = await this.#load.call('run', phase)
-    const limits = (await entrant.limits?.()) ?? []
+    const busy = await this.#run({ ...phase, seed: this.#seed('busy', inFlight), seconds, bulk }, begins)
+    const samples = (await limits?.()) ?? []
     return {
-      pool: pool.name,
-      contender: name,
+      pool: this.#pool.name,
+      contender: contender.name,
       inFlight,
-      share: busy.work / idealWork(pool, inFlight, seconds),
+      share: busy.work / idealWork(this.#pool, inFlight, seconds),
       idle: idle.searches,
       busy: busy.searches,
       unanswered: busy.unansweredSearches,
       failures: addCounts(idle.failures, busy.failures),
-      limits: limits
+      limits: samples
         .filter((sample) => sample.limits.some((limit) => limit !== null))
         .map((sample) => [(sample.at - begins) / 1000, ...sample.limits]),
       generatorCores: busy.generator.cores,
@@ -173,26 +159,23 @@ export class Stage {
     }
   }
 
-  /** The import of 200 images, several times, each behind a start of its own and another import. */
+  /** The import of 200 images, several times, each after a start of its own and another import. */
   async measureImport(contender: Contender, inFlight: number, times: number): Promise<Import> {
     const runs: { makespan: number; ideal: number }[] = []
     let failures: Counts = {}
-    // A router has learned from an import before; for the others, it would change nothing.
-    const before = contender.kind === 'router' ? IMAGES_BEFORE : 0
     for (let i = 0; i < times; i++) {
+      const seed = this.#seed('import', inFlight, i)
       await this.#with(contender, async ({ target }) => {
-        for (const count of [before, IMAGES]) {
+        const send = async (count: number) => {
           const bulk = { inFlight, jobs: ['indexing'], count } as const
-          const done = await this.#run({
-            target,
-            seed: this.#seed('import', inFlight, i),
-            searches: false,
-            bulk,
-          })
+          const done = await this.#run({ target, seed, searches: false, bulk })
           failures = addCounts(failures, done.failures)
-          if (count !== IMAGES) continue
-          runs.push({ makespan: done.makespan, ideal: idealMakespan(this.#pool, inFlight, done.drawn) })
+          return done
         }
+        // A router learns from it; for the others, it would change nothing.
+        if (contender.options !== undefined) await send(IMAGES_BEFORE)
+        const { makespan, drawn } = await send(IMAGES)
+        runs.push({ makespan, ideal: idealMakespan(this.#pool, inFlight, drawn) })
       })
     }
     return { pool: this.#pool.name, contender: contender.name, inFlight, runs, failures }
@@ -202,16 +185,16 @@ export class Stage {
     return [this.#settings.seed, ...parts].join('/')
   }
 
-  #run(phase: Omit<Phase, 'begins'>) {
-    return this.#load.call('run', { ...phase, begins: now() + LEAD })
+  #run(phase: Omit<Phase, 'begins'>, begins = now() + LEAD) {
+    return this.#load.call('run', { ...phase, begins })
   }
 
   async #slowDown(begins: number, seconds: number): Promise<void> {
-    const { slow } = this.#pool
-    const server = this.#servers.find(({ running }) => running.name === slow?.server)
-    if (slow === undefined || server === undefined) return
+    const { slow, servers } = this.#pool
+    if (slow === undefined) return
     const [from = 0, to = 0] = SLOW_PART.map((part) => begins + part * seconds * 1000)
-    await server.child.call('slowDown', { from, to, factor: slow.factor })
+    const child = this.#children[servers.findIndex(({ name }) => name === slow.server)]
+    await child?.call('slowDown', { from, to, factor: slow.factor })
   }
 
   /** Starts a contender for some work; afterwards the servers are as new. */
@@ -221,31 +204,26 @@ export class Stage {
       return await work(entrant)
     } finally {
       await entrant.stop?.()
-      await Promise.all(this.#servers.map(({ child }) => child.call('reset')))
+      await Promise.all(this.#children.map((child) => child.call('reset')))
     }
   }
 
-  async #enter(contender: Contender): Promise<Entrant> {
-    const servers = this.#servers.map(({ running }) => running)
-    switch (contender.kind) {
-      case 'router': {
-        const child = new Child<RouterProcess>(new URL('./router.ts', import.meta.url))
-        const url = await child.call('start', contender.options(servers))
-        const stop = async () => {
-          await child.stop()
-          if (child.errors !== '') console.error(`\n${contender.label}: ${child.errors}`)
-        }
-        return { target: { kind: 'one', url }, limits: () => child.call('limits'), stop }
-      }
-      case 'nginx': {
-        const { url, stop } = await startNginx(contender.config(servers))
-        return { target: { kind: 'one', url }, stop }
-      }
-      case 'first-healthy':
-        return { target: { kind: 'one', url: servers[0]?.url ?? '' } }
-      case 'all-known':
-        return { target: { kind: 'all-known', servers } }
+  async #enter({ name, label, options }: Contender): Promise<Entrant> {
+    const servers = this.#servers
+    const urls = servers.map(({ url }) => url)
+    if (name === ALL_KNOWN) return { target: servers }
+    if (name === NGINX) {
+      const { url, stop } = await startNginx(upstreamConfig(urls, 'least_conn;', 'proxy_read_timeout 600s;'))
+      return { target: url, stop }
     }
+    if (options === undefined) return { target: urls[0] ?? '' }
+    const child = new Child<RouterProcess>(new URL('./router.ts', import.meta.url))
+    const target = await child.call('start', options(servers))
+    const stop = async () => {
+      await child.stop()
+      if (child.errors !== '') console.error(`\n${label}: ${child.errors}`)
+    }
+    return { target, limits: () => child.call('limits'), stop }
   }
 }
 

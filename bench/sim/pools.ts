@@ -1,7 +1,7 @@
 import type { Policy } from '@immich-ml-router/core'
 import { type Part, table } from '../lib/report.ts'
 import { percentile, sum } from '../lib/stats.ts'
-import { CONTENDERS, type Contender } from '../pool/contenders.ts'
+import { ALL_KNOWN, CONTENDERS, type Contender } from '../pool/contenders.ts'
 import { idealMakespan, idealWork } from '../pool/ideal.ts'
 import { POOLS, type Pool } from '../pool/pools.ts'
 import { Simulation } from './world.ts'
@@ -16,7 +16,7 @@ export async function measurePools(seed: string): Promise<Part> {
   const rows: { pool: Pool; label: string; cells: Cell[] }[] = []
   for (const pool of STEADY) {
     for (const contender of CONTENDERS) {
-      if (contender.kind !== 'router' && contender.kind !== 'all-known') continue
+      if (contender.options === undefined && contender.name !== ALL_KNOWN) continue
       const cells = await Promise.all(IN_FLIGHT.map((inFlight) => measure(pool, contender, inFlight, seed)))
       rows.push({ pool, label: contender.label, cells })
     }
@@ -46,7 +46,7 @@ type Cell = Readonly<Record<'share' | 'idle' | 'busy' | 'makespan', number>>
 async function measure(pool: Pool, contender: Contender, inFlight: number, seed: string): Promise<Cell> {
   const servers = pool.servers.map((server) => ({ ...server, url: `http://${server.name}` }))
   // Contenders are written as a configuration file would say it.
-  const options = contender.kind === 'router' ? (contender.options(servers) as Policy) : undefined
+  const options = contender.options?.(servers) as Policy | undefined
   const policy = options === undefined ? {} : { policy: { ...options, health: false } as const }
   const begin = () => new Simulation({ pool, ...policy, seed })
   const searched = begin()
