@@ -1,21 +1,14 @@
 import { runBench } from './lib/bench.ts'
-import { endOnSignals } from './lib/child.ts'
 
-/** `node bench/main.ts NAME [options]` runs one bench. */
-endOnSignals()
-switch (process.argv[2]) {
-  case 'cost':
-    await runBench((await import('./cost/bench.ts')).COST)
-    break
-  case 'pool':
-    await runBench((await import('./pool/bench.ts')).POOL)
-    break
-  case 'queue':
-    await runBench((await import('./queue/bench.ts')).QUEUE)
-    break
-  case 'sim':
-    await import('./sim/main.ts')
-    break
-  default:
-    await import('./page/main.ts')
+// Signals end this process in the ordinary way, and its children with it.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+
+const benches: Readonly<Record<string, () => Promise<unknown>>> = {
+  cost: async () => runBench((await import('./cost/bench.ts')).COST),
+  pool: async () => runBench((await import('./pool/bench.ts')).POOL),
+  queue: async () => runBench((await import('./queue/bench.ts')).QUEUE),
+  sim: () => import('./sim/main.ts'),
+  page: () => import('./page/main.ts'),
 }
+await benches[process.argv[2] ?? '']?.()

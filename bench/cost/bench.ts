@@ -6,16 +6,15 @@ import { JOBS } from './jobs.ts'
 import * as measure from './measure.ts'
 import { plots } from './plots.ts'
 import { allFailures, report } from './report.ts'
-import type { Growth, Results } from './results.ts'
 import { Stage } from './stage.ts'
 import { lackOf, luaModules, obstacle, versions } from './tools.ts'
 
 /** What can be measured. */
-const PARTS = ['rounds', 'first-byte', 'classification', 'bytes', 'memory', 'growth', 'million'].map(
-  (name) => ({ name }),
-)
-const PARTS_HELP = `${PARTS.map(({ name }) => name).join(', ')}: speed, first byte, classification, bytes that system calls
-                         move, memory of uploads, memory after 100,000 requests and after 1,000,000`
+const PARTS = ['rounds', 'first-byte', 'classification', 'memory', 'growth', 'million'].map((name) => ({
+  name,
+}))
+const PARTS_HELP = `${PARTS.map(({ name }) => name).join(', ')}: speed, first byte, classification,
+                         memory of uploads, memory after 100,000 requests and after 1,000,000`
 
 export const options = {
   rounds: wholeNumbers('how often each figure is measured', '5', '3'),
@@ -27,6 +26,8 @@ export const options = {
 }
 
 type Asked = Values<typeof options>
+/** The contents of `cost.json`. */
+export type Results = Awaited<ReturnType<typeof run>>
 
 export const COST: Bench<typeof options, Results> = {
   name: 'cost',
@@ -40,8 +41,8 @@ export const COST: Bench<typeof options, Results> = {
   failed: (results) => Object.keys(allFailures(results)).length > 0,
 }
 
-async function run(asked: Asked, say: Say): Promise<Results> {
-  const { quick, seconds, connections } = asked
+async function run(asked: Asked, say: Say) {
+  const { quick, seconds, connections, jobs } = asked
   const wanted = (part: string) => asked.parts.some(({ name }) => name === part)
   const found = versions()
   const hindered = obstacle(found['wrk'], ['rounds', 'growth', 'million'].some(wanted))
@@ -49,38 +50,37 @@ async function run(asked: Asked, say: Say): Promise<Results> {
     console.error(hindered)
     process.exit(1)
   }
-  const contenders = asked.only.filter((contender) => {
-    const lack = lackOf(contender, found, luaModules())
+  const lua = luaModules()
+  const only = asked.only.filter((contender) => {
+    const lack = lackOf(contender, found, lua)
     if (lack !== undefined) console.error(`${contender.label} is left out, without ${lack}: ${INSTALL}`)
     return lack === undefined
   })
-  const settings = { quick, rounds: asked.rounds[0] ?? 1, seconds, connections }
-  const leaders = leading(contenders, quick)
+  const [count = 1] = asked.rounds
+  const leaders = leading(only, quick)
   const proxies = leaders.filter(({ name }) => name !== NONE)
   const loads = measure.LOADS.filter(({ uploads }) => !quick || uploads === 64)
+  const cells = planCells({ quick, only, jobs, connections })
   const modules = await bundle()
   const stage = new Stage(modules.proxy)
   try {
     await stage.open()
-    const planned = planCells({ ...asked, only: contenders })
-    const growths: Growth[] = []
     const results = {
-      settings,
-      contenders: contenders.map(({ name, label }) => ({ name, label })),
-      jobs: JOBS.map(({ name, title }) => ({ name, title })),
-      cells: wanted('rounds') ? await measure.rounds(stage, planned, settings, say) : [],
-      firstBytes: wanted('first-byte') ? await measure.firstBytes(stage, leaders, settings.rounds, say) : [],
+      settings: { quick, rounds: count, seconds, connections },
+      contenders: only.map(({ name, label }) => ({ name, label })),
+      jobs: JOBS.map(({ name, title }): { name: string; title: string } => ({ name, title })),
+      cells: wanted('rounds') ? await measure.rounds(stage, cells, count, seconds, say) : [],
+      firstBytes: wanted('first-byte') ? await measure.firstBytes(stage, leaders, count, say) : [],
       classification: wanted('classification')
-        ? await measure.classifications(modules.classifier, settings.rounds, say)
+        ? await measure.classifications(modules.classifier, count, say)
         : [],
-      moved: wanted('bytes') ? await measure.movedBytes(stage, proxies, say) : [],
       peaks: wanted('memory') ? await measure.peaks(stage, proxies, loads, say) : [],
-      growths,
+      growths: [] as measure.Growth[],
     }
     for (const contender of proxies) {
       const million = wanted('million') && contender.name === ROUTER
       if (!million && !wanted('growth')) continue
-      growths.push(await measure.growth(stage, contender, million ? measure.MANY : measure.SOME, say))
+      results.growths.push(await measure.growth(stage, contender, million ? measure.MANY : measure.SOME, say))
     }
     return results
   } finally {
@@ -89,17 +89,15 @@ async function run(asked: Asked, say: Say): Promise<Results> {
 }
 
 /** What is measured in each round: what stands side by side is measured one after the other. */
-export function planCells({ only, jobs, connections, quick }: Asked): measure.Planned[] {
+export function planCells({ only, jobs, connections, quick }: Omit<Asked, 'rounds' | 'seconds' | 'parts'>) {
   const isMeasured = quick ? quickly : thoroughly
-  return jobs
-    .flatMap((job) =>
-      connections.map((count) => ({
-        job,
-        connections: count,
-        contenders: only.filter((contender) => isMeasured(contender, job.name, count)),
-      })),
-    )
-    .filter((cell) => cell.contenders.length > 0)
+  const cells = jobs.flatMap((job) =>
+    connections.map((count): measure.Planned => {
+      const contenders = only.filter((contender) => isMeasured(contender, job.name, count))
+      return { job, connections: count, contenders }
+    }),
+  )
+  return cells.filter(({ contenders }) => contenders.length > 0)
 }
 
 /** With few connections and many: ours, and what they are compared with. */

@@ -6,7 +6,6 @@ import { Client } from 'undici'
 import { offer } from '../lib/offer.ts'
 import { addCounts, type Counts, now, sleepUntil } from '../lib/stats.ts'
 import { bodyOf, CONTENT_TYPE, type JobName } from './jobs.ts'
-import { type Moved, movedDuring } from './system.ts'
 import { runWrk } from './wrk.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'bench-cost-'))
@@ -28,14 +27,6 @@ const functions = {
   },
 
   send,
-
-  /** Bytes that a proxy moves for each of so many requests, of which so many are in flight. */
-  async moved(pid: number, url: string, job: JobName, times: number, connections: number): Promise<Moved> {
-    const { read, written } = await movedDuring(pid, () =>
-      Promise.all(Array.from({ length: connections }, () => send(url, job, times / connections))),
-    )
-    return { read: read / times, written: written / times }
-  },
 
   /**
    * Uploads at once.

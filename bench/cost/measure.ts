@@ -4,58 +4,73 @@ import { Child } from '../lib/child.ts'
 import { addCounts, type Counts } from '../lib/stats.ts'
 import type { Classifier } from './classifier.ts'
 import type { Contender } from './contenders.ts'
-import { type BackendName, bodyOf, JOBS } from './jobs.ts'
-import type { Cell, FirstByte, Growth, MovedBytes, Peak, Round, Settings } from './results.ts'
+import type { JOBS } from './jobs.ts'
 import { type Entrant, PROXY_CORE, type Stage } from './stage.ts'
 import { cpuTimeOf, freeMemory, isIdle, memoryOf } from './system.ts'
 
 /** The number of connections of the targets, and the one for added latency. */
-export const TYPICAL = 16
-export const ALONE = 1
+export const [TYPICAL, ALONE] = [16, 1]
 /** Bytes a second of an upload that is slowed down. */
 const SLOW = 5_000_000
 
-type Job = (typeof JOBS)[number]
-
 /** What stands side by side in a table. */
 export interface Planned {
-  readonly job: Job
+  readonly job: (typeof JOBS)[number]
   readonly connections: number
   readonly contenders: readonly Contender[]
+}
+
+/** One measurement of a contender with a job and so many connections. */
+export interface Round {
+  /** Requests a second. */
+  readonly rate: number
+  /** Milliseconds. */
+  readonly p50: number
+  readonly p99: number
+  /** CPU time of the proxy for each request, in microseconds; `null` without a proxy. */
+  readonly cpu: number | null
+}
+
+export interface Cell {
+  readonly contender: string
+  readonly job: string
+  readonly connections: number
+  /** In the order in which they were measured: the same number is the same time for all contenders. */
+  readonly rounds: readonly Round[]
+  readonly failures: Counts
 }
 
 /** In each round, everything once, the contenders one after the other. All of them run all the time. */
 export function rounds(
   stage: Stage,
   cells: readonly Planned[],
-  settings: Settings,
+  count: number,
+  seconds: number,
   say: Say,
 ): Promise<Cell[]> {
-  const { seconds } = settings
   const contenders = new Set(cells.flatMap((cell) => cell.contenders))
   return stage.withAll([...contenders], async (entrants) => {
-    const entries = cells.flatMap(({ job, connections, contenders: own }) =>
+    const entries = cells.flatMap((cell) =>
       entrants
-        .filter(({ contender }) => own.includes(contender))
-        .map((entrant) => ({ job, connections, entrant, figures: [] as Figures[] })),
+        .filter(({ contender }) => cell.contenders.includes(contender))
+        .map((entrant) => ({ ...cell, entrant, rounds: [] as Round[], failures: {} as Counts })),
     )
     await stage.backends.call('arrivals')
-    for (let round = 0; round <= settings.rounds; round++) {
-      for (const { job, connections, entrant, figures } of entries) {
+    for (let round = 0; round <= count; round++) {
+      for (const entry of entries) {
+        const { job, connections, entrant } = entry
         // Round 0 compiles code and makes connections.
         if (round === 0 && (connections !== TYPICAL || !isOfTargets(job.name))) continue
         say(`round ${round}: ${job.title}, ${connections} connections: ${entrant.contender.label}`)
         const measured = await measure(stage, entrant, job, connections, seconds)
-        if (round > 0) figures.push(measured)
+        if (round === 0) continue
+        entry.rounds.push(measured.round)
+        entry.failures = addCounts(entry.failures, measured.failures)
       }
     }
-    return entries.map(({ entrant, job, connections, figures }) => ({
-      contender: entrant.contender.name,
-      job: job.name,
-      connections,
-      rounds: figures.map(({ round }) => round),
-      failures: figures.map(({ failures }) => failures).reduce(addCounts, {}),
-    }))
+    return entries.map(({ entrant, job, connections, rounds, failures }) => {
+      return { contender: entrant.contender.name, job: job.name, connections, rounds, failures }
+    })
   })
 }
 
@@ -63,38 +78,32 @@ export function isOfTargets(job: string): boolean {
   return job === 'text' || job === '500k'
 }
 
-interface Figures {
-  readonly round: Round
-  readonly failures: Counts
-}
-
 async function measure(
   stage: Stage,
   { contender, pid, urlFor }: Entrant,
-  job: Job,
+  job: Planned['job'],
   connections: number,
   seconds: number,
-): Promise<Figures> {
+): Promise<{ round: Round; failures: Counts }> {
   const before = pid === undefined ? Number.NaN : cpuTimeOf(pid)
   const result = await stage.load.call('wrk', urlFor(job.backend), job.name, connections, seconds)
-  const cpu = pid === undefined ? null : ((cpuTimeOf(pid) - before) / result.requests) * 1e6
-  const arrived = await arrivals(stage, pid)
-  const elsewhere = arrived[stage.destination(contender, job) === 'text' ? 'image' : 'text']
   const { requests, p50, p99, failures } = result
+  const cpu = pid === undefined ? null : ((cpuTimeOf(pid) - before) / requests) * 1e6
+  const elsewhere = (await arrivals(stage, pid))[
+    stage.destination(contender, job) === 'text' ? 'image' : 'text'
+  ]
+  const wrong: Counts = elsewhere === 0 ? {} : { 'wrong backend': elsewhere }
+  const none: Counts = requests > 0 ? {} : { 'no answer': 1 }
   return {
     round: { rate: requests / result.seconds, p50, p99, cpu },
-    failures: {
-      ...failures,
-      ...(elsewhere === 0 ? {} : { 'wrong backend': elsewhere }),
-      ...(requests > 0 ? {} : { 'no answer': 1 }),
-    },
+    failures: { ...failures, ...wrong, ...none },
   }
 }
 
 /** After a run of wrk, its aborted requests are over when nothing has come for so long, in ms, or after so many times. */
 const [PAUSE, MOST_PAUSES] = [100, 50]
 
-async function arrivals(stage: Stage, pid: number | undefined): Promise<Record<BackendName, number>> {
+async function arrivals(stage: Stage, pid: number | undefined) {
   const all = { text: 0, image: 0 }
   for (let pauses = 0; pauses < MOST_PAUSES; pauses++) {
     const { text, image } = await stage.backends.call('arrivals')
@@ -106,13 +115,8 @@ async function arrivals(stage: Stage, pid: number | undefined): Promise<Record<B
   return all
 }
 
-/** When the backend sees the first byte of a body that is still being sent. */
-export function firstBytes(
-  stage: Stage,
-  contenders: readonly Contender[],
-  count: number,
-  say: Say,
-): Promise<FirstByte[]> {
+/** Milliseconds from the first chunk of a slow upload to the first byte at the backend. */
+export function firstBytes(stage: Stage, contenders: readonly Contender[], count: number, say: Say) {
   return stage.withAll(contenders, async (entrants) => {
     const results = entrants.map((entrant) => ({ entrant, delays: [] as number[], failures: {} as Counts }))
     for (let round = 1; round <= count; round++) {
@@ -127,29 +131,6 @@ export function firstBytes(
       }
     }
     return results.map(({ entrant, ...result }) => ({ contender: entrant.contender.name, ...result }))
-  })
-}
-
-/** Requests that the bytes are an average of. */
-const MOVED_REQUESTS = 64
-
-/** Where strace may not look at other processes, there are no results. */
-export function movedBytes(stage: Stage, contenders: readonly Contender[], say: Say): Promise<MovedBytes[]> {
-  return stage.withAll(contenders, async (entrants) => {
-    const results: MovedBytes[] = []
-    for (const { contender, pid = 0, urlFor } of entrants) {
-      say(`bytes moved: ${contender.label}`)
-      for (const { name, backend } of JOBS) {
-        try {
-          const moved = await stage.load.call('moved', pid, urlFor(backend), name, MOVED_REQUESTS, TYPICAL)
-          results.push({ contender: contender.name, job: name, size: bodyOf(name).length, ...moved })
-        } catch (error) {
-          console.error(`bytes moved: left out, ${error instanceof Error ? error.message : error}`)
-          return results
-        }
-      }
-    }
-    return results
   })
 }
 
@@ -171,19 +152,14 @@ export async function classifications(module: URL, count: number, say: Say) {
   }
 }
 
-/** Uploads at once, and how fast each is. */
+/** Uploads at once, and how many bytes a second each sends; `null` for as fast as it goes. */
 export const LOADS = [32, 64].flatMap((uploads) => [null, SLOW].map((rate) => ({ uploads, rate })))
 /** Some contenders hold every body of 31 MB five times. */
 const FREE_FOR_EACH = 5 * 31_000_000
 
-/** The most memory that a new process takes for uploads at once. */
-export async function peaks(
-  stage: Stage,
-  contenders: readonly Contender[],
-  loads: typeof LOADS,
-  say: Say,
-): Promise<Peak[]> {
-  const results: Peak[] = []
+/** The most memory, in bytes, that a new process takes for uploads at once. */
+export async function peaks(stage: Stage, contenders: readonly Contender[], loads: typeof LOADS, say: Say) {
+  const results: ({ contender: string; peak: number; failures: Counts } & (typeof LOADS)[number])[] = []
   for (const { uploads, rate } of loads) {
     for (const contender of contenders) {
       say(`${uploads} uploads at once: ${contender.label}`)
@@ -203,21 +179,25 @@ export async function peaks(
 }
 
 /** Text searches after which memory is compared. */
-export const SOME = 100_000
-export const MANY = 1_000_000
-/** How long a slow contender goes on, in seconds. */
-const PATIENCE: Readonly<Record<number, number>> = { [SOME]: 20, [MANY]: 600 }
+export const [SOME, MANY] = [100_000, 1_000_000]
 /** Until memory is read when nothing goes on, in milliseconds. */
 const REST = 1_000
 
-/** The memory of a process that carries text searches. */
+export interface Growth {
+  readonly contender: string
+  /** Resident bytes after so many requests, the first after none but one of each kind. */
+  readonly samples: readonly (readonly [requests: number, rss: number])[]
+  readonly failures: Counts
+}
+
+/** The memory of a process that carries text searches. A slow contender does not go on for longer than it may. */
 export function growth(stage: Stage, contender: Contender, requests: number, say: Say): Promise<Growth> {
   return stage.withAll([contender], async ([entrant]) => {
     const { pid = 0, urlFor } = entrant ?? {}
     await sleep(REST)
     const samples: [number, number][] = [[0, memoryOf(pid).rss]]
     let failures: Counts = {}
-    const late = performance.now() + (PATIENCE[requests] ?? 0) * 1000
+    const late = performance.now() + (requests === MANY ? 600_000 : 20_000)
     for (let carried = 0; carried < requests && performance.now() < late; ) {
       say(`${carried} of ${requests} searches: ${contender.label}`)
       const result = await stage.load.call('wrk', urlFor?.('text') ?? '', 'text', TYPICAL, 1)

@@ -1,8 +1,8 @@
 import { type Axis, drawPlot } from '../lib/plot.ts'
 import { median } from '../lib/stats.ts'
+import type { Results } from './bench.ts'
 import { NONE } from './contenders.ts'
 import { isOfTargets, LOADS } from './measure.ts'
-import type { Results } from './results.ts'
 import { cellAt, cpuOf, labelOf, paceOf, rateOf } from './targets.ts'
 
 export function plots(results: Results) {

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import http, { type RequestListener, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createRouter, parseConfig } from '@immich-ml-router/core'
 import { immichMlRouter } from '@immich-ml-router/express'
 import { immichMlRouter as koaRouter } from '@immich-ml-router/koa'
@@ -8,6 +6,7 @@ import express from 'express'
 import { createProxyServer } from 'http-proxy-3'
 import Koa from 'koa'
 import { type Dispatcher, Pool } from 'undici'
+import { listen } from '../lib/listen.ts'
 import { offer } from '../lib/offer.ts'
 import type { BackendName } from './jobs.ts'
 
@@ -17,9 +16,7 @@ type Backends = Readonly<Record<BackendName, string>>
 /** A proxy on Node, as a process of its own, as a user would set it up. */
 const functions = {
   async start(kind: ProxyKind, backends: Backends, keepAlive: boolean): Promise<string> {
-    const server = http.createServer(listenerOf(kind, backends, keepAlive)).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    return (await listen(listenerOf(kind, backends, keepAlive))).url
   },
 }
 

@@ -1,8 +1,8 @@
 import { type Column, type Part, type Report, table, targetsPart } from '../lib/report.ts'
 import { addCounts, type Counts, median, spread } from '../lib/stats.ts'
-import { ADAPTERS, CONTENDERS, DIRECT, NONE, ROUTER, routes, YARDSTICK } from './contenders.ts'
-import { LOADS, SOME } from './measure.ts'
-import type { Results, Round } from './results.ts'
+import type { Results } from './bench.ts'
+import { ADAPTERS, DIRECT, FLOOR, NONE, ROUTER, YARDSTICK } from './contenders.ts'
+import { type Cell, LOADS, type Round, SOME } from './measure.ts'
 import {
   addedLatency,
   cellAt,
@@ -20,18 +20,20 @@ import {
 export function report(results: Results): Report {
   const { quick, rounds, seconds } = results.settings
   const failed = list(allFailures(results))
+  const loads = results.cells.filter(
+    (cell, i) => results.cells.findIndex((other) => isBeside(cell, other)) === i,
+  )
   return {
     lines: [
       `${quick ? 'a quick run: ' : ''}${rounds} rounds of ${seconds} s for each figure`,
       failed === '' ? 'no request has failed' : `REQUESTS HAVE FAILED: ${failed}`,
     ],
-    summary: [targetsPart('Targets', 'of', checkTargets(results)), lossesPart(results)],
+    summary: [targetsPart('Targets', 'of', checkTargets(results)), lossesPart(results, loads)],
     details: [
-      ...loadsOf(results).map((load) => loadPart(results, load)),
+      ...loads.map((load) => loadPart(results, load)),
       latencyPart(results),
       firstBytePart(results),
       memoryPart(results),
-      movedPart(results),
     ],
   }
 }
@@ -46,11 +48,8 @@ function list(failures: Counts): string {
   return counts.join(', ')
 }
 
-function loadsOf({ cells }: Results): Load[] {
-  return cells.filter(
-    ({ job, connections }, i) =>
-      cells.findIndex((cell) => cell.job === job && cell.connections === connections) === i,
-  )
+function isBeside(a: Load, b: Load): boolean {
+  return a.job === b.job && a.connections === b.connections
 }
 
 function titleOf({ jobs }: Results, { job, connections }: Load): string {
@@ -60,23 +59,25 @@ function titleOf({ jobs }: Results, { job, connections }: Load): string {
 
 function loadPart(results: Results, load: Load): Part {
   const cells = results.contenders.flatMap(({ name }) => cellAt(results, load, name) ?? [])
-  const columns: Column<(typeof cells)[number]>[] = [
+  const middle = (of: (round: Round) => number, digits: number) => (cell: Cell) =>
+    figure(median(cell.rounds.map(of)), digits)
+  const byRouter1 = (of: (round: Round) => number) => (cell: Cell) =>
+    figure(ratio(results, load, cell.contender, YARDSTICK, of)?.median, 2)
+  const range = ({ rounds }: Cell) => {
+    const { least, most } = spread(rounds.map(rateOf))
+    return `${grouped(least)} to ${grouped(most)}`
+  }
+  return table<Cell>(titleOf(results, load), cells, [
     ['contender', ({ contender }) => labelOf(results, contender)],
     ['requests/s', ({ rounds }) => grouped(median(rounds.map(rateOf)))],
-    ['all rounds', ({ rounds }) => rangeOf(rounds)],
-    ['by router1', (cell) => figure(ratio(results, load, cell.contender, YARDSTICK, rateOf)?.median, 2)],
-    ['p50, ms', ({ rounds }) => figure(median(rounds.map(({ p50 }) => p50)), 2)],
-    ['p99, ms', ({ rounds }) => figure(median(rounds.map(({ p99 }) => p99)), 2)],
-    ['CPU, µs', ({ rounds }) => figure(median(rounds.map(cpuOf)), 0)],
-    ['by router1', (cell) => figure(ratio(results, load, cell.contender, YARDSTICK, cpuOf)?.median, 2)],
+    ['all rounds', range],
+    ['by router1', byRouter1(rateOf)],
+    ['p50, ms', middle(({ p50 }) => p50, 2)],
+    ['p99, ms', middle(({ p99 }) => p99, 2)],
+    ['CPU, µs', middle(cpuOf, 0)],
+    ['by router1', byRouter1(cpuOf)],
     ['failed', ({ failures }) => list(failures) || '0'],
-  ]
-  return table(titleOf(results, load), cells, columns)
-}
-
-function rangeOf(rounds: readonly Round[]): string {
-  const { least, most } = spread(rounds.map(rateOf))
-  return `${grouped(least)} to ${grouped(most)}`
+  ])
 }
 
 function figure(value: number | undefined, digits: number): string {
@@ -102,38 +103,33 @@ function firstBytePart(results: Results): Part {
   ])
 }
 
-function memoryPart({ peaks, growths, contenders }: Results): Part {
-  const rows = contenders
-    .map(({ name, label }) => ({
-      label,
-      growth: growths.find(({ contender }) => contender === name),
-      peaks: peaks.filter(({ contender }) => contender === name),
-    }))
-    .filter((row) => row.growth !== undefined || row.peaks.length > 0)
-  type Row = (typeof rows)[number]
-  const loads = LOADS.filter((load) =>
-    peaks.some((peak) => peak.uploads === load.uploads && peak.rate === load.rate),
+function memoryPart(results: Results): Part {
+  const { peaks, growths, contenders } = results
+  type Row = (typeof contenders)[number]
+  const rows = contenders.filter(({ name }) =>
+    [...peaks, ...growths].some(({ contender }) => contender === name),
   )
-  const columns = loads.map(({ uploads, rate }): Column<Row> => {
-    const head = `${uploads} uploads ${rate === null ? 'fast' : `at ${rate / 1e6} MB/s`}`
-    return [
-      head,
-      (row) => {
-        const own = row.peaks.find((peak) => peak.uploads === uploads && peak.rate === rate)
-        const failed = list(own?.failures ?? {})
-        return `${megabytes(own?.peak)}${failed && ` (${failed})`}`
-      },
-    ]
-  })
-  const after = ({ growth }: Row) => {
-    const some = growth && memoryAfter(growth, SOME)
-    const [last = 0, rss] = growth?.samples.at(-1) ?? []
+  const samplesOf = ({ name }: Row) => growths.find(({ contender }) => contender === name)?.samples ?? []
+  const peakAt = (name: string, { uploads, rate }: (typeof LOADS)[number]) =>
+    peaks.find((peak) => peak.contender === name && peak.uploads === uploads && peak.rate === rate)
+  const columns = LOADS.filter((load) => rows.some(({ name }) => peakAt(name, load))).map(
+    (load): Column<Row> => {
+      const write = ({ name }: Row) => {
+        const failed = list(peakAt(name, load)?.failures ?? {})
+        return `${megabytes(peakAt(name, load)?.peak)}${failed && ` (${failed})`}`
+      }
+      return [`${load.uploads} uploads ${load.rate === null ? 'fast' : `at ${load.rate / 1e6} MB/s`}`, write]
+    },
+  )
+  const after = (row: Row) => {
+    const some = memoryAfter(results, row.name, SOME)
+    const [last = 0, rss] = samplesOf(row).at(-1) ?? []
     // Of a slow contender, how far it came.
     return some === undefined && rss !== undefined ? `${megabytes(rss)} (${grouped(last)})` : megabytes(some)
   }
   return table('Memory in MB: idle, at its peak during uploads of 31 MB, and afterwards', rows, [
     ['contender', ({ label }) => label],
-    ['idle', ({ growth }) => megabytes(growth?.samples[0]?.[1])],
+    ['idle', (row) => megabytes(samplesOf(row)[0]?.[1])],
     ...columns,
     [`after ${grouped(SOME)} searches`, after],
   ])
@@ -143,58 +139,28 @@ function megabytes(bytes: number | undefined): string {
   return bytes === undefined ? '' : (bytes / 1e6).toFixed(0)
 }
 
-function movedPart({ moved, contenders, jobs }: Results): Part {
-  const rows = contenders.filter(({ name }) => moved.some(({ contender }) => contender === name))
-  return table('Bytes that system calls copy, in and out, by the bytes of the request', rows, [
-    ['contender', ({ label }) => label],
-    ...jobs.map(
-      (job): Column<(typeof rows)[number]> => [
-        job.title,
-        ({ name }) => {
-          const bytes = moved.find((each) => each.contender === name && each.job === job.name)
-          return bytes === undefined ? '' : ((bytes.read + bytes.written) / bytes.size).toFixed(2)
-        },
-      ],
-    ),
-  ])
-}
-
 /** What is closer than this is the same. */
 const LEAD = 1.03
 /** Ours, and what does not route. */
-const NOT_RIVALS = [
-  NONE,
-  ROUTER,
-  DIRECT,
-  ...ADAPTERS,
-  ...CONTENDERS.filter((each) => !routes(each)).map(({ name }) => name),
-]
+const NOT_RIVALS = [NONE, FLOOR, ROUTER, DIRECT, ...ADAPTERS, 'http-proxy-3', 'http-proxy-3/close']
 
 /** Where another router does better than our plain one. */
-function lossesPart(results: Results): Part {
-  const rivals = results.contenders.filter(({ name }) => !NOT_RIVALS.includes(name))
-  const middle = (load: Load, name: string, of: (round: Round) => number) =>
-    grouped(median(cellAt(results, load, name)?.rounds.map(of) ?? []))
-  const rows = loadsOf(results).flatMap((load) =>
-    rivals.flatMap(({ name, label }) => {
-      const rate = ratio(results, load, name, ROUTER, rateOf)?.median ?? 0
-      const cpu = ratio(results, load, name, ROUTER, cpuOf)?.median ?? Number.POSITIVE_INFINITY
-      const by = [
-        ...(rate > LEAD ? [['requests/s', rateOf] as const] : []),
-        ...(cpu * LEAD < 1 ? [['CPU, µs', cpuOf] as const] : []),
-      ]
-      return by.map(([what, of]) => ({
-        ...{ load: titleOf(results, load), label, what },
-        ...{ theirs: middle(load, name, of), ours: middle(load, ROUTER, of) },
-      }))
-    }),
-  )
-  const columns: Column<(typeof rows)[number]>[] = [
-    ['load', ({ load }) => load],
-    ['ahead', ({ label }) => label],
-    ['by', ({ what }) => what],
-    ['theirs', ({ theirs }) => theirs],
-    ['ours', ({ ours }) => ours],
+function lossesPart(results: Results, loads: readonly Load[]): Part {
+  const merits = [
+    { what: 'requests/s', of: rateOf, isAhead: (by: number) => by > LEAD },
+    { what: 'CPU, µs', of: cpuOf, isAhead: (by: number) => by * LEAD < 1 },
   ]
-  return table('Where another router is ahead of createRouter', rows, columns, 3)
+  const rivals = results.contenders.filter(({ name }) => !NOT_RIVALS.includes(name))
+  const rows = loads.flatMap((load) =>
+    rivals.flatMap(({ name, label }) =>
+      merits
+        .filter(({ of, isAhead }) => isAhead(ratio(results, load, name, ROUTER, of)?.median ?? Number.NaN))
+        .map(({ what, of }) => {
+          const middle = (each: string) => grouped(median(cellAt(results, load, each)?.rounds.map(of) ?? []))
+          return [titleOf(results, load), label, what, middle(name), middle(ROUTER)]
+        }),
+    ),
+  )
+  const head = ['load', 'ahead', 'by', 'theirs', 'ours']
+  return { title: 'Where another router is ahead of createRouter', head, rows, words: 3 }
 }

@@ -83,7 +83,7 @@ export class Stage {
       case 'regex':
       case 'lua': {
         const modules = kind === 'lua' ? luaModules() : []
-        const server = await startNginx(nginxConfig(contender, this.#urls), { core: PROXY_CORE, modules })
+        const server = await startNginx(nginxConfig(contender, this.#urls), PROXY_CORE, modules)
         return { contender, urlFor: () => server.url, pid: server.pid, stop: () => server.stop() }
       }
       case 'fastapi': {

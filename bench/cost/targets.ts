@@ -1,128 +1,121 @@
 import type { Target } from '../lib/report.ts'
-import { median, type Spread, spread } from '../lib/stats.ts'
+import { type Spread, spread } from '../lib/stats.ts'
+import type { Results } from './bench.ts'
 import { ADAPTERS, DIRECT, FLOOR, NONE, ROUTER, YARDSTICK } from './contenders.ts'
-import { ALONE, MANY, SOME, TYPICAL } from './measure.ts'
-import type { Cell, Growth, Results, Round } from './results.ts'
+import { ALONE, type Cell, type Growth, LOADS, MANY, type Round, SOME, TYPICAL } from './measure.ts'
 
 const OURS = [ROUTER, ...ADAPTERS]
 
-/** CPU time of a text search, by that of `floor`: of the router without http-proxy-3, and what each layer may add. */
-const [DIRECT_LIMIT, DIRECT_GOAL, LAYER_LIMIT] = [1.38, 1.25, 0.25]
-/** The layer, and what it is on top of. */
-const LAYERS: readonly (readonly [string, string])[] = [
-  [ROUTER, DIRECT],
-  ...ADAPTERS.map((adapter) => [adapter, ROUTER] as const),
-]
-/** Of an image of 500 KB, by those of the yardstick. */
-const [IMAGE_RATE, IMAGE_CPU] = [2, 0.5]
-/** Milliseconds. */
-const [ADDED, FIRST_BYTE] = [0.5, 20]
-const PEAK = { uploads: 64, bytes: 250e6 }
-const [CLASSIFICATION, GROWTH] = [1.1, 1.05]
+interface Goal {
+  readonly what: string
+  readonly of: readonly string[]
+  /** `undefined` if it was not measured. */
+  readonly figure: (name: string) => Spread | undefined
+  readonly limit: number
+  readonly isLeast?: boolean
+  readonly write?: (figure: Spread) => string
+}
+
+function goals(results: Results): Goal[] {
+  const [floor, direct, router, nginx] = [FLOOR, DIRECT, ROUTER, YARDSTICK].map((name) =>
+    labelOf(results, name),
+  )
+  const text = { job: 'text', connections: TYPICAL }
+  const image = { job: '500k', connections: TYPICAL }
+  const layer = (below: string) => (name: string) =>
+    perRound(
+      results,
+      text,
+      [name, below, FLOOR],
+      cpuOf,
+      ([own = 0, less = 0, least = 0]) => (own - less) / least,
+    )
+  const one = (value: number | undefined) => (value === undefined ? undefined : spread([value]))
+  const peakOf = ({ uploads, rate }: (typeof LOADS)[number]) => ({
+    what: `peak memory of ${uploads} uploads of 31 MB at most 250 MB, ${paceOf(rate)}`,
+    of: OURS,
+    figure: (name: string) =>
+      one(
+        results.peaks.find(
+          (each) => each.contender === name && each.uploads === uploads && each.rate === rate,
+        )?.peak,
+      ),
+    limit: 250e6,
+    write: ({ median }: Spread) => `${(median / 1e6).toFixed(0)} MB`,
+  })
+  return [
+    {
+      what: `CPU time for a text search: at most 1.38 x ${floor} (goal 1.25 x)`,
+      ...{ of: [DIRECT], figure: (name) => ratio(results, text, name, FLOOR, cpuOf), limit: 1.38 },
+    },
+    {
+      what: `CPU time for a text search: at most 0.25 x ${floor} more than ${direct}`,
+      ...{ of: [ROUTER], figure: layer(DIRECT), limit: 0.25 },
+    },
+    {
+      what: `CPU time for a text search: at most 0.25 x ${floor} more than ${router}`,
+      ...{ of: ADAPTERS, figure: layer(ROUTER), limit: 0.25 },
+    },
+    {
+      what: `500 KB image requests/s: at least 2 x ${nginx}`,
+      ...{
+        of: OURS,
+        figure: (name) => ratio(results, image, name, YARDSTICK, rateOf),
+        limit: 2,
+        isLeast: true,
+      },
+    },
+    {
+      what: `CPU time for a 500 KB image: at most 0.5 x ${nginx}`,
+      ...{ of: OURS, figure: (name) => ratio(results, image, name, YARDSTICK, cpuOf), limit: 0.5 },
+    },
+    {
+      what: 'added p50 of a text search at one connection at most 0.5 ms',
+      ...{ of: OURS, figure: (name) => addedLatency(results, name), limit: 0.5 },
+      write: (figure) => `${written(figure, 2)} ms`,
+    },
+    ...LOADS.filter(({ uploads }) => uploads === 64).map(peakOf),
+    {
+      what: 'first byte of a slow upload at the backend within 20 ms',
+      of: OURS,
+      figure: (name) => all(results.firstBytes.find(({ contender }) => contender === name)?.delays),
+      limit: 20,
+      write: (figure) => `${written(figure, 1)} ms`,
+    },
+    {
+      what: 'classification of 300 MB at most 1.1 times that of 300 bytes',
+      of: ['core'],
+      figure: () => all(results.classification.map(({ small, large }) => large / small)),
+      limit: 1.1,
+    },
+    {
+      what: `memory behind ${grouped(MANY)} requests at most 1.05 times that behind ${grouped(SOME)}`,
+      of: OURS,
+      figure: (name) => {
+        const [some, many] = [SOME, MANY].map((requests) => memoryAfter(results, name, requests))
+        return some && many ? { least: some, median: many / some, most: many } : undefined
+      },
+      limit: 1.05,
+      write: ({ least, median, most }) =>
+        `${median.toFixed(3)} (${(least / 1e6).toFixed(0)} to ${(most / 1e6).toFixed(0)} MB)`,
+    },
+  ]
+}
 
 /** The targets that the results say something about. */
 export function checkTargets(results: Results): Target[] {
-  const label = (name: string) => labelOf(results, name)
-  const target = (
-    what: string,
-    of: string,
-    figure: Spread | undefined,
-    met: (middle: number) => boolean,
-    unit = '',
-  ) =>
-    figure === undefined
-      ? []
-      : [{ what, of, figure: `${written(figure, 2)}${unit}`, met: met(figure.median) }]
-  const atMost = (limit: number) => (middle: number) => middle <= limit
-  const text = { job: 'text', connections: TYPICAL }
-  const image = { job: '500k', connections: TYPICAL }
-  return [
-    ...target(
-      `CPU time for a text search: at most ${DIRECT_LIMIT} x ${label(FLOOR)} (goal ${DIRECT_GOAL} x)`,
-      label(DIRECT),
-      ratio(results, text, DIRECT, FLOOR, cpuOf),
-      atMost(DIRECT_LIMIT),
-    ),
-    ...LAYERS.flatMap(([layer, below]) =>
-      target(
-        `CPU time for a text search: at most ${LAYER_LIMIT} x ${label(FLOOR)} more than ${label(below)}`,
-        label(layer),
-        perRound(
-          results,
-          text,
-          [layer, below, FLOOR],
-          cpuOf,
-          ([own = 0, less = 0, floor = 0]) => (own - less) / floor,
-        ),
-        atMost(LAYER_LIMIT),
-      ),
-    ),
-    ...OURS.flatMap((name) =>
-      target(
-        `500 KB image requests/s: at least ${IMAGE_RATE} x ${label(YARDSTICK)}`,
-        label(name),
-        ratio(results, image, name, YARDSTICK, rateOf),
-        (middle) => middle >= IMAGE_RATE,
-      ),
-    ),
-    ...OURS.flatMap((name) =>
-      target(
-        `CPU time for a 500 KB image: at most ${IMAGE_CPU} x ${label(YARDSTICK)}`,
-        label(name),
-        ratio(results, image, name, YARDSTICK, cpuOf),
-        atMost(IMAGE_CPU),
-      ),
-    ),
-    ...OURS.flatMap((name) =>
-      target(
-        `added p50 of a text search at one connection at most ${ADDED} ms`,
-        ...([label(name), addedLatency(results, name), atMost(ADDED), ' ms'] as const),
-      ),
-    ),
-    ...checkMemory(results),
-    ...checkGrowth(results),
-  ]
-}
-
-function checkMemory(results: Results): Target[] {
-  const peaks = results.peaks.filter(
-    ({ contender, uploads }) => OURS.includes(contender) && uploads === PEAK.uploads,
+  return goals(results).flatMap(({ what, of, figure, limit, isLeast, write = (each) => written(each, 2) }) =>
+    of.flatMap((name) => {
+      const reached = figure(name)
+      if (reached === undefined) return []
+      const met = isLeast ? reached.median >= limit : reached.median <= limit
+      return { what, of: labelOf(results, name), figure: write(reached), met }
+    }),
   )
-  const firstBytes = results.firstBytes.filter(({ contender }) => OURS.includes(contender))
-  const ratios = results.classification.map(({ small, large }) => large / small)
-  return [
-    ...peaks.map(({ contender, rate, peak }) => ({
-      what: `peak memory of ${PEAK.uploads} uploads of 31 MB at most ${PEAK.bytes / 1e6} MB, ${paceOf(rate)}`,
-      of: labelOf(results, contender),
-      figure: `${(peak / 1e6).toFixed(0)} MB`,
-      met: peak <= PEAK.bytes,
-    })),
-    ...firstBytes.map(({ contender, delays }) => ({
-      what: `first byte of a slow upload at the backend within ${FIRST_BYTE} ms`,
-      of: labelOf(results, contender),
-      figure: `${written(spread(delays), 1)} ms`,
-      met: median(delays) <= FIRST_BYTE,
-    })),
-    ...(ratios.length === 0 ? [] : [spread(ratios)]).map((figure) => ({
-      what: `classification of 300 MB at most ${CLASSIFICATION} times that of 300 bytes`,
-      of: 'core',
-      figure: written(figure, 2),
-      met: figure.median <= CLASSIFICATION,
-    })),
-  ]
 }
 
-function checkGrowth(results: Results): Target[] {
-  return results.growths.flatMap((growth) => {
-    const [some, many] = [memoryAfter(growth, SOME), memoryAfter(growth, MANY)]
-    if (!OURS.includes(growth.contender) || some === undefined || many === undefined) return []
-    return {
-      what: `memory behind ${grouped(MANY)} requests at most ${GROWTH} times that behind ${grouped(SOME)}`,
-      of: labelOf(results, growth.contender),
-      figure: `${(many / some).toFixed(3)} (${(some / 1e6).toFixed(0)} to ${(many / 1e6).toFixed(0)} MB)`,
-      met: many / some <= GROWTH,
-    }
-  })
+function all(values: readonly number[] | undefined): Spread | undefined {
+  return values === undefined || values.length === 0 ? undefined : spread(values)
 }
 
 /** What is measured side by side: a job with so many connections. */
@@ -140,12 +133,9 @@ function perRound(
   of: (round: Round) => number,
   combine: (figures: readonly number[]) => number,
 ): Spread | undefined {
-  const all = names.map((name) => cellAt(results, load, name)?.rounds.map(of) ?? [])
-  const count = Math.min(...all.map((figures) => figures.length))
-  const values = Array.from({ length: count }, (_, i) =>
-    combine(all.map((figures) => figures[i] ?? Number.NaN)),
-  )
-  return count === 0 ? undefined : spread(values)
+  const figures = names.map((name) => cellAt(results, load, name)?.rounds.map(of) ?? [])
+  const count = Math.min(...figures.map((each) => each.length))
+  return all(Array.from({ length: count }, (_, i) => combine(figures.map((each) => each[i] ?? Number.NaN))))
 }
 
 export function ratio(
@@ -161,8 +151,13 @@ export function ratio(
 /** How much longer a text search takes through a proxy at one connection, in milliseconds. */
 export function addedLatency(results: Results, name: string): Spread | undefined {
   const load = { job: 'text', connections: ALONE }
-  const p50 = (round: Round) => round.p50
-  return perRound(results, load, [name, NONE], p50, ([own = 0, straight = 0]) => own - straight)
+  return perRound(
+    results,
+    load,
+    [name, NONE],
+    ({ p50 }) => p50,
+    ([own = 0, straight = 0]) => own - straight,
+  )
 }
 
 export function rateOf({ rate }: Round): number {
@@ -175,11 +170,12 @@ export function cpuOf({ cpu }: Round): number {
 }
 
 /** The memory of a process as soon as it has carried so many requests; `undefined` when it never has. */
-export function memoryAfter({ samples }: Growth, requests: number): number | undefined {
-  return samples.find(([carried]) => carried >= requests)?.[1]
+export function memoryAfter({ growths }: { growths: readonly Growth[] }, name: string, requests: number) {
+  const growth = growths.find(({ contender }) => contender === name)
+  return growth?.samples.find(([carried]) => carried >= requests)?.[1]
 }
 
-export function labelOf({ contenders }: Results, name: string): string {
+export function labelOf({ contenders }: Pick<Results, 'contenders'>, name: string): string {
   return contenders.find((contender) => contender.name === name)?.label ?? name
 }
 

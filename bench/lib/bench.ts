@@ -16,7 +16,7 @@ export const SAVED = join(DOCS, 'benchmarks')
 export interface Option<T> {
   readonly takes: string
   readonly help: string
-  readonly default: string
+  readonly usual: string
   /** The default of a quick run, where it differs. */
   readonly quick?: string | undefined
   /** @throws {Error} that says what is wrong with the text. */
@@ -36,7 +36,6 @@ export interface Bench<O extends Options, R> {
   /** Of the section in the document, and of the JSON file. */
   readonly name: string
   readonly command: string
-  /** What a quick run leaves out. */
   readonly quick: string
   readonly options: O
   measure(options: Values<O>, say: Say): Promise<R>
@@ -47,6 +46,20 @@ export interface Bench<O extends Options, R> {
   /** Whether the process must end with an error. */
   failed?(results: R): boolean
 }
+
+function option<T>(takes: string, read: (text: string) => T) {
+  return (help: string, usual: string, quick?: string): Option<T> => ({ takes, help, usual, quick, read })
+}
+
+export const word = option('TEXT', (text) => text)
+export const number = option('NUMBER', toNumber)
+export const wholeNumbers = option('NUMBERS', (text) =>
+  text.split(',').map((each) => {
+    const whole = toNumber(each)
+    if (!Number.isInteger(whole) || whole < 1) throw new Error(`takes whole numbers above 0, not "${each}"`)
+    return whole
+  }),
+)
 
 /** Those whose names begin with one of the texts, in their own order. */
 export function names<T extends { readonly name: string }>(
@@ -61,56 +74,13 @@ export function names<T extends { readonly name: string }>(
       throw new Error(`nothing is called "${wrong}"; there are ${all.map(({ name }) => name).join('; ')}`)
     return all.filter(({ name }) => beginnings.some((beginning) => name.startsWith(beginning)))
   }
-  return { takes: 'NAMES', help, default: '', quick, read }
-}
-
-export function number(help: string, value: string, quick?: string): Option<number> {
-  return { takes: 'NUMBER', help, default: value, quick, read: toNumber }
-}
-
-export function wholeNumbers(help: string, value: string, quick?: string): Option<number[]> {
-  const read = (text: string) =>
-    text.split(',').map((each) => {
-      const whole = toNumber(each)
-      if (!Number.isInteger(whole) || whole < 1) throw new Error(`takes whole numbers above 0, not "${each}"`)
-      return whole
-    })
-  return { takes: 'NUMBERS', help, default: value, quick, read }
-}
-
-export function word(help: string, value: string): Option<string> {
-  return { takes: 'TEXT', help, default: value, read: (text) => text }
+  return option('NAMES', read)(help, '', quick)
 }
 
 function toNumber(text: string): number {
   const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-    throw new Error(`takes a number, not "${text}"`)
-  return value
-}
-
-/** @throws {Error} that says what is wrong with the arguments. */
-export function parse<O extends Options>(options: O, args: readonly string[]): Values<O> & Saving {
-  const texts = Object.fromEntries(Object.keys(options).map((name) => [name, { type: 'string' } as const]))
-  const { values } = parseArgs({ args: [...args], options: { ...texts, ...SAVING } })
-  const given: Readonly<Record<string, unknown>> = values
-  const read = Object.entries(options).map(([name, { default: usual, quick, read }]) => {
-    const text = String(given[name] ?? (values.quick ? quick : undefined) ?? usual)
-    try {
-      return [name, read(text)]
-    } catch (error) {
-      throw new Error(`--${name}: ${error instanceof Error ? error.message : error}`)
-    }
-  })
-  // Each value is what the option of this name has read.
-  return { ...values, ...Object.fromEntries(read) } as Values<O> & Saving
-}
-
-/** What happens with the results. */
-interface Saving {
-  readonly out: string
-  readonly save: boolean
-  readonly redraw: boolean
+  if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value
+  throw new Error(`takes a number, not "${text}"`)
 }
 
 const SAVING = {
@@ -120,40 +90,52 @@ const SAVING = {
   redraw: { type: 'boolean', default: false },
 } as const
 
-function usageOf({
+type Saving = { readonly out: string; readonly save: boolean; readonly redraw: boolean }
+
+/** @throws {Error} that says what is wrong with the arguments. */
+export function parse<O extends Options>(options: O, args: readonly string[]): Values<O> & Saving {
+  const texts = Object.fromEntries(Object.keys(options).map((name) => [name, { type: 'string' } as const]))
+  const { values } = parseArgs({ args: [...args], options: { ...texts, ...SAVING } })
+  const given: Readonly<Record<string, unknown>> = values
+  const read = Object.entries(options).map(([name, { usual, quick, read }]) => {
+    try {
+      return [name, read(String(given[name] ?? (values.quick ? quick : undefined) ?? usual))]
+    } catch (error) {
+      throw new Error(`--${name}: ${error instanceof Error ? error.message : error}`)
+    }
+  })
+  // Each value is what the option of this name has read.
+  return { ...values, ...Object.fromEntries(read) } as Values<O> & Saving
+}
+
+/** The options of the command line. Ends the process after `--help` and wrong arguments. */
+export function readOptions<O extends Options>({
   command,
   quick,
   options,
-}: Pick<Bench<Options, never>, 'command' | 'quick' | 'options'>): string {
-  const rows: [string, string][] = [
+}: Pick<Bench<O, never>, 'command' | 'quick' | 'options'>): Values<O> & Saving {
+  const own = Object.entries(options).map(([name, { takes, help, usual }]) => [
+    `${name} ${takes}`,
+    usual === '' ? help : `${help}; default ${usual}`,
+  ])
+  const rows = [
     ['quick', quick],
-    ...Object.entries(options).map(([name, { takes, help, default: usual }]): [string, string] => [
-      `${name} ${takes}`,
-      usual === '' ? help : `${help}; default ${usual}`,
-    ]),
+    ...own,
     ['out DIRECTORY', `for the JSON and the plots; default ${SAVING.out.default}`],
     ['save', 'write them to docs/benchmarks, and the tables to docs/benchmarks.md'],
     ['redraw', 'measure nothing; make tables and plots from the JSON'],
   ]
-  const lines = rows.map(([option, help]) => `  --${option.padEnd(20)} ${help}`)
-  return `usage: npm run ${command} -- [options]\n${lines.join('\n')}`
-}
-
-/** The options of the command line. Ends the process after `--help` and wrong arguments. */
-export function readOptions<O extends Options>(bench: {
-  readonly command: string
-  readonly quick: string
-  readonly options: O
-}): Values<O> & Saving {
+  const lines = rows.map(([name = '', help]) => `  --${name.padEnd(20)} ${help}`)
+  const usage = `usage: npm run ${command} -- [options]\n${lines.join('\n')}`
   const args = process.argv.slice(3)
   if (args.includes('--help')) {
-    console.log(usageOf(bench))
+    console.log(usage)
     process.exit()
   }
   try {
-    return parse(bench.options, args)
+    return parse(options, args)
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${usageOf(bench)}`)
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`)
     process.exit(2)
   }
 }
@@ -182,19 +164,19 @@ export function writeSection(name: string, content: string): void {
   writeFileSync(DOCUMENT, replaceSection(readFileSync(DOCUMENT, 'utf8'), name, content))
 }
 
-export function present<O extends Options, R>(
-  bench: Bench<O, R>,
-  results: R & { machine: Machine },
-): { report: Report; plots: PlotFile[] } {
-  const { lines, ...parts } = bench.report(results)
+export function present<O extends Options, R>(bench: Bench<O, R>, results: R & { machine: Machine }) {
+  const report = bench.report(results)
   return {
-    report: { lines: [machineLine(results.machine), ...lines], ...parts },
+    report: { ...report, lines: [machineLine(results.machine), ...report.lines] },
     plots: bench.plots(results).filter((plot) => plot !== undefined),
   }
 }
 
 /** JSON with a line for each entry of a list, which is good to compare in version control. */
 export function toJson(results: object): string {
+  // More digits say nothing.
+  const rounded = (_: string, value: unknown) =>
+    typeof value === 'number' ? Number(value.toPrecision(5)) : value
   const lines = Object.entries(results).map(([name, value]) => {
     const entries = Array.isArray(value) ? value.map((entry) => `    ${JSON.stringify(entry, rounded)}`) : []
     const text = entries.length > 0 ? `[\n${entries.join(',\n')}\n  ]` : JSON.stringify(value, rounded)
@@ -203,17 +185,9 @@ export function toJson(results: object): string {
   return `{\n${lines.join(',\n')}\n}\n`
 }
 
-/** More digits than these say nothing. */
-function rounded(_: string, value: unknown): unknown {
-  return typeof value === 'number' ? Number(value.toPrecision(5)) : value
-}
-
-const began = performance.now()
-
 /** One line that is written over; where there is no terminal, a line each. */
 function say(what: string): void {
-  const line = `${Math.round((performance.now() - began) / 1000)} s: ${what}`
-  process.stderr.write(
-    process.stderr.isTTY ? `\r\u001b[K${line.slice(0, process.stderr.columns - 1)}` : `${line}\n`,
-  )
+  const { isTTY, columns } = process.stderr
+  const line = `${Math.round(process.uptime())} s: ${what}`
+  process.stderr.write(isTTY ? `\r\u001b[K${line.slice(0, columns - 1)}` : `${line}\n`)
 }

@@ -5,52 +5,42 @@ import type { Call, Functions, Reply } from './offer.ts'
 
 /** How long a child may take to end by itself, in milliseconds. */
 const PATIENCE = 3_000
-
 const running = new Set<ChildProcess>()
 // One that is too busy to see the channel close is ended by the signal.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGTERM')
 })
 
-/**
- * A process that runs a module with `offer()`. It ends with this one at the latest: it sees the channel close, even when
- * this process is killed.
- */
+/** A process that runs a module with `offer()`. It sees the channel close and ends, even when this process is killed. */
 export class Child<F extends Functions<F>> {
   readonly #process: ChildProcess
-  readonly #name: string
   readonly #pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
-  readonly #errors: string[] = []
   #calls = 0
+  /** What it has printed to its standard error, such as warnings. */
+  errors = ''
 
   /**
    * @param module Its file. Calls wait until it is ready.
    * @param core The one core that it may use.
    */
   constructor(module: URL, core?: number) {
-    this.#name = fileURLToPath(module)
+    const file = fileURLToPath(module)
     // taskset becomes what it runs, so that the process is the same.
     const pinned =
       core === undefined ? {} : { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath] }
-    this.#process = fork(this.#name, { ...pinned, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    this.#process = fork(file, { ...pinned, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     running.add(this.#process)
-    this.#process.stderr?.on('data', (chunk: Buffer) => this.#errors.push(chunk.toString()))
+    this.#process.stderr?.on('data', (chunk: Buffer) => (this.errors += chunk))
     this.#process.on('message', (message) => this.#settle(message as Reply))
     this.#process.on('error', (error) => this.#fail(error))
     this.#process.on('exit', (code, signal) => {
       running.delete(this.#process)
-      this.#fail(new Error(`${this.#name} has ended (${signal ?? code}): ${this.errors.trim()}`))
+      this.#fail(new Error(`${file} has ended (${signal ?? code}): ${this.errors.trim()}`))
     })
   }
 
-  /** What it has printed to its standard error, such as warnings. */
-  get errors(): string {
-    return this.#errors.join('')
-  }
-
   get pid(): number {
-    if (this.#process.pid === undefined) throw new Error(`${this.#name} does not run`)
-    return this.#process.pid
+    return this.#process.pid ?? 0
   }
 
   /**
@@ -89,10 +79,4 @@ export class Child<F extends Functions<F>> {
     for (const { reject } of this.#pending.values()) reject(error)
     this.#pending.clear()
   }
-}
-
-/** Makes signals end this process in the ordinary way, and its children with it. */
-export function endOnSignals(): void {
-  process.once('SIGINT', () => process.exit(130))
-  process.once('SIGTERM', () => process.exit(143))
 }

@@ -197,5 +197,6 @@ function themed(svg: string, title: string): string {
   const plain = svg
     .replaceAll(/ (class="zr|ecmeta_\w+=")[^"]*"| pointer-events="visible"/g, '')
     .replace(/<style >.*<\/style>\s*/s, '')
+    .replaceAll(/zr\d+-/g, '')
   return `${plain.replace(/<rect (.*) fill="none">/, `<title>${title}</title>${style}\n<rect $1 rx="6" fill="#ffffff">`)}\n`
 }

@@ -5,6 +5,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { listen } from './listen.ts'
 import { answerOf } from './machine.ts'
 
 export const INSTALL = '`bash scripts/install-debian.sh` installs it'
@@ -18,7 +19,7 @@ export interface ServerProgram {
   /** Default: a free one. */
   readonly port?: number
   /** The one core that it may use. */
-  readonly core?: number
+  readonly core?: number | undefined
 }
 
 export interface RunningServer {
@@ -40,23 +41,18 @@ process.on('exit', () => {
  *
  * @throws {Error} with what it has printed when it does not start.
  */
-export async function startServer({
-  program,
-  args,
-  env,
-  port = 0,
-  core,
-}: ServerProgram): Promise<RunningServer> {
+export async function startServer(server: ServerProgram): Promise<RunningServer> {
+  const { program, args, env, core } = server
   const directory = mkdtempSync(join(tmpdir(), 'bench-server-'))
-  const chosen = port === 0 ? await freePort() : port
+  const port = server.port ?? (await freePort())
   // Each of these becomes what it runs. On Linux, the kernel ends the server even if this process is killed.
   const pinned = core === undefined ? [] : ['taskset', '-c', String(core)]
   const bound = process.platform === 'linux' ? ['setpriv', '--pdeathsig', 'KILL'] : []
-  const [command = program, ...rest] = [...pinned, ...bound, program, ...args(chosen, directory)]
+  const [command = program, ...rest] = [...pinned, ...bound, program, ...args(port, directory)]
   const child = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } })
   running.add(child)
-  const errors: string[] = []
-  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk.toString()))
+  let errors = ''
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk))
   const closed = once(child, 'close').finally(() => {
     running.delete(child)
     rmSync(directory, { recursive: true, force: true })
@@ -66,33 +62,29 @@ export async function startServer({
     await closed
   }
   const late = performance.now() + PATIENCE
-  while (!(await listens(chosen))) {
-    if (performance.now() < late && running.has(child) && child.pid !== undefined) continue
-    await stop().catch((error: Error) => errors.push(error.message))
-    throw new Error(`${program} does not listen: ${errors.join('')}`)
+  while (!(await listens(port))) {
+    if (performance.now() < late && running.has(child)) continue
+    await stop()
+    throw new Error(`${program} does not listen: ${errors}`)
   }
-  return { url: `http://127.0.0.1:${chosen}`, pid: child.pid ?? 0, stop }
+  return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, stop }
 }
 
 /** Few servers can be told to take any free port, and to say which. */
 export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
+  const { url, server } = await listen(() => {})
   server.close()
   await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port')
-  return address.port
+  return Number(new URL(url).port)
 }
 
 async function listens(port: number): Promise<boolean> {
   const socket = net.connect(port, '127.0.0.1')
-  const connected = await new Promise<boolean>((resolve) => {
-    socket.once('connect', () => resolve(true))
-    socket.once('error', () => resolve(false))
-  })
+  const connected = await once(socket, 'connect').then(
+    () => true,
+    () => sleep(25, false),
+  )
   socket.destroy()
-  if (!connected) await sleep(25)
   return connected
 }
 
@@ -112,25 +104,14 @@ export function aboutNginx(): { readonly version: string | undefined; readonly m
 }
 
 /** Starts nginx as one process, like our router. */
-export function startNginx(
-  config: NginxConfig,
-  { core, modules = [] }: { readonly core?: number; readonly modules?: readonly string[] } = {},
-): Promise<RunningServer> {
+export function startNginx(http: NginxConfig, core?: number, modules: readonly string[] = []) {
   const program = findNginx()
   if (program === undefined) throw new Error(`nginx is not installed: ${INSTALL}`)
   const args = (port: number, directory: string) => {
-    const file = join(directory, 'nginx.conf')
-    writeFileSync(file, wholeConfig(directory, modules, config(port)))
-    return ['-p', directory, '-c', file, '-e', 'stderr']
-  }
-  return startServer({ program, args, ...(core === undefined ? {} : { core }) })
-}
-
-function wholeConfig(directory: string, modules: readonly string[], http: string): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `  ${name}_temp_path ${directory}/${name};`,
-  )
-  return `${modules.map((file) => `load_module ${file};\n`).join('')}daemon off;
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      (name) => `${name}_temp_path ${directory}/${name};`,
+    )
+    const config = `${modules.map((file) => `load_module ${file};\n`).join('')}daemon off;
 master_process off;
 pid ${directory}/nginx.pid;
 error_log stderr error;
@@ -138,10 +119,13 @@ events { worker_connections 4096; }
 http {
   access_log off;
   client_max_body_size 32m;
-${temporary.join('\n')}
-${http}
-}
-`
+  ${temporary.join(' ')}
+${http(port)}
+}`
+    writeFileSync(join(directory, 'nginx.conf'), config)
+    return ['-p', directory, '-c', 'nginx.conf', '-e', 'stderr']
+  }
+  return startServer({ program, args, core })
 }
 
 /**

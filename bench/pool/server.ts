@@ -32,7 +32,9 @@ const functions = {
     const factorAt = (at: number) => (at >= slowness.from && at < slowness.to ? slowness.factor : 1)
     fresh = () => new Workers(spec.workers, (at) => spec.time * factorAt(at), clock)
     workers = fresh()
-    const listening = await listen((req, res) => void handle(req, res).catch(() => res.destroy()))
+    // Immich's ML server closes idle connections after 2 s, too.
+    const keepAlive = { keepAliveTimeout: 2_000 }
+    const listening = await listen((req, res) => void handle(req, res).catch(() => res.destroy()), keepAlive)
     server = listening.server
     return listening.url
   },
