@@ -67,7 +67,6 @@ export function nginxConfig(
     ([name, url]) =>
       `upstream ${name} { server ${new URL(url).host}; keepalive 128; keepalive_requests 1000000; }`,
   )
-  const regex = `mirror /read;`
   const lua = `set $backend '';
       access_by_lua_block {
         ngx.req.read_body()
@@ -90,7 +89,7 @@ export function nginxConfig(
     keepalive_requests 1000000;
     location = /read { internal; return 204; }
     location / {
-      ${kind === 'regex' ? regex : lua}
+      ${kind === 'regex' ? 'mirror /read;' : lua}
       proxy_read_timeout 120s;
       ${keepAlive ? 'proxy_http_version 1.1; proxy_set_header Connection "";' : ''}
       proxy_pass http://$backend;

@@ -4,7 +4,7 @@ import { Child } from '../lib/child.ts'
 import { addCounts, type Counts } from '../lib/stats.ts'
 import type { Classifier } from './classifier.ts'
 import type { Contender } from './contenders.ts'
-import type { JOBS } from './jobs.ts'
+import type { CostJob } from './jobs.ts'
 import { type Entrant, PROXY_CORE, type Stage } from './stage.ts'
 import { cpuTimeOf, freeMemory, isIdle, memoryOf } from './system.ts'
 
@@ -15,7 +15,7 @@ const SLOW = 5_000_000
 
 /** What stands side by side in a table. */
 export interface Planned {
-  readonly job: (typeof JOBS)[number]
+  readonly job: CostJob
   readonly connections: number
   readonly contenders: readonly Contender[]
 }
@@ -81,7 +81,7 @@ export function isOfTargets(job: string): boolean {
 async function measure(
   stage: Stage,
   { contender, pid, urlFor }: Entrant,
-  job: Planned['job'],
+  job: CostJob,
   connections: number,
   seconds: number,
 ): Promise<{ round: Round; failures: Counts }> {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { itIsSavedAsItIs, presented } from '../lib/presentation.fixture.ts'
+import { asTerminal } from '../lib/report.ts'
 import { COST, type Results } from './bench.ts'
 import type { Cell, Round } from './measure.ts'
 import { checkTargets, rateOf, ratio } from './targets.ts'
@@ -78,7 +78,9 @@ const results: Results = {
   ],
 }
 
-const terminalOf = (shown: Results) => presented(COST, shown).text
+const terminalOf = (shown: Results) => asTerminal(COST.report(shown))
+
+const plotNames = (shown: Results) => COST.plots(shown).flatMap((plot) => plot?.name ?? [])
 
 it('a ratio is that of the same round, so that a slow machine does not count', () => {
   const load = { job: 'text', connections: 16 }
@@ -157,9 +159,7 @@ it('the report says what has failed, and how far those came who were too slow', 
 
 it('there is no plot of what was not measured', () => {
   const names = ['cost-speed.svg', 'cost-memory.svg', 'cost-growth.svg', 'cost-first-byte.svg']
-  expect(presented(COST, results).plots).toEqual(names)
+  expect(plotNames(results)).toEqual(names)
   const few = { ...results, cells: [], growths: [], peaks: [] }
-  expect(presented(COST, few).plots).toEqual(['cost-first-byte.svg'])
+  expect(plotNames(few)).toEqual(['cost-first-byte.svg'])
 })
-
-itIsSavedAsItIs(COST)

@@ -66,7 +66,7 @@ export class Stage {
   }
 
   /** @throws {Error} when a request does not arrive at its backend, whole. */
-  async #verify({ contender, urlFor }: Entrant, job: (typeof JOBS)[number]): Promise<void> {
+  async #verify({ contender, urlFor }: Entrant, job: CostJob): Promise<void> {
     const { status, body } = await this.load.call('send', urlFor(job.backend), job.name, 1)
     const expected = answerOf(this.destination(contender, job), bodyOf(job.name).length)
     if (status === 200 && body === expected) return

@@ -5,7 +5,7 @@ import { SLOW_PART } from './ideal.ts'
 import { plots } from './plots.ts'
 import { POOLS, type Pool } from './pools.ts'
 import { report } from './report.ts'
-import { type Cell, type Import, type Results, Stage, secondsOn } from './stage.ts'
+import { type Cell, type Import, Stage, secondsOn } from './stage.ts'
 
 const options = {
   pool: names(POOLS),
@@ -36,7 +36,10 @@ export const POOL: Bench<typeof options, Results> = {
   plots,
 }
 
-async function run(asked: Values<typeof options>, say: Say): Promise<Results> {
+/** The contents of `pool.json`. */
+export type Results = Awaited<ReturnType<typeof run>>
+
+async function run(asked: Values<typeof options>, say: Say) {
   const { seed, seconds, idle: idleSeconds, 'in-flight': inFlights, pool: pools, imports } = asked
   const settings = { seed, seconds, idleSeconds, inFlight: inFlights }
   const hasNginx = findNginx() !== undefined
@@ -64,6 +67,7 @@ async function run(asked: Values<typeof options>, say: Say): Promise<Results> {
     settings,
     pools: pools.map(({ name, title, servers, slow }) => ({
       ...{ name, title, servers: servers.map((server) => server.name) },
+      /** From when to when its changing server is slow, in seconds. */
       slow: slow === undefined ? null : SLOW_PART.map((part) => part * secondsOn({ slow }, seconds)),
     })),
     contenders: contenders.map(({ name, label }) => ({ name, label })),

@@ -1,8 +1,8 @@
 import { type Axis, drawPlot, type Line } from '../lib/plot.ts'
 import { distribution } from '../lib/stats.ts'
+import type { Results } from './bench.ts'
 import { URLS_ALONE } from './contenders.ts'
 import { shareWanted } from './report.ts'
-import type { Results } from './stage.ts'
 
 export function plots(results: Results) {
   const { pools, settings } = results

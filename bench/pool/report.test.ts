@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { toJson } from '../lib/bench.ts'
-import { itIsSavedAsItIs, presented } from '../lib/presentation.fixture.ts'
-import { POOL } from './bench.ts'
+import { asTerminal } from '../lib/report.ts'
+import { POOL, type Results } from './bench.ts'
 import { checkTargets } from './report.ts'
-import type { Cell, Results } from './stage.ts'
+import type { Cell } from './stage.ts'
 
 const cell: Cell = {
   pool: 'three',
@@ -57,6 +57,8 @@ const results: Results = {
   ],
 }
 
+const plotNames = (shown: Results) => POOL.plots(shown).flatMap((plot) => plot?.name ?? [])
+
 it('the targets are held against what URLs alone have reached, on every pool', () => {
   expect(checkTargets(results).map(({ what, of, figure, met }) => [what, of, figure, met])).toEqual([
     ['share of the ideal at least 0.95', 'Three', '0.970, 0.949 (8, 64 in flight)', false],
@@ -89,7 +91,7 @@ it('what nobody has measured is no target', () => {
 })
 
 it('the report says where another is ahead, and which searches had no answer', () => {
-  const report = presented(POOL, results).text
+  const report = asTerminal(POOL.report(results))
   expect(report).toMatch(/Three +8 +nginx least_conn +share of the ideal +0\.990 +0\.970\n/)
   expect(report).not.toMatch(/Immich's list +share/)
   expect(report).toMatch(/nginx least_conn +0\.990 .* > 856 /)
@@ -97,9 +99,9 @@ it('the report says where another is ahead, and which searches had no answer', (
 
 it('there is no plot of what was not measured', () => {
   const all = ['pool-throughput.svg', 'pool-searches.svg', 'pool-limits.svg']
-  expect(presented(POOL, results).plots).toEqual(all)
+  expect(plotNames(results)).toEqual(all)
   const unlimited = { ...results, cells: results.cells.map((each) => ({ ...each, limits: [] })) }
-  expect(presented(POOL, unlimited).plots).toEqual(all.slice(0, 2))
+  expect(plotNames(unlimited)).toEqual(all.slice(0, 2))
 })
 
 it('the JSON has a line for each cell, and reads back', () => {
@@ -107,5 +109,3 @@ it('the JSON has a line for each cell, and reads back', () => {
   expect(JSON.parse(json)).toEqual(results)
   expect(json.match(/\n {4}\{"pool"/g)).toHaveLength(results.cells.length + results.imports.length)
 })
-
-itIsSavedAsItIs(POOL)

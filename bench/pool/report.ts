@@ -1,7 +1,10 @@
 import { type Column, type Part, type Report, type Target, table, targetsPart } from '../lib/report.ts'
 import { median, percentile, spread, sum } from '../lib/stats.ts'
+import type { Results } from './bench.ts'
 import { STRAIGHT, URLS_ALONE } from './contenders.ts'
-import type { Cell, Import, PoolResult, Results } from './stage.ts'
+import type { Cell, Import } from './stage.ts'
+
+type PoolResult = Results['pools'][number]
 
 /** Of the ideal: on a pool that stays as it is, and on one that changes. */
 const SHARE = 0.95

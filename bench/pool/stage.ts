@@ -9,62 +9,15 @@ import type { Pool } from './pools.ts'
 import type { LimitSample, RouterProcess } from './router.ts'
 import type { StandIn } from './server.ts'
 
-/** The contents of `pool.json`. Times are in milliseconds. */
-export interface Results {
-  readonly settings: Settings
-  readonly pools: readonly PoolResult[]
-  readonly contenders: readonly { readonly name: string; readonly label: string }[]
-  readonly cells: readonly Cell[]
-  readonly imports: readonly Import[]
-}
+export type Cell = Awaited<ReturnType<Stage['measure']>>
+export type Import = Awaited<ReturnType<Stage['measureImport']>>
 
 export interface Settings {
+  /** Draws and arrivals follow from it. */
   readonly seed: string
-  /** Of an import with so many requests in flight. */
+  /** Of an import, and of searches alone before it. */
   readonly seconds: number
-  /** Of searches alone, before. */
   readonly idleSeconds: number
-  readonly inFlight: readonly number[]
-}
-
-export interface PoolResult {
-  readonly name: string
-  readonly title: string
-  readonly servers: readonly string[]
-  /** From when to when its changing server is slow, in seconds. */
-  readonly slow: readonly number[] | null
-}
-
-/** One contender on one pool with so many requests in flight. */
-export interface Cell {
-  readonly pool: string
-  readonly contender: string
-  readonly inFlight: number
-  /** Of the work that the pool could have done at best. */
-  readonly share: number
-  /** How long each search took before the import, and during it. */
-  readonly idle: readonly number[]
-  readonly busy: readonly number[]
-  /** Searches that had no answer in the end; they are in `busy` with the time they had waited. */
-  readonly unanswered: number
-  readonly failures: Counts
-  /** The limits by server, in the order of the pool, at seconds from the beginning of the import. */
-  readonly limits: readonly (readonly [at: number, ...limits: (number | null)[]])[]
-  /** Cores that the load generator used, how late it was, and for how long it stood still at most. */
-  readonly generatorCores: number
-  readonly generatorLateness: number
-  readonly generatorPause: number
-  /** How often it was measured; again when the machine was disturbed. */
-  readonly tries: number
-}
-
-/** The import of 200 images, several times. */
-export interface Import {
-  readonly pool: string
-  readonly contender: string
-  readonly inFlight: number
-  readonly runs: readonly { readonly makespan: number; readonly ideal: number }[]
-  readonly failures: Counts
 }
 
 /** Images of the import that is timed, and of the one before it. */
@@ -118,18 +71,14 @@ export class Stage {
   }
 
   /** An import, and the searches before and during it; once more when the machine was disturbed. */
-  async measure(contender: Contender, inFlight: number): Promise<Cell> {
+  async measure(contender: Contender, inFlight: number) {
     for (let tries = 1; ; tries++) {
       const cell = await this.#with(contender, (entrant) => this.#measure(contender, entrant, inFlight))
       if (cell.generatorPause < DISTURBED || tries === MOST_TRIES) return { ...cell, tries }
     }
   }
 
-  async #measure(
-    contender: Contender,
-    { target, limits }: Entrant,
-    inFlight: number,
-  ): Promise<Omit<Cell, 'tries'>> {
+  async #measure(contender: Contender, { target, limits }: Entrant, inFlight: number) {
     const { idleSeconds } = this.#settings
     const seconds = secondsOn(this.#pool, this.#settings.seconds)
     const phase = { target, searches: true }
@@ -141,26 +90,26 @@ export class Stage {
     const bulk = { inFlight, jobs: IMPORT }
     const busy = await this.#run({ ...phase, seed: this.#seed('busy', inFlight), seconds, bulk }, begins)
     const samples = (await limits?.()) ?? []
+    const { cores, lateness, pause } = busy.generator
     return {
-      pool: this.#pool.name,
-      contender: contender.name,
-      inFlight,
+      ...{ pool: this.#pool.name, contender: contender.name, inFlight },
+      /** Of the work that the pool could have done at best. */
       share: busy.work / idealWork(this.#pool, inFlight, seconds),
-      idle: idle.searches,
-      busy: busy.searches,
+      /** How long each search took before the import, and during it, in milliseconds. */
+      ...{ idle: idle.searches, busy: busy.searches },
+      /** Searches that had no answer in the end; they are in `busy` with the time they had waited. */
       unanswered: busy.unansweredSearches,
       failures: addCounts(idle.failures, busy.failures),
+      /** By server, in the order of the pool, at seconds from the beginning of the import. */
       limits: samples
         .filter((sample) => sample.limits.some((limit) => limit !== null))
-        .map((sample) => [(sample.at - begins) / 1000, ...sample.limits]),
-      generatorCores: busy.generator.cores,
-      generatorLateness: busy.generator.lateness,
-      generatorPause: busy.generator.pause,
+        .map((sample) => [(sample.at - begins) / 1000, ...sample.limits] as const),
+      ...{ generatorCores: cores, generatorLateness: lateness, generatorPause: pause },
     }
   }
 
   /** The import of 200 images, several times, each after a start of its own and another import. */
-  async measureImport(contender: Contender, inFlight: number, times: number): Promise<Import> {
+  async measureImport(contender: Contender, inFlight: number, times: number) {
     const runs: { makespan: number; ideal: number }[] = []
     let failures: Counts = {}
     for (let i = 0; i < times; i++) {

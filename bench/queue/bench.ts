@@ -4,8 +4,7 @@ import { drawPlot } from '../lib/plot.ts'
 import { type Column, type Part, type Report, table } from '../lib/report.ts'
 import { aboutNginx, findNginx, INSTALL } from '../lib/server.ts'
 import { CONTENDERS, NGINX, ROUTER } from './contenders.ts'
-import type { Cell, Results } from './figures.ts'
-import { measure, measureIdle } from './stage.ts'
+import { type Cell, measure, measureIdle } from './stage.ts'
 import { SHARE, targetsLine, verdicts, yesNo } from './targets.ts'
 import { BACKENDS, FULL } from './timeline.ts'
 
@@ -28,7 +27,10 @@ export const QUEUE: Bench<typeof options, Results> = {
   plots,
 }
 
-async function run(asked: Values<typeof options>, say: Say): Promise<Results> {
+/** The contents of `queue.json`. */
+export type Results = Awaited<ReturnType<typeof run>>
+
+async function run(asked: Values<typeof options>, say: Say) {
   const { rows, seconds } = asked
   const hasNginx = findNginx() !== undefined
   const contenders = asked.contenders.filter(({ name }) => name !== NGINX || hasNginx)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
-import type { Results } from './figures.ts'
+import type { Results } from './bench.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { itIsSavedAsItIs, presented } from '../lib/presentation.fixture.ts'
-import { QUEUE } from './bench.ts'
-import type { Cell, Results } from './figures.ts'
+import { asTerminal } from '../lib/report.ts'
+import { QUEUE, type Results } from './bench.ts'
+import type { Cell } from './stage.ts'
 import { judge, targetsLine } from './targets.ts'
 
 const cell: Cell = {
@@ -40,6 +40,8 @@ const results: Results = {
 
 const withCell = (more: Partial<Cell>): Results => ({ ...results, cells: [{ ...cell, ...more }] })
 
+const plotNames = (shown: Results) => QUEUE.plots(shown).flatMap((plot) => plot?.name ?? [])
+
 it('says whether the targets are met', () => {
   expect(targetsLine(results)).toBe(
     "Targets: 0 good jobs lost: yes, share at least 0.9 (flapping 0.7): yes, 0 searches lost: yes, search p95 at most 2 x idle: yes, no more lost than with Immich's list: yes",
@@ -66,17 +68,15 @@ it.each<[Partial<Cell>, object]>([
 })
 
 it('the report shows every contender, and why this router lost jobs', () => {
-  const report = presented(QUEUE, results).text
+  const report = asTerminal(QUEUE.report(results))
   expect(report).toMatch(/gateway restarts +4 \(\+900 while it was not running\) +yes/)
   expect(report).toMatch(/GPU answers 401 +Immich's list +12 +100/)
   expect(report).not.toContain('Why this router lost jobs')
   const lost = withCell({ lost: 3, failures: { 'status 401': 2, ECONNRESET: 1 } })
-  expect(presented(QUEUE, lost).text).toContain('status 401: 2, ECONNRESET: 1')
+  expect(asTerminal(QUEUE.report(lost))).toContain('status 401: 2, ECONNRESET: 1')
 })
 
 it('without cells there is no plot', () => {
-  expect(presented(QUEUE, results).plots).toEqual(['queue.svg'])
-  expect(presented(QUEUE, { ...results, cells: [] }).plots).toEqual([])
+  expect(plotNames(results)).toEqual(['queue.svg'])
+  expect(plotNames({ ...results, cells: [] })).toEqual([])
 })
-
-itIsSavedAsItIs(QUEUE)

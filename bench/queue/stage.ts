@@ -1,9 +1,9 @@
-import type { FaultRow } from '../../test/support/fault-rows.ts'
+import type { BackendName, FaultRow } from '../../test/support/fault-rows.ts'
 import { Child } from '../lib/child.ts'
 import { now, percentile, sleepUntil } from '../lib/stats.ts'
 import type { Backends } from './backends.ts'
 import { type Contender, type Entrant, enter } from './contenders.ts'
-import { type Cell, figuresOf, type Restart, type Results } from './figures.ts'
+import { figuresOf, type Restart } from './figures.ts'
 import type { Load } from './load.ts'
 import { BACKENDS, type BackendSpec, type Timeline, timelineOf } from './timeline.ts'
 
@@ -13,13 +13,15 @@ const LEAD = 20
 /** Idle searches that are not counted, while the code is compiled. */
 const COLD = 5
 
+export type Cell = Awaited<ReturnType<typeof measure>>
+
 /** Measures one contender in one row. Every process is new. */
 export async function measure(
   row: FaultRow,
   contender: Contender,
   seconds: number,
-  idle: Results['idle'],
-): Promise<Cell> {
+  idle: Readonly<Record<BackendName, number>>,
+) {
   return withBackends(BACKENDS, async (backends, urls) => {
     const entrant = await enter(contender, urls)
     const load = new Child<Load>(new URL('./load.ts', import.meta.url))
@@ -43,7 +45,7 @@ export async function measure(
 }
 
 /** p95 of searches sent straight to each backend, while nothing else runs. */
-export async function measureIdle(seconds: number): Promise<Results['idle']> {
+export async function measureIdle(seconds: number) {
   const p95 = async (spec: BackendSpec) =>
     withBackends([spec], async (_, urls) => {
       const load = new Child<Load>(new URL('./load.ts', import.meta.url))
