@@ -3,7 +3,7 @@ import { median } from '../lib/stats.ts'
 import type { Results } from './bench.ts'
 import { NONE } from './contenders.ts'
 import { isOfTargets, LOADS } from './measure.ts'
-import { cellAt, cpuOf, labelOf, paceOf, rateOf } from './targets.ts'
+import { cellAt, cpuOf, labelOf, paceOf, peaksAt, rateOf } from './targets.ts'
 
 export function plots(results: Results) {
   return [
@@ -53,20 +53,17 @@ function roundedUp(value: number): number {
   return Math.ceil(value / unit) * unit
 }
 
-function memory({ peaks, contenders }: Results) {
-  const loads = LOADS.filter((load) =>
-    peaks.some(({ uploads, rate }) => uploads === load.uploads && rate === load.rate),
+function memory(results: Results) {
+  const { peaks, contenders } = results
+  const loads = LOADS.filter(({ uploads, rate }) =>
+    contenders.some(({ name }) => peaksAt(results, name, uploads, rate).length > 0),
   )
   const rows = contenders
     .filter(({ name }) => peaks.some(({ contender }) => contender === name))
-    .map(({ name, label }) => ({
-      label,
-      values: loads.map((load) => {
-        const own = peaks.filter(({ contender }) => contender === name)
-        const peak = own.find(({ uploads, rate }) => uploads === load.uploads && rate === load.rate)?.peak
-        return peak && peak / 1e6
-      }),
-    }))
+    .map(({ name, label }) => {
+      const own = loads.map(({ uploads, rate }) => peaksAt(results, name, uploads, rate)[0]?.peak)
+      return { label, values: own.map((peak) => peak && peak / 1e6) }
+    })
   const series = loads.map(({ uploads, rate }) => `${uploads} at once, ${paceOf(rate)}`)
   const x: Axis = { label: 'peak, MB', from: 10, to: 10_000, log: true }
   return rows.length === 0 ? [] : [{ title: 'Uploads of 31 MB', x, series, rows, rule: 250 }]

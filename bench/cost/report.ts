@@ -11,7 +11,9 @@ import {
   grouped,
   type Load,
   labelOf,
+  megabytes,
   memoryAfter,
+  peaksAt,
   rateOf,
   ratio,
   written,
@@ -111,7 +113,7 @@ function memoryPart(results: Results): Part {
   )
   const samplesOf = ({ name }: Row) => growths.find(({ contender }) => contender === name)?.samples ?? []
   const peakAt = (name: string, { uploads, rate }: (typeof LOADS)[number]) =>
-    peaks.find((peak) => peak.contender === name && peak.uploads === uploads && peak.rate === rate)
+    peaksAt(results, name, uploads, rate)[0]
   const columns = LOADS.filter((load) => rows.some(({ name }) => peakAt(name, load))).map(
     (load): Column<Row> => {
       const write = ({ name }: Row) => {
@@ -133,10 +135,6 @@ function memoryPart(results: Results): Part {
     ...columns,
     [`after ${grouped(SOME)} searches`, after],
   ])
-}
-
-function megabytes(bytes: number | undefined): string {
-  return bytes === undefined ? '' : (bytes / 1e6).toFixed(0)
 }
 
 /** What is closer than this is the same. */

@@ -6,110 +6,90 @@ import { ALONE, type Cell, type Growth, LOADS, MANY, type Round, SOME, TYPICAL }
 
 const OURS = [ROUTER, ...ADAPTERS]
 
-interface Goal {
-  readonly what: string
-  readonly of: readonly string[]
+type Goal = readonly [
+  what: string,
+  of: readonly string[],
+  isMet: (middle: number) => boolean,
   /** `undefined` if it was not measured. */
-  readonly figure: (name: string) => Spread | undefined
-  readonly limit: number
-  readonly isLeast?: boolean
-  readonly write?: (figure: Spread) => string
-}
+  figure: (name: string) => Spread | undefined,
+  write?: (figure: Spread) => string,
+]
 
-function goals(results: Results): Goal[] {
-  const [floor, direct, router, nginx] = [FLOOR, DIRECT, ROUTER, YARDSTICK].map((name) =>
-    labelOf(results, name),
-  )
-  const text = { job: 'text', connections: TYPICAL }
-  const image = { job: '500k', connections: TYPICAL }
+const atMost = (limit: number) => (middle: number) => middle <= limit
+const inMs = (digits: number) => (figure: Spread) => `${written(figure, digits)} ms`
+
+function textGoals(results: Results): Goal[] {
+  const [floor, direct, router] = [FLOOR, DIRECT, ROUTER].map((name) => labelOf(results, name))
+  const load = { job: 'text', connections: TYPICAL }
+  const cpu = 'CPU time for a text search: at most'
+  const total = (name: string) => ratio(results, load, name, FLOOR, cpuOf)
   const layer = (below: string) => (name: string) =>
     perRound(
       results,
-      text,
+      load,
       [name, below, FLOOR],
       cpuOf,
       ([own = 0, less = 0, least = 0]) => (own - less) / least,
     )
-  const one = (value: number | undefined) => (value === undefined ? undefined : spread([value]))
-  const peakOf = ({ uploads, rate }: (typeof LOADS)[number]) => ({
-    what: `peak memory of ${uploads} uploads of 31 MB at most 250 MB, ${paceOf(rate)}`,
-    of: OURS,
-    figure: (name: string) =>
-      one(
-        results.peaks.find(
-          (each) => each.contender === name && each.uploads === uploads && each.rate === rate,
-        )?.peak,
-      ),
-    limit: 250e6,
-    write: ({ median }: Spread) => `${(median / 1e6).toFixed(0)} MB`,
-  })
   return [
-    {
-      what: `CPU time for a text search: at most 1.38 x ${floor} (goal 1.25 x)`,
-      ...{ of: [DIRECT], figure: (name) => ratio(results, text, name, FLOOR, cpuOf), limit: 1.38 },
-    },
-    {
-      what: `CPU time for a text search: at most 0.25 x ${floor} more than ${direct}`,
-      ...{ of: [ROUTER], figure: layer(DIRECT), limit: 0.25 },
-    },
-    {
-      what: `CPU time for a text search: at most 0.25 x ${floor} more than ${router}`,
-      ...{ of: ADAPTERS, figure: layer(ROUTER), limit: 0.25 },
-    },
-    {
-      what: `500 KB image requests/s: at least 2 x ${nginx}`,
-      ...{
-        of: OURS,
-        figure: (name) => ratio(results, image, name, YARDSTICK, rateOf),
-        limit: 2,
-        isLeast: true,
-      },
-    },
-    {
-      what: `CPU time for a 500 KB image: at most 0.5 x ${nginx}`,
-      ...{ of: OURS, figure: (name) => ratio(results, image, name, YARDSTICK, cpuOf), limit: 0.5 },
-    },
-    {
-      what: 'added p50 of a text search at one connection at most 0.5 ms',
-      ...{ of: OURS, figure: (name) => addedLatency(results, name), limit: 0.5 },
-      write: (figure) => `${written(figure, 2)} ms`,
-    },
+    [`${cpu} 1.38 x ${floor} (goal 1.25 x)`, [DIRECT], atMost(1.38), total],
+    [`${cpu} 0.25 x ${floor} more than ${direct}`, [ROUTER], atMost(0.25), layer(DIRECT)],
+    [`${cpu} 0.25 x ${floor} more than ${router}`, ADAPTERS, atMost(0.25), layer(ROUTER)],
+  ]
+}
+
+function speedGoals(results: Results): Goal[] {
+  const nginx = labelOf(results, YARDSTICK)
+  const load = { job: '500k', connections: TYPICAL }
+  const by = (of: (round: Round) => number) => (name: string) => ratio(results, load, name, YARDSTICK, of)
+  const added = 'added p50 of a text search at one connection at most 0.5 ms'
+  return [
+    [`500 KB image requests/s: at least 2 x ${nginx}`, OURS, (middle) => middle >= 2, by(rateOf)],
+    [`CPU time for a 500 KB image: at most 0.5 x ${nginx}`, OURS, atMost(0.5), by(cpuOf)],
+    [added, OURS, atMost(0.5), (name) => addedLatency(results, name), inMs(2)],
+  ]
+}
+
+function memoryGoals(results: Results): Goal[] {
+  const peakOf = ({ uploads, rate }: (typeof LOADS)[number]): Goal => [
+    `peak memory of ${uploads} uploads of 31 MB at most 250 MB, ${paceOf(rate)}`,
+    OURS,
+    atMost(250e6),
+    (name) => all(peaksAt(results, name, uploads, rate).map(({ peak }) => peak)),
+    ({ median }) => `${megabytes(median)} MB`,
+  ]
+  const first = (name: string) => all(results.firstBytes.find(({ contender }) => contender === name)?.delays)
+  const growth = (name: string) => {
+    const [some, many] = [SOME, MANY].map((requests) => memoryAfter(results, name, requests))
+    return some && many ? { least: some, median: many / some, most: many } : undefined
+  }
+  return [
     ...LOADS.filter(({ uploads }) => uploads === 64).map(peakOf),
-    {
-      what: 'first byte of a slow upload at the backend within 20 ms',
-      of: OURS,
-      figure: (name) => all(results.firstBytes.find(({ contender }) => contender === name)?.delays),
-      limit: 20,
-      write: (figure) => `${written(figure, 1)} ms`,
-    },
-    {
-      what: 'classification of 300 MB at most 1.1 times that of 300 bytes',
-      of: ['core'],
-      figure: () => all(results.classification.map(({ small, large }) => large / small)),
-      limit: 1.1,
-    },
-    {
-      what: `memory behind ${grouped(MANY)} requests at most 1.05 times that behind ${grouped(SOME)}`,
-      of: OURS,
-      figure: (name) => {
-        const [some, many] = [SOME, MANY].map((requests) => memoryAfter(results, name, requests))
-        return some && many ? { least: some, median: many / some, most: many } : undefined
-      },
-      limit: 1.05,
-      write: ({ least, median, most }) =>
-        `${median.toFixed(3)} (${(least / 1e6).toFixed(0)} to ${(most / 1e6).toFixed(0)} MB)`,
-    },
+    ['first byte of a slow upload at the backend within 20 ms', OURS, atMost(20), first, inMs(1)],
+    [
+      'classification of 300 MB at most 1.1 times that of 300 bytes',
+      ['core'],
+      atMost(1.1),
+      () => all(results.classification.map(({ small, large }) => large / small)),
+    ],
+    [
+      `memory behind ${grouped(MANY)} requests at most 1.05 times that behind ${grouped(SOME)}`,
+      OURS,
+      atMost(1.05),
+      growth,
+      ({ least, median, most }) => `${median.toFixed(3)} (${megabytes(least)} to ${megabytes(most)} MB)`,
+    ],
   ]
 }
 
 /** The targets that the results say something about. */
 export function checkTargets(results: Results): Target[] {
-  return goals(results).flatMap(({ what, of, figure, limit, isLeast, write = (each) => written(each, 2) }) =>
+  const goals = [...textGoals(results), ...speedGoals(results), ...memoryGoals(results)]
+  return goals.flatMap(([what, of, isMet, figure, write = (each) => written(each, 2)]) =>
     of.flatMap((name) => {
       const reached = figure(name)
       if (reached === undefined) return []
-      const met = isLeast ? reached.median >= limit : reached.median <= limit
-      return { what, of: labelOf(results, name), figure: write(reached), met }
+      return { what, of: labelOf(results, name), figure: write(reached), met: isMet(reached.median) }
     }),
   )
 }
@@ -173,6 +153,19 @@ export function cpuOf({ cpu }: Round): number {
 export function memoryAfter({ growths }: { growths: readonly Growth[] }, name: string, requests: number) {
   const growth = growths.find(({ contender }) => contender === name)
   return growth?.samples.find(([carried]) => carried >= requests)?.[1]
+}
+
+export function peaksAt(
+  { peaks }: Pick<Results, 'peaks'>,
+  name: string,
+  uploads: number,
+  rate: number | null,
+) {
+  return peaks.filter((peak) => peak.contender === name && peak.uploads === uploads && peak.rate === rate)
+}
+
+export function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? '' : (bytes / 1e6).toFixed(0)
 }
 
 export function labelOf({ contenders }: Pick<Results, 'contenders'>, name: string): string {
