@@ -62,30 +62,27 @@ async function run(asked: Asked, say: Say) {
   const loads = measure.LOADS.filter(({ uploads }) => !quick || uploads === 64)
   const cells = planCells({ quick, only, jobs, connections })
   const modules = await bundle()
-  const stage = new Stage(modules.proxy)
-  try {
-    await stage.open()
-    const results = {
-      settings: { quick, rounds: count, seconds, connections },
-      contenders: only.map(({ name, label }) => ({ name, label })),
-      jobs: JOBS.map(({ name, title }): { name: string; title: string } => ({ name, title })),
-      cells: wanted('rounds') ? await measure.rounds(stage, cells, count, seconds, say) : [],
-      firstBytes: wanted('first-byte') ? await measure.firstBytes(stage, leaders, count, say) : [],
-      classification: wanted('classification')
-        ? await measure.classifications(modules.classifier, count, say)
-        : [],
-      peaks: wanted('memory') ? await measure.peaks(stage, proxies, loads, say) : [],
-      growths: [] as measure.Growth[],
-    }
-    for (const contender of proxies) {
-      const million = wanted('million') && contender.name === ROUTER
-      if (!million && !wanted('growth')) continue
-      results.growths.push(await measure.growth(stage, contender, million ? measure.MANY : measure.SOME, say))
-    }
-    return results
-  } finally {
-    await stage.close()
+  await using stage = new Stage(modules.proxy)
+  await stage.open()
+  const growths: measure.Growth[] = []
+  const results = {
+    settings: { quick, rounds: count, seconds, connections },
+    contenders: only.map(({ name, label }) => ({ name, label })),
+    jobs: JOBS.map(({ name, title }): { name: string; title: string } => ({ name, title })),
+    cells: wanted('rounds') ? await measure.rounds(stage, cells, count, seconds, say) : [],
+    firstBytes: wanted('first-byte') ? await measure.firstBytes(stage, leaders, count, say) : [],
+    classification: wanted('classification')
+      ? await measure.classifications(modules.classifier, count, say)
+      : [],
+    peaks: wanted('memory') ? await measure.peaks(stage, proxies, loads, say) : [],
+    growths,
   }
+  for (const contender of proxies) {
+    const million = wanted('million') && contender.name === ROUTER
+    if (!million && !wanted('growth')) continue
+    growths.push(await measure.growth(stage, contender, million ? measure.MANY : measure.SOME, say))
+  }
+  return results
 }
 
 /** What is measured in each round: what stands side by side is measured one after the other. */

@@ -1,5 +1,5 @@
 import { CONTENT_TYPE, ENTRIES, immichBody, multipart } from '../../test/support/predict-body.ts'
-import { seeded } from '../lib/random.ts'
+import { seeded } from '../../test/support/random.ts'
 
 export { CONTENT_TYPE }
 

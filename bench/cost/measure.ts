@@ -138,18 +138,14 @@ export function firstBytes(stage: Stage, contenders: readonly Contender[], count
 const CLASSIFICATIONS = 3_000
 
 export async function classifications(module: URL, count: number, say: Say) {
-  const child = new Child<Classifier>(module, PROXY_CORE)
-  try {
-    const times: { small: number; large: number }[] = []
-    for (let round = 0; round <= count; round++) {
-      say(`round ${round}: classification`)
-      times.push(await child.call('classify', CLASSIFICATIONS))
-    }
-    // In the first, code was compiled.
-    return times.slice(1)
-  } finally {
-    await child.stop()
+  await using child = new Child<Classifier>(module, PROXY_CORE)
+  const times: { small: number; large: number }[] = []
+  for (let round = 0; round <= count; round++) {
+    say(`round ${round}: classification`)
+    times.push(await child.call('classify', CLASSIFICATIONS))
   }
+  // In the first, code was compiled.
+  return times.slice(1)
 }
 
 /** Uploads at once, and how many bytes a second each sends; `null` for as fast as it goes. */

@@ -38,7 +38,7 @@ export class Stage {
     this.#urls = await this.backends.call('start')
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.load.stop(), this.backends.stop()])
   }
 

@@ -68,6 +68,10 @@ export class Child<F extends Functions<F>> {
     clearTimeout(late)
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
   #settle(reply: Reply): void {
     const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)

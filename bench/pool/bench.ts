@@ -50,7 +50,7 @@ async function run(asked: Values<typeof options>, say: Say) {
   const cells: Cell[] = []
   const timed: Import[] = []
   for (const pool of pools) {
-    const stage = new Stage(pool, settings)
+    await using stage = new Stage(pool, settings)
     await stage.open()
     for (const inFlight of inFlights) {
       for (const contender of contenders.filter(({ name }) => isMeasured(pool, name, inFlight))) {
@@ -61,7 +61,6 @@ async function run(asked: Values<typeof options>, say: Say) {
         timed.push(await stage.measureImport(contender, inFlight, imports))
       }
     }
-    await stage.close()
   }
   return {
     settings,

@@ -1,5 +1,5 @@
 import { imageBytes, immichBody, type Job } from '../../test/support/predict-body.ts'
-import { lognormal, seeded } from '../lib/random.ts'
+import { lognormal, seeded } from '../../test/support/random.ts'
 
 /**
  * How much work a job is, on average; the image of a smart search is 1.

@@ -66,7 +66,7 @@ export class Stage {
     )
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#load, ...this.#children].map((child) => child.stop()))
   }
 

@@ -28,7 +28,7 @@ export interface Entrant {
   readonly terminate?: () => Promise<void>
   /** Starts it again on the same port. */
   readonly start?: () => Promise<void>
-  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 const RETRIES =
@@ -36,10 +36,10 @@ const RETRIES =
 
 /** @param backends URLs, in order. */
 export async function enter({ name }: Contender, backends: readonly string[]): Promise<Entrant> {
-  if (name === LIST) return { urls: backends, stop: async () => {} }
+  if (name === LIST) return { urls: backends, [Symbol.asyncDispose]: async () => {} }
   if (name === ROUTER) return enterGateway(backends)
   const { url, stop } = await startNginx(upstreamConfig(backends, '', RETRIES))
-  return { urls: [url], stop }
+  return { urls: [url], [Symbol.asyncDispose]: stop }
 }
 
 const GATEWAY = fileURLToPath(new URL('../../examples/express-gateway/src/main.ts', import.meta.url))
@@ -60,7 +60,7 @@ async function enterGateway(backends: readonly string[]): Promise<Entrant> {
     async start() {
       running = await start()
     },
-    async stop() {
+    async [Symbol.asyncDispose]() {
       await running.stop()
       rmSync(directory, { recursive: true, force: true })
     },

@@ -3,6 +3,9 @@ import type { JobRecord } from '../../test/support/immich-client.ts'
 import { addCounts, percentile } from '../lib/stats.ts'
 import { overlap, possibleJobs, type Span, type Timeline } from './timeline.ts'
 
+/** p95 of searches sent straight to an idle backend. */
+export type IdleP95 = Readonly<Record<BackendName, number>>
+
 /** When the gateway was restarted, in milliseconds from the start of the row. */
 export interface Restart {
   readonly signalled: number
@@ -15,7 +18,7 @@ export function figuresOf(
   row: FaultRow,
   timeline: Timeline,
   records: readonly JobRecord[],
-  idle: Readonly<Record<BackendName, number>>,
+  idle: IdleP95,
   restart?: Restart,
 ) {
   const isSearch = ({ job }: JobRecord) => job === 'textSearch'

@@ -1,6 +1,6 @@
 import { defaults, type Policy, type Strategy, type StrategyName } from '@immich-ml-router/core'
 import { strategies } from '../../packages/core/src/strategy/strategies.ts'
-import { seeded } from '../lib/random.ts'
+import { seeded } from '../../test/support/random.ts'
 import { type Part, type Target, table, targetsPart } from '../lib/report.ts'
 import { sum } from '../lib/stats.ts'
 import { capacity } from '../pool/ideal.ts'

@@ -1,6 +1,6 @@
 import type { Policy } from '@immich-ml-router/core'
 import type { Job } from '../../test/support/predict-body.ts'
-import { exponential, lognormal, type Random, seeded } from '../lib/random.ts'
+import { exponential, lognormal, type Random, seeded } from '../../test/support/random.ts'
 import { IMPORT, SCATTER, WORK } from '../pool/jobs.ts'
 import type { Pool, ServerSpec } from '../pool/pools.ts'
 import { AllKnown } from './all-known.ts'

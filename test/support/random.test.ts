@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
+import { mean } from '../../bench/lib/stats.ts'
 import { exponential, lognormal, type Random, seeded } from './random.ts'
-import { mean } from './stats.ts'
 
 const DRAWS = 20_000
 const draw = (make: (random: Random) => number) => {
