@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Call, Functions, Reply } from './offer.ts'
+import { createBirpc } from 'birpc'
+
+type Functions<F> = { [Name in keyof F]: (...args: never[]) => unknown }
 
 /** How long a child may take to end by itself, in milliseconds. */
 const PATIENCE = 3_000
@@ -14,8 +16,7 @@ process.on('exit', () => {
 /** A process that runs a module with `offer()`. It sees the channel close and ends, even when this process is killed. */
 export class Child<F extends Functions<F>> {
   readonly #process: ChildProcess
-  readonly #pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
-  #calls = 0
+  readonly #rpc
   /** What it has printed to its standard error, such as warnings. */
   errors = ''
 
@@ -28,14 +29,20 @@ export class Child<F extends Functions<F>> {
     // taskset becomes what it runs, so that the process is the same.
     const pinned =
       core === undefined ? {} : { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath] }
-    this.#process = fork(file, { ...pinned, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
-    running.add(this.#process)
-    this.#process.stderr?.on('data', (chunk: Buffer) => (this.errors += chunk))
-    this.#process.on('message', (message) => this.#settle(message as Reply))
-    this.#process.on('error', (error) => this.#fail(error))
-    this.#process.on('exit', (code, signal) => {
-      running.delete(this.#process)
-      this.#fail(new Error(`${file} has ended (${signal ?? code}): ${this.errors.trim()}`))
+    // The advanced serialization passes errors on.
+    const options = { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] } as const
+    const child = fork(file, { ...pinned, ...options, stdio: [...options.stdio] })
+    this.#process = child
+    running.add(child)
+    child.stderr?.on('data', (chunk: Buffer) => (this.errors += chunk))
+    this.#rpc = createBirpc<Record<string, (...args: unknown[]) => unknown>>(
+      {},
+      { timeout: -1, post: (data) => child.send(data), on: (receive) => child.on('message', receive) },
+    )
+    child.on('error', (error) => this.#rpc.$close(error))
+    child.on('exit', (code, signal) => {
+      running.delete(child)
+      this.#rpc.$close(new Error(`${file} has ended (${signal ?? code}): ${this.errors.trim()}`))
     })
   }
 
@@ -49,13 +56,8 @@ export class Child<F extends Functions<F>> {
    * @throws {Error} what the function has thrown, or that the child has ended, with what it has printed.
    */
   call<N extends keyof F & string>(name: N, ...args: Parameters<F[N]>): Promise<Awaited<ReturnType<F[N]>>> {
-    const call: Call = { id: ++this.#calls, name, args }
-    return new Promise((resolve, reject) => {
-      // The value is what the other side's function of this name has returned.
-      const settled = (value: unknown) => resolve(value as Awaited<ReturnType<F[N]>>)
-      this.#pending.set(call.id, { resolve: settled, reject })
-      this.#process.send(call, (error) => error && reject(error))
-    })
+    // The value is what the other side's function of this name has returned.
+    return this.#rpc.$call(name, ...args) as Promise<Awaited<ReturnType<F[N]>>>
   }
 
   /** Ends it, and waits for its end. */
@@ -70,17 +72,5 @@ export class Child<F extends Functions<F>> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
-  }
-
-  #settle(reply: Reply): void {
-    const pending = this.#pending.get(reply.id)
-    this.#pending.delete(reply.id)
-    if (reply.ok) pending?.resolve(reply.value)
-    else pending?.reject(new Error(reply.message))
-  }
-
-  #fail(error: Error): void {
-    for (const { reject } of this.#pending.values()) reject(error)
-    this.#pending.clear()
   }
 }
