@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { Child } from '../lib/child.ts'
-import { startNginx, startServer } from '../lib/server.ts'
+import { type RunningServer, startNginx, startServer } from '../lib/server.ts'
 import type { Backends } from './backend.ts'
 import { type Contender, nginxConfig, routes } from './contenders.ts'
 import { answerOf, type BackendName, bodyOf, type CostJob, JOBS } from './jobs.ts'
 import type { LoadGenerator } from './load.ts'
-import type { ProxyProcess } from './proxy.ts'
+import type { ProxyKind, ProxyProcess } from './proxy.ts'
 import { luaModules, PYTHON } from './tools.ts'
 
 /** The core of the proxy, and that of everything else. */
@@ -19,7 +19,6 @@ export interface Entrant {
   urlFor(backend: BackendName): string
   /** `undefined` where there is no proxy. */
   readonly pid: number | undefined
-  stop(): Promise<void>
 }
 
 /** The backends and the load generator, as processes on one core; contenders come and go on the other. */
@@ -52,22 +51,25 @@ export class Stage {
     contenders: readonly Contender[],
     work: (entrants: readonly Entrant[]) => Promise<T>,
   ): Promise<T> {
+    const servers: RunningServer[] = []
     const entrants: Entrant[] = []
     try {
       for (const contender of contenders) {
-        const entrant = await this.#start(contender)
-        entrants.push(entrant)
-        for (const job of JOBS) await this.#verify(entrant, job)
+        const server = contender.kind === 'none' ? undefined : await this.#start(contender)
+        if (server !== undefined) servers.push(server)
+        const urlFor = (backend: BackendName) => server?.url ?? this.#urls[backend]
+        entrants.push({ contender, urlFor, pid: server?.pid })
+        for (const job of JOBS) await this.#verify(contender, urlFor(job.backend), job)
       }
       return await work(entrants)
     } finally {
-      await Promise.all(entrants.map((entrant) => entrant.stop()))
+      await Promise.all(servers.map((server) => server.stop()))
     }
   }
 
   /** @throws {Error} when a request does not arrive at its backend, whole. */
-  async #verify({ contender, urlFor }: Entrant, job: CostJob): Promise<void> {
-    const { status, body } = await this.load.call('send', urlFor(job.backend), job.name, 1)
+  async #verify(contender: Contender, url: string, job: CostJob): Promise<void> {
+    const { status, body } = await this.load.call('send', url, job.name, 1)
     const expected = answerOf(this.destination(contender, job), bodyOf(job.name).length)
     if (status === 200 && body === expected) return
     throw new Error(
@@ -75,38 +77,25 @@ export class Stage {
     )
   }
 
-  async #start(contender: Contender): Promise<Entrant> {
+  async #start(contender: Contender): Promise<RunningServer> {
     const { kind, keepAlive } = contender
-    switch (kind) {
-      case 'none':
-        return { contender, urlFor: (backend) => this.#urls[backend], pid: undefined, stop: async () => {} }
-      case 'regex':
-      case 'lua': {
-        const modules = kind === 'lua' ? luaModules() : []
-        const server = await startNginx(nginxConfig(contender, this.#urls), PROXY_CORE, modules)
-        return { contender, urlFor: () => server.url, pid: server.pid, stop: () => server.stop() }
-      }
-      case 'fastapi': {
-        const app = ['-m', 'uvicorn', 'router:app', '--app-dir', fileURLToPath(new URL('.', import.meta.url))]
-        const quiet = ['--no-access-log', '--log-level', 'error', '--backlog', '1024']
-        const env = {
-          TEXT_URL: this.#urls.text,
-          IMAGE_URL: this.#urls.image,
-          KEEP_ALIVE: keepAlive ? '1' : '0',
-        }
-        const server = await startServer({
-          program: PYTHON,
-          args: (port) => [...app, '--port', String(port), ...quiet],
-          env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },
-          core: PROXY_CORE,
-        })
-        return { contender, urlFor: () => server.url, pid: server.pid, stop: () => server.stop() }
-      }
-      default: {
-        const child = new Child<ProxyProcess>(this.#proxy, PROXY_CORE)
-        const url = await child.call('start', kind, this.#urls, keepAlive)
-        return { contender, urlFor: () => url, pid: child.pid, stop: () => child.stop() }
-      }
+    if (kind === 'regex' || kind === 'lua')
+      return startNginx(nginxConfig(contender, this.#urls), PROXY_CORE, kind === 'lua' ? luaModules() : [])
+    if (kind === 'fastapi') {
+      const { text, image } = this.#urls
+      const app = ['-m', 'uvicorn', 'router:app', '--app-dir', fileURLToPath(new URL('.', import.meta.url))]
+      const quiet = ['--no-access-log', '--log-level', 'error', '--backlog', '1024']
+      const args = (port: number) => [...app, '--port', String(port), ...quiet]
+      const env = { TEXT_URL: text, IMAGE_URL: image, KEEP_ALIVE: keepAlive ? '1' : '0' }
+      return startServer({
+        program: PYTHON,
+        args,
+        env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },
+        core: PROXY_CORE,
+      })
     }
+    const child = new Child<ProxyProcess>(this.#proxy, PROXY_CORE)
+    const url = await child.call('start', kind as ProxyKind, this.#urls, keepAlive)
+    return { url, pid: child.pid, stop: () => child.stop() }
   }
 }

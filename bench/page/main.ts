@@ -56,26 +56,30 @@ async function report(count: number, rate: number): Promise<string> {
 
 /** A search that was answered. The recorder looks at neither request nor response. */
 function eventAt(start: number): RequestEvent {
-  const outcome = { kind: 'answered', status: 200, verdict: { kind: 'good' } } as const
-  const reached = { ...outcome, reachedBackend: true, reachedClient: true } as const
+  const verdict = { kind: 'good' } as const
+  const outcome = {
+    kind: 'answered',
+    status: 200,
+    verdict,
+    reachedBackend: true,
+    reachedClient: true,
+  } as const
   const backend = { name: 'b0', url: 'http://b0', endpoint: undefined }
   const times = { start, time: 12.3, connect: 0.2, firstByte: 11.2 }
-  const sizes = { received: 4_000, inCompany: false, hedge: false }
-  const entry = { task: 'clip', type: 'textual', model: 'ViT-B-32__openai', options: {} }
+  const attempt = {
+    ...backend,
+    backend: 'b0',
+    outcome,
+    ...times,
+    received: 4_000,
+    inCompany: false,
+    hedge: false,
+  }
+  const entries = [{ task: 'clip', type: 'textual', model: 'ViT-B-32__openai', options: {} }]
   const event: Omit<RequestEvent, 'req' | 'res'> = {
-    client: '192.168.1.10',
-    classification: { classified: true, entries: [entry], tasks: ['clip'], input: 'text' },
-    route: 'search',
-    backend,
-    attempts: [{ ...backend, backend: 'b0', outcome: reached, ...times, ...sizes }],
-    outcome: reached,
-    error: undefined,
-    status: 200,
-    retained: true,
-    bodySize: 300,
-    responseSize: 4_000,
-    heartbeats: 0,
-    start,
+    ...{ client: '192.168.1.10', route: 'search', backend, attempts: [attempt], outcome, error: undefined },
+    classification: { classified: true, entries, tasks: ['clip'], input: 'text' },
+    ...{ status: 200, retained: true, bodySize: 300, responseSize: 4_000, heartbeats: 0, start },
     steps: { classify: 0.4, queue: 0, hold: 0, backend: 12.4, firstByte: 11.6, total: 12.9 },
   }
   return event as RequestEvent

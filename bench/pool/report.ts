@@ -153,32 +153,22 @@ const LEAST_LATENCY = 0.95
 /** Where a peer does better than our router with URLs alone. */
 function lossesPart({ pools, settings, contenders, cells }: Results): Part {
   const rows = pools.flatMap((pool) =>
-    settings.inFlight.flatMap((count) => {
-      const here = cells.filter((cell) => cell.pool === pool.name && cell.inFlight === count)
-      const own = here.find(({ contender }) => contender === URLS_ALONE)
-      const peers = here.filter(({ contender }) => PEERS.includes(contender))
-      return own === undefined
-        ? []
-        : peers.flatMap((peer) => aheadOf(own, peer).map((by) => ({ pool, peer, by })))
+    settings.inFlight.flatMap((inFlight) => {
+      const at = (name: string) =>
+        cells.find((cell) => cell.pool === pool.name && cell.inFlight === inFlight && cell.contender === name)
+      return contenders.flatMap(({ name, label }) => {
+        const [own, peer] = [at(URLS_ALONE), PEERS.includes(name) ? at(name) : undefined]
+        if (own === undefined || peer === undefined) return []
+        const share = ['share of the ideal', peer.share.toFixed(3), own.share.toFixed(3)]
+        const latency = ['search p95 during an import, ms', writeBusy(peer), writeBusy(own)]
+        const ahead = [
+          ...(peer.share > own.share + LEAST_SHARE ? [share] : []),
+          ...(busyP95(peer) < busyP95(own) * LEAST_LATENCY ? [latency] : []),
+        ]
+        return ahead.map((figures) => [pool.title, String(inFlight), label, ...figures])
+      })
     }),
   )
-  const columns: Column<(typeof rows)[number]>[] = [
-    ['pool', ({ pool }) => pool.title],
-    ['in flight', ({ peer }) => peer.inFlight],
-    ['ahead', ({ peer }) => contenders.find(({ name }) => name === peer.contender)?.label ?? peer.contender],
-    ['by', ({ by }) => by[0]],
-    ['theirs', ({ by }) => by[1]],
-    ['ours', ({ by }) => by[2]],
-  ]
-  return table('Where another is ahead of URLs alone', rows, columns, 4)
-}
-
-/** What the peer does better, with its figure and ours. */
-function aheadOf(own: Cell, peer: Cell): (readonly [by: string, theirs: string, ours: string])[] {
-  const share = ['share of the ideal', peer.share.toFixed(3), own.share.toFixed(3)] as const
-  const latency = ['search p95 during an import, ms', writeBusy(peer), writeBusy(own)] as const
-  return [
-    ...(peer.share > own.share + LEAST_SHARE ? [share] : []),
-    ...(busyP95(peer) < busyP95(own) * LEAST_LATENCY ? [latency] : []),
-  ]
+  const head = ['pool', 'in flight', 'ahead', 'by', 'theirs', 'ours']
+  return { title: 'Where another is ahead of URLs alone', head, rows, words: 4 }
 }

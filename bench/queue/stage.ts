@@ -43,7 +43,9 @@ export async function measureIdle(seconds: number): Promise<IdleP95> {
     await using load = startLoad()
     await load.call('prepare', await backends.call('start', [spec]))
     const { records } = await load.call('run', now() + LEAD, seconds, 0, true)
-    const latencies = records.slice(COLD).map(({ start, end }) => (end ?? Number.NaN) - start)
+    const latencies = records
+      .slice(Math.min(COLD, records.length - 1))
+      .map(({ start, end }) => (end ?? Number.NaN) - start)
     p95.push(percentile(latencies, 0.95))
   }
   const [gpu = Number.NaN, nas = Number.NaN] = p95
