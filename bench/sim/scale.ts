@@ -7,7 +7,7 @@ import { capacity } from '../pool/ideal.ts'
 import type { Pool, ServerSpec } from '../pool/pools.ts'
 import { Simulation } from './world.ts'
 
-/** Backends, and the target for a decision of the default strategy with half of them full, in µs. */
+/** Backends, and the target for a decision of the default strategy with half of their workers busy, in µs. */
 const SIZES = [
   [10, 5],
   [100, 60],
@@ -16,7 +16,7 @@ const STRATEGIES: readonly StrategyName[] = ['peak-ewma', 'least-conn', 'model-a
 
 type Cost = Awaited<ReturnType<typeof cost>>
 
-/** What a decision costs, with half of the backends full and with all of them full. */
+/** What a decision costs, with half of the workers busy and with all backends full. */
 export async function measureScale(requests: number, seed: string): Promise<Part[]> {
   const rows: { size: number; strategy: string; count: number; half: Cost; full: Cost }[] = []
   const targets: Target[] = []
@@ -31,7 +31,7 @@ export async function measureScale(requests: number, seed: string): Promise<Part
       const [half, full] = await Promise.all([measure(workers / 2), measure(2 * workers)])
       rows.push({ size, strategy, count, half, full })
       if (strategy !== defaults.strategy) continue
-      const what = `half of ${size} backends full: a decision under ${limit} µs`
+      const what = `half of the workers of ${size} backends busy: a decision under ${limit} µs`
       targets.push({ what, of: strategy, figure: `${half.request.toFixed(1)} µs`, met: half.request < limit })
     }
   }
