@@ -1,5 +1,5 @@
-// Runs the workspace's commands on a machine that has nothing but Node 20 or later and npm: it installs what is
-// missing, with pnpm from npx, and then runs everything on the Node 24 that comes with the installation.
+// Runs the workspace's commands on a machine with Node 20 or later and npm: it installs the dependencies with pnpm from
+// npx, bundles the status page, and runs the command on the Node 24 of the installation.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,6 +13,8 @@ const modules = join(root, 'node_modules')
 const node = join(modules, 'node', 'bin', windows ? 'node.exe' : 'node')
 const vitest = join(modules, 'vitest', 'vitest.mjs')
 const results = join(modules, '.cache', 'vitest.json')
+/** In the order in which they are built: the others depend on core. */
+const packages = ['core', 'express', 'koa', 'status-page']
 
 const commands = {
   start: (...given) => run(node, ['examples/express-gateway/src/main.ts', ...given]),
@@ -30,7 +32,6 @@ const commands = {
   docs: () =>
     runAll([
       ['schemas', [node, ['packages/core/scripts/generate-schema.ts']]],
-      ['status page', [node, ['packages/core/scripts/generate-page.ts']]],
       ['configuration reference', [node, ['packages/core/scripts/generate-reference.ts']]],
       ['API reference', tool('typedoc/bin/typedoc')],
     ]),
@@ -45,10 +46,10 @@ if (!Object.hasOwn(commands, command)) {
   process.exit(2)
 }
 await install()
+await generatePage()
 process.exitCode = await commands[command](...args)
 
 async function build() {
-  const packages = ['core', 'express', 'koa']
   return runAll([
     ['schemas', [node, ['packages/core/scripts/generate-schema.ts']]],
     ...packages.map((name) => [
@@ -59,10 +60,9 @@ async function build() {
   ])
 }
 
-/** The three packages as they are published, in `packed`. */
+/** Packs the packages as they are published, into `packed`. */
 async function pack() {
   if ((await build()) !== 0) return 1
-  const packages = ['core', 'express', 'koa']
   return runAll(
     packages.map((name) => [
       `pack ${name}`,
@@ -72,19 +72,19 @@ async function pack() {
   )
 }
 
-/** Everything that a change must pass, on Node 24. */
+/** Every check that a change must pass, on Node 24. */
 async function test(...filters) {
   const failed = await runAll([
     ['lint and format', tool('@biomejs/biome/bin/biome', 'ci', '.')],
     ['types', tool('typescript-7/bin/tsc', '-p', '.')],
-    ['types of the status page', tool('typescript-7/bin/tsc', '-p', 'packages/core/page')],
+    ['types of the status page', tool('typescript-7/bin/tsc', '-p', 'packages/status-page/page')],
     ['types of the NestJS example', tool('typescript-7/bin/tsc', '-p', 'examples/embedding/nestjs')],
   ])
   if (failed !== 0 || (await build()) !== 0) return conclude(1, 0, 1)
   return vitestOn([node], filters)
 }
 
-/** The tests alone, on another major of Node: `npm run test:node -- 22`. */
+/** Only the tests, on another major of Node: `npm run test:node -- 22`. */
 async function testOn(major = '22', ...filters) {
   if ((await build()) !== 0) return conclude(1, 0, 1)
   return vitestOn(['npx', '--yes', '-p', `node@${major}`, 'node'], filters)
@@ -102,7 +102,7 @@ async function vitestOn([program, ...before], filters) {
   return conclude(code, numPassedTests, Math.max(numFailedTests, Math.min(numFailedTestSuites, code)))
 }
 
-/** Their names say why. */
+/** The names of skipped tests, which contain the reason. */
 function leftOut(files) {
   const tests = files.flatMap(({ assertionResults }) => assertionResults)
   return tests.filter(({ status }) => status === 'skipped').map(({ fullName }) => fullName)
@@ -113,7 +113,7 @@ function conclude(code, passed, failed) {
   return code === 0 && failed > 0 ? 1 : code
 }
 
-/** Installs when the lockfile is not the one that was installed last. */
+/** Installs when the lockfile differs from the one of the last installation. */
 async function install() {
   const marker = join(modules, '.installed')
   const wanted = createHash('sha256')
@@ -127,11 +127,17 @@ async function install() {
   writeFileSync(marker, wanted)
 }
 
+/** Every command needs the page, in the state of its sources: the gateways run from the sources, and git has no copy. */
+async function generatePage() {
+  const code = await run(node, ['packages/status-page/scripts/generate-page.ts'])
+  if (code !== 0) process.exit(code)
+}
+
 function tool(path, ...toolArgs) {
   return [node, [join(modules, path), ...toolArgs]]
 }
 
-/** Runs steps in order up to the first that fails. */
+/** Runs steps in order, up to the first failure. */
 async function runAll(steps) {
   for (const [name, [program, programArgs], cwd] of steps) {
     console.log(`> ${name}`)
@@ -147,12 +153,12 @@ function run(program, programArgs, cwd = root) {
     const child = spawn(program, programArgs, { cwd, stdio: 'inherit', shell })
     const forward = (signal) => child.kill(signal)
     process.on('SIGTERM', forward)
-    // A gateway reloads on it, or stops when its terminal is gone; by default it would end this process first.
+    // A gateway reloads on SIGHUP, or stops when its terminal is closed; the default would end this process first.
     process.on('SIGHUP', forward)
-    // npm puts a shell in between, which passes no signal on: where that was killed, this process has a new parent.
+    // npm starts a shell in between, which forwards no signal: when it was killed, this process has a new parent.
     const parent = process.ppid
     const orphaned = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500)
-    // The terminal sends SIGINT to the child as well: here it only must not end this process first.
+    // The terminal sends SIGINT to the child as well; this process only has to outlive it.
     process.on('SIGINT', () => {})
     child.on('error', (error) => {
       console.error(`${program}: ${error.message}`)

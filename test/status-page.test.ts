@@ -1,11 +1,12 @@
 import { createRequire } from 'node:module'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createRouter, defaults, type RouterOptions } from '@immich-ml-router/core'
-import { type StatusPageOptions, statusPage } from '@immich-ml-router/core/status-page'
+import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
 import type express from 'express'
 import type Koa from 'koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { Report } from '../packages/core/src/status-page/wire.ts'
+import { defaults } from '../packages/status-page/src/defaults.ts'
+import type { Report } from '../packages/status-page/src/wire.ts'
 import { post } from './support/client.ts'
 import { eventStream } from './support/event-stream.ts'
 import { FakeClock } from './support/fake-clock.ts'
@@ -209,17 +210,17 @@ describe('whoever looks', () => {
     const [idle, busy] = [await look(), await look()]
     idle.pause()
     await until(async () => {
-      for (let i = 0; i < 100; i++) clock.advance(defaults.statusBeat)
+      for (let i = 0; i < 100; i++) clock.advance(defaults.beat)
       return (await connections()) === 1
     }, 'it is let go')
     const told = busy.events.length
-    clock.advance(defaults.statusBeat)
+    clock.advance(defaults.beat)
     await until(() => busy.events.length > told, 'the other is told on')
   })
 
   it('is one of a hundred at most', async () => {
     const { url, look } = await serve()
-    for (let i = 0; i < defaults.statusViewers; i++) await look()
+    for (let i = 0; i < defaults.viewers; i++) await look()
     expect((await fetch(`${url}/_router/events`)).status).toBe(503)
   })
 

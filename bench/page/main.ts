@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import { createRouter } from '@immich-ml-router/core'
-import type { RequestEvent } from '../../packages/core/src/router/router.ts'
-import { Live } from '../../packages/core/src/status-page/live.ts'
-import { Recorder } from '../../packages/core/src/status-page/recorder.ts'
-import { Reporter } from '../../packages/core/src/status-page/report.ts'
+import { createRouter, type RequestEvent } from '@immich-ml-router/core'
+import { Live } from '../../packages/status-page/src/live.ts'
+import { Recorder } from '../../packages/status-page/src/recorder.ts'
+import { Reporter } from '../../packages/status-page/src/report.ts'
 
 /** What the status page costs the router, by itself: recording a request, and telling one looker what has changed in a second. */
 

@@ -6,8 +6,8 @@ import {
   parseDuration,
   type RouterConfig,
 } from '@immich-ml-router/core'
-import type { StatusPageOptions } from '@immich-ml-router/core/status-page'
 import { StubMl } from '@immich-ml-router/example-stub-ml'
+import type { StatusPageOptions } from '@immich-ml-router/status-page'
 import { parseDocument } from 'yaml'
 import { readStatusPage } from './status-page.ts'
 

@@ -1,5 +1,5 @@
 import type { Router } from '@immich-ml-router/core'
-import { type StatusPageOptions, statusPage } from '@immich-ml-router/core/status-page'
+import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
 import type { Environment } from './config.ts'
 import type { OwnHandler } from './server.ts'
 

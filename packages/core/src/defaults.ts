@@ -230,22 +230,4 @@ export const defaults = Object.freeze({
   metricsMostModels: 50,
   /** `Retry-After` of a 503, in seconds. */
   retryAfterSeconds: 5,
-  /** Where the status page is. */
-  statusPath: '/_router',
-  /** Requests that the status page shows. */
-  statusDecisions: 200,
-  /** Requests that did not simply go well, which it shows for longer. */
-  statusTroubles: 50,
-  /** How far back its plots go … */
-  statusHistory: 900_000,
-  /** … in steps of so much. */
-  statusSpan: 10_000,
-  /** How often it is told what has changed … */
-  statusInterval: 1_000,
-  /** … and, when nothing has, that the router is still there. */
-  statusBeat: 5_000,
-  /** How many may look at it. */
-  statusViewers: 100,
-  /** Whoever has read so much less than it was told is let go. */
-  statusBacklog: 1 * MIB,
 } as const)
