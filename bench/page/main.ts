@@ -4,11 +4,11 @@ import { Live } from '../../packages/status-page/src/live.ts'
 import { Recorder } from '../../packages/status-page/src/recorder.ts'
 import { Reporter } from '../../packages/status-page/src/report.ts'
 
-/** What the status page costs the router, by itself: recording a request, and telling one looker what has changed in a second. */
+/** The cost of the status page: recording a request, and one report of the changes of a second to one viewer. */
 
 const RECORDS = 1_000_000
 const TICKS = 500
-/** Beyond this, more requests in a second make no larger report. */
+/** More requests in a second make no larger report. */
 const MOST = 200
 
 for (const count of [3, 20, 200]) {
@@ -21,7 +21,7 @@ for (const count of [3, 20, 200]) {
     )
 }
 
-/** The best of some rounds. */
+/** The best of several rounds. */
 function nanoseconds(recorder: Recorder): number {
   const event = eventAt(0)
   const rounds = Array.from({ length: 7 }, () => {
@@ -45,15 +45,15 @@ async function report(count: number, rate: number): Promise<string> {
     },
   }
   let bytes = 0
-  const looker = {
+  const viewer = {
     on() {},
     once() {},
     flushHeaders() {},
     writableLength: 0,
     write: (text: string) => (bytes += text.length),
   }
-  // Of a response, the page uses no more.
-  new Live(new Reporter(router, recorder, false), clock).add(looker as unknown as ServerResponse)
+  // The page uses no other members of a response.
+  new Live(new Reporter(router, recorder, false), clock).add(viewer as unknown as ServerResponse)
   const times: number[] = []
   for (let i = 0; i < TICKS; i++) {
     for (let request = 0; request < rate; request++) recorder.record(eventAt(performance.now()))
@@ -66,7 +66,7 @@ async function report(count: number, rate: number): Promise<string> {
   return `${median.toFixed(2)} ms, ${Math.round(bytes / TICKS / 1000)} KB`
 }
 
-/** A search that was answered. */
+/** An answered search. */
 function eventAt(start: number): RequestEvent {
   const outcome = {
     kind: 'answered',
@@ -106,6 +106,6 @@ function eventAt(start: number): RequestEvent {
     start,
     steps: { classify: 0.4, queue: 0, hold: 0, backend: 12.4, firstByte: 11.6, total: 12.9 },
   }
-  // The recorder looks at neither.
+  // The recorder reads neither `req` nor `res`.
   return event as RequestEvent
 }

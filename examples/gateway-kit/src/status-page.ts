@@ -3,7 +3,7 @@ import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-pag
 import type { Environment } from './config.ts'
 import type { OwnHandler } from './server.ts'
 
-/** Answers what is for the status page. */
+/** Answers the requests of the status page. */
 export function ownStatusPage(router: Router, options: StatusPageOptions): OwnHandler {
   const page = statusPage(router, options)
   return (req, res) => {
@@ -16,9 +16,9 @@ export function ownStatusPage(router: Router, options: StatusPageOptions): OwnHa
 }
 
 /**
- * Reads `STATUS_PAGE`, which is `on` unless it says `off`, `ADMIN_TOKEN`, and `STATUS_PAGE_HOSTS`, names separated by commas.
+ * Reads `STATUS_PAGE` (`on` by default, or `off`), `ADMIN_TOKEN`, and `STATUS_PAGE_HOSTS` (names separated by commas).
  *
- * @returns `undefined` for no page.
+ * @returns `undefined` when the page is off.
  */
 export function readStatusPage(env: Environment): StatusPageOptions | undefined {
   const { STATUS_PAGE: wanted, ADMIN_TOKEN: token } = env

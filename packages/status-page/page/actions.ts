@@ -5,14 +5,14 @@ export type Action = 'drain' | 'enable' | 'wake'
 
 const KEY = 'immich-ml-router-token'
 
-/** What was done, to be read out. */
+/** The result of each action, for the status line. */
 const DONE: Readonly<Record<Action, string>> = {
-  drain: 'gets nothing more',
+  drain: 'gets no new requests',
   enable: 'gets requests again',
-  wake: 'was sent the sign to wake up',
+  wake: 'is being woken',
 }
 
-/** Drains, enables and wakes backends, for somebody who has the admin token. */
+/** Drains, enables and wakes backends with the admin token, which it asks for. */
 export class Actions {
   readonly #base: string
   readonly #onChange: () => void
@@ -20,10 +20,10 @@ export class Actions {
   readonly #input = byId('token-input', HTMLInputElement)
   readonly #error = byId('token-error', HTMLElement)
   readonly #result = byId('action-result', HTMLElement)
-  /** What the token is asked for. */
+  /** The action that needs the token. */
   #pending: (() => void) | undefined
 
-  /** @param onChange Called when the token is known, or forgotten. */
+  /** @param onChange Called when the token is entered or forgotten. */
   constructor(base: string, onChange: () => void) {
     this.#base = base
     this.#onChange = onChange
@@ -58,26 +58,23 @@ export class Actions {
       const response = await fetch(url, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
       if (response.status === 401) {
         this.forget()
-        this.#ask(backend, action, 'This token was refused.')
-      } else if (response.ok) this.#say(`${backend} ${DONE[action]}.`)
-      else this.#say(`${backend}: ${await detailOf(response)}`)
+        this.#ask(backend, action, 'Wrong token.')
+      } else if (response.ok) this.#announce(`${backend} ${DONE[action]}.`)
+      else this.#announce(`${backend}: ${await detailOf(response)}`)
     } catch {
-      this.#say(`${backend}: the router did not answer.`)
+      this.#announce(`${backend}: the router did not answer. Check that it runs.`)
     }
   }
 
   #ask(backend: string, action: Action, error: string): void {
     this.#pending = () => this.run(backend, action)
-    setText(
-      byId('token-why', HTMLElement),
-      `To ${action} ${backend}, the router wants the token it was started with.`,
-    )
+    setText(byId('token-why', HTMLElement), `Enter the admin token of the router to ${action} ${backend}.`)
     setText(this.#error, error)
     if (!this.#dialog.open) this.#dialog.showModal()
     this.#input.focus()
   }
 
-  #say(text: string): void {
+  #announce(text: string): void {
     setText(this.#result, text)
   }
 }

@@ -6,19 +6,19 @@ import { type Group, groupsOf } from './groups.ts'
 import { Sign } from './icons.ts'
 import type { Model } from './model.ts'
 import { TrackHead, TrackStretch, widthOf } from './track.ts'
-import { GETS_NOTHING, healthInWords, kindInWords, reasonInWords, STANDINGS } from './words.ts'
+import { healthInWords, kindInWords, reasonInWords, STATES, UNAVAILABLE } from './words.ts'
 
-/** A backend with what stands around it on the line. */
+/** A backend and its place on the traffic line. */
 interface Station {
   readonly group: Group
-  /** Of the traffic; not given while there is none. */
+  /** Share of the traffic; `undefined` without traffic. */
   readonly share: number | undefined
-  /** How wide the line is that goes on to those below. */
+  /** Width of the line that continues to the backends below. */
   readonly through: number
   readonly model: Model
 }
 
-/** The backends along the line of the traffic, in the order of the configuration. */
+/** The backends along the traffic line, in the order of the configuration. */
 export class Backends {
   readonly #head = new TrackHead()
   readonly #list: List<Station>
@@ -104,16 +104,16 @@ class StationView implements View<Station> {
 
   update({ group, share, through, model }: Station): void {
     const { report, now, format } = model
-    const { members, standing } = group
+    const { members, state } = group
     const [first] = members
-    const { label, tone } = STANDINGS[standing]
+    const { label, tone } = STATES[state]
     const hasEndpoints = first.endpoint !== undefined
     this.element.dataset['tone'] = tone
     this.#stretch.update({
       branch: widthOf(share ?? 0),
       through,
       isUsed: (share ?? 0) > 0,
-      isClosed: GETS_NOTHING.has(standing),
+      isClosed: UNAVAILABLE.has(state),
       tone,
     })
     this.#sign.show(tone)
@@ -127,28 +127,30 @@ class StationView implements View<Station> {
     this.#endpoints.update(hasEndpoints ? members.map((backend) => ({ backend, now, format })) : [])
     this.#endpointList.hidden = !hasEndpoints
     setText(this.#facts, factsOf(members, now, format))
-    const isDrained = standing === 'drained'
+    const isDrained = state === 'drained'
     this.#buttons.drain.hidden = !report.actions || isDrained
     this.#buttons.enable.hidden = !report.actions || !isDrained
     this.#buttons.wake.hidden = !report.actions || !first.wakes
   }
 }
 
-/** With several endpoints, each says it for itself. */
-function whyOf({ members, standing }: Group, now: number, format: Format): string {
+/** The reason of a backend's state. Of several endpoints, each shows its own. */
+function whyOf({ members, state }: Group, now: number, format: Format): string {
   const [first, ...others] = members
   const count = members.length
   if (first.endpoint === undefined) {
     const words = healthInWords(first, now, format)
     const waiting =
       first.waiting > 0
-        ? `${format.count(first.waiting)} ${first.waiting === 1 ? 'waits' : 'wait'} for it`
+        ? `${format.count(first.waiting)} ${first.waiting === 1 ? 'request' : 'requests'} waiting`
         : ''
-    const hope = standing === 'asleep' ? 'It is woken when a request wants it' : ''
+    const hope = state === 'asleep' ? 'The next request wakes it' : ''
     return [words, waiting, hope].flatMap((part) => (part === '' ? [] : `${part}.`)).join(' ')
   }
-  const well = members.filter(({ health }) => health.state === 'well').length
-  return others.length === 0 ? '' : `${format.count(well)} of ${format.count(count)} endpoints are well.`
+  const healthy = members.filter(({ health }) => health.state === 'healthy').length
+  return others.length === 0
+    ? ''
+    : `${format.count(healthy)} of ${format.count(count)} endpoints are healthy.`
 }
 
 function factsOf(members: Group['members'], now: number, format: Format): string {
@@ -159,17 +161,17 @@ function factsOf(members: Group['members'], now: number, format: Format): string
     url,
     ...(tier === 1 ? [] : [`tier ${format.count(tier)}`]),
     ...(weight === 1 ? [] : [`weight ${format.rate(weight)}`]),
-    ...(failures === 0 ? [] : [failures === 1 ? 'failed once' : `failed ${format.count(failures)} times`]),
+    ...(failures === 0 ? [] : [failures === 1 ? '1 failure' : `${format.count(failures)} failures`]),
     ...(last === undefined
       ? []
       : [`last ${format.duration(now - last.at)} ago (${reasonInWords(last.reason)})`]),
   ].join(' · ')
 }
 
-/** Slots beyond which they are a bar rather than squares. */
+/** The largest limit that is drawn as squares; a larger one is a bar. */
 const MOST_SLOTS = 16
 
-/** What is in flight, against how much may be. */
+/** Requests in flight, and the concurrency limit. */
 class Load {
   readonly #slots = h('span', { class: 'slots', 'aria-hidden': 'true' })
   readonly #text = h('span')
@@ -193,9 +195,9 @@ class Load {
     const shape = `${inFlight}/${limit}`
     if (shape === this.#shape) return
     this.#shape = shape
-    // A search in a hurry may go beyond the limit.
+    // An urgent search may exceed the limit.
     const slots = Math.max(limit ?? 0, inFlight)
-    // Of any number there is no share.
+    // Without a limit, a bar has no full length.
     if (slots > MOST_SLOTS && limit === undefined) {
       this.#slots.replaceChildren()
       return
@@ -218,7 +220,7 @@ class Load {
 
 const MOST_JOBS = 8
 
-/** How long each kind of job takes. */
+/** The latency of each kind of job. */
 class Jobs {
   readonly element = h('dl', { class: 'jobs' })
   #shown = ''
@@ -269,7 +271,7 @@ class EndpointView implements View<Endpoint> {
   )
 
   update({ backend, now, format }: Endpoint): void {
-    const { label, tone } = STANDINGS[backend.health.state]
+    const { label, tone } = STATES[backend.health.state]
     this.#sign.show(tone)
     setText(this.#address, backend.endpoint ?? '')
     setText(this.#state, label)

@@ -7,7 +7,7 @@ import { attemptInWords, toneOfAttempt } from './words.ts'
 
 type Fact = readonly [name: string, value: string]
 
-/** Everything that is known of a request. */
+/** All details of a completed request. */
 export function detailsOf(decision: DecisionView, format: Format): HTMLElement {
   const { attempts, error, earlier } = decision
   const inside = h('div', { class: 'inside' })
@@ -16,30 +16,30 @@ export function detailsOf(decision: DecisionView, format: Format): HTMLElement {
   const entries = decision.job.entries.map(({ task, type, model }) => `${task}/${type} ${model}`)
   if (entries.length > 0) inside.append(h('p', { class: 'entries' }, h('code', {}, entries.join(', '))))
   if (earlier !== undefined)
-    inside.append(h('p', { class: 'note' }, `${format.count(earlier)} attempts before these.`))
+    inside.append(h('p', { class: 'note' }, `${format.count(earlier)} earlier attempts are not shown.`))
   if (attempts.length > 0) inside.append(tableOf(decision, format))
   return inside
 }
 
 function stepsOf({ classify, queue, hold, firstByte, total }: DecisionView, { duration }: Format): Fact[] {
   return [
-    ...optional('Job known after', classify === undefined ? undefined : duration(classify)),
-    ...optional('Waited for a slot', queue > 0 ? duration(queue) : undefined),
-    ...optional('Waited for a backend', hold > 0 ? duration(hold) : undefined),
+    ...optional('Classified after', classify === undefined ? undefined : duration(classify)),
+    ...optional('Queued', queue > 0 ? duration(queue) : undefined),
+    ...optional('Held', hold > 0 ? duration(hold) : undefined),
     ...optional('First byte after', firstByte === undefined ? undefined : duration(firstByte)),
-    ['Over after', duration(total)],
+    ['Total', duration(total)],
   ]
 }
 
 function factsOf(decision: DecisionView, { bytes, count }: Format): Fact[] {
   const { client, route, status, bodySize, responseSize, heartbeats, retained } = decision
   return [
-    ['Route', route ?? 'none was chosen'],
-    ['Client', client ?? 'gone'],
-    ['Status', status === undefined ? 'none: the connection was cut' : String(status)],
+    ['Route', route ?? 'none'],
+    ['Client', client ?? 'unknown'],
+    ['Status', status === undefined ? 'none: connection closed' : String(status)],
     ['Size', `${bytes(bodySize)} in, ${bytes(responseSize)} out`],
     ...optional('Heartbeats', heartbeats > 0 ? count(heartbeats) : undefined),
-    ...optional('Sent once only', retained ? undefined : 'there was no room to keep it'),
+    ...optional('Retries', retained ? undefined : 'none: the body did not fit into the buffer'),
   ]
 }
 
@@ -77,11 +77,7 @@ function rowOf(attempt: AttemptView, total: number, { duration }: Format): HTMLT
       'th',
       { scope: 'row' },
       new Sign(toneOfAttempt(attempt)).element,
-      h(
-        'span',
-        {},
-        `${name}: ${attemptInWords(attempt)}${hedge ? ' (a copy, since the first was late)' : ''}`,
-      ),
+      h('span', {}, `${name}: ${attemptInWords(attempt)}${hedge ? ' (hedge)' : ''}`),
       attemptLine(attempt, total),
     ),
     cell(connect),

@@ -11,17 +11,17 @@ interface Row {
   readonly model: Model
 }
 
-/** The last requests, the newest first. It stands still while somebody reads one of them, or wants it to. */
+/** The last requests, newest first. The list pauses while one is open, or by its button. */
 export class Decisions {
   readonly #list: List<Row>
   readonly #container = byId('decisions', HTMLElement)
   readonly #note = byId('decisions-note', HTMLElement)
   readonly #pause = h('button', { type: 'button' }, 'Pause')
   readonly #trouble = h('input', { type: 'checkbox' })
-  /** What there is to show: no longer the newest while it stands still. */
+  /** The requests that pass the filter; not the newest ones while the list is paused. */
   #fitting: readonly DecisionView[] = []
   #isFiltered = false
-  /** The id of the newest that is shown. */
+  /** Id of the newest request in the list. */
   #upTo = 0
   #isPaused = false
   #isLong = false
@@ -34,12 +34,9 @@ export class Decisions {
       ({ decision }) => String(decision.id),
       ({ decision, model }) => new RowView(decision, model),
     )
-    byId('decisions-tools', HTMLElement).append(
-      h('label', {}, this.#trouble, ' Only what went wrong'),
-      this.#pause,
-    )
+    byId('decisions-tools', HTMLElement).append(h('label', {}, this.#trouble, ' Only problems'), this.#pause)
     this.#pause.addEventListener('click', () => {
-      this.#isPaused = !this.#standsStill
+      this.#isPaused = !this.#isStill
       if (!this.#isPaused)
         for (const open of this.#container.querySelectorAll('details[open]')) open.removeAttribute('open')
       this.#refresh()
@@ -58,7 +55,7 @@ export class Decisions {
     this.#refresh()
   }
 
-  get #standsStill(): boolean {
+  get #isStill(): boolean {
     return this.#isPaused || this.#container.querySelector('details[open]') !== null
   }
 
@@ -67,35 +64,35 @@ export class Decisions {
     if (model === undefined) return
     const { decisions, troubles } = model.store
     const newest = decisions[0]?.id ?? 0
-    const standsStill = this.#standsStill
-    if (!standsStill) this.#upTo = newest
+    const isStill = this.#isStill
+    if (!isStill) this.#upTo = newest
     const isFiltered = this.#trouble.checked
-    // What is read stays, also when it would be too old by now.
-    if (!standsStill || isFiltered !== this.#isFiltered) this.#fitting = isFiltered ? troubles : decisions
+    // An open request stays in the list, even when the server has dropped it.
+    if (!isStill || isFiltered !== this.#isFiltered) this.#fitting = isFiltered ? troubles : decisions
     this.#isFiltered = isFiltered
     const fitting = this.#fitting.filter(({ id }) => id <= this.#upTo)
     const shown = this.#isLong ? fitting : fitting.slice(0, FIRST)
     this.#list.update(shown.map((decision) => ({ decision, model })))
     const { count } = model.format
-    setText(this.#pause, standsStill ? `Go on (${count(newest - this.#upTo)} newer)` : 'Pause')
+    setText(this.#pause, isStill ? `Resume (${count(newest - this.#upTo)} newer)` : 'Pause')
     setText(this.#note, noteOf(decisions.length, fitting.length, isFiltered, model))
     this.#more.hidden = fitting.length <= FIRST
     setText(this.#more, this.#isLong ? 'Show fewer' : `Show all ${count(fitting.length)}`)
   }
 }
 
-/** Those that are shown unless somebody wants all. */
+/** Requests in the list until "Show all" is pressed. */
 const FIRST = 25
 
 function noteOf(known: number, shown: number, isFiltered: boolean, { store, format }: Model): string {
-  if (isFiltered && shown === 0) return 'Nothing has gone wrong.'
-  if (known === 0) return 'Each request will be here, with what was done about it.'
-  if (shown === 1) return 'One so far'
+  if (isFiltered && shown === 0) return 'No problems.'
+  if (known === 0) return 'Completed requests appear here.'
+  if (shown === 1) return '1 request'
   const most = isFiltered ? store.limits.troubles : store.limits.decisions
-  return shown < most ? `All ${format.count(shown)} so far` : `The last ${format.count(shown)}`
+  return shown < most ? `${format.count(shown)} requests` : `The last ${format.count(shown)} requests`
 }
 
-/** One request. What it says does not change any more; what is inside is made when somebody opens it. */
+/** One completed request, which never changes. Its details are made when it is opened. */
 class RowView implements View<Row> {
   readonly #details = h('details')
   readonly element = h('li', {}, this.#details)

@@ -3,7 +3,7 @@ type Attributes = Readonly<Record<string, string>>
 
 const SVG = 'http://www.w3.org/2000/svg'
 
-/** An element. What comes from outside becomes text and attributes here, and never markup: the page's policy forbids it. */
+/** Creates an element. Data becomes text and attributes, never markup: the content security policy forbids that. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -15,7 +15,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** An element of a drawing. */
+/** Creates an SVG element. */
 export function svg<K extends keyof SVGElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -27,14 +27,14 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return element
 }
 
-/** The element of the page with this id. */
+/** Finds the element of the page with this id. */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const element = document.getElementById(id)
   if (element instanceof type) return element
   throw new TypeError(`the page has no ${type.name} with the id ${id}`)
 }
 
-/** Only what has changed is touched, lest screen readers read it again and selections are lost. */
+/** Sets a text that has changed. Setting the same text would lose a selection and make screen readers repeat it. */
 export function setText(node: Node, text: string): void {
   if (node.textContent !== text) node.textContent = text
 }
@@ -44,13 +44,13 @@ export function setAttribute(element: Element, name: string, value: string | und
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value)
 }
 
-/** What shows one thing, and goes on showing it as it changes. */
+/** Shows one item, and its changes. */
 export interface View<T> {
   readonly element: Element
   update(item: T): void
 }
 
-/** Shows a list, each item in an element that stays its own. */
+/** Shows a list. Each item keeps its element across updates. */
 export class List<T> {
   readonly #container: Element
   readonly #keyOf: (item: T) => string

@@ -3,7 +3,7 @@ import { h, setAttribute, setText } from './dom.ts'
 import type { Format } from './format.ts'
 import type { Model } from './model.ts'
 
-/** One number with its name, and what else there is to say of it. */
+/** One number with its name and a note. */
 class Figure {
   readonly #value = h('span', { class: 'value' })
   readonly #note = h('span', { class: 'note' })
@@ -22,13 +22,13 @@ class Figure {
 
 const NONE = '–'
 
-/** The numbers at the top. */
+/** The numbers at the top of the page. */
 export class Figures {
-  readonly #rate = new Figure('Requests a second')
+  readonly #rate = new Figure('Requests per second')
   readonly #answered = new Figure('Answered')
   readonly #search = new Figure('Text search')
   readonly #bulk = new Figure('Images')
-  readonly #active = new Figure('Under way')
+  readonly #active = new Figure('Active')
   readonly #waiting = new Figure('Waiting')
 
   constructor(container: Element) {
@@ -39,18 +39,18 @@ export class Figures {
   update({ report, now, format }: Model): void {
     const { figures, waiting, active } = report
     const { answered, rescued, failed, refused, left } = figures.fates
-    // A client that leaves is nobody's failure.
-    const told = answered + rescued + failed + refused
-    const total = told + left
+    // A client that leaves is no failure of the router.
+    const counted = answered + rescued + failed + refused
+    const total = counted + left
     this.#rate.show(format.rate(figures.rate), 'in the last 10 s')
     const bad = failed + refused
     this.#answered.show(
-      told === 0 ? NONE : format.share((answered + rescued) / told),
+      counted === 0 ? NONE : format.share((answered + rescued) / counted),
       total === 0
         ? 'none yet'
         : bad === 0
           ? `of ${format.count(total)}`
-          : `${format.count(bad)} of ${format.count(total)} not`,
+          : `${format.count(bad)} of ${format.count(total)} failed`,
       bad > 0 ? 'stop' : undefined,
     )
     showLatency(this.#search, figures.latencies.search, format)
@@ -60,7 +60,7 @@ export class Figures {
     this.#active.show(format.count(active), `${format.count(Math.max(0, active - count))} with a backend`)
     this.#waiting.show(
       format.count(count),
-      oldest === undefined ? 'nothing waits' : `for up to ${format.duration(Math.max(0, now - oldest.at))}`,
+      oldest === undefined ? 'none' : `for up to ${format.duration(Math.max(0, now - oldest.at))}`,
       count > 0 ? 'wait' : undefined,
     )
   }

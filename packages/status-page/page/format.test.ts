@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { formatFor } from './format.ts'
 
-/** Spaces of every kind as the usual one. */
+/** Replaces spaces of all kinds by the usual one. */
 const plain = (text: string) => text.replaceAll(/\s/g, ' ')
 
 describe('durations', () => {
@@ -26,13 +26,13 @@ describe('durations', () => {
     expect(plain(duration(milliseconds))).toBe(text)
   })
 
-  it('never break between a number and its unit', () => {
+  it('have a no-break space before the unit', () => {
     expect(duration(12)).not.toContain(' ')
   })
 })
 
 describe('numbers', () => {
-  it('are as the locale writes them', () => {
+  it('follow the locale', () => {
     const [en, de] = [formatFor('en'), formatFor('de')]
     expect([en.count(12_345), de.count(12_345)]).toEqual(['12,345', '12.345'])
     expect([en.rate(0.125), de.rate(0.125)]).toEqual(['0.13', '0,13'])
@@ -46,7 +46,7 @@ describe('numbers', () => {
     [0.995, '99.5%'],
     [0.5, '50%'],
     [0, '0%'],
-  ])('a share of %d is %s: what is not all is not rounded to it', (share, text) => {
+  ])('a share of %d is %s, and below 100 %% it is never rounded to 100 %%', (share, text) => {
     expect(formatFor('en').share(share)).toBe(text)
   })
 

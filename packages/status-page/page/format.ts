@@ -1,4 +1,4 @@
-/** Numbers as the browser's user writes them; units are the same everywhere. */
+/** Formats numbers for the locale of the browser, with the same units everywhere. */
 export interface Format {
   count(value: number): string
   /** A rate: 0.12, 3.4, 120. */
@@ -11,7 +11,7 @@ export interface Format {
   time(moment: number): string
 }
 
-/** @param locale The browser's own, when not given. */
+/** @param locale Default: the browser's. */
 export function formatFor(locale?: string): Format {
   const number = (digits: number) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits })
   const [whole, tenths, hundredths] = [number(0), number(1), number(2)]
@@ -22,7 +22,7 @@ export function formatFor(locale?: string): Format {
   return {
     count: (value) => whole.format(value),
     rate: scaled,
-    // What is not all must not be rounded to it.
+    // 99.7 % must not become 100 %.
     share: (value) =>
       value > 0.99 && value < 1 ? finePercent.format(Math.min(value, 0.999)) : percent.format(value),
     duration: (milliseconds) => duration(milliseconds, whole, tenths),
@@ -34,7 +34,7 @@ export function formatFor(locale?: string): Format {
   }
 }
 
-/** No line breaks between a number and its unit. */
+/** A narrow no-break space, between a number and its unit. */
 const NARROW = '\u202f'
 
 function duration(milliseconds: number, whole: Intl.NumberFormat, tenths: Intl.NumberFormat): string {

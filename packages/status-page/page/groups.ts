@@ -1,16 +1,16 @@
 import type { BackendView, HealthState } from '../src/wire.ts'
-import type { Standing } from './words.ts'
+import type { DisplayState } from './words.ts'
 
-/** A backend by its name, with all of its endpoints. */
+/** A backend with all of its endpoints. */
 export interface Group {
   readonly name: string
-  /** Never none. */
+  /** At least one. */
   readonly members: readonly [BackendView, ...BackendView[]]
-  /** Of the best of them: what one cannot do, another can. */
-  readonly standing: Standing
+  /** The state of the best endpoint, since any endpoint can take a request. */
+  readonly state: DisplayState
 }
 
-/** Backends by name, in the order in which they come. */
+/** Groups endpoints by the backend's name, in the order of the report. */
 export function groupsOf(backends: readonly BackendView[]): Group[] {
   const byName = new Map<string, [BackendView, ...BackendView[]]>()
   for (const backend of backends) {
@@ -18,33 +18,33 @@ export function groupsOf(backends: readonly BackendView[]): Group[] {
     if (known === undefined) byName.set(backend.name, [backend])
     else known.push(backend)
   }
-  return [...byName].map(([name, members]) => ({ name, members, standing: standingOf(members) }))
+  return [...byName].map(([name, members]) => ({ name, members, state: stateOf(members) }))
 }
 
-/** A machine that is woken when it is wanted may be down for all anybody cares, until somebody does. */
-function standingOf(members: Group['members']): Standing {
+/** A machine that can be woken is asleep when it is down, until a request waits for it. */
+function stateOf(members: Group['members']): DisplayState {
   const state = bestOf(members)
   if (state !== 'down' || !members.some(({ wakes }) => wakes)) return state
-  return members.some(({ waiting }) => waiting > 0) ? 'wanted' : 'asleep'
+  return members.some(({ waiting }) => waiting > 0) ? 'waking' : 'asleep'
 }
 
-/** From the best to the worst. */
+/** From best to worst. */
 const ORDER = Object.keys({
-  well: 0,
-  partly: 0,
+  healthy: 0,
+  degraded: 0,
   recovering: 0,
-  busy: 0,
+  throttled: 0,
   unknown: 0,
   trial: 0,
   ejected: 0,
   down: 0,
   unresolved: 0,
   drained: 0,
-  leaving: 0,
+  removed: 0,
 } satisfies Record<HealthState, 0>)
 
 function bestOf(members: Group['members']): HealthState {
-  const states = members.map(({ health }) => health.state).filter((state) => state !== 'leaving')
-  const [best = 'leaving'] = states.sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))
+  const states = members.map(({ health }) => health.state).filter((state) => state !== 'removed')
+  const [best = 'removed'] = states.sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))
   return best
 }

@@ -1,7 +1,7 @@
 import { svg } from './dom.ts'
 import type { Tone } from './words.ts'
 
-/** A sign for each tone that can be told by its shape, as on a railway: disc, half disc, square, ring. */
+/** A shape for each tone, so that colour is not needed: disc, half disc, square, ring. */
 const SHAPES: Readonly<Record<Tone, string>> = {
   go: 'M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13zM7 11.4L3.9 8.3l1.3-1.3L7 8.8l3.8-3.8l1.3 1.3z',
   wait: 'M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13zm0 2v9a4.5 4.5 0 0 1 0-9z',
@@ -9,7 +9,7 @@ const SHAPES: Readonly<Record<Tone, string>> = {
   off: 'M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13zm0 2a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9z',
 }
 
-/** The sign of a tone; the words beside it say the same. */
+/** The icon of a tone. The text beside it has the same information. */
 export class Sign {
   readonly #path = svg('path', { 'fill-rule': 'evenodd' })
   readonly element = svg('svg', { class: 'sign', viewBox: '0 0 16 16', 'aria-hidden': 'true' }, this.#path)

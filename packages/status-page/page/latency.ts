@@ -7,7 +7,7 @@ import { KINDS } from './words.ts'
 
 const ALL: readonly Kind[] = ['search', 'bulk']
 
-/** How long requests took, waiting included: the half of them, and all but one of twenty. */
+/** Median and 95th percentile of the latency, waiting included. */
 export const latency: Chart = {
   title: 'Latency',
   unit: 'median and 95th percentile',
@@ -61,7 +61,7 @@ export const latency: Chart = {
       (kind) => `${KINDS[kind]} ${inWords(latencies[kind], model)}`,
     )
     return parts.length === 0
-      ? 'Nothing was answered in the last 15 minutes.'
+      ? 'No answers in the last 15 minutes.'
       : `In the last 15 minutes: ${parts.join('; ')}.`
   },
 }
@@ -76,7 +76,7 @@ function latenciesOf({ store, now }: Model, kind: Kind): (LatencyView | undefine
 
 type Point = readonly [index: number, span: LatencyView]
 
-/** Spans in a row, without gaps of more than one. */
+/** Runs of spans. A gap of one span does not end a run. */
 function runsOf(spans: readonly (LatencyView | undefined)[]): (readonly [Point, ...Point[]])[] {
   const runs: [Point, ...Point[]][] = []
   for (const [i, span] of spans.entries()) {

@@ -17,11 +17,11 @@ import { throughput } from './throughput.ts'
 import { remarkOf, verdictOf } from './verdict.ts'
 import { Waiting } from './waiting.ts'
 
-/** Where the page is, whatever stands before it. */
+/** The path of the page, behind any proxy. */
 const base = location.pathname.replace(/\/+$/, '')
 const format = formatFor()
 const store = new Store()
-/** When the last report came, on the page's own clock. */
+/** Arrival of the last report, on the browser's clock. */
 let reportAt = 0
 
 const actions = new Actions(base, () => refresh())
@@ -57,7 +57,7 @@ function onReport(report: Report): void {
   refresh()
 }
 
-/** Ages grow and plots move on while there is nothing new. */
+/** Updates ages and plots between two reports. */
 function tick(): void {
   if (performance.now() - reportAt > 900) refresh()
   if (document.documentElement.dataset['link'] === 'lost') showLink('lost')
@@ -66,7 +66,7 @@ function tick(): void {
 function refresh(): void {
   const { report } = store
   if (report === undefined) return
-  // What is not known any more does not grow older.
+  // Without a connection, ages stop.
   const passed = document.documentElement.dataset['link'] === 'lost' ? 0 : performance.now() - reportAt
   const model: Model = {
     report,
@@ -101,8 +101,8 @@ function showFooter({ report }: Model): void {
   setText(
     footer.note,
     report.actions
-      ? 'Backends can be drained, enabled and woken by whoever has the admin token.'
-      : 'This page only shows. With an admin token set, backends can be drained, enabled and woken here.',
+      ? 'Drain, enable and wake backends with the admin token.'
+      : 'Read-only. Set an admin token to drain, enable and wake backends here.',
   )
 }
 
@@ -118,7 +118,7 @@ function showLink(state: LinkState): void {
   setText(byId('link-text', HTMLElement), texts[state])
   lost.hidden = state !== 'lost'
   if (state === 'lost')
-    setText(lost, 'The router does not answer. What is shown is how it was; the page tries again by itself.')
+    setText(lost, 'The router does not answer. The page shows its last state and reconnects automatically.')
 }
 
 function lastUpdate(): string {

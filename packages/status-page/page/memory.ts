@@ -1,4 +1,4 @@
-/** What a browser keeps, where it lets us: `local` for ever, `session` until the tab is closed. */
+/** Browser storage, which may be disabled: `local` is permanent, `session` ends with the tab. */
 type Place = 'local' | 'session'
 
 function storage(place: Place): Storage | undefined {
@@ -13,7 +13,7 @@ export function remembered(place: Place, key: string): string | undefined {
   return storage(place)?.getItem(key) ?? undefined
 }
 
-/** @param value Nothing, to forget it. */
+/** @param value `undefined` deletes it. */
 export function remember(place: Place, key: string, value: string | undefined): void {
   if (value === undefined) storage(place)?.removeItem(key)
   else storage(place)?.setItem(key, value)

@@ -2,13 +2,13 @@ import type { Report } from '../src/wire.ts'
 import type { Format } from './format.ts'
 import type { Store } from './store.ts'
 
-/** What there is to show at a moment. */
+/** The data of the page at one moment. */
 export interface Model {
   readonly report: Report
   readonly store: Store
-  /** On the router's clock: later than the report by as much as has passed since it came. */
+  /** The time on the router's clock: that of the report, plus the time since its arrival. */
   readonly now: number
-  /** A moment of the router's clock as one of `Date.now()`. */
+  /** Converts a time of the router's clock to one of `Date.now()`. */
   readonly wallOf: (moment: number) => number
   readonly format: Format
 }

@@ -2,7 +2,7 @@ import { h, setAttribute, setText, svg } from './dom.ts'
 import type { Model } from './model.ts'
 import type { Scale } from './scale.ts'
 
-/** Where the plot is drawn, in pixels. */
+/** The drawing area, in pixels. */
 export interface Frame {
   readonly left: number
   readonly right: number
@@ -10,21 +10,21 @@ export interface Frame {
   readonly bottom: number
 }
 
-/** What one plot draws and says. */
+/** The content of one plot. */
 export interface Chart {
   readonly title: string
   readonly unit: string
-  /** Draws into a group that is empty. @returns The scale of its values. */
+  /** Draws into an empty group. @returns The scale of the values. */
   draw(group: SVGGElement, model: Model, frame: Frame): Scale
   label(value: number, model: Model): string
-  /** The rows of the legend: of one span, or of all. */
+  /** The rows of the legend, for one span or for all. */
   legend(model: Model, span: number | undefined): readonly LegendRow[]
-  /** What is to be seen, in a sentence. */
+  /** Describes the plot in a sentence, for screen readers. */
   summary(model: Model): string
 }
 
 export interface LegendRow {
-  /** Says which colour, line or pattern is meant. */
+  /** The classes of the colour, line or pattern. */
   readonly mark: string
   readonly name: string
   readonly value: string
@@ -35,7 +35,7 @@ const LEFT = 44
 const MARGIN = 8
 const BELOW = 22
 
-/** A plot over the last minutes. With the pointer or the arrow keys, its legend says what was at a time. */
+/** A plot of the last minutes. The pointer or the arrow keys select a span, which the legend then shows. */
 export class Plot {
   readonly #chart: Chart
   readonly #svg = svg('svg', { 'aria-hidden': 'true' })
@@ -44,7 +44,7 @@ export class Plot {
   readonly #handle: HTMLElement
   readonly element: HTMLElement
   #width = 0
-  /** Which span is read, counted from the newest. */
+  /** The selected span, counted from the newest. */
   #cursor: number | undefined
   #model: Model | undefined
 
@@ -128,7 +128,7 @@ export class Plot {
   #draw(): void {
     const model = this.#model
     if (model === undefined || this.#width === 0) return
-    this.#tell(model)
+    this.#describe(model)
     const frame = this.#frame
     const marks = svg('g')
     const scale = this.#chart.draw(marks, model, frame)
@@ -137,7 +137,7 @@ export class Plot {
     this.#svg.replaceChildren(this.#grid(scale, model, frame), marks, ...this.#cursorLine(model, frame))
   }
 
-  #tell(model: Model): void {
+  #describe(model: Model): void {
     const chart = this.#chart
     const { spans, span } = model.store.limits
     const cursor = this.#cursor
@@ -198,7 +198,7 @@ export class Plot {
   }
 }
 
-/** A piece of what a line, or a bar, of the plot looks like. */
+/** A sample of a line or bar of the plot, for the legend. */
 export function swatch(mark: string): SVGSVGElement {
   const isLine = mark.startsWith('line')
   const shape = isLine

@@ -1,11 +1,11 @@
 import type { BackendView, DecisionView, Fates, HealthState, Report, SpanView } from '../src/wire.ts'
 
-/** What tests of the page are about: as the server would tell it, but for what a test says otherwise. */
+/** Reports for the tests of the page, with defaults for everything that a test does not set. */
 export const NO_FATES: Fates = { answered: 0, rescued: 0, failed: 0, refused: 0, left: 0 }
 
 export function backendOf(
   name: string,
-  state: HealthState = 'well',
+  state: HealthState = 'healthy',
   rest: Partial<BackendView> = {},
 ): BackendView {
   const health = { state, tasks: [], failures: 0 }

@@ -15,8 +15,8 @@ describe('a linear scale', () => {
   })
 })
 
-describe('a scale of powers of ten', () => {
-  it('takes in every value', () => {
+describe('a logarithmic scale', () => {
+  it('includes every value', () => {
     const scale = logarithmic(3, 4_000, 100, 0)
     expect(scale.ticks).toEqual([1, 10, 100, 1_000, 10_000])
     expect([1, 10, 100, 10_000].map((value) => scale.at(value))).toEqual([100, 75, 50, 0])
@@ -26,7 +26,7 @@ describe('a scale of powers of ten', () => {
     expect(logarithmic(10, 10, 1, 0).ticks).toEqual([10, 100])
   })
 
-  it('draws what is below it at its end, and 0 as well', () => {
+  it('draws smaller values and 0 at its end', () => {
     const scale = logarithmic(10, 100, 1, 0)
     expect([scale.at(1), scale.at(0)]).toEqual([1, 1])
   })

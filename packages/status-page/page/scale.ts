@@ -1,10 +1,10 @@
-/** A scale of a plot: from values to pixels, with round values to label. */
+/** The scale of a plot: maps values to pixels, and has round values for labels. */
 export interface Scale {
   at(value: number): number
   readonly ticks: readonly number[]
 }
 
-/** From 0 to a round value that is not below the highest. */
+/** A scale from 0 to a round value of at least `highest`. */
 export function linear(highest: number, from: number, to: number): Scale {
   const step = roundStep(Math.max(highest, 1e-9) / 3)
   const steps = Math.max(1, Math.ceil(highest / step - 1e-9))
@@ -15,7 +15,7 @@ export function linear(highest: number, from: number, to: number): Scale {
   }
 }
 
-/** By powers of ten, from one to another that take in both values. */
+/** A logarithmic scale between two powers of ten that include both values. */
 export function logarithmic(lowest: number, highest: number, from: number, to: number): Scale {
   const first = Math.floor(Math.log10(Math.max(lowest, 1e-3)))
   const last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(highest, 1e-3))))
@@ -26,7 +26,7 @@ export function logarithmic(lowest: number, highest: number, from: number, to: n
   }
 }
 
-/** 1, 2 or 5 times a power of ten, at least as large. */
+/** The smallest 1, 2 or 5 times a power of ten that is at least `least`. */
 function roundStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least))
   const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= least * (1 - 1e-9)) ?? 10

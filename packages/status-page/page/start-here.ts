@@ -1,7 +1,7 @@
 import { h } from './dom.ts'
 import type { Model } from './model.ts'
 
-/** What to do while no request has ever come. */
+/** Instructions, until the first request arrives. */
 export class StartHere {
   readonly #container: HTMLElement
 
@@ -17,16 +17,16 @@ export class StartHere {
       h(
         'div',
         { class: 'start' },
-        h('h2', {}, 'No request has come yet'),
-        h('p', {}, 'In Immich, under Administration, Settings, Machine Learning, make this the URL:'),
+        h('h2', {}, 'No requests yet'),
+        h('p', {}, 'In Immich, open Administration → Settings → Machine Learning and set the URL to:'),
         h('p', {}, h('code', { class: 'address' }, routerUrl())),
-        h('p', {}, 'Then search for something. It will be here within a second.'),
+        h('p', {}, 'Then search for something. The request appears here within a second.'),
       ),
     )
   }
 }
 
-/** The router is where this page is, unless something in between says otherwise. */
+/** The URL of the router: that of this page without its path. */
 function routerUrl(): string {
   const { origin, pathname } = location
   return origin + pathname.replace(/\/+$/, '').replace(/\/_router$/, '')

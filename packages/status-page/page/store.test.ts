@@ -5,7 +5,7 @@ import { Store } from './store.ts'
 const ids = (store: Store) => store.decisions.map(({ id }) => id)
 
 describe('the store', () => {
-  it('puts changes to what it was told first', () => {
+  it('adds changes to the first report', () => {
     const store = new Store()
     store.take(reportOf({ decisions: [1, 2].map((id) => decisionOf(id)), spans: [spanOf(0)] }))
     const more = { ...NO_FATES, answered: 5 }
@@ -25,21 +25,21 @@ describe('the store', () => {
     expect(store.spansUntil(30_000)[0]).toBeUndefined()
   })
 
-  it('takes what it is told twice once', () => {
+  it('skips repeated decisions', () => {
     const store = new Store()
     store.take(reportOf({ decisions: [1, 2].map((id) => decisionOf(id)) }))
     store.take(reportOf({ whole: false, decisions: [2, 3].map((id) => decisionOf(id)) }))
     expect(ids(store)).toEqual([3, 2, 1])
   })
 
-  it('begins anew with a router that does', () => {
+  it('starts over with a new router', () => {
     const store = new Store()
     store.take(reportOf({ decisions: [1, 2, 3].map((id) => decisionOf(id)), spans: [spanOf(0)] }))
     store.take(reportOf({ decisions: [decisionOf(1)] }))
     expect([ids(store), store.spansUntil(0).filter(Boolean)]).toEqual([[1], []])
   })
 
-  it('keeps what went wrong for longer', () => {
+  it('keeps problems for longer', () => {
     const store = new Store()
     store.take(reportOf({ decisions: [1, 2, 3].map((id) => decisionOf(id, { fate: 'failed' })) }))
     store.take(reportOf({ whole: false, decisions: [4, 5, 6].map((id) => decisionOf(id)) }))
@@ -49,7 +49,7 @@ describe('the store', () => {
     ])
   })
 
-  it('says what share each backend had, of the time that is shown', () => {
+  it('computes the share of each backend', () => {
     const store = new Store()
     const spans = [spanOf(0, { backends: { gone: 100 } }), spanOf(3, { backends: { gpu: 3, nas: 1 } })]
     store.take(reportOf({ now: 40_000, spans }))

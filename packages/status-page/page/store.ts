@@ -1,6 +1,6 @@
 import type { DecisionView, Fates, Limits, Report, SpanView } from '../src/wire.ts'
 
-/** What the server has told, put together. */
+/** The state that the reports add up to. */
 export class Store {
   readonly #spans = new Map<number, SpanView>()
   #decisions: DecisionView[] = []
@@ -11,17 +11,17 @@ export class Store {
     return this.#report?.limits ?? { decisions: 0, troubles: 0, spans: 1, span: 1 }
   }
 
-  /** The last report, whose lists may be those of changes alone. */
+  /** The last report. Its lists may contain only changes. */
   get report(): Report | undefined {
     return this.#report
   }
 
-  /** The newest first. */
+  /** Newest first. */
   get decisions(): readonly DecisionView[] {
     return this.#decisions
   }
 
-  /** Those that did not simply go well, the newest first; some are older than all others. */
+  /** Decisions other than `answered`, newest first. Some are older than all of `decisions`. */
   get troubles(): readonly DecisionView[] {
     return this.#troubles
   }
@@ -37,25 +37,25 @@ export class Store {
     const oldest = this.lastSpan(report.now) - this.limits.spans
     for (const index of this.#spans.keys()) if (index <= oldest) this.#spans.delete(index)
     const newest = this.#decisions[0]?.id ?? 0
-    // A viewer that came between two reports is told of some twice.
+    // A page that connected between two reports gets some decisions twice.
     const news = report.decisions.filter(({ id }) => id > newest).reverse()
     this.#decisions = [...news, ...this.#decisions].slice(0, this.limits.decisions)
     this.#troubles = [...news.filter(isTrouble), ...this.#troubles].slice(0, this.limits.troubles)
   }
 
-  /** The span that a moment is in. */
+  /** Index of the span of a time. */
   lastSpan(now: number): number {
     return Math.floor(now / this.limits.span)
   }
 
-  /** Every span that is shown, oldest first; `undefined` for one in which nothing happened. */
+  /** All spans of the plots, oldest first; `undefined` for a span without requests. */
   spansUntil(now: number): (SpanView | undefined)[] {
     const last = this.lastSpan(now)
     const first = last - this.limits.spans + 1
     return Array.from({ length: this.limits.spans }, (_, i) => this.#spans.get(first + i))
   }
 
-  /** What became of requests in the last minute. */
+  /** Completed requests of the last minute, by fate. */
   recent(now: number): Fates {
     const fates = { answered: 0, rescued: 0, failed: 0, refused: 0, left: 0 }
     for (const span of this.spansUntil(now).slice(-Math.ceil(60_000 / this.limits.span))) {
@@ -69,7 +69,7 @@ export class Store {
     return fates
   }
 
-  /** Which share of what backends had each of them had, by name. */
+  /** Each backend's share of the requests, by name. */
   shares(now: number): Map<string, number> {
     const counts = new Map<string, number>()
     let total = 0

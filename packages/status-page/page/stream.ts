@@ -2,7 +2,7 @@ import type { Report } from '../src/wire.ts'
 
 export type LinkState = 'connecting' | 'live' | 'lost'
 
-/** The server says something every five seconds at least. */
+/** Longest silence of a live connection, in milliseconds. The server sends a report every 5 s at least. */
 const SILENCE = 12_000
 const RETRY = 2_000
 
@@ -12,7 +12,7 @@ export interface StreamOptions {
   readonly onState: (state: LinkState) => void
 }
 
-/** The reports of the server, for as long as somebody looks. It comes back by itself when the connection is lost. */
+/** Receives the reports while the tab is visible, and reconnects when the connection is lost. */
 export class Stream {
   readonly #options: StreamOptions
   #source: EventSource | undefined
@@ -30,7 +30,7 @@ export class Stream {
     this.#open()
   }
 
-  /** How long it is since the server has said something, in milliseconds. */
+  /** Time since the last report, in milliseconds. */
   get silence(): number {
     return performance.now() - this.#heardAt
   }
@@ -41,13 +41,13 @@ export class Stream {
     this.#source = source
     source.onmessage = ({ data }: MessageEvent<string>) => {
       this.#heardAt = performance.now()
-      this.#become('live')
+      this.#setState('live')
       const report: Report = JSON.parse(data)
       this.#options.onReport(report)
     }
     source.onerror = () => {
-      this.#become('lost')
-      // An answer that is no stream ends it for good; a connection that breaks does not.
+      this.#setState('lost')
+      // EventSource reconnects after a broken connection, but not after an answer that is no event stream.
       if (source.readyState === EventSource.CLOSED) this.#openSoon()
     }
   }
@@ -63,14 +63,14 @@ export class Stream {
     this.#retry = setTimeout(() => this.#open(), RETRY)
   }
 
-  /** A connection that is silent may be dead without anybody having said so. */
+  /** Reconnects after a long silence: the connection may be dead without an error. */
   #watch(): void {
     if (this.#state !== 'live' || this.#source === undefined || this.silence < SILENCE) return
-    this.#become('lost')
+    this.#setState('lost')
     this.#openSoon()
   }
 
-  #become(state: LinkState): void {
+  #setState(state: LinkState): void {
     if (this.#state === state) return
     this.#state = state
     this.#options.onState(state)

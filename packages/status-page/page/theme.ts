@@ -3,7 +3,7 @@ import { remember, remembered } from './memory.ts'
 
 const KEY = 'immich-ml-router-theme'
 
-/** Light, dark, or what the system says. */
+/** Applies the chosen theme: light, dark, or the system's. */
 export function startTheme(): void {
   const choice = remembered('local', KEY) ?? 'auto'
   apply(choice)

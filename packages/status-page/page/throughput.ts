@@ -5,15 +5,15 @@ import type { Chart } from './plot.ts'
 import { linear } from './scale.ts'
 import { FATES } from './words.ts'
 
-/** From the bottom to the top. */
+/** From bottom to top. */
 const STACK: readonly Fate[] = ['answered', 'rescued', 'left', 'refused', 'failed']
-/** A span that has just begun says little. */
+/** Shortest time over which the rate of the current span is computed, in milliseconds. */
 const LEAST_TIME = 4_000
 
-/** Requests a second, by what became of them. */
+/** Requests per second, by fate. */
 export const throughput: Chart = {
   title: 'Throughput',
-  unit: 'requests a second',
+  unit: 'requests per second',
 
   draw(group, model, { left, right, top, bottom }) {
     const rates = ratesOf(model)
@@ -29,7 +29,7 @@ export const throughput: Chart = {
         const own = rate?.[fate] ?? 0
         if (own === 0) continue
         const [y, base] = [scale.at(below + own), scale.at(below)]
-        // One that failed among thousands is to be seen, too.
+        // One failure among thousands must be visible.
         const height = Math.max(base - y, 1.5)
         paths.set(
           fate,
@@ -62,7 +62,7 @@ export const throughput: Chart = {
     )
     return parts.length === 0
       ? 'No requests in the last 15 minutes.'
-      : `${format.rate(rate)} requests a second now; in the last 15 minutes ${parts.join(', ')}.`
+      : `${format.rate(rate)} requests per second now; in the last 15 minutes ${parts.join(', ')}.`
   },
 }
 

@@ -2,10 +2,10 @@ import type { AttemptView, DecisionView } from '../src/wire.ts'
 import { svg } from './dom.ts'
 import { toneOfAttempt } from './words.ts'
 
-/** What is shorter than this, in percent, is drawn as long. */
+/** Minimum width of a bar, in percent. */
 const LEAST = 1.5
 
-/** The life of a request as a line: waiting, and each attempt. The words beside it say the same. */
+/** A request as a line: waiting, and each attempt. The text beside it has the same information. */
 export function timelineOf({ total, attempts }: Pick<DecisionView, 'total' | 'attempts'>): SVGSVGElement {
   const { drawing, scale } = lineOf(total)
   for (const attempt of attempts) {
@@ -17,7 +17,7 @@ export function timelineOf({ total, attempts }: Pick<DecisionView, 'total' | 'at
   return drawing
 }
 
-/** One attempt within the life of its request: connecting, waiting for the first byte, and the answer. */
+/** One attempt on the line of its request: connecting, waiting for the first byte, and the answer. */
 export function attemptLine(attempt: AttemptView, total: number): SVGSVGElement {
   const { drawing, scale } = lineOf(total)
   const { start, time, connect = 0, firstByte = time } = attempt
@@ -30,7 +30,7 @@ export function attemptLine(attempt: AttemptView, total: number): SVGSVGElement 
   return drawing
 }
 
-/** The whole life of a request, to draw on. */
+/** The empty line of a request. */
 function lineOf(total: number): { readonly drawing: SVGSVGElement; readonly scale: number } {
   const attributes = {
     class: 'timeline',

@@ -1,33 +1,33 @@
 import { setAttribute, svg } from './dom.ts'
 import type { Tone } from './words.ts'
 
-/** Widths, in pixels: of all traffic, of what carries next to nothing, and of the gutter that it is drawn in. */
+/** Widths in pixels: all traffic, the thinnest line, and the column of the drawing. */
 const WHOLE = 26
 const LEAST = 1.5
 const GUTTER = 64
 const LEFT = 4
-/** How far before its end a branch is closed, where nothing gets through: with a buffer stop. */
+/** Distance of the buffer stop from the end of a closed branch. */
 const CLOSED = 13
-/** Where a branch leaves, and how tightly it turns. */
+/** Start and radius of a branch's bend. */
 const TOP = 8
 const RADIUS = 9
 
-/** How wide a branch is that carries such a share of the traffic. */
+/** Width of a branch with this share of the traffic. */
 export function widthOf(share: number): number {
   return Math.max(LEAST, share * WHOLE)
 }
 
 export interface Stretch {
-  /** How wide the branch is that gets off here, and what goes on to those below. */
+  /** Width of this backend's branch, and of the line to the backends below. */
   readonly branch: number
   readonly through: number
   readonly isUsed: boolean
-  /** Whether nothing gets through. */
+  /** Whether the backend gets no requests. */
   readonly isClosed: boolean
   readonly tone: Tone
 }
 
-/** Where the line begins. */
+/** The start of the line. */
 export class TrackHead {
   readonly #rect = svg('rect', { class: 'through', x: String(LEFT), y: '0', height: '60', rx: '3' })
   readonly element = svg(
@@ -41,11 +41,11 @@ export class TrackHead {
   }
 }
 
-/** One stretch of the line along the backends, as wide as their traffic: what gets off at this one, and what goes on. */
+/** One backend's stretch of the line: its branch, and the line to the backends below, as wide as their traffic. */
 export class TrackStretch {
   readonly #branch = svg('path', { class: 'branch' })
   readonly #buffer = svg('rect', { class: 'buffer', x: String(GUTTER - CLOSED), width: '3.5', rx: '1' })
-  /** It goes on for as long as the backend's text is, which is not known here. */
+  /** As high as the backend's text. */
   readonly #tail = svg('rect', { class: 'through', y: '0', height: '100%' })
   readonly element = svg(
     'svg',
@@ -66,7 +66,7 @@ export class TrackStretch {
     setAttribute(this.#tail, 'width', String(through))
     setAttribute(this.#buffer, 'y', String(bend - 5))
     setAttribute(this.#buffer, 'height', String(isClosed ? branch + 10 : 0))
-    // Down on the right of the line, a quarter turn, and out.
+    // Down the right side of the line, a quarter turn, then out.
     setAttribute(
       this.#branch,
       'd',

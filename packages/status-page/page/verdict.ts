@@ -1,15 +1,15 @@
 import type { Fates, Report } from '../src/wire.ts'
 import type { Format } from './format.ts'
 import { type Group, groupsOf } from './groups.ts'
-import { GETS_NOTHING, STANDINGS, type Tone } from './words.ts'
+import { STATES, type Tone, UNAVAILABLE } from './words.ts'
 
-/** How it all stands, in a sentence that changes only when something does. */
+/** The state of the router in one sentence, which changes only with the state. */
 export interface Verdict {
   readonly tone: Tone
   readonly text: string
 }
 
-/** @param recent What became of requests in the last minute. */
+/** @param recent Completed requests of the last minute, by fate. */
 export function verdictOf(
   {
     state,
@@ -25,32 +25,32 @@ export function verdictOf(
   const groups = groupsOf(backends)
   const trouble = outageOf(groups) ?? worstOf(groups)
   if (trouble !== undefined) return trouble
-  if (figures.rate === 0 && groups.every(({ standing }) => standing === 'unknown'))
-    return { tone: 'off', text: 'Waiting to hear from the backends.' }
-  const well = groups.length === 1 ? `${isAre(groups)} well` : allWell(groups)
+  if (figures.rate === 0 && groups.every(({ state }) => state === 'unknown'))
+    return { tone: 'off', text: 'No backend has answered yet.' }
+  const healthy = groups.length === 1 ? `${isAre(groups)} healthy` : allHealthy(groups)
   const failing = failingOf(recent)
-  if (failing !== undefined) return { tone: 'stop', text: `${well}, but ${failing}.` }
+  if (failing !== undefined) return { tone: 'stop', text: `${healthy}, but ${failing}.` }
   const [oldest] = waiting.first
   const isBusy = oldest !== undefined && now - oldest.at > LONG_WAIT
-  return { tone: 'go', text: isBusy ? `${well}, and busy.` : `${well}.` }
+  return { tone: 'go', text: isBusy ? `${healthy}, with requests waiting.` : `${healthy}.` }
 }
 
-/** What there is to say when none of several can be used. */
+/** The verdict when none of several backends is available. */
 function outageOf(groups: readonly Group[]): Verdict | undefined {
-  const isOut = groups.length > 1 && groups.every(({ standing }) => GETS_NOTHING.has(standing))
-  const isMeant = groups.every(({ standing }) => standing === 'asleep' || standing === 'wanted')
-  return isOut && !isMeant ? { tone: 'stop', text: 'No backend can be used.' } : undefined
+  const isOut = groups.length > 1 && groups.every(({ state }) => UNAVAILABLE.has(state))
+  const isMeant = groups.every(({ state }) => state === 'asleep' || state === 'waking')
+  return isOut && !isMeant ? { tone: 'stop', text: 'No backend is available.' } : undefined
 }
 
-/** The backends that do not do well: where some are lost, those that are merely slow are no matter. */
+/** The backends with problems. When some are unavailable, affected with smaller problems are left out. */
 function worstOf(groups: readonly Group[]): Verdict | undefined {
   for (const tones of [['stop'], ['wait', 'off']] as const) {
     const clauses: string[] = []
     let worst: Tone = 'off'
-    for (const [standing, { tone, says }] of Object.entries(STANDINGS)) {
-      const those = groups.filter((group) => group.standing === standing)
-      if (those.length === 0 || says === undefined || !tones.some((each) => each === tone)) continue
-      clauses.push(`${isAre(those)} ${says}`)
+    for (const [state, { tone, says }] of Object.entries(STATES)) {
+      const affected = groups.filter((group) => group.state === state)
+      if (affected.length === 0 || says === undefined || !tones.some((each) => each === tone)) continue
+      clauses.push(`${isAre(affected)} ${says}`)
       if (tone !== 'off') worst = tone
     }
     if (clauses.length > 0) return { tone: worst, text: `${clauses.join(', ')}.` }
@@ -58,35 +58,35 @@ function worstOf(groups: readonly Group[]): Verdict | undefined {
   return undefined
 }
 
-/** A wait that is more than the moment until a slot is free. */
+/** A wait in milliseconds that is worth mentioning. */
 const LONG_WAIT = 10_000
-/** Fewer may be chance. */
+/** Failures of the last minute that count as a problem: at least so many, and at least this share. */
 const FEW = 3
 const MANY = 0.05
 
 function failingOf({ answered, rescued, failed, refused }: Fates): string | undefined {
-  const told = answered + rescued + failed + refused
-  if (failed >= FEW && failed > MANY * told) return 'requests fail'
-  return refused >= FEW && refused > MANY * told ? 'requests are refused' : undefined
+  const counted = answered + rescued + failed + refused
+  if (failed >= FEW && failed > MANY * counted) return 'requests fail'
+  return refused >= FEW && refused > MANY * counted ? 'requests are refused' : undefined
 }
 
-/** What else there is to say, with numbers that change all the time. */
+/** Further facts, with numbers that change all the time. */
 export function remarkOf({ backends, figures, waiting, since }: Report, now: number, format: Format): string {
   const { answered, rescued, failed, refused, left } = figures.fates
   const total = answered + rescued + failed + refused + left
   const minutes = Math.floor((now - since) / 60_000)
   const time =
-    minutes >= 15 ? 'in the last 15 minutes' : `in the ${format.duration(now - since)} since the router began`
+    minutes >= 15 ? 'in the last 15 minutes' : `in the ${format.duration(now - since)} since the start`
   const groups = groupsOf(backends)
-  const isLost = groups.some(({ standing }) => STANDINGS[standing].tone === 'stop')
-  const partly = groups.filter(({ standing }) => standing === 'partly')
+  const isLost = groups.some(({ state }) => STATES[state].tone === 'stop')
+  const degraded = groups.filter(({ state }) => state === 'degraded')
   return [
-    ...(isLost && partly.length > 0 ? [`${isAre(partly)} partly well`] : []),
+    ...(isLost && degraded.length > 0 ? [`${isAre(degraded)} degraded`] : []),
     ...(waiting.count > 0
-      ? [`${requests(waiting.count, format)} ${waiting.count === 1 ? 'waits' : 'wait'}`]
+      ? [`${requests(waiting.count, format)} ${waiting.count === 1 ? 'is' : 'are'} waiting`]
       : []),
     total === 0 ? `No request ${time}` : `${requests(total, format)} ${time}`,
-    ...(rescued > 0 ? [`${format.count(rescued)} of them needed another backend`] : []),
+    ...(rescued > 0 ? [`${format.count(rescued)} of them needed a retry`] : []),
   ]
     .map((part) => `${part}.`)
     .join(' ')
@@ -96,8 +96,8 @@ function requests(count: number, format: Format): string {
   return count === 1 ? 'One request' : `${format.count(count)} requests`
 }
 
-function allWell(groups: readonly Group[]): string {
-  return groups.length === 2 ? 'Both backends are well' : `All ${groups.length} backends are well`
+function allHealthy(groups: readonly Group[]): string {
+  return groups.length === 2 ? 'Both backends are healthy' : `All ${groups.length} backends are healthy`
 }
 
 function isAre(groups: readonly Group[]): string {

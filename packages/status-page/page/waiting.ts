@@ -11,7 +11,7 @@ interface Row {
   readonly format: Format
 }
 
-/** Those who wait, the one that came first on top. */
+/** The waiting requests, oldest first. */
 export class Waiting {
   readonly #note = h('p', { class: 'note' })
   readonly #body = h('tbody')
@@ -23,11 +23,11 @@ export class Waiting {
   readonly #table = h(
     'table',
     { class: 'waiters' },
-    h('caption', { class: 'unseen' }, 'Requests that wait, the one that came first on top'),
+    h('caption', { class: 'unseen' }, 'Waiting requests, oldest first'),
     h(
       'thead',
       {},
-      h('tr', {}, ...['Age', 'Job', 'Route', 'Waits for'].map((text) => h('th', { scope: 'col' }, text))),
+      h('tr', {}, ...['Age', 'Job', 'Route', 'State'].map((text) => h('th', { scope: 'col' }, text))),
     ),
     this.#body,
   )
@@ -57,11 +57,11 @@ export class Waiting {
   }
 }
 
-/** Those that are shown unless somebody wants more. */
+/** Requests in the table until "Show" is pressed. */
 const FIRST = 6
 
 function noteOf(count: number, shown: number, format: Format): string {
-  if (count === 0) return 'Nothing waits: every request finds room at once.'
+  if (count === 0) return 'No requests are waiting.'
   return count > shown ? `The first ${format.count(shown)} of ${format.count(count)} requests` : ''
 }
 

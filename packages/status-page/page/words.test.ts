@@ -37,7 +37,7 @@ describe('a job in words', () => {
     )
   })
 
-  it('that is not known says why', () => {
+  it('that is unclassified shows the reason', () => {
     expect(jobInWords({ entries: [], unclassified: 'no-entries' })).toEqual({
       name: 'Unknown job',
       models: 'no entries',
@@ -55,74 +55,74 @@ describe('a job in words', () => {
 
 describe('health in words', () => {
   it.each([
-    [{ state: 'well' }, ''],
+    [{ state: 'healthy' }, ''],
     [
       { state: 'down', reason: 'ECONNREFUSED', since: 1_000 },
       'No answer to probes for 9 s: connection refused',
     ],
     [
       { state: 'ejected', reason: 'connect', since: 5_000, until: 15_000 },
-      'Ejected for 5 s: no connection. Tried again in 5 s',
+      'Ejected for 5 s: connection failed. Next attempt in 5 s',
     ],
-    [{ state: 'busy', until: 12_000 }, 'It has asked to be left alone for 2 s'],
-    [{ state: 'recovering', since: 9_000 }, 'Back for 1 s; it begins with a few requests'],
-    [{ state: 'drained' }, 'It gets nothing until it is enabled'],
+    [{ state: 'throttled', until: 12_000 }, 'It answered 429; it gets no requests for another 2 s'],
+    [{ state: 'recovering', since: 9_000 }, 'Recovering for 1 s: it gets few requests at first'],
+    [{ state: 'drained' }, 'Gets no requests until it is enabled'],
     [{ state: 'unresolved', reason: 'ml has no address yet' }, 'ml has no address yet'],
   ] as const)('%j: %s', (health, text) => {
-    const backend = backendOf('a', 'well', { health: { tasks: [], failures: 0, ...health } })
+    const backend = backendOf('a', 'healthy', { health: { tasks: [], failures: 0, ...health } })
     expect(plain(healthInWords(backend, 10_000, format))).toBe(text)
   })
 
-  it('names each task that is not well', () => {
+  it('names each failing task', () => {
     const tasks = [
       { task: 'ocr/detection', state: 'ejected', reason: 'answered 503 Service Unavailable', until: 20_000 },
       { task: 'clip/textual', state: 'lacking', until: 60_000 },
     ] as const
-    const backend = backendOf('a', 'partly', { health: { state: 'partly', tasks, failures: 3 } })
+    const backend = backendOf('a', 'degraded', { health: { state: 'degraded', tasks, failures: 3 } })
     expect(plain(healthInWords(backend, 10_000, format))).toBe(
-      'Fails at OCR (ocr/detection) (answered 503 Service Unavailable), tried again in 10 s; ' +
-        'does not have searches (clip/textual)',
+      'Fails at OCR (ocr/detection) (answered 503 Service Unavailable), next attempt in 10 s; ' +
+        'does not support searches (clip/textual)',
     )
   })
 
   it.each([
-    ['clip/visual', 'does not have images (clip/visual)'],
-    ['clip/visual/ViT/B-32', 'does not have images (clip/visual) with the model ViT/B-32'],
-    ['clip/audio', 'does not have clip/audio'],
-    ['tags/visual', 'does not have tags/visual'],
-    ['facial-recognition/detection', 'does not have faces (facial-recognition/detection)'],
-  ])('says that it lacks %s: %s', (task, text) => {
+    ['clip/visual', 'does not support images (clip/visual)'],
+    ['clip/visual/ViT/B-32', 'does not support images (clip/visual) with the model ViT/B-32'],
+    ['clip/audio', 'does not support clip/audio'],
+    ['tags/visual', 'does not support tags/visual'],
+    ['facial-recognition/detection', 'does not support faces (facial-recognition/detection)'],
+  ])('names the unsupported jobs of %s: %s', (task, text) => {
     expect(taskInWords({ task, state: 'lacking' }, 0, format)).toBe(text)
   })
 
   it.each([
-    ['ocr/detection+ocr/recognition', 'refuses some OCR (ocr/detection and ocr/recognition)'],
-    ['', 'refuses some jobs'],
-  ])('says that it refuses some jobs of %s: %s', (task, text) => {
+    ['ocr/detection+ocr/recognition', 'rejects some OCR (ocr/detection and ocr/recognition)'],
+    ['', 'rejects some jobs'],
+  ])('names the partly rejected jobs of %s: %s', (task, text) => {
     expect(taskInWords({ task, state: 'lacking', isSome: true }, 0, format)).toBe(text)
   })
 
-  it('names what a backend that is well cannot do, and from which size on', () => {
+  it('names the jobs and sizes that a healthy backend does not take', () => {
     const tasks = [{ task: 'clip/visual', state: 'lacking' }] as const
-    const backend = backendOf('a', 'well', {
-      health: { state: 'well', tasks, failures: 0, sizeLimit: 2_000_000 },
+    const backend = backendOf('a', 'healthy', {
+      health: { state: 'healthy', tasks, failures: 0, sizeLimit: 2_000_000 },
     })
     expect(plain(healthInWords(backend, 0, format))).toBe(
-      'Does not have images (clip/visual); refuses bodies of 2 MB or more',
+      'Does not support images (clip/visual); rejects bodies of 2 MB or more',
     )
   })
 
-  it('says the cure in full', () => {
+  it('shows a reason with its remedy in full', () => {
     const reason = 'answered 401 Unauthorized: set backends.gpu.auth'
     const backend = backendOf('gpu', 'ejected', {
       health: { state: 'ejected', reason, since: 5_000, until: 15_000, tasks: [], failures: 3 },
     })
     expect(plain(healthInWords(backend, 10_000, format))).toBe(
-      'Ejected for 5 s: answered 401 Unauthorized: set backends.gpu.auth. Tried again in 5 s',
+      'Ejected for 5 s: answered 401 Unauthorized: set backends.gpu.auth. Next attempt in 5 s',
     )
   })
 
-  it('leaves a reason that it does not know as it is', () => {
+  it('keeps an unknown reason', () => {
     expect(reasonInWords('EWHATEVER')).toBe('EWHATEVER')
   })
 })
@@ -134,9 +134,9 @@ describe('an attempt in words', () => {
       'passed-over',
       401,
       'answered 401 Unauthorized: set backends.gpu.auth',
-      'answered 401 Unauthorized: set backends.gpu.auth, which the client did not get',
+      'answered 401 Unauthorized: set backends.gpu.auth; not sent to the client',
     ],
-    ['failed', undefined, 'connect', 'no connection'],
+    ['failed', undefined, 'connect', 'connection failed'],
   ] as const)('%s', (outcome, status, cause, text) => {
     expect(attemptInWords({ backend: 'gpu', start: 0, time: 1, outcome, status, cause, hedge: false })).toBe(
       text,
@@ -148,11 +148,11 @@ describe('the way of a request', () => {
   const attempt = (backend: string) =>
     ({ backend, start: 0, time: 1, outcome: 'answered', status: 200, hedge: false }) as const
 
-  it('names every backend that had it', () => {
+  it('names every backend of an attempt', () => {
     expect(wayOf(decisionOf(1, { attempts: ['gpu', 'nas'].map(attempt) }))).toBe('gpu → nas')
     expect(wayOf(decisionOf(1, { attempts: [attempt('gpu')], earlier: 3 }))).toBe('… → gpu')
     expect(wayOf(decisionOf(1, { route: 'all' }))).toBe('all')
-    expect(wayOf(decisionOf(1, { route: 'all', fate: 'refused', code: 'queue-full' }))).toBe('too many wait')
+    expect(wayOf(decisionOf(1, { route: 'all', fate: 'refused', code: 'queue-full' }))).toBe('queue full')
     expect(wayOf(decisionOf(1, { fate: 'refused', code: 'else' }))).toBe('–')
   })
 })

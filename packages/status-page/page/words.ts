@@ -12,49 +12,49 @@ import type {
 } from '../src/wire.ts'
 import type { Format } from './format.ts'
 
-/** How a thing stands, as far as colour and shape go. */
+/** Colour and shape of a state. */
 export type Tone = 'go' | 'wait' | 'stop' | 'off'
 
-/** How a backend stands: its state, or that it is down and meant to be, until somebody wants it. */
-export type Standing = HealthState | 'asleep' | 'wanted'
+/** The state of a backend on the page. A backend that is down and can be woken is `asleep`, or `waking` when a request waits. */
+export type DisplayState = HealthState | 'asleep' | 'waking'
 
-interface StandingWords {
+interface StateWords {
   readonly label: string
   readonly tone: Tone
-  /** What comes behind its name and "is", when it is worth a word. */
+  /** Follows "gpu is" in the verdict. Without it, the verdict does not mention the state. */
   readonly says?: string
 }
 
-export const STANDINGS: Readonly<Record<Standing, StandingWords>> = {
-  well: { label: 'Well', tone: 'go' },
-  recovering: { label: 'Back', tone: 'go' },
-  unknown: { label: 'Not heard from yet', tone: 'off' },
+export const STATES: Readonly<Record<DisplayState, StateWords>> = {
+  healthy: { label: 'Healthy', tone: 'go' },
+  recovering: { label: 'Recovering', tone: 'go' },
+  unknown: { label: 'No answer yet', tone: 'off' },
   down: { label: 'Down', tone: 'stop', says: 'down' },
   ejected: { label: 'Ejected', tone: 'stop', says: 'ejected' },
   unresolved: { label: 'No address', tone: 'stop', says: 'without an address' },
   trial: { label: 'On trial', tone: 'wait', says: 'on trial' },
-  partly: { label: 'Partly well', tone: 'wait', says: 'partly well' },
-  busy: { label: 'Wants a pause', tone: 'wait', says: 'taking a pause' },
-  wanted: { label: 'Being woken', tone: 'wait', says: 'being woken' },
-  asleep: { label: 'Away', tone: 'off', says: 'away' },
+  degraded: { label: 'Degraded', tone: 'wait', says: 'degraded' },
+  throttled: { label: 'Throttled', tone: 'wait', says: 'throttled' },
+  waking: { label: 'Waking', tone: 'wait', says: 'waking up' },
+  asleep: { label: 'Asleep', tone: 'off', says: 'asleep' },
   drained: { label: 'Drained', tone: 'off', says: 'drained' },
-  leaving: { label: 'Leaving', tone: 'off' },
+  removed: { label: 'Removed', tone: 'off' },
 }
 
-/** Where nothing gets through. */
-export const GETS_NOTHING: ReadonlySet<Standing> = new Set([
+/** States in which a backend gets no requests. */
+export const UNAVAILABLE: ReadonlySet<DisplayState> = new Set([
   'ejected',
   'down',
   'asleep',
-  'wanted',
+  'waking',
   'unresolved',
   'drained',
-  'leaving',
+  'removed',
 ])
 
 export const FATES: Readonly<Record<Fate, { readonly label: string; readonly tone: Tone }>> = {
   answered: { label: 'Answered', tone: 'go' },
-  rescued: { label: 'Answered by another', tone: 'wait' },
+  rescued: { label: 'Answered after retry', tone: 'wait' },
   failed: { label: 'Failed', tone: 'stop' },
   refused: { label: 'Refused', tone: 'stop' },
   left: { label: 'Client left', tone: 'off' },
@@ -62,68 +62,68 @@ export const FATES: Readonly<Record<Fate, { readonly label: string; readonly ton
 
 export const KINDS: Readonly<Record<Kind, string>> = { search: 'Text search', bulk: 'Images' }
 
-/** The codes of failures, in words that follow a name. */
+/** The codes of failures in words. */
 const REASONS: Readonly<Record<string, string>> = {
-  connect: 'no connection',
+  connect: 'connection failed',
   ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'the connection broke',
-  EHOSTUNREACH: 'the host cannot be reached',
-  ENETUNREACH: 'the network cannot be reached',
-  ENOTFOUND: 'the name is not known',
-  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
-  UND_ERR_SOCKET: 'the connection broke',
-  timeout: 'no answer in time',
-  'connect-timeout': 'no connection in time',
-  'response-timeout': 'no answer in time',
-  'idle-timeout': 'the answer stopped',
-  'total-timeout': 'the time for all attempts was over',
-  reset: 'the connection broke',
-  gone: 'the machine was gone',
-  stale: 'the connection had gone stale',
-  protocol: 'an answer that is no HTTP',
-  shutdown: 'the router was closed',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  ENOTFOUND: 'unknown host name',
+  UND_ERR_CONNECT_TIMEOUT: 'connect timeout',
+  UND_ERR_SOCKET: 'connection closed',
+  timeout: 'timeout',
+  'connect-timeout': 'connect timeout',
+  'response-timeout': 'response timeout',
+  'idle-timeout': 'idle timeout: the response stopped',
+  'total-timeout': 'total timeout of all attempts',
+  reset: 'connection reset',
+  gone: 'backend down: it stopped accepting connections',
+  stale: 'stale connection',
+  protocol: 'invalid HTTP response',
+  shutdown: 'router closed',
 }
 
 export function reasonInWords(reason: string): string {
   return REASONS[reason] ?? reason
 }
 
-/** What there is to say about a backend beyond the name of its state; nothing when it is well. */
+/** The details of a backend's state; empty for a healthy one. */
 export function healthInWords({ health, inFlight }: BackendView, now: number, format: Format): string {
   const { state, reason, since, until } = health
   const why = reason === undefined ? '' : `: ${reasonInWords(reason)}`
   const ago = since === undefined ? '' : ` for ${format.duration(now - since)}`
   const left = until === undefined ? '' : format.duration(Math.max(0, until - now))
   switch (state) {
-    case 'well':
-    case 'partly':
+    case 'healthy':
+    case 'degraded':
       return sentence(limitsInWords(health, now, format))
     case 'unknown':
-      return 'Its first probe is on its way'
+      return 'No probe or request has been answered yet'
     case 'recovering':
-      return `Back${ago}; it begins with a few requests`
-    case 'busy':
-      return `It has asked to be left alone for ${left}`
+      return `Recovering${ago}: it gets few requests at first`
+    case 'throttled':
+      return `It answered 429; it gets no requests for another ${left}`
     case 'trial':
-      return `Ejected${ago}${why}. The next request finds out if it is back`
+      return `Ejected${ago}${why}. The next request is the trial`
     case 'ejected':
-      return `Ejected${ago}${why}. Tried again in ${left}`
+      return `Ejected${ago}${why}. Next attempt in ${left}`
     case 'down':
       return `No answer to probes${ago}${why}`
     case 'unresolved':
       return reason ?? ''
     case 'drained':
-      return inFlight > 0 ? `It finishes what it has` : 'It gets nothing until it is enabled'
-    case 'leaving':
-      return 'Its address is gone; it finishes what it has'
+      return inFlight > 0 ? 'Requests in flight still finish' : 'Gets no requests until it is enabled'
+    case 'removed':
+      return 'Its address is gone; requests in flight still finish'
   }
 }
 
-/** What it cannot do, though it is there. */
+/** The jobs and sizes that an available backend does not take. */
 function limitsInWords({ tasks, sizeLimit }: HealthView, now: number, format: Format): string[] {
   return [
     ...tasks.map((task) => taskInWords(task, now, format)),
-    ...(sizeLimit === undefined ? [] : [`refuses bodies of ${format.bytes(sizeLimit)} or more`]),
+    ...(sizeLimit === undefined ? [] : [`rejects bodies of ${format.bytes(sizeLimit)} or more`]),
   ]
 }
 
@@ -131,13 +131,13 @@ export function taskInWords(view: TaskView, now: number, format: Format): string
   const { task, state, reason, until, isSome = false } = view
   const name = typesInWords(task)
   const left = until === undefined ? '' : format.duration(Math.max(0, until - now))
-  if (state === 'lacking') return isSome ? `refuses some ${name}` : `does not have ${name}`
-  if (state === 'recovering') return `${name} is coming back`
+  if (state === 'lacking') return isSome ? `rejects some ${name}` : `does not support ${name}`
+  if (state === 'recovering') return `${name} is recovering`
   const why = reason === undefined ? '' : ` (${reasonInWords(reason)})`
-  return state === 'ejected' ? `fails at ${name}${why}, tried again in ${left}` : `fails at ${name}${why}`
+  return state === 'ejected' ? `fails at ${name}${why}, next attempt in ${left}` : `fails at ${name}${why}`
 }
 
-/** Such as `images (clip/visual)`, or `searches (clip/textual) with the model ViT-B-32__openai`. */
+/** For example `images (clip/visual)` or `searches (clip/textual) with the model ViT-B-32__openai`. */
 function typesInWords(keys: string): string {
   const [, types = '', model] = /^([^/+]+\/[^/+]+)\/(.+)$/.exec(keys) ?? [undefined, keys]
   const [first = ''] = types.split('+')
@@ -146,7 +146,7 @@ function typesInWords(keys: string): string {
   return model === undefined ? name : `${name} with the model ${model}`
 }
 
-/** By task and type, or by task. */
+/** Names by task and type, or by task. */
 const PLAIN: Readonly<Record<string, string>> = {
   'clip/textual': 'searches',
   'clip/visual': 'images',
@@ -159,7 +159,7 @@ function sentence(parts: readonly string[]): string {
   return [first.charAt(0).toUpperCase() + first.slice(1), ...rest].join('; ')
 }
 
-/** A job as Immich's users know it, and its models. */
+/** A job by its name in Immich, and its models. */
 export interface JobWords {
   readonly name: string
   readonly models: string
@@ -175,14 +175,14 @@ export function jobInWords({ entries, more, unclassified }: JobView): JobWords {
   }
 }
 
-/** The same of the key of a latency: `task/type/model`, several with `+` between them. */
+/** A job from the key of a latency: `task/type/model`, several joined by `+`. */
 export function kindInWords(key: string): JobWords {
   const entries: { task: string; type: string; model: string }[] = []
   for (const piece of key.split('+')) {
     const [, task, type, model] = /^([^/]+)\/([^/]+)\/(.+)$/.exec(piece) ?? []
     const last = entries.at(-1)
     if (task !== undefined && type !== undefined && model !== undefined) entries.push({ task, type, model })
-    // A model may have a plus in its name.
+    // The plus may belong to the name of a model.
     else if (last !== undefined) last.model += `+${piece}`
   }
   return entries.length === 0 ? { name: key || 'Unknown job', models: '' } : jobInWords({ entries })
@@ -200,22 +200,22 @@ function unique(texts: readonly string[]): string[] {
 }
 
 export function waitInWords({ reason }: Pick<WaiterView, 'reason'>): string {
-  return reason === 'full' ? 'a slot' : 'a backend'
+  return reason === 'full' ? 'queued: backends at their limit' : 'held: no backend available'
 }
 
-/** What became of an attempt. */
+/** The outcome of an attempt. */
 export function attemptInWords({ outcome, status, cause }: AttemptView): string {
   switch (outcome) {
     case 'answered':
       return `answered ${status ?? ''}`.trim()
     case 'passed-over':
-      return `${cause ?? `answered ${status ?? ''}`}, which the client did not get`
+      return `${cause ?? `answered ${status ?? ''}`}; not sent to the client`
     case 'failed':
       return reasonInWords(cause ?? 'failed')
     case 'body-failed':
-      return 'the request did not arrive whole'
+      return 'the request body was incomplete'
     case 'superseded':
-      return 'another was quicker'
+      return 'another attempt was faster'
     case 'client-left':
       return 'the client left'
   }
@@ -226,20 +226,20 @@ export function toneOfAttempt({ outcome, status = 0 }: AttemptView): Tone {
   return outcome === 'superseded' || outcome === 'client-left' ? 'off' : 'stop'
 }
 
-/** Why the router answered by itself. */
+/** Why the router refused a request. */
 const CODES: Readonly<Record<string, string>> = {
-  'body-too-large': 'too large',
-  'body-failed': 'did not arrive whole',
-  unclassified: 'no known job',
-  'no-backend-available': 'no backend',
-  'hold-expired': 'waited too long',
-  'hold-full': 'too many wait',
-  'queue-expired': 'waited too long',
-  'queue-full': 'too many wait',
-  'router-closed': 'the router closes',
+  'body-too-large': 'body too large',
+  'body-failed': 'body incomplete',
+  unclassified: 'unclassified',
+  'no-backend-available': 'no backend available',
+  'hold-expired': 'held too long',
+  'hold-full': 'too many held',
+  'queue-expired': 'queued too long',
+  'queue-full': 'queue full',
+  'router-closed': 'router closing',
 }
 
-/** The backends that had a request, one after the other; why none had it; or the route that it would have gone. */
+/** The backends of a request in order; without attempts, the reason or the route. */
 export function wayOf({ attempts, earlier, fate, code, route }: DecisionView): string {
   if (attempts.length === 0) return (fate === 'refused' ? CODES[code ?? ''] : undefined) ?? route ?? '–'
   const names = attempts.map(({ backend }) => backend)

@@ -1,6 +1,6 @@
 import type { Router } from '@immich-ml-router/core'
 
-/** What can be done to a backend by hand. */
+/** An admin action on a backend. */
 export type Action = 'drain' | 'enable' | 'wake'
 
 export function isAction(text: string): text is Action {
@@ -8,13 +8,13 @@ export function isAction(text: string): text is Action {
 }
 
 /**
- * Does it. Rejects when a machine could not be woken.
+ * Runs an action. Rejects when a machine could not be woken.
  *
- * @throws {RangeError} when there is no backend of this name.
+ * @throws {RangeError} when no backend has this name.
  */
 export async function act(router: Router, backend: string, action: Action): Promise<void> {
   if (action === 'enable') router.enable(backend)
   else if (action === 'wake') await router.wake(backend)
-  // That nothing runs there any more is seen on the page; it may take long.
+  // Draining ends with the last request in flight, which may take minutes. The page shows the progress.
   else void router.drain(backend)
 }

@@ -4,7 +4,7 @@ import { rounded } from './history.ts'
 import { jobView, kindOf } from './job-view.ts'
 import type { AttemptView, DecisionView, Fate, JobView, Kind } from './wire.ts'
 
-/** What is kept of a request that is over: neither its sockets nor what its client has sent. */
+/** The record of a completed request, without its sockets and its body. */
 export interface Decision
   extends Pick<
     RequestEvent,
@@ -24,12 +24,13 @@ export interface Decision
   readonly kind: Kind
   readonly job: JobView
   readonly attempts: readonly AttemptRecord[]
-  /** Attempts before these. */
+  /** Number of attempts before `attempts`. */
   readonly earlier: number
 }
 
-/** A request that waits for a machine for hours may have had many. */
+/** Attempts in a record. A request that was held for hours may have had many more. */
 const MOST_ATTEMPTS = 12
+/** Characters of an error message. */
 const LONGEST_ERROR = 600
 
 export function decisionOf(event: RequestEvent, id: number): Decision {
@@ -66,7 +67,7 @@ export function fateOf({ outcome, attempts, error, status }: RequestEvent): Fate
   return attempts.length > 0 ? 'failed' : 'refused'
 }
 
-/** Of the router's own errors. Their class is another one in a bundle of its own. */
+/** The code of an error. Not by `instanceof RouterError`: a program that both imports and requires core has two such classes. */
 function codeOf(error: Error | undefined): string | undefined {
   return error !== undefined && 'code' in error ? String(error.code) : undefined
 }

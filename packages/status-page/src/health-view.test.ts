@@ -16,49 +16,53 @@ function viewOf(health: Partial<BackendHealth>, rest: Partial<BackendStatus> = {
 
 describe('the health of a backend', () => {
   it.each<[string, Partial<BackendHealth>, object]>([
-    ['well', {}, { since: 1_000 }],
-    ['well', { probe: undefined }, {}],
+    ['healthy', {}, { since: 1_000 }],
+    ['healthy', { probe: undefined }, {}],
     ['unknown', { probe: { kind: 'unknown', failures: 0 } }, {}],
     ['drained', { enabled: false, probe: down }, {}],
     ['down', { probe: down, reachable: open }, { reason: 'timeout', since: 7_000 }],
     ['ejected', { reachable: open }, { reason: 'connect', since: 8_000, until: 15_000 }],
     ['trial', { reachable: trial }, { reason: 'connect' }],
     ['trial', { reachable: { ...open, until: NOW } }, { reason: 'connect' }],
-    ['busy', { busyUntil: 12_000, reachable: recovering }, { until: 12_000 }],
-    ['well', { busyUntil: 9_000 }, {}],
+    ['throttled', { busyUntil: 12_000, reachable: recovering }, { until: 12_000 }],
+    ['healthy', { busyUntil: 9_000 }, {}],
     ['recovering', { reachable: recovering }, { since: 9_000 }],
     [
-      'partly',
+      'degraded',
       { tasks: { 'ocr/detection': open } },
       { tasks: [{ task: 'ocr/detection', state: 'ejected', until: 15_000 }] },
     ],
-    ['well', { tasks: { 'ocr/detection': { kind: 'closed', failures: 1 } } }, { tasks: [] }],
+    ['healthy', { tasks: { 'ocr/detection': { kind: 'closed', failures: 1 } } }, { tasks: [] }],
     [
-      'well',
+      'healthy',
       { lacks: { 'ocr/detection': 20_000, 'clip/textual': 5_000 } },
       { tasks: [{ task: 'ocr/detection', state: 'lacking' }] },
     ],
-    ['well', { sizeLimit: 2_000_000 }, { sizeLimit: 2_000_000 }],
-    ['well', { lastError: { time: 5_000, reason: 'reset' } }, { lastError: { at: 5_000, reason: 'reset' } }],
+    ['healthy', { sizeLimit: 2_000_000 }, { sizeLimit: 2_000_000 }],
+    [
+      'healthy',
+      { lastError: { time: 5_000, reason: 'reset' } },
+      { lastError: { at: 5_000, reason: 'reset' } },
+    ],
   ])('is %s: %#', (state, health, rest) => {
     expect(viewOf(health)).toMatchObject({ state, ...rest })
   })
 
-  it('names the types of jobs that are refused with their options', () => {
+  it('names the types of jobs that are rejected because of their options', () => {
     expect(viewOf({ lacks: { 'ocr/detection+ocr/recognition (with these options)': 30_000 } }).tasks).toEqual(
       [{ task: 'ocr/detection+ocr/recognition', isSome: true, state: 'lacking', until: 30_000 }],
     )
   })
 
-  it('of an address that is gone, or that there never was, is that', () => {
-    expect(viewOf({ probe: down }, { leaving: true }).state).toBe('leaving')
+  it('of a removed or unresolved address takes precedence', () => {
+    expect(viewOf({ probe: down }, { leaving: true }).state).toBe('removed')
     expect(viewOf({ enabled: false }, { unresolved: 'gpu has no address yet' })).toMatchObject({
       state: 'unresolved',
       reason: 'gpu has no address yet',
     })
   })
 
-  it('of a backend that has no address and was drained is that it has none', () => {
+  it('of a drained backend without an address is unresolved', () => {
     expect(viewOf({ enabled: false }, { unresolved: 'no' }).state).toBe('unresolved')
   })
 })

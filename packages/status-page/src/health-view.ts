@@ -4,7 +4,7 @@ import type { HealthView, TaskView } from './wire.ts'
 
 type BackendStatus = RouterStatus['backends'][number]
 
-/** The one thing that matters most about a backend's health, and what else there is to say. */
+/** The worst problem of a backend, and the details. */
 export function healthView(backend: BackendStatus, now: number): HealthView {
   const { lastError, failures, sizeLimit } = backend.health
   return {
@@ -21,16 +21,16 @@ function worstOf(
   now: number,
 ): Omit<HealthView, 'tasks' | 'lastError' | 'failures' | 'sizeLimit'> {
   const { enabled, probe, reachable, busyUntil, tasks } = health
-  if (leaving) return { state: 'leaving' }
+  if (leaving) return { state: 'removed' }
   if (unresolved !== undefined) return { state: 'unresolved', reason: unresolved }
   if (!enabled) return { state: 'drained' }
   if (probe?.kind === 'down') return { state: 'down', reason: probe.reason, since: probe.since }
   if (reachable.kind === 'open' || reachable.kind === 'trial') return ejection(reachable, now)
-  if (now < busyUntil) return { state: 'busy', until: busyUntil }
+  if (now < busyUntil) return { state: 'throttled', until: busyUntil }
   if (reachable.kind === 'recovering') return { state: 'recovering', since: reachable.since }
-  if (Object.keys(tasks).some((task) => tasks[task]?.kind !== 'closed')) return { state: 'partly' }
+  if (Object.keys(tasks).some((task) => tasks[task]?.kind !== 'closed')) return { state: 'degraded' }
   if (probe?.kind === 'unknown') return { state: 'unknown' }
-  return { state: 'well', since: probe?.since }
+  return { state: 'healthy', since: probe?.since }
 }
 
 function tasksOf({ health }: BackendStatus, now: number): TaskView[] {
@@ -55,7 +55,7 @@ function lackedOf(name: string): Pick<TaskView, 'task' | 'isSome'> {
 
 function ejection(state: BreakerState & { readonly kind: 'open' | 'trial' }, now: number) {
   const { reason, since } = state
-  // When its time is over, the next request is its trial.
+  // After the ejection time, the next request is the trial.
   if (state.kind === 'trial' || state.until <= now) return { state: 'trial', reason, since } as const
   return { state: 'ejected', reason, since, until: state.until } as const
 }

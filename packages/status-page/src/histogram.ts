@@ -1,12 +1,12 @@
-/** Bins of which each is so much wider than the one before that a percentile is wrong by 4.5 % at most. */
+/** Each bin is 9 % wider than the one before, so a percentile is off by at most 4.5 %. */
 const BINS_PER_OCTAVE = 8
-/** The first bin begins at a quarter of a millisecond … */
+/** The first bin starts at 2⁻² = 0.25 ms. */
 const FIRST_OCTAVE = -2
-/** … and the last ends behind eighteen hours. */
+/** The last bin ends after 18 h. */
 const OCTAVES = 28
 const BINS = OCTAVES * BINS_PER_OCTAVE
 
-/** Counts of times, in milliseconds: as many as come, in as much memory as ever. */
+/** Counts durations in milliseconds, in a fixed amount of memory. */
 export class Histogram {
   readonly #counts = new Uint32Array(BINS)
   #count = 0
@@ -22,7 +22,7 @@ export class Histogram {
     this.#count++
   }
 
-  /** Adds what another has counted. */
+  /** Adds the counts of another histogram. */
   merge(other: Histogram): void {
     if (other.#count === 0) return
     for (const [bin, count] of other.#counts.entries()) {
@@ -37,7 +37,7 @@ export class Histogram {
     this.#count = 0
   }
 
-  /** The time that so many percent did not exceed; `undefined` when there is none. */
+  /** The duration that this percentage of the durations did not exceed; `undefined` for an empty histogram. */
   percentile(percent: number): number | undefined {
     if (this.#count === 0) return undefined
     let left = Math.ceil((percent / 100) * this.#count)

@@ -5,7 +5,7 @@ import { type Entry, History } from './history.ts'
 const { span } = defaults
 const SPANS = defaults.history / span
 
-/** A history of requests that were over at these times. */
+/** A history of requests with these ends. */
 function historyOf(...entries: Partial<Entry>[]): History {
   const history = new History()
   for (const entry of entries)
@@ -38,13 +38,13 @@ describe('history', () => {
     expect(history.figures(span).fates).toEqual({ answered: 2, rescued: 0, failed: 1, refused: 1, left: 0 })
   })
 
-  it('times those that were answered, and no others', () => {
+  it('counts latencies of answered requests only', () => {
     const failed = historyOf({ fate: 'failed' }, { fate: 'refused' }, { fate: 'left' })
     expect(failed.figures(0).latencies).toEqual({ search: undefined, bulk: undefined })
     expect(historyOf({ fate: 'rescued' }).figures(0).latencies.search?.count).toBe(1)
   })
 
-  it('tells only what has changed', () => {
+  it('returns only changed spans', () => {
     const history = historyOf({}, { at: span })
     const before = history.changes
     expect(history.changedSince(before, span)).toEqual([])
@@ -52,7 +52,7 @@ describe('history', () => {
     expect(history.changedSince(before, span)).toMatchObject([{ index: 1, fates: { answered: 2 } }])
   })
 
-  it('forgets what is too long ago, also when nothing has come since', () => {
+  it('drops old spans, also without new requests', () => {
     const history = historyOf({}, { at: span })
     const last = SPANS * span
     expect(history.figures(last).fates.answered).toBe(2)
@@ -62,7 +62,7 @@ describe('history', () => {
     expect(history.changedSince(0, last + span).map(({ index }) => index)).toEqual([1, SPANS + 1])
   })
 
-  it('passes over what it is told of too late', () => {
+  it('ignores a request that is older than the history', () => {
     const history = historyOf({ at: (SPANS + 1) * span })
     history.add({ at: 0, fate: 'answered', kind: 'search', time: 1, backend: undefined })
     expect(history.figures((SPANS + 1) * span).fates.answered).toBe(1)

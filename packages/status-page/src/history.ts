@@ -2,30 +2,30 @@ import { defaults } from './defaults.ts'
 import { Histogram } from './histogram.ts'
 import type { Fate, Fates, Figures, Kind, Latencies, SpanView } from './wire.ts'
 
-/** One request, as far as history goes. */
+/** The part of a completed request that the history counts. */
 export interface Entry {
-  /** When it was over, on the clock. */
+  /** When it completed, on the router's clock. */
   readonly at: number
   readonly fate: Fate
   readonly kind: Kind
-  /** How long it took, in milliseconds. */
+  /** Duration in milliseconds. */
   readonly time: number
-  /** Name of the backend that had it last. */
+  /** Name of the backend of the last attempt. */
   readonly backend: string | undefined
 }
 
 const NO_FATES: Fates = { answered: 0, rescued: 0, failed: 0, refused: 0, left: 0 }
 
-/** Some seconds. It is used again when they are too long ago. */
+/** The counts of a few seconds. The object is reused for a later span. */
 class Span {
   index = Number.NEGATIVE_INFINITY
-  /** The number of the last change that it has seen. */
+  /** Number of its last change. */
   change = 0
   fates: Record<Fate, number> = { ...NO_FATES }
   readonly latencies: Readonly<Record<Kind, Histogram>> = { search: new Histogram(), bulk: new Histogram() }
   readonly backends = new Map<string, number>()
 
-  begin(index: number): void {
+  start(index: number): void {
     this.index = index
     this.fates = { ...NO_FATES }
     this.latencies.search.clear()
@@ -40,12 +40,12 @@ class Span {
   }
 }
 
-/** Counts and latencies of the last minutes, in spans of some seconds. It grows no further, and a request costs it the same always. */
+/** Counts and latencies of the last minutes, by span. Its memory is fixed, and the cost of a request is constant. */
 export class History {
   readonly #spans = Array.from({ length: SPANS }, () => new Span())
   #changes = 0
 
-  /** How often it has changed. */
+  /** Number of changes so far. */
   get changes(): number {
     return this.#changes
   }
@@ -53,14 +53,14 @@ export class History {
   add(entry: Entry): void {
     const index = Math.floor(entry.at / defaults.span)
     const span = this.#spans[index % SPANS]
-    // What took so long to be told of is of no interest any more.
+    // The span of this entry is older than the history.
     if (span === undefined || span.index > index) return
-    if (span.index < index) span.begin(index)
+    if (span.index < index) span.start(index)
     span.add(entry)
     span.change = ++this.#changes
   }
 
-  /** The spans that have changed since there were so many changes, oldest first. */
+  /** The spans with changes after this number, oldest first. */
   changedSince(change: number, now: number): SpanView[] {
     return this.#recent(now)
       .filter((span) => span.change > change)
@@ -84,7 +84,7 @@ export class History {
     return { rate: this.#rate(now), fates, latencies: viewOf(latencies) }
   }
 
-  /** Requests a second: those of this span, and of the one before as much as is missing to a whole one. */
+  /** Requests per second over one span: the current span, and the missing share of the previous one. */
   #rate(now: number): number {
     const at = now / defaults.span
     const index = Math.floor(at)
@@ -102,7 +102,7 @@ export class History {
   }
 }
 
-/** The span that has begun is one more. */
+/** One more for the current span, which is incomplete. */
 const SPANS = defaults.history / defaults.span + 1
 const FATES = ['answered', 'rescued', 'failed', 'refused', 'left'] as const satisfies readonly Fate[]
 
@@ -116,7 +116,7 @@ function latencyOf(histogram: Histogram): Latencies[Kind] {
   return { count: histogram.count, p50: rounded(p50), p95: rounded(p95) }
 }
 
-/** To a tenth of a millisecond: nobody can see more. */
+/** Rounds to 0.1 ms, which keeps the reports short. */
 export function rounded(milliseconds: number): number {
   return Math.round(milliseconds * 10) / 10
 }

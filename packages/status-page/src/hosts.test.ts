@@ -3,7 +3,7 @@ import { Hosts } from './hosts.ts'
 
 const hosts = new Hosts(['ML.example.org', 'müller.example', 'gateway'])
 
-describe('the names of the page', () => {
+describe('the host names of the page', () => {
   it.each([
     'localhost',
     'localhost:3003',
@@ -22,7 +22,7 @@ describe('the names of the page', () => {
     'ML.EXAMPLE.ORG',
     'xn--mller-kva.example',
     'gateway:3003',
-  ])('let %s pass', (host) => {
+  ])('include %s', (host) => {
     expect(hosts.refused({ headers: { host } })).toBeUndefined()
   })
 
@@ -44,18 +44,18 @@ describe('the names of the page', () => {
     'localhost:3003:1',
     'gateway..',
     'localhost/../evil',
-  ])('refuse %s', (host) => {
+  ])('do not include %s', (host) => {
     expect(hosts.refused({ headers: { host } })).toBe(host)
   })
 
-  it('let a request without a name pass: a browser always names the host', () => {
+  it('are not required: a browser always sends one', () => {
     expect([hosts.refused({ headers: {} }), hosts.refused({ headers: { host: '' } })]).toEqual([
       undefined,
       undefined,
     ])
   })
 
-  it('are looked for wherever a browser may write them', () => {
+  it('are checked wherever a browser sends them', () => {
     const [host, evil] = ['localhost', 'evil.example']
     expect(hosts.refused({ headers: { ':authority': evil } })).toBe(evil)
     expect(hosts.refused({ headers: { host }, url: `http://${evil}:80/_router` })).toBe(evil)
@@ -63,12 +63,12 @@ describe('the names of the page', () => {
     expect(hosts.refused({ headers: { host }, url: 'http://localhost:3003/_router' })).toBeUndefined()
   })
 
-  it('do not include what a client writes for a proxy', () => {
+  it('are not read from headers of proxies', () => {
     const headers = { host: 'evil.example', 'x-forwarded-host': 'localhost', forwarded: 'host=localhost' }
     expect(hosts.refused({ headers })).toBe('evil.example')
   })
 
-  it('may be all', () => {
+  it('can all be allowed', () => {
     expect(new Hosts(['*']).refused({ headers: { host: 'evil.example' } })).toBeUndefined()
   })
 
@@ -77,11 +77,11 @@ describe('the names of the page', () => {
   })
 })
 
-it('refuses a second Host that is not allowed', () => {
+it('rejects a second Host header that is not allowed', () => {
   const headersDistinct = { host: ['localhost', 'evil.example'] }
   expect(hosts.refused({ headers: { host: 'localhost' }, headersDistinct })).toBe('evil.example')
 })
 
-it.each(['gateway', [5], [undefined]])('names %j is a mistake', (names) => {
+it.each(['gateway', [5], [undefined]])('rejects the option %j', (names) => {
   expect(() => new Hosts(names as never)).toThrow(RangeError)
 })

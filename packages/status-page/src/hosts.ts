@@ -5,25 +5,25 @@ import { shorten } from '@immich-ml-router/core/parts'
 
 const ANY = '*'
 
-/** What is read of a request. */
+/** The part of a request that is checked. */
 type HostRequest = Pick<IncomingMessage, 'headers' | 'url'> &
   Partial<Pick<IncomingMessage, 'headersDistinct'>>
 
 /**
- * The names under which the page may be opened. A site that makes its own name resolve to the router's address (DNS
- * rebinding) would read the page otherwise: the browser takes both for one origin. It cannot do so with an IP address.
+ * The host names of the page. Without this check, a site whose name resolves to the router's address (DNS rebinding) could
+ * read the page: for the browser, both are one origin. IP addresses cannot be rebound.
  */
 export class Hosts {
   readonly #names: ReadonlySet<string>
 
-  /** @throws {RangeError} when they are no list, or one of them is not a host name. */
+  /** @throws {RangeError} when `names` is not a list of host names. */
   constructor(names: readonly string[]) {
     if (!Array.isArray(names))
       throw new RangeError('hosts must be a list of host names, such as ["ml.example.org"].')
     this.#names = new Set(names.map(configured))
   }
 
-  /** The name of the request that is not allowed; `undefined` when it may see the page. */
+  /** The host of the request that is not allowed; `undefined` when all are. */
   refused(req: HostRequest): string | undefined {
     if (this.#names.has(ANY)) return undefined
     return givenIn(req).find((host) => !this.#allows(host))
@@ -41,7 +41,7 @@ export class Hosts {
 /** An IPv6 address in brackets or a name, and a port. */
 const HOST = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::\d*)?$/
 
-/** What the error message says. */
+/** The message of a 421. */
 export function hostRefusal(host: string): string {
   return (
     `The status page is not served as "${shorten(host)}". Open it by IP address or as localhost, or allow the name: ` +
@@ -49,17 +49,17 @@ export function hostRefusal(host: string): string {
   )
 }
 
-/** A browser always names the host: in `Host`, in HTTP/2 in `:authority`, to a proxy in the URL. */
+/** Every host of a request: in `Host`, in `:authority` for HTTP/2, and in the URL for a proxy. A browser always sends one. */
 function givenIn({ headers, headersDistinct, url = '' }: HostRequest): string[] {
   const target = !url.startsWith('/') && URL.canParse(url) ? new URL(url).host : ''
-  // Node drops a second Host, which a proxy in between may have gone by.
+  // Node ignores a second Host header, but a proxy in front may have used it.
   const hosts = headersDistinct?.['host'] ?? [headers.host ?? '']
   return [...hosts, headers[':authority'] ?? '', target].flat().filter((host) => host !== '')
 }
 
 function configured(name: string): string {
   if (name === ANY) return ANY
-  // It takes what follows the name for the rest of a URL.
+  // domainToASCII ignores the characters after a separator of URLs.
   const ascii = typeof name !== 'string' || /[\s/\\:?#@%]/.test(name) ? '' : normal(domainToASCII(name))
   if (!/^[a-z\d_]([a-z\d._-]*[a-z\d_])?$/.test(ascii))
     throw new RangeError(
@@ -68,7 +68,7 @@ function configured(name: string): string {
   return ascii
 }
 
-/** Without the dot of the root. */
+/** In lower case, without the trailing dot. */
 function normal(name: string): string {
   return name.toLowerCase().replace(/\.$/, '')
 }

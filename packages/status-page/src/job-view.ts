@@ -2,12 +2,12 @@ import type { Classification } from '@immich-ml-router/core'
 import { shorten } from '@immich-ml-router/core/parts'
 import type { JobView, Kind } from './wire.ts'
 
-/** Immich sends two at most. */
+/** Entries of a job; Immich sends at most two. */
 const MOST_ENTRIES = 6
-/** Characters of a name: names are kept for hundreds of requests. */
+/** Characters of a name. Names are stored for hundreds of requests. */
 const LONGEST = 120
 
-/** Nothing of what a client has sent is kept but these names, shortened. */
+/** The shortened names of a job: the only part of the body that is stored. */
 export function jobView(classification: Classification | undefined): JobView {
   if (classification === undefined) return { entries: [], unclassified: 'incomplete' }
   if (!classification.classified) return { entries: [], unclassified: classification.reason }
@@ -23,7 +23,7 @@ export function jobView(classification: Classification | undefined): JobView {
   }
 }
 
-/** Behind a text search, a person waits. */
+/** A job of text searches only is a `search`: a user waits for its result. */
 export function kindOf(classification: Classification | undefined): Kind {
   const entries = classification?.entries ?? []
   const isSearch =

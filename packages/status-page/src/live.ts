@@ -1,18 +1,19 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '@immich-ml-router/core'
 import { defaults } from './defaults.ts'
-import { BEGINNING, type Mark, type Reporter } from './report.ts'
+import { type Mark, type Reporter, START } from './report.ts'
 import { Viewers } from './viewers.ts'
 import type { Report } from './wire.ts'
 
-/** Tells those who look what has changed, once a second, and does nothing while nobody does. */
+/** Sends changes to all viewers once a second. Without viewers it has no timer. */
 export class Live {
   readonly #reporter: Reporter
   readonly #clock: Clock
-  readonly #viewers = new Viewers(() => this.#rest())
-  #mark: Mark = BEGINNING
-  #last = ''
-  #toldAt = 0
+  readonly #viewers = new Viewers(() => this.#stop())
+  #mark: Mark = START
+  /** The state in the last report. */
+  #lastState = ''
+  #sentAt = 0
   #cancel: (() => void) | undefined
 
   constructor(reporter: Reporter, clock: Clock) {
@@ -20,62 +21,62 @@ export class Live {
     this.#clock = clock
   }
 
-  /** Whether one more may look. */
   get isFull(): boolean {
     return this.#viewers.isFull
   }
 
-  /** Somebody looks. */
+  /** Adds a viewer, which gets a whole report at once. */
   add(res: ServerResponse): void {
-    const whole = this.#reporter.report(BEGINNING)
+    const whole = this.#reporter.report(START)
     this.#viewers.add(res, JSON.stringify(whole))
     if (this.#cancel !== undefined) return
     this.#mark = this.#reporter.mark
-    this.#note(whole)
-    this.#wait()
+    this.#sent(whole)
+    this.#schedule()
   }
 
-  /** Something was done by hand, and whoever did it wants to see it. */
-  hurry(): void {
-    if (this.#viewers.count > 0) this.#tell()
+  /** Reports changes at once, such as the result of an admin action. */
+  flush(): void {
+    if (this.#viewers.count > 0) this.#send()
   }
 
-  /** Tells the last, and sends everybody away. */
+  /** Sends the last changes and ends every viewer's response. */
   end(): void {
-    this.hurry()
+    this.flush()
     this.#viewers.end()
   }
 
-  #wait(): void {
+  #schedule(): void {
     this.#cancel = this.#clock.after(defaults.interval, () => {
-      this.#tell()
-      this.#wait()
+      this.#send()
+      this.#schedule()
     })
   }
 
-  #rest(): void {
+  #stop(): void {
     this.#cancel?.()
     this.#cancel = undefined
   }
 
-  #tell(): void {
-    // Whoever has just begun to look is told of some of it twice, and every other is told the same.
+  #send(): void {
+    // All viewers get the same report, so a new viewer gets some decisions twice. The page skips them by id.
     const report = this.#reporter.report(this.#mark)
     this.#mark = this.#reporter.mark
-    const isNews = report.spans.length > 0 || report.decisions.length > 0 || essenceOf(report) !== this.#last
-    // That nothing happens has to be told now and then, or it could be that the router is gone.
-    if (!isNews && this.#clock.now() - this.#toldAt < defaults.beat) return
-    this.#note(report)
-    this.#viewers.tell(JSON.stringify(report))
+    const hasChanged =
+      report.spans.length > 0 || report.decisions.length > 0 || stateOf(report) !== this.#lastState
+    // Without a report now and then, the page could not tell an idle router from a lost one.
+    if (!hasChanged && this.#clock.now() - this.#sentAt < defaults.beat) return
+    this.#sent(report)
+    this.#viewers.send(JSON.stringify(report))
   }
 
-  #note(report: Report): void {
-    this.#last = essenceOf(report)
-    this.#toldAt = this.#clock.now()
+  #sent(report: Report): void {
+    this.#lastState = stateOf(report)
+    this.#sentAt = this.#clock.now()
   }
 }
 
-/** What a report says apart from what time it is. */
-function essenceOf({ state, active, figures, backends, waiting }: Report): string {
+/** The parts of a report that do not change by time alone. */
+function stateOf({ state, active, figures, backends, waiting }: Report): string {
   return JSON.stringify([state, active, figures, backends, waiting])
 }

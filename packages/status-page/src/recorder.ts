@@ -5,22 +5,22 @@ import { History } from './history.ts'
 import { Ring } from './ring.ts'
 
 /**
- * What there is to see when somebody opens the page: the last requests, and the last minutes. It listens while nobody looks,
- * too, so that it does as little as it can: nothing is put into words or JSON before somebody asks.
+ * Records the last requests and minutes, also without viewers, so that a page that is opened later shows them. It stores
+ * plain objects: texts and JSON are made for viewers only.
  */
 export class Recorder {
   readonly history = new History()
   readonly #last = new Ring<Decision>(defaults.decisions)
-  /** Of those that did not simply go well, so that what goes well does not push them out. */
+  /** Decisions other than `answered`, in a ring of their own: successful requests must not push them out. */
   readonly #troubles = new Ring<Decision>(defaults.troubles)
   #count = 0
 
-  /** How many requests it has seen: the id of the last. */
+  /** Requests recorded so far, which is the id of the last one. */
   get count(): number {
     return this.#count
   }
 
-  /** A request is over. */
+  /** Records a completed request. */
   readonly record = (event: RequestEvent): void => {
     const decision = decisionOf(event, ++this.#count)
     this.#last.add(decision)
@@ -35,7 +35,7 @@ export class Recorder {
     })
   }
 
-  /** Those behind this id that are still known, oldest first. */
+  /** The decisions after this id that are still stored, oldest first. */
   decisionsSince(id: number): Decision[] {
     const last = this.#last.items
     const [oldest] = last

@@ -7,19 +7,19 @@ import { jobView } from './job-view.ts'
 import type { Recorder } from './recorder.ts'
 import type { BackendView, Limits, Report, WaiterView } from './wire.ts'
 
-/** How far somebody has been told. */
+/** What the viewers already have. */
 export interface Mark {
-  /** The last decision. */
+  /** Id of the last decision. */
   readonly decision: number
-  /** The last change of the history. */
+  /** Number of the last change of the history. */
   readonly change: number
 }
 
-export const BEGINNING: Mark = { decision: 0, change: 0 }
+export const START: Mark = { decision: 0, change: 0 }
 
-/** Of more, only the number is told. */
+/** Queued and held requests in a report; of the others only the count. */
 const MOST_WAITERS = 40
-/** The kinds of jobs are named by clients; of each backend, the last are told. */
+/** Kinds of jobs per backend, the latest. Clients choose the names, so there can be many. */
 const MOST_KINDS = 20
 
 const LIMITS: Limits = {
@@ -29,7 +29,7 @@ const LIMITS: Limits = {
   span: defaults.span,
 }
 
-/** What there is to tell about a router. */
+/** Builds the reports about one router. */
 export class Reporter {
   readonly #router: Router
   readonly #recorder: Recorder
@@ -43,17 +43,17 @@ export class Reporter {
     this.#since = router.status().now
   }
 
-  /** The mark of what there is now. */
+  /** The mark of the current state. */
   get mark(): Mark {
     return { decision: this.#recorder.count, change: this.#recorder.history.changes }
   }
 
-  /** What there is behind a mark. */
+  /** Everything that changed after a mark. */
   report(mark: Mark): Report {
     const { state, now, active, held, notices, backends } = this.#router.status()
     const { history } = this.#recorder
     return {
-      whole: mark === BEGINNING,
+      whole: mark === START,
       now: rounded(now),
       wall: Date.now(),
       since: rounded(this.#since),

@@ -1,4 +1,4 @@
-/** The last so many of what comes. */
+/** The last `size` items. */
 export class Ring<T> {
   readonly #size: number
   readonly #items: T[] = []

@@ -12,40 +12,40 @@ import { hasToken } from './token.ts'
 
 export interface StatusPageOptions {
   /**
-   * What somebody has to know to drain, enable and wake backends; 1 character or more, none of them white space.
-   * @default none: the page only shows
+   * Token for draining, enabling and waking backends: at least 1 character, no white space.
+   * @default none: the page is read-only
    */
   readonly adminToken?: string | undefined
   /**
-   * The path of the page, as `req.url` has it: without a prefix that a framework has taken off; `''` where that is all.
+   * Path of the page in `req.url`. A framework may strip its mount path: then give the rest, or `''`.
    * @default '/_router'
    */
   readonly basePath?: string | undefined
   /**
-   * Host names under which the page is served, beside `localhost` and IP addresses; `'*'` for every name. A request with
-   * another name in `Host` gets 421, so that no site can read the page by DNS rebinding. `X-Forwarded-Host` is ignored.
-   * @default none
+   * Host names of the page, in addition to `localhost` and IP addresses; `'*'` allows every name. A request with another
+   * name in `Host` gets 421, which prevents DNS rebinding. `X-Forwarded-Host` is ignored.
+   * @default []
    */
   readonly hosts?: readonly string[] | undefined
   /**
-   * Where time comes from, for tests; the router's own.
-   * @default the system's
+   * The clock of the router, for tests.
+   * @default the system clock
    */
   readonly clock?: Clock | undefined
 }
 
-/** A handler of node:http, and a middleware of Express and the like. */
+/** A handler for node:http, and middleware for Express and similar frameworks. */
 export interface StatusPage {
-  /** @param next Called for what is not below the page's path; without it, such a request is answered with 404. */
+  /** @param next Called for requests outside the page's path. Without it, they get 404. */
   (req: IncomingMessage, res: ServerResponse, next?: () => unknown): void
-  /** Sends away who looks, and records no more. It happens by itself when the router is closed. */
+  /** Disconnects all viewers and stops recording. Closing the router does the same. */
   close(): void
 }
 
 /**
- * A page that shows what a router does, live. It records the last requests and minutes from the moment it is made.
+ * Creates a live status page of a router. It records requests from this call on.
  *
- * @throws {RangeError} when the path, the token or a host name cannot be used.
+ * @throws {RangeError} when `basePath`, `adminToken` or a host name is invalid.
  */
 export function statusPage(router: Router, options: StatusPageOptions = {}): StatusPage {
   const server = new PageServer(router, options)
@@ -89,9 +89,9 @@ class PageServer {
     { adminToken, basePath = defaults.basePath, hosts = [], clock = systemClock }: StatusPageOptions,
   ) {
     if (adminToken !== undefined && !/^\S+$/.test(adminToken))
-      throw new RangeError('adminToken must have characters, and no white space among them.')
+      throw new RangeError('adminToken must have at least 1 character and no white space.')
     if (!/^(?:\/[^?#]*)?$/.test(basePath))
-      throw new RangeError(`basePath must begin with "/", not "${basePath}".`)
+      throw new RangeError(`basePath must start with "/", not "${basePath}".`)
     this.#hosts = new Hosts(hosts)
     const recorder = new Recorder()
     this.#router = router
@@ -132,10 +132,11 @@ class PageServer {
   }
 
   #show(req: IncomingMessage, res: ServerResponse): void {
-    if (this.#closed) answer(res, 503, 'The router is closed.')
-    else if (this.#live.isFull) answer(res, 503, 'Too many look at this page.')
+    if (this.#closed) answer(res, 503, 'The status page is closed.')
+    else if (this.#live.isFull)
+      answer(res, 503, `The page has ${defaults.viewers} viewers, which is the maximum. Close one of them.`)
     else {
-      // A proxy on the way must not wait for the end.
+      // nginx would buffer the events until the response ends.
       res.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
       if (req.method === 'HEAD') res.end()
       else this.#live.add(res)
@@ -143,14 +144,21 @@ class PageServer {
   }
 
   #act(req: IncomingMessage, res: ServerResponse, action: () => Promise<void>): void {
-    if (this.#token === undefined) answer(res, 403, 'There is no admin token, so the page only shows.')
+    if (this.#token === undefined)
+      answer(
+        res,
+        403,
+        'The page is read-only. Set ADMIN_TOKEN of the gateway, or option adminToken of statusPage().',
+      )
     else if (!hasToken(req, this.#token))
-      answer(res, 401, 'This needs the admin token.', { 'www-authenticate': 'Bearer' })
+      answer(res, 401, 'The admin token is missing or wrong. Send it as "Authorization: Bearer <token>".', {
+        'www-authenticate': 'Bearer',
+      })
     else
       action().then(
         () => {
           answer(res, 204)
-          this.#live.hurry()
+          this.#live.flush()
         },
         (error: unknown) => answer(res, error instanceof RangeError ? 404 : 502, messageOf(error)),
       )
@@ -177,7 +185,7 @@ function refuseMethod(res: ServerResponse, allow: string): void {
   answer(res, 405, 'Method Not Allowed', { allow })
 }
 
-/** Answers with a message, in the form of the router's own errors. */
+/** Answers with a message in the format of the router's errors. */
 function answer(
   res: ServerResponse,
   status: number,

@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import { defaults } from './defaults.ts'
 
-/** Those who look: each a response that goes on, as server-sent events. */
+/** The open pages: each is a response that carries server-sent events. */
 export class Viewers {
   readonly #all = new Set<ServerResponse>()
   readonly #onLast: () => void
 
-  /** @param onLast Called when nobody looks any more. */
+  /** @param onLast Called when the last viewer has left. */
   constructor(onLast: () => void) {
     this.#onLast = onLast
   }
@@ -15,12 +15,11 @@ export class Viewers {
     return this.#all.size
   }
 
-  /** Whether one more may look. */
   get isFull(): boolean {
     return this.#all.size >= defaults.viewers
   }
 
-  /** Begins an answer that goes on. */
+  /** Adds a response and sends its first event. */
   add(res: ServerResponse, first: string): void {
     this.#all.add(res)
     res.on('error', () => {})
@@ -28,12 +27,12 @@ export class Viewers {
       if (this.#all.delete(res) && this.#all.size === 0) this.#onLast()
     })
     res.flushHeaders()
-    // What it takes until it asks again when its connection breaks, in milliseconds.
+    // `retry` is the delay in milliseconds before the browser reconnects.
     res.write(`retry: 2000\n\n${eventOf(first)}`)
   }
 
-  /** Tells all of them. Whoever does not read what it was told is let go: it may come back, and begins anew. */
-  tell(message: string): void {
+  /** Sends an event to every viewer. One with a full backlog is disconnected; its browser reconnects and gets a whole report. */
+  send(message: string): void {
     const event = eventOf(message)
     for (const res of this.#all) {
       if (res.writableLength > defaults.backlog) res.destroy()
@@ -41,7 +40,7 @@ export class Viewers {
     }
   }
 
-  /** Ends all of them. */
+  /** Ends every response. */
   end(): void {
     for (const res of this.#all) {
       if (res.writableNeedDrain) res.destroy()
@@ -50,7 +49,7 @@ export class Viewers {
   }
 }
 
-/** JSON has no line breaks. */
+/** One event. JSON has no line breaks, so one `data` line is enough. */
 function eventOf(json: string): string {
   return `data: ${json}\n\n`
 }

@@ -1,60 +1,60 @@
 /**
- * What the server tells the page, as JSON. Both sides import this file, so it imports nothing. Times are in milliseconds;
- * moments are on the router's clock, which `now` relates to the wall's.
+ * The reports of the server to the page, as JSON. Both sides import this file, so it imports nothing. Durations are in
+ * milliseconds. Times are on the router's clock; `now` and `wall` relate it to `Date.now()`.
  */
 
-/** Everything at first, and then what has changed. */
+/** One report: the first is whole, later ones contain changes. */
 export interface Report {
-  /** Whether it is everything; otherwise `spans` and `decisions` are those that have changed or come. */
+  /** Whether `spans` and `decisions` are complete, and not only the changes. */
   readonly whole: boolean
   readonly now: number
-  /** The same moment, as `Date.now()` has it. */
+  /** The same time as `Date.now()`. */
   readonly wall: number
-  /** Since when requests have been recorded. */
+  /** Start of the recording. */
   readonly since: number
   readonly state: 'running' | 'closing' | 'closed'
-  /** What keeps the router from working well, in sentences. */
+  /** Problems of the router itself, as sentences. */
   readonly notices: readonly string[]
-  /** Whether there is an admin token, so that backends can be drained, enabled and woken. */
+  /** Whether an admin token is set, so that backends can be drained, enabled and woken. */
   readonly actions: boolean
-  /** Predict requests that are being handled. */
+  /** Predict requests in progress. */
   readonly active: number
   readonly figures: Figures
   readonly backends: readonly BackendView[]
   readonly waiting: WaitingView
   readonly spans: readonly SpanView[]
-  /** The last, and before them those of the last that did not simply go well. Oldest first. */
+  /** The last completed requests, preceded by older ones that are not `answered`. Oldest first. */
   readonly decisions: readonly DecisionView[]
   readonly limits: Limits
 }
 
-/** How much is shown. */
+/** The limits of the lists. */
 export interface Limits {
   readonly decisions: number
-  /** Decisions about requests that did not simply go well. */
+  /** Decisions other than `answered`. */
   readonly troubles: number
   readonly spans: number
-  /** How long a span is. */
+  /** Length of a span. */
   readonly span: number
 }
 
-/** What became of a request. */
+/** The outcome of a request. */
 export type Fate =
-  /** A backend's answer went to the client. */
+  /** The client got a backend's answer, from the first attempt. */
   | 'answered'
-  /** The same, after another attempt had failed. */
+  /** The client got a backend's answer, after a failed attempt. */
   | 'rescued'
-  /** Backends failed at it. */
+  /** All attempts failed, or the answer was 500 or above. */
   | 'failed'
-  /** The router answered by itself: too large, too many, no backend. */
+  /** The router answered: body too large, queue full, no backend available. */
   | 'refused'
-  /** The client left. */
+  /** The client disconnected. */
   | 'left'
 
-/** Text search, behind which a person waits, and all the rest. */
+/** `search`: a text search, with a user waiting. `bulk`: everything else. */
 export type Kind = 'search' | 'bulk'
 
-/** How long requests took that were answered. */
+/** Latencies of answered requests. */
 export interface LatencyView {
   readonly count: number
   readonly p50: number
@@ -64,72 +64,73 @@ export interface LatencyView {
 export type Latencies = { readonly [kind in Kind]?: LatencyView | undefined }
 export type Fates = Readonly<Record<Fate, number>>
 
-/** Of the time that the page shows, unless they say otherwise. */
+/** Totals over the time of the plots. */
 export interface Figures {
-  /** Requests a second, of the last ten. */
+  /** Requests per second in the last 10 s. */
   readonly rate: number
   readonly fates: Fates
   readonly latencies: Latencies
 }
 
-/** Ten seconds. */
+/** Counts of 10 s. */
 export interface SpanView {
-  /** How many spans there were before it since the clock's zero. */
+  /** Number of the span, from zero on the router's clock. */
   readonly index: number
   readonly fates: Fates
   readonly latencies: Latencies
-  /** Requests by the backend that had them last. */
+  /** Requests by the backend of their last attempt. */
   readonly backends: Readonly<Record<string, number>>
 }
 
 export type HealthState =
-  | 'well'
-  /** No probe and no request has been answered yet. */
+  | 'healthy'
+  /** Neither a probe nor a request has been answered yet. */
   | 'unknown'
-  /** Some tasks fail, others are served. */
-  | 'partly'
-  /** It is back, and gets few requests at first. */
+  /** Some tasks fail. */
+  | 'degraded'
+  /** Back after an ejection, with few requests at first. */
   | 'recovering'
-  /** It has asked to be left alone. */
-  | 'busy'
-  /** Its ejection is over, and one request is to find out. */
+  /** It answered 429. */
+  | 'throttled'
+  /** Its ejection has ended; the next request is the trial. */
   | 'trial'
   | 'ejected'
   | 'down'
+  /** Its name has never resolved. */
   | 'unresolved'
-  /** It was drained by somebody. */
+  /** Drained by an admin. */
   | 'drained'
-  /** Its address is gone; it finishes what it has. */
-  | 'leaving'
+  /** Its address is gone; requests in flight still finish. */
+  | 'removed'
 
 export interface HealthView {
   readonly state: HealthState
-  /** A code such as `connect`, or words, with the cure where one is known. */
+  /** A code such as `connect`, or a text, with the remedy where one is known. */
   readonly reason?: string | undefined
   readonly since?: number | undefined
-  /** When it may be over. */
+  /** Expected end of the state. */
   readonly until?: number | undefined
-  /** What is not well there, by task and type. */
+  /** Tasks that fail or are not supported. */
   readonly tasks: readonly TaskView[]
-  /** Bytes of a body that a proxy in front of it has refused as too large. */
+  /** Body size in bytes that a proxy in front of the backend rejected. */
   readonly sizeLimit?: number | undefined
-  /** The last failure of a request there. */
+  /** The last failed request. */
   readonly lastError?: { readonly reason: string; readonly at: number } | undefined
-  /** Requests that have failed there, of all time. */
+  /** Failed requests since the start. */
   readonly failures: number
 }
 
 export interface TaskView {
-  /** Such as `clip/visual`, or `clip/visual/ViT-B-32__openai` where one model is missing; several with `+` between them. */
+  /** `clip/visual`, or `clip/visual/ViT-B-32__openai` when one model is missing; several are joined by `+`. */
   readonly task: string
-  /** Whether it refuses some jobs of these alone, such as those with an option that it does not know. */
+  /** Whether only some of these jobs are rejected, such as those with an unknown option. */
   readonly isSome?: boolean | undefined
   readonly state: 'ejected' | 'trial' | 'recovering' | 'lacking'
   readonly reason?: string | undefined
   readonly until?: number | undefined
 }
 
-/** A server: a backend, or one endpoint of it. */
+/** A backend, or one endpoint of it. */
 export interface BackendView {
   readonly name: string
   readonly url: string
@@ -137,48 +138,48 @@ export interface BackendView {
   readonly weight: number
   readonly tier: number
   readonly inFlight: number
-  /** Not given for any number. */
+  /** The concurrency limit; none by default. */
   readonly limit?: number | undefined
-  /** Requests that wait for it, or for another. */
+  /** Queued and held requests with this backend as a candidate. */
   readonly waiting: number
-  /** By kind of job: `task/type/model`, several with `+` between them. */
+  /** By kind of job: `task/type/model`, several joined by `+`. */
   readonly latencies: Readonly<Record<string, number>>
   readonly health: HealthView
-  /** Whether its machine can be woken. */
+  /** Whether the machine can be woken. */
   readonly wakes: boolean
 }
 
-/** The requests that wait for a backend. */
+/** Queued and held requests. */
 export interface WaitingView {
   readonly count: number
-  /** Those that came first. */
+  /** The oldest ones. */
   readonly first: readonly WaiterView[]
 }
 
 export interface WaiterView {
   readonly route: string
-  /** It waits for a slot, or for a backend to come back. */
+  /** `full`: queued, since every candidate is at its limit. `unavailable`: held, since no candidate is available. */
   readonly reason: 'full' | 'unavailable'
-  /** When it arrived. */
+  /** Arrival. */
   readonly at: number
   readonly job: JobView
   readonly client?: string | undefined
 }
 
-/** What a request asked for. */
+/** The job of a request. */
 export interface JobView {
   readonly entries: readonly { readonly task: string; readonly type: string; readonly model: string }[]
-  /** How many more there were. */
+  /** Number of further entries. */
   readonly more?: number | undefined
-  /** Why it is not known. */
+  /** Why the request is unclassified. */
   readonly unclassified?: string | undefined
 }
 
-/** One request that is over. */
+/** One completed request. */
 export interface DecisionView {
-  /** A running number. */
+  /** Sequence number. */
   readonly id: number
-  /** When it came. */
+  /** Arrival. */
   readonly at: number
   readonly fate: Fate
   readonly kind: Kind
@@ -187,12 +188,12 @@ export interface DecisionView {
   readonly route?: string | undefined
   readonly status?: number | undefined
   readonly error?: string | undefined
-  /** The code of the router's own errors, such as `queue-full`. */
+  /** The code of a router's error, such as `queue-full`. */
   readonly code?: string | undefined
   readonly bodySize: number
   readonly responseSize: number
   readonly heartbeats: number
-  /** Whether it could have been sent again. */
+  /** Whether the body was kept, so that the request could be retried. */
   readonly retained: boolean
   readonly classify?: number | undefined
   readonly queue: number
@@ -200,22 +201,22 @@ export interface DecisionView {
   readonly firstByte?: number | undefined
   readonly total: number
   readonly attempts: readonly AttemptView[]
-  /** Attempts before these. */
+  /** Number of attempts before `attempts`. */
   readonly earlier?: number | undefined
 }
 
 export interface AttemptView {
   readonly backend: string
   readonly endpoint?: string | undefined
-  /** From the request's arrival. */
+  /** Start, from the request's arrival. */
   readonly start: number
   readonly time: number
   readonly connect?: number | undefined
   readonly firstByte?: number | undefined
-  /** The kind of its outcome. */
+  /** Kind of the outcome. */
   readonly outcome: 'answered' | 'passed-over' | 'failed' | 'body-failed' | 'superseded' | 'client-left'
   readonly status?: number | undefined
-  /** Why it failed, or its answer was not good. */
+  /** Why the attempt failed or its answer was rejected. */
   readonly cause?: string | undefined
   readonly hedge: boolean
 }
