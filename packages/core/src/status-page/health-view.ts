@@ -1,5 +1,5 @@
-import type { BreakerState } from '../backend/breaker.ts'
-import { WITH_OPTIONS } from '../backend/capabilities.ts'
+import type { BreakerState } from '../backend/health/breaker.ts'
+import { WITH_OPTIONS } from '../backend/health/capabilities.ts'
 import type { RouterStatus } from '../router/router.ts'
 import { shorten } from '../shorten.ts'
 import type { HealthView, TaskView } from './wire.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { type Entry, History } from './history.ts'
 
 const { statusSpan: span, statusHistory } = defaults

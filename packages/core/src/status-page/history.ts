@@ -1,4 +1,4 @@
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { Histogram } from './histogram.ts'
 import type { Fate, Fates, Figures, Kind, Latencies, SpanView } from './wire.ts'
 

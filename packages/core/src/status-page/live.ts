@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { BEGINNING, type Mark, type Reporter } from './report.ts'
 import { Viewers } from './viewers.ts'
 import type { Report } from './wire.ts'

@@ -1,4 +1,4 @@
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { RequestEvent } from '../router/router.ts'
 import { type Decision, decisionOf } from './decision-view.ts'
 import { History } from './history.ts'

@@ -1,4 +1,4 @@
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { Router, RouterStatus } from '../router/router.ts'
 import { decisionView } from './decision-view.ts'
 import { healthView } from './health-view.ts'

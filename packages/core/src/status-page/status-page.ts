@@ -1,6 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { type Clock, systemClock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { pathOf } from '../path-of.ts'
 import type { Router } from '../router/router.ts'
 import { act, isAction } from './actions.ts'

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 
 /** Those who look: each a response that goes on, as server-sent events. */
 export class Viewers {
