@@ -14,9 +14,9 @@ import {
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { resolveDiscover } from '../packages/core/src/config/discover-options.ts'
+import { resolveHeartbeats } from '../packages/core/src/config/patience.ts'
 import { LINES, LOG_FIELDS } from '../packages/core/src/logging/lines.ts'
-import { resolveDiscover } from '../packages/core/src/policy/discover.ts'
-import { resolveHeartbeats } from '../packages/core/src/policy/patience.ts'
 import { defaults as statusPageDefaults } from '../packages/status-page/src/defaults.ts'
 import { authority } from './support/certificates.ts'
 import { exampleOf, ROOT } from './support/docs.ts'

@@ -1,5 +1,5 @@
 import { defaults, type Policy, type Strategy, type StrategyName } from '@immich-ml-router/core'
-import { strategies } from '../../packages/core/src/strategy/strategies.ts'
+import { strategies } from '../../packages/core/src/balance/strategies.ts'
 import { seeded } from '../lib/random.ts'
 import type { Table } from '../lib/table.ts'
 import { capacity } from '../pool/ideal.ts'

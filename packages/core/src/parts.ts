@@ -4,6 +4,6 @@
  * @module core/parts
  */
 
-export { WITH_OPTIONS } from './backend/capabilities.ts'
+export { WITH_OPTIONS } from './backend/health/capabilities.ts'
 export { systemClock } from './clock.ts'
 export { shorten } from './shorten.ts'

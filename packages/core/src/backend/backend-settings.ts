@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts'
 import type { Endpoint } from '../discover/endpoint.ts'
-import type { CheckOptions, ProbeState } from './checker.ts'
 import { takeCredentials } from './credentials.ts'
-import type { PassiveChange } from './health.ts'
-import type { RoomSettings } from './room.ts'
+import type { CheckOptions, ProbeState } from './health/checker.ts'
+import type { PassiveChange } from './health/health.ts'
+import type { RoomSettings } from './limit/room.ts'
 import type { Waker } from './waker.ts'
 
 /** What has changed about a backend. */

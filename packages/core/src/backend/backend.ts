@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import { removeItem } from '../remove-item.ts'
 import {
@@ -10,16 +10,22 @@ import {
   ownHeadersOf,
   type TlsSettings,
 } from './backend-settings.ts'
-import { Checker, type CheckOptions, type Probe, type ProbeProgress, type ProbeState } from './checker.ts'
 import { withoutCredentials } from './credentials.ts'
-import { type Evidence, isUndecided } from './evidence.ts'
-import { Health, type Obstacle, type PassiveHealth } from './health.ts'
+import {
+  Checker,
+  type CheckOptions,
+  type Probe,
+  type ProbeProgress,
+  type ProbeState,
+} from './health/checker.ts'
+import { type Evidence, isUndecided } from './health/evidence.ts'
+import { Health, type Obstacle, type PassiveHealth } from './health/health.ts'
 import { type JobKeys, NO_KEYS } from './job-keys.ts'
-import { type Latency, LatencyBook } from './latency-book.ts'
+import { type Latency, LatencyBook } from './latency/latency-book.ts'
+import { Room } from './limit/room.ts'
+import { Workload } from './limit/workload.ts'
 import type { Outcome } from './outcome.ts'
-import { Room } from './room.ts'
 import { Waiters } from './waiters.ts'
-import { Workload } from './workload.ts'
 
 /** What is known of a backend, without its credentials. */
 export interface BackendInfo {

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { Router, RouterStatus } from '../router/router.ts'
 import type { Home } from './families.ts'
 import { makeGauges } from './gauges.ts'

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { attemptRecord } from '../../../../test/support/attempt-record.ts'
 import { passedOver } from '../../../../test/support/outcomes.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { HoldError } from '../errors.ts'
-import type { CandidateExplanation, RouteExplanation } from '../policy/explanation.ts'
+import type { CandidateExplanation, RouteExplanation } from '../explain/explanation.ts'
 import { routeHeader, type Story } from './route-header.ts'
 
 function candidate(

@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import net from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { LONGEST_TIMER } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { Router } from './router.ts'
 
 export interface StopOptions {
