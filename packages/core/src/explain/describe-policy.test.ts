@@ -68,7 +68,7 @@ describe('where a route leads', () => {
     [{ strategy: 'least-conn' }, {}, 'everything: whichever has the fewest requests of gpu, mac and nas'],
     [{ strategy: 'model-affinity' }, {}, 'everything: the same of gpu, mac and nas for the same model'],
     [
-      { strategy: () => ({ pick: ([first]) => first }) },
+      { strategy: () => ({ rank: () => [] }) },
       {},
       'everything: one of gpu, mac and nas, by a strategy of its own',
     ],

@@ -3,7 +3,7 @@ import type { BreakerState } from '../backend/health/breaker.ts'
 import type { Obstacle } from '../backend/health/health.ts'
 import type { JobKeys } from '../backend/job-keys.ts'
 import { Unresolved } from '../backend/unresolved.ts'
-import type { Rating } from '../balance/strategy.ts'
+import type { Ranked } from '../balance/strategy.ts'
 import { defaults } from '../config/defaults.ts'
 import type { Patience } from '../config/patience.ts'
 import type { RouterError } from '../errors.ts'
@@ -11,7 +11,6 @@ import { Candidates, isNamed } from '../routing/candidates.ts'
 import type { CompiledRoute } from '../routing/compile-policy.ts'
 import {
   allOut,
-  isNonEmpty,
   leastBadOf,
   longestWait,
   nobody,
@@ -64,22 +63,20 @@ interface Made {
   readonly decision: Decision
   /** Where the request goes now. */
   readonly chosen?: Backend
-  readonly ratings?: readonly Rating[]
+  readonly ratings?: readonly Ranked[]
 }
 
 function decide(route: CompiledRoute, choice: Choice, standing: Standing): Made {
-  const { strategy } = route
   if (choice.candidates.now.length === 0) return { decision: refused(nobody(route, choice)) }
-  const { from, free } = survey(choice, preferred(choice), route)
-  let ratings: readonly Rating[] = []
-  if (free && isNonEmpty(from)) {
+  const { candidates, free } = survey(choice, preferred(choice), route)
+  let ratings: readonly Ranked[] = []
+  if (free) {
     const { kind, models, priority } = choice
     const job = { kind, models, queued: standing.ahead, urgent: priority > 0, sinceLast: standing.sinceLast }
-    if (strategy.rank === undefined && from.length > 1) return { decision: { kind: 'goes-to-one' } }
-    ratings = strategy.rank?.(from, job) ?? []
-    const best = ratings[0]?.backend ?? from[0]
-    if (strategy.waits !== true || obstacleOf(choice, best) === undefined)
-      return { decision: goesTo(best, false), chosen: best, ratings }
+    ratings = route.strategy.rank(candidates, job)
+    const chosen = candidates.find(({ backend }) => backend === ratings[0]?.backend)
+    if (chosen !== undefined && !chosen.isFull)
+      return { decision: goesTo(chosen.backend, false), chosen: chosen.backend, ratings }
   }
   const seen = look(choice)
   if (waitingHelps(seen, choice)) return { ratings, decision: waits(choice.patience, isFull(seen), standing) }
@@ -125,7 +122,6 @@ function verdictOn(
 ): CandidateExplanation['verdict'] {
   if (backend === chosen) return 'chosen'
   if (backend === next) return 'next'
-  if (decision.kind === 'goes-to-one' && kind === 'usable') return 'open'
   if (decision.kind === 'goes' && RANKED.has(kind)) return 'lower'
   return decision.kind === 'waits' && AWAITED.has(kind) ? 'awaited' : 'passed-over'
 }
@@ -154,14 +150,14 @@ interface Field {
   readonly leader: string | undefined
 }
 
-function fieldOf({ spill, strategy }: CompiledRoute, choice: Choice): Field {
+function fieldOf({ spill, madeBy }: CompiledRoute, choice: Choice): Field {
   const backends = preferred(choice)
   const there = backends.filter((backend) => {
     const obstacle = obstacleOf(choice, backend)
     return obstacle === undefined || (isThere(obstacle) && !spill)
   })
   const tier = there.reduce((least, backend) => Math.min(least, backend.tier), Number.POSITIVE_INFINITY)
-  const leader = strategy.ordered === true && !spill ? there.find((it) => it.tier === tier)?.name : undefined
+  const leader = madeBy === 'first' && !spill ? there.find((it) => it.tier === tier)?.name : undefined
   return { preferred: new Set(backends), tier, leader }
 }
 
@@ -175,17 +171,24 @@ function reasonFor(
   const { tasks, exclude, avoid } = choice
   if (!backend.serves(tasks)) return { kind: 'lacks-task', tasks, endsIn: undefined }
   if (isNamed(backend, exclude)) return { kind: 'excluded' }
-  const place = ratings.findIndex((rating) => rating.backend === backend)
-  const rating = ratings[place]
+  const compared = ratings.filter((rating) => leader === undefined || rating.backend.name === leader)
+  const place = compared.findIndex((rating) => rating.backend === backend)
+  const rating = compared[place]
   const obstacle = obstacleOf(choice, backend)
-  const away = obstacle && reasonOf(obstacle, backend, choice, now, rating?.words)
+  const away = obstacle && reasonOf(obstacle, backend, choice, now, rating?.reason())
   if (away !== undefined && !isThere(obstacle)) return away
   if (!preferred.has(backend)) return { kind: isNamed(backend, avoid) ? 'tried' : 'failed-lately' }
   if (backend.tier > tier) return { kind: 'higher-tier', tier: backend.tier, used: tier }
   if (leader !== undefined && leader !== backend.name) return { kind: 'behind', backend: leader }
   if (away !== undefined) return away
   if (rating === undefined) return { kind: 'usable' }
-  return { kind: 'rated', score: rating.score, rating: rating.words, place: place + 1, of: ratings.length }
+  return {
+    kind: 'rated',
+    score: rating.score,
+    rating: rating.reason(),
+    place: place + 1,
+    of: compared.length,
+  }
 }
 
 /** An obstacle, with what people want to know of it. */

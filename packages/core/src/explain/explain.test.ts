@@ -6,6 +6,7 @@ import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts
 import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { type StrategyName, strategies } from '../balance/strategies.ts'
+import type { Candidate } from '../balance/strategy.ts'
 import { type Classification, unclassified } from '../classify/classification.ts'
 import type { BackendOptions, Match, Policy, Route } from '../config/policy.ts'
 import type { Lease } from '../routing/lease.ts'
@@ -284,18 +285,19 @@ describe('what is said of a candidate', () => {
     ])
   })
 
-  it('whose strategy does not say why', () => {
+  it('whose strategy is written in code', () => {
+    const ranked = ({ backend }: Candidate) => ({ backend, score: 0, reason: () => 'the last of the list' })
     const { select } = stage({
       backends: { a: {}, b: {}, c: { tasks: ['ocr'] } },
-      routes: [{ backends: ['a', 'b', 'c'], strategy: () => ({ pick: ([it]) => it }) }],
+      routes: [
+        { backends: ['a', 'b', 'c'], strategy: () => ({ rank: (all) => all.toReversed().map(ranked) }) },
+      ],
     })
-    const explained = select.explain(image)
-    expect(words(explained)).toEqual([
-      'a open: can be used now',
-      'b open: can be used now',
+    expect(words(select.explain(image))).toEqual([
+      'a next: number 2 of 2: the last of the list',
+      'b chosen: number 1 of 2: the last of the list',
       'c passed-over: does not serve clip by its settings',
     ])
-    expect(explained.decision).toEqual({ kind: 'goes-to-one' })
   })
 })
 
@@ -342,7 +344,7 @@ describe('the whole of it', () => {
     expect(explanationText(explained)).toBe(
       `route 1 "ocr" does not take it: task is clip, not ocr
 route 2 of 3 "search" takes it (strategy first, priority 1):
-  nas: waited for, full (1 of 1 in flight)
+  nas: waited for, full (1 of 1 in flight), number 1 of the list
   gpu: passed over, behind nas in the list
 The request is queued for a slot, for up to 10 min.
 `,

@@ -171,8 +171,8 @@ function takes(matches: MatchFunction | undefined): CompiledRoute['takes'] {
 
 function makeStrategy(strategy: NonNullable<Route['strategy']>, path: string): Strategy {
   const made = typeof strategy === 'function' ? strategy() : strategies[strategy]()
-  if (typeof made?.pick === 'function') return made
-  throw new PolicyError([problem(path, 'must be a name, or a function that makes an object with pick()')])
+  if (typeof made?.rank === 'function') return made
+  throw new PolicyError([problem(path, 'must be a name, or a function that makes an object with rank()')])
 }
 
 /** A policy that was written in code, as the data that the schema knows. */

@@ -1,7 +1,7 @@
 import type { Backend } from '../backend/backend.ts'
 import type { Obstacle } from '../backend/health/health.ts'
 import { Unresolved } from '../backend/unresolved.ts'
-import { leastBy } from '../balance/least-by.ts'
+import { leastBy } from '../balance/ranked-by.ts'
 import { defaults } from '../config/defaults.ts'
 import type { Patience } from '../config/patience.ts'
 import { NoBackendError } from '../errors.ts'

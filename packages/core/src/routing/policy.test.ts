@@ -155,7 +155,14 @@ describe('selectBackend', () => {
   it('takes a strategy made in code', async () => {
     const select = selectBackend({
       backends,
-      routes: [{ backends: ['gpu', 'nas'], strategy: () => ({ pick: (all) => all.at(-1) ?? all[0] }) }],
+      routes: [
+        {
+          backends: ['gpu', 'nas'],
+          strategy: () => ({
+            rank: (all) => all.toReversed().map(({ backend }) => ({ backend, score: 0, reason: () => '' })),
+          }),
+        },
+      ],
     })
     expect((await select(search)).backend.name).toBe('nas')
   })

@@ -8,23 +8,14 @@ import type { RouteExplanation } from '../explain/explanation.ts'
 import type { Try } from '../queue/waiting-line.ts'
 import { Candidates } from './candidates.ts'
 import type { CompiledRoute } from './compile-policy.ts'
-import {
-  allOut,
-  isNonEmpty,
-  isProven,
-  leastBadOf,
-  nobody,
-  preferred,
-  waitingHelps,
-  waitsFor,
-} from './decide.ts'
+import { allOut, isProven, leastBadOf, nobody, preferred, waitingHelps, waitsFor } from './decide.ts'
 import { type JobNames, type Jobs, keysOf, namesOf } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
-import { type Choice, isFull, type Look, look, narrowed, obstacleOf } from './look.ts'
+import { type Choice, isFull, type Look, look, narrowed } from './look.ts'
 import { RouteLease, type RoutesInForce } from './route-lease.ts'
 import { RouteWait, type WaitingRoom, type WaitingRoute, type WaitOptions } from './route-wait.ts'
 import { RouteWaits } from './route-waits.ts'
-import { type Survey, Surveys, survey } from './survey.ts'
+import { type Survey, survey } from './survey.ts'
 
 export interface SelectOptions extends WaitOptions {
   /** Aborting it gives up the selection. */
@@ -94,7 +85,6 @@ export class RouteSelection implements WaitingRoute {
   readonly #rules: Rules
   readonly #shared: Shared
   readonly #patience: Readonly<Record<'bulk' | 'interactive', Patience>>
-  readonly #surveys = new Surveys()
 
   constructor(route: CompiledRoute, rules: Rules, shared: Shared) {
     this.route = route
@@ -239,25 +229,28 @@ export class RouteSelection implements WaitingRoute {
   }
 
   #survey(choice: Choice): Survey {
-    return this.#surveys.of(choice, preferred(choice), this.route)
+    return survey(choice, preferred(choice), this.route)
   }
 
   /** A lease on the best backend that can be used now. */
-  #choose(choice: Choice, { from, free }: Survey): Lease | undefined {
-    if (!free || !isNonEmpty(from)) return undefined
+  #choose(choice: Choice, { candidates, free }: Survey): Lease | undefined {
+    if (!free) return undefined
     const { kind, models, priority } = choice
     const { strategy } = this.route
     const queued = this.#shared.line.countOf(this.headStartOf(choice))
     const sinceLast = this.#shared.clock.now() - this.#shared.lastArrival
-    const backend = strategy.pick(from, { kind, models, queued, urgent: priority > 0, sinceLast })
-    if (strategy.waits === true && obstacleOf(choice, backend) !== undefined) return undefined
+    const [best] = strategy.rank(candidates, { kind, models, queued, urgent: priority > 0, sinceLast })
+    const chosen = candidates.find(({ backend }) => backend === best?.backend)
+    if (chosen === undefined || chosen.isFull) return undefined
+    const { backend } = chosen
+    strategy.picked?.(backend)
     this.#wantBetter(choice, backend)
     return this.#lease(choice, backend)
   }
 
   /** Those that the strategy would rather have had, and that are down, are wanted. */
   #wantBetter({ candidates }: Choice, chosen: Backend): void {
-    const ordered = this.route.strategy.ordered === true
+    const ordered = this.route.madeBy === 'first'
     for (const backend of candidates.now) {
       if (backend !== chosen) backend.want()
       else if (ordered) return
@@ -289,8 +282,8 @@ export class RouteSelection implements WaitingRoute {
     const seen = this.#survey(choice)
     const got = this.#choose(choice, seen) ?? (seen.full ? undefined : this.#makeDo(choice, look(choice)))
     if (got !== undefined) return { got }
-    if (!seen.free || this.route.strategy.waits !== true) return { again: seen.until }
-    // A strategy that would rather wait than take what is free may think otherwise when that takes too long.
+    if (!seen.free) return { again: seen.until }
+    // A strategy that waits although a candidate is free may take the free one when the wait gets too long.
     return { again: Math.min(seen.until, this.#shared.clock.now() + defaults.reconsiderInterval) }
   }
 

@@ -202,14 +202,20 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
     return () => commit(after)
   }
 
-  const { pick } = first()
+  const byOrder = first()
   const byName = (name: string): Backend => {
     const { members } = pool.group(name)
     discover()
     const [only] = members
     if (only instanceof Unresolved) throw new NoBackendError(CHOSEN_IN_CODE, only.reason)
-    const [free, ...others] = members.filter((backend) => backend.obstacle(NO_KEYS) === undefined)
-    return free === undefined ? only : pick([free, ...others], NO_JOB)
+    const free = members.filter((backend) => backend.obstacle(NO_KEYS) === undefined)
+    if (free.length === 0) return only
+    const [best] = byOrder.rank(
+      free.map((backend) => ({ backend, isFull: false })),
+      NO_JOB,
+    )
+    if (best !== undefined) byOrder.picked?.(best.backend)
+    return best?.backend ?? only
   }
   const select = (classification: Classification, options: SelectOptions = {}): Promise<Lease> => {
     discover()
