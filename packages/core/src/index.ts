@@ -91,7 +91,7 @@ export { describePolicy } from './explain/describe-policy.ts'
 export type {
   CandidateExplanation,
   CandidateReason,
-  Decision,
+  ExplainedDecision,
   Explanation,
   PassedRoute,
   RouteExplanation,
@@ -133,15 +133,16 @@ export type {
   WaitingRequest,
 } from './router/router.ts'
 export type { PathOptions, ReloadOptions, RouterOptions } from './router/router-options.ts'
-export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
-export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
-export type { HoldEvent, Lease, Place } from './routing/lease.ts'
-export type { ExplainOptions, SelectOptions } from './routing/route-selection.ts'
-export type { Wait, WaitOptions } from './routing/route-wait.ts'
-export type { RouteInfo } from './routing/routing.ts'
+export type { RouteInfo } from './router/select-backend.ts'
 export {
   type BackendEvent,
   type Select,
   type SelectEnvironment,
   selectBackend,
-} from './routing/select-backend.ts'
+} from './router/select-backend.ts'
+export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
+export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
+export type { HoldEvent, Lease, Place } from './routing/lease.ts'
+export type { Decided } from './routing/route-selector.ts'
+export type { RoutedRequest } from './routing/routed-request.ts'
+export type { ExplainOptions, SelectOptions, Wait } from './routing/select-options.ts'

@@ -9,10 +9,12 @@ import { type StrategyName, strategies } from '../balance/strategies.ts'
 import type { Candidate } from '../balance/strategy.ts'
 import { type Classification, unclassified } from '../classify/classification.ts'
 import type { BackendOptions, Match, Policy, Route } from '../config/policy.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import type { Lease } from '../routing/lease.ts'
 import { compileMatch } from '../routing/match.ts'
-import { selectBackend } from '../routing/select-backend.ts'
+import type { Decided } from '../routing/route-selector.ts'
 import { explainMiss } from './explain-match.ts'
+import { explainRoute } from './explain-route.ts'
 import type { RouteExplanation } from './explanation.ts'
 import { explanationText } from './explanation-text.ts'
 
@@ -180,7 +182,7 @@ describe('what is said of a candidate', () => {
       'gpu awaited: full (2 of 2 in flight), expected to be done in 350 ms, the wait for a slot included',
       'nas passed-over: number 2 of 2: expected to be done in 3000 ms',
     ])
-    expect(explained.decision).toEqual({ kind: 'waits', reason: 'full', patience: 600_000, held: 0 })
+    expect(explained.decision).toEqual({ kind: 'queue', maxWait: 600_000, waiting: 0 })
   })
 
   it('that has its slots reserved, that is drained, and that has a higher tier', async () => {
@@ -219,7 +221,7 @@ describe('what is said of a candidate', () => {
       'f passed-over: excluded',
     ])
     expect(select.explain(image, { exclude: ['f'] }).decision).toEqual({
-      kind: 'goes',
+      kind: 'forward',
       backend: 'c',
       endpoint: undefined,
       leastBad: true,
@@ -257,10 +259,9 @@ describe('what is said of a candidate', () => {
     const explained = select.explain(image)
     expect(words(explained)).toEqual(['gpu awaited: down for 1.5 min (timeout)'])
     expect(explained.decision).toEqual({
-      kind: 'waits',
-      reason: 'unavailable',
-      patience: 43_200_000,
-      held: 0,
+      kind: 'hold',
+      maxWait: 43_200_000,
+      waiting: 0,
     })
   })
 
@@ -359,9 +360,9 @@ The request is queued for a slot, for up to 10 min.
     await select(image)
     void select(image).catch(() => {})
     onTestFinished(() => select.close())
-    expect(select.explain(image).decision).toMatchObject({ kind: 'refused', status: 503, code: 'queue-full' })
+    expect(select.explain(image).decision).toMatchObject({ kind: 'reject', status: 503, code: 'queue-full' })
     expect(select.explain(ocr).decision).toMatchObject({
-      kind: 'refused',
+      kind: 'reject',
       code: 'no-backend-available',
       message: expect.stringContaining('serves ocr'),
     })
@@ -400,9 +401,8 @@ const policy = fc.record({
 
 /** What becomes of a request at once, in the words of a decision. */
 function told({ decision }: RouteExplanation): string {
-  if (decision.kind === 'goes') return `goes to ${decision.backend}`
-  if (decision.kind === 'waits') return `waits: ${decision.reason}`
-  return decision.kind === 'refused' ? decision.code : decision.kind
+  if (decision.kind === 'forward') return `goes to ${decision.backend}`
+  return decision.kind === 'reject' ? decision.code : decision.kind
 }
 
 type Drawn = typeof policy extends fc.Arbitrary<infer T> ? T : never
@@ -492,14 +492,14 @@ async function run(
       }
       let became = ''
       let decided: string | undefined
-      const onDecision = (it: RouteExplanation) => {
-        last = it
+      const onDecision = (it: Decided) => {
+        last = explainRoute(it)
       }
       const lease = select(classification, {
         ...options,
         ...(asks ? { onDecision } : {}),
         onWait: ({ reason }) => {
-          became = `waits: ${reason}`
+          became = reason === 'full' ? 'queue' : 'hold'
           decided = last && told(last)
         },
       })

@@ -5,7 +5,7 @@ import { type BackendStatus, backendStatus, well } from '../../../../test/suppor
 import { classified } from '../../../../test/support/classifications.ts'
 import { answered } from '../../../../test/support/outcomes.ts'
 import type { RequestEvent, Router, RouterEvents, RouterStatus } from '../router/router.ts'
-import type { BackendEvent } from '../routing/select-backend.ts'
+import type { BackendEvent } from '../router/select-backend.ts'
 import { type MetricsOptions, routerMetrics } from './router-metrics.ts'
 
 /** A router of which nothing is there but what it says. */

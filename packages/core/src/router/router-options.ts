@@ -2,8 +2,8 @@ import { defaults } from '../config/defaults.ts'
 import { parseConfig } from '../config/parse-policy.ts'
 import type { Policy } from '../config/policy.ts'
 import type { ForwardData, ForwardOptions } from '../forward/forwarder.ts'
+import type { SelectEnvironment } from '../router/select-backend.ts'
 import { policyAsData } from '../routing/compile-policy.ts'
-import type { SelectEnvironment } from '../routing/select-backend.ts'
 import { type ExchangeData, type ExchangeOptions, withoutInfinity } from './exchange-options.ts'
 
 /** Everything that a router can be told. All but `proxy`, `clock`, `resolver`, `tracing` and functions can be data, in a file. */

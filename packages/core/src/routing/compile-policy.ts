@@ -38,6 +38,8 @@ export interface CompiledRoute {
   readonly strategy: Strategy
   /** What the strategy was made by. */
   readonly madeBy: NonNullable<Route['strategy']>
+  /** Whether only the backends before the chosen one are woken: those after it are for when it fails. */
+  readonly wakesInOrder: boolean
   /** Those of one of its backends, made once. */
   readonly timeoutsOf: (backend: Backend) => Timeouts
   readonly retries: number
@@ -112,6 +114,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
       backends: [...route.backends],
       strategy: same?.madeBy === madeBy ? same.strategy : makeStrategy(madeBy, `routes[${index}].strategy`),
       madeBy,
+      wakesInOrder: madeBy === 'first',
       timeoutsOf: (backend: Backend) => byBackend.get(backend.name) ?? timeouts(backend.name, route),
       retries: route.retries ?? policy.retries ?? defaults.retries,
       hold: resolveHold(route.hold, policy.hold),

@@ -15,8 +15,8 @@ import { explainMiss } from '../explain/explain-match.ts'
 import { Forwarder } from '../forward/forwarder.ts'
 import { createRouter } from '../router/create-router.ts'
 import { resolveExchangeOptions } from '../router/exchange-options.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import { compileMatch, describeMatch } from './match.ts'
-import { selectBackend } from './select-backend.ts'
 
 const backends = { gpu: { url: 'http://gpu:3003' }, nas: { url: 'http://nas:3003', weight: 2 } }
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
+import { type SelectEnvironment, selectBackend } from '../router/select-backend.ts'
 import type { Lease } from './lease.ts'
-import { type SelectEnvironment, selectBackend } from './select-backend.ts'
 
 const search = classified('text', 'clip/textual')
 const unreachable = failed('connect')
@@ -43,7 +43,7 @@ describe('a request that waits', () => {
     for (let i = 0; i < 3; i++) select.lease('gpu').release(unreachable)
     const first = await select(search)
     const second = select(search)
-    expect(select.explain(search).decision).toMatchObject({ kind: 'waits', reason: 'full' })
+    expect(select.explain(search).decision).toMatchObject({ kind: 'queue' })
     first.release(unreachable)
     expect((await second).backend.name).toBe('gpu')
     expect(reasons).toEqual(['held full', 'released full'])
