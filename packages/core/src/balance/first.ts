@@ -13,9 +13,9 @@ export function first(): Strategy {
       return turns.rank(candidates, place, fullness, inFlightPerWeight).map((candidate) => {
         const { backend } = candidate
         const score = place(candidate)
-        const words = `number ${score + 1} of the list`
+        const order = score === 0 ? 'first in the list' : `behind ${candidates[0]?.backend.name} in the list`
         const inFlight = backend.endpoint === undefined ? '' : `, ${backend.inFlight} in flight there`
-        return { backend, score, reason: () => words + inFlight }
+        return { backend, score, reason: () => order + inFlight }
       })
     },
     picked: (backend) => turns.picked(backend),

@@ -5,7 +5,7 @@ import { keysOf } from '../../../../test/support/job-keys.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
 import { pick as pickWith } from '../../../../test/support/pick.ts'
 import { Backend } from '../backend/backend.ts'
-import { type Select, selectBackend } from '../routing/select-backend.ts'
+import { type Select, selectBackend } from '../router/select-backend.ts'
 import { peakEwma } from './peak-ewma.ts'
 import type { Job } from './strategy.ts'
 

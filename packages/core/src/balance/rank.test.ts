@@ -96,7 +96,7 @@ const MAY_WAIT: ReadonlySet<StrategyName> = new Set(['first', 'peak-ewma'])
 
 /** Of a backend that is idle and new, and of one that is full and has done such a job. */
 const WORDS: Record<StrategyName, [string, string]> = {
-  first: ['number 1 of the list', 'number 1 of the list'],
+  first: ['first in the list', 'first in the list'],
   'round-robin': ['has had no turn yet', 'has had no turn yet'],
   'weighted-round-robin': ['2 turns to its credit', '2 turns to its credit'],
   'least-conn': ['0 in flight for its weight of 2', '1 in flight for its weight of 2'],

@@ -133,8 +133,8 @@ describe('what is said of a candidate', () => {
       routes: [{ backends: ['nas', 'gpu'], strategy: 'first' }],
     })
     expect(words(select.explain(search))).toEqual([
-      'nas chosen: number 1 of the list',
-      'gpu next: behind nas in the list',
+      'nas chosen: number 1 of 2: first in the list',
+      'gpu next: number 2 of 2: behind nas in the list',
     ])
   })
 
@@ -149,9 +149,9 @@ describe('what is said of a candidate', () => {
       ],
     })
     expect(words(select.explain(search))).toEqual([
-      'nas chosen: number 1 of the list',
-      'gpu next: behind nas in the list',
-      'mac lower: behind nas in the list',
+      'nas chosen: number 1 of 3: first in the list',
+      'gpu next: number 2 of 3: behind nas in the list',
+      'mac lower: number 3 of 3: behind nas in the list',
       'cloud lower: of tier 2, and one of tier 1 is there',
     ])
     const explained = select.explain(image)
@@ -272,7 +272,7 @@ describe('what is said of a candidate', () => {
     })
     expect(words(select.explain(image))).toEqual([
       'ml awaited: its name is being resolved',
-      'lost passed-over: behind ml in the list',
+      'lost awaited: its name is being resolved',
     ])
     expect(resolver.asked).toEqual([])
     resolver.hosts = { ml: ['10.0.0.1', '10.0.0.2'] }
@@ -280,8 +280,8 @@ describe('what is said of a candidate', () => {
     onTestFinished(() => select.close())
     await settled()
     expect(words(select.explain(image))).toEqual([
-      'ml10.0.0.1:80 chosen: number 1 of 2: number 1 of the list, 0 in flight there',
-      'ml10.0.0.2:80 next: number 2 of 2: number 1 of the list, 0 in flight there',
+      'ml10.0.0.1:80 chosen: number 1 of 2: first in the list, 0 in flight there',
+      'ml10.0.0.2:80 next: number 2 of 2: first in the list, 0 in flight there',
       'lost passed-over: lost has no address (no such host lost)',
     ])
   })
@@ -321,7 +321,7 @@ describe('an explanation of a backend that is down', () => {
     await settled()
     expect(words(select.explain(image))).toEqual([
       'gpu next: down for 0 ms (timeout)',
-      'nas chosen: number 1 of the list',
+      'nas chosen: first in the list',
     ])
     expect(wanted).toEqual([])
     await select(image)
@@ -345,8 +345,8 @@ describe('the whole of it', () => {
     expect(explanationText(explained)).toBe(
       `route 1 "ocr" does not take it: task is clip, not ocr
 route 2 of 3 "search" takes it (strategy first, priority 1):
-  nas: waited for, full (1 of 1 in flight), number 1 of the list
-  gpu: passed over, behind nas in the list
+  nas: waited for, full (1 of 1 in flight), first in the list
+  gpu: passed over, number 2 of 2: behind nas in the list
 The request is queued for a slot, for up to 10 min.
 `,
     )
