@@ -158,7 +158,7 @@ describe('what is said of a candidate', () => {
     const verdicts = explained.candidates.map(({ verdict, reason }) => `${verdict} ${reason.kind}`)
     expect(verdicts).toEqual(['chosen rated', 'lower rated', 'lower rated', 'lower higher-tier'])
     expect(explanationText(select.explain(search))).toContain(
-      '\n  mac: ranks lower, behind nas in the list\n',
+      '\n  mac: ranks lower, number 3 of 3: behind nas in the list\n',
     )
   })
 
