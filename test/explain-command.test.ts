@@ -58,7 +58,7 @@ describe('a request in a file', () => {
     ).toBe(`${path} is clip/textual (ViT-B-32__openai) with the payload text.
 
 route 1 of 2 "clip/textual" takes it (strategy first, priority 1):
-  nas: chosen, number 1 of the list
+  nas: chosen, first in the list
   gpu: would be next, behind nas in the list
 The request goes to nas now.
 

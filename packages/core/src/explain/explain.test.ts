@@ -133,8 +133,8 @@ describe('what is said of a candidate', () => {
       routes: [{ backends: ['nas', 'gpu'], strategy: 'first' }],
     })
     expect(words(select.explain(search))).toEqual([
-      'nas chosen: number 1 of 2: first in the list',
-      'gpu next: number 2 of 2: behind nas in the list',
+      'nas chosen: first in the list',
+      'gpu next: behind nas in the list',
     ])
   })
 
@@ -149,16 +149,16 @@ describe('what is said of a candidate', () => {
       ],
     })
     expect(words(select.explain(search))).toEqual([
-      'nas chosen: number 1 of 3: first in the list',
-      'gpu next: number 2 of 3: behind nas in the list',
-      'mac lower: number 3 of 3: behind nas in the list',
+      'nas chosen: first in the list',
+      'gpu next: behind nas in the list',
+      'mac lower: behind nas in the list',
       'cloud lower: of tier 2, and one of tier 1 is there',
     ])
     const explained = select.explain(image)
     const verdicts = explained.candidates.map(({ verdict, reason }) => `${verdict} ${reason.kind}`)
     expect(verdicts).toEqual(['chosen rated', 'lower rated', 'lower rated', 'lower higher-tier'])
     expect(explanationText(select.explain(search))).toContain(
-      '\n  mac: ranks lower, number 3 of 3: behind nas in the list\n',
+      '\n  mac: ranks lower, behind nas in the list\n',
     )
   })
 
@@ -172,15 +172,15 @@ describe('what is said of a candidate', () => {
     await done('nas', 100)
     await done('gpu', 3_000)
     expect(words(select.explain(image))).toEqual([
-      'gpu chosen: number 1 of 2: expected to be done in 100 ms',
-      'nas next: number 2 of 2: expected to be done in 3000 ms',
+      'gpu chosen: expected to be done in 100 ms',
+      'nas next: expected to be done in 3000 ms',
     ])
     await select(image)
     await select(image)
     const explained = select.explain(image)
     expect(words(explained)).toEqual([
       'gpu awaited: full (2 of 2 in flight), expected to be done in 350 ms, the wait for a slot included',
-      'nas passed-over: number 2 of 2: expected to be done in 3000 ms',
+      'nas passed-over: expected to be done in 3000 ms',
     ])
     expect(explained.decision).toEqual({ kind: 'queue', maxWait: 600_000, waiting: 0 })
   })
@@ -280,8 +280,8 @@ describe('what is said of a candidate', () => {
     onTestFinished(() => select.close())
     await settled()
     expect(words(select.explain(image))).toEqual([
-      'ml10.0.0.1:80 chosen: number 1 of 2: first in the list, 0 in flight there',
-      'ml10.0.0.2:80 next: number 2 of 2: first in the list, 0 in flight there',
+      'ml10.0.0.1:80 chosen: first in the list, 0 in flight there',
+      'ml10.0.0.2:80 next: first in the list, 0 in flight there',
       'lost passed-over: lost has no address (no such host lost)',
     ])
   })
@@ -295,8 +295,8 @@ describe('what is said of a candidate', () => {
       ],
     })
     expect(words(select.explain(image))).toEqual([
-      'a next: number 2 of 2: the last of the list',
-      'b chosen: number 1 of 2: the last of the list',
+      'a next: the last of the list',
+      'b chosen: the last of the list',
       'c passed-over: does not serve clip by its settings',
     ])
   })
@@ -346,7 +346,7 @@ describe('the whole of it', () => {
       `route 1 "ocr" does not take it: task is clip, not ocr
 route 2 of 3 "search" takes it (strategy first, priority 1):
   nas: waited for, full (1 of 1 in flight), first in the list
-  gpu: passed over, number 2 of 2: behind nas in the list
+  gpu: passed over, behind nas in the list
 The request is queued for a slot, for up to 10 min.
 `,
     )

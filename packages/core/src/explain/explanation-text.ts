@@ -55,7 +55,7 @@ function waitText({ maxWait, waiting }: Extract<ExplainedDecision, { kind: 'queu
 export function reasonText(reason: CandidateReason): string {
   switch (reason.kind) {
     case 'rated':
-      return reason.of === 1 ? reason.rating : `number ${reason.place} of ${reason.of}: ${reason.rating}`
+      return reason.rating
     case 'usable':
       return 'can be used now'
     case 'excluded':

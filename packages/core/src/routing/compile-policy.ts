@@ -38,8 +38,8 @@ export interface CompiledRoute {
   readonly strategy: Strategy
   /** What the strategy was made by. */
   readonly madeBy: NonNullable<Route['strategy']>
-  /** Whether only the backends before the chosen one are woken: those after it are for when it fails. */
-  readonly wakesInOrder: boolean
+  /** Whether the order of the backends alone decides, as with `first`: those after the chosen one are not woken. */
+  readonly isOrdered: boolean
   /** Those of one of its backends, made once. */
   readonly timeoutsOf: (backend: Backend) => Timeouts
   readonly retries: number
@@ -114,7 +114,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
       backends: [...route.backends],
       strategy: same?.madeBy === madeBy ? same.strategy : makeStrategy(madeBy, `routes[${index}].strategy`),
       madeBy,
-      wakesInOrder: madeBy === 'first',
+      isOrdered: madeBy === 'first',
       timeoutsOf: (backend: Backend) => byBackend.get(backend.name) ?? timeouts(backend.name, route),
       retries: route.retries ?? policy.retries ?? defaults.retries,
       hold: resolveHold(route.hold, policy.hold),

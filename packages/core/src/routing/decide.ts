@@ -82,8 +82,9 @@ export function decide(request: RouteRequest, state: RoutingState): Decision {
   const best = assessments.find(({ backend }) => backend === ranked[0]?.backend)
   if (best !== undefined && best.obstacle === undefined)
     return { kind: 'forward', backend: best.backend, isLeastBad: false, assessments, ranked }
-  // A strategy that waits for a full backend although another is free may change its mind when that takes too long.
-  const retryAt = hasFree ? Math.min(until, state.now + defaults.reconsiderInterval) : until
+  // A strategy by cost waits for a full backend although another is free, until the free one is the better choice.
+  const retryAt =
+    hasFree && !route.isOrdered ? Math.min(until, state.now + defaults.reconsiderInterval) : until
   return wait(request, state, assessments, { isFull: true, retryAt, ranked })
 }
 

@@ -185,10 +185,10 @@ export class RouteSelector {
 
   #commit(request: RouteRequest, decision: Extract<Decision, { kind: 'forward' }>): Lease {
     const { backend, isLeastBad, assessments } = decision
-    const { strategy, wakesInOrder } = this.route
+    const { strategy, isOrdered } = this.route
     for (const { backend: other, state } of assessments) {
       if (other === backend && !isLeastBad) {
-        if (wakesInOrder) break
+        if (isOrdered) break
       } else if (state === 'unavailable') other.want()
     }
     if (!isLeastBad) strategy.picked?.(backend)
