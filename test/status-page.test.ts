@@ -199,7 +199,7 @@ describe('whoever looks', () => {
     expect(clock.pending).toBe(0)
     const viewers = [await look(), await look()]
     expect(clock.pending).toBe(1)
-    for (const viewer of viewers) viewer.leave()
+    for (const viewer of viewers) viewer.disconnect()
     await until(() => clock.pending === 0, 'nobody is told any more')
   })
 

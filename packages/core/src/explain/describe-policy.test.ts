@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { authority, type Certified } from '../../../../test/support/certificates.ts'
+import { authority, type KeyPair } from '../../../../test/support/certificates.ts'
 import { parseConfig, type RouterConfig } from '../config/parse-policy.ts'
 import type { BackendOptions, Match, MatchFunction, Route } from '../config/policy.ts'
 import { describePolicy } from './describe-policy.ts'
@@ -231,7 +231,7 @@ describe('what else there is to say of a route', () => {
 })
 
 describe('a backend', () => {
-  let certified: Certified
+  let certified: KeyPair
   let ca: string
   beforeAll(async () => {
     const own = await authority()
