@@ -17,6 +17,7 @@ export interface RouterOptions
 /** What may be another while a router runs: all of its options that can be data, and functions in their place. */
 export interface ReloadOptions extends Policy, PathOptions, ExchangeData, ForwardData {}
 
+/** The paths that a router answers. */
 export interface PathOptions {
   /**
    * Base path of the router: with `/ml`, it answers `/ml/predict` and `/ml/ping`, and everything else goes to `next()`.

@@ -147,6 +147,7 @@ export interface RouterStatus {
   })[]
 }
 
+/** Options of `router.close()`. */
 export interface CloseOptions {
   /**
    * How long running requests may go on, in milliseconds; `Infinity` for as long as they like.
@@ -171,6 +172,7 @@ export interface Router {
   handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void>
   /** Listens to an event; the returned function stops listening. */
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
+  /** @returns A snapshot of the backends, routes and requests. */
   status(): RouterStatus
   /** The requests that wait for a backend, in the order of their arrival. */
   waiting(): Iterable<WaitingRequest>

@@ -11,6 +11,7 @@ import { Recorder } from './recorder.ts'
 import { Reporter } from './report.ts'
 import { hasToken } from './token.ts'
 
+/** Options of `statusPage`. */
 export interface StatusPageOptions {
   /**
    * What somebody has to know to drain, enable and wake backends; 1 character or more, none of them white space.
