@@ -101,7 +101,7 @@ export async function started(spawned: Spawned): Promise<GatewayProcess> {
   const url = () =>
     lines.find(({ url }) => typeof url === 'string')?.['url'] ??
     output.find((line) => line.startsWith('Listening on '))?.slice('Listening on '.length)
-  await until(() => url() !== undefined || child.exitCode !== null, 'the gateway runs')
+  await until(() => url() !== undefined || child.exitCode !== null, 'the gateway runs', 25)
   if (url() === undefined) throw new Error(`the gateway exited: ${output.join('\n')}`)
   return { ...spawned, url: String(url()).replace('localhost', '127.0.0.1') }
 }
