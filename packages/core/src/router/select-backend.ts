@@ -21,6 +21,7 @@ export type BackendEvent = GroupChange & {
   readonly endpoint: string | undefined
 }
 
+/** What a policy gets from outside: time, name resolution, and listeners. */
 export interface SelectEnvironment {
   /**
    * Source of time, for tests.
