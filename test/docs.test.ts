@@ -60,10 +60,7 @@ describe('links', () => {
     const targets = [...read(path).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(
       ([, target = '']) => target,
     )
-    // The changelogs are made by the first release.
-    const missing = targets.filter(
-      (target) => !target.endsWith('CHANGELOG.md') && !existsSync(join(ROOT, dirname(path), target)),
-    )
+    const missing = targets.filter((target) => !existsSync(join(ROOT, dirname(path), target)))
     expect(missing).toEqual([])
   })
 

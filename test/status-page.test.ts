@@ -200,7 +200,7 @@ describe('a viewer', () => {
     expect(clock.pending).toBe(0)
     const viewers = [await look(), await look()]
     expect(clock.pending).toBe(1)
-    for (const viewer of viewers) viewer.leave()
+    for (const viewer of viewers) viewer.disconnect()
     await until(() => clock.pending === 0, 'the timer is gone')
   })
 

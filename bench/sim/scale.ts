@@ -74,13 +74,13 @@ async function cost(pool: Pool, strategy: StrategyName, inFlight: number, reques
   }
 }
 
-/** Tells of each pick. */
-function counted(strategy: Strategy, onPick: () => void): Strategy {
+/** Calls back for each decision. */
+function counted(strategy: Strategy, onRank: () => void): Strategy {
   return {
     ...strategy,
-    pick(candidates, job) {
-      onPick()
-      return strategy.pick(candidates, job)
+    rank(candidates, job) {
+      onRank()
+      return strategy.rank(candidates, job)
     },
   }
 }

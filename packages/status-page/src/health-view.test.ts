@@ -1,6 +1,6 @@
 import type { BackendHealth } from '@immich-ml-router/core'
 import { describe, expect, it } from 'vitest'
-import { type BackendStatus, backendStatus, well } from '../../../test/support/backend-status.ts'
+import { type BackendStatus, backendStatus, healthy } from '../../../test/support/backend-status.ts'
 import { healthView } from './health-view.ts'
 
 const NOW = 10_000
@@ -11,7 +11,7 @@ const up = { kind: 'up', since: 1_000, failures: 0 } as const
 const down = { kind: 'down', since: 7_000, reason: 'timeout', successes: 0 } as const
 
 function viewOf(health: Partial<BackendHealth>, rest: Partial<BackendStatus> = {}) {
-  return healthView(backendStatus('gpu', { health: { ...well, probe: up, ...health }, ...rest }), NOW)
+  return healthView(backendStatus('gpu', { health: { ...healthy, probe: up, ...health }, ...rest }), NOW)
 }
 
 describe('the health of a backend', () => {

@@ -10,6 +10,7 @@ import { Recorder } from './recorder.ts'
 import { Reporter } from './report.ts'
 import { hasToken } from './token.ts'
 
+/** Options of `statusPage`. */
 export interface StatusPageOptions {
   /**
    * Token for draining, enabling and waking backends: at least 1 character, no white space.

@@ -7,6 +7,7 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const GIB = 1024 * MIB
 
+/** The defaults of all options. Durations are in milliseconds, sizes in bytes. */
 export const defaults = Object.freeze({
   /** Largest predict request that is accepted: what the nginx routers before us use (`client_max_body_size 32m`). */
   maxBodySize: 32 * MIB,

@@ -36,7 +36,11 @@ export interface Timeouts {
   readonly total: number
 }
 
-/** @param options From the most particular to the most general. */
+/**
+ * Combines timeouts and fills in the defaults.
+ *
+ * @param options From the most specific to the most general: route, backend, policy.
+ */
 export function resolveTimeouts(...options: readonly (TimeoutOptions | undefined)[]): Timeouts {
   const pick = (key: keyof Timeouts, otherwise: number) => {
     const written = options.find((candidate) => candidate?.[key] !== undefined)?.[key]

@@ -9,6 +9,7 @@ import { PolicyError, problem } from '../config/problems.ts'
 import { parseSize } from '../config/size.ts'
 import type { Tracing } from './tracing.ts'
 
+/** Options for reading a request. */
 export interface ExchangeOptions {
   /**
    * What becomes of a request whose job is not known: `route` sends it to the default route, `reject` answers 422 as

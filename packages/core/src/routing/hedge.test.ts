@@ -6,7 +6,7 @@ import { type HedgeOptions, resolveHedge } from '../config/hedge-options.ts'
 import { parseConfig } from '../config/parse-policy.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
 import { PolicyError } from '../config/problems.ts'
-import { selectBackend } from './select-backend.ts'
+import { selectBackend } from '../router/select-backend.ts'
 
 const search = classified('text', 'clip/textual')
 const image = classified('image', 'clip/visual')
