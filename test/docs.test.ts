@@ -14,9 +14,10 @@ import {
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { resolveDiscover } from '../packages/core/src/config/discover-options.ts'
+import { resolveHeartbeats } from '../packages/core/src/config/patience.ts'
 import { LINES, LOG_FIELDS } from '../packages/core/src/logging/lines.ts'
-import { resolveDiscover } from '../packages/core/src/policy/discover.ts'
-import { resolveHeartbeats } from '../packages/core/src/policy/patience.ts'
+import { defaults as statusPageDefaults } from '../packages/status-page/src/defaults.ts'
 import { authority } from './support/certificates.ts'
 import { exampleOf, ROOT } from './support/docs.ts'
 
@@ -28,10 +29,11 @@ const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--ex
   .split('\n')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const configuration = read('docs/configuration.md')
+const UNITS: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 * 1024 }
 
 /** The rows of the tables under a heading, as cells. */
-function rows(heading: string): string[][] {
-  const section = configuration.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+function rows(heading: string, document = configuration): string[][] {
+  const section = document.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
   return section
     .split('\n')
     .filter((line) => line.startsWith('| `'))
@@ -43,15 +45,22 @@ function rows(heading: string): string[][] {
     )
 }
 
+/** The limits in the rows of a table, by name. */
+function limits(table: string[][]): Record<string, number> {
+  return Object.fromEntries(
+    table.map(([name = '', value = '']) => {
+      const [number, unit = ''] = value.split(' ')
+      return [name, Number(number) * (UNITS[unit] ?? 1)]
+    }),
+  )
+}
+
 describe('links', () => {
   it.each(documents)('in %s lead somewhere', (path) => {
     const targets = [...read(path).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(
       ([, target = '']) => target,
     )
-    // The changelogs are made by the first release.
-    const missing = targets.filter(
-      (target) => !target.endsWith('CHANGELOG.md') && !existsSync(join(ROOT, dirname(path), target)),
-    )
+    const missing = targets.filter((target) => !existsSync(join(ROOT, dirname(path), target)))
     expect(missing).toEqual([])
   })
 
@@ -81,6 +90,13 @@ function anchorsOf(markdown: string): string[] {
   )
 }
 
+describe('docs/status-page.md', () => {
+  it('has every fixed limit as it is', () => {
+    const { basePath: _, ...fixed } = statusPageDefaults
+    expect(limits(rows('Fixed limits', read('docs/status-page.md').replaceAll('### ', '## ')))).toEqual(fixed)
+  })
+})
+
 describe('docs/configuration.md', () => {
   it('names what only code can have', () => {
     const { routes, $schema: _, ...rest } = config.properties
@@ -97,11 +113,7 @@ describe('docs/configuration.md', () => {
   })
 
   it('names every fixed limit as it is', () => {
-    const units: Record<string, number> = { KiB: 1024, MiB: 1024 * 1024 }
-    const documented = rows('What is fixed').map(([name, value = '']) => {
-      const [number, unit = ''] = value.split(' ')
-      return [name, Number(number) * (units[unit] ?? 1)]
-    })
+    const documented = limits(rows('What is fixed'))
     const options = [
       'maxBodySize',
       'onUnclassified',
@@ -131,7 +143,6 @@ describe('docs/configuration.md', () => {
       'hedgeAfter',
       'hedgeMax',
       'explainHeader',
-      'statusPath',
       'path',
       'limits',
     ])
@@ -140,7 +151,7 @@ describe('docs/configuration.md', () => {
         ([name]) => !options.includes(name) && !/^(health|wake|heartbeat|discover|metrics)[A-Z]/.test(name),
       ),
     )
-    expect(Object.fromEntries(documented)).toEqual(fixed)
+    expect(documented).toEqual(fixed)
   })
 
   it.each([
@@ -332,6 +343,9 @@ describe.each(['express', 'koa'])('the compose file of the %s gateway', (name) =
       const [, filter = ''] = /--filter "([^."]+)\.\.\."/.exec(dockerfile) ?? []
       expect(JSON.parse(read(join(dirname(build.dockerfile), 'package.json'))).name).toBe(filter)
       expect(dockerfile).toMatch(/^USER node$/m)
+      // A fresh clone has no status page, and a copy in the build context could be stale.
+      if (build.dockerfile.includes('-gateway/'))
+        expect(dockerfile).toMatch(/^COPY --from=page .*page\.generated\.ts /m)
       expect(dockerfile).toMatch(/^HEALTHCHECK /m)
     }
   })

@@ -5,8 +5,8 @@ import config from '@immich-ml-router/core/config.schema.json' with { type: 'jso
 import { describe, expect, it } from 'vitest'
 import { configurationReference } from '../packages/core/scripts/reference.ts'
 import { resolveLimits } from '../packages/core/src/classify/limits.ts'
-import { resolveDiscover } from '../packages/core/src/policy/discover.ts'
-import { resolveHedge } from '../packages/core/src/policy/hedge.ts'
+import { resolveDiscover } from '../packages/core/src/config/discover-options.ts'
+import { resolveHedge } from '../packages/core/src/config/hedge-options.ts'
 import {
   resolveHealth,
   resolveHeartbeats,
@@ -14,9 +14,9 @@ import {
   resolveMaxHeldBytes,
   resolveQueue,
   resolveWake,
-} from '../packages/core/src/policy/patience.ts'
+} from '../packages/core/src/config/patience.ts'
+import { parseSize } from '../packages/core/src/config/size.ts'
 import { isRecord } from '../packages/core/src/record.ts'
-import { parseSize } from '../packages/core/src/size.ts'
 import { ROOT } from './support/docs.ts'
 
 /** What the schema says that is taken for the options of an object that are not given. */

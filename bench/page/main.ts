@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import { createRouter } from '@immich-ml-router/core'
-import type { RequestEvent } from '../../packages/core/src/router/router.ts'
-import { Live } from '../../packages/core/src/status-page/live.ts'
-import { Recorder } from '../../packages/core/src/status-page/recorder.ts'
-import { Reporter } from '../../packages/core/src/status-page/report.ts'
+import { createRouter, type RequestEvent } from '@immich-ml-router/core'
+import { Live } from '../../packages/status-page/src/live.ts'
+import { Recorder } from '../../packages/status-page/src/recorder.ts'
+import { Reporter } from '../../packages/status-page/src/report.ts'
 import { median } from '../lib/stats.ts'
 
 /** What the status page costs the router: to record a request, and to report a second's changes to one viewer. */
@@ -18,7 +17,7 @@ for (const count of [3, 20, 200]) {
   for (const rate of RATES) console.log(`  a second with ${rate} requests  ${await report(count, rate)}`)
 }
 
-/** The best of some rounds. */
+/** The best of several rounds. */
 function nanoseconds(recorder: Recorder): number {
   const event = eventAt(0)
   const rounds = Array.from({ length: 7 }, () => {
@@ -54,7 +53,7 @@ async function report(count: number, rate: number): Promise<string> {
   return `${median(times).toFixed(2)} ms, ${Math.round(bytes / TICKS / 1000)} KB`
 }
 
-/** A search that was answered. The recorder looks at neither request nor response. */
+/** An answered search. */
 function eventAt(start: number): RequestEvent {
   const verdict = { kind: 'good' } as const
   const outcome = {

@@ -1,5 +1,5 @@
 import { defaults, type Policy, type Strategy, type StrategyName } from '@immich-ml-router/core'
-import { strategies } from '../../packages/core/src/strategy/strategies.ts'
+import { strategies } from '../../packages/core/src/balance/strategies.ts'
 import { seeded } from '../../test/support/random.ts'
 import { type Part, type Target, table, targetsPart } from '../lib/report.ts'
 import { sum } from '../lib/stats.ts'
@@ -58,11 +58,11 @@ async function cost(pool: Pool, strategy: StrategyName, inFlight: number, reques
   const names = pool.servers.map(({ name }) => name)
   const counted = (): Strategy => {
     const own = strategies[strategy]()
-    const pick: Strategy['pick'] = (candidates, job) => {
+    const rank: Strategy['rank'] = (candidates, job) => {
       decisions++
-      return own.pick(candidates, job)
+      return own.rank(candidates, job)
     }
-    return { ...own, pick }
+    return { ...own, rank }
   }
   const policy: Policy = {
     backends: Object.fromEntries(names.map((name) => [name, { url: `http://${name}` }])),

@@ -1,4 +1,4 @@
-import { jsonSchemas } from '../src/policy/json-schema.ts'
+import { jsonSchemas } from '../src/config/json-schema.ts'
 import { isRecord } from '../src/record.ts'
 
 type Schema = Readonly<Record<string, unknown>>

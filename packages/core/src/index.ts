@@ -15,13 +15,15 @@ export {
 } from './backend/backend.ts'
 export type { GroupChange } from './backend/backend-group.ts'
 export type { BackendChange, BackendSettings, TlsSettings } from './backend/backend-settings.ts'
-export type { BreakerState } from './backend/breaker.ts'
-export type { CheckOptions, Probe, ProbeState } from './backend/checker.ts'
-export type { LastError, Obstacle, PassiveChange, PassiveHealth } from './backend/health.ts'
+export type { BreakerState } from './backend/health/breaker.ts'
+export type { CheckOptions, Probe, ProbeState } from './backend/health/checker.ts'
+export type { LastError, Obstacle, PassiveChange, PassiveHealth } from './backend/health/health.ts'
 export { type JobKeys, jobKeysOf } from './backend/job-keys.ts'
-export type { Latency } from './backend/latency-book.ts'
+export type { Latency } from './backend/latency/latency-book.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { WakeTarget } from './backend/wake.ts'
+export type { StrategyName } from './balance/strategies.ts'
+export type { Candidate, Job, Ranked, Strategy } from './balance/strategy.ts'
 export type { BodyInput } from './body/body-source.ts'
 export type { BodyStore } from './body/body-store.ts'
 export type { ReplayBody } from './body/replay-body.ts'
@@ -42,8 +44,27 @@ export {
 } from './classify/classify-predict-request.ts'
 export type { ClassifyLimits } from './classify/limits.ts'
 export type { Clock, LoopUse } from './clock.ts'
-export { defaults } from './defaults.ts'
-export { describePolicy } from './describe/describe-policy.ts'
+export type { Changes, PolicyChanges } from './config/changes.ts'
+export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './config/connection.ts'
+export { defaults } from './config/defaults.ts'
+export type { DiscoverOptions } from './config/discover-options.ts'
+export { parseDuration } from './config/duration.ts'
+export { type ExpandedConfig, type ExpansionSources, expandConfig } from './config/expand-config.ts'
+export type { HedgeOptions } from './config/hedge-options.ts'
+export { parseConfig, parsePolicy, type RouterConfig } from './config/parse-policy.ts'
+export type {
+  HealthOptions,
+  HeartbeatOptions,
+  Heartbeats,
+  HoldOptions,
+  Patience,
+  PolicyHoldOptions,
+  QueueOptions,
+  WakeOptions,
+} from './config/patience.ts'
+export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './config/policy.ts'
+export { PolicyError, type PolicyProblem } from './config/problems.ts'
+export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './config/timeouts.ts'
 export {
   type DnsResolverOptions,
   dnsResolver,
@@ -66,6 +87,16 @@ export {
   TlsError,
   UnclassifiedError,
 } from './errors.ts'
+export { describePolicy } from './explain/describe-policy.ts'
+export type {
+  CandidateExplanation,
+  CandidateReason,
+  ExplainedDecision,
+  Explanation,
+  PassedRoute,
+  RouteExplanation,
+} from './explain/explanation.ts'
+export { explanationText } from './explain/explanation-text.ts'
 export type {
   AttemptHeaders,
   AttemptPlan,
@@ -80,45 +111,6 @@ export type { Asked, BackendAnswer } from './judge/backend-answer.ts'
 export { judge } from './judge/judge.ts'
 export type { Verdict } from './judge/verdict.ts'
 export { pathOf } from './path-of.ts'
-export type { Changes, PolicyChanges } from './policy/changes.ts'
-export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './policy/connection.ts'
-export type { DiscoverOptions } from './policy/discover.ts'
-export { parseDuration } from './policy/duration.ts'
-export { type ExpandedConfig, type ExpansionSources, expandConfig } from './policy/expand-config.ts'
-export type {
-  CandidateExplanation,
-  CandidateReason,
-  Decision,
-  Explanation,
-  PassedRoute,
-  RouteExplanation,
-} from './policy/explanation.ts'
-export { explanationText } from './policy/explanation-text.ts'
-export type { HedgeOptions } from './policy/hedge.ts'
-export type { HoldEvent, Lease, Place } from './policy/lease.ts'
-export { parseConfig, parsePolicy, type RouterConfig } from './policy/parse-policy.ts'
-export type {
-  HealthOptions,
-  HeartbeatOptions,
-  Heartbeats,
-  HoldOptions,
-  Patience,
-  PolicyHoldOptions,
-  QueueOptions,
-  WakeOptions,
-} from './policy/patience.ts'
-export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './policy/policy.ts'
-export { PolicyError, type PolicyProblem } from './policy/problems.ts'
-export type { ExplainOptions, SelectOptions } from './policy/route-selection.ts'
-export type { Wait, WaitOptions } from './policy/route-wait.ts'
-export type { RouteInfo } from './policy/routing.ts'
-export {
-  type BackendEvent,
-  type Select,
-  type SelectEnvironment,
-  selectBackend,
-} from './policy/select-backend.ts'
-export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './policy/timeouts.ts'
 export type { AttemptMarks, AttemptRecord } from './retry/attempt-record.ts'
 export { answerError } from './router/answers.ts'
 export { createRouter } from './router/create-router.ts'
@@ -141,7 +133,16 @@ export type {
   WaitingRequest,
 } from './router/router.ts'
 export type { PathOptions, ReloadOptions, RouterOptions } from './router/router-options.ts'
+export type { RouteInfo } from './router/select-backend.ts'
+export {
+  type BackendEvent,
+  type Select,
+  type SelectEnvironment,
+  selectBackend,
+} from './router/select-backend.ts'
 export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
 export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
-export type { StrategyName } from './strategy/strategies.ts'
-export type { Job, Rating, Strategy } from './strategy/strategy.ts'
+export type { HoldEvent, Lease, Place } from './routing/lease.ts'
+export type { Decided } from './routing/route-selector.ts'
+export type { RoutedRequest } from './routing/routed-request.ts'
+export type { ExplainOptions, SelectOptions, Wait } from './routing/select-options.ts'

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { type Discovered, Discovery, type DiscoverySettings } from '../discover/discovery.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import type { Resolver } from '../discover/resolver.ts'

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import { removeItem } from '../remove-item.ts'
 import {
@@ -10,16 +10,22 @@ import {
   ownHeadersOf,
   type TlsSettings,
 } from './backend-settings.ts'
-import { Checker, type CheckOptions, type Probe, type ProbeProgress, type ProbeState } from './checker.ts'
 import { withoutCredentials } from './credentials.ts'
-import { type Evidence, isUndecided } from './evidence.ts'
-import { Health, type Obstacle, type PassiveHealth } from './health.ts'
+import {
+  Checker,
+  type CheckOptions,
+  type Probe,
+  type ProbeProgress,
+  type ProbeState,
+} from './health/checker.ts'
+import { type Evidence, isUndecided } from './health/evidence.ts'
+import { Health, type Obstacle, type PassiveHealth } from './health/health.ts'
 import { type JobKeys, NO_KEYS } from './job-keys.ts'
-import { type Latency, LatencyBook } from './latency-book.ts'
+import { type Latency, LatencyBook } from './latency/latency-book.ts'
+import { Room } from './limit/room.ts'
+import { Workload } from './limit/workload.ts'
 import type { Outcome } from './outcome.ts'
-import { Room } from './room.ts'
 import { Waiters } from './waiters.ts'
-import { Workload } from './workload.ts'
 
 /** What is known of a backend, without its credentials. */
 export interface BackendInfo {
@@ -391,9 +397,9 @@ export class Backend implements BackendInfo {
     return this.#latencies.of(kind)
   }
 
-  /** When a job of this kind was done there last, on the clock; of a kind that never was, when the first of all was. */
-  lastDone(kind: string): number | undefined {
-    return this.#latencies.lastDone(kind)
+  /** Milliseconds since a job of this kind was done there; of a kind that never was, since the first job of any kind. */
+  sinceDone(kind: string): number | undefined {
+    return this.#latencies.sinceDone(kind)
   }
 
   /** How long what is in flight takes, one after the other, in milliseconds. */

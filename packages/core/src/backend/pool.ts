@@ -1,4 +1,4 @@
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { keepLatest } from '../keep-latest.ts'
 import type { Backend } from './backend.ts'
 import type { BackendGroup, GroupSettings } from './backend-group.ts'

@@ -1,6 +1,6 @@
 import { Backend } from './backend.ts'
 import type { BackendSettings, BackendTraits } from './backend-settings.ts'
-import type { Obstacle } from './health.ts'
+import type { Obstacle } from './health/health.ts'
 import type { JobKeys } from './job-keys.ts'
 
 /** Stands for a backend whose name has had no address yet: requests wait for it, and none goes there. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { sendWakePacket, type WakeTarget } from './wake.ts'
 
 /** How a machine is woken, and how often; without it, somebody else is told. */

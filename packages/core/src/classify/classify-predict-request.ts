@@ -2,7 +2,7 @@ import type { BodyCursor } from '../body/body-reader.ts'
 import { type BodyInput, declaredHeaders, toReplayBody } from '../body/body-source.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { BodyTooLargeError } from '../errors.ts'
 import { type Classification, unclassified } from './classification.ts'
 import { type BodyFormat, bodyFormat } from './content-type.ts'
@@ -11,6 +11,7 @@ import { type ClassifyLimits, type ResolvedLimits, resolveLimits } from './limit
 import { MultipartReader } from './multipart-reader.ts'
 import { UrlencodedReader } from './urlencoded-reader.ts'
 
+/** Options that differ from request to request. */
 export interface ClassifyRequestOptions {
   /** The content type, with its boundary. It overrules the one that the stream's own headers give. */
   readonly contentType?: string
@@ -21,6 +22,7 @@ export interface ClassifyRequestOptions {
   readonly maxBodySize?: number
 }
 
+/** Options of `classifyPredictRequest`. */
 export interface ClassifyOptions extends ClassifyRequestOptions {
   /** How much is read to know the job; defaults are filled in. */
   readonly limits?: ClassifyLimits

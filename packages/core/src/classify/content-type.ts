@@ -1,4 +1,4 @@
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { UnclassifiedReason } from './classification.ts'
 import { parseHeaderValue } from './header-value.ts'
 

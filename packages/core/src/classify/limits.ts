@@ -1,5 +1,5 @@
-import { defaults } from '../defaults.ts'
-import { parseSize } from '../size.ts'
+import { defaults } from '../config/defaults.ts'
+import { parseSize } from '../config/size.ts'
 
 /**
  * How much of a predict request is read to classify it. A request beyond a limit is unclassified, with a reason of its

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { type Endpoint, formatEndpoint } from './endpoint.ts'
 import type { Resolver } from './resolver.ts'
 import { asError, combined, type Find, type Found, findHost, findService } from './sources.ts'

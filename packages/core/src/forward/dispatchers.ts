@@ -5,7 +5,7 @@ import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import type { TlsSettings } from '../backend/backend-settings.ts'
 import { LONGEST_TIMER } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { InterimResponses } from './interim-responses.ts'
 import { type ConnectorTls, proxyTls, tlsFor } from './tls-options.ts'
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { ClientLeftError } from '../errors.ts'
 
 /** Told that the end of a response is handed to the operating system, or why it cannot be: the client has left. */

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { FRAMING } from '../policy/header-names.ts'
+import { FRAMING } from '../config/header-names.ts'
 
 /** RFC 9110 section 7.6.1: they speak of one connection, not of the message. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([

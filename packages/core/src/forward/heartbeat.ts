@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../clock.ts'
-import type { Heartbeats } from '../policy/patience.ts'
+import type { Heartbeats } from '../config/patience.ts'
 
 /**
  * Signs of life for a client that waits for its first byte: the head of a JSON answer, and then white space, which may

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { Backend } from '../backend/backend.ts'
-import type { CheckOptions, ProbeProgress } from '../backend/checker.ts'
+import type { CheckOptions, ProbeProgress } from '../backend/health/checker.ts'
 import type { BackendAnswer } from '../judge/backend-answer.ts'
 import { problemOfProbe } from '../judge/judge.ts'
 import { type HeaderRecord, withOwnHeaders } from './headers.ts'

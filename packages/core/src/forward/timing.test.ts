@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
-import { parseDuration } from '../policy/duration.ts'
-import { resolveTimeouts } from '../policy/timeouts.ts'
+import { parseDuration } from '../config/duration.ts'
+import { resolveTimeouts } from '../config/timeouts.ts'
 import { Budget } from '../retry/budget.ts'
 import { Watchdog } from './watchdog.ts'
 

@@ -1,4 +1,4 @@
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 
 /** A `Retry-After` header in milliseconds: seconds or a date (RFC 9110 section 10.2.3), and not longer than an ejection. */
 export function retryAfterOf(

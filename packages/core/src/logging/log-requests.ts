@@ -1,10 +1,10 @@
 import { describeOutcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
-import type { PolicyChanges } from '../policy/changes.ts'
-import type { HoldEvent } from '../policy/lease.ts'
-import type { BackendEvent } from '../policy/select-backend.ts'
+import type { PolicyChanges } from '../config/changes.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { RequestEvent, Router } from '../router/router.ts'
+import type { BackendEvent } from '../router/select-backend.ts'
+import type { HoldEvent } from '../routing/lease.ts'
 import { shorten, shortenList } from '../shorten.ts'
 import { type Fields, type Logger, write } from './lines.ts'
 

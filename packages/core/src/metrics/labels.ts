@@ -1,6 +1,6 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { RequestEvent } from '../router/router.ts'
 import { shorten } from '../shorten.ts'
 

@@ -1,10 +1,11 @@
 import { Registry } from 'prom-client'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { Router, RouterStatus } from '../router/router.ts'
 import type { Home } from './families.ts'
 import { makeGauges } from './gauges.ts'
 import { Records } from './records.ts'
 
+/** Options of `routerMetrics`. */
 export interface MetricsOptions {
   /**
    * Where the metrics are registered, such as `register` of prom-client for the default one.

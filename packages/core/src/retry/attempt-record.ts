@@ -1,6 +1,6 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { Clock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { Copy } from './race.ts'
 
 /** When an attempt reached its steps, on the clock; it is written while the attempt runs. */

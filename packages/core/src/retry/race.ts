@@ -1,6 +1,6 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { Clock } from '../clock.ts'
-import type { Lease } from '../policy/lease.ts'
+import type { Lease } from '../routing/lease.ts'
 import type { Budget } from './budget.ts'
 
 /** One copy of a request, on one backend. */

@@ -1,6 +1,6 @@
 import { type Backend, idOf } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
-import type { Lease } from '../policy/lease.ts'
+import type { Lease } from '../routing/lease.ts'
 import type { AttemptRecord } from './attempt-record.ts'
 
 /** What a lease says of further attempts. */

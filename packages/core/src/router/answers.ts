@@ -1,5 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { type ErrorCode, RouterError } from '../errors.ts'
 import { endResponse } from '../forward/ending.ts'
 import { turnToRefuse } from './slow-refusal.ts'

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os'
 import { BodyStore, type BodyStoreOptions } from '../body/body-store.ts'
 import { Classifier } from '../classify/classify-predict-request.ts'
 import { type ClassifyLimits, resolveLimits } from '../classify/limits.ts'
-import { defaults } from '../defaults.ts'
-import { parseExchangeOptions } from '../policy/parse-policy.ts'
-import { PolicyError, problem } from '../policy/problems.ts'
-import { parseSize } from '../size.ts'
+import { defaults } from '../config/defaults.ts'
+import { parseExchangeOptions } from '../config/parse-policy.ts'
+import { PolicyError, problem } from '../config/problems.ts'
+import { parseSize } from '../config/size.ts'
 import type { Tracing } from './tracing.ts'
 
+/** Options for reading a request. */
 export interface ExchangeOptions {
   /**
    * What becomes of a request whose job is not known: `route` sends it to the default route, `reject` answers 422 as

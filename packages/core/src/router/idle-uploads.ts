@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { RouterError } from '../errors.ts'
 import type { ActiveRequest } from './active-requests.ts'
 import { answerError } from './answers.ts'

@@ -1,11 +1,11 @@
 import type { BackendInfo } from '../backend/backend.ts'
 import { describeOutcome } from '../backend/outcome.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import { RouterError } from '../errors.ts'
-import type { CandidateExplanation, RouteExplanation } from '../policy/explanation.ts'
-import { durationText } from '../policy/explanation-text.ts'
-import type { HoldEvent } from '../policy/lease.ts'
+import type { CandidateExplanation, RouteExplanation } from '../explain/explanation.ts'
+import { durationText } from '../explain/explanation-text.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
+import type { HoldEvent } from '../routing/lease.ts'
 import { shorten } from '../shorten.ts'
 
 /** What has become of a request up to now. */

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
+import type { RouteExplanation } from '../explain/explanation.ts'
 import { ROUTE_HEADER } from '../forward/headers.ts'
-import type { RouteExplanation } from '../policy/explanation.ts'
-import type { Lease } from '../policy/lease.ts'
 import type { Copy } from '../retry/race.ts'
+import type { Lease } from '../routing/lease.ts'
 import { routeHeader, type Story } from './route-header.ts'
 
 /** A request on its way. */

@@ -1,9 +1,9 @@
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
+import { parseConfig } from '../config/parse-policy.ts'
+import type { Policy } from '../config/policy.ts'
 import type { ForwardData, ForwardOptions } from '../forward/forwarder.ts'
-import { policyAsData } from '../policy/compile-policy.ts'
-import { parseConfig } from '../policy/parse-policy.ts'
-import type { Policy } from '../policy/policy.ts'
-import type { SelectEnvironment } from '../policy/select-backend.ts'
+import type { SelectEnvironment } from '../router/select-backend.ts'
+import { policyAsData } from '../routing/compile-policy.ts'
 import { type ExchangeData, type ExchangeOptions, withoutInfinity } from './exchange-options.ts'
 
 /** Everything that a router can be told. All but `proxy`, `clock`, `resolver`, `tracing` and functions can be data, in a file. */
@@ -17,6 +17,7 @@ export interface RouterOptions
 /** What may be another while a router runs: all of its options that can be data, and functions in their place. */
 export interface ReloadOptions extends Policy, PathOptions, ExchangeData, ForwardData {}
 
+/** The paths that a router answers. */
 export interface PathOptions {
   /**
    * Base path of the router: with `/ml`, it answers `/ml/predict` and `/ml/ping`, and everything else goes to `next()`.

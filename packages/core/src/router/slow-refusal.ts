@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { ErrorCode } from '../errors.ts'
 import { discardUpload } from '../forward/ending.ts'
 

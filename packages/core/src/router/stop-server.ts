@@ -3,9 +3,10 @@ import type { Server } from 'node:http'
 import net from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { LONGEST_TIMER } from '../clock.ts'
-import { defaults } from '../defaults.ts'
+import { defaults } from '../config/defaults.ts'
 import type { Router } from './router.ts'
 
+/** Options of `stopServer`. */
 export interface StopOptions {
   /**
    * How long running requests may go on, in milliseconds. The end takes up to one second more.

@@ -4,8 +4,8 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type ErrorCode, RouterError } from '../errors.ts'
 import type { AttemptHeaders } from '../forward/forward-request.ts'
-import type { HoldEvent, Lease } from '../policy/lease.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
+import type { HoldEvent, Lease } from '../routing/lease.ts'
 
 /**
  * Follows requests on their way through the router: what tracing is made of. It is told of everything as it happens, and

@@ -18,11 +18,12 @@ import {
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
 import { pathOf } from '../path-of.ts'
-import type { HoldEvent } from '../policy/lease.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
+import type { HoldEvent } from '../routing/lease.ts'
 import { LONGEST_TEXT, shorten } from '../shorten.ts'
 
+/** Options of `openTelemetryTracing`. */
 export interface OpenTelemetryOptions {
   /**
    * Makes the tracer.

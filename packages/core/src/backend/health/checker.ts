@@ -1,0 +1,190 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../../clock.ts'
+import { defaults } from '../../config/defaults.ts'
+
+/** How a backend is asked whether it is there. Times are in milliseconds. */
+export interface CheckOptions {
+  /** Path below the base URL. */
+  readonly path: string
+  readonly interval: number
+  readonly timeout: number
+  /** Answers in a row after which one that was down is up. */
+  readonly rise: number
+  /** Failures in a row after which it is down. */
+  readonly fall: number
+}
+
+/** What the probes say. Times are on the clock, in milliseconds; failures and successes are those in a row, up to now. */
+export type ProbeState =
+  /** None has been answered yet; it counts as up. */
+  | { readonly kind: 'unknown'; readonly failures: number }
+  | { readonly kind: 'up'; readonly since: number; readonly failures: number }
+  | { readonly kind: 'down'; readonly since: number; readonly reason: string; readonly successes: number }
+
+/** How far a probe has come; it is written while it runs. */
+export interface ProbeProgress {
+  /** Whether it has, or had, a connection; `undefined` as long as that is not known. */
+  connected?: boolean
+}
+
+/** Asks once. @returns Why it is not well; `undefined` when it is. */
+export type Probe = (
+  options: CheckOptions,
+  signal: AbortSignal,
+  progress: ProbeProgress,
+) => Promise<string | undefined>
+
+/** Told what the probes find. */
+export interface CheckListener {
+  /** Told of every change of kind. */
+  onChange?(from: ProbeState, to: ProbeState): void
+  /**
+   * It is down, and a probe could not even connect: what it was working on is lost.
+   *
+   * @param began When the probe did, on the clock.
+   */
+  onGone?(began: number): void
+  /** A probe has been answered well. */
+  onAnswered?(): void
+}
+
+/** Active health: asks one backend again and again, sooner when in doubt and while somebody waits for it. */
+export class Checker {
+  readonly #clock: Clock
+  #options: CheckOptions
+  readonly #listener: CheckListener
+  readonly #random: () => number
+  #state: ProbeState = { kind: 'unknown', failures: 0 }
+  #probe: Probe | undefined
+  #running: AbortController | undefined
+  #cancel: (() => void) | undefined
+  #hurried = false
+
+  /**
+   * @param random From 0 to 1, for the jitter: probes of many must not come at once.
+   */
+  constructor(
+    clock: Clock,
+    options: CheckOptions,
+    listener: CheckListener = {},
+    random: () => number = Math.random,
+  ) {
+    this.#clock = clock
+    this.#options = options
+    this.#listener = listener
+    this.#random = random
+  }
+
+  get state(): ProbeState {
+    return this.#state
+  }
+
+  /** Asks at once, and goes on until `stop()`. */
+  start(probe: Probe): void {
+    if (this.#probe !== undefined) return
+    this.#probe = probe
+    this.#ask()
+  }
+
+  /** Asks in another way from now on, at once if it has begun to ask. What is known stays. */
+  adapt(options: CheckOptions): void {
+    if (isDeepStrictEqual(options, this.#options)) return
+    this.#options = options
+    const running = this.#running
+    this.#running = undefined
+    running?.abort()
+    this.#askNow()
+  }
+
+  stop(): void {
+    this.#probe = undefined
+    this.#cancel?.()
+    this.#running?.abort()
+  }
+
+  /** Somebody waits, or nobody any more. */
+  hurry(hurried: boolean): void {
+    this.#hurried = hurried
+    if (hurried) this.#askNow()
+  }
+
+  /** A request could not reach it: asks now rather than later. */
+  doubt(): void {
+    if (this.#state.kind !== 'down') this.#askNow()
+  }
+
+  #askNow(): void {
+    if (this.#probe === undefined || this.#running !== undefined) return
+    this.#cancel?.()
+    this.#ask()
+  }
+
+  /** A request has been answered, which proves more than a probe. */
+  succeed(): void {
+    const state = this.#state
+    if (state.kind !== 'up' || state.failures > 0) this.#rise()
+  }
+
+  #ask(): void {
+    const probe = this.#probe
+    if (probe === undefined) return
+    const running = new AbortController()
+    this.#running = running
+    const progress: ProbeProgress = {}
+    const began = this.#clock.now()
+    const done = (reason: string | undefined) => {
+      if (this.#running !== running) return
+      this.#running = undefined
+      cancel()
+      if (this.#probe === undefined) return
+      this.#note(reason)
+      if (reason === undefined) this.#listener.onAnswered?.()
+      if (this.#state.kind === 'down' && progress.connected === false) this.#listener.onGone?.(began)
+      this.#cancel = this.#clock.after(this.#pause(), () => this.#ask())
+    }
+    const cancel = this.#clock.after(this.#options.timeout, () => {
+      done('timeout')
+      running.abort()
+    })
+    running.signal.addEventListener('abort', cancel)
+    probe(this.#options, running.signal, progress).then(done, (error) => done(String(error)))
+  }
+
+  #note(reason: string | undefined): void {
+    const state = this.#state
+    if (reason === undefined) {
+      const successes = state.kind === 'down' ? state.successes + 1 : 0
+      if (state.kind === 'down' && successes < this.#options.rise) this.#state = { ...state, successes }
+      else this.#rise()
+    } else if (state.kind === 'down') {
+      this.#state = { ...state, reason, successes: 0 }
+    } else {
+      const failures = state.failures + 1
+      if (failures < this.#options.fall) this.#state = { ...state, failures }
+      else this.#become({ kind: 'down', since: this.#clock.now(), reason, successes: 0 })
+    }
+  }
+
+  #rise(): void {
+    const since = this.#state.kind === 'up' ? this.#state.since : this.#clock.now()
+    this.#become({ kind: 'up', since, failures: 0 })
+  }
+
+  #pause(): number {
+    const { interval } = this.#options
+    const state = this.#state
+    const jittered = interval * (1 + defaults.probeJitter * (2 * this.#random() - 1))
+    if (state.kind === 'down') {
+      // Most outages are a restart.
+      const isRecent = this.#clock.now() - state.since < defaults.returnWindow
+      if (isRecent || state.successes > 0) return Math.min(jittered, defaults.returnInterval)
+    } else if (state.failures > 0) return Math.min(jittered, defaults.recheckInterval)
+    return this.#hurried ? Math.min(jittered, defaults.waitingProbeInterval) : jittered
+  }
+
+  #become(state: ProbeState): void {
+    const before = this.#state
+    this.#state = state
+    if (before.kind !== state.kind) this.#listener.onChange?.(before, state)
+  }
+}

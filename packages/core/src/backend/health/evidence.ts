@@ -1,0 +1,74 @@
+import { defaults } from '../../config/defaults.ts'
+import { TlsError } from '../../errors.ts'
+import type { FailureCause, Outcome } from '../outcome.ts'
+
+/** What an outcome says about its backend. */
+export type Evidence =
+  /** Nothing: it was not the backend's doing, or a second opinion is to decide. */
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'good' }
+  | { readonly kind: 'lacks'; readonly what: 'type' | 'model' | 'exact' }
+  | { readonly kind: 'too-large' }
+  | { readonly kind: 'busy'; readonly time: number }
+  /** It cannot be reached. */
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  /** It can be reached, and fails at everything. */
+  | { readonly kind: 'backend-failed'; readonly reason: string }
+  /** It fails at the tasks and types of the request. */
+  | { readonly kind: 'type-failed'; readonly reason: string }
+
+/** Neither is the backend's doing, nor anything that its probes have not said already. */
+const SAY_NOTHING: ReadonlySet<FailureCause> = new Set(['total-timeout', 'shutdown', 'stale', 'gone'])
+
+const NOTHING: Evidence = { kind: 'nothing' }
+
+export function evidenceOf(outcome: Outcome | undefined): Evidence {
+  switch (outcome?.kind) {
+    case 'answered':
+    case 'passed-over': {
+      const { verdict } = outcome
+      switch (verdict.kind) {
+        case 'good':
+        case 'too-large':
+          return { kind: verdict.kind }
+        case 'lacks':
+          return { kind: 'lacks', what: verdict.what }
+        case 'busy':
+          return { kind: 'busy', time: verdict.retryAfter ?? defaults.busyTime }
+        case 'fault':
+          return {
+            kind: verdict.scope === 'backend' ? 'backend-failed' : 'type-failed',
+            reason: verdict.reason,
+          }
+        case 'undecided':
+          return NOTHING
+      }
+      return NOTHING
+    }
+    case 'failed':
+      if (SAY_NOTHING.has(outcome.cause)) return NOTHING
+      return {
+        kind: outcome.reachedBackend ? 'type-failed' : 'unreachable',
+        reason: outcome.error instanceof TlsError ? outcome.error.message : outcome.cause,
+      }
+    default:
+      return NOTHING
+  }
+}
+
+/** What an undecided answer says once another backend has answered the same request well. */
+export function blameOf(outcome: Outcome | undefined): Evidence {
+  if (outcome?.kind !== 'passed-over' && outcome?.kind !== 'answered') return NOTHING
+  const { verdict } = outcome
+  if (verdict.kind !== 'undecided') return NOTHING
+  return verdict.otherwise === 'lacks'
+    ? { kind: 'lacks', what: 'exact' }
+    : { kind: 'type-failed', reason: verdict.reason }
+}
+
+/** Whether a second opinion is to decide who is at fault. */
+export function isUndecided(outcome: Outcome | undefined): outcome is Outcome {
+  return (
+    (outcome?.kind === 'passed-over' || outcome?.kind === 'answered') && outcome.verdict.kind === 'undecided'
+  )
+}

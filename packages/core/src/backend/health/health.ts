@@ -1,0 +1,346 @@
+import type { Clock } from '../../clock.ts'
+import { defaults } from '../../config/defaults.ts'
+import type { JobKeys } from '../job-keys.ts'
+import type { Outcome } from '../outcome.ts'
+import { Breaker, type BreakerState, type Run, UNCOUNTED } from './breaker.ts'
+import { Capabilities } from './capabilities.ts'
+import { blameOf, type Evidence, evidenceOf } from './evidence.ts'
+
+/** What the outcomes of requests say about a backend. Times are on the clock, in milliseconds. */
+export interface PassiveHealth {
+  /** Of the backend as a whole: whether it can be reached, and answers as an ML server does. */
+  readonly reachable: BreakerState
+  /** Of the tasks and types that fail there, such as `clip/visual`; one that is not named is healthy. */
+  readonly tasks: Readonly<Record<string, BreakerState>>
+  /** Tasks, types and models that it has said it does not have, such as `ocr/detection`, and until when that is believed. */
+  readonly lacks: Readonly<Record<string, number>>
+  /** Bytes of a body that a proxy in front of it has refused as too large; `undefined` when none was. */
+  readonly sizeLimit: number | undefined
+  /** Until when it has asked to be left alone; 0 when it has not. */
+  readonly busyUntil: number
+  readonly lastError: LastError | undefined
+  /** Requests that have failed there, of all time. */
+  readonly failures: number
+  /** How often it, or a task on it, was ejected, of all time. */
+  readonly ejections: number
+}
+
+/** The last failure of a request there. */
+export interface LastError {
+  readonly time: number
+  readonly reason: string
+}
+
+/** What has changed about a backend as its requests see it. */
+export type PassiveChange =
+  | {
+      /** It, or a task and type on it, was ejected, is tried again, recovers, or is back. */
+      readonly kind: 'breaker'
+      /** Such as `clip/visual`; `undefined` when it is the backend as a whole. */
+      readonly task: string | undefined
+      readonly from: BreakerState
+      readonly to: BreakerState
+    }
+  | {
+      /** It has refused a task and type, a model, or a size: `ocr/detection`, `clip/textual/ViT-B-32__openai`, `bodies of …`. */
+      readonly kind: 'lacks'
+      readonly task: string
+      readonly until: number
+    }
+  | {
+      /** It has asked to be left alone. */
+      readonly kind: 'busy'
+      readonly until: number
+    }
+
+/** Why a request cannot go to a backend now, and when that may change by itself. */
+export interface Obstacle {
+  readonly kind:
+    | 'full'
+    | 'recovering'
+    /** Its name is being resolved for the first time. */
+    | 'resolving'
+    | 'busy'
+    | 'ejected'
+    | 'down'
+    | 'lacks'
+    /** Its name has no address. */
+    | 'unresolved'
+    | 'disabled'
+  /** On the clock; `Infinity` when only an event can change it. */
+  readonly until: number
+}
+
+/** One request's place in the books. */
+export interface Ticket {
+  readonly job: JobKeys
+  readonly runs: readonly Run[]
+  /** On the clock. */
+  readonly began: number
+}
+
+/**
+ * Passive health, from the outcomes of requests: a backend that cannot be reached or answers nothing of use is ejected as a
+ * whole, one that fails at `ocr/detection` goes on serving CLIP. Only a good answer is evidence of health.
+ */
+export class Health {
+  readonly #clock: Clock
+  readonly #onChange: (change: PassiveChange) => void
+  readonly #reachable: Breaker
+  /** By task and type. Only those that have failed: names come from clients, and must not fill the memory. */
+  readonly #types = new Map<string, Breaker>()
+  readonly #capabilities: Capabilities
+  #busyUntil = 0
+  #lastError: LastError | undefined
+  /** Whether the last failure as a whole was that it could not be reached. */
+  #isAway = false
+  #lastVainTry = Number.NEGATIVE_INFINITY
+  #failures = 0
+  #ejections = 0
+  #isHurried = false
+
+  constructor(clock: Clock, onChange: (change: PassiveChange) => void = () => {}) {
+    this.#clock = clock
+    this.#onChange = onChange
+    this.#capabilities = new Capabilities(clock)
+    this.#reachable = this.#breaker(undefined)
+  }
+
+  get status(): PassiveHealth {
+    return {
+      reachable: this.#reachable.state,
+      tasks: Object.fromEntries([...this.#types].map(([type, breaker]) => [type, breaker.state])),
+      lacks: this.#capabilities.lacks,
+      sizeLimit: this.#capabilities.sizeLimit,
+      busyUntil: this.#busyUntil,
+      lastError: this.#lastError,
+      failures: this.#failures,
+      ejections: this.#ejections,
+    }
+  }
+
+  /** Bytes of a body that a proxy in front of it has refused as too large. */
+  get sizeLimit(): number | undefined {
+    return this.#capabilities.sizeLimit
+  }
+
+  /** Requests that have failed there, of all time. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  /** Why no such request can be sent now. */
+  obstacle(job: JobKeys): Obstacle | undefined {
+    if (this.isWell) return undefined
+    const now = this.#clock.now()
+    const lackingUntil = this.#capabilities.lackingUntil(job)
+    if (now < lackingUntil) return { kind: 'lacks', until: lackingUntil }
+    const breakers = this.#breakers(job)
+    if (breakers.some(({ state, available }) => !available && state.kind !== 'recovering'))
+      return { kind: 'ejected', until: Math.max(...breakers.map(({ availableAt }) => availableAt)) }
+    if (now < this.#busyUntil) return { kind: 'busy', until: this.#busyUntil }
+    if (breakers.some(({ available }) => !available))
+      return { kind: 'recovering', until: Number.POSITIVE_INFINITY }
+    return undefined
+  }
+
+  /** Whether it has served such a request. */
+  hasServed(job: JobKeys): boolean {
+    return this.#capabilities.hasServed(job)
+  }
+
+  /** Whether it refuses such requests, and has never served one. */
+  refuses(job: JobKeys): boolean {
+    return this.#capabilities.refuses(job)
+  }
+
+  /** Requests wait for it to be available, or none does any more: while they do, trials come sooner. */
+  hurry(isHurried: boolean): void {
+    this.#isHurried = isHurried
+  }
+
+  /** Whether a breaker for such a request lets through one at a time. */
+  isRare(job: JobKeys): boolean {
+    return !this.isWell && this.#breakers(job).some(({ state }) => state.kind !== 'closed')
+  }
+
+  /** Whether it cannot be reached, as far as requests have seen. */
+  get unreachable(): boolean {
+    const { kind } = this.#reachable.state
+    return this.#isAway && (kind === 'open' || kind === 'trial')
+  }
+
+  /** When the last of those began that could not reach it, on the clock. */
+  get lastVainTry(): number {
+    return this.#lastVainTry
+  }
+
+  /** Something that began at this time, on the clock, could not reach it. */
+  triedInVain(began: number): void {
+    this.#lastVainTry = Math.max(this.#lastVainTry, began)
+  }
+
+  /** Whether no request has failed there for so long, in milliseconds, and it has not asked to be left alone. */
+  wellFor(time: number): boolean {
+    const now = this.#clock.now()
+    return now >= this.#busyUntil && (this.#lastError === undefined || now - this.#lastError.time >= time)
+  }
+
+  begin(job: JobKeys): Ticket {
+    const runs = this.#breakers(job).map((breaker) => breaker.begin())
+    return { job, runs, began: this.#clock.now() }
+  }
+
+  /**
+   * The request is over. An undecided outcome says nothing yet: {@link Health.decide} is to follow.
+   *
+   * @param crowded Whether requests wait for the backend.
+   * @returns What the outcome was taken to say.
+   */
+  record(ticket: Ticket, outcome: Outcome | undefined, crowded = false): Evidence {
+    for (const { breaker } of ticket.runs) breaker.end()
+    const evidence = evidenceOf(outcome)
+    this.#heed(ticket, evidence, crowded)
+    this.#endTrials(ticket, blameOf(outcome))
+    return evidence
+  }
+
+  /**
+   * No trial outlasts its request. A type whose trial is undecided is ejected again: its next trial must not wait for a second
+   * opinion, which may be hours away.
+   */
+  #endTrials({ runs }: Ticket, blame: Evidence): void {
+    for (const run of runs) {
+      if (!run.trial) continue
+      if ('reason' in blame && run.breaker !== this.#reachable) run.breaker.fail(blame.reason, run)
+      run.breaker.abandon()
+    }
+  }
+
+  /**
+   * A second opinion has decided about an undecided outcome.
+   *
+   * @param isBlamed Whether the backend is at fault, and not the job.
+   * @returns What the outcome is taken to say now.
+   */
+  decide(ticket: Ticket, outcome: Outcome | undefined, isBlamed: boolean): Evidence {
+    const evidence: Evidence = isBlamed ? blameOf(outcome) : { kind: 'nothing' }
+    this.#heed(ticket, evidence, false)
+    return evidence
+  }
+
+  #heed({ job, runs, began }: Ticket, evidence: Evidence, crowded: boolean): void {
+    const runOf = (breaker: Breaker) => runs.find((run) => run.breaker === breaker) ?? UNCOUNTED
+    if ('reason' in evidence) {
+      this.#failures++
+      this.#lastError = { time: this.#clock.now(), reason: evidence.reason }
+    }
+    switch (evidence.kind) {
+      case 'good':
+        this.#reachable.succeed(runOf(this.#reachable), crowded)
+        for (const type of job.types) this.#typeSucceeded(type, runOf, crowded)
+        this.#capabilities.served(job)
+        break
+      case 'unreachable':
+        this.triedInVain(began)
+        this.#failWhole(evidence.reason, runs, true)
+        break
+      case 'backend-failed':
+        this.#failWhole(evidence.reason, runs, false)
+        break
+      case 'type-failed':
+        for (const type of job.types) {
+          const breaker = this.#breakerOf(type)
+          breaker?.fail(evidence.reason, runOf(breaker))
+        }
+        break
+      case 'lacks':
+        this.#tellLack(this.#capabilities.refused(job, evidence.what))
+        break
+      case 'too-large':
+        this.#tellLack(this.#capabilities.refusedSize(job.size()))
+        break
+      case 'busy':
+        this.#busyUntil = this.#clock.now() + evidence.time
+        this.#onChange({ kind: 'busy', until: this.#busyUntil })
+    }
+  }
+
+  #tellLack(learned: { readonly name: string; readonly until: number } | undefined): void {
+    if (learned !== undefined) this.#onChange({ kind: 'lacks', task: learned.name, until: learned.until })
+  }
+
+  /** Its operator says that it can do everything now. */
+  forgetLacks(): void {
+    this.#capabilities.forget()
+  }
+
+  #failWhole(reason: string, runs: readonly Run[], isAway: boolean): void {
+    this.#isAway = isAway
+    const run = runs.find(({ breaker }) => breaker === this.#reachable) ?? UNCOUNTED
+    this.#reachable.fail(reason, run)
+    // A type that was to be tried has failed its trial, whatever kept the request from it.
+    for (const other of runs)
+      if (other.trial && other.breaker !== this.#reachable) other.breaker.fail(reason, other)
+  }
+
+  /**
+   * A probe has reached it. Where it was ejected since it could not be reached, a request may try it now; the ejection itself
+   * lasts until one succeeds.
+   *
+   * @returns Whether that changes anything.
+   */
+  isReached(): boolean {
+    return this.#isAway && this.#reachable.tryNow()
+  }
+
+  /** It was away and can be reached again. */
+  startSlowly(): void {
+    this.#reachable.startSlowly()
+  }
+
+  #typeSucceeded(type: string, runOf: (breaker: Breaker) => Pick<Run, 'epoch'>, crowded: boolean): void {
+    const breaker = this.#types.get(type)
+    if (breaker === undefined) return
+    breaker.succeed(runOf(breaker), crowded)
+    if (breaker.state.kind === 'closed') this.#types.delete(type)
+  }
+
+  /** Nothing is known against it, as is nearly always the case. */
+  get isWell(): boolean {
+    return (
+      this.#types.size === 0 &&
+      this.#capabilities.isFull &&
+      this.#busyUntil === 0 &&
+      this.#reachable.state.kind === 'closed'
+    )
+  }
+
+  #breakers({ types }: JobKeys): Breaker[] {
+    const breakers = [this.#reachable]
+    if (this.#types.size === 0) return breakers
+    for (const type of types) {
+      const breaker = this.#types.get(type)
+      if (breaker !== undefined) breakers.push(breaker)
+    }
+    return breakers
+  }
+
+  #breakerOf(type: string): Breaker | undefined {
+    const known = this.#types.get(type)
+    if (known !== undefined || this.#types.size >= defaults.mostTasks) return known
+    const made = this.#breaker(type)
+    this.#types.set(type, made)
+    return made
+  }
+
+  #breaker(task: string | undefined): Breaker {
+    return new Breaker(this.#clock, {
+      onChange: (from, to) => {
+        if (to.kind === 'open') this.#ejections++
+        this.#onChange({ kind: 'breaker', task, from, to })
+      },
+      isHurried: () => this.#isHurried,
+    })
+  }
+}

@@ -1,0 +1,180 @@
+import type { Clock } from '../../clock.ts'
+import { defaults } from '../../config/defaults.ts'
+import { keepLatest } from '../../keep-latest.ts'
+import { RecentLatencies } from './recent-latencies.ts'
+
+/** What is known of how long jobs of one kind take on one backend, in milliseconds. */
+export interface Latency {
+  readonly mean: number
+  /** How many jobs are in it, up to what is remembered. */
+  readonly count: number
+  /** By how much the last peak was above the mean. */
+  readonly peak: number
+  /** When that was, on the clock. */
+  readonly peakAt: number
+  /** When a job was done last, on the clock. */
+  readonly at: number
+}
+
+type Observed = { -readonly [K in keyof Latency]: number } & { readonly recent: RecentLatencies }
+
+/**
+ * How long a backend takes, by kind of job: a mean of the last jobs, and a peak that counts at once and is forgotten with
+ * time (after Finagle's peak EWMA, https://twitter.github.io/finagle/guide/Clients.html#p2c-peakewma). Unlike there, only
+ * what takes twice as long as it should is a peak: images differ, and the mean says more about the next one than the
+ * slowest of late.
+ */
+export class LatencyBook {
+  readonly #clock: Clock
+  /** The kind that was observed longest ago is first: names come from clients, and must not fill the memory. */
+  readonly #latencies = new Map<string, Observed>()
+
+  /** When the first job was done, on the clock. */
+  #since: number | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /**
+   * Milliseconds that a job of this kind takes there; `undefined` when none has been done yet, or one a while ago that may
+   * have had to load its model, which says nothing about the second.
+   */
+  expected(kind: string): number | undefined {
+    const known = this.#latencies.get(kind)
+    return known === undefined || this.#clock.now() > knownUntil(known) ? undefined : this.#expectedOf(known)
+  }
+
+  /** What {@link LatencyBook.expected} goes by. */
+  of(kind: string): Latency | undefined {
+    return this.#latencies.get(kind)
+  }
+
+  /** Milliseconds since a job of this kind was done; of a kind that never was, since the first job of any kind. */
+  sinceDone(kind: string): number | undefined {
+    const at = this.#latencies.get(kind)?.at ?? this.#since
+    return at === undefined ? undefined : this.#clock.now() - at
+  }
+
+  /** How many times as long jobs take here as there, by the kinds that both have done; `undefined` when there are none. */
+  ratioTo(other: LatencyBook): number | undefined {
+    let ratios = 0
+    let kinds = 0
+    for (const [kind, { mean, count }] of this.#latencies) {
+      const there = other.#latencies.get(kind)
+      if (count === 0 || there === undefined || there.count === 0 || there.mean === 0) continue
+      ratios += mean / there.mean
+      kinds++
+    }
+    return kinds === 0 ? undefined : ratios / kinds
+  }
+
+  /** Milliseconds that so many percent of the last jobs of this kind did not exceed; `undefined` when too few are known. */
+  percentile(kind: string, percent: number): number | undefined {
+    return this.#latencies.get(kind)?.recent.percentile(percent)
+  }
+
+  /** Milliseconds that any job takes there: the mean of all kinds; `undefined` when none has been done yet. */
+  get average(): number | undefined {
+    let sum = 0
+    let kinds = 0
+    for (const { mean, count } of this.#latencies.values()) {
+      if (count === 0) continue
+      sum += mean
+      kinds++
+    }
+    return kinds === 0 ? undefined : sum / kinds
+  }
+
+  /**
+   * A job was done.
+   *
+   * @param taken How long that took, in milliseconds.
+   * @param crowding How many times as long that is as it would have been if it had not waited inside.
+   */
+  observe(kind: string, taken: number, crowding = 1): void {
+    const now = this.#clock.now()
+    const time = taken / crowding
+    const known = this.#known(kind, time)
+    const expected = this.#expectedOf(known)
+    const isPeak = time > defaults.latencyPeak * known.mean
+    // What has not been done for a while counts for less than the first job since, unless that had to load its model.
+    const forgotten = isPeak ? 0 : 1 - Math.exp(-(now - known.at) / defaults.latencyDecay)
+    const first = known.count === 1 ? known.mean : 0
+    known.count = Math.min(known.count + 1, defaults.latencyMemory)
+    known.mean += (time - known.mean) * Math.max(1 / known.count, forgotten)
+    known.at = now
+    known.recent.add(taken)
+    if (isPeak) this.#peak(known, Math.max(time, expected))
+    else if (first > defaults.latencyPeak * time) {
+      // It was the first that was a peak.
+      known.mean = time
+      this.#peak(known, first)
+    } else known.peak /= 2
+  }
+
+  /** A job has failed after so long: that counts as slow. How long jobs take that are done, it does not say. */
+  observeFailure(kind: string, time: number): void {
+    const mean = this.#latencies.get(kind)?.mean ?? 0
+    // Of the mean, and not of what is expected by now: many that fail at once do not make it slower and slower.
+    const slow = Math.max(time, 2 * mean, defaults.failureLatency)
+    this.#peak(this.#known(kind, slow), slow)
+  }
+
+  /** Forgets peaks, and what has only ever failed: it is kept away by other means, and is as it was when it is back. */
+  forgetPeaks(): void {
+    for (const [kind, known] of this.#latencies) {
+      known.peak = 0
+      if (known.count === 0) this.#latencies.delete(kind)
+    }
+  }
+
+  /** A job was given up after so long: how long it takes, that says only when it is longer than others took. */
+  observeAtLeast(kind: string, time: number): void {
+    const known = this.#latencies.get(kind)
+    if (known === undefined) return
+    if (time > this.#expectedOf(known)) this.#peak(known, time)
+    if (time >= (known.recent.percentile(50) ?? Number.POSITIVE_INFINITY)) known.recent.add(time)
+  }
+
+  /** By kind, in milliseconds. */
+  get all(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#latencies].map(([kind, known]) => [kind, this.#expectedOf(known)]))
+  }
+
+  #expectedOf({ mean, peak, peakAt }: Latency): number {
+    return peak === 0 ? mean : expectedBehind(mean, peak, this.#clock.now() - peakAt)
+  }
+
+  #peak(known: Observed, time: number): void {
+    known.peak = Math.max(0, time - known.mean)
+    known.peakAt = this.#clock.now()
+  }
+
+  /** What is known of a kind, which is now the one that was observed last; for a new one, this time. */
+  #known(kind: string, time: number): Observed {
+    const now = this.#clock.now()
+    this.#since ??= now
+    const known = this.#latencies.get(kind) ?? {
+      mean: time,
+      count: 0,
+      peak: 0,
+      peakAt: now,
+      at: now,
+      recent: new RecentLatencies(),
+    }
+    keepLatest(this.#latencies, kind, known, defaults.mostKinds)
+    return known
+  }
+}
+
+/** How long a job takes so long after a peak, in milliseconds. */
+export function expectedBehind(mean: number, peak: number, time: number): number {
+  return mean + peak * Math.exp(-time / defaults.latencyDecay)
+}
+
+/** Until when it says something, on the clock: what may have been the loading of a model says nothing for long. */
+export function knownUntil({ count, mean, at }: Latency): number {
+  const mayHaveLoaded = count === 1 && mean >= defaults.modelLoading
+  return mayHaveLoaded ? at + defaults.latencyDecay : Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../../test/support/fake-clock.ts'
+import { answered } from '../../../../../test/support/outcomes.ts'
+import { Backend } from '../backend.ts'
+import type { BackendSettings } from '../backend-settings.ts'
+
+function backend(settings: Partial<BackendSettings> = {}) {
+  const clock = new FakeClock()
+  const gpu = new Backend('gpu', { url: 'http://gpu', weight: 1, clock, ...settings })
+  /** How many more of a kind it takes. */
+  const room = (urgent: boolean) => {
+    const slots = []
+    while (gpu.hasRoom(urgent)) slots.push(gpu.reserve(undefined, 'image'))
+    for (const slot of slots) slot.release()
+    return slots.length
+  }
+  /** Does so many jobs, one after the other. */
+  const work = (jobs: number, time: number) => {
+    for (let i = 0; i < jobs; i++) {
+      const slot = gpu.reserve(undefined, 'image')
+      clock.advance(time)
+      slot.release(answered)
+    }
+  }
+  return { clock, gpu, room, work }
+}
+
+describe('a limit that is written', () => {
+  it.each<[BackendSettings['reserve'], bulk: number, urgent: number]>([
+    [undefined, 4, 4],
+    [1, 3, 4],
+    [3, 1, 4],
+    [{ share: 0.25 }, 3, 4],
+    [{ share: 0.3 }, 2, 4],
+    [{ share: 0.01 }, 3, 4],
+    [{ share: 0.99 }, 1, 4],
+  ])('of four with %j in reserve leaves %i for an import, and %i for searches', (reserve, bulk, urgent) => {
+    const { room } = backend({ maxConcurrent: 4, reserve })
+    expect([room(false), room(true)]).toEqual([bulk, urgent])
+  })
+})
+
+describe('a limit that is learnt', () => {
+  it('lets a search go one beyond, also beyond an image that waits inside', () => {
+    const { room, gpu, work } = backend()
+    work(30, 30)
+    while (gpu.hasRoom(false)) gpu.reserve(undefined, 'image')
+    expect([gpu.inFlight - gpu.limit, room(true)]).toEqual([1, 1])
+  })
+
+  it('lets a search go one beyond where nothing may wait inside', () => {
+    const { room, gpu, work } = backend()
+    work(30, 5_000)
+    while (gpu.hasRoom(false)) gpu.reserve(undefined, 'image')
+    expect([gpu.inFlight - gpu.limit, room(true)]).toEqual([0, 1])
+  })
+
+  it('lets no image wait inside behind a search, as long as nothing is known', () => {
+    const { room, gpu } = backend()
+    gpu.reserve(undefined, 'search', true)
+    expect([gpu.limit, room(false)]).toEqual([2, 1])
+  })
+
+  it('lets an image wait inside, as long as nobody is in a hurry and images are quick', () => {
+    const { clock, gpu, room, work } = backend()
+    work(30, 80)
+    const beyond = () => room(false) - gpu.limit
+    expect(beyond()).toBe(1)
+    gpu.reserve(undefined, 'search', true).release()
+    expect(beyond()).toBe(0)
+    clock.advance(2_001)
+    expect(beyond()).toBe(1)
+  })
+
+  it('lets an image wait inside whoever is in a hurry, where images are very quick', () => {
+    const { gpu, room, work } = backend()
+    work(30, 30)
+    gpu.reserve(undefined, 'search', true).release()
+    expect(room(false)).toBe(gpu.limit + 1)
+  })
+
+  it('lets no image wait inside where each takes long', () => {
+    const { gpu, room, work } = backend()
+    work(30, 5_000)
+    expect(room(false)).toBe(gpu.limit)
+  })
+
+  it('leaves one slot to an import, whatever is in reserve', () => {
+    const { gpu, room } = backend({ reserve: 3 })
+    gpu.reserve(undefined, 'search', true).release()
+    expect([gpu.limit, room(false)]).toEqual([2, 1])
+  })
+})

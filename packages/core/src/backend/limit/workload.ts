@@ -1,0 +1,83 @@
+import type { Clock } from '../../clock.ts'
+import { removeItem } from '../../remove-item.ts'
+
+/** A job under way. */
+export interface Run {
+  /** When it began, on the clock. */
+  readonly began: number
+  /** How long it takes, in milliseconds, as far as one knew when it began. */
+  readonly expected: number
+}
+
+/** What a backend is working on, and how long that may take. */
+export class Workload {
+  readonly #clock: Clock
+  /** The oldest first. */
+  readonly #runs: Run[] = []
+  #expected = 0
+  readonly #left: number[] = []
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** How many jobs are under way. */
+  get size(): number {
+    return this.#runs.length
+  }
+
+  /** @param expected How long it takes, in milliseconds. */
+  begin(expected: number): Run {
+    const run = { began: this.#clock.now(), expected }
+    this.#runs.push(run)
+    this.#expected += expected
+    return run
+  }
+
+  end(run: Run): void {
+    removeItem(this.#runs, run)
+    this.#expected = this.#runs.length === 0 ? 0 : this.#expected - run.expected
+  }
+
+  /** How long all of it takes, one after the other, in milliseconds. */
+  get ahead(): number {
+    const [oldest] = this.#runs
+    const overdue = oldest === undefined ? 0 : this.#clock.now() - oldest.began - oldest.expected
+    return this.#expected + Math.max(0, overdue)
+  }
+
+  /**
+   * How long it takes until so few are left that there is room for another, in milliseconds.
+   *
+   * @param limit How many it may have at once.
+   */
+  freeIn(limit: number): number {
+    const now = this.#clock.now()
+    const enough = Math.max(1, this.#runs.length - limit + 1)
+    // Strategies ask again and again: an array for each time, and sorting all of it, is most of what that costs.
+    const left = this.#left
+    left.length = 0
+    let leastStuck = Number.POSITIVE_INFINITY
+    for (const { began, expected } of this.#runs) {
+      const elapsed = now - began
+      // What is stuck will not make room; where all are, it may well take as long again.
+      if (elapsed > STUCK * expected) leastStuck = Math.min(leastStuck, elapsed)
+      else keepLeast(left, Math.max(expected - elapsed, elapsed / 4), enough)
+    }
+    return left.at(-1) ?? leastStuck
+  }
+}
+
+/** Adds a number to those that are the least so far, in order, of which so many are kept. */
+function keepLeast(least: number[], number: number, most: number): void {
+  let place = least.length
+  for (; place > 0; place--) {
+    const before = least[place - 1] ?? number
+    if (before <= number) break
+    if (place < most) least[place] = before
+  }
+  if (place < most) least[place] = number
+}
+
+/** What has run for so many times as long as such a job takes is stuck. */
+const STUCK = 3

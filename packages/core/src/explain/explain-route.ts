@@ -1,0 +1,136 @@
+import type { Backend } from '../backend/backend.ts'
+import { defaults } from '../config/defaults.ts'
+import { type Assessment, isEligible } from '../routing/assess.ts'
+import type { CompiledRoute } from '../routing/compile-policy.ts'
+import { type Decision, decide, longestWait } from '../routing/decide.ts'
+import type { Decided } from '../routing/route-selector.ts'
+import { explainMiss } from './explain-match.ts'
+import type {
+  CandidateExplanation,
+  CandidateReason,
+  ExplainedDecision,
+  Explanation,
+  RouteExplanation,
+} from './explanation.ts'
+import { reasonText } from './explanation-text.ts'
+import { finite, obstacleReason } from './obstacle-reason.ts'
+
+/** Explains a decision, and why no earlier route matches. */
+export function explain(routes: readonly CompiledRoute[], decided: Decided): Explanation {
+  const { route, classification } = decided.request
+  const index = routes.indexOf(route)
+  const passedRoutes = routes.slice(0, index).flatMap(({ name, written }, place) => {
+    const miss = explainMiss(written.match, classification)
+    return miss === undefined ? [] : { name, index: place, ...miss }
+  })
+  return { ...explainRoute(decided), index, routes: routes.length, passedRoutes }
+}
+
+/** Explains a decision on its route. It prints what `decide` found out, and decides nothing itself. */
+export function explainRoute(decided: Decided): RouteExplanation {
+  const { request, decision } = decided
+  const { route } = request
+  const next = decision.kind === 'forward' ? nextAfter(decision.backend, decided) : undefined
+  const candidates = decision.assessments.map((assessment): CandidateExplanation => {
+    const { backend } = assessment
+    const reason = reasonFor(assessment, decided)
+    const verdict = verdictOn(assessment, decision, next)
+    return { backend: backend.name, endpoint: backend.endpoint, verdict, reason, words: reasonText(reason) }
+  })
+  const { strategy = defaults.strategy } = route.written
+  return {
+    route: route.name,
+    strategy: typeof strategy === 'function' ? strategy.name : strategy,
+    priority: request.priority,
+    candidates,
+    decision: explainDecision(decided),
+  }
+}
+
+function explainDecision({ request, decision, waiting }: Decided): ExplainedDecision {
+  switch (decision.kind) {
+    case 'forward': {
+      const { name, endpoint } = decision.backend
+      return { kind: 'forward', backend: name, endpoint, leastBad: decision.isLeastBad }
+    }
+    case 'queue':
+    case 'hold':
+      return { kind: decision.kind, maxWait: finite(longestWait(request, decision.isFull)), waiting }
+    case 'reject': {
+      const { status, code, message } = decision.error
+      return { kind: 'reject', status, code, message }
+    }
+  }
+}
+
+/** Where the request would go if the chosen backend failed. */
+function nextAfter(chosen: Backend, { request, state }: Decided): Backend | undefined {
+  if (request.route.retries === 0) return undefined
+  const exclude = new Set([...request.exclude, chosen.id])
+  const decision = decide({ ...request, exclude, retry: true }, state)
+  return decision.kind === 'forward' ? decision.backend : undefined
+}
+
+function verdictOn(
+  { backend, obstacle, state }: Assessment,
+  decision: Decision,
+  next: Backend | undefined,
+): CandidateExplanation['verdict'] {
+  switch (decision.kind) {
+    case 'forward':
+      if (backend === decision.backend) return 'chosen'
+      if (backend === next) return 'next'
+      return obstacle === undefined && (state === 'candidate' || state === 'higher-tier')
+        ? 'lower'
+        : 'passed-over'
+    case 'queue':
+    case 'hold':
+      return obstacle !== undefined && AWAITED.has(obstacle.kind) ? 'awaited' : 'passed-over'
+    case 'reject':
+      return 'passed-over'
+  }
+}
+
+/** The obstacles whose end a request waits for. */
+const AWAITED: ReadonlySet<string> = new Set(['resolving', 'down', 'ejected', 'busy', 'recovering', 'full'])
+
+function reasonFor(
+  { backend, obstacle, state }: Assessment,
+  { request, decision, state: { now } }: Decided,
+): CandidateReason {
+  const { ranked, assessments } = decision
+  const place = ranked.findIndex((candidate) => candidate.backend === backend)
+  const rating = ranked[place]
+  const ownReason = () =>
+    obstacle === undefined ? undefined : obstacleReason(obstacle, backend, request, now, rating?.reason())
+  switch (state) {
+    case 'lacks-task':
+      return { kind: 'lacks-task', tasks: request.classification.tasks, endsIn: undefined }
+    case 'excluded':
+    case 'tried':
+      return { kind: state }
+    case 'failed-recently':
+      return { kind: 'failed-lately' }
+    case 'higher-tier': {
+      const tiers = assessments
+        .filter((other) => other.state === 'candidate')
+        .map((other) => other.backend.tier)
+      return { kind: 'higher-tier', tier: backend.tier, used: Math.min(...tiers) }
+    }
+    case 'unavailable':
+    case 'full':
+      return ownReason() ?? { kind: 'usable' }
+    case 'candidate': {
+      const reason = isEligible(obstacle) ? ownReason() : undefined
+      if (reason !== undefined) return reason
+      if (rating === undefined) return { kind: 'usable' }
+      return {
+        kind: 'rated',
+        score: rating.score,
+        rating: rating.reason(),
+        place: place + 1,
+        of: ranked.length,
+      }
+    }
+  }
+}
