@@ -554,7 +554,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
       backendHeader: 'x-by',
       maxBodySize: 900,
     })
-    // With the adapters that have another forwarder, that is different, too.
+    // With the adapters that have another transport, that is different, too.
     expect(changes.options).toEqual(expect.arrayContaining(['backendHeader', 'maxBodySize']))
     expect((await post(url, immichBody('ocr', imageBytes(100)))).headers['x-by']).toBe('new')
     expect((await post(url, immichBody('ocr', imageBytes(1_000)))).status).toBe(413)

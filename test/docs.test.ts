@@ -118,7 +118,7 @@ describe('docs/configuration.md', () => {
       'maxBodySize',
       'onUnclassified',
       'backendHeader',
-      'forwarder',
+      'transport',
       'strategy',
       'weight',
       'retries',

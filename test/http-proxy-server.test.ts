@@ -35,15 +35,105 @@ describe("a user's own http-proxy-3 server", () => {
     expect(stub.received[0]?.headers['x-forwarded-for']).not.toContain('forged')
   })
 
-  it('keeps what it throws in an event from bringing the router down', async () => {
+  it('fires error for an attempt that failed, and proxyRes for an answer that is not good', async () => {
+    const [broken, wrong, good] = await Promise.all([
+      listen((req) => req.socket.destroy()),
+      listen((req, res) => req.resume().on('end', () => res.writeHead(502).end())),
+      stubMl(),
+    ])
+    const proxy = new ProxyServer()
+    const events: unknown[] = []
+    proxy.on('start', (_req, _res, target) => events.push(['start', String(target)]))
+    proxy.on('error', (error, req, _res, target) =>
+      events.push(['error', Reflect.get(error, 'code'), req.url, String(target)]),
+    )
+    proxy.on('proxyRes', ({ statusCode }) => events.push(['proxyRes', statusCode]))
+    const { url } = await serveRouter({
+      backends: { broken: { url: broken.url }, wrong: { url: wrong.url }, good: { url: good.url } },
+      routes: [{ backends: ['broken', 'wrong', 'good'], strategy: 'first' }],
+      proxy,
+      health: false,
+    })
+    expect((await post(url, body)).status).toBe(200)
+    expect(events).toEqual([
+      ['start', `${broken.url}/predict`],
+      [
+        'error',
+        expect.stringMatching(/^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/),
+        '/predict',
+        `${broken.url}/predict`,
+      ],
+      ['start', `${wrong.url}/predict`],
+      ['proxyRes', 502],
+      ['start', `${good.url}/predict`],
+      ['proxyRes', 200],
+    ])
+  })
+
+  it('sends the headers that a listener of start has set, and only for that attempt', async () => {
     const stub = await stubMl()
     const proxy = new ProxyServer()
-    proxy.on('start', () => {
-      throw new Error('in the listener')
+    let replaced: unknown
+    proxy.on('start', (req) => {
+      req.headers = { ...req.headers, 'x-added': 'yes' }
     })
-    const { router, url } = await serveRouter({ backends: { only: { url: stub.url } }, proxy })
-    expect((await post(url, body)).status).toBe(502)
-    expect(router.status().backends[0]?.inFlight).toBe(0)
+    const router = createRouter({ backends: { only: { url: stub.url } }, proxy })
+    const { url } = await listen(async (req, res) => {
+      await router.handle(req, res)
+      replaced = req.headers['x-added']
+    })
+    await post(url, body)
+    expect(stub.received[0]?.headers['x-added']).toBe('yes')
+    expect(replaced).toBeUndefined()
+    await router.close()
+  })
+
+  it.each(['start', 'proxyRes', 'end', 'error'] as const)(
+    'goes on when a listener of %s throws',
+    async (event) => {
+      const warnings: unknown[] = []
+      const onWarning = vi
+        .spyOn(process, 'emitWarning')
+        .mockImplementation((warning) => warnings.push(warning))
+      const [broken, good] = await Promise.all([listen((req) => req.socket.destroy()), stubMl()])
+      const proxy = new ProxyServer()
+      proxy.on(event, () => {
+        throw new Error('in the listener')
+      })
+      const { router, url } = await serveRouter({
+        backends: { broken: { url: broken.url }, good: { url: good.url } },
+        routes: [{ backends: ['broken', 'good'], strategy: 'first' }],
+        proxy,
+        health: false,
+      })
+      expect((await post(url, body)).status).toBe(200)
+      await until(() => warnings.length > 0, 'the error is a warning')
+      expect(warnings).toContainEqual(new Error('in the listener'))
+      expect(router.status().backends.map(({ inFlight }) => inFlight)).toEqual([0, 0])
+      onWarning.mockRestore()
+    },
+  )
+
+  it('answers, whatever its listeners do to the response', async () => {
+    const [broken, good] = await Promise.all([listen((req) => req.socket.destroy()), stubMl()])
+    const proxy = new ProxyServer()
+    const answerIt = (res: http.ServerResponse) => {
+      res.statusCode = 500
+      res.setHeader('x-mine', 'yes')
+      res.writeHead(500, { 'content-type': 'text/plain' }).end('mine')
+    }
+    proxy.on('start', (_req, res) => answerIt(res as http.ServerResponse))
+    proxy.on('error', (_error, _req, res) => answerIt(res as http.ServerResponse))
+    proxy.on('proxyRes', (_proxyRes, _req, res) => answerIt(res as http.ServerResponse))
+    const { url } = await serveRouter({
+      backends: { broken: { url: broken.url }, good: { url: good.url } },
+      routes: [{ backends: ['broken', 'good'], strategy: 'first' }],
+      proxy,
+      health: false,
+    })
+    const { status, headers, body: answer } = await post(url, body)
+    expect([status, headers['x-mine']]).toEqual([200, undefined])
+    expect(answer.toString()).not.toBe('mine')
   })
 
   it('collects no listeners on a connection that is used again and again', async () => {
@@ -101,7 +191,7 @@ describe('a router without http-proxy-3', () => {
   it('adds the headers of the proxy options, and refuses what would be missed in silence', async () => {
     const stub = await stubMl()
     const backends = { only: { url: stub.url } }
-    const options = { forwarder: 'direct', backends, health: false } as const
+    const options = { transport: 'direct', backends, health: false } as const
     const { url } = await serveRouter({
       ...options,
       proxy: { headers: { 'X-Own': 'yes' }, auth: 'me:secret' },
@@ -112,7 +202,7 @@ describe('a router without http-proxy-3', () => {
       authorization: `Basic ${Buffer.from('me:secret').toString('base64')}`,
     })
     for (const proxy of [new ProxyServer(), { xfwd: true }])
-      expect(() => createRouter({ ...options, proxy })).toThrow(/forwarder must be http-proxy-3 for the/)
+      expect(() => createRouter({ ...options, proxy })).toThrow(/transport must be http-proxy-3 for the/)
   })
 })
 
@@ -139,7 +229,7 @@ describe('TLS to a backend', () => {
   it('is verified, and uses the settings of the proxy', async () => {
     const { url: backend, cert } = await secureBackend()
     const statuses: number[] = []
-    for (const [proxy, forwarder] of [
+    for (const [proxy, transport] of [
       [undefined],
       [{ ca: cert }],
       [{ ssl: { ca: cert } }],
@@ -148,7 +238,7 @@ describe('TLS to a backend', () => {
       [undefined, 'direct'],
       [{ ca: cert }, 'direct'],
     ] as const) {
-      const { router, url } = await serveRouter({ backends: { only: { url: backend } }, proxy, forwarder })
+      const { router, url } = await serveRouter({ backends: { only: { url: backend } }, proxy, transport })
       statuses.push((await post(url, body)).status)
       await router.close()
     }

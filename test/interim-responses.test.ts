@@ -87,13 +87,13 @@ async function rawBackend(
   }
 }
 
-describe.each(['http-proxy-3', 'direct'] as const)('with %s', (forwarder) => {
+describe.each(['http-proxy-3', 'direct'] as const)('with %s', (transport) => {
   describe.each([false, true])('and TLS: %s', (secure) => {
     const routerFor = (url: string, options: Partial<RouterOptions> = {}) =>
       serveRouter({
         backends: { gpu: { url, ...(secure ? { tls: { ca: ours.cert } } : {}) } },
         health: false,
-        forwarder,
+        transport,
         ...options,
       })
 
@@ -158,7 +158,7 @@ describe.each(['http-proxy-3', 'direct'] as const)('with %s', (forwarder) => {
         },
         routes: [{ backends: ['gpu', 'other'], strategy: 'first' }],
         health: false,
-        forwarder,
+        transport,
       })
       const answer = await post(url, search)
       expect([answer.status, answer.headers['x-immich-ml-backend']]).toEqual([200, 'other'])

@@ -21,9 +21,9 @@ const mistakes: [what: string, mistake: object, message: RegExp][] = [
   ['of a header', { upstreamHeader: 'a b' }, /upstreamHeader/],
   ['of the answers', { answers: { job: [500], busy: [500] } }, /names the status 500 twice/],
   [
-    'of a forwarder that lacks what the proxy does',
-    { forwarder: 'direct' },
-    /forwarder must be http-proxy-3/,
+    'of a transport that lacks what the proxy does',
+    { transport: 'direct' },
+    /transport must be http-proxy-3/,
   ],
   ['of an option that only a new router can have', { proxy: {} }, /proxy is not an option/],
 ]

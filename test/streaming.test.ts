@@ -12,24 +12,24 @@ const head = immichBody('indexing', imageBytes(0)).subarray(0, -40)
 /** By its beginning, the answer to a search; the rest of it is not judged. */
 const BEGINNING = '{"clip":['
 
-const FORWARDERS = ['http-proxy-3', 'direct'] as const
+const TRANSPORTS = ['http-proxy-3', 'direct'] as const
 
-async function gateway(forwarder: (typeof FORWARDERS)[number], backend: http.RequestListener) {
+async function gateway(transport: (typeof TRANSPORTS)[number], backend: http.RequestListener) {
   const { url: backendUrl } = await listen(backend)
   const router = createRouter({
     backends: { only: { url: backendUrl } },
-    forwarder,
+    transport,
     maxBodySize: 'unlimited',
     health: false,
   })
   return { ...(await listen((req, res) => router.handle(req, res))), router }
 }
 
-describe.each(FORWARDERS)('300 MB, %s', (forwarder) => {
+describe.each(TRANSPORTS)('300 MB, %s', (transport) => {
   it('up: the backend has the first bytes while the client still sends, and memory stays flat', async () => {
     let arrived = 0
     const hash = createHash('sha256')
-    const { url } = await gateway(forwarder, (req, res) => {
+    const { url } = await gateway(transport, (req, res) => {
       req.on('data', (chunk: Buffer) => {
         arrived += chunk.length
         hash.update(chunk)
@@ -62,7 +62,7 @@ describe.each(FORWARDERS)('300 MB, %s', (forwarder) => {
     const chunk = Buffer.alloc(MB, '0.123456789,')
     const expected = createHash('sha256').update(BEGINNING)
     for (let i = 0; i < 300; i++) expected.update(chunk)
-    const { url } = await gateway(forwarder, async (req, res) => {
+    const { url } = await gateway(transport, async (req, res) => {
       req.resume()
       await once(req, 'end')
       res.write(BEGINNING)
@@ -86,10 +86,10 @@ describe.each(FORWARDERS)('300 MB, %s', (forwarder) => {
   })
 })
 
-describe.each(FORWARDERS)('back-pressure, %s', (forwarder) => {
+describe.each(TRANSPORTS)('back-pressure, %s', (transport) => {
   it('a backend that does not read stops the client', async () => {
     let backendRequest: http.IncomingMessage | undefined
-    const { url } = await gateway(forwarder, (req, res) => {
+    const { url } = await gateway(transport, (req, res) => {
       backendRequest = req
       req.on('end', () => res.end(GOOD_ANSWER))
     })
@@ -117,7 +117,7 @@ describe.each(FORWARDERS)('back-pressure, %s', (forwarder) => {
     const chunk = Buffer.alloc(MB, ' ')
     let sent = 0
     const { promise: stalled, resolve } = Promise.withResolvers<void>()
-    const { url } = await gateway(forwarder, async (req, res) => {
+    const { url } = await gateway(transport, async (req, res) => {
       req.resume()
       await once(req, 'end')
       res.write(BEGINNING)

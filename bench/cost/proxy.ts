@@ -34,7 +34,7 @@ function listenerOf(kind: ProxyKind, { text, image }: Backends, keepAlive: boole
       return floor(text)
     case 'router':
     case 'direct': {
-      const router = createRouter({ ...config, ...(kind === 'direct' ? { forwarder: 'direct' } : {}) })
+      const router = createRouter({ ...config, ...(kind === 'direct' ? { transport: 'direct' } : {}) })
       return (req, res) => router.handle(req, res)
     }
     case 'express':

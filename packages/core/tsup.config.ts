@@ -13,6 +13,8 @@ export default defineConfig({
   ...library,
   entry: { ...entry, 'node-version': 'src/node-version.ts' },
   dts: { entry },
+  // For `import.meta.url` in CommonJS.
+  shims: true,
   esbuildPlugins: [
     {
       // In the bundle, it would be evaluated after the imports of other packages.

@@ -57,19 +57,19 @@ export interface Lacking {
   readonly lackingBecause: string
 }
 
-/** The same adapter with attempts that another forwarder hands on. */
-export function withForwarder(
+/** The same adapter with another transport. */
+export function withTransport(
   adapter: AdapterUnderTest,
-  forwarder: NonNullable<ForwardOptions['forwarder']>,
+  transport: NonNullable<ForwardOptions['transport']>,
 ): AdapterUnderTest {
   const { compose } = adapter
   return {
     ...adapter,
-    name: `${adapter.name}, ${forwarder}`,
-    mount: (options, surroundings) => adapter.mount({ forwarder, ...options }, surroundings),
+    name: `${adapter.name}, ${transport}`,
+    mount: (options, surroundings) => adapter.mount({ transport, ...options }, surroundings),
     compose:
       typeof compose === 'function'
-        ? (composition) => compose({ ...composition, forward: { forwarder, ...composition.forward } })
+        ? (composition) => compose({ ...composition, forward: { transport, ...composition.forward } })
         : compose,
   }
 }

@@ -1,4 +1,4 @@
-import { type AdapterUnderTest, withForwarder } from './adapter.ts'
+import { type AdapterUnderTest, withTransport } from './adapter.ts'
 import { expressAdapter } from './express.ts'
 import { koaAdapter } from './koa.ts'
 import { nodeHttp } from './node-http.ts'
@@ -17,4 +17,4 @@ export const direct: readonly AdapterUnderTest[] = [
   nodeHttp,
   expressAdapter('Express 5', 'express5'),
   koaAdapter('Koa 3', 'koa3'),
-].map((adapter) => withForwarder(adapter, 'direct'))
+].map((adapter) => withTransport(adapter, 'direct'))

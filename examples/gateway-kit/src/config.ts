@@ -57,16 +57,23 @@ export async function readConfig(env: Environment): Promise<GatewayConfig> {
     ML_IMAGE_URL: image,
     ML_DEFAULT_URL: other,
   })
-  return { ...own, source: 'stub servers, because no backend is configured', options, stubs }
+  const source = 'stub servers, because no backend is configured'
+  return { ...own, source, options: withTransport(options), stubs }
 }
 
 /** @returns `undefined` if no backend is configured. */
 export async function readOptions(env: Environment): Promise<ConfiguredOptions | undefined> {
   const path = env['ROUTER_CONFIG']
-  if (path) return { source: `the file ${path}`, file: path, options: await readFileConfig(path, env) }
+  if (path)
+    return { source: `the file ${path}`, file: path, options: withTransport(await readFileConfig(path, env)) }
   if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL'])
-    return { source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL', options: configFromVariables(env) }
+    return { source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL', options: withTransport(configFromVariables(env)) }
   return undefined
+}
+
+/** A gateway has no listeners on http-proxy-3, so it does not load it. */
+function withTransport(options: RouterConfig): RouterConfig {
+  return { transport: 'direct', ...options }
 }
 
 /**

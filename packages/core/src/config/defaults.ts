@@ -32,8 +32,8 @@ export const defaults = Object.freeze({
   path: '/',
   /** What happens to a request that cannot be classified. */
   onUnclassified: 'route',
-  /** What hands requests to backends: http-proxy-3, for its events and options (docs/decisions/0013). */
-  forwarder: 'http-proxy-3',
+  /** How requests reach backends: through http-proxy-3, for its events and options (docs/decisions/0013). */
+  transport: 'http-proxy-3',
   /** Response header with the name of the backend that answered. */
   backendHeader: 'x-immich-ml-backend',
   /** When a response says in `x-immich-ml-route` what was decided, and why. */

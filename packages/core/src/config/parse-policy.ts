@@ -20,7 +20,7 @@ export interface RouterConfig extends Policy {
   readonly totalBodyMemory?: number | string | undefined
   readonly bodySpool?: boolean | string | undefined
   readonly explainHeader?: 'on-request' | 'always' | false | undefined
-  readonly forwarder?: 'http-proxy-3' | 'direct' | undefined
+  readonly transport?: 'http-proxy-3' | 'direct' | undefined
   readonly answers?: AnswerOptions | undefined
   readonly answerMemory?: number | string | undefined
   readonly backendHeader?: string | false | undefined

@@ -1,6 +1,7 @@
 /** Options of earlier versions by the end of their path, and what to write instead. */
 const RENAMED: readonly (readonly [path: RegExp, message: string])[] = [
   [/(^|\.)whenUnavailable$/, 'is now hold: write hold: 12h'],
+  [/^forwarder$/, 'is now transport'],
   [/(^|\.)health\.ejectOn$/, 'is now answers'],
 ]
 

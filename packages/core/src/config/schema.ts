@@ -207,10 +207,9 @@ const exchangeShape = {
 }
 
 const forwardShape = {
-  forwarder: z.enum(['http-proxy-3', 'direct']).optional().meta({
-    description:
-      'What hands requests to backends: http-proxy-3, or the router itself, which takes less CPU time.',
-    default: defaults.forwarder,
+  transport: z.enum(['http-proxy-3', 'direct']).optional().meta({
+    description: 'How requests reach backends: through http-proxy-3, or directly, which takes less CPU time.',
+    default: defaults.transport,
   }),
   backendHeader: z
     .union(

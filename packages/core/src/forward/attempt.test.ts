@@ -15,6 +15,7 @@ import { failureOf } from '../retry/failure.ts'
 import { resolveExchangeOptions } from '../router/exchange-options.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptPlan } from './forward-request.ts'
+import { directTransport } from './transport.ts'
 
 const backend = new Backend('gpu', { url: 'http://gpu', weight: 1 })
 const plan: AttemptPlan = {
@@ -62,7 +63,7 @@ function failing(error: Error, connected: boolean): Attempt {
     answerMemory: 1_000,
     responseHeader: undefined,
   })
-  attempt.fetch({})
+  directTransport.send(attempt, {})
   return attempt
 }
 

@@ -10,15 +10,14 @@ import { GOOD } from '../judge/verdict.ts'
 import { Answer, type ThinHeaders } from './answer.ts'
 import type { AttemptOptions } from './attempt-options.ts'
 import { causeOf } from './cause.ts'
-import { Delivery, rawList, type ThinResponse } from './delivery.ts'
+import { Delivery, rawList } from './delivery.ts'
 import type { ConnectionAware } from './dispatchers.ts'
 import type { AttemptResult, KeptAnswer } from './forward-request.ts'
-import { type HeaderRecord, withOwnHeaders } from './headers.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 import { Watchdog } from './watchdog.ts'
 
 /**
- * One try on one backend: it is undici's handler, and the `fetch` that http-proxy-3 calls.
+ * One attempt on one backend: it is undici's handler.
  *
  * The answer is kept until it is complete and judged; only a good one goes to the client. Its outcome is settled exactly
  * once, by whichever comes first: the verdict, a failure of the backend, a failure of the body, or the client's leaving.
@@ -26,7 +25,7 @@ import { Watchdog } from './watchdog.ts'
 export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Visitor {
   readonly result: Promise<AttemptResult>
   connection: ConnectionAware['connection']
-  readonly #options: AttemptOptions
+  readonly options: AttemptOptions
   readonly #delivery: Delivery
   #settle: (result: AttemptResult) => void = () => {}
   #settled = false
@@ -52,7 +51,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   }
 
   constructor(options: AttemptOptions) {
-    this.#options = options
+    this.options = options
     this.#delivery = new Delivery(options)
     this.result = new Promise((resolve) => {
       this.#settle = resolve
@@ -69,44 +68,24 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     if (options.request.res.destroyed) this.#onClientLeft()
   }
 
-  /**
-   * Sends the request, as the `fetch` of http-proxy-3.
-   *
-   * @returns when a good answer begins to go to the client; never when there is none, which the outcome tells.
-   */
-  fetch(headers: HeaderRecord): Promise<ThinResponse> {
-    return new Promise((resolve) => {
-      this.#delivery.listen(resolve)
-      this.send(headers)
-    })
+  /** Whether its outcome is known. */
+  get settled(): boolean {
+    return this.#settled
   }
 
-  /**
-   * Sends the request.
-   *
-   * @param headers Those for the backend.
-   */
-  send(headers: HeaderRecord): void {
-    if (this.#settled) return
-    const { plan, dispatcher, body } = this.#options
-    const { backend } = plan
-    // Not in what the listeners of http-proxy-3 see.
-    const sent = withOwnHeaders(headers, backend.ownHeaders())
-    try {
-      dispatcher.dispatch({ path: backend.predictPath, method: 'POST', headers: sent, body }, this)
-    } catch (error) {
-      this.fail(error)
-    }
+  /** The backend's answer, once its head has come. */
+  get answer(): Answer | undefined {
+    return this.#answer
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    const { body } = this.#options
+    const { body } = this.options
     const socket = this.connection?.socket
     if (body instanceof ReplayReader && socket !== undefined) lendToUndici(body, socket)
     if (this.#settled) controller.abort(new Error('the attempt is over'))
-    else this.#watchdog.restart(this.#options.plan.timeouts.response)
-    this.#options.plan.marks.connected = this.#options.clock.now()
+    else this.#watchdog.restart(this.options.plan.timeouts.response)
+    this.options.plan.marks.connected = this.options.clock.now()
   }
 
   onBodySent(): void {
@@ -125,7 +104,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     statusText?: string,
   ): void {
     if (this.#settled || status < 200) return
-    const { plan, clock, request, classes, answerMemory } = this.#options
+    const { plan, clock, request, classes, answerMemory } = this.options
     const rawHeaders = rawList(controller.rawHeaders)
     this.#answer = new Answer(
       { status, statusText, rawHeaders, headers },
@@ -139,7 +118,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     const answer = this.#answer
     if (this.#settled || answer === undefined) return
     this.#watchdog.touch()
-    this.#options.plan.marks.received += chunk.length
+    this.options.plan.marks.received += chunk.length
     if (this.#delivery.started) this.#delivery.write(chunk, controller)
     else if (!answer.add(chunk)) this.#decideEarly(answer, controller, chunk)
     else if (this.#isHeadDue && answer.isWorthJudging) this.#commitEarly()
@@ -166,8 +145,8 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     this.#stopTimers()
     // An answer that comes before the upload is complete is final: the rest of the upload is not needed.
     this.#letGoOfBody()
-    this.#options.request.body.destroy()
-    const { body } = this.#options
+    this.options.request.body.destroy()
+    const { body } = this.options
     const answered: Outcome = {
       kind: 'answered',
       status: answer.status,
@@ -176,7 +155,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
       reachedClient: true,
       starvedFor: body instanceof ReplayReader ? body.starvedFor : 0,
     }
-    this.#options.plan.onOutcome?.(answered)
+    this.options.plan.onOutcome?.(answered)
     this.#delivery.end(last, controller, (error) => (error ? this.#onClientLeft() : this.#finish(answered)))
   }
 
@@ -187,7 +166,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   /** Where the request can go elsewhere, it does not wait for an answer that will hardly come. */
   backendGone(): void {
     const reached = this.#reached()
-    if (!reached.reachedBackend || reached.reachedClient || !this.#options.plan.wouldGoOn()) return
+    if (!reached.reachedBackend || reached.reachedClient || !this.options.plan.wouldGoOn()) return
     const error = new Error('the backend stopped accepting connections')
     this.#abort({ kind: 'failed', cause: 'gone', error, ...reached }, error.message)
   }
@@ -221,7 +200,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
 
   /** A connection that was kept open, and that the backend closed before it saw the request. */
   #isStale(): boolean {
-    const { clock, plan } = this.#options
+    const { clock, plan } = this.options
     const { connected = clock.now() } = plan.marks
     return (
       this.connection?.reused === true &&
@@ -270,7 +249,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
 
   /** Whether the client has the head of its response already, which names no content coding. */
   get #hasHeartbeat(): boolean {
-    return this.#options.request.heartbeat?.begun === true
+    return this.options.request.heartbeat?.begun === true
   }
 
   #stopTimers(): void {
@@ -280,7 +259,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   }
 
   #onSilence(): void {
-    const { body, plan } = this.#options
+    const { body, plan } = this.options
     const { timeouts } = plan
     const uploading = !this.#sent && body instanceof ReplayReader && body.starving
     const limit = this.#answer === undefined ? timeouts.response : timeouts.idle
@@ -316,7 +295,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     this.#settled = true
     this.#stopTimers()
     if (answer === undefined) this.#answer?.release()
-    const { body, request, plan } = this.#options
+    const { body, request, plan } = this.options
     request.res.off('close', this.#onClientLeft)
     plan.superseded?.removeEventListener('abort', this.#onSuperseded)
     plan.backend.exit(this)
@@ -330,7 +309,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
 
   /** Whatever becomes of the body does not matter to this attempt from now on. */
   #letGoOfBody(): void {
-    const { body } = this.#options
+    const { body } = this.options
     if (body instanceof ReplayReader) body.off('error', this.#onBodyError).on('error', ignore)
   }
 

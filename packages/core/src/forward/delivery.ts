@@ -6,19 +6,10 @@ import type { OnSent } from './ending.ts'
 import { ROUTE_HEADER } from './headers.ts'
 import { type OwnHeader, ResponseWriter } from './response-writer.ts'
 
-/** The part of a fetch response that http-proxy-3 looks at. The body is not in it: it went to the client directly. */
-export interface ThinResponse {
-  readonly status: number
-  readonly statusText: string
-  readonly headers: { entries(): IterableIterator<[string, string | string[] | undefined]> }
-  readonly body: null
-}
-
 /** Gives the answer of an attempt to the client: once it has begun, there will be no other attempt. */
 export class Delivery {
   readonly #options: AttemptOptions
   readonly #writer: ResponseWriter
-  #onBegin: ((response: ThinResponse) => void) | undefined
 
   constructor(options: AttemptOptions) {
     this.#options = options
@@ -28,11 +19,6 @@ export class Delivery {
   /** Whether any byte was given to the client's connection. */
   get started(): boolean {
     return this.#writer.started
-  }
-
-  /** @param onBegin Called when the head of the answer goes to the client. */
-  listen(onBegin: (response: ThinResponse) => void): void {
-    this.#onBegin = onBegin
   }
 
   /** @throws what Node throws for a header that it does not accept; then nothing has been written. */
@@ -46,12 +32,6 @@ export class Delivery {
     if (body instanceof ReplayReader) body.giveBack()
     request.body.release()
     plan.onCommit?.()
-    this.#onBegin?.({
-      status: answer.status,
-      statusText: answer.head.statusText ?? '',
-      headers: { entries: () => Object.entries(answer.headers)[Symbol.iterator]() },
-      body: null,
-    })
   }
 
   /** Begins with what has come, for the rest to follow as it comes. @throws as {@link Delivery.begin} does. */

@@ -1,4 +1,4 @@
-import { ProxyServer, type ServerOptions } from 'http-proxy-3'
+import type { ServerOptions } from 'http-proxy-3'
 import type { ReplayReader } from '../body/body-reader.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
@@ -12,20 +12,25 @@ import { Attempt } from './attempt.ts'
 import { Dispatchers } from './dispatchers.ts'
 import type { AttemptPlan, AttemptResult, ForwardRequest, KeptAnswer } from './forward-request.ts'
 import { type HeaderRecord, ROUTE_HEADER, requestHeaders, withOwnHeaders, withoutHeaders } from './headers.ts'
+import {
+  HttpProxyTransport,
+  isProxyServer,
+  type ProxyOption,
+  proxyOptionsOf,
+} from './http-proxy-transport.ts'
 import { probe } from './probe.ts'
 import { type OwnHeader, ResponseWriter } from './response-writer.ts'
-import { direct, type Sender } from './sender.ts'
-import { HttpProxy, proxyOptionsOf } from './through-http-proxy.ts'
+import { directTransport, type Transport } from './transport.ts'
 
 /** What can be data, and another from one attempt to the next. */
 export interface ForwardData {
   /**
-   * What hands requests to backends. `http-proxy-3` fires the events of a `proxy` of yours and takes all of its options;
-   * `direct` leaves it out, which saves a twelfth of the CPU time of a text search (docs/decisions/0013), and of `proxy` takes
-   * options alone: `ssl`, `ca`, `secure`, `headers` and `auth`.
+   * How requests reach backends. `http-proxy-3` fires the events of `proxy` and applies its options; `direct` does not load
+   * http-proxy-3, which saves CPU time (docs/benchmarks.md), and takes only `ssl`, `ca`, `secure`, `headers` and `auth` of
+   * `proxy`.
    * @default 'http-proxy-3'
    */
-  readonly forwarder?: 'http-proxy-3' | 'direct' | undefined
+  readonly transport?: 'http-proxy-3' | 'direct' | undefined
   /**
    * Response header with the name of the backend that answered; `false` for none.
    * @default 'x-immich-ml-backend'
@@ -58,11 +63,12 @@ export interface ForwardData {
 
 export interface ForwardOptions extends ForwardData {
   /**
-   * An http-proxy-3 server, or the options for one, so that its events (`start`, `proxyRes`, `end`) and its TLS
-   * settings (`ssl`, `ca`, `secure`), `headers`, `auth` and `xfwd` are yours. Its `agent`, `fetch` and `fetchOptions` are
-   * not used: the router keeps its own connections.
+   * An http-proxy-3 server, or the options for one. For each attempt, `start` fires when it is sent, `proxyRes` and `end` when the
+   * backend's answer is complete, `error` when it failed. http-proxy-3 2 has no `proxyReq` here: to change the headers of an
+   * attempt, change `req.headers` in `start`. Listeners can read the response, but not write it. Of the options, `ssl`, `ca`,
+   * `secure`, `headers`, `auth`, `xfwd` and `timeout` apply; connections and all other timeouts are the router's.
    */
-  readonly proxy?: ProxyServer | ServerOptions | undefined
+  readonly proxy?: ProxyOption
   /**
    * Where time comes from, for tests.
    * @default the system's
@@ -79,7 +85,7 @@ export class Forwarder {
   readonly hedgeBudget: Budget
   readonly #watched = new Set<Select>()
   readonly #dispatchers: Dispatchers
-  readonly #proxy: ForwardOptions['proxy']
+  readonly #proxy: ProxyOption
   #settings: ForwardSettings
   /** Those that the user's proxy options add. */
   readonly #ownHeaders: HeaderRecord
@@ -129,7 +135,7 @@ export class Forwarder {
   /** One attempt. It never rejects: what became of it is the outcome. */
   attempt(request: ForwardRequest, plan: AttemptPlan): Promise<AttemptResult> {
     const { backend } = plan
-    const { classes, answerMemory, sender } = this.#settings
+    const { classes, answerMemory, transport } = this.#settings
     const body = requestBody(request, this.clock)
     request.body.retain(request.store)
     const attempt = new Attempt({
@@ -142,7 +148,7 @@ export class Forwarder {
       answerMemory,
       responseHeader: this.#backendHeader(backend.name),
     })
-    sender.send(attempt, request, backend, this.#headersFor(request, plan))
+    transport.send(attempt, this.#headersFor(request, plan))
     return attempt.result
   }
 
@@ -226,7 +232,7 @@ export class Forwarder {
 
 /** The same as {@link ForwardData}, complete; names of requests' headers are in lower case. */
 interface ForwardSettings {
-  readonly sender: Sender
+  readonly transport: Transport
   readonly backendHeader: string | false
   readonly upstreamHeader: string | undefined
   readonly passed: ReadonlySet<string>
@@ -235,11 +241,11 @@ interface ForwardSettings {
   readonly answerMemory: number
 }
 
-function settingsOf(data: ForwardData, proxy: ForwardOptions['proxy']): ForwardSettings {
-  const { forwarder, backendHeader, upstreamHeader, forwardHeaders, answers, answerMemory } =
+function settingsOf(data: ForwardData, proxy: ProxyOption): ForwardSettings {
+  const { transport, backendHeader, upstreamHeader, forwardHeaders, answers, answerMemory } =
     parseForwardOptions(data)
   return {
-    sender: senderOf(forwarder ?? defaults.forwarder, proxy),
+    transport: transportOf(transport ?? defaults.transport, proxy),
     backendHeader: backendHeader ?? defaults.backendHeader,
     upstreamHeader: upstreamHeader?.toLowerCase(),
     passed: new Set(forwardHeaders?.map((name) => name.toLowerCase())),
@@ -248,14 +254,14 @@ function settingsOf(data: ForwardData, proxy: ForwardOptions['proxy']): ForwardS
   }
 }
 
-/** @throws {PolicyError} when something is asked of http-proxy-3 that is not there without it. */
-function senderOf(forwarder: 'http-proxy-3' | 'direct', proxy: ForwardOptions['proxy']): Sender {
-  if (forwarder === 'http-proxy-3') return new HttpProxy(proxy)
-  if (proxy instanceof ProxyServer)
-    throw new PolicyError([problem('forwarder', 'must be http-proxy-3 for the events of a proxy server')])
+/** @throws {PolicyError} when the user's proxy needs http-proxy-3. */
+function transportOf(transport: 'http-proxy-3' | 'direct', proxy: ProxyOption): Transport {
+  if (transport === 'http-proxy-3') return new HttpProxyTransport(proxy)
+  if (isProxyServer(proxy))
+    throw new PolicyError([problem('transport', 'must be http-proxy-3 for the events of a proxy server')])
   if (proxy?.xfwd === true)
-    throw new PolicyError([problem('forwarder', 'must be http-proxy-3 for the headers that xfwd adds')])
-  return direct
+    throw new PolicyError([problem('transport', 'must be http-proxy-3 for the headers that xfwd adds')])
+  return directTransport
 }
 
 /** A body that is here in one piece goes out in one write with its headers. */

@@ -38,7 +38,7 @@ type Complete<T> = { [K in keyof Required<T>]: T[K] }
 export function parseOptions(options: ReloadOptions) {
   const data = withoutInfinity(options ?? {})
   const parsed = parseConfig(policyAsData(data))
-  const { path = defaults.path, forwarder, backendHeader, upstreamHeader, forwardHeaders } = parsed
+  const { path = defaults.path, transport, backendHeader, upstreamHeader, forwardHeaders } = parsed
   const { answers, answerMemory } = parsed
   const { maxBodySize, onUnclassified, limits, bodyMemory, totalBodyMemory, bodySpool, explainHeader } =
     parsed
@@ -52,7 +52,7 @@ export function parseOptions(options: ReloadOptions) {
     bodySpool,
     explainHeader,
   }
-  const forward = { forwarder, backendHeader, upstreamHeader, forwardHeaders, answers, answerMemory }
+  const forward = { transport, backendHeader, upstreamHeader, forwardHeaders, answers, answerMemory }
   return {
     path: path.replace(/\/+$/, ''),
     // Functions in it are not in what was parsed.
