@@ -79,7 +79,7 @@ describe('a response that is asked why', () => {
       routes: [{ backends: ['slow', 'quick'], strategy: 'first', hedge: { after: '50ms' } }],
     })
     expect(await ask(url)).toBe(
-      'default; quick got a further copy; slow chosen: first in the list; quick next: behind slow in the list',
+      'default; quick got a hedge; slow chosen: first in the list; quick next: behind slow in the list',
     )
   })
 

@@ -1,14 +1,13 @@
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import type { Outcome } from '../backend/outcome.ts'
 import type { AnswerClasses } from '../judge/answer-classes.ts'
-import type { Asked } from '../judge/backend-answer.ts'
 import { judge } from '../judge/judge.ts'
 import type { Verdict } from '../judge/verdict.ts'
-import { AnswerBuffer, decoded } from './answer-buffer.ts'
 import type { ForwardRequest, KeptAnswer } from './forward-request.ts'
+import { namesIn } from './names-in.ts'
 import type { AnswerHead } from './response-writer.ts'
-import { namesIn } from './written.ts'
 
-export type ThinHeaders = Record<string, string | string[] | undefined>
+type ThinHeaders = Record<string, string | string[] | undefined>
 
 interface Head extends AnswerHead {
   readonly headers: ThinHeaders
@@ -24,21 +23,27 @@ interface Context {
 }
 
 /** Bytes of a request that are searched for what an error message repeats. */
-const WRITTEN = 64 * 1024
+const SEARCHED = 64 * 1024
+/** Answers up to this size always have room: those of searches, and errors that belong to their job. */
+const SMALL = 64 * 1024
+const EMPTY = Buffer.alloc(0)
 
-const NOTHING = Buffer.alloc(0)
-
-/** A backend's answer, kept until it is judged. */
+/**
+ * A backend's answer, kept until it is judged, within the memory that all bodies share. The first chunk is kept as it is; what
+ * follows is copied behind it, so an answer costs at most twice its bytes, however it is cut.
+ */
 export class Answer {
   readonly head: AnswerHead
   readonly headers: ThinHeaders
   readonly status: number
   readonly #context: Context
-  readonly #buffer: AnswerBuffer
   readonly #coding: string
-  /** Bytes that there were when it was judged last. */
+  /** Has the bytes at its start. */
+  #memory: Buffer = EMPTY
+  #size = 0
+  /** Bytes that had arrived when it was last judged. */
   #judged = 0
-  /** Once the whole answer has been decoded: `undefined` where that failed. */
+  /** The decoded answer, once it is complete; its body is `undefined` when decoding failed. */
   #decoded: { readonly body: Buffer | undefined } | undefined
 
   constructor({ headers, ...head }: Head, context: Context) {
@@ -46,53 +51,17 @@ export class Answer {
     this.headers = headers
     this.status = head.status
     this.#context = context
-    this.#buffer = new AnswerBuffer(context.request.store, context.limit)
     const coding = headers['content-encoding']
     this.#coding = typeof coding === 'string' && coding !== '' ? coding.toLowerCase() : 'identity'
   }
 
+  /** The bytes that are kept, in one piece. */
+  get bytes(): Buffer {
+    return this.#memory.length === this.#size ? this.#memory : this.#memory.subarray(0, this.#size)
+  }
+
   get isSuccess(): boolean {
     return this.status >= 200 && this.status < 300
-  }
-
-  /** @returns Whether there was room for it; an answer of which a part is missing can only be passed on. */
-  add(chunk: Buffer): boolean {
-    return this.#buffer.add(chunk)
-  }
-
-  /** Whether so much has come since it was judged that judging it again, which reads all of it, costs little for each byte. */
-  get isWorthJudging(): boolean {
-    return this.#buffer.bytes.length * 8 >= this.#judged * 9
-  }
-
-  /**
-   * @param complete Whether all of it has come.
-   * @param next What has come after the kept bytes, and is not kept.
-   */
-  judge(complete: boolean, next: Buffer = NOTHING): Verdict {
-    const { status, headers } = this
-    const { backend, request, classes } = this.#context
-    const { classification, body } = request
-    this.#judged = this.#buffer.bytes.length
-    const plain = this.#plain(complete)
-    const asked: Asked = {
-      backend,
-      // What cannot be read is judged by its status and content type.
-      tasks: plain === undefined ? [] : classification.tasks,
-      names: () => namesIn(classification.entries),
-      written: () => body.beginning(WRITTEN).toString('latin1'),
-    }
-    const kept = plain ?? this.#buffer.bytes
-    const begun = next.length === 0 ? kept : Buffer.concat([kept, next])
-    return judge({ status, headers, body: begun, complete }, asked, classes)
-  }
-
-  /** Without its coding; `undefined` when that cannot be undone. */
-  #plain(complete: boolean): Buffer | undefined {
-    if (this.#coding === 'identity') return this.#buffer.bytes
-    if (!complete) return undefined
-    this.#decoded ??= { body: decoded(this.#buffer.bytes, this.#coding, this.#context.limit) }
-    return this.#decoded.body
   }
 
   /** Whether it has a content coding, such as gzip. */
@@ -100,26 +69,117 @@ export class Answer {
     return this.#coding !== 'identity'
   }
 
-  /**
-   * What the client gets. After a heartbeat, which has said nothing of a content coding, it is without one.
-   *
-   * @returns `undefined` when the coding cannot be undone.
-   */
-  bodyFor(hasHeartbeat: boolean): Buffer | undefined {
-    return hasHeartbeat ? this.#plain(true) : this.#buffer.bytes
+  /** Whether enough has arrived since it was last judged: judging reads all of it again. */
+  get isWorthJudging(): boolean {
+    return this.#size * 8 >= this.#judged * 9
   }
 
-  /** It is not given to the client, at least for now. */
+  /** @returns Whether there was room for the chunk; an answer of which a part is missing can only be passed on. */
+  add(chunk: Buffer): boolean {
+    const { store } = this.#context.request
+    const { limit } = this.#context
+    const { length } = this.#memory
+    const size = this.#size + chunk.length
+    if (size > limit) return false
+    const capacity =
+      this.#size === 0 ? size : size <= length ? length : Math.min(limit, Math.max(size, 2 * length))
+    const overhead = capacity - length - chunk.length
+    if (size <= SMALL) store.overdraw(chunk.length, overhead)
+    else if (!store.take(chunk.length, overhead)) return false
+    if (this.#size === 0) this.#memory = chunk
+    else {
+      if (capacity > length) {
+        const memory = Buffer.allocUnsafeSlow(capacity)
+        memory.set(this.bytes)
+        this.#memory = memory
+      }
+      this.#memory.set(chunk, this.#size)
+    }
+    this.#size = size
+    return true
+  }
+
+  /**
+   * @param complete Whether all of it has arrived.
+   * @param next What has arrived after the kept bytes, and is not kept.
+   */
+  judge(complete: boolean, next: Buffer = EMPTY): Verdict {
+    const { status, headers, bytes } = this
+    const { backend, request, classes } = this.#context
+    const { classification, body } = request
+    this.#judged = this.#size
+    const plain = this.isEncoded ? this.#plain(complete) : bytes
+    const asked = {
+      backend,
+      // An answer that cannot be decoded is judged by its status and content type.
+      tasks: plain === undefined ? [] : classification.tasks,
+      names: () => namesIn(classification.entries),
+      written: () => body.beginning(SEARCHED).toString('latin1'),
+    }
+    const kept = plain ?? bytes
+    const begun = next.length === 0 ? kept : Buffer.concat([kept, next])
+    return judge({ status, headers, body: begun, complete }, asked, classes)
+  }
+
+  /** Without its coding; `undefined` when that cannot be undone. */
+  #plain(complete: boolean): Buffer | undefined {
+    if (!complete) return undefined
+    this.#decoded ??= { body: decoded(this.bytes, this.#coding, this.#context.limit) }
+    return this.#decoded.body
+  }
+
+  /**
+   * The body for the client. After a heartbeat, whose head names no content coding, it is decoded.
+   *
+   * @returns `undefined` when it cannot be decoded.
+   */
+  bodyFor(hasHeartbeat: boolean): Buffer | undefined {
+    return hasHeartbeat && this.isEncoded ? this.#plain(true) : this.bytes
+  }
+
+  /** The outcome of an attempt whose answer is not given to the client, at least for now. */
   passedOver(verdict: Verdict): Outcome {
     return { kind: 'passed-over', status: this.status, verdict, reachedBackend: true, reachedClient: false }
   }
 
   keep(): KeptAnswer {
-    return { ...this.head, body: this.#buffer.bytes, release: () => this.release() }
+    return { ...this.head, body: this.bytes, release: () => this.release() }
   }
 
-  /** Ends the use of its memory. */
+  /** Frees its memory. */
   release(): void {
-    this.#buffer.release()
+    this.#context.request.store.give(this.#size, this.#memory.length - this.#size)
+    this.#size = 0
+    this.#memory = EMPTY
+  }
+}
+
+const OPEN_BRACE = 0x7b
+/** Stands for a damaged body; it is no JSON. */
+const DAMAGED = Buffer.from('?')
+
+type Decoder = (bytes: Buffer, options: { maxOutputLength: number }) => Buffer
+
+const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
+  ['gzip', gunzipSync],
+  ['x-gzip', gunzipSync],
+  ['deflate', inflateSync],
+  ['br', brotliDecompressSync],
+])
+
+/**
+ * A complete answer without its content coding.
+ *
+ * @param limit Most bytes of the result.
+ * @returns `undefined` when it is larger or the coding is unknown; {@link DAMAGED} when it is damaged.
+ */
+function decoded(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
+  const decode = DECODERS.get(coding.trim())
+  // What looks like JSON is not encoded, whatever the header says.
+  if (decode === undefined && bytes[0] === OPEN_BRACE) return bytes
+  try {
+    return decode?.(bytes, { maxOutputLength: limit })
+  } catch (error) {
+    return Reflect.get(Object(error), 'code') === 'ERR_BUFFER_TOO_LARGE' ? undefined : DAMAGED
   }
 }

@@ -13,19 +13,23 @@ import { RouterError } from '../errors.ts'
 import { DEFAULT_CLASSES } from '../judge/answer-classes.ts'
 import { failureOf } from '../retry/failure.ts'
 import { resolveExchangeOptions } from '../router/exchange-options.ts'
+import type { Lease } from '../routing/lease.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptPlan } from './forward-request.ts'
 import { directTransport } from './transport.ts'
 
 const backend = new Backend('gpu', { url: 'http://gpu', weight: 1 })
 const plan: AttemptPlan = {
-  backend,
-  timeouts: resolveTimeouts(),
+  lease: { backend, timeouts: resolveTimeouts() } as unknown as Lease,
+  hedge: false,
+  superseded: undefined,
+  onCommit: () => {},
   deadline: Number.POSITIVE_INFINITY,
   headBy: Number.POSITIVE_INFINITY,
-  wouldGoOn: () => false,
+  hasNextStep: () => false,
   hasOther: () => true,
   marks: { received: 0 },
+  record: (outcome) => attemptRecord(outcome),
 }
 const controller = {
   aborted: false,
@@ -61,7 +65,7 @@ function failing(error: Error, connected: boolean): Attempt {
     },
     classes: DEFAULT_CLASSES,
     answerMemory: 1_000,
-    responseHeader: undefined,
+    addedHeaders: () => [],
   })
   directTransport.send(attempt, {})
   return attempt

@@ -7,31 +7,30 @@ import { callAt } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { BodyFailedError, RouterError, TlsError } from '../errors.ts'
 import { GOOD } from '../judge/verdict.ts'
-import { Answer, type ThinHeaders } from './answer.ts'
-import type { AttemptOptions } from './attempt-options.ts'
+import { Answer } from './answer.ts'
 import { causeOf } from './cause.ts'
-import { Delivery, rawList } from './delivery.ts'
 import type { ConnectionAware } from './dispatchers.ts'
-import type { AttemptResult, KeptAnswer } from './forward-request.ts'
+import type { AttemptOptions, AttemptResult, KeptAnswer } from './forward-request.ts'
+import { ResponseWriter } from './response-writer.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 import { Watchdog } from './watchdog.ts'
 
 /**
  * One attempt on one backend: it is undici's handler.
  *
- * The answer is kept until it is complete and judged; only a good one goes to the client. Its outcome is settled exactly
- * once, by whichever comes first: the verdict, a failure of the backend, a failure of the body, or the client's leaving.
+ * The answer is kept until it is complete and judged; only a good one goes to the client. The outcome is settled exactly once:
+ * by the verdict, a failure of the backend or of the body, or the client leaving, whichever is first.
  */
 export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Visitor {
   readonly result: Promise<AttemptResult>
   connection: ConnectionAware['connection']
   readonly options: AttemptOptions
-  readonly #delivery: Delivery
+  readonly #writer: ResponseWriter
   #settle: (result: AttemptResult) => void = () => {}
   #settled = false
   #controller: Dispatcher.DispatchController | undefined
   #sent = false
-  /** Whether the client, which gets no heartbeats, must have the head of an answer as soon as there is one. */
+  /** Whether the client, which takes no heartbeats, needs the head of an answer as soon as there is one. */
   #isHeadDue = false
   #answer: Answer | undefined
   readonly #watchdog: Watchdog
@@ -40,7 +39,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   readonly #onClientLeft = () => this.#abort({ kind: 'client-left', ...this.#reached() }, 'the client left')
   readonly #onSuperseded = () => {
     const { reachedBackend } = this.#reached()
-    this.#abort({ kind: 'superseded', reachedBackend, reachedClient: false }, 'another copy was quicker')
+    this.#abort({ kind: 'superseded', reachedBackend, reachedClient: false }, 'another attempt was faster')
   }
   readonly #onBodyError = (error: Error) => {
     // undici destroys the body when the backend fails; only what the body itself reports is the body's fault.
@@ -52,7 +51,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
 
   constructor(options: AttemptOptions) {
     this.options = options
-    this.#delivery = new Delivery(options)
+    this.#writer = new ResponseWriter(options.request.res)
     this.result = new Promise((resolve) => {
       this.#settle = resolve
     })
@@ -60,11 +59,11 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     // Before the listeners of others, which may ask for the outcome.
     options.request.res.prependListener('close', this.#onClientLeft)
     const { plan, clock } = options
-    this.#watchdog = new Watchdog(clock, plan.timeouts.connect, () => this.#onSilence())
+    this.#watchdog = new Watchdog(clock, plan.lease.timeouts.connect, () => this.#onSilence())
     this.#cancelDeadline = callAt(clock, plan.deadline, () => this.#timeOut('total-timeout'))
     this.#cancelHeadBy = callAt(clock, plan.headBy, () => this.#commitEarly())
     plan.superseded?.addEventListener('abort', this.#onSuperseded)
-    plan.backend.enter(this)
+    plan.lease.backend.enter(this)
     if (options.request.res.destroyed) this.#onClientLeft()
   }
 
@@ -84,7 +83,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     const socket = this.connection?.socket
     if (body instanceof ReplayReader && socket !== undefined) lendToUndici(body, socket)
     if (this.#settled) controller.abort(new Error('the attempt is over'))
-    else this.#watchdog.restart(this.options.plan.timeouts.response)
+    else this.#watchdog.restart(this.options.plan.lease.timeouts.response)
     this.options.plan.marks.connected = this.options.clock.now()
   }
 
@@ -100,18 +99,18 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
-    headers: ThinHeaders,
+    headers: Answer['headers'],
     statusText?: string,
   ): void {
     if (this.#settled || status < 200) return
     const { plan, clock, request, classes, answerMemory } = this.options
-    const rawHeaders = rawList(controller.rawHeaders)
+    const rawHeaders = Array.isArray(controller.rawHeaders) ? controller.rawHeaders : []
     this.#answer = new Answer(
       { status, statusText, rawHeaders, headers },
-      { backend: plan.backend.name, request, classes, limit: answerMemory },
+      { backend: plan.lease.backend.name, request, classes, limit: answerMemory },
     )
     plan.marks.answered = clock.now()
-    this.#watchdog.restart(plan.timeouts.idle)
+    this.#watchdog.restart(plan.lease.timeouts.idle)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -119,7 +118,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     if (this.#settled || answer === undefined) return
     this.#watchdog.touch()
     this.options.plan.marks.received += chunk.length
-    if (this.#delivery.started) this.#delivery.write(chunk, controller)
+    if (this.#writer.started) this.#writer.write(chunk, controller)
     else if (!answer.add(chunk)) this.#decideEarly(answer, controller, chunk)
     else if (this.#isHeadDue && answer.isWorthJudging) this.#commitEarly()
   }
@@ -127,26 +126,26 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     const answer = this.#answer
     if (this.#settled || answer === undefined) return
+    const { body, request, plan } = this.options
     let last: Buffer | undefined
-    if (!this.#delivery.started) {
+    if (!this.#writer.started) {
       const verdict = answer.judge(true)
       if (verdict.kind !== 'good') {
-        this.#passOver(answer.passedOver(verdict), answer.keep())
+        this.#finish(answer.passedOver(verdict), answer.keep())
+        // A connection whose request and answer are complete can be used again.
+        if (!this.#sent) controller.abort(new Error('the answer came before the upload was complete'))
         return
       }
-      last = answer.bodyFor(this.#hasHeartbeat)
+      last = answer.bodyFor(request.heartbeat?.begun === true)
       if (last === undefined) {
         this.#cannotDeliver(new Error(UNDECODABLE))
         return
       }
-      if (!this.#deliver(() => this.#delivery.begin(answer))) return
+      if (!this.#begin(answer)) return
     }
-    // From here on, only the client can be slow.
-    this.#stopTimers()
-    // An answer that comes before the upload is complete is final: the rest of the upload is not needed.
-    this.#letGoOfBody()
-    this.options.request.body.destroy()
-    const { body } = this.options
+    // From here on, only the client can be slow. An answer that comes before the upload is complete is final.
+    this.#detach()
+    request.body.destroy()
     const answered: Outcome = {
       kind: 'answered',
       status: answer.status,
@@ -155,18 +154,19 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
       reachedClient: true,
       starvedFor: body instanceof ReplayReader ? body.starvedFor : 0,
     }
-    this.options.plan.onOutcome?.(answered)
-    this.#delivery.end(last, controller, (error) => (error ? this.#onClientLeft() : this.#finish(answered)))
+    plan.onOutcome?.(answered)
+    const trailers = Array.isArray(controller.rawTrailers) ? controller.rawTrailers : undefined
+    this.#writer.end(last, trailers, (error) => (error ? this.#onClientLeft() : this.#finish(answered)))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.fail(error)
   }
 
-  /** Where the request can go elsewhere, it does not wait for an answer that will hardly come. */
+  /** Fails the attempt if the request can be retried or held: an answer is unlikely. */
   backendGone(): void {
     const reached = this.#reached()
-    if (!reached.reachedBackend || reached.reachedClient || !this.options.plan.wouldGoOn()) return
+    if (!reached.reachedBackend || reached.reachedClient || !this.options.plan.hasNextStep()) return
     const error = new Error('the backend stopped accepting connections')
     this.#abort({ kind: 'failed', cause: 'gone', error, ...reached }, error.message)
   }
@@ -177,9 +177,9 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     this.#onBodyError(error)
     if (this.#settled) return
     const answer = this.#answer
-    const verdict = answer?.isSuccess === false && !this.#delivery.started ? answer.judge(false) : undefined
+    const verdict = answer?.isSuccess === false && !this.#writer.started ? answer.judge(false) : undefined
     if (answer !== undefined && verdict !== undefined && verdict.kind !== 'undecided') {
-      // An error that breaks off: its status says enough, unless it may be the job's own.
+      // An error answer that broke off: its status is enough, unless the job may be at fault.
       this.#finish(answer.passedOver(verdict))
       return
     }
@@ -198,7 +198,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     })
   }
 
-  /** A connection that was kept open, and that the backend closed before it saw the request. */
+  /** Whether the backend closed a kept connection before it saw the request. */
   #isStale(): boolean {
     const { clock, plan } = this.options
     const { connected = clock.now() } = plan.marks
@@ -209,79 +209,74 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     )
   }
 
-  /** The answer is too large to keep: it is judged by its beginning. */
+  /** Judges an answer that is too large to keep by its beginning. */
   #decideEarly(answer: Answer, controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const verdict = answer.judge(false, chunk)
     if (verdict.kind !== 'good') this.#abort(answer.passedOver(verdict), 'the answer is passed over')
-    else if (this.#stream(answer, controller)) this.#delivery.write(chunk, controller)
+    else if (this.#stream(answer, controller)) this.#writer.write(chunk, controller)
   }
 
-  /** A client that gets no heartbeats must have the head of an answer soon. */
+  /** Gives a client that takes no heartbeats the head of an answer, so that it does not give up. */
   #commitEarly(): void {
     this.#isHeadDue = true
     const [answer, controller] = [this.#answer, this.#controller]
-    if (answer === undefined || controller === undefined || this.#delivery.started || this.#settled) return
+    if (answer === undefined || controller === undefined || this.#writer.started || this.#settled) return
     if (answer.judge(false).kind === 'good') this.#stream(answer, controller)
   }
 
-  /** Gives what has come to the client, and the rest as it comes. @returns Whether that could begin. */
+  /** Gives what has arrived to the client, and the rest as it arrives. @returns Whether that began. */
   #stream(answer: Answer, controller: Dispatcher.DispatchController): boolean {
-    if (this.#hasHeartbeat && answer.isEncoded) return this.#cannotDeliver(new Error(UNDECODABLE))
-    return this.#deliver(() => this.#delivery.beginStream(answer, controller))
+    if (answer.isEncoded && this.options.request.heartbeat?.begun === true) {
+      this.#cannotDeliver(new Error(UNDECODABLE))
+      return false
+    }
+    const { bytes } = answer
+    if (!this.#begin(answer)) return false
+    if (bytes.length > 0) this.#writer.write(bytes, controller)
+    return true
   }
 
-  /** @returns Whether the answer could begin. */
-  #deliver(begin: () => void): boolean {
+  /** Commits: from here on there is no other attempt. @returns Whether the answer began. */
+  #begin(answer: Answer): boolean {
+    const { request, addedHeaders, body, plan } = this.options
     try {
-      begin()
-      return true
+      this.#writer.start(answer.head, addedHeaders())
     } catch (error) {
       // A header that Node refuses to write.
-      return this.#cannotDeliver(error instanceof Error ? error : new Error(String(error)))
+      this.#cannotDeliver(error instanceof Error ? error : new Error(String(error)))
+      return false
     }
+    answer.release()
+    request.heartbeat?.stop()
+    if (body instanceof ReplayReader) body.giveBack()
+    request.body.release()
+    plan.onCommit()
+    return true
   }
 
-  /** The answer is good, and cannot be given to this client as it is. */
-  #cannotDeliver(error: Error): false {
+  /** The answer is good, but cannot be given to this client. */
+  #cannotDeliver(error: Error): void {
     this.#abort({ kind: 'failed', cause: 'protocol', error, ...this.#reached() }, error.message)
-    return false
-  }
-
-  /** Whether the client has the head of its response already, which names no content coding. */
-  get #hasHeartbeat(): boolean {
-    return this.options.request.heartbeat?.begun === true
-  }
-
-  #stopTimers(): void {
-    this.#watchdog.stop()
-    this.#cancelDeadline?.()
-    this.#cancelHeadBy?.()
   }
 
   #onSilence(): void {
     const { body, plan } = this.options
-    const { timeouts } = plan
+    const { timeouts } = plan.lease
     const uploading = !this.#sent && body instanceof ReplayReader && body.starving
     const limit = this.#answer === undefined ? timeouts.response : timeouts.idle
     if (this.#controller !== undefined && (uploading || this.#controller.paused)) {
-      // The client does not go on; how long that may last is not for this attempt to say.
+      // The client is slow; other timeouts limit that.
       this.#watchdog.restart(limit)
     } else if (this.#controller === undefined) this.#timeOut('connect-timeout')
     else if (this.#answer !== undefined) this.#timeOut('idle-timeout')
     // Without another candidate, giving up would only lose the work that is being done.
-    else if (plan.hasOther() || plan.backend.down) this.#timeOut('response-timeout')
+    else if (plan.hasOther() || plan.lease.backend.down) this.#timeOut('response-timeout')
     else this.#watchdog.restart(limit)
   }
 
   #timeOut(cause: FailureCause & `${string}timeout`): void {
     const error = new Error(`${cause.replace('-', ' ')} exceeded`)
     this.#abort({ kind: 'failed', cause, error, ...this.#reached() }, error.message)
-  }
-
-  /** A connection whose request and answer are complete can be used again. */
-  #passOver(outcome: Outcome, answer: KeptAnswer): void {
-    this.#finish(outcome, answer)
-    if (!this.#sent) this.#controller?.abort(new Error('the answer came before the upload was complete'))
   }
 
   #abort(outcome: Outcome, why: string): void {
@@ -293,28 +288,29 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
   #finish(outcome: Outcome, answer?: KeptAnswer): void {
     if (this.#settled) return
     this.#settled = true
-    this.#stopTimers()
+    this.#detach()
     if (answer === undefined) this.#answer?.release()
     const { body, request, plan } = this.options
     request.res.off('close', this.#onClientLeft)
     plan.superseded?.removeEventListener('abort', this.#onSuperseded)
-    plan.backend.exit(this)
-    // A body that is still arriving is of no use to this attempt any more; its error has been told already.
-    this.#letGoOfBody()
+    plan.lease.backend.exit(this)
     if (body instanceof ReplayReader) body.destroy()
     plan.onOutcome?.(outcome)
-    if (outcome.kind !== 'answered' && this.#delivery.started) this.#delivery.cut()
+    if (outcome.kind !== 'answered' && this.#writer.started) this.#writer.cut()
     this.#settle({ outcome, answer })
   }
 
-  /** Whatever becomes of the body does not matter to this attempt from now on. */
-  #letGoOfBody(): void {
+  /** Stops the timers; a failure of the body no longer matters to this attempt. */
+  #detach(): void {
     const { body } = this.options
+    this.#watchdog.stop()
+    this.#cancelDeadline?.()
+    this.#cancelHeadBy?.()
     if (body instanceof ReplayReader) body.off('error', this.#onBodyError).on('error', ignore)
   }
 
   #reached(): { reachedBackend: boolean; reachedClient: boolean } {
-    return { reachedBackend: this.#controller !== undefined, reachedClient: this.#delivery.started }
+    return { reachedBackend: this.#controller !== undefined, reachedClient: this.#writer.started }
   }
 }
 

@@ -1,71 +1,76 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Backend } from '../backend/backend.ts'
+import type { Dispatcher } from 'undici'
 import type { Outcome } from '../backend/outcome.ts'
+import type { ReplayReader } from '../body/body-reader.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
-import type { Timeouts } from '../config/timeouts.ts'
-import type { AttemptMarks } from '../retry/attempt-record.ts'
+import type { Clock } from '../clock.ts'
+import type { AnswerClasses } from '../judge/answer-classes.ts'
+import type { AttemptContext } from '../retry/run.ts'
 import type { Heartbeat } from './heartbeat.ts'
-import type { AnswerHead } from './response-writer.ts'
+import type { AnswerHead, OwnHeader } from './response-writer.ts'
 
-/** What belongs to one request, whatever the number of attempts. */
+/** What all attempts of a request have in common. */
 export interface ForwardRequest {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly body: ReplayBody
-  /** What was asked, by which answers are judged. */
+  /** The request's job, by which answers are judged. */
   readonly classification: Classification
   /** Where the body is retained for another attempt, and the answer until it is judged. */
   readonly store: BodyStore
-  /** The bytes are those that an earlier middleware kept, decoded: their length and coding replace the headers'. */
+  /** Length of a body that an earlier middleware kept, decoded: it replaces the headers' length and coding. */
   readonly keptLength?: number | undefined
-  /** What keeps the client from giving up. */
+  /** Keeps the client from giving up. */
   readonly heartbeat?: Heartbeat | undefined
-  /** What `x-immich-ml-route` says when the answer is given to the client; nothing, when it was not asked for. */
+  /** The value of `x-immich-ml-route` when the answer is given to the client; `undefined` unless it was asked for. */
   readonly routeHeader?: (() => string) | undefined
 }
 
-/** Headers of one attempt's own, such as those of a trace. */
+/** Headers of one attempt, such as those of a trace. */
 export interface AttemptHeaders {
-  /** Names, in lower case, of headers that the backend does not get from the client. */
+  /** Names, in lower case, of client headers that the backend does not get. */
   readonly replaces: readonly string[]
-  /** What it gets in their place. */
+  /** What it gets instead. */
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** What belongs to one attempt of it. */
-export interface AttemptPlan {
-  readonly backend: Backend
-  readonly timeouts: Timeouts
-  /** When all attempts must be over, on the forwarder's clock; `Infinity` for never. */
-  readonly deadline: number
-  /** When the client needs the head of an answer, on the forwarder's clock, since it takes no heartbeats; `Infinity` for never. */
+/** What belongs to one attempt. */
+export interface AttemptPlan extends AttemptContext {
+  /** When a client that takes no heartbeats needs the head of an answer, on the clock; `Infinity` for never. */
   readonly headBy: number
-  /** Whether the request would go elsewhere, or wait, if the backend turned out to be gone now. */
-  readonly wouldGoOn: () => boolean
-  /** Whether another candidate could take the request: without one, a slow answer is waited for. */
-  readonly hasOther: () => boolean
-  /** Called when the answer has begun to go to the client. */
-  readonly onCommit?: (() => void) | undefined
-  /** Told of the outcome before the response ends; once more where the client leaves before it has all of the answer. */
+  /** Called with the outcome before the response ends; again if the client leaves before it has all of the answer. */
   readonly onOutcome?: ((outcome: Outcome) => void) | undefined
-  readonly marks: AttemptMarks
   readonly own?: AttemptHeaders | undefined
-  /** Aborted when the answer of another copy has begun to. */
-  readonly superseded?: AbortSignal | undefined
 }
 
-/** An answer that is not good, kept in case that it is the best there is for the client. */
+/** What an attempt is made of. */
+export interface AttemptOptions {
+  readonly plan: AttemptPlan
+  readonly clock: Clock
+  readonly dispatcher: Dispatcher
+  /** The whole body, or a stream of it. */
+  readonly body: ReplayReader | Buffer
+  readonly request: ForwardRequest
+  /** What statuses mean. */
+  readonly classes: AnswerClasses
+  /** Most bytes of an answer that are kept until it is judged. */
+  readonly answerMemory: number
+  /** Headers to add to the response. */
+  readonly addedHeaders: () => readonly OwnHeader[]
+}
+
+/** An answer that is not good, kept in case no better one follows. */
 export interface KeptAnswer extends AnswerHead {
   readonly body: Buffer
-  /** Ends the use of its memory, which counts in the store until then. */
+  /** Frees its memory, which counts in the store until then. */
   release(): void
 }
 
 /** The end of an attempt. */
 export interface AttemptResult {
   readonly outcome: Outcome
-  /** The answer that was passed over, when all of it has come. */
+  /** The answer that was passed over, if it arrived completely. */
   readonly answer: KeptAnswer | undefined
 }

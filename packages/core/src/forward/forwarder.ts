@@ -1,5 +1,4 @@
 import type { ServerOptions } from 'http-proxy-3'
-import type { ReplayReader } from '../body/body-reader.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { parseForwardOptions } from '../config/parse-policy.ts'
@@ -22,7 +21,7 @@ import { probe } from './probe.ts'
 import { type OwnHeader, ResponseWriter } from './response-writer.ts'
 import { directTransport, type Transport } from './transport.ts'
 
-/** What can be data, and another from one attempt to the next. */
+/** Options that can be data, and can change from one attempt to the next. */
 export interface ForwardData {
   /**
    * How requests reach backends. `http-proxy-3` fires the events of `proxy` and applies its options; `direct` does not load
@@ -79,15 +78,15 @@ export interface ForwardOptions extends ForwardData {
 /** Forwards requests to backends. */
 export class Forwarder {
   readonly clock: Clock
-  /** Keeps the retries of everything that is forwarded here within bounds. */
+  /** Limits retries. */
   readonly retryBudget: Budget
-  /** Keeps the further copies of requests that are late within bounds. */
+  /** Limits hedges. */
   readonly hedgeBudget: Budget
   readonly #watched = new Set<Select>()
   readonly #dispatchers: Dispatchers
   readonly #proxy: ProxyOption
   #settings: ForwardSettings
-  /** Those that the user's proxy options add. */
+  /** Headers that the user's proxy options add. */
   readonly #ownHeaders: HeaderRecord
 
   /** @throws {PolicyError} with every mistake in the options, each with its path. */
@@ -111,7 +110,7 @@ export class Forwarder {
   }
 
   /**
-   * Has other options from the next attempt on.
+   * Applies other options from the next attempt on.
    *
    * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
    */
@@ -122,7 +121,7 @@ export class Forwarder {
   /**
    * Checks other options.
    *
-   * @returns What has them in force from the next attempt on; it does not throw.
+   * @returns A function that applies them from the next attempt on; it does not throw.
    * @throws {PolicyError} with every mistake in the options, each with its path.
    */
   prepare(options: ForwardData): () => void {
@@ -132,11 +131,13 @@ export class Forwarder {
     }
   }
 
-  /** One attempt. It never rejects: what became of it is the outcome. */
+  /** Makes one attempt. It never rejects: a failure is its outcome. */
   attempt(request: ForwardRequest, plan: AttemptPlan): Promise<AttemptResult> {
-    const { backend } = plan
+    const { backend } = plan.lease
     const { classes, answerMemory, transport } = this.#settings
-    const body = requestBody(request, this.clock)
+    // A complete body goes out in one write with its headers.
+    const whole = request.req.headers['content-length'] === undefined ? undefined : request.body.inOnePiece()
+    const body = whole ?? request.body.stream(this.clock)
     request.body.retain(request.store)
     const attempt = new Attempt({
       plan,
@@ -146,32 +147,30 @@ export class Forwarder {
       request,
       classes,
       answerMemory,
-      responseHeader: this.#backendHeader(backend.name),
+      addedHeaders: () => this.#addedHeaders(request, backend.name),
     })
     transport.send(attempt, this.#headersFor(request, plan))
     return attempt.result
   }
 
   /**
-   * Gives the client an answer that was passed over, since there is no better one.
+   * Gives the client an answer that was passed over, because no better one followed.
    *
    * @param backend The name of the backend that gave it.
    * @param onEnd Called before the response ends.
-   * @returns Whether it could be given, once the client has it or is gone.
+   * @returns Whether the client got all of it.
    */
   async deliver(
-    { res, routeHeader }: ForwardRequest,
+    request: ForwardRequest,
     answer: KeptAnswer,
     backend: string,
     onEnd: () => void,
   ): Promise<boolean> {
+    const { res } = request
     if (res.headersSent || res.destroyed) return false
-    const own = this.#backendHeader(backend)
-    const added: OwnHeader[] = own === undefined ? [] : [own]
-    if (routeHeader !== undefined) added.push([ROUTE_HEADER, routeHeader()])
     const writer = new ResponseWriter(res)
     try {
-      writer.start(answer, added)
+      writer.start(answer, this.#addedHeaders(request, backend))
     } catch {
       // A header that Node refuses to write.
       return false
@@ -180,21 +179,24 @@ export class Forwarder {
     return new Promise((resolve) => {
       const onClose = () => resolve(false)
       res.once('close', onClose)
-      writer.end(answer.body, [], (error) => {
+      writer.end(answer.body, undefined, (error) => {
         res.off('close', onClose)
         resolve(!error && res.writableFinished)
       })
     })
   }
 
-  #backendHeader(backend: string): OwnHeader | undefined {
+  /** Headers that the router adds to a backend's answer. */
+  #addedHeaders({ routeHeader }: ForwardRequest, backend: string): readonly OwnHeader[] {
     const { backendHeader } = this.#settings
-    return backendHeader === false ? undefined : [backendHeader, backend]
+    const added: OwnHeader[] = backendHeader === false ? [] : [[backendHeader, backend]]
+    if (routeHeader !== undefined) added.push([ROUTE_HEADER, routeHeader()])
+    return added
   }
 
   /**
-   * Starts the probes of a policy's backends, with the settings that requests have; `destroy()` ends them, and answers
-   * those who wait for a backend.
+   * Starts the probes of a policy's backends, with the settings of requests. `destroy()` ends them, and the requests that wait for
+   * a backend.
    */
   watch(select: Select): void {
     if (this.#watched.has(select)) return
@@ -209,13 +211,13 @@ export class Forwarder {
     )
   }
 
-  /** Ends the probes, cuts what is running and closes every connection. */
+  /** Ends the probes and closes every connection, running requests included. */
   async destroy(): Promise<void> {
     for (const select of this.#watched) select.close()
     await this.#dispatchers.destroy()
   }
 
-  #headersFor({ req, keptLength }: ForwardRequest, { backend, own }: AttemptPlan): HeaderRecord {
+  #headersFor({ req, keptLength }: ForwardRequest, { lease, own }: AttemptPlan): HeaderRecord {
     const { upstreamHeader, passed } = this.#settings
     const headers = requestHeaders(req.headers, passed)
     if (keptLength !== undefined) {
@@ -225,7 +227,7 @@ export class Forwarder {
     // The answer is judged by what is in it.
     headers['accept-encoding'] = 'identity'
     let all = withOwnHeaders(headers, this.#ownHeaders)
-    if (upstreamHeader !== undefined) all = withOwnHeaders(all, { [upstreamHeader]: backend.url })
+    if (upstreamHeader !== undefined) all = withOwnHeaders(all, { [upstreamHeader]: lease.backend.url })
     return own === undefined ? all : withOwnHeaders(withoutHeaders(all, own.replaces), own.headers)
   }
 }
@@ -262,12 +264,6 @@ function transportOf(transport: 'http-proxy-3' | 'direct', proxy: ProxyOption): 
   if (proxy?.xfwd === true)
     throw new PolicyError([problem('transport', 'must be http-proxy-3 for the headers that xfwd adds')])
   return directTransport
-}
-
-/** A body that is here in one piece goes out in one write with its headers. */
-function requestBody({ body, req }: ForwardRequest, clock: Clock): ReplayReader | Buffer {
-  const whole = req.headers['content-length'] === undefined ? undefined : body.inOnePiece()
-  return whole ?? body.stream(clock)
 }
 
 /** http-proxy-3's `headers` and `auth`. */

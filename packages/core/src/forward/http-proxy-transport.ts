@@ -22,7 +22,7 @@ export class HttpProxyTransport implements Transport {
 
   send(attempt: Attempt, headers: HeaderRecord): void {
     const { request, plan } = attempt.options
-    const target = plan.backend.predictUrl
+    const target = plan.lease.backend.predictUrl
     const req = requestView(request.req, headers)
     const res = this.#isObserved ? responseView(request.res) : request.res
     let isSent = false

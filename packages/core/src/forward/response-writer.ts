@@ -18,7 +18,7 @@ export interface AnswerHead {
 /** A header that the router sets itself. */
 export type OwnHeader = readonly [name: string, value: string]
 
-/** What the bytes of an answer come from: it is paused while the client does not read. */
+/** The source of an answer's bytes. */
 interface Pausable {
   pause(): void
   resume(): void
@@ -41,24 +41,21 @@ export class ResponseWriter {
   }
 
   /**
-   * @param added Headers that the router sets itself, instead of any of these names from the backend.
+   * @param added Headers that the router sets, in place of the backend's of the same name.
    * @throws what Node throws for a header that it does not accept; then nothing has been written.
    */
-  start(head: AnswerHead, added: readonly OwnHeader[]): void {
-    // After a heartbeat the head is already sent, and what follows has no length.
-    if (!this.#res.headersSent) this.#writeHead(head, added)
-    this.#started = true
-  }
-
-  #writeHead({ status, statusText, rawHeaders }: AnswerHead, added: readonly OwnHeader[]): void {
-    const headers = responseHeaders(
-      rawHeaders,
-      added.map(([name]) => name.toLowerCase()),
-    )
-    for (const header of added) headers.push(...header)
+  start({ status, statusText, rawHeaders }: AnswerHead, added: readonly OwnHeader[]): void {
+    // After a heartbeat the head is already sent, without a length.
+    if (this.#res.headersSent) {
+      this.#started = true
+      return
+    }
+    const dropped = added.map(([name]) => name.toLowerCase())
     // Node refuses to announce trailers to a client that gets none.
-    if (this.#res.req.httpVersion === '1.0') dropHeader(headers, 'trailer')
-    // A reason phrase that cannot be written is of no use, as RFC 9112 section 4 says of all of them.
+    if (this.#res.req.httpVersion === '1.0') dropped.push('trailer')
+    const headers = responseHeaders(rawHeaders, dropped)
+    for (const header of added) headers.push(...header)
+    // A reason phrase that cannot be written is replaced; RFC 9112 section 4 lets clients ignore all of them.
     const phrase = statusText !== undefined && PHRASE.test(statusText) ? statusText : STATUS_CODES[status]
     try {
       // What an earlier middleware set stays, unless the backend sets it too.
@@ -67,7 +64,9 @@ export class ResponseWriter {
       for (let i = 0; i < headers.length; i += 2) this.#res.removeHeader(headers[i] ?? '')
       throw error
     }
-    this.#sized = headers.some((name, i) => i % 2 === 0 && isContentLength(name))
+    for (let i = 0; i < headers.length; i += 2)
+      if (headers[i]?.length === 14 && headers[i]?.toLowerCase() === 'content-length') this.#sized = true
+    this.#started = true
   }
 
   /** @param source Paused while the client does not read. */
@@ -85,33 +84,19 @@ export class ResponseWriter {
    * @param last What is left to write.
    * @param done Called when the last byte is handed to the operating system, or cannot be.
    */
-  end(last: Buffer | undefined, rawTrailers: RawHeaders, done: OnSent): void {
-    this.#stopDraining()
+  end(last: Buffer | undefined, rawTrailers: RawHeaders | undefined, done: OnSent): void {
+    if (this.#onDrain !== undefined) this.#res.off('drain', this.#onDrain)
     if (last !== undefined && last.length > 0) this.#res.write(last)
-    const trailers = responseHeaders(rawTrailers)
-    if (trailers.length > 0 && !this.#sized) this.#res.addTrailers(pairs(trailers))
+    if (rawTrailers !== undefined && rawTrailers.length > 0 && !this.#sized)
+      this.#res.addTrailers(pairs(responseHeaders(rawTrailers)))
     endResponse(this.#res, this.#sized, done)
   }
 
-  /** Cuts the client off, so that it sees a failed request and never a short answer as a whole one. */
+  /** Closes the connection, so that the client sees a failed request and not a short answer. */
   cut(): void {
-    this.#stopDraining()
+    if (this.#onDrain !== undefined) this.#res.off('drain', this.#onDrain)
     this.#res.destroy()
   }
-
-  #stopDraining(): void {
-    if (this.#onDrain !== undefined) this.#res.off('drain', this.#onDrain)
-    this.#onDrain = undefined
-  }
-}
-
-function dropHeader(headers: string[], dropped: string): void {
-  for (let i = headers.length - 2; i >= 0; i -= 2)
-    if (headers[i]?.toLowerCase() === dropped) headers.splice(i, 2)
-}
-
-function isContentLength(name: string): boolean {
-  return name.length === 14 && name.toLowerCase() === 'content-length'
 }
 
 function pairs(flat: readonly string[]): [string, string][] {

@@ -16,7 +16,7 @@ export const directTransport: Transport = {
   send(attempt, headers) {
     if (attempt.settled) return
     const { dispatcher, body, plan } = attempt.options
-    const { backend } = plan
+    const { backend } = plan.lease
     const sent = withOwnHeaders(headers, backend.ownHeaders())
     try {
       dispatcher.dispatch({ path: backend.predictPath, method: 'POST', headers: sent, body }, attempt)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { resolveAnswerClasses } from './answer-classes.ts'
 import type { BackendAnswer } from './backend-answer.ts'
 import { judge, problemOfProbe } from './judge.ts'
-import { tellingness, type Verdict } from './verdict.ts'
+import { informativeness, type Verdict } from './verdict.ts'
 
 const JSON_HEADERS = { 'content-type': 'application/json' }
 const HTML_HEADERS = { 'content-type': 'text/html; charset=utf-8' }
@@ -162,7 +162,7 @@ describe('the answer to a health check', () => {
 
 it("an ML server's own refusal tells more than a proxy's", () => {
   const verdicts = [answer(422, '{"detail":"no"}'), answer(501), answer(500), answer(429), answer(401)].map(
-    (it) => tellingness(judge(it, asking('clip'))),
+    (it) => informativeness(judge(it, asking('clip'))),
   )
   expect(verdicts).toEqual([...verdicts].sort((a, b) => b - a))
   expect(new Set(verdicts).size).toBe(verdicts.length)

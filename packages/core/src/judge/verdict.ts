@@ -21,8 +21,8 @@ export type Verdict =
 
 export const GOOD: Verdict = { kind: 'good' }
 
-/** How much an answer tells the client when no backend can do the job; a higher number tells more. */
-export function tellingness(verdict: Verdict): number {
+/** How useful an answer is to the client when no backend can do the job; higher is better. */
+export function informativeness(verdict: Verdict): number {
   switch (verdict.kind) {
     case 'good':
       return 5

@@ -1,86 +1,80 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
-import type { Copy } from './race.ts'
+import type { Lease } from '../routing/lease.ts'
 
-/** When an attempt reached its steps, on the clock; it is written while the attempt runs. */
+/** When an attempt reached its steps, on the clock; written while the attempt runs. */
 export interface AttemptMarks {
   /** It had a connection. */
   connected?: number
-  /** The head of the backend's answer had come. */
+  /** The head of the backend's answer arrived. */
   answered?: number
-  /** Bytes of the answer's body that have come so far. */
+  /** Bytes of the answer's body that have arrived so far. */
   received: number
 }
 
-/** One attempt that is over. */
+/** A completed attempt. */
 export interface AttemptRecord {
   /** Name of the backend. */
   readonly backend: string
-  /** Its base URL, without credentials: behind a reload, its name may stand for another server. */
+  /** Its base URL, without credentials: after a reload, the same name may stand for another server. */
   readonly url: string
-  /** The address, when it is one of several that the backend has. */
+  /** The address, when the backend has several. */
   readonly endpoint: string | undefined
   readonly outcome: Outcome
   /** When it began, on the clock. */
   readonly start: number
   /** How long it took, in milliseconds. */
   readonly time: number
-  /** From its beginning until it had a connection, in milliseconds; `undefined` when it got none. */
+  /** From its start until it had a connection, in milliseconds; `undefined` when it got none. */
   readonly connect: number | undefined
-  /** From its beginning until the head of the backend's answer had come, in milliseconds; `undefined` when none came. */
+  /** From its start until the head of the backend's answer, in milliseconds; `undefined` when none arrived. */
   readonly firstByte: number | undefined
-  /** Bytes of the answer's body that came. */
+  /** Bytes of the answer's body that arrived. */
   readonly received: number
-  /** Whether other requests were on that backend as it ended, or had failed there lately: then it may not be this one's fault. */
+  /** Whether the backend had other requests when the attempt ended, or had failed recently: then this request may not be at fault. */
   readonly inCompany: boolean
-  /** Whether it was a further copy, sent since an earlier one was late. */
+  /** Whether it was a hedge: sent in parallel because an earlier attempt was late. */
   readonly hedge: boolean
 }
 
-/** An attempt that is under way: what its record would be, if it ended now. */
-export class AttemptRecorder {
-  /** Set as it goes on. */
-  readonly marks: AttemptMarks = { received: 0 }
-  readonly #copy: Copy
-  readonly #clock: Clock
-  readonly #start: number
-  /** How often its backend had failed before. */
-  readonly #failures: number
-  readonly #isShaky: boolean
+/** An attempt that runs. */
+export interface AttemptRecorder {
+  /** Set as the attempt proceeds. */
+  readonly marks: AttemptMarks
+  /** @returns The record of the attempt, if it ended now with this outcome. */
+  readonly record: (outcome: Outcome) => AttemptRecord
+}
 
-  /** @param before Attempts of the same request that are over. */
-  constructor(copy: Copy, clock: Clock, before: readonly AttemptRecord[]) {
-    const { backend } = copy.lease
-    this.#copy = copy
-    this.#clock = clock
-    this.#start = clock.now()
-    this.#failures = backend.failures
-    // One that has broken under others lately needs no bad request to break once more.
-    const isFirst = before.every((other) => other.backend !== backend.name)
-    this.#isShaky = isFirst && !backend.wellFor(defaults.retryBudgetWindow)
-  }
-
-  record(outcome: Outcome): AttemptRecord {
-    const { marks } = this
-    const { lease, hedge } = this.#copy
-    const { backend } = lease
-    return {
-      backend: backend.name,
-      url: backend.url,
-      endpoint: backend.endpoint,
-      outcome,
-      start: this.#start,
-      time: this.#clock.now() - this.#start,
-      connect: this.#sinceStart(marks.connected),
-      firstByte: this.#sinceStart(marks.answered),
-      received: marks.received,
-      inCompany: this.#isShaky || backend.inFlight > 1 || backend.failures > this.#failures,
-      hedge,
-    }
-  }
-
-  #sinceStart(mark: number | undefined): number | undefined {
-    return mark === undefined ? undefined : mark - this.#start
-  }
+/**
+ * Starts to record an attempt.
+ *
+ * @param before Completed attempts of the same request.
+ */
+export function recordAttempt(
+  { backend }: Pick<Lease, 'backend'>,
+  hedge: boolean,
+  clock: Clock,
+  before: readonly AttemptRecord[],
+): AttemptRecorder {
+  const { name, url, endpoint, failures } = backend
+  const start = clock.now()
+  const marks: AttemptMarks = { received: 0 }
+  // A backend that failed recently may fail again whatever the request is.
+  const isShaky =
+    before.every((other) => other.backend !== name) && !backend.wellFor(defaults.retryBudgetWindow)
+  const record = (outcome: Outcome): AttemptRecord => ({
+    backend: name,
+    url,
+    endpoint,
+    outcome,
+    start,
+    time: clock.now() - start,
+    connect: marks.connected === undefined ? undefined : marks.connected - start,
+    firstByte: marks.answered === undefined ? undefined : marks.answered - start,
+    received: marks.received,
+    inCompany: isShaky || backend.inFlight > 1 || backend.failures > failures,
+    hedge,
+  })
+  return { marks, record }
 }

@@ -3,19 +3,17 @@ import type { Clock } from '../clock.ts'
 const BUCKETS = 10
 
 export interface BudgetLimits {
-  /** At most this share of the requests … */
+  /** Share of the requests in the window that may be taken. */
   readonly share: number
-  /** … of so many milliseconds, … */
+  /** In milliseconds. */
   readonly window: number
-  /** … but so many are always allowed. */
+  /** Number that may always be taken in a window. */
   readonly least: number
 }
 
 /**
- * Keeps what makes backends work twice to a share of the traffic.
- *
- * Where the share of the window's requests is less than one, one is allowed all the same when as many requests have come
- * since the last as one is the share of, however long that took. The first needs none to have come.
+ * Limits retries or hedges to a share of the traffic. One is also allowed when enough requests have arrived since the last
+ * one to earn it, however long that took; the first is always earned.
  */
 export class Budget {
   readonly #clock: Clock
@@ -28,21 +26,21 @@ export class Budget {
     this.#limits = limits
   }
 
-  /** A request has come. */
+  /** Counts a request. */
   count(): void {
     this.#current().requests++
     this.#sinceLast++
   }
 
-  /** Whether one more may be taken now. */
+  /** Whether another may be taken now. */
   get allows(): boolean {
     const { share, least } = this.#limits
     const { span } = this.#current()
     const recent = this.#buckets.filter((bucket) => bucket.span > span - BUCKETS)
     const requests = recent.reduce((sum, bucket) => sum + bucket.requests, 0)
     const taken = recent.reduce((sum, bucket) => sum + bucket.taken, 0)
-    const saved = this.#sinceLast * share >= 1 ? 1 : 0
-    return taken + 1 <= Math.max(least, saved, requests * share)
+    const earned = this.#sinceLast * share >= 1 ? 1 : 0
+    return taken + 1 <= Math.max(least, earned, requests * share)
   }
 
   /** @returns Whether one may be taken; if so, it is counted. */

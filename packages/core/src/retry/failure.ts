@@ -2,14 +2,14 @@ import { describeOutcome } from '../backend/outcome.ts'
 import { RouterClosedError, RouterError } from '../errors.ts'
 import type { AttemptRecord } from './attempt-record.ts'
 
-/** What a client is told when no attempt's answer can be given to it; nothing, when it is gone. */
-export function failureOf(attempts: readonly AttemptRecord[], outOfBudget = false): Error | undefined {
+/** The error for a client that gets no backend's answer; `undefined` when the client has left. */
+export function failureOf(attempts: readonly AttemptRecord[], budgetExhausted = false): Error | undefined {
   const last = attempts.at(-1)?.outcome
   if (last?.kind === 'body-failed') return last.error
   if (last?.kind !== 'failed' && last?.kind !== 'passed-over') return undefined
   const cause = last.kind === 'failed' ? { cause: last.error } : {}
   if (last.kind === 'failed' && last.cause === 'shutdown') return new RouterClosedError(last.error)
-  const rest = outOfBudget ? '; retry budget exhausted, so the other backends were not tried' : ''
+  const rest = budgetExhausted ? '; retry budget exhausted, so the other backends were not tried' : ''
   const causes = attempts
     .map((attempt) => `${nameOf(attempt)} ${describeOutcome(attempt.outcome)}`)
     .join(', ')

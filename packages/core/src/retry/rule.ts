@@ -3,23 +3,23 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { AttemptRecord } from './attempt-record.ts'
 
-/** What a lease says of further attempts. */
+/** What a lease knows about further attempts. */
 export type Leeway = Pick<
   Lease,
   'retries' | 'left' | 'usableOthers' | 'isRefusedByAll' | 'isCredible' | 'holds' | 'bulk'
 > & { readonly backend: Pick<Backend, 'leaving'> }
 
-/** What comes after an attempt. */
+/** What follows an attempt. */
 export type Step =
-  /** Nothing: the client has its answer, or is gone. */
+  /** Nothing: the client has its answer, or has left. */
   | { readonly kind: 'stop' }
   /** The same backend, at once: the connection was stale. */
   | { readonly kind: 'same' }
-  /** Another attempt, on the candidates that are not excluded; those to avoid are the last choice. By backend ids. */
+  /** Another attempt, on a candidate that is not excluded; those to avoid are the last choice. Both are backend ids. */
   | { readonly kind: 'another'; readonly exclude: readonly string[]; readonly avoid: readonly string[] }
-  /** Back to the queue, or on hold, with every candidate open to it again. */
+  /** Back to the queue or on hold, with every candidate allowed again. */
   | { readonly kind: 'next-round' }
-  /** The client gets the most telling answer that there is. `isConfirmed`: the job is at fault, and no backend. */
+  /** The client gets the best answer so far. `isConfirmed`: the job is at fault, not a backend. */
   | { readonly kind: 'answer'; readonly isConfirmed: boolean }
 
 const STOP: Step = { kind: 'stop' }
@@ -27,47 +27,47 @@ const ANSWER: Step = { kind: 'answer', isConfirmed: false }
 
 /**
  * The retry rule. Inference is a pure function of the request, so sending it twice is safe; what has reached the client is
- * final. A bulk job that may be held is answered with a failure only when the failure is its own: two candidates have said
- * so, or the only usable one has twice, or every candidate refuses such jobs. Any other failure is tried again.
+ * final. A bulk job that may be held is answered with a failure only when the failure is its own: two candidates reported it,
+ * or the only usable one did twice, or every candidate refuses such jobs. Any other failure is retried.
  *
- * @param round The attempts since every candidate was open last, in the order in which they ended.
- * @param retained Whether the body can be sent once more.
- * @param copies How many of the last attempts were copies that were under way at once.
+ * @param round The attempts since every candidate was last allowed, in the order in which they ended.
+ * @param retained Whether the body can be sent again.
+ * @param parallel How many of the last attempts ran in parallel.
  */
 export function nextStep(
   round: readonly AttemptRecord[],
   lease: Leeway,
   retained: boolean,
-  copies = 1,
+  parallel = 1,
 ): Step {
   const last = round.at(-1)?.outcome
   if (last === undefined || isOver(last)) return STOP
   if (!retained) return ANSWER
   if (isStale(last) && !isStale(round.at(-2)?.outcome) && !lease.backend.leaving) return { kind: 'same' }
-  return lease.holds ? whereHeld(round, lease, copies) : whereNotHeld(round, lease, copies)
+  return lease.holds ? whereHeld(round, lease, parallel) : whereNotHeld(round, lease, parallel)
 }
 
-function whereHeld(round: readonly AttemptRecord[], lease: Leeway, copies: number): Step {
+function whereHeld(round: readonly AttemptRecord[], lease: Leeway, parallel: number): Step {
   const against = round.filter(({ outcome }) => isAgainstJob(outcome))
   if (isConfirmed(against)) return { kind: 'answer', isConfirmed: true }
   if (lease.isRefusedByAll(idsOf(round.filter(({ outcome }) => refuses(outcome))))) return ANSWER
   const step = another(round)
   const others = lease.usableOthers(step.avoid)
   if (against.length > 0 && isAgainstJob(round.at(-1)?.outcome) && lease.usableOthers(idsOf(against)) === 0) {
-    // No second opinion is to be had: a 500 is asked for once more, a refusal of the request would only be repeated.
+    // No second opinion is available: a 500 is retried once, a refusal of the request would only be repeated.
     const mayRepeat = against.length === 1 && against.every(({ outcome }) => isFault(outcome))
     if (mayRepeat) return { ...step, exclude: [] }
     return lease.isCredible() || !lease.bulk ? ANSWER : { kind: 'next-round' }
   }
-  const isSpent = isPoison(round, copies) || worked(round) > lease.retries || endedByTotal(round)
+  const isSpent = isPoison(round, parallel) || worked(round) > lease.retries || endedByTotal(round)
   if (isSpent && !lease.bulk) return ANSWER
   return isSpent || others === 0 ? { kind: 'next-round' } : step
 }
 
-function whereNotHeld(round: readonly AttemptRecord[], lease: Leeway, copies: number): Step {
+function whereNotHeld(round: readonly AttemptRecord[], lease: Leeway, parallel: number): Step {
   const against = round.filter(({ outcome }) => isAgainstJob(outcome))
   if (isConfirmed(against)) return { kind: 'answer', isConfirmed: true }
-  if (isPoison(round, copies) || endedByTotal(round)) return ANSWER
+  if (isPoison(round, parallel) || endedByTotal(round)) return ANSWER
   const counted = round.filter(({ outcome }) => !isStale(outcome))
   const exclude = idsOf(round)
   return counted.length <= lease.retries && lease.left(exclude) > 0
@@ -75,7 +75,7 @@ function whereNotHeld(round: readonly AttemptRecord[], lease: Leeway, copies: nu
     : ANSWER
 }
 
-/** A backend that has answered, if not well, does not get the request again in this round; one that was away may. */
+/** A backend that has answered does not get the request again in this round; one that was unreachable may. */
 function another(round: readonly AttemptRecord[]): Extract<Step, { kind: 'another' }> {
   return {
     kind: 'another',
@@ -84,19 +84,19 @@ function another(round: readonly AttemptRecord[]): Extract<Step, { kind: 'anothe
   }
 }
 
-/** What the backends, or their endpoints, are excluded by. */
+/** Ids of the backends or endpoints of these attempts. */
 export function idsOf(attempts: readonly AttemptRecord[]): string[] {
   return attempts.map(({ backend, url, endpoint }) => idOf({ name: backend, url, endpoint }))
 }
 
-/** Whether nothing can follow: an answer that has reached the client, or a client that is gone. */
+/** Whether nothing can follow: the answer has reached the client, or the client has left. */
 function isOver(outcome: Outcome): boolean {
   if (outcome.reachedClient) return true
   if (outcome.kind === 'failed') return outcome.cause === 'shutdown'
   return outcome.kind !== 'passed-over'
 }
 
-/** Two candidates say that the job is at fault. */
+/** Two candidates report that the job is at fault. */
 function isConfirmed(against: readonly AttemptRecord[]): boolean {
   return new Set(idsOf(against)).size > 1
 }
@@ -105,7 +105,7 @@ function isAgainstJob(outcome: Outcome | undefined): boolean {
   return outcome?.kind === 'passed-over' && outcome.verdict.kind === 'undecided'
 }
 
-/** Whether it may as well be a fault of the backend, as opposed to a refusal of this very request. */
+/** Whether the backend may be at fault: a 500, as opposed to a refusal of the request. */
 function isFault(outcome: Outcome): boolean {
   return (
     outcome.kind === 'passed-over' &&
@@ -114,18 +114,18 @@ function isFault(outcome: Outcome): boolean {
   )
 }
 
-/** Whether the backend has said that it does not do such jobs. */
+/** Whether the backend refuses such jobs. */
 function refuses(outcome: Outcome): boolean {
   return outcome.kind === 'passed-over' && outcome.verdict.kind === 'lacks'
 }
 
-/** Whether the backend has said that it cannot do it: asking it once more in this round will not help. */
+/** Whether the backend cannot do it: another attempt there in this round would not help. */
 function hasAnswered(outcome: Outcome): boolean {
   if (outcome.kind === 'passed-over') return outcome.verdict.kind !== 'busy'
   return outcome.kind === 'failed' && outcome.cause === 'protocol'
 }
 
-/** How many backends may have worked on it, as opposed to having been away. */
+/** How many attempts a backend may have worked on, as opposed to being unreachable or busy. */
 export function worked(round: readonly AttemptRecord[]): number {
   return round.filter(
     ({ outcome }) =>
@@ -135,7 +135,7 @@ export function worked(round: readonly AttemptRecord[]): number {
   ).length
 }
 
-/** Whether the job may be what makes backends fail: then each further round waits for longer. */
+/** Whether the job may be what makes backends fail: then each further round waits longer. */
 export function isSuspect(round: readonly AttemptRecord[]): boolean {
   return round.some(
     ({ outcome }) =>
@@ -153,24 +153,23 @@ function isStale(outcome: Outcome | undefined): boolean {
 }
 
 /**
- * A request that has killed two backends in a row is not fed to a third in this round, or three where other requests were
- * there: a backend that dies takes all with it. Two that die while they have it at once are enough.
+ * A request that killed two backends in a row does not go to a third in this round; three where other requests were there,
+ * because a backend that dies fails them all. Two that die with it in parallel are enough.
  */
-function isPoison(round: readonly AttemptRecord[], copies: number): boolean {
+function isPoison(round: readonly AttemptRecord[], parallel: number): boolean {
   const inARow = round.length - 1 - round.findLastIndex(({ outcome }) => !killedBackend(outcome))
   const alone = round.slice(-2).every(({ inCompany }) => !inCompany)
-  return inARow >= (alone || copies > 1 ? 2 : 3)
+  return inARow >= (alone || parallel > 1 ? 2 : 3)
 }
 
-/** The backend had the request, and its connection broke before it had answered. */
+/** The backend had the request, and the connection broke before it answered. */
 function killedBackend(outcome: Outcome): boolean {
   return outcome.kind === 'failed' && outcome.cause === 'reset' && outcome.reachedBackend
 }
 
 /**
- * Whether another attempt costs the retry budget nothing. A storm feeds on backends that fail: a backend on which nothing
- * has failed recently is no part of it, nor is one that is waited for. The trial of a backend that may be back must not
- * cost its request, and where no connection was made, no backend has worked in vain.
+ * Whether another attempt is free of the retry budget, which limits retry storms on failing backends: one on a backend without
+ * recent failures, one that waits for a backend, the trial of a recovering backend, and one after a failed connection.
  */
 export function isFree(
   outcome: Outcome | undefined,

@@ -3,129 +3,105 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { NoBackendError } from '../errors.ts'
-import { tellingness } from '../judge/verdict.ts'
+import { informativeness } from '../judge/verdict.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
-import { type AttemptRecord, AttemptRecorder } from './attempt-record.ts'
+import { type AttemptRecord, type AttemptRecorder, recordAttempt } from './attempt-record.ts'
 import type { Budget } from './budget.ts'
-import { type Copy, Race } from './race.ts'
-import { idsOf, isFree, isSuspect, nextStep, worked } from './rule.ts'
+import { type HedgedAttempt, type HedgedResult, sendHedged } from './hedge.ts'
+import { idsOf, isFree, isSuspect, nextStep, type Step, worked } from './rule.ts'
 
-/** What an attempt is told, besides its copy. */
-export interface AttemptContext {
-  readonly marks: AttemptRecorder['marks']
+/** What an attempt can ask about its request. */
+export interface AttemptContext extends HedgedAttempt, AttemptRecorder {
   /** When all attempts of this round must be over, on the clock; `Infinity` for never. */
   readonly deadline: number
-  /** Whether the request would go elsewhere, or wait, if this attempt failed now as given. */
-  readonly wouldGoOn: (outcome: Outcome) => boolean
+  /** Whether the request would be retried or held if the backend were found gone now. */
+  readonly hasNextStep: () => boolean
   /** Whether another candidate could take the request. */
   readonly hasOther: () => boolean
-  /** The record of this attempt, if it ended now as given. */
-  readonly record: (outcome: Outcome) => AttemptRecord
 }
 
-/** A request that is to be sent until it is answered. `A` is an answer that was passed over. */
+/** A request to send until it is answered. `A` is an answer that is kept in case no better one follows. */
 export interface RetryRequest<A> {
   readonly clock: Clock
   readonly retryBudget: Budget
   readonly hedgeBudget: Budget
-  /** Whether the body can be sent once more. */
+  /** Whether the body can be sent again. */
   readonly retained: () => boolean
-  /** Whether it can be sent once more at the same time. */
-  readonly canBeCopied: () => boolean
+  /** Whether it can be sent again in parallel. */
+  readonly canHedge: () => boolean
   /** Makes one attempt. */
-  readonly send: (copy: Copy, context: AttemptContext) => Promise<{ outcome: Outcome; answer: A | undefined }>
-  /** Chooses a backend, or waits for one; `undefined` where no policy is known. */
+  readonly send: (attempt: AttemptContext) => Promise<{ outcome: Outcome; answer: A | undefined }>
+  /** Chooses a backend, or waits for one; `undefined` without a policy. */
   readonly select: ((options: SelectOptions) => Promise<Lease>) | undefined
-  /** Told of an answer that is not needed any more. The one that `run` returns is the caller's. */
+  /** Called with every answer that is no longer needed. The one that `run` returns belongs to the caller. */
   readonly drop: (answer: A) => void
-  /** Told of every lease that the request has had, and of every attempt that is over. */
+  /** Called with the lease of every attempt that is chosen or over. */
   readonly onLease: (lease: Lease) => void
-  readonly onAttempt: (record: AttemptRecord, copy: Copy) => void
+  /** Called with every completed attempt. */
+  readonly onAttempt: (record: AttemptRecord, attempt: AttemptContext) => void
 }
 
-/** An attempt that is over, and what it leaves. */
-export interface Tried<A> {
+/** A completed attempt with its lease and answer. */
+export interface CompletedAttempt<A> {
   readonly record: AttemptRecord
   readonly lease: Lease
   readonly answer: A | undefined
 }
 
-/** The end of a run. */
-export interface RunEnd<A> {
+/** The result of all attempts. */
+export interface RetryResult<A> {
   readonly outcome: Outcome
-  /** The answer for the client, where none has reached it and one is worth telling. */
-  readonly telling: Tried<A> | undefined
-  /** Whether the retry budget kept it from another attempt. */
-  readonly outOfBudget: boolean
+  /** The best answer for the client, when no good one has reached it. */
+  readonly best: CompletedAttempt<A> | undefined
+  /** Whether the retry budget prevented another attempt. */
+  readonly budgetExhausted: boolean
 }
 
 /**
  * Sends a request until it is answered: attempt, verdict, and by the rule another candidate, another round, or the end.
  *
- * @throws what `select` throws: a request that waited in vain, or whose client left.
+ * @throws what `select` throws: the wait for a backend failed, or the client left.
  */
-export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<RunEnd<A>> {
-  const { clock, select } = request
+export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<RetryResult<A>> {
+  const { clock } = request
   let lease = first
   let deadline = clock.now() + first.timeouts.total
-  let round: Tried<A>[] = []
+  let round: CompletedAttempt<A>[] = []
   let suspectRounds = 0
   if (first.hedges > 0) request.hedgeBudget.count()
   try {
     for (;;) {
-      const ended =
-        lease.hedges === 0
-          ? { lease, outcome: await attemptOnce(request, { lease, ...ALONE }, round, deadline), copies: 1 }
-          : await race(request, round, deadline).run(lease)
-      const { outcome, copies } = ended
+      const ended = await attempt(request, lease, round, deadline)
+      const { outcome } = ended
       lease = ended.lease
       request.onLease(lease)
       if (outcome.kind === 'answered' && round.length === 1) {
         lease.release(outcome)
-        return { outcome, telling: undefined, outOfBudget: false }
+        return { outcome, best: undefined, budgetExhausted: false }
       }
       const records = round.map(({ record }) => record)
-      // Its slot is kept where the same backend gets the request again at once.
-      if (nextStep(records, lease, request.retained(), copies).kind === 'same') continue
+      // The slot is kept where the same backend gets the request again at once.
+      if (nextStep(records, lease, request.retained(), ended.attempts).kind === 'same') continue
       lease.release(outcome)
-      const step = nextStep(records, lease, request.retained(), copies)
-      const mayRetry = step.kind !== 'another' || isFree(outcome, lease) || request.retryBudget.take()
-      if (step.kind === 'stop' || step.kind === 'answer' || select === undefined || !mayRetry) {
-        settle(round, step.kind === 'answer' && step.isConfirmed ? 'job' : outcome)
-        const telling = step.kind === 'stop' ? undefined : mostTelling(round)
-        dropAnswers(request, round, telling)
-        return { outcome, telling, outOfBudget: !mayRetry }
-      }
-      const isNextRound = step.kind === 'next-round'
-      if (isNextRound) {
+      const step = nextStep(records, lease, request.retained(), ended.attempts)
+      const budgetExhausted =
+        step.kind === 'another' && !isFree(outcome, lease) && !request.retryBudget.take()
+      if (step.kind === 'stop' || step.kind === 'answer' || budgetExhausted)
+        return finish(request, round, outcome, step, budgetExhausted)
+      let notBefore: number | undefined
+      if (step.kind === 'next-round' && request.select !== undefined) {
         settle(round, 'unknown')
         if (isSuspect(records)) suspectRounds++
         dropAnswers(request, round)
         round = []
         deadline = Number.POSITIVE_INFINITY
+        notBefore = clock.now() + pauseAfter(records, suspectRounds, lease.bulk)
       }
-      const options = isNextRound
-        ? { avoid: idsOf(records), notBefore: clock.now() + pauseAfter(records, suspectRounds, lease.bulk) }
-        : step.kind === 'another'
-          ? { exclude: step.exclude, avoid: step.avoid, relaxes: lease.holds }
-          : {}
-      // The total timeout ends attempts, and never answers a bulk job that may be held.
-      const waitsUntil = lease.holds && lease.bulk ? Number.POSITIVE_INFINITY : deadline
-      const another = await selectAgain(select, {
-        ...options,
-        retry: true,
-        place: lease.place,
-        deadline: waitsUntil,
-      })
-      if (another === undefined) {
-        settle(round, outcome)
-        const telling = mostTelling(round)
-        dropAnswers(request, round, telling)
-        return { outcome, telling, outOfBudget: false }
-      }
-      lease = another
-      if (isNextRound) deadline = clock.now() + lease.timeouts.total
+      const next = await selectNext(request, step, { lease, records, deadline, notBefore })
+      if (next === undefined) return finish(request, round, outcome, step, false)
+      lease = next
+      if (step.kind === 'next-round') deadline = clock.now() + lease.timeouts.total
       request.onLease(lease)
     }
   } catch (error) {
@@ -136,62 +112,100 @@ export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<Ru
   }
 }
 
-/** @returns `undefined` when no candidate is left, as when they were drained in the meantime. */
-async function selectAgain(
-  select: (options: SelectOptions) => Promise<Lease>,
-  options: SelectOptions,
+/** Makes one attempt, or with `hedge` several in parallel. */
+async function attempt<A>(
+  request: RetryRequest<A>,
+  first: Lease,
+  round: CompletedAttempt<A>[],
+  deadline: number,
+): Promise<HedgedResult> {
+  const before = round.map(({ record }) => record)
+  const send = async (hedged: HedgedAttempt) => {
+    const { lease } = hedged
+    const { marks, record } = recordAttempt(lease, hedged.hedge, request.clock, before)
+    const context: AttemptContext = {
+      ...hedged,
+      marks,
+      record,
+      deadline,
+      hasNextStep: () => {
+        if (!lease.holds && !lease.provenOther()) return false
+        const { kind } = nextStep([...before, record(GONE)], lease, request.retained())
+        return kind === 'another' || kind === 'next-round'
+      },
+      hasOther: () => lease.usableOthers([]) > 0,
+    }
+    const { outcome, answer } = await request.send(context)
+    const ended = record(outcome)
+    round.push({ record: ended, lease, answer })
+    request.onAttempt(ended, context)
+    return outcome
+  }
+  if (first.hedges === 0)
+    return { lease: first, outcome: await send({ lease: first, ...NO_HEDGE }), attempts: 1 }
+  const { clock, hedgeBudget: budget, canHedge } = request
+  return sendHedged(first, { clock, budget, tried: idsOf(before), canHedge, attempt: send })
+}
+
+const NO_HEDGE: Omit<HedgedAttempt, 'lease'> = { hedge: false, superseded: undefined, onCommit: () => {} }
+
+const GONE: Outcome = {
+  kind: 'failed',
+  cause: 'gone',
+  error: new Error('gone'),
+  reachedBackend: true,
+  reachedClient: false,
+}
+
+/** What the next selection depends on. */
+interface Selection {
+  readonly lease: Lease
+  readonly records: readonly AttemptRecord[]
+  readonly deadline: number
+  readonly notBefore: number | undefined
+}
+
+/** @returns `undefined` when no candidate is left, for example when they were drained since. */
+async function selectNext<A>(
+  { select }: RetryRequest<A>,
+  step: Step,
+  { lease, records, deadline, notBefore }: Selection,
 ): Promise<Lease | undefined> {
+  const { place, holds, bulk } = lease
+  const options: SelectOptions =
+    step.kind === 'another'
+      ? { exclude: step.exclude, avoid: step.avoid, relaxes: holds }
+      : step.kind === 'next-round'
+        ? { avoid: idsOf(records), notBefore }
+        : {}
+  // The total timeout ends attempts, but never answers a bulk job that may be held.
+  const waitsUntil = holds && bulk ? Number.POSITIVE_INFINITY : deadline
   try {
-    return await select(options)
+    return await select?.({ ...options, retry: true, place, deadline: waitsUntil })
   } catch (error) {
     if (error instanceof NoBackendError) return undefined
     throw error
   }
 }
 
-function race<A>(request: RetryRequest<A>, round: Tried<A>[], deadline: number): Race {
-  return new Race({
-    clock: request.clock,
-    budget: request.hedgeBudget,
-    tried: idsOf(round.map(({ record }) => record)),
-    canBeCopied: request.canBeCopied,
-    attempt: (copy) => attemptOnce(request, copy, round, deadline),
-  })
-}
-
-async function attemptOnce<A>(
+function finish<A>(
   request: RetryRequest<A>,
-  copy: Copy,
-  round: Tried<A>[],
-  deadline: number,
-): Promise<Outcome> {
-  const { lease } = copy
-  const before = round.map(({ record }) => record)
-  const recorder = new AttemptRecorder(copy, request.clock, before)
-  const { outcome, answer } = await request.send(copy, {
-    marks: recorder.marks,
-    deadline,
-    wouldGoOn: (failed) => {
-      const step = nextStep([...before, recorder.record(failed)], lease, request.retained())
-      return step.kind === 'another' || step.kind === 'next-round'
-    },
-    hasOther: () => lease.usableOthers([]) > 0,
-    record: (ended) => recorder.record(ended),
-  })
-  const record = recorder.record(outcome)
-  round.push({ record, lease, answer })
-  request.onAttempt(record, copy)
-  return outcome
+  round: readonly CompletedAttempt<A>[],
+  outcome: Outcome,
+  step: Step,
+  budgetExhausted: boolean,
+): RetryResult<A> {
+  settle(round, step.kind === 'answer' && step.isConfirmed ? 'job' : outcome)
+  const best = step.kind === 'stop' ? undefined : bestAnswer(round)
+  dropAnswers(request, round, best)
+  return { outcome, best, budgetExhausted }
 }
-
-/** What there is to say of an attempt that is not one of several copies. */
-const ALONE: Omit<Copy, 'lease'> = { hedge: false, superseded: undefined, onCommit: () => {} }
 
 /**
- * Says of every undecided attempt of a round who was at fault: the job, which another candidate has confirmed; the backend,
- * where another has answered well, or where no second opinion on a 500 was to be had.
+ * Tells the backend of every undecided attempt of a round whether it was at fault. It was when another backend answered well,
+ * or when there was no second opinion on a 500; it was not when another candidate confirmed that the job is at fault.
  */
-function settle<A>(round: readonly Tried<A>[], end: Outcome | 'job' | 'unknown'): void {
+function settle<A>(round: readonly CompletedAttempt<A>[], end: Outcome | 'job' | 'unknown'): void {
   const isAnswered = typeof end === 'object' && end.kind === 'answered'
   const isUnconfirmed = end === 'unknown' || (typeof end === 'object' && end.kind === 'passed-over')
   for (const { record, lease } of round) {
@@ -202,28 +216,33 @@ function settle<A>(round: readonly Tried<A>[], end: Outcome | 'job' | 'unknown')
   }
 }
 
-function dropAnswers<A>({ drop }: RetryRequest<A>, round: readonly Tried<A>[], but?: Tried<A>): void {
-  for (const tried of round) if (tried !== but && tried.answer !== undefined) drop(tried.answer)
+function dropAnswers<A>(
+  { drop }: RetryRequest<A>,
+  round: readonly CompletedAttempt<A>[],
+  kept?: CompletedAttempt<A>,
+): void {
+  for (const completed of round)
+    if (completed !== kept && completed.answer !== undefined) drop(completed.answer)
 }
 
-/** The answer that tells most; of equals the last. Redirects and wrong successes are never given to a client. */
-function mostTelling<A>(round: readonly Tried<A>[]): Tried<A> | undefined {
-  let best: Tried<A> | undefined
+/** The most informative answer; of equals the last. Redirects and wrong successes are never given to a client. */
+function bestAnswer<A>(round: readonly CompletedAttempt<A>[]): CompletedAttempt<A> | undefined {
+  let best: CompletedAttempt<A> | undefined
   let most = -1
-  for (const tried of round) {
-    const { outcome } = tried.record
-    if (tried.answer === undefined || outcome.kind !== 'passed-over' || outcome.status < 400) continue
-    const telling = tellingness(outcome.verdict)
-    if (telling < most) continue
-    most = telling
-    best = tried
+  for (const completed of round) {
+    const { outcome } = completed.record
+    if (completed.answer === undefined || outcome.kind !== 'passed-over' || outcome.status < 400) continue
+    const value = informativeness(outcome.verdict)
+    if (value < most) continue
+    most = value
+    best = completed
   }
   return best
 }
 
 /**
- * The pause before the next round: none after a round in which no backend has worked on the request, since then it waits for one.
- * It grows only while the job may be what makes backends fail: those that fail at everything are ejected.
+ * The pause before the next round: none after a round in which no backend worked on the request, because it then waits for
+ * one. It grows only while the job may be what makes backends fail: those that fail at everything are ejected.
  */
 function pauseAfter(round: readonly AttemptRecord[], suspectRounds: number, bulk: boolean): number {
   if (worked(round) === 0) return 0

@@ -2,36 +2,22 @@ import type { Outcome } from '../backend/outcome.ts'
 import { removeItem } from '../remove-item.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 
-/** Attempts that are remembered: a request may be held for hours, and be tried again and again. */
+/** Attempts that are kept: a request that is held for hours may have thousands. */
 const MOST = 50
 
 /** The last attempts of one request, in the order in which they ended. */
 export class AttemptLog {
   readonly all: AttemptRecord[] = []
-  /** What was noted of attempts whose final record is still to come, by attempt. */
-  readonly #noted = new Map<object, AttemptRecord>()
+  /** The last record of each attempt. */
+  readonly #records = new WeakMap<object, AttemptRecord>()
 
-  get outcome(): Outcome | undefined {
-    return this.all.at(-1)?.outcome
-  }
-
-  /** An attempt is about to end like this: a listener that sees the response end sees this record. */
-  note(attempt: object, record: AttemptRecord): void {
-    this.#put(attempt, record)
-    this.#noted.set(attempt, record)
-  }
-
-  /** An attempt has ended. */
-  add(attempt: object, record: AttemptRecord): void {
-    this.#put(attempt, record)
-    this.#noted.delete(attempt)
-  }
-
-  #put(attempt: object, record: AttemptRecord): void {
-    const noted = this.#noted.get(attempt)
-    const index = noted === undefined ? -1 : this.all.indexOf(noted)
+  /** Records an attempt: shortly before the response ends, so that its listeners see it, and again when the attempt is over. */
+  set(attempt: object, record: AttemptRecord): void {
+    const before = this.#records.get(attempt)
+    const index = before === undefined ? -1 : this.all.indexOf(before)
     if (index === -1) this.#push(record)
     else this.all[index] = record
+    this.#records.set(attempt, record)
   }
 
   #push(record: AttemptRecord): void {
@@ -40,9 +26,9 @@ export class AttemptLog {
   }
 
   /**
-   * The client gets the answer of this attempt, which was passed over at first: it is the last of all.
+   * Records that the client gets the answer of this attempt, which was passed over at first. It becomes the last attempt.
    *
-   * @returns Its outcome, and what takes it back where the client left before it had all of it.
+   * @returns Its outcome, and a function to undo this if the client leaves before it has all of the answer.
    */
   delivered(record: AttemptRecord): { readonly outcome: Outcome; readonly undo: () => void } {
     const { outcome } = record

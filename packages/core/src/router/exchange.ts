@@ -15,19 +15,18 @@ import { ASKING_HEADER } from '../forward/headers.ts'
 import { Heartbeat, takesHeartbeats } from '../forward/heartbeat.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import { failureOf } from '../retry/failure.ts'
-import type { Copy } from '../retry/race.ts'
-import { type AttemptContext, type RetryRequest, type RunEnd, run } from '../retry/run.ts'
+import type { HedgedAttempt } from '../retry/hedge.ts'
+import { type AttemptContext, type RetryResult, run } from '../retry/run.ts'
 import type { Select } from '../router/select-backend.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
 import { answerError } from './answers.ts'
 import { AttemptLog } from './attempt-log.ts'
-import { type ClassifiedExchange, classify } from './classify.ts'
-import { deliverPassedOver } from './deliver-passed-over.ts'
+import { type ClassifiedExchange, classifyRequest } from './classify-request.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { RequestWaits, type Waiting } from './request-waits.ts'
-import { RouteTeller } from './route-teller.ts'
+import { RouteHeader } from './route-header.ts'
 import { refuseSlowly } from './slow-refusal.ts'
 import { endOf, type RequestTrace, refusedWith } from './tracing.ts'
 
@@ -52,15 +51,16 @@ export class Exchange {
   #routed: RoutedRequest | undefined
   readonly #attempts = new AttemptLog()
   #heartbeat: Heartbeat | undefined
-  readonly #waits: RequestWaits
+  /** From its first wait on. */
+  #waits: RequestWaits | undefined
   #forwarding = false
-  /** When the response is to say what was decided. */
-  readonly #teller: RouteTeller | undefined
+  /** Set when the response should explain the decision. */
+  readonly #routeHeader: RouteHeader | undefined
   #trace: RequestTrace | undefined
   #failure: Error | undefined
-  /** Attempts that were begun. */
+  /** Number of attempts that began. */
   #begun = 0
-  /** When a client that takes no heartbeats must have a head, on the clock; `Infinity` for one that does. */
+  /** When a client that takes no heartbeats needs the head of an answer, on the clock; `Infinity` for others. */
   #headBy = Number.POSITIVE_INFINITY
 
   private constructor(
@@ -76,11 +76,10 @@ export class Exchange {
     this.classification = classified.classification
     this.#keptLength = classified.keptLength
     this.#store = store
-    this.#waits = new RequestWaits(store, classified.body, () => Math.max(this.#declaredSize, this.body.size))
     this.#trace = trace
     const explains =
       explainHeader === 'always' || (explainHeader === 'on-request' && req.headers[ASKING_HEADER] === '1')
-    this.#teller = explains ? new RouteTeller(this) : undefined
+    this.#routeHeader = explains ? new RouteHeader(this) : undefined
     // Whatever ends the response ends the exchange: a client that leaves, or a middleware that answers by itself.
     res.once('close', () => this.#dispose())
   }
@@ -97,7 +96,7 @@ export class Exchange {
   ): Promise<Exchange> {
     const trace = options.tracing?.begin(req)
     try {
-      const classified = await classify(req, options)
+      const classified = await classifyRequest(req, options)
       trace?.classified(classified.classification)
       return new Exchange(req, res, classified, options, trace)
     } catch (error) {
@@ -111,9 +110,10 @@ export class Exchange {
     return this.#lease
   }
 
-  get #declaredSize(): number {
+  /** Bytes of its body, as far as they are known. */
+  #size(): number {
     const declared = this.#keptLength ?? Number(this.req.headers['content-length'] ?? 0)
-    return Number.isFinite(declared) ? declared : 0
+    return Math.max(Number.isFinite(declared) ? declared : 0, this.body.size)
   }
 
   /** Name of the route that matches it, once a backend is selected or waited for. */
@@ -121,9 +121,9 @@ export class Exchange {
     return this.#lease?.route ?? this.#routed?.route
   }
 
-  /** What became of the last attempt, once there was one: known before the response ends. */
+  /** The outcome of the last attempt, if there was one; known before the response ends. */
   get outcome(): Outcome | undefined {
-    return this.#attempts.outcome
+    return this.#attempts.all.at(-1)?.outcome
   }
 
   /** Whether there was room to keep the body for another attempt. */
@@ -131,22 +131,22 @@ export class Exchange {
     return !this.body.givenUp
   }
 
-  /** Every attempt that is over, in the order in which they ended; the one that was answered is the last. */
+  /** Completed attempts in the order in which they ended; the answered one is the last. */
   get attempts(): readonly AttemptRecord[] {
     return this.#attempts.all
   }
 
-  /** How long it has waited for backends that were full, and for some that could not be used, in milliseconds. */
+  /** How long it has waited for backends at their limit and for unavailable ones, in milliseconds. */
   get waited(): Readonly<Record<HoldEvent['reason'], number>> {
-    return this.#waits.waited
+    return this.#waits?.waited ?? NO_WAITS
   }
 
-  /** What it waits for now, if it does. */
+  /** Its current wait. */
   get wait(): Waiting | undefined {
-    return this.#waits.current
+    return this.#waits?.current
   }
 
-  /** Signs of life that its client was sent. */
+  /** Heartbeats that its client was sent. */
   get heartbeats(): number {
     return this.#heartbeat?.count ?? 0
   }
@@ -157,10 +157,10 @@ export class Exchange {
   }
 
   /**
-   * Chooses the backend, or waits for one; an earlier choice is given back.
+   * Chooses the backend, or waits for one; an earlier choice is released.
    *
    * @throws {NoBackendError} when there is none.
-   * @throws {HoldError} when it has waited as long as it may, or too many wait.
+   * @throws {HoldError} when it waited as long as it may, or too many requests wait.
    * @throws {ClientLeftError} when the client left while it waited.
    */
   async select(select: Select): Promise<Lease> {
@@ -184,24 +184,40 @@ export class Exchange {
   }
 
   /**
-   * Forwards the request to the chosen backend, when that fails to others of its route, and answers with what one of
-   * them answers, or with an error.
+   * Forwards the request to the chosen backend and, when that fails, to others of its route. Answers with a backend's answer, or
+   * with an error.
    *
    * @returns the last outcome, when the response is done.
    */
   async forward(forwarder: Forwarder): Promise<Outcome> {
+    const [select, routed] = [this.#select, this.#routed]
     if (this.#lease === undefined)
       throw new RouterError('not-classified', 'No backend is chosen: put selectBackend() before forward().')
     this.#forwarding = true
-    if (this.#select !== undefined) forwarder.watch(this.#select)
-    forwarder.retryBudget.count()
+    if (select !== undefined) forwarder.watch(select)
+    const { clock, retryBudget, hedgeBudget } = forwarder
+    retryBudget.count()
+    const request = {
+      clock,
+      retryBudget,
+      hedgeBudget,
+      retained: () => this.body.retained,
+      canHedge: () => this.body.complete && this.body.retained,
+      send: (attempt: AttemptContext) => this.#attempt(forwarder, attempt),
+      select: select && routed && ((options: SelectOptions) => this.#choose(select, routed, options)),
+      drop: (answer: KeptAnswer) => answer.release(),
+      onLease: (lease: Lease) => {
+        this.#lease = lease
+      },
+      onAttempt: (record: AttemptRecord, attempt: AttemptContext) => this.#attempts.set(attempt, record),
+    }
     try {
-      const end = await run(this.#retryRequest(forwarder), this.#lease)
+      const result = await run(request, this.#lease)
       this.body.destroy()
-      if (end.outcome.reachedClient) return end.outcome
-      return await this.#answerBadly(forwarder, end).finally(() => end.telling?.answer?.release())
+      if (result.outcome.reachedClient) return result.outcome
+      return await this.#answerFailed(forwarder, result).finally(() => result.best?.answer?.release())
     } catch (error) {
-      // A mistake in the code, such as a body that was released too early, or the wait for a backend was in vain.
+      // A bug, such as a body that was released too early, or the wait for a backend failed.
       this.#heartbeat?.cut()
       this.#fail(error)
       this.body.destroy()
@@ -212,97 +228,66 @@ export class Exchange {
   }
 
   #choose(select: Select, routed: RoutedRequest, options: SelectOptions): Promise<Lease> {
-    const teller = this.#teller
+    const header = this.#routeHeader
     const selecting = routed.select({
       ...options,
       client: clientOf(this.req),
       deadline: Math.min(options.deadline ?? Number.POSITIVE_INFINITY, this.#headBy),
       isReady: () => this.body.ready,
-      size: () => Math.max(this.#declaredSize, this.body.size),
-      onDecision: teller && ((decided) => teller.noteDecision(explainRoute(decided))),
+      size: () => this.#size(),
+      onDecision: header && ((decided) => header.decided(explainRoute(decided))),
       onWait: (wait) => {
+        this.#waits ??= new RequestWaits(this.#store, this.body, () => this.#size())
         this.#waits.begin(wait, select, this.#trace?.wait(wait.reason))
         if (this.res.destroyed) wait.leave(new ClientLeftError())
       },
     })
-    // Most need not wait, and have it at once.
-    return !this.#waits.isWaiting ? selecting : selecting.finally(() => this.#waits.end(select))
+    // Most requests need not wait, and have it at once.
+    return this.#waits?.isWaiting === true ? selecting.finally(() => this.#waits?.end(select)) : selecting
   }
 
-  /** The request as the retry loop sees it. */
-  #retryRequest(forwarder: Forwarder): RetryRequest<KeptAnswer> {
-    const [select, routed] = [this.#select, this.#routed]
-    return {
-      clock: forwarder.clock,
-      retryBudget: forwarder.retryBudget,
-      hedgeBudget: forwarder.hedgeBudget,
-      retained: () => this.body.retained,
-      canBeCopied: () => this.body.complete && this.body.retained,
-      send: (copy, context) => this.#attempt(forwarder, copy, context),
-      select: select && routed && ((options) => this.#choose(select, routed, options)),
-      onLease: (lease) => {
-        this.#lease = lease
-      },
-      drop: (answer) => answer.release(),
-      onAttempt: (record, copy) => this.#attempts.add(copy, record),
-    }
-  }
-
-  async #attempt(forwarder: Forwarder, copy: Copy, context: AttemptContext): Promise<AttemptResult> {
-    const { lease, hedge, superseded, onCommit } = copy
-    const { backend } = lease
+  async #attempt(forwarder: Forwarder, attempt: AttemptContext): Promise<AttemptResult> {
+    const { lease, hedge } = attempt
     if (this.res.destroyed)
       return {
         outcome: { kind: 'client-left', reachedBackend: false, reachedClient: false },
         answer: undefined,
       }
-    const trace = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
-    const send = () =>
-      forwarder.attempt(this.#forwardRequest(copy), {
-        backend,
-        timeouts: lease.timeouts,
-        deadline: context.deadline,
-        headBy: this.#headBy,
-        hasOther: context.hasOther,
-        wouldGoOn: () => context.wouldGoOn(GONE) && (lease.holds || lease.provenOther()),
-        onOutcome: (outcome) => this.#attempts.note(copy, context.record(outcome)),
-        marks: context.marks,
-        own: trace,
-        superseded,
-        onCommit,
-      })
+    const { backend } = lease
+    const own = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
+    const onOutcome = (outcome: Outcome) => this.#attempts.set(attempt, attempt.record(outcome))
+    const plan = { ...attempt, headBy: this.#headBy, onOutcome, own }
+    const send = () => forwarder.attempt(this.#forwardRequest(attempt), plan)
     let ended: Outcome | undefined
     try {
-      const result = await (trace === undefined ? send() : trace.run(send))
+      const result = await (own === undefined ? send() : own.run(send))
       ended = result.outcome
       return result
     } finally {
-      trace?.end(ended && context.record(ended))
+      own?.end(ended && attempt.record(ended))
     }
   }
 
-  /** @param copy Whose answer is given to the client. */
-  #forwardRequest(copy: Copy | undefined): ForwardRequest {
+  /** @param attempt The one whose answer is given to the client. */
+  #forwardRequest(attempt: HedgedAttempt | undefined): ForwardRequest {
     const { req, res, body, classification } = this
-    const teller = this.#teller
+    const header = this.#routeHeader
     const kept = { store: this.#store, keptLength: this.#keptLength, heartbeat: this.#heartbeat }
-    const routeHeader = teller && (() => teller.header(undefined, copy))
+    const routeHeader = header && (() => header.value(undefined, attempt))
     return { req, res, body, classification, ...kept, routeHeader }
   }
 
-  /** No good answer came: the client gets the most telling one, or an error of the router. */
-  async #answerBadly(
+  /** No good answer came: the client gets the best one, or an error of the router. */
+  async #answerFailed(
     forwarder: Forwarder,
-    { outcome, telling, outOfBudget }: RunEnd<KeptAnswer>,
+    { outcome, best, budgetExhausted }: RetryResult<KeptAnswer>,
   ): Promise<Outcome> {
-    if (telling?.answer !== undefined && this.#heartbeat?.begun !== true) {
+    if (best?.answer !== undefined && this.#heartbeat?.begun !== true) {
       this.#heartbeat?.stop()
-      const { record, answer } = telling
-      const request = this.#forwardRequest(undefined)
-      const delivered = await deliverPassedOver(forwarder, request, { record, answer }, this.#attempts)
+      const delivered = await this.#deliver(forwarder, best.record, best.answer)
       if (delivered !== undefined) return delivered
     }
-    const failure = failureOf(this.attempts, outOfBudget)
+    const failure = failureOf(this.attempts, budgetExhausted)
     if (failure === undefined) return outcome
     this.#heartbeat?.cut()
     this.#fail(failure)
@@ -310,9 +295,38 @@ export class Exchange {
     return outcome
   }
 
+  /**
+   * Gives the client an answer that was passed over. The attempt counts as answered before the response ends, unless the client
+   * leaves before it has all of it.
+   *
+   * @returns The outcome; `undefined` when the client did not get all of it.
+   */
+  async #deliver(
+    forwarder: Forwarder,
+    record: AttemptRecord,
+    answer: KeptAnswer,
+  ): Promise<Outcome | undefined> {
+    const { res } = this
+    let delivered: ReturnType<AttemptLog['delivered']> | undefined
+    const isComplete = await forwarder.deliver(
+      this.#forwardRequest(undefined),
+      answer,
+      record.backend,
+      () => {
+        delivered = this.#attempts.delivered(record)
+        res.prependOnceListener('close', () => {
+          if (!res.writableFinished) delivered?.undo()
+        })
+      },
+    )
+    if (isComplete) return delivered?.outcome
+    delivered?.undo()
+    return undefined
+  }
+
   #fail(error: unknown): void {
     this.#failure = error instanceof Error ? error : new Error(String(error))
-    this.#teller?.tell(error)
+    this.#routeHeader?.set(error)
     const select = this.#select
     if (select === undefined || !this.classification.classified || this.#routed?.isHeldBulk !== true) return
     refuseSlowly(this.res, { by: select, client: clientOf(this.req), drop: () => this.body.destroy() })
@@ -335,20 +349,14 @@ export class Exchange {
 
   #dispose(): void {
     this.#heartbeat?.stop()
-    // One that waits ends when it has left.
-    if (this.#waits.isWaiting) this.#waits.leave(new ClientLeftError())
+    // A request that waits ends once it has left the queue.
+    if (this.#waits?.isWaiting === true) this.#waits.leave(new ClientLeftError())
     if (this.#forwarding) return
-    if (!this.#waits.isWaiting) this.#endTrace()
+    if (this.#waits?.isWaiting !== true) this.#endTrace()
     this.#lease?.release()
     this.body.destroy()
     discardUpload(this.req)
   }
 }
 
-const GONE: Outcome = {
-  kind: 'failed',
-  cause: 'gone',
-  error: new Error('gone'),
-  reachedBackend: true,
-  reachedClient: false,
-}
+const NO_WAITS = { full: 0, unavailable: 0 } as const

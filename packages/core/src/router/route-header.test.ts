@@ -5,7 +5,7 @@ import { passedOver } from '../../../../test/support/outcomes.ts'
 import { defaults } from '../config/defaults.ts'
 import { HoldError } from '../errors.ts'
 import type { CandidateExplanation, RouteExplanation } from '../explain/explanation.ts'
-import { routeHeader, type Story } from './route-header.ts'
+import { type RequestSummary, routeHeader } from './route-header.ts'
 
 function candidate(
   backend: string,
@@ -21,7 +21,7 @@ function explained(...candidates: CandidateExplanation[]): RouteExplanation {
   return { route: 'search', strategy: 'first', priority: 0, candidates, decision }
 }
 
-const story: Story = {
+const story: RequestSummary = {
   explained: explained(
     candidate('nas', 'passed-over', 'full (1 of 1 in flight)'),
     candidate('gpu', 'chosen', 'number 2 of the list', '10.0.0.1:80'),
@@ -35,7 +35,7 @@ const story: Story = {
 }
 
 describe('x-immich-ml-route', () => {
-  it.each<[string, Partial<Story>, string]>([
+  it.each<[string, Partial<RequestSummary>, string]>([
     [
       'a plain decision',
       {},
@@ -69,7 +69,7 @@ describe('x-immich-ml-route', () => {
     [
       'a further copy',
       { explained: explained(candidate('nas', 'chosen', 'x')), hedge: true },
-      'search; gpu@10.0.0.1:80 got a further copy; nas chosen: x',
+      'search; gpu@10.0.0.1:80 got a hedge; nas chosen: x',
     ],
     [
       'an error',

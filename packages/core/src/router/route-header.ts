@@ -1,41 +1,44 @@
+import type { ServerResponse } from 'node:http'
 import type { BackendInfo } from '../backend/backend.ts'
 import { describeOutcome } from '../backend/outcome.ts'
 import { defaults } from '../config/defaults.ts'
 import { RouterError } from '../errors.ts'
 import type { CandidateExplanation, RouteExplanation } from '../explain/explanation.ts'
 import { durationText } from '../explain/explanation-text.ts'
+import { ROUTE_HEADER } from '../forward/headers.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
-import type { HoldEvent } from '../routing/lease.ts'
+import type { HedgedAttempt } from '../retry/hedge.ts'
+import type { HoldEvent, Lease } from '../routing/lease.ts'
 import { shorten } from '../shorten.ts'
 
-/** What has become of a request up to now. */
-export interface Story {
-  /** What was decided last; nothing, when code has named the backend. */
+/** The state of a request. */
+export interface RequestSummary {
+  /** The last decision; `undefined` when code named the backend. */
   readonly explained: RouteExplanation | undefined
   /** Name of the route. */
   readonly route: string | undefined
-  /** Where it is. */
+  /** The backend that has it. */
   readonly at: BackendInfo | undefined
-  /** Whether that is a further copy, sent since an earlier one was late. */
+  /** Whether it has it as a hedge. */
   readonly hedge: boolean
   readonly waited: Readonly<Record<HoldEvent['reason'], number>>
   readonly attempts: readonly AttemptRecord[]
-  /** Why it could not be done. */
+  /** Why it failed. */
   readonly error: unknown
 }
 
 /**
- * A story in one line of printable ASCII: the route, how long it waited, the attempts that failed, each candidate with the
- * reason, and the error. Items are separated by `; `. What stands in configurations and requests is percent-encoded where it
- * could be taken for more than it is.
+ * Describes a request in one line of printable ASCII: the route, how long it waited, the attempts that failed, each candidate
+ * with the reason, and the error, separated by `; `. Text from configurations and requests is percent-encoded where it could be
+ * mistaken for a separator.
  */
-export function routeHeader(story: Story): string {
-  const { explained, route, at, hedge, waited, attempts, error } = story
+export function routeHeader(request: RequestSummary): string {
+  const { explained, route, at, hedge, waited, attempts, error } = request
   const items = [encode(route ?? explained?.route ?? 'none')]
   if (waited.full > 0) items.push(`queued ${durationText(waited.full)}`)
   if (waited.unavailable > 0) items.push(`held ${durationText(waited.unavailable)}`)
   items.push(...lastOf(attempts, defaults.routeHeaderSize / 2 - items.join('; ').length))
-  if (hedge && at !== undefined) items.push(`${nameOf({ ...at, backend: at.name })} got a further copy`)
+  if (hedge && at !== undefined) items.push(`${nameOf({ ...at, backend: at.name })} got a hedge`)
   const ending = error instanceof RouterError ? `${error.status} ${error.code}` : ''
   const candidates = (explained?.candidates ?? []).map((candidate) => {
     const isThere = !hedge && candidate.backend === at?.name && candidate.endpoint === at.endpoint
@@ -45,7 +48,7 @@ export function routeHeader(story: Story): string {
   return fitted(items, chosenFirst(candidates).map(textOf), ending)
 }
 
-/** The last attempts, as far as there is room: a request that is held for hours has had many. */
+/** The last attempts, as far as there is room. */
 function lastOf(attempts: readonly AttemptRecord[], room: number): string[] {
   const texts: string[] = []
   let left = room
@@ -67,7 +70,7 @@ function textOf(candidate: CandidateExplanation): string {
   return `${nameOf(candidate)} ${candidate.verdict}: ${encode(candidate.words)}`
 }
 
-/** As much of a pool as there is room for. */
+/** Adds as many candidates as there is room for. */
 function fitted(items: readonly string[], candidates: readonly string[], ending: string): string {
   const last = ending === '' ? [] : [ending]
   let size = [...items, ...last].join('; ').length + MOST_OF_MORE
@@ -88,9 +91,52 @@ function nameOf({ backend, endpoint }: Pick<CandidateExplanation, 'backend' | 'e
   return encode(endpoint === undefined ? backend : `${backend}@${endpoint}`)
 }
 
-/** Names may hold any characters, and reasons what a client or a backend has written. */
+/** Names may contain any character, and reasons come from clients and backends. */
 function encode(text: string): string {
   return shorten(text).replace(/[^\x20-\x7e]|[%;]/gu, (character) =>
     Buffer.from(character).toString('hex').toUpperCase().replace(/../g, '%$&'),
   )
+}
+
+/** A request that can be described. */
+interface Described extends Pick<RequestSummary, 'waited' | 'attempts'> {
+  readonly res: ServerResponse
+  readonly lease: Lease | undefined
+}
+
+/** The `x-immich-ml-route` header of one response, where it was asked for. */
+export class RouteHeader {
+  readonly #request: Described
+  /** The last decision. */
+  #explained: RouteExplanation | undefined
+
+  constructor(request: Described) {
+    this.#request = request
+  }
+
+  /** Sets the header after a decision: the first heartbeat of a request that waits sends the head of the response. */
+  decided(explained: RouteExplanation): void {
+    this.#explained = explained
+    this.set(undefined)
+  }
+
+  /** Sets the header of a response that the router gives itself. */
+  set(error: unknown): void {
+    const { res } = this.#request
+    if (!res.headersSent) res.setHeader(ROUTE_HEADER, this.value(error))
+  }
+
+  /** @param attempt The one whose answer is about to be given to the client. */
+  value(error: unknown, attempt?: HedgedAttempt): string {
+    const { lease, waited, attempts } = this.#request
+    return routeHeader({
+      explained: this.#explained,
+      route: lease?.route,
+      at: attempt?.lease.backend,
+      hedge: attempt?.hedge ?? false,
+      waited,
+      attempts,
+      error,
+    })
+  }
 }

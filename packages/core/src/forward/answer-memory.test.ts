@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest'
+import { toReplayBody } from '../body/body-source.ts'
 import { BodyStore } from '../body/body-store.ts'
-import { AnswerBuffer } from './answer-buffer.ts'
+import { unclassified } from '../classify/classification.ts'
+import { DEFAULT_CLASSES } from '../judge/answer-classes.ts'
+import { Answer } from './answer.ts'
 
 const KIB = 1024
 
@@ -8,9 +11,22 @@ function storeOf(totalBodyMemory: number): BodyStore {
   return new BodyStore({ bodyMemory: 0, spareMemory: 0, totalBodyMemory, directory: undefined })
 }
 
+function answerIn(store: BodyStore, limit: number): Answer {
+  const body = toReplayBody(Buffer.from('x'), { maxSize: 10 })
+  return new Answer(
+    { status: 200, statusText: 'OK', rawHeaders: [], headers: {} },
+    {
+      backend: 'gpu',
+      request: { body, classification: unclassified('no-entries'), store },
+      classes: DEFAULT_CLASSES,
+      limit,
+    },
+  )
+}
+
 it('an answer in chunks of one byte is joined as it comes, and counted with all that it keeps', () => {
   const store = storeOf(1e9)
-  const answer = new AnswerBuffer(store, 200 * KIB)
+  const answer = answerIn(store, 200 * KIB)
   const content = Buffer.from(Array.from({ length: 150 * KIB }, (_, i) => i % 251))
   const memories = new Set<ArrayBufferLike>()
   for (const byte of content) {
@@ -28,14 +44,14 @@ it('an answer in chunks of one byte is joined as it comes, and counted with all 
 
 it('an answer that came as one chunk is not copied', () => {
   const chunk = Buffer.from('{"clip":"[1]"}')
-  const answer = new AnswerBuffer(storeOf(1e9), KIB)
+  const answer = answerIn(storeOf(1e9), KIB)
   answer.add(chunk)
   expect(answer.bytes).toBe(chunk)
 })
 
 it('what goes beyond its limit, or beyond the memory of all, is not kept', () => {
   const store = storeOf(100 * KIB)
-  const [limited, poor] = [new AnswerBuffer(store, 10), new AnswerBuffer(store, 1e9)]
+  const [limited, poor] = [answerIn(store, 10), answerIn(store, 1e9)]
   expect([limited.add(Buffer.alloc(8)), limited.add(Buffer.alloc(3))]).toEqual([true, false])
   expect([poor.add(Buffer.alloc(64 * KIB)), poor.add(Buffer.alloc(64 * KIB))]).toEqual([true, false])
   expect([limited.bytes.length, poor.bytes.length, store.used]).toEqual([8, 64 * KIB, 64 * KIB + 8])

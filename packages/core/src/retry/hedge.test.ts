@@ -6,19 +6,19 @@ import { answered, passedOver, superseded } from '../../../../test/support/outco
 import type { Outcome } from '../backend/outcome.ts'
 import { selectBackend } from '../router/select-backend.ts'
 import { Budget } from './budget.ts'
-import { type Copy, type Finish, Race, type RaceOptions } from './race.ts'
+import { type HedgedAttempt, type HedgedRequest, type HedgedResult, sendHedged } from './hedge.ts'
 
 const dropped = passedOver(500)
 
 const search = classified('text', 'clip/textual')
 
-interface RunningCopy extends Copy {
+interface RunningAttempt extends HedgedAttempt {
   readonly end: (outcome: Outcome) => void
   readonly fail: (error: Error) => void
 }
 
-/** A race over backends a, b, c and d, late after 100 ms, whose copies end as they are told to. */
-async function start(max: number, options: Partial<RaceOptions> = {}) {
+/** A request over backends a, b, c and d, late after 100 ms, whose attempts end as they are told to. */
+async function start(max: number, options: Partial<HedgedRequest> = {}) {
   const clock = new FakeClock()
   const names = ['a', 'b', 'c', 'd']
   const select = selectBackend(
@@ -28,22 +28,22 @@ async function start(max: number, options: Partial<RaceOptions> = {}) {
     },
     { clock },
   )
-  const copies: RunningCopy[] = []
-  const race = new Race({
+  const attempts: RunningAttempt[] = []
+  const request: HedgedRequest = {
     clock,
     budget: new Budget(clock, { share: 1, window: 1_000, least: 10 }),
     tried: [],
-    canBeCopied: () => true,
-    attempt: (copy) =>
+    canHedge: () => true,
+    attempt: (attempt) =>
       new Promise((end, fail) => {
         // As an attempt does: it ends once, and when it is aborted.
-        copy.superseded?.addEventListener('abort', () => end(superseded))
-        copies.push({ ...copy, end, fail })
+        attempt.superseded?.addEventListener('abort', () => end(superseded))
+        attempts.push({ ...attempt, end, fail })
       }),
     ...options,
-  })
-  const finishes: (Finish | Error)[] = []
-  const over = race.run(await select(search)).then(
+  }
+  const finishes: (HedgedResult | Error)[] = []
+  const over = sendHedged(await select(search), request).then(
     (finish) => finishes.push(finish),
     (error: Error) => finishes.push(error),
   )
@@ -56,22 +56,22 @@ async function start(max: number, options: Partial<RaceOptions> = {}) {
       .backends()
       .flatMap(({ name, inFlight }) => Array(inFlight).fill(name))
       .join('')
-  const sent = () => copies.map(({ lease }) => lease.backend.name).join('')
-  return { clock, select, copies, finishes, over, settle, inFlight, sent }
+  const sent = () => attempts.map(({ lease }) => lease.backend.name).join('')
+  return { clock, select, attempts, finishes, over, settle, inFlight, sent }
 }
 
-describe('a race', () => {
+describe('a hedged request', () => {
   it('without hedge is one attempt, and sets no timer', async () => {
-    const { clock, copies, over, finishes, inFlight } = await start(0)
-    expect([clock.pending, copies[0]?.superseded, copies[0]?.hedge]).toEqual([0, undefined, false])
-    copies[0]?.end(answered)
+    const { clock, attempts, over, finishes, inFlight } = await start(0)
+    expect([clock.pending, attempts[0]?.superseded, attempts[0]?.hedge]).toEqual([0, undefined, false])
+    attempts[0]?.end(answered)
     await over
-    expect(finishes).toMatchObject([{ outcome: answered, copies: 1 }])
+    expect(finishes).toMatchObject([{ outcome: answered, attempts: 1 }])
     // It is for its owner to say whether the same backend gets it once more.
     expect(inFlight()).toBe('a')
   })
 
-  it('sends a further copy when the first is late, and so many of them, each so much later', async () => {
+  it('sends a hedge when the first is late, and up to max, each as much later', async () => {
     const { clock, sent } = await start(2)
     clock.advance(99)
     expect(sent()).toBe('a')
@@ -84,52 +84,52 @@ describe('a race', () => {
   })
 
   it('is won by the first that commits: the others are aborted, and their slots are free at once', async () => {
-    const { clock, copies, over, finishes, settle, inFlight } = await start(2)
+    const { clock, attempts, over, finishes, settle, inFlight } = await start(2)
     clock.advance(200)
-    expect([inFlight(), copies.map(({ hedge }) => hedge)]).toEqual(['abc', [false, true, true]])
-    copies[1]?.onCommit()
+    expect([inFlight(), attempts.map(({ hedge }) => hedge)]).toEqual(['abc', [false, true, true]])
+    attempts[1]?.onCommit()
     await settle()
-    expect(copies.map(({ superseded: signal }) => signal?.aborted)).toEqual([true, false, true])
+    expect(attempts.map(({ superseded: signal }) => signal?.aborted)).toEqual([true, false, true])
     expect([inFlight(), finishes.length, clock.pending]).toEqual(['b', 0, 0])
-    copies[1]?.end(answered)
+    attempts[1]?.end(answered)
     await over
-    expect(finishes).toMatchObject([{ outcome: answered, copies: 3, lease: { backend: { name: 'b' } } }])
+    expect(finishes).toMatchObject([{ outcome: answered, attempts: 3, lease: { backend: { name: 'b' } } }])
   })
 
   it('sends nothing more once an answer has begun', async () => {
-    const { clock, copies, sent } = await start(1)
-    copies[0]?.onCommit()
+    const { clock, attempts, sent } = await start(1)
+    attempts[0]?.onCommit()
     clock.advance(10_000)
     expect([sent(), clock.pending]).toEqual(['a', 0])
   })
 
   it('goes on when one fails while another is under way, and ends with the last', async () => {
-    const { clock, copies, over, finishes, settle, inFlight } = await start(1)
+    const { clock, attempts, over, finishes, settle, inFlight } = await start(1)
     clock.advance(100)
-    copies[1]?.end(dropped)
+    attempts[1]?.end(dropped)
     await settle()
     expect([inFlight(), finishes.length]).toEqual(['a', 0])
-    copies[0]?.end(dropped)
+    attempts[0]?.end(dropped)
     await over
-    expect(finishes).toMatchObject([{ outcome: dropped, copies: 2, lease: { backend: { name: 'a' } } }])
+    expect(finishes).toMatchObject([{ outcome: dropped, attempts: 2, lease: { backend: { name: 'a' } } }])
   })
 
   it('is over when the first fails before it is late', async () => {
-    const { clock, copies, over, sent } = await start(1)
-    copies[0]?.end(dropped)
+    const { clock, attempts, over, sent } = await start(1)
+    attempts[0]?.end(dropped)
     await over
     clock.advance(1_000)
     expect([sent(), clock.pending]).toEqual(['a', 0])
   })
 
-  it.each<[string, Partial<RaceOptions>]>([
-    ['the request cannot be sent once more', { canBeCopied: () => false }],
+  it.each<[string, Partial<HedgedRequest>]>([
+    ['the request cannot be sent once more', { canHedge: () => false }],
     [
       'every other backend has had it before',
       { tried: ['b', 'c', 'd'].map((name) => `${name}@http://${name}`) },
     ],
     ['the budget is used up', { budget: new Budget(new FakeClock(), { share: 0, window: 1, least: 0 }) }],
-  ])('sends no further copy when %s', async (_, options) => {
+  ])('sends no hedge when %s', async (_, options) => {
     const { clock, sent, inFlight } = await start(1, options)
     clock.advance(1_000)
     expect([sent(), inFlight(), clock.pending]).toEqual(['a', 'a', 0])
@@ -146,13 +146,13 @@ describe('a race', () => {
   })
 
   it('fails when an attempt does that must not, and gives every slot back', async () => {
-    const { clock, copies, over, finishes, settle, inFlight } = await start(1)
+    const { clock, attempts, over, finishes, settle, inFlight } = await start(1)
     clock.advance(100)
-    copies[1]?.fail(new TypeError('a mistake'))
+    attempts[1]?.fail(new TypeError('a mistake'))
     await over
     await settle()
     expect([finishes, inFlight()]).toEqual([[new TypeError('a mistake')], ''])
-    expect([copies[0]?.superseded?.aborted, clock.pending]).toEqual([true, 0])
+    expect([attempts[0]?.superseded?.aborted, clock.pending]).toEqual([true, 0])
   })
 
   it('in whatever order things happen, has one winner at most, and keeps no slot but the last', async () => {
@@ -165,26 +165,26 @@ describe('a race', () => {
     )
     await fc.assert(
       fc.asyncProperty(fc.nat(3), fc.array(event, { maxLength: 15 }), async (max, events) => {
-        const { clock, copies, over, finishes, settle, inFlight } = await start(max)
-        const running = () => copies.filter(({ lease }) => inFlight().includes(lease.backend.name))
-        const winners = new Set<Copy>()
+        const { clock, attempts, over, finishes, settle, inFlight } = await start(max)
+        const running = () => attempts.filter(({ lease }) => inFlight().includes(lease.backend.name))
+        const winners = new Set<HedgedAttempt>()
         for (const it of events) {
           if (finishes.length > 0) break
           if (it.do === 'wait') clock.advance(it.time)
           else {
-            const copy = running()[it.which]
+            const attempt = running()[it.which]
             // An answer begins once, and what is aborted has none.
-            if (copy !== undefined && it.do === 'commit' && winners.size === 0) {
-              winners.add(copy)
-              copy.onCommit()
-            } else copy?.end(it.do === 'drop' ? dropped : { ...dropped, kind: 'client-left' })
+            if (attempt !== undefined && it.do === 'commit' && winners.size === 0) {
+              winners.add(attempt)
+              attempt.onCommit()
+            } else attempt?.end(it.do === 'drop' ? dropped : { ...dropped, kind: 'client-left' })
           }
           await settle()
-          expect(copies.length).toBeLessThanOrEqual(1 + max)
+          expect(attempts.length).toBeLessThanOrEqual(1 + max)
           if (finishes.length === 0) expect(new Set(running()).size).toBe(running().length)
-          if (winners.size > 0) expect(running().filter((copy) => !winners.has(copy))).toEqual([])
+          if (winners.size > 0) expect(running().filter((attempt) => !winners.has(attempt))).toEqual([])
         }
-        for (const copy of running()) copy.end(answered)
+        for (const attempt of running()) attempt.end(answered)
         await over
         const [finish] = finishes
         if (finish === undefined || finish instanceof Error) throw new Error('it ended otherwise')
