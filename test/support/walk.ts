@@ -22,6 +22,9 @@ export interface WalkedFunction {
 const CORE = '/packages/core/src/'
 /** What V8 makes of field initialisers; they belong to the constructor. */
 const INITIALISER = /^<(?:instance|static)_.*initializer>$/
+/** An arrow function; one that is not assigned to a name counts with the function around it. */
+const ARROW = /^(?:async\s+)?(?:\(|[\w$]+\s*=>)/
+const ASSIGNED = /=\s*$/
 /** A getter or setter with a single statement that returns or assigns. */
 const TRIVIAL_ACCESSOR = /^(?:get|set)\s[^{]*\{\s*[^\n]*\n?\s*\}$/
 
@@ -78,7 +81,8 @@ const walked: WalkedFunction[] = result
       const [range] = ranges
       if (range === undefined || range.count === 0 || name === '' || INITIALISER.test(name)) return []
       const text = source.slice(range.startOffset, range.endOffset)
-      return TRIVIAL_ACCESSOR.test(text) ? [] : [{ file, name }]
+      const isInline = ARROW.test(text) && !ASSIGNED.test(source.slice(0, range.startOffset))
+      return isInline || TRIVIAL_ACCESSOR.test(text) ? [] : [{ file, name }]
     })
   })
 process.stdout.write(JSON.stringify(walked))

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { FRAMING } from '../config/header-names.ts'
 
-/** RFC 9110 section 7.6.1: they speak of one connection, not of the message. */
+/** RFC 9110 section 7.6.1: headers of one connection, not of the message. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -16,13 +16,13 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 /** The request header that asks for {@link ROUTE_HEADER}, with the value 1. */
 export const ASKING_HEADER = 'x-immich-ml-explain'
 
-/** The response header that says what was decided about the request. */
+/** The response header that explains the decision. */
 export const ROUTE_HEADER = 'x-immich-ml-route'
 
-/** Of the request to this router alone: the backend gets its own host, and the router settles 100-continue by itself. */
+/** Headers for this router alone: the backend gets its own host, and the router handles 100-continue itself. */
 const REQUEST_ONLY: ReadonlySet<string> = new Set(['host', 'expect', 'http2-settings', ASKING_HEADER])
 
-/** Who the client is and which proxies it came through: not for a backend, unless `forwardHeaders` names them. */
+/** Headers about the client and its proxies: a backend gets only those that `forwardHeaders` names. */
 const PRIVATE = /^(?:authorization|cookie|forwarded|x-forwarded(?:-.*)?|x-real-ip)$/
 
 export type HeaderRecord = Record<string, string | string[]>
@@ -31,8 +31,8 @@ const PLAIN = /^[a-z0-9-]*$/
 const ODD = /[^a-z0-9-]/g
 
 /**
- * One name for all headers that a server may take for the same: CGI, WSGI and PHP make a variable of a header's name, in which
- * every character but letters and digits is an underscore.
+ * One name for all headers that a server may take for the same: CGI, WSGI and PHP replace every character of a header's name
+ * except letters and digits with an underscore.
  *
  * @param name In lower case.
  */
@@ -43,10 +43,10 @@ function plainName(name: string): string {
 /**
  * The client's headers as a backend may see them.
  *
- * @param passed Names, in lower case, of private headers to pass on; such a name does not admit its twins.
+ * @param passed Names, in lower case, of private headers to pass on; such a name does not include names that differ in punctuation.
  */
 export function requestHeaders(headers: IncomingHttpHeaders, passed: ReadonlySet<string>): HeaderRecord {
-  const named = connectionOptions(headers.connection, plainName)
+  const named = new Set(connectionOptions(headers.connection).map(plainName))
   const kept: HeaderRecord = {}
   for (const name in headers) {
     const value = headers[name]
@@ -61,7 +61,7 @@ export function requestHeaders(headers: IncomingHttpHeaders, passed: ReadonlySet
   return kept
 }
 
-/** The headers for a backend with its own, which win over every header of an equal name, however that is written. */
+/** Adds a backend's own headers; they replace every header of the same name, however that is written. */
 export function withOwnHeaders(
   headers: HeaderRecord,
   own: Readonly<Record<string, string | string[]>> | undefined,
@@ -88,27 +88,22 @@ export function responseHeaders(
   dropped: readonly string[] = [],
 ): string[] {
   const kept: string[] = []
-  let named = NONE
+  let named: readonly string[] = []
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = latin1(raw[i])
     const value = latin1(raw[i + 1])
     const lower = name.toLowerCase()
-    if (lower === 'connection') named = new Set([...named, ...connectionOptions(value)])
+    if (lower === 'connection') named = [...named, ...connectionOptions(value)]
     if (!HOP_BY_HOP.has(lower) && !dropped.includes(lower)) kept.push(name, value)
   }
-  return named.size === 0 ? kept : kept.filter((_, i) => !named.has((kept[i - (i % 2)] ?? '').toLowerCase()))
+  if (named.length === 0) return kept
+  return kept.filter((_, i) => !named.includes((kept[i - (i % 2)] ?? '').toLowerCase()))
 }
 
 /** The headers that `Connection` declares to be of this connection only. */
-function connectionOptions(
-  connection: string | undefined,
-  nameOf = (name: string) => name,
-): ReadonlySet<string> {
-  if (connection === undefined) return NONE
-  return new Set(connection.split(',').map((option) => nameOf(option.trim().toLowerCase())))
+function connectionOptions(connection: string | undefined): string[] {
+  return connection?.split(',').map((option) => option.trim().toLowerCase()) ?? []
 }
-
-const NONE: ReadonlySet<string> = new Set()
 
 function latin1(value: Buffer | string | undefined): string {
   return typeof value === 'string' ? value : (value?.toString('latin1') ?? '')

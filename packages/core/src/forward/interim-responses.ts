@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 
 /** An interim response (RFC 9110 section 15.2); 101 is none, since another protocol follows it. */
 const INTERIM = /^HTTP\/1\.\d 1(?!01)\d\d/
-/** What is looked at, and what the part of it that has not come yet may be. */
+/** The bytes that are compared; completes the part that has not arrived yet. */
 const START = 'HTTP/1.1 100'
 const END = '\r\n\r\n'
 const NOTHING = Buffer.alloc(0)
@@ -10,18 +10,16 @@ const NOTHING = Buffer.alloc(0)
 const MOST = 64 * 1024
 
 /**
- * Takes the interim responses out of what a connection is read from: a server may send them unasked, and a client must
- * ignore them (RFC 9110 section 15.2), but undici fails the request on an unasked 100.
- *
- * Only what comes before the head of a final response is looked at, so never a byte of its body.
+ * Removes interim responses from a connection: a server may send them unasked and a client must ignore them (RFC 9110
+ * section 15.2), but undici fails the request on an unasked 100. Only bytes before the head of a final response are read.
  */
 export class InterimResponses {
   readonly #socket: Socket
-  /** Whether the head of a final response is still to come. */
+  /** Whether the head of a final response has not arrived yet. */
   #awaiting = true
-  /** Whether the bytes are those of an interim response, up to its empty line. */
+  /** Whether the next bytes belong to an interim response, up to its empty line. */
   #inside = false
-  /** The last bytes that came, where these alone do not tell. */
+  /** The last bytes that arrived, if more are needed to decide. */
   #kept: Buffer = NOTHING
   #dropped = 0
 
@@ -45,7 +43,7 @@ export class InterimResponses {
   }
 
   #without(chunk: Buffer): Buffer {
-    let bytes = joined(this.#kept, chunk)
+    let bytes = this.#kept.length === 0 ? chunk : Buffer.concat([this.#kept, chunk])
     this.#kept = NOTHING
     for (;;) {
       if (this.#inside) {
@@ -77,8 +75,4 @@ export class InterimResponses {
       new Error(`the backend sent more than ${MOST / 1024} KiB of interim responses (1xx)`),
     )
   }
-}
-
-function joined(kept: Buffer, chunk: Buffer): Buffer {
-  return kept.length === 0 ? chunk : Buffer.concat([kept, chunk])
 }

@@ -32,10 +32,10 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
 
   remove(active: ActiveRequest): void {
     removeItem(this.#active, active)
-    this.changed()
+    if (this.#watchers.length > 0) this.changed()
   }
 
-  /** To be called when a request begins to wait. */
+  /** Must be called when a request begins to wait. */
   changed(): void {
     for (const watcher of [...this.#watchers]) watcher()
   }

@@ -15,14 +15,10 @@ export class AttemptLog {
   set(attempt: object, record: AttemptRecord): void {
     const before = this.#records.get(attempt)
     const index = before === undefined ? -1 : this.all.indexOf(before)
-    if (index === -1) this.#push(record)
+    if (index === -1) this.all.push(record)
     else this.all[index] = record
-    this.#records.set(attempt, record)
-  }
-
-  #push(record: AttemptRecord): void {
-    this.all.push(record)
     if (this.all.length > MOST) this.all.shift()
+    this.#records.set(attempt, record)
   }
 
   /**
@@ -38,7 +34,7 @@ export class AttemptLog {
       outcome: { ...outcome, kind: 'answered', reachedClient: true },
     }
     removeItem(this.all, record)
-    this.#push(answered)
+    this.all.push(answered)
     const undo = () => {
       const index = this.all.indexOf(answered)
       if (index !== -1) this.all[index] = record

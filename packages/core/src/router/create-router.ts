@@ -55,7 +55,7 @@ class PredictRouter implements Router {
   #basePath: string
   readonly #wakesAll: boolean
   #state: RouterStatus['state'] = 'running'
-  /** Whether the drain is over. */
+  /** Whether the drain is over: new requests are refused. */
   #refusing = false
   #closed: Promise<void> | undefined
 
@@ -84,7 +84,7 @@ class PredictRouter implements Router {
   reload(options: ReloadOptions): PolicyChanges {
     if (this.#state !== 'running') throw new RouterClosedError()
     const { path, policy, exchange, forward, written } = parseOptions(options)
-    // Whatever may throw comes first: from here on, all of it is in force, or nothing.
+    // Everything that may throw comes first, so that a mistake changes nothing.
     const { retention, ...checked } = checkExchangeOptions(exchange)
     const commitForward = this.#forwarder.prepare(forward)
     const commitPolicy = this.#select.prepare(policy)
@@ -94,7 +94,7 @@ class PredictRouter implements Router {
     commitForward()
     this.#basePath = path
     this.#written = written
-    // The last, since it tells of backends: a listener may reload in turn.
+    // Last, because it emits backend events: a listener may reload in turn.
     const changes = commitPolicy()
     const all = { ...changes, options: [...changes.options, ...own].sort() }
     this.#emitSafely('reload', all)
@@ -104,7 +104,7 @@ class PredictRouter implements Router {
   handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
     const path = pathBelow(this.#basePath, req)
     return req.method === 'POST' && path === '/predict'
-      ? this.#track(req, res)
+      ? this.#predict(req, res)
       : this.#handleOther(req, res, path, next)
   }
 
@@ -121,7 +121,7 @@ class PredictRouter implements Router {
     await next()
   }
 
-  /** Immich takes a server that does not answer this for dead, and turns to the next of its list. */
+  /** Immich treats a server that does not answer this as down, and uses the next one of its list. */
   #answerPing(res: ServerResponse): Promise<void> {
     if (this.#state !== 'running') return answerError(res, new RouterClosedError())
     if (this.#select.useful()) return answer(res, 200, 'pong')
@@ -188,7 +188,7 @@ class PredictRouter implements Router {
     return { ...explanation, decision: { kind: 'reject', status, code, message } }
   }
 
-  /** Why a request does not even come to the policy. */
+  /** The error for a request that does not reach the policy. */
   #refusalOf(classification: Classification): RouterError | undefined {
     if (this.#state !== 'running') return new RouterClosedError()
     const rejects = this.#options.onUnclassified === 'reject' && !classification.classified
@@ -219,7 +219,7 @@ class PredictRouter implements Router {
     this.#state = 'closing'
     this.#select.suspend()
     await this.#active.idle(timeout)
-    await this.#tellDrained(onDrained)
+    await this.#callOnDrained(onDrained)
     this.#refusing = true
     this.#select.close()
     await this.#forwarder.destroy()
@@ -231,7 +231,7 @@ class PredictRouter implements Router {
     this.#emitSafely('close')
   }
 
-  #noteOldHttp(req: IncomingMessage): void {
+  #reportOldHttp(req: IncomingMessage): void {
     const message =
       'Predict requests come over HTTP/1.0, so clients that wait get no heartbeats; in nginx, set proxy_http_version 1.1'
     const notice: RouterNotice = { kind: 'http-1.0', message, client: clientOf(req) }
@@ -239,8 +239,8 @@ class PredictRouter implements Router {
     this.#emitSafely('notice', notice)
   }
 
-  /** Whatever goes wrong there, the router is closed. */
-  async #tellDrained(onDrained: CloseOptions['onDrained']): Promise<void> {
+  /** A callback that fails does not keep the router from closing. */
+  async #callOnDrained(onDrained: CloseOptions['onDrained']): Promise<void> {
     try {
       await onDrained?.()
     } catch (error) {
@@ -248,48 +248,41 @@ class PredictRouter implements Router {
     }
   }
 
-  async #track(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const active: ActiveRequest = { req, res, start: this.#forwarder.clock.now(), exchange: undefined }
-    this.#active.add(active)
-    if (req.httpVersion === '1.0' && this.#notices.length === 0) this.#noteOldHttp(req)
-    this.#idleUploads.watch(active)
-    try {
-      await this.#predict(active)
-    } finally {
-      this.#active.remove(active)
-      if (this.#active.size === 0) this.#idleUploads.stop()
-    }
-  }
-
-  async #predict(active: ActiveRequest): Promise<void> {
-    const { req, res, start } = active
+  async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { clock } = this.#forwarder
     const client = clientOf(req)
-    let exchange: Exchange | undefined
+    const start = clock.now()
+    const active: ActiveRequest = { req, res, start, exchange: undefined }
     let classified: number | undefined
     let sent: number | undefined
     let failure: Error | undefined
+    this.#active.add(active)
+    if (req.httpVersion === '1.0' && this.#notices.length === 0) this.#reportOldHttp(req)
+    this.#idleUploads.watch(active)
     try {
       if (this.#refusing) {
         const closed = new RouterClosedError()
         this.#options.tracing?.begin(req).end(refusedWith(closed))
         throw closed
       }
-      exchange = await Exchange.begin(req, res, this.#options)
-      active.exchange = exchange
+      active.exchange = await Exchange.begin(req, res, this.#options)
       classified = clock.now()
-      await exchange.select(this.#select)
+      await active.exchange.select(this.#select)
       sent = clock.now()
-      await exchange.forward(this.#forwarder)
+      await active.exchange.forward(this.#forwarder)
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error))
-      // What is none of our errors is a mistake in the code, ours or a listener's, and must be seen.
+      // Any other error is a bug, in the router or in a listener, and must be visible.
       if (!(failure instanceof RouterError)) process.emitWarning(failure)
-      // A body that is still attached stops the upload, which must be read to its end behind the answer.
-      exchange?.body.destroy()
+      // A body that is still attached stops the upload, which must be read to its end after the answer.
+      active.exchange?.body.destroy()
       await answerError(res, failure)
+    } finally {
+      this.#active.remove(active)
+      if (this.#active.size === 0) this.#idleUploads.stop()
     }
     if (this.#events.listenerCount('request') === 0) return
+    const { exchange } = active
     const ended = clock.now()
     const route = exchange?.route
     this.#emitSafely(

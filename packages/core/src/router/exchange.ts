@@ -9,7 +9,7 @@ import { defaults } from '../config/defaults.ts'
 import { ClientLeftError, RouterError } from '../errors.ts'
 import { explainRoute } from '../explain/explain-route.ts'
 import { discardUpload } from '../forward/ending.ts'
-import type { AttemptResult, ForwardRequest, KeptAnswer } from '../forward/forward-request.ts'
+import type { AttemptPlan, AttemptResult, ForwardRequest, KeptAnswer } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { ASKING_HEADER } from '../forward/headers.ts'
 import { Heartbeat, takesHeartbeats } from '../forward/heartbeat.ts'
@@ -223,7 +223,7 @@ export class Exchange {
       this.body.destroy()
       throw error
     } finally {
-      this.#endTrace()
+      if (this.#trace !== undefined) this.#endTrace(this.#trace)
     }
   }
 
@@ -255,8 +255,12 @@ export class Exchange {
       }
     const { backend } = lease
     const own = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
-    const onOutcome = (outcome: Outcome) => this.#attempts.set(attempt, attempt.record(outcome))
-    const plan = { ...attempt, headBy: this.#headBy, onOutcome, own }
+    const plan: AttemptPlan = {
+      ...attempt,
+      headBy: this.#headBy,
+      own,
+      onOutcome: (outcome) => this.#attempts.set(attempt, attempt.record(outcome)),
+    }
     const send = () => forwarder.attempt(this.#forwardRequest(attempt), plan)
     let ended: Outcome | undefined
     try {
@@ -332,9 +336,7 @@ export class Exchange {
     refuseSlowly(this.res, { by: select, client: clientOf(this.req), drop: () => this.body.destroy() })
   }
 
-  #endTrace(): void {
-    const trace = this.#trace
-    if (trace === undefined) return
+  #endTrace(trace: RequestTrace): void {
     this.#trace = undefined
     trace.end(endOf(this, this.#begun, this.#failure))
   }
@@ -352,7 +354,7 @@ export class Exchange {
     // A request that waits ends once it has left the queue.
     if (this.#waits?.isWaiting === true) this.#waits.leave(new ClientLeftError())
     if (this.#forwarding) return
-    if (this.#waits?.isWaiting !== true) this.#endTrace()
+    if (this.#waits?.isWaiting !== true && this.#trace !== undefined) this.#endTrace(this.#trace)
     this.#lease?.release()
     this.body.destroy()
     discardUpload(this.req)

@@ -27,9 +27,9 @@ export class IdleUploads {
 
   /** Watches a new request, unless all of it came in one piece. */
   watch({ req }: ActiveRequest): void {
-    // By then, Node has parsed all that came with the head.
+    // By then, Node has parsed everything that arrived with the head.
     queueMicrotask(() => {
-      if (!req.complete) this.#start()
+      if (!req.complete) this.#cancel ??= this.#clock.after(defaults.uploadCheckInterval, () => this.#check())
     })
   }
 
@@ -38,10 +38,6 @@ export class IdleUploads {
     this.#cancel?.()
     this.#cancel = undefined
     this.#progress.clear()
-  }
-
-  #start(): void {
-    this.#cancel ??= this.#clock.after(defaults.uploadCheckInterval, () => this.#check())
   }
 
   #check(): void {
@@ -57,8 +53,7 @@ export class IdleUploads {
       else progress.set(active, { bytes, since })
     }
     this.#progress = progress
-    this.#cancel = undefined
-    this.#start()
+    this.#cancel = this.#clock.after(defaults.uploadCheckInterval, () => this.#check())
   }
 }
 
