@@ -9,12 +9,12 @@ import { defaults } from '../config/defaults.ts'
 import { InterimResponses } from './interim-responses.ts'
 import { type ConnectorTls, proxyTls, tlsFor } from './tls-options.ts'
 
-/** A handler that wants to know whether its connection had been used before. */
+/** A handler that gets its connection, for example to see whether it was used before. */
 export interface ConnectionAware {
   connection: { readonly reused: boolean; readonly socket: Socket | undefined } | undefined
 }
 
-/** One connection of a pool, that counts its requests. */
+/** One connection of a pool; counts its requests. */
 class CountingClient extends Client {
   #requests = 0
   #socket: Socket | undefined
@@ -28,13 +28,13 @@ class CountingClient extends Client {
         callback(...made)
       })
     super(origin, { ...options, connect })
-    // A new connection is made for the request that was dispatched last.
+    // A new connection is opened for the request that was dispatched last.
     this.on('connect', () => {
       this.#requests = 1
     })
   }
 
-  /** The one that it has now, or had last. */
+  /** Its current or last socket. */
   get socket(): Socket | undefined {
     return this.#socket
   }
@@ -48,28 +48,28 @@ class CountingClient extends Client {
     handler: Dispatcher.DispatchHandler & Partial<ConnectionAware>,
   ): boolean {
     this.#requests++
-    // It is given a request only when the answer to the one before is complete.
+    // undici sends a request only when the answer to the previous one is complete.
     this.#interim?.await()
     if ('connection' in handler) handler.connection = this
     return super.dispatch(options, handler)
   }
 }
 
-/** A pool, and what it was made by: when that is another, so is the pool. */
+/** A pool and the settings that it was made with: when they change, the pool is replaced. */
 interface Connections {
   readonly pool: Pool
   readonly tls: TlsSettings | undefined
   readonly connectTimeout: number
 }
 
-/** The connections to the backends, and to each of their endpoints: a pool each, made when it is first needed. */
+/** The connections to the backends: one pool for each endpoint, made on first use. */
 export class Dispatchers {
   readonly #pools = new Map<Backend, Connections>()
-  /** Those that were replaced, and finish what they have. */
+  /** Replaced pools, which finish their requests. */
   readonly #closing = new Set<Pool>()
   readonly #tls: ConnectorTls
 
-  /** @param options The http-proxy-3 options whose TLS settings count where a backend has none of its own. */
+  /** @param options http-proxy-3's options, whose TLS settings apply where a backend has none. */
   constructor(options: ServerOptions) {
     this.#tls = proxyTls(options)
   }
@@ -77,7 +77,7 @@ export class Dispatchers {
   for(backend: Backend): Pool {
     const existing = this.#pools.get(backend)
     if (existing === undefined) {
-      // Nothing is running there any more.
+      // It has no requests then.
       backend.whenGone(() => {
         this.#pools.get(backend)?.pool.destroy()
         this.#pools.delete(backend)
@@ -102,7 +102,7 @@ export class Dispatchers {
       keepAliveTimeout: defaults.keepAliveTimeout,
       keepAliveMaxTimeout: defaults.keepAliveTimeout,
       keepAliveTimeoutThreshold: defaults.keepAliveMargin,
-      // The attempt keeps these times itself, by the route.
+      // The attempt enforces these timeouts itself, by the route.
       headersTimeout: 0,
       bodyTimeout: 0,
       allowH2: false,
@@ -110,7 +110,7 @@ export class Dispatchers {
     })
   }
 
-  /** An endpoint is asked under its backend's name, and so is its certificate; it is only found elsewhere. */
+  /** Requests and certificates use the backend's name; only the address is the endpoint's. */
   #connectorFor(backend: Backend): buildConnector.connector {
     const { connectTimeout, connectsTo } = backend
     const tls = backend.tls()
@@ -123,7 +123,7 @@ export class Dispatchers {
     return (asked, callback) =>
       connect({ ...asked, ...elsewhere }, (...made) => {
         const [, socket] = made
-        // A server may refuse the client behind the handshake; undici would go by the end of the stream that follows.
+        // A server may refuse the client after the handshake; undici would report only the end of the stream.
         if (socket instanceof TLSSocket) socket.once('error', (error) => socket.destroy(error))
         callback(...made)
       })

@@ -2,17 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { defaults } from '../config/defaults.ts'
 import { ClientLeftError } from '../errors.ts'
 
-/** Told that the end of a response is handed to the operating system, or why it cannot be: the client has left. */
+/** Called when the end of a response was handed to the operating system, or with the error: the client has left. */
 export type OnSent = (error?: Error | null) => void
 
 /**
- * Ends a response whose bytes are all written, and drops what the client is still uploading.
+ * Ends a response whose bytes are all written, and drops the rest of the upload.
  *
- * Where the connection is to be closed behind the response, that waits for the upload: closing a socket with unread
- * bytes resets it, and a client that is still sending would lose the answer. (nginx calls it a lingering close.)
+ * If the connection will be closed, the end waits for the upload: closing a socket with unread bytes resets it, and a client
+ * that is still sending would lose the answer. (nginx calls it a lingering close.)
  *
- * @param sized Whether the client knows by a content length that it has the whole response. (Node does not tell: headers
- *   that were given to `writeHead` are not in `hasHeader`.)
+ * @param sized Whether the response has a content length. (Headers that were given to `writeHead` are not in `hasHeader`.)
  */
 export function endResponse(res: ServerResponse, sized: boolean, done: OnSent): void {
   const { req } = res
@@ -26,10 +25,10 @@ export function endResponse(res: ServerResponse, sized: boolean, done: OnSent): 
 }
 
 /**
- * Reads and drops what a client is still uploading, so that its connection can be used again; one that goes on for too
- * long is cut off. Nobody else may be reading the request any more.
+ * Reads and drops the rest of an upload, so that its connection can be used again; one that takes too long is cut off. The
+ * request must have no other reader.
  *
- * @param done Called when nothing more will come.
+ * @param done Called when nothing more will arrive.
  */
 export function discardUpload(req: IncomingMessage, done: () => void = () => {}): void {
   if (req.readableEnded || req.destroyed) {
@@ -37,7 +36,7 @@ export function discardUpload(req: IncomingMessage, done: () => void = () => {})
     return
   }
   if (req.complete) {
-    // What there is to drop is here already.
+    // All of it has arrived.
     req.resume()
     done()
     return

@@ -36,25 +36,24 @@ export interface ForwardData {
    */
   readonly backendHeader?: string | false | undefined
   /**
-   * Request header that tells a backend its own URL, as the seed's `X-Upstream` does.
+   * Request header with the backend's own URL, such as `X-Upstream`.
    * @default none
    */
   readonly upstreamHeader?: string | undefined
   /**
-   * Client headers to pass on that are kept back by default: `authorization`, `cookie`, `forwarded`,
-   * `x-forwarded-*`, `x-real-ip`. Such a name does not admit its twins, such as `X_Forwarded_For`.
+   * Client headers to pass on that are dropped by default: `authorization`, `cookie`, `forwarded`, `x-forwarded-*`,
+   * `x-real-ip`. A name does not include variants such as `X_Forwarded_For`.
    * @default []
    */
   readonly forwardHeaders?: readonly string[] | undefined
   /**
-   * Most bytes of one answer that are kept until it is complete and judged; a larger one is judged by its beginning and
-   * streamed from there on. They count in `totalBodyMemory`.
+   * Most bytes of one answer that are kept until it is complete and judged; a larger one is judged by its beginning, then
+   * streamed. They count in `totalBodyMemory`.
    * @default '1mb'
    */
   readonly answerMemory?: number | string | undefined
   /**
-   * What statuses of answers mean, for those that differ from the table in docs/answers.md: lists of statuses from 400 to
-   * 599 for `backend`, `type`, `undecided`, `job`, `lacks` and `busy`.
+   * Meanings of statuses that differ from the table in docs/answers.md: lists of statuses from 400 to 599 for `backend`, `type`, `undecided`, `job`, `lacks` and `busy`.
    * @default {}
    */
   readonly answers?: AnswerOptions | undefined
@@ -224,7 +223,7 @@ export class Forwarder {
       delete headers['content-encoding']
       headers['content-length'] = String(keptLength)
     }
-    // The answer is judged by what is in it.
+    // The answer's content is judged.
     headers['accept-encoding'] = 'identity'
     let all = withOwnHeaders(headers, this.#ownHeaders)
     if (upstreamHeader !== undefined) all = withOwnHeaders(all, { [upstreamHeader]: lease.backend.url })

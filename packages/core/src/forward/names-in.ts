@@ -1,12 +1,12 @@
 import type { Entry } from '../classify/classification.ts'
 import { isRecord } from '../record.ts'
 
-/** Names and texts of a request's entries: an error message that repeats them says nothing by them. */
+/** Names and texts of a request's entries: an error message may repeat them without being about them. */
 export function namesIn(entries: readonly Entry[]): string[] {
   return entries.flatMap(({ task, type, model, options }) => [task, type, model, ...textsIn(options, DEPTH)])
 }
 
-/** Immich's options have no objects in them. */
+/** Immich's options contain no objects. */
 const DEPTH = 3
 
 function textsIn(value: unknown, depth: number): string[] {

@@ -14,10 +14,10 @@ export interface ProbeOptions {
 }
 
 /**
- * Asks a backend whether it is healthy, over a connection of its own, made as those of requests are. The answer is judged
- * as those of requests are: a redirect or a page is no answer of an ML server.
+ * Probes a backend over a new connection, with the settings of requests. The answer is judged like a request's: a redirect or
+ * an HTML page does not come from an ML server.
  *
- * @returns Why it is not healthy; `undefined` when it is.
+ * @returns Why it is unhealthy; `undefined` when it is healthy.
  */
 export function probe(
   backend: Backend,
@@ -25,7 +25,7 @@ export function probe(
   { dispatcher, headers, signal, progress }: ProbeOptions,
 ): Promise<string | undefined> {
   const base = new URL(backend.url)
-  // Before the event loop has turned, nothing could come of it: that says something about us.
+  // An error before the next turn of the event loop comes from this process, not from the backend.
   setImmediate(() => {
     progress.connected ??= false
   })
@@ -35,7 +35,7 @@ export function probe(
       path: `${base.pathname.replace(/\/$/, '')}${path}`,
       method: 'GET',
       headers: withOwnHeaders(headers, backend.ownHeaders()),
-      // A connection of its own: whether it can be opened is a part of the question.
+      // A new connection: the probe also checks that one can be opened.
       reset: true,
     }
     dispatcher.dispatch(request, new ProbeHandler(backend.name, signal, progress, resolve))
@@ -46,7 +46,7 @@ class ProbeHandler implements Dispatcher.DispatchHandler {
   readonly #backend: string
   readonly #signal: AbortSignal
   readonly #progress: ProbeProgress
-  readonly #tell: (problem: string | undefined) => void
+  readonly #report: (problem: string | undefined) => void
   #head: Pick<BackendAnswer, 'status' | 'headers'> | undefined
   #chunks: Buffer[] = []
   #size = 0
@@ -55,12 +55,12 @@ class ProbeHandler implements Dispatcher.DispatchHandler {
     backend: string,
     signal: AbortSignal,
     progress: ProbeProgress,
-    tell: (problem: string | undefined) => void,
+    report: (problem: string | undefined) => void,
   ) {
     this.#backend = backend
     this.#signal = signal
     this.#progress = progress
-    this.#tell = tell
+    this.#report = report
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -90,18 +90,18 @@ class ProbeHandler implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#head === undefined) return
-    this.#tell(
+    this.#report(
       problemOfProbe({ ...this.#head, body: Buffer.concat(this.#chunks), complete: true }, this.#backend),
     )
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     const refused = tlsErrorOf(error)
-    // Somebody is there who does not want to talk to us.
+    // The server is reachable, but refuses the handshake.
     if (refused !== undefined) this.#progress.connected = true
     else this.#progress.connected ??= false
     const code: unknown = Reflect.get(error, 'code')
-    this.#tell(refused?.message ?? (typeof code === 'string' ? code : String(error)))
+    this.#report(refused?.message ?? (typeof code === 'string' ? code : String(error)))
   }
 }
 

@@ -1,19 +1,18 @@
 import { TlsError } from '../errors.ts'
 
-const UNKNOWN_CA = 'its certificate is signed by nobody who is known here: tls.ca is missing or another'
-const REFUSED = 'it does not take the client certificate: tls.cert and tls.key are missing or others'
-const NO_TLS = 'it does not speak TLS on this port'
+const UNKNOWN_CA = 'certificate signed by an unknown authority; check tls.ca'
+const REFUSED = 'client certificate refused; check tls.cert and tls.key'
+const OTHER_NAME = 'certificate issued for another name; check tls.servername'
+const NO_HANDSHAKE = 'TLS handshake refused; the server may require a client certificate (tls.cert, tls.key)'
+const NO_TLS = 'no TLS on this port; check the scheme and port of url'
 
-/** What a handshake fails for, by Node's and OpenSSL's codes. */
-const WORDS: ReadonlyMap<string, string> = new Map([
-  ['CERT_HAS_EXPIRED', 'its certificate has expired'],
-  ['CERT_NOT_YET_VALID', 'its certificate is not valid yet'],
-  ['CERT_REVOKED', 'its certificate was revoked'],
-  [
-    'ERR_TLS_CERT_ALTNAME_INVALID',
-    'its certificate is for another name: tls.servername is missing or another',
-  ],
-  ['HOSTNAME_MISMATCH', 'its certificate is for another name: tls.servername is missing or another'],
+/** Why a handshake failed, by Node's and OpenSSL's codes. */
+const MESSAGES: ReadonlyMap<string, string> = new Map([
+  ['CERT_HAS_EXPIRED', 'certificate expired'],
+  ['CERT_NOT_YET_VALID', 'certificate not valid yet; check the clocks'],
+  ['CERT_REVOKED', 'certificate revoked'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', OTHER_NAME],
+  ['HOSTNAME_MISMATCH', OTHER_NAME],
   ['DEPTH_ZERO_SELF_SIGNED_CERT', UNKNOWN_CA],
   ['SELF_SIGNED_CERT_IN_CHAIN', UNKNOWN_CA],
   ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_CA],
@@ -30,21 +29,16 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED', REFUSED],
   ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN', REFUSED],
   ['ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE', REFUSED],
-  [
-    'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
-    'it did not agree to a connection: it may want a client certificate',
-  ],
-  [
-    'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE',
-    'it did not agree to a connection: it may want a client certificate',
-  ],
+  ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', NO_HANDSHAKE],
+  ['ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE', NO_HANDSHAKE],
   ['ERR_SSL_WRONG_VERSION_NUMBER', NO_TLS],
   ['ERR_SSL_PACKET_LENGTH_TOO_LONG', NO_TLS],
 ])
 
-/** The error in words, when it is one of a TLS handshake. Nothing that was sent has been worked on then. */
+/** The error with a plain message, if a TLS handshake failed. The backend has not worked on the request then. */
 export function tlsErrorOf(error: unknown): TlsError | undefined {
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
-  const words = typeof code === 'string' ? WORDS.get(code) : undefined
-  return typeof code === 'string' && words !== undefined ? new TlsError(words, code, error) : undefined
+  if (typeof code !== 'string') return undefined
+  const message = MESSAGES.get(code)
+  return message === undefined ? undefined : new TlsError(message, code, error)
 }

@@ -13,10 +13,10 @@ export function proxyTls({ ssl, ca, secure }: ServerOptions): ConnectorTls {
   }
 }
 
-/** What a backend says for itself counts before what the proxy says for all, each setting on its own. */
+/** Merges TLS settings: each setting of the backend replaces the general one. */
 export function tlsFor(general: ConnectorTls, own: TlsSettings | undefined): ConnectorTls {
   if (own?.cert === undefined) return { ...general, ...own }
-  // Who a client is, is one setting: a certificate, its key and the key's passphrase, or all of them as a PFX.
+  // The client's identity is one setting: certificate, key and passphrase, or all of them as a PFX.
   const { pfx: _, passphrase: __, cert: ___, key: ____, ...rest } = general
   return { ...rest, ...own }
 }

@@ -1,24 +1,24 @@
 import type { Clock } from '../clock.ts'
 
 /**
- * Barks once when nothing has happened for a time.
+ * Calls back once when nothing has happened for a time.
  *
- * Keeping it quiet costs no timer: the one that runs looks, when it is over, how much time is left. So a request that is
- * quickly done sets a single timer, whatever the phases that it goes through.
+ * Activity resets no timer: when the timer fires, it checks how much time is left. So a quick request sets a single timer for
+ * all of its phases.
  */
 export class Watchdog {
   readonly #clock: Clock
-  readonly #bark: () => void
+  readonly #onIdle: () => void
   #limit: number
   #last: number
   #cancel: (() => void) | undefined
-  /** When the timer that runs is over. */
-  #looksAt = Number.POSITIVE_INFINITY
+  /** When the timer fires. */
+  #firesAt = Number.POSITIVE_INFINITY
 
-  constructor(clock: Clock, limit: number, bark: () => void) {
+  constructor(clock: Clock, limit: number, onIdle: () => void) {
     this.#clock = clock
     this.#limit = limit
-    this.#bark = bark
+    this.#onIdle = onIdle
     this.#last = clock.now()
     this.#watch()
   }
@@ -28,31 +28,31 @@ export class Watchdog {
     this.#last = this.#clock.now()
   }
 
-  /** Something has happened, and from now on another limit counts. */
+  /** Something has happened, and another limit applies from now on. */
   restart(limit: number): void {
     this.#limit = limit
     this.touch()
-    if (this.#last + limit < this.#looksAt) this.#watch()
+    if (this.#last + limit < this.#firesAt) this.#watch()
   }
 
   stop(): void {
     this.#cancel?.()
     this.#cancel = undefined
-    this.#looksAt = Number.POSITIVE_INFINITY
+    this.#firesAt = Number.POSITIVE_INFINITY
   }
 
   #watch(): void {
     this.stop()
     const end = this.#last + this.#limit
     if (end === Number.POSITIVE_INFINITY) return
-    this.#looksAt = end
-    this.#cancel = this.#clock.after(end - this.#clock.now(), () => this.#look())
+    this.#firesAt = end
+    this.#cancel = this.#clock.after(end - this.#clock.now(), () => this.#check())
   }
 
-  #look(): void {
+  #check(): void {
     this.#cancel = undefined
-    this.#looksAt = Number.POSITIVE_INFINITY
+    this.#firesAt = Number.POSITIVE_INFINITY
     if (this.#last + this.#limit > this.#clock.now()) this.#watch()
-    else this.#bark()
+    else this.#onIdle()
   }
 }

@@ -5,8 +5,8 @@ import { endResponse } from '../forward/ending.ts'
 import { turnToRefuse } from './slow-refusal.ts'
 
 /**
- * Errors behind which the connection is closed: the next process is to get the client's next request, or a proxy in between
- * may disagree about where this one ends.
+ * Errors after which the connection is closed: the next process should get the client's next request, or a proxy in between may
+ * disagree about where this one ends.
  */
 const CLOSING: ReadonlySet<ErrorCode> = new Set(['router-closed', 'unsupported-transfer-coding'])
 
@@ -20,7 +20,7 @@ export function answer(
   if (res.headersSent || res.destroyed) return Promise.resolve()
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json'
-  // With its phrase, lest one that a backend's failed response left behind is used.
+  // With its phrase: a backend's failed response may have left another.
   res.writeHead(status, STATUS_CODES[status] ?? '', {
     'content-type': type,
     'content-length': Buffer.byteLength(text),

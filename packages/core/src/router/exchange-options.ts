@@ -12,7 +12,7 @@ import type { Tracing } from './tracing.ts'
 /** Options for reading a request. */
 export interface ExchangeOptions {
   /**
-   * What becomes of a request whose job is not known: `route` sends it to the default route, `reject` answers 422 as
+   * What happens to a request that cannot be classified: `route` sends it to the default route, `reject` answers 422 as
    * the ML server would.
    * @default 'route'
    */

@@ -31,7 +31,7 @@ import { refuseSlowly } from './slow-refusal.ts'
 import { endOf, type RequestTrace, refusedWith } from './tracing.ts'
 
 /**
- * One predict request on its way: classified, then leased to a backend, then forwarded.
+ * One predict request: classified, then leased to a backend, then forwarded.
  *
  * Middleware between the steps may read it and overrule it: set `classification` to change what the policy sees, or
  * call `use()` to name the backend.
@@ -41,7 +41,7 @@ export class Exchange {
   readonly res: ServerResponse
   /** The body: every byte, readable from the start until it is forwarded. */
   readonly body: ReplayBody
-  /** What the policy goes by; may be replaced before the backend is selected. */
+  /** The input of the policy; may be replaced before the backend is selected. */
   classification: Classification
   readonly #keptLength: number | undefined
   readonly #store: BodyStore

@@ -4,7 +4,7 @@ import { RouterError } from '../errors.ts'
 import type { ActiveRequest } from './active-requests.ts'
 import { answerError } from './answers.ts'
 
-/** How far an upload was at the last check. */
+/** Progress of an upload at the last check. */
 interface Progress {
   readonly bytes: number
   /** On the clock. */
@@ -63,8 +63,8 @@ function end({ req, res }: ActiveRequest): void {
   res.shouldKeepAlive = false
   void answerError(
     res,
-    new RouterError('upload-timeout', `The client sent nothing of its request body for ${seconds} s.`),
+    new RouterError('upload-timeout', `The client sent no part of its request body for ${seconds} s.`),
   )
-  // Sends what is written, and waits for nothing else.
+  // Sends what is written, then closes.
   socket.destroySoon()
 }

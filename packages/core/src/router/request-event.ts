@@ -3,7 +3,7 @@ import { RouterError } from '../errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { RequestEvent } from './router.ts'
 
-/** A request that is over, as the router saw it. Times are on the clock. */
+/** A completed request. Times are on the clock. */
 export interface HandledRequest {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -11,7 +11,7 @@ export interface HandledRequest {
   /** `undefined` when the request ended before it was classified. */
   readonly exchange: Exchange | undefined
   readonly route: string | undefined
-  /** What was thrown on its way. */
+  /** The error that ended it. */
   readonly failure: Error | undefined
   readonly start: number
   readonly classified: number | undefined
@@ -28,7 +28,7 @@ function statusOf({ res, exchange, failure }: HandledRequest): number | undefine
   return isRefused ? res.statusCode : undefined
 }
 
-/** What the router tells of it. */
+/** The `request` event. */
 export function toRequestEvent(handled: HandledRequest): RequestEvent {
   const { req, res, client, exchange, route, failure, start, classified, sent, ended } = handled
   const outcome = exchange?.outcome

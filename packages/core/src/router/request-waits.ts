@@ -9,7 +9,7 @@ import type { Wait } from '../routing/select-options.ts'
 export interface Waiting {
   /** Name of the route. */
   readonly route: string
-  /** What for: its backends have as many requests as they may have, or none can be used. */
+  /** Why: its backends are at their limits, or none is available. */
   readonly reason: HoldEvent['reason']
   /** Since when, on the clock; it may have waited before. */
   readonly since: number
@@ -20,7 +20,7 @@ interface CurrentWait extends Wait {
   readonly endTraced: (() => void) | undefined
 }
 
-/** The waits of one request for backends, one after the other, and what becomes of its body in them. */
+/** The waits of one request for backends. Keeps its body while it waits. */
 export class RequestWaits {
   /** How long it has waited in all, in milliseconds, by reason. */
   readonly waited = { full: 0, unavailable: 0 }
@@ -28,7 +28,7 @@ export class RequestWaits {
   readonly #body: ReplayBody
   readonly #size: () => number
   #current: CurrentWait | undefined
-  /** Ends what is counted of its body while it is held. */
+  /** Ends counting its body as held. */
   #endHold: (() => void) | undefined
 
   /** @param size Bytes of its body, as far as they are known. */
@@ -42,7 +42,7 @@ export class RequestWaits {
     return this.#current !== undefined
   }
 
-  /** What it waits for now, if it does. */
+  /** The current wait. */
   get current(): Waiting | undefined {
     const wait = this.#current
     return wait && { ...wait.now(), since: wait.since }
@@ -56,11 +56,11 @@ export class RequestWaits {
       this.#endHold ??= this.#store.disk.hold(this.#size(), maxHeldBytes())
       if (this.#endHold === undefined) wait.leave(noRoom(maxHeldBytes()))
     }
-    // A machine may take hours to wake up; a slot is free before long.
+    // A machine may take hours to wake up; a slot is soon free.
     this.#body.hold(this.#store, isHeld ? 'disk' : 'memory', wait.ready)
   }
 
-  /** It has a backend, or will get none. */
+  /** Ends the wait. */
   end({ clock }: Select): void {
     const wait = this.#current
     if (wait === undefined) return
@@ -80,6 +80,6 @@ export class RequestWaits {
 function noRoom(maxHeldBytes: number): HoldError {
   return new HoldError(
     'hold-full',
-    `Held bodies take as much disk as they may: ${maxHeldBytes} bytes (hold.maxBytes), or half of what is free.`,
+    `Disk space for held requests is used up: ${maxHeldBytes} bytes (hold.maxBytes) or half of the free space.`,
   )
 }

@@ -6,7 +6,7 @@ import type { SelectEnvironment } from '../router/select-backend.ts'
 import { policyAsData } from '../routing/compile-policy.ts'
 import { type ExchangeData, type ExchangeOptions, withoutInfinity } from './exchange-options.ts'
 
-/** Everything that a router can be told. All but `proxy`, `clock`, `resolver`, `tracing` and functions can be data, in a file. */
+/** The options of a router. All but `proxy`, `clock`, `resolver`, `tracing` and functions can be data, in a file. */
 export interface RouterOptions
   extends Policy,
     PathOptions,
@@ -14,7 +14,7 @@ export interface RouterOptions
     ForwardOptions,
     Pick<SelectEnvironment, 'onUnavailable' | 'resolver'> {}
 
-/** What may be another while a router runs: all of its options that can be data, and functions in their place. */
+/** The options that `reload()` can change: all that can be data, and functions in their place. */
 export interface ReloadOptions extends Policy, PathOptions, ExchangeData, ForwardData {}
 
 /** The paths that a router answers. */
@@ -31,7 +31,7 @@ export interface PathOptions {
 type Complete<T> = { [K in keyof Required<T>]: T[K] }
 
 /**
- * Checks the options that are data, and sorts them by whom they are for.
+ * Checks the options that are data, and sorts them by their user.
  *
  * @throws {PolicyError} with every mistake in them, each with its path.
  */

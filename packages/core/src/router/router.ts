@@ -23,13 +23,13 @@ export interface RequestEvent {
   readonly route: string | undefined
   readonly backend: BackendInfo | undefined
   /**
-   * Every attempt, in the order in which they ended: more than one when backends failed, or when a copy was sent since the
-   * first was late. The last is the one that was answered, if any was.
+   * Every attempt, in the order in which they ended: more than one when backends failed or a hedge was sent. The
+   * answered one, if there is one, is the last.
    */
   readonly attempts: readonly AttemptRecord[]
   /** That of the last attempt; `undefined` when nothing was sent to a backend. */
   readonly outcome: Outcome | undefined
-  /** What the router itself had to answer, if it had to. */
+  /** The error that the router answered with, if it did. */
   readonly error: Error | undefined
   /** The status that the client got, `undefined` when it got none. */
   readonly status: number | undefined
@@ -39,7 +39,7 @@ export interface RequestEvent {
   readonly bodySize: number
   /** Bytes of the backend's answer that arrived, if it was given to the client. */
   readonly responseSize: number
-  /** Signs of life that the client was sent while it waited. */
+  /** Heartbeats that the client was sent. */
   readonly heartbeats: number
   /** When it arrived, on the router's clock: on that, attempts have their `start`. */
   readonly start: number
@@ -71,17 +71,17 @@ export interface RouterEvents {
    * addresses of its name, its coming and going by `reload()`.
    */
   backend: [event: BackendEvent]
-  /** A request begins to wait for a backend, or waits no more. */
+  /** A request begins or ends to wait for a backend. */
   hold: [event: HoldEvent]
-  /** Something in front of the router keeps it from working well. Each kind is told once. */
+  /** Something in front of the router limits it. Each kind is emitted once. */
   notice: [notice: RouterNotice]
-  /** The router has other options, by `reload()`. */
+  /** `reload()` applied other options. */
   reload: [changes: PolicyChanges]
   /** The router is closed. */
   close: []
 }
 
-/** Something in front of the router that keeps it from working well. */
+/** Something in front of the router that limits it. */
 export interface RouterNotice {
   /** `http-1.0`: predict requests come over HTTP/1.0, which has no heartbeats. */
   readonly kind: 'http-1.0'
@@ -100,7 +100,7 @@ export interface WaitingRequest extends Waiting {
   readonly client: string | undefined
 }
 
-/** What the router can say about itself at any time. */
+/** The state of the router. */
 export interface RouterStatus {
   readonly state: 'running' | 'closing' | 'closed'
   /** When this was, on the router's clock: on that are all times here. */
@@ -109,15 +109,15 @@ export interface RouterStatus {
   readonly active: number
   /** Requests that wait for a backend, by route; routes for which none waits are not in it. */
   readonly held: Readonly<Record<string, number>>
-  /** What keeps the router from working well, as far as it has noticed. */
+  /** Notices so far. */
   readonly notices: readonly RouterNotice[]
   /** Every route, in order. */
   readonly routes: readonly RouteInfo[]
   /** The tasks that the policy names. */
   readonly tasks: readonly string[]
-  /** What is retained of requests until they are answered. */
+  /** Request bodies that are retained. */
   readonly bodies: {
-    /** Bytes in memory. What it costs to keep them, up to as much again, counts against the limit as well. */
+    /** Bytes in memory. The overhead of keeping them, up to as much again, also counts against the limit. */
     readonly memory: number
     /** Bytes that may be in memory, see `totalBodyMemory`. */
     readonly memoryLimit: number
@@ -138,7 +138,7 @@ export interface RouterStatus {
     /** How long jobs take there, by kind (`task/type/model`), in milliseconds: what `peak-ewma` goes by. */
     readonly latencies: Readonly<Record<string, number>>
     readonly health: BackendHealth
-    /** Whether its address is gone, or itself by a reload, so that it only finishes what is running there. */
+    /** Whether its address or the backend itself was removed, so that it only finishes its requests. */
     readonly leaving: boolean
     /** Why it has no endpoint, when its name could never be resolved. */
     readonly unresolved: string | undefined
@@ -177,12 +177,11 @@ export interface Router {
   /** The requests that wait for a backend, in the order of their arrival. */
   waiting(): Iterable<WaitingRequest>
   /**
-   * What would become of a request, and why: the route that takes it, and what is to be said of each of its backends. It
-   * changes nothing. `explanationText()` puts it in words. A match written in code is called.
+   * Explains what would happen to a request: its route, and the state of each candidate. It changes nothing. `explanationText()` puts it in words. A match written in code is called.
    */
   explain(classification: Classification, options?: ExplainOptions): Explanation
   /**
-   * Sends a backend nothing more, until it is enabled again. Resolves when what is running there is over.
+   * Sends a backend no more requests until it is enabled again. Resolves when its running requests are over.
    *
    * @throws {RangeError} when there is no backend of this name.
    */
@@ -199,13 +198,12 @@ export interface Router {
    */
   wake(backend: string): Promise<void>
   /**
-   * Has other options from now on; what is not given has its default, as when a router is made.
+   * Applies other options. An option that is not given has its default, as in `createRouter()`.
    *
-   * What is running goes on, and when it fails goes to a backend of the new routes. Those who wait keep their place, and
-   * wait for no shorter than they would have. A backend of the same name and URL keeps its state; one that is there no
-   * more finishes what it has.
+   * Running requests go on; a retry uses the new routes. Waiting requests keep their place, and may wait at least as long as
+   * before. A backend of the same name and URL keeps its state; one that was removed finishes its requests.
    *
-   * @returns what is different.
+   * @returns the differences.
    * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
    * @throws {RouterClosedError} when the router is closed, or closing.
    */

@@ -51,7 +51,7 @@ export class SlowRefusals {
   /**
    * Calls back when this client may be refused: at once, unless it was refused something within the interval.
    *
-   * @returns What gives up the place.
+   * @returns A function that leaves the queue.
    */
   take(address: string, onTurn: () => void): () => void {
     const client = this.#clientOf(address)
@@ -131,7 +131,7 @@ export interface Refusable {
   readonly by: { readonly clock: Clock; readonly stopping: AbortSignal }
   /** The client's address. */
   readonly client: string | undefined
-  /** Frees what is kept of the request. */
+  /** Frees the request's body. */
   readonly drop: () => void
 }
 

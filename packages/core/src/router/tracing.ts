@@ -8,19 +8,18 @@ import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 
 /**
- * Follows requests on their way through the router: what tracing is made of. It is told of everything as it happens, and
- * must not throw. `@immich-ml-router/core/tracing` makes one of OpenTelemetry.
+ * Follows requests through the router. It is called as things happen, and must not throw. `@immich-ml-router/core/tracing` makes one of OpenTelemetry.
  */
 export interface Tracing {
-  /** A request has come that is to be routed. */
+  /** A predict request arrived. */
   begin(req: IncomingMessage): RequestTrace
 }
 
 /** Follows one request. */
 export interface RequestTrace {
-  /** What it is, or why that is not known. */
+  /** It was classified. */
   classified(classification: Classification): void
-  /** It begins to wait. @returns What is called when it waits no more. */
+  /** It begins to wait. @returns A function that is called when the wait ends. */
   wait(reason: HoldEvent['reason']): () => void
   /** It is about to be sent to a backend. */
   attempt(attempt: AttemptStart): AttemptTrace
@@ -33,7 +32,7 @@ export interface AttemptStart {
   readonly backend: BackendInfo
   /** How many there were before it, of this request. */
   readonly before: number
-  /** Whether it is a further copy, sent since an earlier one is late. */
+  /** Whether it is a hedge: sent in parallel because an earlier attempt is late. */
   readonly hedge: boolean
 }
 
@@ -41,11 +40,11 @@ export interface AttemptStart {
 export interface AttemptTrace extends AttemptHeaders {
   /** Calls what sends the request. */
   run<T>(send: () => T): T
-  /** It is over; the last call. @param record What became of it; `undefined` when a mistake in the code ended it. */
+  /** It is over; the last call. @param record `undefined` when a bug ended it. */
   end(record: AttemptRecord | undefined): void
 }
 
-/** What became of a request. Times are in milliseconds. */
+/** The result of a request. Times are in milliseconds. */
 export interface RequestEnd {
   /** The status that the client got, or would have got; `undefined` when it got none. */
   readonly status: number | undefined
@@ -54,7 +53,7 @@ export interface RequestEnd {
   readonly backend: BackendInfo | undefined
   /** That of the last attempt; `undefined` when nothing was sent to a backend. */
   readonly outcome: Outcome | undefined
-  /** What the router itself had to answer, if it had to. */
+  /** The error that the router answered with, if it did. */
   readonly error: Error | undefined
   /** The code of that answer. */
   readonly code: ErrorCode | undefined
@@ -63,7 +62,7 @@ export interface RequestEnd {
   readonly queue: number
   /** Waiting for backends that could not be used. */
   readonly hold: number
-  /** Signs of life that the client was sent while it waited. */
+  /** Heartbeats that the client was sent. */
   readonly heartbeats: number
 }
 
@@ -114,5 +113,5 @@ export function refusedWith(reason: unknown): RequestEnd {
   }
 }
 
-/** What is none of our errors is a mistake in the code. */
+/** Any other error is a bug. */
 const UNKNOWN = { status: 500, code: 'internal' } as const
