@@ -19,7 +19,7 @@ async function retried(outcomes: readonly Outcome[], policy: Partial<Policy> = {
   const sent: string[] = []
   const dropped: string[] = []
   const left = [...outcomes]
-  const request: RetryRequest<string> = {
+  const request: RetryRequest<{ name: string; release(): void }> = {
     clock,
     retryBudget: new Budget(clock, { share: 0, window: 1_000, least: retries }),
     hedgeBudget: new Budget(clock, { share: 0, window: 1_000, least: 0 }),
@@ -29,10 +29,10 @@ async function retried(outcomes: readonly Outcome[], policy: Partial<Policy> = {
     send: async ({ lease }) => {
       sent.push(lease.backend.name)
       const outcome = left.shift() ?? answered
-      const answer = outcome.kind === 'passed-over' ? `${lease.backend.name} ${outcome.status}` : undefined
-      return { outcome, answer }
+      if (outcome.kind !== 'passed-over') return { outcome, answer: undefined }
+      const name = `${lease.backend.name} ${outcome.status}`
+      return { outcome, answer: { name, release: () => dropped.push(name) } }
     },
-    drop: (answer) => dropped.push(answer),
     onLease: () => {},
     onAttempt: () => {},
   }
@@ -57,9 +57,9 @@ describe('run', () => {
     expect([sent, inFlight]).toEqual([['a', 'a'], 0])
   })
 
-  it('keeps the best answer, and drops the others', async () => {
+  it('keeps the best answer, and releases the others', async () => {
     const { result, dropped } = await retried([passedOver(500), passedOver(503)])
-    expect([result.best?.answer, dropped, result.budgetExhausted]).toEqual(['a 500', ['b 503'], false])
+    expect([result.best?.answer?.name, dropped, result.budgetExhausted]).toEqual(['a 500', ['b 503'], false])
   })
 
   it('releases the lease when an attempt throws', async () => {
@@ -74,7 +74,6 @@ describe('run', () => {
       canHedge: () => true,
       select: undefined,
       send: () => Promise.reject(new TypeError('a bug')),
-      drop: () => {},
       onLease: () => {},
       onAttempt: () => {},
     }

@@ -21,8 +21,14 @@ export interface AttemptContext extends HedgedAttempt, AttemptRecorder {
   readonly hasOther: () => boolean
 }
 
-/** A request to send until it is answered. `A` is an answer that is kept in case no better one follows. */
-export interface RetryRequest<A> {
+/** An answer that is kept in case no better one follows. */
+interface Kept {
+  /** Frees its memory. */
+  release(): void
+}
+
+/** A request to send until it is answered. */
+export interface RetryRequest<A extends Kept> {
   readonly clock: Clock
   readonly retryBudget: Budget
   readonly hedgeBudget: Budget
@@ -34,8 +40,6 @@ export interface RetryRequest<A> {
   readonly send: (attempt: AttemptContext) => Promise<{ outcome: Outcome; answer: A | undefined }>
   /** Chooses a backend, or waits for one; `undefined` without a policy. */
   readonly select: ((options: SelectOptions) => Promise<Lease>) | undefined
-  /** Called with every answer that is no longer needed. The one that `run` returns belongs to the caller. */
-  readonly drop: (answer: A) => void
   /** Called with the lease of every attempt that is chosen or over. */
   readonly onLease: (lease: Lease) => void
   /** Called with every completed attempt. */
@@ -52,7 +56,7 @@ export interface CompletedAttempt<A> {
 /** The result of all attempts. */
 export interface RetryResult<A> {
   readonly outcome: Outcome
-  /** The best answer for the client, when no good one has reached it. */
+  /** The best answer for the client, when no good one has reached it; the caller releases it. */
   readonly best: CompletedAttempt<A> | undefined
   /** Whether the retry budget prevented another attempt. */
   readonly budgetExhausted: boolean
@@ -63,7 +67,7 @@ export interface RetryResult<A> {
  *
  * @throws what `select` throws: the wait for a backend failed, or the client left.
  */
-export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<RetryResult<A>> {
+export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease): Promise<RetryResult<A>> {
   const { clock } = request
   let lease = first
   let deadline = clock.now() + first.timeouts.total
@@ -88,18 +92,18 @@ export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<Re
       const budgetExhausted =
         step.kind === 'another' && !isFree(outcome, lease) && !request.retryBudget.take()
       if (step.kind === 'stop' || step.kind === 'answer' || budgetExhausted)
-        return finish(request, round, outcome, step, budgetExhausted)
+        return finish(round, outcome, step, budgetExhausted)
       let notBefore: number | undefined
       if (step.kind === 'next-round' && request.select !== undefined) {
         settle(round, 'unknown')
         if (isSuspect(records)) suspectRounds++
-        dropAnswers(request, round)
+        releaseAnswers(round)
         round = []
         deadline = Number.POSITIVE_INFINITY
         notBefore = clock.now() + pauseAfter(records, suspectRounds, lease.bulk)
       }
       const next = await selectNext(request, step, { lease, records, deadline, notBefore })
-      if (next === undefined) return finish(request, round, outcome, step, false)
+      if (next === undefined) return finish(round, outcome, step, false)
       lease = next
       if (step.kind === 'next-round') deadline = clock.now() + lease.timeouts.total
       request.onLease(lease)
@@ -107,13 +111,13 @@ export async function run<A>(request: RetryRequest<A>, first: Lease): Promise<Re
   } catch (error) {
     lease.release()
     settle(round, 'unknown')
-    dropAnswers(request, round)
+    releaseAnswers(round)
     throw error
   }
 }
 
 /** Makes one attempt, or with `hedge` several in parallel. */
-async function attempt<A>(
+async function attempt<A extends Kept>(
   request: RetryRequest<A>,
   first: Lease,
   round: CompletedAttempt<A>[],
@@ -166,8 +170,8 @@ interface Selection {
 }
 
 /** @returns `undefined` when no candidate is left, for example when they were drained since. */
-async function selectNext<A>(
-  { select }: RetryRequest<A>,
+async function selectNext(
+  { select }: Pick<RetryRequest<Kept>, 'select'>,
   step: Step,
   { lease, records, deadline, notBefore }: Selection,
 ): Promise<Lease | undefined> {
@@ -188,8 +192,7 @@ async function selectNext<A>(
   }
 }
 
-function finish<A>(
-  request: RetryRequest<A>,
+function finish<A extends Kept>(
   round: readonly CompletedAttempt<A>[],
   outcome: Outcome,
   step: Step,
@@ -197,7 +200,7 @@ function finish<A>(
 ): RetryResult<A> {
   settle(round, step.kind === 'answer' && step.isConfirmed ? 'job' : outcome)
   const best = step.kind === 'stop' ? undefined : bestAnswer(round)
-  dropAnswers(request, round, best)
+  releaseAnswers(round, best)
   return { outcome, best, budgetExhausted }
 }
 
@@ -205,7 +208,7 @@ function finish<A>(
  * Tells the backend of every undecided attempt of a round whether it was at fault. It was when another backend answered well,
  * or when there was no second opinion on a 500; it was not when another candidate confirmed that the job is at fault.
  */
-function settle<A>(round: readonly CompletedAttempt<A>[], end: Outcome | 'job' | 'unknown'): void {
+function settle(round: readonly CompletedAttempt<unknown>[], end: Outcome | 'job' | 'unknown'): void {
   const isAnswered = typeof end === 'object' && end.kind === 'answered'
   const isUnconfirmed = end === 'unknown' || (typeof end === 'object' && end.kind === 'passed-over')
   for (const { record, lease } of round) {
@@ -216,13 +219,8 @@ function settle<A>(round: readonly CompletedAttempt<A>[], end: Outcome | 'job' |
   }
 }
 
-function dropAnswers<A>(
-  { drop }: RetryRequest<A>,
-  round: readonly CompletedAttempt<A>[],
-  kept?: CompletedAttempt<A>,
-): void {
-  for (const completed of round)
-    if (completed !== kept && completed.answer !== undefined) drop(completed.answer)
+function releaseAnswers(round: readonly CompletedAttempt<Kept>[], kept?: CompletedAttempt<Kept>): void {
+  for (const completed of round) if (completed !== kept) completed.answer?.release()
 }
 
 /** The most informative answer; of equals the last. Redirects and wrong successes are never given to a client. */

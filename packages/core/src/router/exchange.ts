@@ -205,7 +205,6 @@ export class Exchange {
       canHedge: () => this.body.complete && this.body.retained,
       send: (attempt: AttemptContext) => this.#attempt(forwarder, attempt),
       select: select && routed && ((options: SelectOptions) => this.#choose(select, routed, options)),
-      drop: (answer: KeptAnswer) => answer.release(),
       onLease: (lease: Lease) => {
         this.#lease = lease
       },
@@ -299,18 +298,14 @@ export class Exchange {
     return outcome
   }
 
-  /**
-   * Gives the client an answer that was passed over. The attempt counts as answered before the response ends, unless the client
-   * leaves before it has all of it.
-   *
-   * @returns The outcome; `undefined` when the client did not get all of it.
-   */
+  /** Gives the client an answer that was passed over. @returns `undefined` when the client did not get all of it. */
   async #deliver(
     forwarder: Forwarder,
     record: AttemptRecord,
     answer: KeptAnswer,
   ): Promise<Outcome | undefined> {
     const { res } = this
+    // The attempt counts as answered before the response ends, unless the client leaves before that.
     let delivered: ReturnType<AttemptLog['delivered']> | undefined
     const isComplete = await forwarder.deliver(
       this.#forwardRequest(undefined),
