@@ -1,5 +1,4 @@
 import type { Outcome } from '../backend/outcome.ts'
-import { removeItem } from '../remove-item.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 
 /** Attempts that are kept: a request that is held for hours may have thousands. */
@@ -8,17 +7,21 @@ const MOST = 50
 /** The last attempts of one request, in the order in which they ended. */
 export class AttemptLog {
   readonly all: AttemptRecord[] = []
-  /** The last record of each attempt. */
-  readonly #records = new WeakMap<object, AttemptRecord>()
+  /** The attempt of each record. */
+  readonly #attempts: object[] = []
 
   /** Records an attempt: shortly before the response ends, so that its listeners see it, and again when the attempt is over. */
   set(attempt: object, record: AttemptRecord): void {
-    const before = this.#records.get(attempt)
-    const index = before === undefined ? -1 : this.all.indexOf(before)
-    if (index === -1) this.all.push(record)
+    const index = this.#attempts.lastIndexOf(attempt)
+    if (index === -1) this.#push(attempt, record)
     else this.all[index] = record
-    if (this.all.length > MOST) this.all.shift()
-    this.#records.set(attempt, record)
+  }
+
+  #push(attempt: object, record: AttemptRecord): void {
+    this.#attempts.push(attempt)
+    if (this.all.push(record) <= MOST) return
+    this.#attempts.shift()
+    this.all.shift()
   }
 
   /**
@@ -33,8 +36,12 @@ export class AttemptLog {
       ...record,
       outcome: { ...outcome, kind: 'answered', reachedClient: true },
     }
-    removeItem(this.all, record)
-    this.all.push(answered)
+    const place = this.all.indexOf(record)
+    if (place !== -1) {
+      this.all.splice(place, 1)
+      this.#attempts.splice(place, 1)
+    }
+    this.#push(answered, answered)
     const undo = () => {
       const index = this.all.indexOf(answered)
       if (index !== -1) this.all[index] = record
