@@ -6,7 +6,7 @@ import { ROOT } from './support/docs.ts'
 import type { WalkedFunction } from './support/walk.ts'
 
 /** Goal of issue 17: 45 functions in 30 files. A limit only ever goes down. */
-const MOST_FUNCTIONS = 271
+const MOST_FUNCTIONS = 270
 const MOST_FILES = 68
 
 const DOCUMENT = `${ROOT}/docs/architecture.md`

@@ -13,11 +13,10 @@ export class AttemptLog {
   /** Records an attempt: shortly before the response ends, so that its listeners see it, and again when the attempt is over. */
   set(attempt: object, record: AttemptRecord): void {
     const index = this.#attempts.lastIndexOf(attempt)
-    if (index === -1) this.#push(attempt, record)
-    else this.all[index] = record
-  }
-
-  #push(attempt: object, record: AttemptRecord): void {
+    if (index !== -1) {
+      this.all[index] = record
+      return
+    }
     this.#attempts.push(attempt)
     if (this.all.push(record) <= MOST) return
     this.#attempts.shift()
@@ -41,7 +40,7 @@ export class AttemptLog {
       this.all.splice(place, 1)
       this.#attempts.splice(place, 1)
     }
-    this.#push(answered, answered)
+    this.set(answered, answered)
     const undo = () => {
       const index = this.all.indexOf(answered)
       if (index !== -1) this.all[index] = record
