@@ -6,8 +6,8 @@ import { ROOT } from './support/docs.ts'
 import type { WalkedFunction } from './support/walk.ts'
 
 /** Goal of issue 17: 45 functions in 30 files. A limit only ever goes down. */
-const MOST_FUNCTIONS = 270
-const MOST_FILES = 68
+const MOST_FUNCTIONS = 255
+const MOST_FILES = 67
 
 const DOCUMENT = `${ROOT}/docs/architecture.md`
 const ROW = /^\| \d+ \| `(?<file>[^`]+)` \| (?<functions>[^|]*) \| (?<adds>[^|]*) \|$/

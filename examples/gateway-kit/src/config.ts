@@ -67,7 +67,10 @@ export async function readOptions(env: Environment): Promise<ConfiguredOptions |
   if (path)
     return { source: `the file ${path}`, file: path, options: withTransport(await readFileConfig(path, env)) }
   if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL'])
-    return { source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL', options: withTransport(configFromVariables(env)) }
+    return {
+      source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL',
+      options: withTransport(configFromVariables(env)),
+    }
   return undefined
 }
 

@@ -4,7 +4,7 @@ import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Policy } from '../config/policy.ts'
-import { selectBackend } from '../routing/select-backend.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import { Budget } from './budget.ts'
 import { type RetryRequest, run } from './run.ts'
 

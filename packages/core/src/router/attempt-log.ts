@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Outcome } from '../backend/outcome.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 
@@ -46,5 +47,28 @@ export class AttemptLog {
       if (index !== -1) this.all[index] = record
     }
     return { outcome: answered.outcome, undo }
+  }
+
+  /**
+   * Records an attempt as answered before the response ends, unless the client leaves before it has all of the answer.
+   *
+   * @param give Gives the client the answer; calls back before the response ends. Resolves to whether the client got all of it.
+   * @returns The outcome; `undefined` when the client did not get all of it.
+   */
+  async deliver(
+    record: AttemptRecord,
+    res: ServerResponse,
+    give: (onEnd: () => void) => Promise<boolean>,
+  ): Promise<Outcome | undefined> {
+    let delivered: ReturnType<AttemptLog['delivered']> | undefined
+    const isComplete = await give(() => {
+      delivered = this.delivered(record)
+      res.prependOnceListener('close', () => {
+        if (!res.writableFinished) delivered?.undo()
+      })
+    })
+    if (isComplete) return delivered?.outcome
+    delivered?.undo()
+    return undefined
   }
 }

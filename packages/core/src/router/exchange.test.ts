@@ -5,10 +5,10 @@ import { immichBody } from '../../../../test/support/predict-body.ts'
 import { listen, stubMl, until } from '../../../../test/support/servers.ts'
 import type { Policy } from '../config/policy.ts'
 import { Forwarder } from '../forward/forwarder.ts'
-import { selectBackend } from '../routing/select-backend.ts'
 import { answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import { resolveExchangeOptions } from './exchange-options.ts'
+import { selectBackend } from './select-backend.ts'
 
 const body = immichBody('textSearch', 'a red boat')
 

@@ -17,7 +17,6 @@ import type { AttemptRecord } from '../retry/attempt-record.ts'
 import { failureOf } from '../retry/failure.ts'
 import type { HedgedAttempt } from '../retry/hedge.ts'
 import { type AttemptContext, type RetryResult, run } from '../retry/run.ts'
-import type { Select } from '../router/select-backend.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
@@ -27,6 +26,7 @@ import { type ClassifiedExchange, classifyRequest } from './classify-request.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteHeader } from './route-header.ts'
+import type { Select } from './select-backend.ts'
 import { refuseSlowly } from './slow-refusal.ts'
 import { endOf, type RequestTrace, refusedWith } from './tracing.ts'
 
@@ -287,7 +287,10 @@ export class Exchange {
   ): Promise<Outcome> {
     if (best?.answer !== undefined && this.#heartbeat?.begun !== true) {
       this.#heartbeat?.stop()
-      const delivered = await this.#deliver(forwarder, best.record, best.answer)
+      const { record, answer } = { ...best, answer: best.answer }
+      const delivered = await this.#attempts.deliver(record, this.res, (onEnd) =>
+        forwarder.deliver(this.#forwardRequest(undefined), answer, record.backend, onEnd),
+      )
       if (delivered !== undefined) return delivered
     }
     const failure = failureOf(this.attempts, budgetExhausted)
@@ -296,31 +299,6 @@ export class Exchange {
     this.#fail(failure)
     await answerError(this.res, failure)
     return outcome
-  }
-
-  /** Gives the client an answer that was passed over. @returns `undefined` when the client did not get all of it. */
-  async #deliver(
-    forwarder: Forwarder,
-    record: AttemptRecord,
-    answer: KeptAnswer,
-  ): Promise<Outcome | undefined> {
-    const { res } = this
-    // The attempt counts as answered before the response ends, unless the client leaves before that.
-    let delivered: ReturnType<AttemptLog['delivered']> | undefined
-    const isComplete = await forwarder.deliver(
-      this.#forwardRequest(undefined),
-      answer,
-      record.backend,
-      () => {
-        delivered = this.#attempts.delivered(record)
-        res.prependOnceListener('close', () => {
-          if (!res.writableFinished) delivered?.undo()
-        })
-      },
-    )
-    if (isComplete) return delivered?.outcome
-    delivered?.undo()
-    return undefined
   }
 
   #fail(error: unknown): void {
