@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
+  ConfigError,
   defaults,
   describePolicy,
   expandConfig,
   explanationText,
   judge,
-  PolicyError,
   parseConfig,
   selectBackend,
 } from '@immich-ml-router/core'
@@ -202,7 +202,7 @@ describe('docs/configuration.md', () => {
   it('shows an error as it is', () => {
     const shown = /```text\n([\s\S]*?)\n```/.exec(configuration)?.[1]
     const mistaken = { backends: { gpu: { url: 'http://gpu', wieght: 2 } }, routes: [{ backends: ['gpuu'] }] }
-    expect(() => parseConfig(mistaken)).toThrow(PolicyError)
+    expect(() => parseConfig(mistaken)).toThrow(ConfigError)
     expect(() => parseConfig(mistaken)).toThrow(shown)
   })
 

@@ -82,7 +82,7 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
       'ClientLeftError',
       'Exchange',
     ],
-    ...['Forwarder', 'HoldError', 'NoBackendError', 'PolicyError', 'RouterClosedError', 'RouterError'],
+    ...['Forwarder', 'HoldError', 'NoBackendError', 'ConfigError', 'RouterClosedError', 'RouterError'],
     ...['SpoolError', 'TlsError', 'UnclassifiedError', 'answerError', 'classifyPredictRequest'],
     ...[
       'createRouter',

@@ -63,7 +63,7 @@ export type {
   WakeOptions,
 } from './config/patience.ts'
 export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './config/policy.ts'
-export { PolicyError, type PolicyProblem } from './config/problems.ts'
+export { ConfigError, type ConfigProblem } from './config/problems.ts'
 export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './config/timeouts.ts'
 export {
   type DnsResolverOptions,

@@ -35,7 +35,7 @@ export function immichMlRouter(options: core.RouterOptions): ImmichMlMiddleware 
 /**
  * First of three: classifies a `POST` and keeps what it found in `req.immichMl`. Mount it on the predict path.
  *
- * @throws {PolicyError} with every mistake in the options, each with its path.
+ * @throws {ConfigError} with every mistake in the options, each with its path.
  */
 export function classifyPredict(options?: core.ExchangeOptions): Middleware {
   const resolved = core.resolveExchangeOptions(options)

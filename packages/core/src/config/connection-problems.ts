@@ -1,16 +1,16 @@
 import { isRecord } from '../record.ts'
 import { certificatesIn, privateKeyIn } from './pem.ts'
-import { formatPath, type PolicyProblem, problem } from './problems.ts'
+import { type ConfigProblem, formatPath, problem } from './problems.ts'
 
 /** What `url`, `headers`, `auth` and `tls` of a backend, which may be anything yet, have against each other. */
 export function connectionProblems(
   name: string,
   { url, headers, auth, tls }: Record<string, unknown>,
-): PolicyProblem[] {
+): ConfigProblem[] {
   const at = (...keys: string[]) => formatPath(['backends', name, ...keys])
   const base = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined
   const inUrl = base !== undefined && base.username + base.password !== ''
-  const problems: PolicyProblem[] = []
+  const problems: ConfigProblem[] = []
   if (inUrl && auth !== undefined)
     problems.push(problem(at('auth'), 'must not be beside a user name and password in the url: one of them'))
   const seen = new Set<string>()
@@ -30,7 +30,7 @@ export function connectionProblems(
 function pairProblems(
   { cert, key }: Record<string, unknown>,
   at: (...keys: string[]) => string,
-): PolicyProblem[] {
+): ConfigProblem[] {
   if ((cert === undefined) !== (key === undefined)) {
     const [there, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key']
     return [problem(at('tls', there), `needs ${missing} beside it`)]

@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ExpandedConfig, expandConfig } from './expand-config.ts'
 import { parseConfig, parsePolicy } from './parse-policy.ts'
-import { PolicyError } from './problems.ts'
+import { ConfigError } from './problems.ts'
 
 const sources = {
   env: { GPU: 'gpu.lan', EMPTY: '', N: '4', TRICK: '${GPU}, x: ${file:/etc/passwd}' },
@@ -161,7 +161,7 @@ describe('a configuration that is expanded', () => {
     }
     expect(() => parse(data)).toThrow(
       [
-        'The policy has 7 mistakes:',
+        'The configuration has 7 mistakes:',
         '  backends.a.url needs the variable NONE, which is not set.',
         '  backends.a.maxConcurrent needs the variable NONE, which is not set.',
         '  backends.b.auth.bearer needs the file /run/secrets/none, which cannot be read (ENOENT).',
@@ -252,7 +252,7 @@ describe('a message', () => {
         parseConfig(expandConfig(data, { readFile: () => secret, env: { SECRET: secret } }))
       } catch (error) {
         mistakes++
-        if (!(error instanceof PolicyError)) throw error
+        if (!(error instanceof ConfigError)) throw error
         expect(error.message + JSON.stringify(error.problems) + error.stack).not.toContain(SECRET)
       }
     }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { isRecord } from '../record.ts'
-import { formatPath, type PolicyProblem, problem } from './problems.ts'
+import { type ConfigProblem, formatPath, problem } from './problems.ts'
 
 /** Where what is named in a configuration comes from. */
 export interface ExpansionSources {
@@ -24,14 +24,14 @@ export interface ExpansionSources {
 export class ExpandedConfig {
   readonly #data: unknown
   readonly #expanded: ReadonlySet<string>
-  readonly #problems: readonly PolicyProblem[]
+  readonly #problems: readonly ConfigProblem[]
 
   constructor(
     data: unknown,
     {
       expanded = [],
       problems = [],
-    }: { expanded?: Iterable<string>; problems?: readonly PolicyProblem[] } = {},
+    }: { expanded?: Iterable<string>; problems?: readonly ConfigProblem[] } = {},
   ) {
     this.#data = data
     this.#expanded = new Set(expanded)
@@ -44,7 +44,7 @@ export class ExpandedConfig {
   }
 
   /** What could not be expanded, each with its path; there its text is as it was written. */
-  get problems(): readonly PolicyProblem[] {
+  get problems(): readonly ConfigProblem[] {
     return this.#problems
   }
 
@@ -72,7 +72,7 @@ export class ExpandedConfig {
  */
 export function expandConfig(data: unknown, sources: ExpansionSources = {}): ExpandedConfig {
   const expanded = new Set<string>()
-  const problems: PolicyProblem[] = []
+  const problems: ConfigProblem[] = []
   const { env = process.env, readFile = (path: string) => readFileSync(path, 'utf8') } = sources
   const expandedData = mapStrings(data, (text, path) => {
     const found = expandText(text, { env, readFile })

@@ -6,7 +6,7 @@ import { isRecord } from '../record.ts'
 import { connectionProblems } from './connection-problems.ts'
 import { ExpandedConfig } from './expand-config.ts'
 import type { Policy } from './policy.ts'
-import { formatPath, PolicyError, type PolicyProblem, problem, suggest, toProblems } from './problems.ts'
+import { ConfigError, type ConfigProblem, formatPath, problem, suggest, toProblems } from './problems.ts'
 import { protoProblems } from './proto-names.ts'
 import { configSchema, exchangeSchema, forwardSchema, policySchema } from './schema.ts'
 
@@ -32,7 +32,7 @@ export interface RouterConfig extends Policy {
  * Validates a policy that came from a file.
  *
  * @param data The policy, or one that {@link expandConfig} has expanded.
- * @throws {PolicyError} with every mistake, each with its path.
+ * @throws {ConfigError} with every mistake, each with its path.
  */
 export function parsePolicy(data: unknown): Policy {
   return validate(policySchema, data, policyProblems)
@@ -42,7 +42,7 @@ export function parsePolicy(data: unknown): Policy {
  * Validates a whole configuration that came from a file: a policy and the router's options.
  *
  * @param data The configuration, or one that {@link expandConfig} has expanded.
- * @throws {PolicyError} with every mistake, each with its path.
+ * @throws {ConfigError} with every mistake, each with its path.
  */
 export function parseConfig(data: unknown): RouterConfig {
   const { $schema: _, ...config } = validate(configSchema, data, policyProblems)
@@ -52,7 +52,7 @@ export function parseConfig(data: unknown): RouterConfig {
 /**
  * Validates the options of `classifyPredict()`.
  *
- * @throws {PolicyError} with every mistake, each with its path.
+ * @throws {ConfigError} with every mistake, each with its path.
  */
 export function parseExchangeOptions(data: unknown): z.output<typeof exchangeSchema> {
   return validate(exchangeSchema, data)
@@ -61,7 +61,7 @@ export function parseExchangeOptions(data: unknown): z.output<typeof exchangeSch
 /**
  * Validates the options of `forward()` that are data.
  *
- * @throws {PolicyError} with every mistake, each with its path.
+ * @throws {ConfigError} with every mistake, each with its path.
  */
 export function parseForwardOptions(data: unknown): z.output<typeof forwardSchema> {
   return validate(forwardSchema, data)
@@ -70,27 +70,27 @@ export function parseForwardOptions(data: unknown): z.output<typeof forwardSchem
 function validate<T extends z.ZodType>(
   schema: T,
   written: unknown,
-  beyond: (config: ExpandedConfig) => readonly PolicyProblem[] = () => [],
+  beyond: (config: ExpandedConfig) => readonly ConfigProblem[] = () => [],
 ): z.output<T> {
   const config = written instanceof ExpandedConfig ? written : new ExpandedConfig(written)
   const { parsed, problems: found } = check(schema, config, beyond)
   // What is found twice is one mistake: what could not be expanded, or a name that is no option either.
   const named = [...config.problems, ...elsewhere(found, config.problems)]
   const problems = [...named, ...elsewhere(protoProblems(config.data()), named)]
-  if (!parsed.success || problems.length > 0) throw new PolicyError(problems)
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
   return parsed.data
 }
 
-function elsewhere(problems: readonly PolicyProblem[], known: readonly PolicyProblem[]): PolicyProblem[] {
+function elsewhere(problems: readonly ConfigProblem[], known: readonly ConfigProblem[]): ConfigProblem[] {
   return problems.filter(({ path }) => !known.some((other) => other.path === path))
 }
 
 function check<T extends z.ZodType>(
   schema: T,
   config: ExpandedConfig,
-  beyond: (config: ExpandedConfig) => readonly PolicyProblem[],
+  beyond: (config: ExpandedConfig) => readonly ConfigProblem[],
   retyped = false,
-): { parsed: z.ZodSafeParseResult<z.output<T>>; problems: readonly PolicyProblem[] } {
+): { parsed: z.ZodSafeParseResult<z.output<T>>; problems: readonly ConfigProblem[] } {
   const parsed = schema.safeParse(config.data(), { reportInput: true })
   const problems = parsed.success
     ? []
@@ -109,7 +109,7 @@ function check<T extends z.ZodType>(
  * The mistakes that no schema sees: references between backends and routes. It looks at unvalidated data, so that
  * these are reported along with the others.
  */
-function policyProblems(config: ExpandedConfig): PolicyProblem[] {
+function policyProblems(config: ExpandedConfig): ConfigProblem[] {
   const data = config.data()
   if (!isRecord(data) || !isRecord(data['backends'])) return []
   const names = Object.keys(data['backends'])
@@ -138,7 +138,7 @@ function policyProblems(config: ExpandedConfig): PolicyProblem[] {
   )
 }
 
-function slotProblems(name: string, backend: Record<string, unknown>): PolicyProblem[] {
+function slotProblems(name: string, backend: Record<string, unknown>): ConfigProblem[] {
   const { maxConcurrent, reserve } = backend
   if (reserve === undefined || reserve === 0) return []
   const path = formatPath(['backends', name, 'reserve'])
@@ -147,7 +147,7 @@ function slotProblems(name: string, backend: Record<string, unknown>): PolicyPro
   return [problem(path, 'must be below maxConcurrent')]
 }
 
-function discoverProblems(name: string, { url, discover }: Record<string, unknown>): PolicyProblem[] {
+function discoverProblems(name: string, { url, discover }: Record<string, unknown>): ConfigProblem[] {
   if (discover === undefined || typeof url !== 'string' || !URL.canParse(url)) return []
   const { hostname } = new URL(url)
   if (isIP(hostname.replace(/^\[|\]$/g, '')) === 0) return []
@@ -155,7 +155,7 @@ function discoverProblems(name: string, { url, discover }: Record<string, unknow
   return [problem(path, 'needs a url with a host name, not with an address')]
 }
 
-function matchProblems(route: Record<string, unknown>, path: string, last: boolean): PolicyProblem[] {
+function matchProblems(route: Record<string, unknown>, path: string, last: boolean): ConfigProblem[] {
   const matchesAll = route['match'] === undefined
   if (last && !matchesAll) {
     return [
@@ -178,7 +178,7 @@ function referenceProblems(
   path: string,
   names: readonly string[],
   config: ExpandedConfig,
-): PolicyProblem[] {
+): ConfigProblem[] {
   if (!Array.isArray(route['backends'])) return []
   const seen = new Set<unknown>()
   return route['backends'].flatMap((name: unknown, index) => {
@@ -202,7 +202,7 @@ function unservedProblems(
   path: string,
   backends: unknown,
   config: ExpandedConfig,
-): PolicyProblem[] {
+): ConfigProblem[] {
   if (!isRecord(match) || !Array.isArray(names) || !isRecord(backends)) return []
   const served = names.map((name: unknown) => {
     const backend = typeof name === 'string' ? backends[name] : undefined

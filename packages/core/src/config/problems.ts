@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { renamed } from './renamed.ts'
 
 /** One mistake in a policy or configuration. */
-export interface PolicyProblem {
+export interface ConfigProblem {
   /** Where it is, as in code: `routes[1].backends[0]`; empty for the whole. */
   readonly path: string
   /** What is wrong. */
@@ -13,17 +13,17 @@ export interface PolicyProblem {
 }
 
 /** A policy or configuration that cannot be used, with every mistake in it. */
-export class PolicyError extends Error {
-  override readonly name = 'PolicyError'
-  readonly problems: readonly PolicyProblem[]
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly ConfigProblem[]
 
-  constructor(problems: readonly PolicyProblem[]) {
+  constructor(problems: readonly ConfigProblem[]) {
     const lines = problems.map(({ path, message, suggestion }) => {
       const hint = suggestion === undefined ? '' : ` Did you mean "${suggestion}"?`
       return `  ${path === '' ? '' : `${path} `}${message}.${hint}`
     })
     super(
-      `The policy has ${problems.length} mistake${problems.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
+      `The configuration has ${problems.length} mistake${problems.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
     )
     this.problems = problems
   }
@@ -58,7 +58,7 @@ function singular(word: string): string {
 }
 
 /** A problem with its suggestion, which is left out where there is none. */
-export function problem(path: string, message: string, suggestion?: string): PolicyProblem {
+export function problem(path: string, message: string, suggestion?: string): ConfigProblem {
   return suggestion === undefined ? { path, message } : { path, message, suggestion }
 }
 
@@ -71,7 +71,7 @@ export function toProblems(
   error: z.ZodError,
   keysAt: (path: readonly PropertyKey[]) => readonly string[],
   isSecret: (path: string) => boolean,
-): PolicyProblem[] {
+): ConfigProblem[] {
   return error.issues.flatMap(innermost).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
       const known = keysAt(issue.path)

@@ -1,5 +1,5 @@
 import { isRecord } from '../record.ts'
-import { formatPath, type PolicyProblem, problem } from './problems.ts'
+import { type ConfigProblem, formatPath, problem } from './problems.ts'
 
 const NAME = '__proto__'
 
@@ -7,9 +7,9 @@ const NAME = '__proto__'
  * Members named `__proto__`, each with its path. JavaScript may take such a member for the prototype of the object, and the
  * schema leaves it out, so it would be ignored.
  */
-export function protoProblems(data: unknown): PolicyProblem[] {
+export function protoProblems(data: unknown): ConfigProblem[] {
   const seen = new Set<unknown>()
-  const visit = (value: unknown, path: readonly PropertyKey[]): PolicyProblem[] => {
+  const visit = (value: unknown, path: readonly PropertyKey[]): ConfigProblem[] => {
     // YAML can refer to what it is in.
     if (seen.has(value) || (!isRecord(value) && !Array.isArray(value))) return []
     seen.add(value)

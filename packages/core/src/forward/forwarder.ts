@@ -3,7 +3,7 @@ import type { ReplayReader } from '../body/body-reader.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { parseForwardOptions } from '../config/parse-policy.ts'
-import { PolicyError, problem } from '../config/problems.ts'
+import { ConfigError, problem } from '../config/problems.ts'
 import { parseSize } from '../config/size.ts'
 import { type AnswerClasses, type AnswerOptions, resolveAnswerClasses } from '../judge/answer-classes.ts'
 import { Budget } from '../retry/budget.ts'
@@ -84,7 +84,7 @@ export class Forwarder {
   /** Those that the user's proxy options add. */
   readonly #ownHeaders: HeaderRecord
 
-  /** @throws {PolicyError} with every mistake in the options, each with its path. */
+  /** @throws {ConfigError} with every mistake in the options, each with its path. */
   constructor({ proxy, clock = systemClock, ...data }: ForwardOptions = {}) {
     this.clock = clock
     this.retryBudget = new Budget(clock, {
@@ -107,7 +107,7 @@ export class Forwarder {
   /**
    * Has other options from the next attempt on.
    *
-   * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
+   * @throws {ConfigError} with every mistake in the options, each with its path; then nothing has changed.
    */
   reload(options: ForwardData): void {
     this.prepare(options)()
@@ -117,7 +117,7 @@ export class Forwarder {
    * Checks other options.
    *
    * @returns What has them in force from the next attempt on; it does not throw.
-   * @throws {PolicyError} with every mistake in the options, each with its path.
+   * @throws {ConfigError} with every mistake in the options, each with its path.
    */
   prepare(options: ForwardData): () => void {
     const settings = settingsOf(options, this.#proxy)
@@ -248,13 +248,13 @@ function settingsOf(data: ForwardData, proxy: ForwardOptions['proxy']): ForwardS
   }
 }
 
-/** @throws {PolicyError} when something is asked of http-proxy-3 that is not there without it. */
+/** @throws {ConfigError} when something is asked of http-proxy-3 that is not there without it. */
 function senderOf(forwarder: 'http-proxy-3' | 'direct', proxy: ForwardOptions['proxy']): Sender {
   if (forwarder === 'http-proxy-3') return new HttpProxy(proxy)
   if (proxy instanceof ProxyServer)
-    throw new PolicyError([problem('forwarder', 'must be http-proxy-3 for the events of a proxy server')])
+    throw new ConfigError([problem('forwarder', 'must be http-proxy-3 for the events of a proxy server')])
   if (proxy?.xfwd === true)
-    throw new PolicyError([problem('forwarder', 'must be http-proxy-3 for the headers that xfwd adds')])
+    throw new ConfigError([problem('forwarder', 'must be http-proxy-3 for the headers that xfwd adds')])
   return direct
 }
 

@@ -37,7 +37,7 @@ import { refusedWith } from './tracing.ts'
 /**
  * Makes a router.
  *
- * @throws {PolicyError} with every mistake in the options, each with its path.
+ * @throws {ConfigError} with every mistake in the options, each with its path.
  */
 export function createRouter(options: RouterOptions): Router {
   return new PredictRouter(options)

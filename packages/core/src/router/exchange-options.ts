@@ -5,7 +5,7 @@ import { Classifier } from '../classify/classify-predict-request.ts'
 import { type ClassifyLimits, resolveLimits } from '../classify/limits.ts'
 import { defaults } from '../config/defaults.ts'
 import { parseExchangeOptions } from '../config/parse-policy.ts'
-import { PolicyError, problem } from '../config/problems.ts'
+import { ConfigError, problem } from '../config/problems.ts'
 import { parseSize } from '../config/size.ts'
 import type { Tracing } from './tracing.ts'
 
@@ -75,19 +75,19 @@ export interface CheckedExchangeOptions extends Omit<ResolvedExchangeOptions, 's
 /**
  * Checks the options and completes them with the defaults.
  *
- * @throws {PolicyError} with every mistake, each with its path.
+ * @throws {ConfigError} with every mistake, each with its path.
  */
 export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedExchangeOptions {
   const { tracing, ...data } = options
   const { retention, ...resolved } = checkExchangeOptions(data)
   if (tracing !== undefined && typeof tracing?.begin !== 'function')
-    throw new PolicyError([
+    throw new ConfigError([
       problem('tracing', 'must be an object with begin(), as openTelemetryTracing() makes'),
     ])
   return { ...resolved, store: new BodyStore(retention), tracing }
 }
 
-/** @throws {PolicyError} with every mistake, each with its path. */
+/** @throws {ConfigError} with every mistake, each with its path. */
 export function checkExchangeOptions(options: ExchangeData): CheckedExchangeOptions {
   const parsed = parseExchangeOptions(withoutInfinity(options))
   const {
@@ -98,7 +98,7 @@ export function checkExchangeOptions(options: ExchangeData): CheckedExchangeOpti
   const size = (key: 'maxBodySize' | 'bodyMemory' | 'totalBodyMemory') =>
     parseSize(parsed[key] ?? defaults[key]) ?? defaults[key]
   if (typeof bodySpool === 'string' && !isWritable(bodySpool)) {
-    throw new PolicyError([problem('bodySpool', 'must be a directory that can be written to')])
+    throw new ConfigError([problem('bodySpool', 'must be a directory that can be written to')])
   }
   const bodyMemory = size('bodyMemory')
   const retention = {

@@ -32,7 +32,7 @@ type Complete<T> = { [K in keyof Required<T>]: T[K] }
 /**
  * Checks the options that are data, and sorts them by whom they are for.
  *
- * @throws {PolicyError} with every mistake in them, each with its path.
+ * @throws {ConfigError} with every mistake in them, each with its path.
  */
 export function parseOptions(options: ReloadOptions) {
   const data = withoutInfinity(options ?? {})

@@ -22,7 +22,7 @@ import {
   resolveWake,
 } from '../config/patience.ts'
 import type { BackendOptions, MatchFunction, Policy, Route } from '../config/policy.ts'
-import { PolicyError, problem } from '../config/problems.ts'
+import { ConfigError, problem } from '../config/problems.ts'
 import { resolveSlots } from '../config/slots.ts'
 import { resolveTimeouts, type Timeouts } from '../config/timeouts.ts'
 import { shorten } from '../shorten.ts'
@@ -71,7 +71,7 @@ export interface CompiledPolicy {
  * Checks a policy and completes it. It changes nothing.
  *
  * @param before The routes that there have been: where one has the same name and strategy, it keeps whose turn it is.
- * @throws {PolicyError} with every mistake in the policy, each with its path.
+ * @throws {ConfigError} with every mistake in the policy, each with its path.
  */
 export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] = []): CompiledPolicy {
   const data = parsePolicy(policyAsData(policy))
@@ -172,7 +172,7 @@ function takes(matches: MatchFunction | undefined): CompiledRoute['takes'] {
 function makeStrategy(strategy: NonNullable<Route['strategy']>, path: string): Strategy {
   const made = typeof strategy === 'function' ? strategy() : strategies[strategy]()
   if (typeof made?.pick === 'function') return made
-  throw new PolicyError([problem(path, 'must be a name, or a function that makes an object with pick()')])
+  throw new ConfigError([problem(path, 'must be a name, or a function that makes an object with pick()')])
 }
 
 /** A policy that was written in code, as the data that the schema knows. */

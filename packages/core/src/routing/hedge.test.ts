@@ -5,7 +5,7 @@ import { answered, answeredWith, failed } from '../../../../test/support/outcome
 import { type HedgeOptions, resolveHedge } from '../config/hedge-options.ts'
 import { parseConfig } from '../config/parse-policy.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
-import { PolicyError } from '../config/problems.ts'
+import { ConfigError } from '../config/problems.ts'
 import { selectBackend } from './select-backend.ts'
 
 const search = classified('text', 'clip/textual')
@@ -42,9 +42,9 @@ describe('hedge', () => {
   ])('is a mistake, and one, at its place: %j', (hedge, message) => {
     const parse = () =>
       parseConfig({ backends: { a: { url: 'http://a' } }, routes: [{ backends: ['a'], hedge }] })
-    expect(parse).toThrow(PolicyError)
+    expect(parse).toThrow(ConfigError)
     expect(parse).toThrow(`  routes[0].${message}`)
-    expect(parse).toThrow('The policy has 1 mistake:')
+    expect(parse).toThrow('The configuration has 1 mistake:')
   })
 })
 

@@ -5,7 +5,7 @@ import { failed } from '../../../../test/support/outcomes.ts'
 import { parsePolicy } from '../config/parse-policy.ts'
 import { type HoldOptions, mostBulkHeld, resolveHold, resolveMaxHeldBytes } from '../config/patience.ts'
 import type { Policy } from '../config/policy.ts'
-import { PolicyError } from '../config/problems.ts'
+import { ConfigError } from '../config/problems.ts'
 import { selectBackend } from './select-backend.ts'
 
 const search = classified('text', 'clip/textual')
@@ -122,7 +122,7 @@ describe('a policy', () => {
     try {
       parsePolicy({ backends: { gpu }, ...policy })
     } catch (error) {
-      if (error instanceof PolicyError)
+      if (error instanceof ConfigError)
         return error.problems.map(({ path, message, suggestion }) =>
           [path, message, suggestion].join(' ').trim(),
         )

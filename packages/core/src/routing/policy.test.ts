@@ -8,7 +8,7 @@ import { unclassified } from '../classify/classification.ts'
 import { jsonSchemas } from '../config/json-schema.ts'
 import { parseConfig, parsePolicy } from '../config/parse-policy.ts'
 import type { Match, Policy } from '../config/policy.ts'
-import { PolicyError } from '../config/problems.ts'
+import { ConfigError } from '../config/problems.ts'
 import { parseSize } from '../config/size.ts'
 import { NoBackendError } from '../errors.ts'
 import { explainMiss } from '../explain/explain-match.ts'
@@ -175,7 +175,7 @@ function problemsOf(data: unknown, parse: (data: unknown) => unknown = parsePoli
   try {
     parse(data)
   } catch (error) {
-    if (error instanceof PolicyError) return error.message.split('\n')
+    if (error instanceof ConfigError) return error.message.split('\n')
     throw error
   }
   return []
@@ -202,7 +202,7 @@ describe('a policy with mistakes', () => {
         maxBodysize: '32mb',
       }),
     ).toEqual([
-      'The policy has 12 mistakes:',
+      'The configuration has 12 mistakes:',
       '  backends.gpu.wieght is not an option. Did you mean "weight"?',
       '  backends["n s"] must be letters, digits, ".", "_" or "-", 64 at most.',
       '  backends.mac.url must begin with http:// or https://.',
@@ -248,7 +248,7 @@ describe('a policy with mistakes', () => {
         parseConfig,
       ),
     ).toEqual([
-      'The policy has 4 mistakes:',
+      'The configuration has 4 mistakes:',
       '  maxBodySize must be bytes, a size such as "32mb", or "unlimited".',
       '  onUnclassified must be one of route, reject, not drop.',
       '  backendHeader must be a header name, or false.',
@@ -279,7 +279,7 @@ describe('the options of the parts', () => {
         resolveExchangeOptions(data as object),
       ),
     ).toEqual([
-      'The policy has 3 mistakes:',
+      'The configuration has 3 mistakes:',
       '  maxBodySize must be above 0.',
       '  onUnclassified must be one of route, reject, not x.',
       '  maxBodySiz is not an option. Did you mean "maxBodySize"?',
@@ -291,13 +291,16 @@ describe('the options of the parts', () => {
         forwarder,
       ),
     ).toEqual([
-      'The policy has 3 mistakes:',
+      'The configuration has 3 mistakes:',
       '  backendHeader must not be a header that frames or describes the message.',
       '  upstreamHeader must not be a header that frames or describes the message.',
       '  bakendHeader is not an option. Did you mean "backendHeader"?',
     ])
     const router = (data: unknown) => createRouter(data as never)
-    expect(problemsOf(undefined, router)).toEqual(['The policy has 1 mistake:', '  backends is missing.'])
+    expect(problemsOf(undefined, router)).toEqual([
+      'The configuration has 1 mistake:',
+      '  backends is missing.',
+    ])
     expect(
       problemsOf({ backends, routes: [{ backends: ['gpu'], strategy: () => ({}) }] }, router)[1],
     ).toContain('routes[0].strategy must be')
@@ -367,7 +370,7 @@ describe('what is one thing or another', () => {
   ])('is one mistake, at its place: %j', (data, message) => {
     const parse = () => parseConfig({ backends: { a: { url: 'http://a' } }, ...data })
     expect(parse).toThrow(message)
-    expect(parse).toThrow('The policy has 1 mistake:')
+    expect(parse).toThrow('The configuration has 1 mistake:')
   })
 
   it('is found out before anything runs, when it is a directory that is not there', () => {
@@ -444,7 +447,7 @@ describe('the published JSON Schemas', () => {
       { backends, routes: [{ backends: ['gpu'], hedge: { after: 'p100' } }] },
     ]) {
       expect(validate(bad)).toBe(false)
-      expect(() => parseConfig(bad)).toThrow(PolicyError)
+      expect(() => parseConfig(bad)).toThrow(ConfigError)
     }
   })
 })

@@ -102,7 +102,7 @@ export interface Select {
    * keep their place, and wait for no shorter than they would have. A backend of the same name and URL keeps its state.
    *
    * @returns what is different.
-   * @throws {PolicyError} with every mistake in the policy, each with its path; then nothing has changed.
+   * @throws {ConfigError} with every mistake in the policy, each with its path; then nothing has changed.
    * @throws {RouterClosedError} when it is closed.
    */
   reload(policy: Policy): PolicyChanges
@@ -131,7 +131,7 @@ export interface Select {
 /**
  * Compiles a policy into a function that chooses a backend for a request.
  *
- * @throws {PolicyError} with every mistake in the policy, each with its path.
+ * @throws {ConfigError} with every mistake in the policy, each with its path.
  */
 export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
   const { clock = systemClock, resolver, onBackendChange, onUnavailable } = environment
