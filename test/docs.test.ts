@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
   ConfigError,
-  defaults,
   describePolicy,
   expandConfig,
   explanationText,
@@ -14,8 +13,8 @@ import {
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { resolveDiscover } from '../packages/core/src/config/discover-options.ts'
-import { resolveHeartbeats } from '../packages/core/src/config/patience.ts'
+import { constants } from '../packages/core/src/config/constants.ts'
+import { resolvePolicy } from '../packages/core/src/config/resolve.ts'
 import { LINES, LOG_FIELDS } from '../packages/core/src/logging/lines.ts'
 import { authority } from './support/certificates.ts'
 import { exampleOf, ROOT } from './support/docs.ts'
@@ -92,8 +91,10 @@ describe('docs/configuration.md', () => {
   it('says when heartbeats begin, as it is', () => {
     const [, after] = /`after` \(`(\w+)`\)/.exec(configuration) ?? []
     const [, every] = /`every` \(`(\w+)`\)/.exec(configuration) ?? []
-    expect(resolveHeartbeats({ after, every }, undefined)).toEqual(resolveHeartbeats({}, undefined))
-    expect(configuration).toContain(`\`maxHeld\` (\`${defaults.maxHeld}\` a route)`)
+    const backends = { ml: { url: 'http://ml' } }
+    const { heartbeats, routes } = resolvePolicy({ backends })
+    expect(resolvePolicy({ backends, heartbeat: { after, every } }).heartbeats).toEqual(heartbeats)
+    expect(configuration).toContain(`\`maxHeld\` (\`${routes[0]?.hold?.maxHeld}\` a route)`)
   })
 
   it('names every fixed limit as it is', () => {
@@ -102,43 +103,9 @@ describe('docs/configuration.md', () => {
       const [number, unit = ''] = value.split(' ')
       return [name, Number(number) * (units[unit] ?? 1)]
     })
-    const options = [
-      'maxBodySize',
-      'onUnclassified',
-      'backendHeader',
-      'forwarder',
-      'strategy',
-      'weight',
-      'retries',
-    ].concat([
-      'connectTimeout',
-      'responseTimeout',
-      'idleTimeout',
-      'bodyMemory',
-      'answerMemory',
-      'totalBodyMemory',
-      'bodySpool',
-      'holdBulk',
-      'holdInteractive',
-      'maxHeld',
-      'maxHeldBytes',
-      'maxWait',
-      'maxLength',
-      'reserve',
-      'maxConcurrent',
-      'tier',
-      'spill',
-      'hedgeAfter',
-      'hedgeMax',
-      'explainHeader',
-      'statusPath',
-      'path',
-      'limits',
-    ])
+    // The metrics' own page has theirs, and the path of the status page is an option of statusPage().
     const fixed = Object.fromEntries(
-      Object.entries(defaults).filter(
-        ([name]) => !options.includes(name) && !/^(health|wake|heartbeat|discover|metrics)[A-Z]/.test(name),
-      ),
+      Object.entries(constants).filter(([name]) => name !== 'statusPath' && !/^metrics[A-Z]/.test(name)),
     )
     expect(Object.fromEntries(documented)).toEqual(fixed)
   })
@@ -154,8 +121,8 @@ describe('docs/configuration.md', () => {
   })
 
   it('is what the example of names with many addresses is written by', () => {
-    const { backends } = parseConfig(parse(exampleOf('docs/configuration.md', 'discover')))
-    const found = Object.values(backends).map(({ discover, url }) => resolveDiscover(discover, url))
+    const { backends } = resolvePolicy(parseConfig(parse(exampleOf('docs/configuration.md', 'discover'))))
+    const found = [...backends.values()].map(({ discover }) => discover)
     expect(found).toMatchObject([
       { names: ['ml'], services: [], port: 3003 },
       { names: ['ml.default.svc.cluster.local'] },

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ExpandedConfig, expandConfig } from './expand-config.ts'
-import { parseConfig, parsePolicy } from './parse-policy.ts'
+import { parseConfig, parsePolicy } from './parse.ts'
 import { ConfigError } from './problems.ts'
 
 const sources = {

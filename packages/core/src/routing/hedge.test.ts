@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, answeredWith, failed } from '../../../../test/support/outcomes.ts'
-import { type HedgeOptions, resolveHedge } from '../config/hedge-options.ts'
-import { parseConfig } from '../config/parse-policy.ts'
+import { parseConfig } from '../config/parse.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
 import { selectBackend } from './select-backend.ts'
@@ -12,21 +11,6 @@ const search = classified('text', 'clip/textual')
 const image = classified('image', 'clip/visual')
 
 describe('hedge', () => {
-  it.each<[HedgeOptions | undefined, ReturnType<typeof resolveHedge>]>([
-    [undefined, undefined],
-    [{}, { after: { percentile: 95 }, max: 1 }],
-    [
-      { after: 'p99', max: 2 },
-      { after: { percentile: 99 }, max: 2 },
-    ],
-    [{ after: 'p50' }, { after: { percentile: 50 }, max: 1 }],
-    [{ after: '300ms' }, { after: { time: 300 }, max: 1 }],
-    [{ after: 300 }, { after: { time: 300 }, max: 1 }],
-    [{ after: '1.5s' }, { after: { time: 1_500 }, max: 1 }],
-  ])('%j', (options, resolved) => {
-    expect(resolveHedge(options)).toEqual(resolved)
-  })
-
   const AFTER = 'hedge.after must be a percentile from "p50" to "p99", or a duration such as "300ms"'
   it.each<[unknown, string]>([
     [true, 'hedge must be an object of after, max'],

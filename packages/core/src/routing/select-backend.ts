@@ -7,7 +7,7 @@ import { first } from '../balance/first.ts'
 import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { changesOf, type PolicyChanges } from '../config/changes.ts'
+import { diff, type PolicyChanges } from '../config/changes.ts'
 import type { Heartbeats } from '../config/patience.ts'
 import type { Policy } from '../config/policy.ts'
 import { dnsResolver, type Resolver } from '../discover/resolver.ts'
@@ -133,7 +133,10 @@ export interface Select {
  *
  * @throws {ConfigError} with every mistake in the policy, each with its path.
  */
-export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
+export function selectBackend<const Name extends string>(
+  policy: Policy<Name>,
+  environment: SelectEnvironment = {},
+): Select {
   const { clock = systemClock, resolver, onBackendChange, onUnavailable } = environment
   const onHold = (event: HoldEvent) => callSafely(() => environment.onHold?.(event))
   /** What there is to tell, as long as something is being changed. */
@@ -190,7 +193,7 @@ export function selectBackend(policy: Policy, environment: SelectEnvironment = {
       for (const group of removed) changed(group, 'removed')
       for (const group of added) changed(group, 'added')
       const replaced = added.flatMap(({ name }) => (removed.some((gone) => gone.name === name) ? [name] : []))
-      return changesOf(written, after.written, replaced)
+      return diff(written, after.written, replaced)
     } finally {
       untold = undefined
       for (const tell of telling) callSafely(tell)

@@ -1,0 +1,36 @@
+import type { Policy, Route } from './policy.ts'
+
+/** Options that were written in code, as the data that the schema knows. */
+export function asData(options: object | undefined): unknown {
+  const { routes, maxBodySize } = (options ?? {}) as { routes?: unknown; maxBodySize?: unknown }
+  return {
+    ...options,
+    ...(Array.isArray(routes) ? { routes: routes.map(withoutCode) } : {}),
+    // In code, no limit may be Infinity.
+    ...(maxBodySize === Number.POSITIVE_INFINITY ? { maxBodySize: 'unlimited' } : {}),
+  }
+}
+
+/** Functions need no validation, but their place in the policy does. */
+function withoutCode(route: unknown): unknown {
+  if (typeof route !== 'object' || route === null) return route
+  const { match, strategy, ...rest } = route as Partial<Route>
+  return {
+    ...rest,
+    ...(match === undefined ? {} : { match: typeof match === 'function' ? {} : match }),
+    ...(strategy === undefined || typeof strategy === 'function' ? {} : { strategy }),
+  }
+}
+
+/** Valid data, with the functions of the options that it came from. */
+export function withCode<T extends Policy>(data: T, { routes }: Policy): T {
+  if (data.routes === undefined) return data
+  return { ...data, routes: data.routes.map((route, index) => ({ ...route, ...codeOf(routes?.[index]) })) }
+}
+
+function codeOf({ match, strategy }: Partial<Route> = {}): Partial<Route> {
+  return {
+    ...(typeof match === 'function' ? { match } : {}),
+    ...(typeof strategy === 'function' ? { strategy } : {}),
+  }
+}
