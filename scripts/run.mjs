@@ -56,6 +56,7 @@ async function build() {
       tool('tsup/dist/cli-default.js'),
       join(root, 'packages', name),
     ]),
+    ['comments of types', [node, ['packages/core/scripts/generate-type-comments.ts']]],
   ])
 }
 

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { parseConfig } from '@immich-ml-router/core'
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
+import { readDeclarations } from '../packages/core/scripts/doc-comments.ts'
+import { withComments } from '../packages/core/scripts/document-types.ts'
 import { configurationReference } from '../packages/core/scripts/reference.ts'
 import { resolveConfig } from '../packages/core/src/config/resolve.ts'
 import { isRecord } from '../packages/core/src/record.ts'
@@ -46,6 +48,16 @@ describe('docs/reference.md', () => {
       expect([option, kind === '', meaning === '']).toEqual([option, false, false])
     }
   })
+})
+
+it('the declarations of the packages have the descriptions and the defaults', () => {
+  const type = 'z.ZodOptional<z.ZodObject<{ connect: z.ZodPrefault<z.ZodString>; other: z.ZodString }>>'
+  const text = `declare const ownTimeouts$1: 1\ndeclare const backend: z.ZodObject<{ timeouts: ${type} }, z.core.$strict>`
+  const documented = withComments(text, readDeclarations())
+  expect(documented).toMatch(/\{ \/\*\* How long each part [^/]+ \*\/ timeouts: z\.ZodOptional/)
+  expect(documented).toContain(
+    "{ /** Time to open a connection to a backend.\n * @default '2s'\n */ connect: z.ZodPrefault<z.ZodString>; other: z",
+  )
 })
 
 describe('the defaults of the schema are those that are taken', () => {
