@@ -5,8 +5,8 @@ import type { ExpandedConfig } from './expand-config.ts'
 import { type ConfigProblem, formatPath, problem, suggest } from './problems.ts'
 
 /**
- * The mistakes that no schema sees: references between backends and routes. It looks at unvalidated data, so that
- * these are reported along with the others.
+ * Mistakes between options, such as a route that names an unknown backend. The data is not validated yet, so that these are
+ * reported with all others.
  */
 export function crossProblems(config: ExpandedConfig): ConfigProblem[] {
   const data = config.data()
@@ -43,7 +43,7 @@ function reserveProblems(name: string, backend: Record<string, unknown>): Config
   const { maxConcurrent, reserve } = backend
   if (reserve === undefined || reserve === 0) return []
   const path = formatPath(['backends', name, 'reserve'])
-  if (maxConcurrent === 'unlimited') return [problem(path, 'needs a maxConcurrent that it is a part of')]
+  if (maxConcurrent === 'unlimited') return [problem(path, 'needs a maxConcurrent that is not unlimited')]
   if (typeof reserve !== 'number' || typeof maxConcurrent !== 'number' || reserve < maxConcurrent) return []
   return [problem(path, 'must be below maxConcurrent')]
 }
@@ -60,15 +60,15 @@ function matchProblems(route: Record<string, unknown>, path: string, last: boole
   const matchesAll = route['match'] === undefined
   if (last && !matchesAll) {
     return [
-      problem(`${path}.match`, 'must not be there: the last route takes every request that no other takes'),
+      problem(
+        `${path}.match`,
+        'must be removed: the last route takes every request that no other route takes',
+      ),
     ]
   }
   if (!last && matchesAll) {
     return [
-      problem(
-        path,
-        'has no match and takes every request, so the routes behind it get none: move it to the end',
-      ),
+      problem(path, 'has no match and takes every request, so later routes get none; move it to the end'),
     ]
   }
   return []
@@ -93,7 +93,7 @@ function referenceProblems(
       const suggestion = isSecret ? undefined : suggest(name, names)
       return [problem(at, `names ${shown}, which is not among the backends`, suggestion)]
     }
-    return repeated ? [problem(at, `names ${shown} a second time`)] : []
+    return repeated ? [problem(at, `names ${shown} twice`)] : []
   })
 }
 
@@ -118,6 +118,6 @@ function unservedProblems(
     if (!isUnserved(task)) return []
     const at = Array.isArray(written) ? `${path}.match.task[${index}]` : `${path}.match.task`
     const shown = config.isExpanded(at) ? 'a task' : `"${String(task)}"`
-    return [problem(at, `is ${shown}, which the tasks of every backend of the route exclude`)]
+    return [problem(at, `is ${shown}, which no backend of the route serves; add it to the tasks of one`)]
   })
 }

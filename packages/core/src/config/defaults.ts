@@ -9,7 +9,7 @@ const { strategy } = route.parse({ backends: ['ml'] })
 const { maxBodySize, bodyMemory, totalBodyMemory } = exchangeSchema.parse({})
 const { answerMemory } = forwardSchema.parse({})
 
-/** The {@link constants}, and defaults of options as the schema has them: in bytes and milliseconds. */
+/** The fixed values, and defaults of options as the schema has them: in bytes and milliseconds. */
 export const defaults = Object.freeze({
   ...constants,
   answerMemory,

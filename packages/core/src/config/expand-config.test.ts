@@ -44,12 +44,12 @@ describe('a value', () => {
     ['${NONE}', 'needs the variable NONE, which is not set'],
     ['${toString}', 'needs the variable toString, which is not set'],
     ['${file:/run/secrets/none}', 'needs the file /run/secrets/none, which cannot be read (ENOENT)'],
-    ['${file:secrets/none}', 'names a file by a path that does not begin at the root'],
-    ['${GPU', 'has a ${ that begins none of'],
-    ['${}', 'has a ${ that begins none of'],
-    ['${1}', 'has a ${ that begins none of'],
-    ['${GPU:?must be set}', 'has a ${ that begins none of'],
-    ['${env:GPU}', 'has a ${ that begins none of'],
+    ['${file:secrets/none}', 'needs an absolute path of a file'],
+    ['${GPU', 'has a ${ that starts none of'],
+    ['${}', 'has a ${ that starts none of'],
+    ['${1}', 'has a ${ that starts none of'],
+    ['${GPU:?must be set}', 'has a ${ that starts none of'],
+    ['${env:GPU}', 'has a ${ that starts none of'],
   ])('%s is a mistake', (written, message) => {
     const config = expanded(written)
     expect(config.problems).toEqual([{ path: 'text', message: expect.stringContaining(message) }])

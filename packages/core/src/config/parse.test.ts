@@ -52,10 +52,10 @@ describe('a policy with mistakes', () => {
       '  routes[1].match.taks is not an option. Did you mean "task"?',
       '  routes[1].strategy must be one of first, round-robin, weighted-round-robin, least-conn, peak-ewma, model-affinity, not round_robin. Did you mean "round-robin"?',
       '  maxBodysize is not an option.',
-      '  routes[0] has no match and takes every request, so the routes behind it get none: move it to the end.',
-      '  routes[1].match must not be there: the last route takes every request that no other takes.',
+      '  routes[0] has no match and takes every request, so later routes get none; move it to the end.',
+      '  routes[1].match must be removed: the last route takes every request that no other route takes.',
       '  routes[1].backends[0] names "gpuu", which is not among the backends. Did you mean "gpu"?',
-      '  routes[1].backends[2] names "gpu" a second time.',
+      '  routes[1].backends[2] names "gpu" twice.',
     ])
   })
 

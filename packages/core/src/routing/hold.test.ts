@@ -140,10 +140,10 @@ describe('a policy', () => {
     const problems = (task: unknown, names: string[]) =>
       problemsOf({ backends, routes: [{ match: { task }, backends: names }, { backends: ['gpu'] }] })
     expect(problems('ocr', ['gpu'])).toEqual([
-      'routes[0].match.task is "ocr", which the tasks of every backend of the route exclude',
+      'routes[0].match.task is "ocr", which no backend of the route serves; add it to the tasks of one',
     ])
     expect(problems(['clip', 'ocr'], ['gpu'])).toEqual([
-      'routes[0].match.task[1] is "ocr", which the tasks of every backend of the route exclude',
+      'routes[0].match.task[1] is "ocr", which no backend of the route serves; add it to the tasks of one',
     ])
     expect(problems(['clip', 'ocr'], ['gpu', 'nas'])).toEqual([])
     expect(problems('o*', ['gpu'])).toEqual([])
