@@ -1,20 +1,25 @@
+import { isRecord } from '../record.ts'
 import type { Policy, Route } from './policy.ts'
 
 /** Options that were written in code, as the data that the schema knows. */
-export function asData(options: object | undefined): unknown {
-  const { routes, maxBodySize } = (options ?? {}) as { routes?: unknown; maxBodySize?: unknown }
+export function asData(options: unknown): unknown {
+  if (!isRecord(options)) return options
+  const { routes, maxBodySize } = options
+  const hasCode = Array.isArray(routes)
+  // In code, no limit may be Infinity.
+  const isUnlimited = maxBodySize === Number.POSITIVE_INFINITY
+  if (!hasCode && !isUnlimited) return options
   return {
     ...options,
-    ...(Array.isArray(routes) ? { routes: routes.map(withoutCode) } : {}),
-    // In code, no limit may be Infinity.
-    ...(maxBodySize === Number.POSITIVE_INFINITY ? { maxBodySize: 'unlimited' } : {}),
+    ...(hasCode ? { routes: routes.map(withoutCode) } : {}),
+    ...(isUnlimited ? { maxBodySize: 'unlimited' } : {}),
   }
 }
 
 /** Functions need no validation, but their place in the policy does. */
 function withoutCode(route: unknown): unknown {
-  if (typeof route !== 'object' || route === null) return route
-  const { match, strategy, ...rest } = route as Partial<Route>
+  if (!isRecord(route)) return route
+  const { match, strategy, ...rest } = route
   return {
     ...rest,
     ...(match === undefined ? {} : { match: typeof match === 'function' ? {} : match }),

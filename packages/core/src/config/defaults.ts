@@ -1,24 +1,20 @@
 import { backend, wake } from './backend-schema.ts'
 import { constants } from './constants.ts'
 import { route } from './route-schema.ts'
-import { exchangeSchema, forwardSchema, limits } from './router-schema.ts'
-import { holdOptions, timeouts } from './shared-schema.ts'
+import { exchangeSchema, limits } from './router-schema.ts'
+import { timeouts } from './shared-schema.ts'
 
 const { maxConcurrent, reserve, tier, weight } = backend.parse({ url: 'http://ml' })
 const { strategy } = route.parse({ backends: ['ml'] })
-const { maxBodySize, bodyMemory, totalBodyMemory } = exchangeSchema.parse({})
-const { answerMemory } = forwardSchema.parse({})
+const { maxBodySize, totalBodyMemory } = exchangeSchema.parse({})
 
 /** The fixed values, and defaults of options as the schema has them: in bytes and milliseconds. */
 export const defaults = Object.freeze({
   ...constants,
-  answerMemory,
-  bodyMemory,
   connectTimeout: timeouts.parse({}).connect,
   limits: limits.parse({}),
   maxBodySize,
   maxConcurrent,
-  maxHeld: holdOptions.parse({}).maxHeld,
   reserve,
   strategy,
   tier,

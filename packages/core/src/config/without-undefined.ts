@@ -1,4 +1,4 @@
-export type WithoutUndefined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
+type WithoutUndefined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
 
 /** A copy without the members that are `undefined`. */
 export function withoutUndefined<T extends object>(options: T): Partial<WithoutUndefined<T>> {
