@@ -8,7 +8,6 @@ import { createRouter } from '../router/create-router.ts'
 import { resolveExchangeOptions } from '../router/exchange-options.ts'
 import { parseConfig, parsePolicy } from './parse.ts'
 import { ConfigError } from './problems.ts'
-import { parseSize } from './size.ts'
 
 const backends = { gpu: { url: 'http://gpu:3003' }, nas: { url: 'http://nas:3003', weight: 2 } }
 
@@ -241,25 +240,6 @@ describe('the names of discover', () => {
     const parse = () => parseConfig({ backends: { a: { url: 'http://a', discover: { names: [name] } } } })
     if (good) expect(parse).not.toThrow()
     else expect(parse).toThrow('backends.a.discover.names[0] must be a host name')
-  })
-})
-
-describe('sizes', () => {
-  it.each<[string | number, number | undefined]>([
-    [7, 7],
-    ['7', 7],
-    ['7b', 7],
-    ['32m', 33_554_432],
-    ['32mb', 33_554_432],
-    ['32 MiB', 33_554_432],
-    ['0.5k', 512],
-    ['2G', 2_147_483_648],
-    ['unlimited', Number.POSITIVE_INFINITY],
-    ['-1', undefined],
-    ['32 bananas', undefined],
-    ['', undefined],
-  ])('%s', (text, bytes) => {
-    expect(parseSize(text)).toBe(bytes)
   })
 })
 
