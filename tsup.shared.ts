@@ -1,6 +1,6 @@
 import type { Options } from 'tsup'
 
-/** One build for the three packages: ESM and CommonJS, each with its own declarations. */
+/** One build for all packages: ESM and CommonJS, each with its own declarations. */
 export const library: Options = {
   entry: ['src/index.ts'],
   format: ['esm', 'cjs'],

@@ -9,6 +9,8 @@ export default defineConfig({
       'test/**/*.test.ts',
       'bench/**/*.test.ts',
     ],
+    // A single vitest run, without scripts/run.mjs, must not test an old page either.
+    globalSetup: 'packages/status-page/scripts/page.ts',
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

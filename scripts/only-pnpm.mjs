@@ -1,7 +1,7 @@
-// npm would pack `workspace:^` and the sources' entry points, which nobody can install; pnpm puts what is published in their place.
+// pnpm replaces `workspace:^` and the entry points with the published ones. npm does not, and its package cannot be installed.
 if (!process.env.npm_config_user_agent?.startsWith('pnpm/')) {
   console.error(
-    'Pack with "npm run pack" at the root of the repository: npm alone makes a package that cannot be installed.',
+    'npm pack creates a package that cannot be installed; run "npm run pack" in the root directory instead.',
   )
   process.exit(1)
 }

@@ -1,8 +1,8 @@
-// Runs the workspace's commands on a machine that has nothing but Node 20 or later and npm: it installs what is
-// missing, with pnpm from npx, and then runs everything on the Node 24 that comes with the installation.
+// Runs the commands of the workspace on any machine with Node 20 or later and npm. It installs the dependencies with
+// pnpm from npx, generates the files that git ignores, then runs the command on the Node 24 from node_modules.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,30 +13,31 @@ const modules = join(root, 'node_modules')
 const node = join(modules, 'node', 'bin', windows ? 'node.exe' : 'node')
 const vitest = join(modules, 'vitest', 'vitest.mjs')
 const results = join(modules, '.cache', 'vitest.json')
+/** In the order in which they are built: the others depend on core. */
+const packages = ['core', 'express', 'koa', 'status-page']
 
 const commands = {
-  start: (...given) => run(node, ['examples/express-gateway/src/main.ts', ...given]),
-  example: (...given) => run(node, ['examples/setups/src/main.ts', ...given]),
+  start: (...options) => run(node, ['examples/express-gateway/src/main.ts', ...options]),
+  example: (...options) => run(node, ['examples/setups/src/main.ts', ...options]),
   demo: () => run(node, ['examples/demo/src/main.ts']),
-  bench: (...given) => run(node, ['bench/cost/main.ts', ...given]),
-  'bench:sim': (...options) => run(node, ['bench/sim/main.ts', ...options]),
-  'bench:pool': (...given) => run(node, ['bench/pool/main.ts', ...given]),
-  'bench:queue': (...given) => run(node, ['bench/queue/main.ts', ...given]),
-  'bench:page': () => run(node, ['bench/page/main.ts']),
+  bench: (...given) => run(node, ['bench/main.ts', 'cost', ...given]),
+  'bench:sim': (...given) => run(node, ['bench/main.ts', 'sim', ...given]),
+  'bench:pool': (...given) => run(node, ['bench/main.ts', 'pool', ...given]),
+  'bench:queue': (...given) => run(node, ['bench/main.ts', 'queue', ...given]),
+  'bench:page': () => run(node, ['bench/main.ts', 'page']),
   fuzz: (...given) => run(node, ['test/differential/main.ts', ...given]),
   screenshots: (...given) => run(node, ['test/screenshots/main.ts', ...given]),
   build,
   pack,
   docs: () =>
     runAll([
-      ['schemas', [node, ['packages/core/scripts/generate-schema.ts']]],
-      ['status page', [node, ['packages/core/scripts/generate-page.ts']]],
       ['configuration reference', [node, ['packages/core/scripts/generate-reference.ts']]],
       ['API reference', tool('typedoc/bin/typedoc')],
     ]),
   format: () => runAll([['lint and format', tool('@biomejs/biome/bin/biome', 'check', '--write', '.')]]),
   test,
   'test:node': testOn,
+  'test:watch': (...filters) => run(node, [vitest, 'watch', ...filters]),
 }
 
 const [command = '', ...args] = process.argv.slice(2)
@@ -45,12 +46,14 @@ if (!Object.hasOwn(commands, command)) {
   process.exit(2)
 }
 await install()
+if (command !== 'format') {
+  await generate()
+  await generatePage()
+}
 process.exitCode = await commands[command](...args)
 
 async function build() {
-  const packages = ['core', 'express', 'koa']
   return runAll([
-    ['schemas', [node, ['packages/core/scripts/generate-schema.ts']]],
     ...packages.map((name) => [
       `build ${name}`,
       tool('tsup/dist/cli-default.js'),
@@ -60,10 +63,9 @@ async function build() {
   ])
 }
 
-/** The three packages as they are published, in `packed`. */
+/** Writes the packages to `packed`, as they are published. */
 async function pack() {
   if ((await build()) !== 0) return 1
-  const packages = ['core', 'express', 'koa']
   return runAll(
     packages.map((name) => [
       `pack ${name}`,
@@ -73,66 +75,98 @@ async function pack() {
   )
 }
 
-/** Everything that a change must pass, on Node 24. */
+/** Every check that a change must pass, on Node 24. */
 async function test(...filters) {
   const failed = await runAll([
     ['lint and format', tool('@biomejs/biome/bin/biome', 'ci', '.')],
     ['types', tool('typescript-7/bin/tsc', '-p', '.')],
-    ['types of the status page', tool('typescript-7/bin/tsc', '-p', 'packages/core/page')],
+    ['types of the status page', tool('typescript-7/bin/tsc', '-p', 'packages/status-page/page')],
     ['types of the NestJS example', tool('typescript-7/bin/tsc', '-p', 'examples/embedding/nestjs')],
   ])
-  if (failed !== 0 || (await build()) !== 0) return conclude(1, 0, 1)
+  if (failed !== 0 || (await build()) !== 0) return printTotals(1, 0, 1)
   return vitestOn([node], filters)
 }
 
-/** The tests alone, on another major of Node: `npm run test:node -- 22`. */
+/** Only the tests, on another major version of Node: `npm run test:node -- 22`. */
 async function testOn(major = '22', ...filters) {
-  if ((await build()) !== 0) return conclude(1, 0, 1)
+  if ((await build()) !== 0) return printTotals(1, 0, 1)
   return vitestOn(['npx', '--yes', '-p', `node@${major}`, 'node'], filters)
 }
 
-async function vitestOn([program, ...before], filters) {
+async function vitestOn([program, ...programArgs], filters) {
   rmSync(results, { force: true })
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`]
-  const code = await run(program, [...before, vitest, 'run', ...reporters, ...filters])
-  if (!existsSync(results)) return conclude(code, 0, 1)
+  const code = await run(program, [...programArgs, vitest, 'run', ...reporters, ...filters])
+  if (!existsSync(results)) return printTotals(code, 0, 1)
   const { numPassedTests, numFailedTests, numFailedTestSuites, testResults } = JSON.parse(
     readFileSync(results, 'utf8'),
   )
-  for (const name of leftOut(testResults)) console.log(`left out: ${name}`)
-  return conclude(code, numPassedTests, Math.max(numFailedTests, Math.min(numFailedTestSuites, code)))
+  for (const name of skippedTests(testResults)) console.log(`skipped: ${name}`)
+  return printTotals(code, numPassedTests, Math.max(numFailedTests, Math.min(numFailedTestSuites, code)))
 }
 
-/** Their names say why. */
-function leftOut(files) {
+/** The full names of the skipped tests; each name contains the reason. */
+function skippedTests(files) {
   const tests = files.flatMap(({ assertionResults }) => assertionResults)
   return tests.filter(({ status }) => status === 'skipped').map(({ fullName }) => fullName)
 }
 
-function conclude(code, passed, failed) {
+function printTotals(code, passed, failed) {
   console.log(`${passed} passed, ${failed} failed`)
   return code === 0 && failed > 0 ? 1 : code
 }
 
-/** Installs when the lockfile is not the one that was installed last. */
+/** Installs the dependencies if the lockfile has changed since the last installation. */
 async function install() {
   const marker = join(modules, '.installed')
-  const wanted = createHash('sha256')
-    .update(readFileSync(join(root, 'pnpm-lock.yaml')))
-    .digest('hex')
-  if (existsSync(marker) && existsSync(node) && readFileSync(marker, 'utf8') === wanted) return
-  console.log('Installing the dependencies; this takes a while the first time.')
+  const hash = hashOf([join(root, 'pnpm-lock.yaml')])
+  if (existsSync(node) && isCurrent(marker, hash)) return
+  console.log('Installing the dependencies. The first installation takes some minutes.')
   const code = await run('npx', ['--yes', PNPM, 'install', '--frozen-lockfile', '--loglevel=error'])
   if (code !== 0) process.exit(code)
   mkdirSync(dirname(results), { recursive: true })
-  writeFileSync(marker, wanted)
+  writeFileSync(marker, hash)
+}
+
+/** Generates the files that programs, tests and editors read but git ignores, if their sources have changed. */
+async function generate() {
+  const core = join(root, 'packages', 'core')
+  const outputs = ['config.schema.json', 'policy.schema.json'].map((name) => join(core, name))
+  const marker = join(modules, '.generated')
+  const hash = hashOf(['src', 'scripts'].flatMap((folder) => sourcesIn(join(core, folder))))
+  if (outputs.every((path) => existsSync(path)) && isCurrent(marker, hash)) return
+  const code = await run(node, ['packages/core/scripts/generate-schema.ts'])
+  if (code !== 0) process.exit(code)
+  writeFileSync(marker, hash)
+}
+
+function sourcesIn(folder) {
+  const names = readdirSync(folder, { recursive: true })
+  return names.filter((name) => name.endsWith('.ts')).map((name) => join(folder, name))
+}
+
+function hashOf(paths) {
+  const hash = createHash('sha256')
+  for (const path of paths.sort()) hash.update(`${path}\n`).update(readFileSync(path))
+  return hash.digest('hex')
+}
+
+/** Whether the marker was written for the same content. */
+function isCurrent(marker, hash) {
+  return existsSync(marker) && readFileSync(marker, 'utf8') === hash
+}
+
+/** Every command needs the page, in the state of its sources: the gateways run from the sources, and git has no copy. */
+async function generatePage() {
+  const code = await run(node, ['packages/status-page/scripts/generate-page.ts'])
+  if (code !== 0) process.exit(code)
 }
 
 function tool(path, ...toolArgs) {
   return [node, [join(modules, path), ...toolArgs]]
 }
 
-/** Runs steps in order up to the first that fails. */
+/** Runs the steps in order and stops at the first that fails. */
 async function runAll(steps) {
   for (const [name, [program, programArgs], cwd] of steps) {
     console.log(`> ${name}`)
@@ -148,12 +182,12 @@ function run(program, programArgs, cwd = root) {
     const child = spawn(program, programArgs, { cwd, stdio: 'inherit', shell })
     const forward = (signal) => child.kill(signal)
     process.on('SIGTERM', forward)
-    // A gateway reloads on it, or stops when its terminal is gone; by default it would end this process first.
+    // A gateway reloads on SIGHUP. Without a handler, the signal ends this process first.
     process.on('SIGHUP', forward)
-    // npm puts a shell in between, which passes no signal on: where that was killed, this process has a new parent.
+    // npm starts a shell that forwards no signals. When that shell is killed, this process gets a new parent.
     const parent = process.ppid
     const orphaned = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500)
-    // The terminal sends SIGINT to the child as well: here it only must not end this process first.
+    // The terminal also sends SIGINT to the child, so this process only has to outlive the child.
     process.on('SIGINT', () => {})
     child.on('error', (error) => {
       console.error(`${program}: ${error.message}`)

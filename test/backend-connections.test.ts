@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import { type HoldEvent, type RouterOptions, TlsError } from '@immich-ml-router/core'
 import { ProxyServer } from 'http-proxy-3'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { type Authority, authority, type Certified, YESTERDAY } from './support/certificates.ts'
+import { type Authority, authority, type KeyPair, YESTERDAY } from './support/certificates.ts'
 import { post } from './support/client.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { FakeResolver } from './support/fake-resolver.ts'
@@ -19,8 +19,8 @@ const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
 
 let ours: Authority
 let theirs: Authority
-let server: Certified
-let client: Certified
+let server: KeyPair
+let client: KeyPair
 
 beforeAll(async () => {
   ;[ours, theirs] = await Promise.all([authority('ours'), authority('theirs')])

@@ -106,7 +106,7 @@ ROUTER_CONFIG=${env.ROUTER_CONFIG}: The configuration has 3 mistakes:
 
 describe('what is checked', () => {
   it.each<[string, Record<string, string>, object]>([
-    ['nothing', {}, { words: expect.stringContaining('stand-in servers would be started') }],
+    ['nothing', {}, { words: expect.stringContaining('the gateway starts three stub servers') }],
     [
       "the seed's variables",
       { ML_TEXT_URL: 'http://me:s3cret@t:1', ML_DEFAULT_URL: 'http://d' },

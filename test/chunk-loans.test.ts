@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { authority, type Certified } from './support/certificates.ts'
+import { authority, type KeyPair } from './support/certificates.ts'
 import { ROOT } from './support/docs.ts'
 import { CONTENT_TYPE, GOOD_ANSWER, immichBody, sha256 } from './support/predict-body.ts'
 import { listen } from './support/servers.ts'
@@ -25,7 +25,7 @@ const KIB = 1024
 /** More than the buffers of the system hold between the router and a backend that does not read. */
 const LARGE = 12_000 * KIB
 
-let certificate: Certified
+let certificate: KeyPair
 let ca: string
 
 beforeAll(async () => {

@@ -53,28 +53,24 @@ describe('a request in a file', () => {
     ['the urlencoded body alone', form],
   ])('%s, is explained', async (_, content) => {
     const path = await file('request.bin', content)
-    expect(
-      await explainRequest(path, config),
-    ).toBe(`${path} is clip/textual (ViT-B-32__openai) with the payload text.
+    expect(await explainRequest(path, config)).toBe(`${path}: clip/textual (ViT-B-32__openai) with text input.
 
 route 1 of 2 "clip/textual" takes it (strategy first, priority 1):
-  nas: chosen, number 1 of the list
+  nas: chosen, first in the list
   gpu: would be next, behind nas in the list
 The request goes to nas now.
 
-That is by the file router.yaml, right after the start: nothing is known of the backends then, and all count as up and idle.
+Configuration: the file router.yaml. The gateway has just started, so all backends count as healthy and idle.
 `)
   })
 
   it('whose job is not known is explained too, unless it is refused', async () => {
     const path = await file('request.bin', 'no multipart at all')
     expect(await explainRequest(path, config)).toMatch(
-      /is of no known job \(not-multipart\)\.\n\nroute 1 "clip\/textual" does not take it: the job is not known/,
+      /: unclassified \(not-multipart\)\.\n\nroute 1 "clip\/textual" does not take it: the job is not known/,
     )
     const options = { ...config.options, onUnclassified: 'reject' } as const
-    expect(await explainRequest(path, { ...config, options })).toMatch(
-      /is answered with 422 \(unclassified\)/,
-    )
+    expect(await explainRequest(path, { ...config, options })).toMatch(/: answered with 422 \(unclassified\)/)
   })
 
   it('that is too large is said to be', async () => {
@@ -89,7 +85,7 @@ That is by the file router.yaml, right after the start: nothing is known of the 
       'cut.bin',
       Buffer.concat([head('content-length: 900000\r\n'), Buffer.from(start ?? '')]),
     )
-    expect(await explainRequest(path, config)).toMatch(/is clip\/textual .* with no payload\./)
+    expect(await explainRequest(path, config)).toMatch(/: clip\/textual .* with no input\./)
   })
 
   it('that is compressed is not looked into', async () => {
@@ -97,14 +93,16 @@ That is by the file router.yaml, right after the start: nothing is known of the 
       'gzip.bin',
       Buffer.concat([head(`content-encoding: gzip\r\ncontent-length: ${search.length}\r\n`), search]),
     )
-    expect(await explainRequest(path, config)).toMatch(/of no known job \(content-encoded\)/)
+    expect(await explainRequest(path, config)).toMatch(/unclassified \(content-encoded\)/)
   })
 
   it.each(['POST /predict HTTP/1.1\r\ncontent-length: x\r\n\r\n', 'POST /predict HTTP/1.1\r\nhost: x\r\n'])(
-    'that is no HTTP is said to be none: %j',
+    'that is not valid HTTP is rejected: %j',
     async (text) => {
       const path = await file('broken.bin', text)
-      await expect(explainRequest(path, config)).rejects.toThrow('begins as an HTTP request, but is none')
+      await expect(explainRequest(path, config)).rejects.toThrow(
+        'starts like an HTTP request but is not valid',
+      )
     },
   )
 })
@@ -113,12 +111,12 @@ describe('what is no predict request', () => {
   it.each([
     [
       'POST /predict HTTP/1.1\r\nhost: x\r\n\r\nentries=',
-      /has a body, but neither Content-Length nor Transfer-Encoding/,
+      /has a body but neither Content-Length nor Transfer-Encoding/,
     ],
-    ['GET /ping HTTP/1.1\r\nhost: x\r\n\r\n', /holds GET \/ping, which is no predict request/],
+    ['GET /ping HTTP/1.1\r\nhost: x\r\n\r\n', /contains GET \/ping, which is not a predict request/],
     [
       'POST /other HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n',
-      /holds POST \/other, which is no predict request/,
+      /contains POST \/other, which is not a predict request/,
     ],
   ])('is said to be none: %j', async (text, expected) => {
     await expect(explainRequest(await file('other.bin', text), config)).rejects.toThrow(expected)

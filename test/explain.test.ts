@@ -22,7 +22,7 @@ describe('a response that is asked why', () => {
       ],
     })
     expect(await ask(url)).toBe(
-      'clip/textual; nas chosen: number 1 of the list; gpu next: behind nas in the list',
+      'clip/textual; nas chosen: first in the list; gpu next: behind nas in the list',
     )
     expect(nas.received[0]?.headers['x-immich-ml-explain']).toBeUndefined()
     expect((await post(url, search)).headers['x-immich-ml-route']).toBeUndefined()
@@ -35,7 +35,7 @@ describe('a response that is asked why', () => {
       routes: [{ name: 'söek; all', backends: ['nas', 'gpu'], strategy: 'first' }],
     })
     expect(await ask(url)).toMatch(
-      /^s%C3%B6ek%3B all; nas failed \(connect\) in \d+ ms; gpu chosen: number 1 of the list; nas passed-over: excluded$/,
+      /^s%C3%B6ek%3B all; nas failed \(connect\) in \d+ ms; gpu chosen: first in the list; nas passed-over: excluded$/,
     )
   })
 
@@ -79,7 +79,7 @@ describe('a response that is asked why', () => {
       routes: [{ backends: ['slow', 'quick'], strategy: 'first', hedge: { after: '50ms' } }],
     })
     expect(await ask(url)).toBe(
-      'default; quick got a further copy; slow chosen: number 1 of the list; quick next: behind slow in the list',
+      'default; quick got a further copy; slow chosen: first in the list; quick next: behind slow in the list',
     )
   })
 
@@ -170,11 +170,11 @@ describe('router.explain()', () => {
     const before = said()
     expect(router.explain(unknown)).toMatchObject({
       route: 'default',
-      decision: { kind: 'goes', backend: 'gpu' },
+      decision: { kind: 'forward', backend: 'gpu' },
     })
     expect(said()).toBe(before)
     await router.close()
-    expect(router.explain(unknown).decision).toMatchObject({ kind: 'refused', code: 'router-closed' })
+    expect(router.explain(unknown).decision).toMatchObject({ kind: 'reject', code: 'router-closed' })
   })
 
   it('knows of requests that do not come to the policy', async () => {
@@ -183,7 +183,7 @@ describe('router.explain()', () => {
       onUnclassified: 'reject',
     })
     expect(router.explain(unknown).decision).toMatchObject({
-      kind: 'refused',
+      kind: 'reject',
       status: 422,
       code: 'unclassified',
     })

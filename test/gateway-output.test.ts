@@ -43,7 +43,7 @@ describe.each(started)('%s', (which) => {
   itNeeds('python')('ends when its terminal hangs up', async () => {
     const gateway = await start('terminal', which)
     expect((await post(gateway.url, search)).status).toBe(200)
-    await gateway.hangUp()
+    await gateway.closeReader()
     await until(() => isGone(gateway.url), 'the port is free')
     await until(() => gateway.exitCode() !== undefined, 'it ends')
     if (which !== 'npm start') expect(gateway.exitCode()).toBe(0)
@@ -60,7 +60,7 @@ describe.each(started)('%s', (which) => {
 
   itNeeds('python')('answers, and heeds signals, when the reader of its output ends', async () => {
     const gateway = await start('pipe', which)
-    await gateway.hangUp()
+    await gateway.closeReader()
     expect(await answered(gateway.url)).toBe(400)
     process.kill(gateway.pid(), 'SIGTERM')
     await until(() => isGone(gateway.url), 'the port is free')
@@ -84,7 +84,7 @@ describe.each(['terminal', 'pipe'] as const)('a %s whose reader stops reading', 
     const gateway = await start(kind, 'the Express gateway')
     await gateway.stopReading()
     expect(await answered(gateway.url, 2_000)).toBe(2_000)
-    gateway.readAgain()
+    gateway.resumeReading()
     const dropped = () => gateway.lines.find(({ dropped }) => typeof dropped === 'number')
     await until(() => dropped() !== undefined, 'it says how many')
     expect(dropped()).toMatchObject({ level: 40 })
@@ -101,7 +101,7 @@ describe.each(['terminal', 'pipe'] as const)('a %s whose reader stops reading', 
     expect(await answered(gateway.url)).toBe(400)
     process.kill(gateway.pid(), 'SIGTERM')
     await until(() => isGone(gateway.url), 'the port is free')
-    await gateway.hangUp()
+    await gateway.closeReader()
     await until(() => gateway.exitCode() !== undefined, 'it ends')
     expect(gateway.exitCode()).toBe(0)
   })

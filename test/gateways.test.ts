@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { resolveExchangeOptions } from '@immich-ml-router/core'
-import { seedConfig } from '@immich-ml-router/example-gateway-kit'
+import { configFromVariables } from '@immich-ml-router/example-gateway-kit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
 import { exampleOf } from './support/docs.ts'
@@ -237,7 +237,7 @@ describe("the seed's variables", () => {
     [{ ML_TEXT_URL: 'http://t' }, ['text', 'text'], 'text'],
     [{ ML_TEXT_URL: 'http://same', ML_DEFAULT_URL: 'http://same' }, ['text', 'default'], 'default'],
   ])('%j', (env, routes, last) => {
-    const config = seedConfig(env)
+    const config = configFromVariables(env)
     expect(config.routes?.flatMap(({ backends }) => backends)).toEqual(routes)
     expect(config.routes?.at(-1)?.backends).toEqual([last])
   })
@@ -250,12 +250,17 @@ describe("the seed's variables", () => {
     ['0', Number.POSITIVE_INFINITY],
     [undefined, 33_554_432],
   ])('MAX_BODY_SIZE=%s', (size, bytes) => {
-    const { maxBodySize } = seedConfig({ ...urls, ...(size === undefined ? {} : { MAX_BODY_SIZE: size }) })
+    const { maxBodySize } = configFromVariables({
+      ...urls,
+      ...(size === undefined ? {} : { MAX_BODY_SIZE: size }),
+    })
     expect(resolveExchangeOptions({ maxBodySize }).maxBodySize).toBe(bytes)
   })
 
   it('a size that is none', () => {
-    expect(() => seedConfig({ ...urls, MAX_BODY_SIZE: 'big' })).toThrow(/MAX_BODY_SIZE must be bytes/)
+    expect(() => configFromVariables({ ...urls, MAX_BODY_SIZE: 'big' })).toThrow(
+      /MAX_BODY_SIZE must be bytes/,
+    )
   })
 })
 
@@ -328,7 +333,7 @@ describe('the configuration of a gateway that runs', () => {
     expect(logged('not reloaded')[0]).toMatchObject({
       level: 50,
       msg: expect.stringMatching(
-        /stays as it was: ROUTER_CONFIG=.*router.yaml: The configuration has 3 mistakes:(.|\n)*backends.gpu.ulr(.|\n)*routes\[0\].backends\[0\]/,
+        /previous one stays in use: ROUTER_CONFIG=.*router.yaml: The configuration has 3 mistakes:(.|\n)*backends.gpu.ulr(.|\n)*routes\[0\].backends\[0\]/,
       ),
     })
     expect(await by()).toBe('renamed')
@@ -409,7 +414,7 @@ routes:
     const said = () => lines.find(({ msg }) => String(msg).startsWith('SIGHUP'))?.['msg']
     await until(() => said() !== undefined, 'it says so')
     expect(said()).toBe(
-      'SIGHUP: there is nothing to reload, since it is configured by ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL',
+      'SIGHUP: nothing to reload, the gateway is configured by ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL',
     )
     expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(200)
     child.kill('SIGTERM')

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import tls from 'node:tls'
 import type { RouterOptions } from '@immich-ml-router/core'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { type Authority, authority, type Certified } from './support/certificates.ts'
+import { type Authority, authority, type KeyPair } from './support/certificates.ts'
 import { post } from './support/client.ts'
 import { GOOD_ANSWER, imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
@@ -12,7 +12,7 @@ import { stubMl, until } from './support/servers.ts'
 const search = immichBody('textSearch', 'cat')
 
 let ours: Authority
-let certified: Certified
+let certified: KeyPair
 beforeAll(async () => {
   ours = await authority('ours')
   certified = await ours.certify(['127.0.0.1'])

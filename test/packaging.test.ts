@@ -13,7 +13,7 @@ import { imageBytes, immichForm } from './support/predict-body.ts'
 import { stubMl } from './support/servers.ts'
 
 const exec = promisify(execFile)
-const names = ['core', 'express', 'koa'] as const
+const names = ['core', 'express', 'koa', 'status-page'] as const
 const windows = process.platform === 'win32'
 let directory: string
 const tarballs: Record<string, string> = {}
@@ -107,13 +107,14 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
   ],
   express: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
   koa: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
+  'status-page': ['statusPage'],
 }
 
 /** What core gives by further entry points. */
 const PARTS: Readonly<Record<string, string[]>> = {
   logging: ['LOG_FIELDS', 'logRequests'],
   metrics: ['routerMetrics'],
-  'status-page': ['statusPage'],
+  parts: ['WITH_OPTIONS', 'shorten', 'systemClock'],
   tracing: ['openTelemetryTracing'],
 }
 
@@ -191,12 +192,29 @@ Promise.allSettled(attempts.map((attempt) => attempt())).then((settled) => {
     )
     const { stdout } = await npx(['--yes', '-p', 'node@20', 'node', 'old-node.cjs'], project)
     const lines = stdout.trim().split('\n')
-    expect(lines).toHaveLength(6)
+    expect(lines).toHaveLength(2 * names.length)
     for (const line of lines)
       expect(line).toMatch(
         /^@immich-ml-router\/core needs Node.js 22.19 or later, and this is Node.js 20\.[\d.]+\. /,
       )
   }, 120_000)
+
+  it.each([
+    ['ESM', 'mjs', `import { statusPage } from '@immich-ml-router/status-page'`],
+    ['CommonJS', 'cjs', `const { statusPage } = require('@immich-ml-router/status-page')`],
+  ])('has the status page with its browser code (%s)', async (_, extension, load) => {
+    await write(
+      `page.${extension}`,
+      `${load}
+const router = { on: () => () => {}, status: () => ({ now: 0 }) }
+const res = { writeHead: (status) => console.log(status), end: (html) => console.log(html) }
+statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} }, res)`,
+    )
+    const { stdout } = await node(`page.${extension}`)
+    expect(stdout).toMatch(/^200\n<!doctype html>/)
+    const [, script = ''] = /<script type="module">(.+)<\/script>/s.exec(stdout) ?? []
+    expect(script.length).toBeGreaterThan(10_000)
+  })
 
   it('needs the version that engines says', async () => {
     for (const name of names) {

@@ -9,7 +9,6 @@ import {
 } from '@immich-ml-router/core'
 import { Pool } from 'undici'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { seeded } from '../bench/lib/random.ts'
 import { post } from './support/client.ts'
 import {
   CONTENT_TYPE,
@@ -19,6 +18,7 @@ import {
   immichForm,
   type Job,
 } from './support/predict-body.ts'
+import { seeded } from './support/random.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 

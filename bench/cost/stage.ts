@@ -1,154 +1,101 @@
 import { fileURLToPath } from 'node:url'
 import { Child } from '../lib/child.ts'
-import { startNginx } from '../lib/nginx.ts'
-import { startServer } from '../lib/program.ts'
+import { type RunningServer, startNginx, startServer } from '../lib/server.ts'
 import type { Backends } from './backend.ts'
-import type { Contender } from './contenders.ts'
-import { answerOf, type BackendName, bodyOf, type CostJob, JOBS, type JobName } from './jobs.ts'
+import { type Contender, nginxConfig, routes } from './contenders.ts'
+import { answerOf, type BackendName, bodyOf, type CostJob, JOBS } from './jobs.ts'
 import type { LoadGenerator } from './load.ts'
-import { byLua, byRegularExpression } from './nginx-configs.ts'
-import type { ProxyProcess } from './proxy.ts'
-import type { Tools } from './tools.ts'
+import type { ProxyKind, ProxyProcess } from './proxy.ts'
+import { luaModules, PYTHON } from './tools.ts'
 
 /** The core of the proxy, and that of everything else. */
 export const PROXY_CORE = 0
-export const LOAD_CORE = 1
+const LOAD_CORE = 1
 
 /** A contender that runs. */
 export interface Entrant {
   readonly contender: Contender
-  /** Where the requests of a job go. */
+  /** Where the requests for a backend go. */
   urlFor(backend: BackendName): string
   /** `undefined` where there is no proxy. */
   readonly pid: number | undefined
-  stop(): Promise<void>
 }
 
-/** The backends and the load generator, as processes of their own on one core; contenders come and go on the other. */
+/** The backends and the load generator, as processes on one core; contenders come and go on the other. */
 export class Stage {
-  readonly load: Child<LoadGenerator>
-  readonly backends: Child<Backends>
-  readonly #urls: Record<BackendName, string>
-  readonly #tools: Tools
+  readonly load = new Child<LoadGenerator>(new URL('./load.ts', import.meta.url), LOAD_CORE)
+  readonly backends = new Child<Backends>(new URL('./backend.ts', import.meta.url), LOAD_CORE)
   readonly #proxy: URL
-
-  private constructor(
-    tools: Tools,
-    proxy: URL,
-    load: Child<LoadGenerator>,
-    backends: Child<Backends>,
-    urls: Record<BackendName, string>,
-  ) {
-    this.#tools = tools
-    this.#proxy = proxy
-    this.load = load
-    this.backends = backends
-    this.#urls = urls
-  }
+  #urls: Record<BackendName, string> = { text: '', image: '' }
 
   /** @param proxy The module of the contenders on Node, as JavaScript. */
-  static async set(tools: Tools, proxy: URL): Promise<Stage> {
-    const options = { core: LOAD_CORE }
-    const load = new Child<LoadGenerator>(new URL('./load.ts', import.meta.url), options)
-    const backends = new Child<Backends>(new URL('./backend.ts', import.meta.url), options)
-    return new Stage(tools, proxy, load, backends, await backends.call('start'))
+  constructor(proxy: URL) {
+    this.#proxy = proxy
   }
 
-  async close(): Promise<void> {
+  async open(): Promise<void> {
+    this.#urls = await this.backends.call('start')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.load.stop(), this.backends.stop()])
   }
 
-  /**
-   * Starts a contender, and sees that it routes right.
-   *
-   * @throws {Error} when a request does not arrive where it should, or not whole.
-   */
-  async enter(contender: Contender): Promise<Entrant> {
-    const entrant = await this.#start(contender)
-    try {
-      for (const job of JOBS) await this.#verify(entrant, job)
-    } catch (error) {
-      await entrant.stop()
-      throw error
-    }
-    return entrant
+  /** Where the requests of a job must arrive. */
+  destination(contender: Contender, job: CostJob): BackendName {
+    return routes(contender) ? job.backend : 'text'
   }
 
-  /** Has all of them run while something is done. */
+  /** Has all contenders run during some work. */
   async withAll<T>(
     contenders: readonly Contender[],
     work: (entrants: readonly Entrant[]) => Promise<T>,
   ): Promise<T> {
+    const servers: RunningServer[] = []
     const entrants: Entrant[] = []
     try {
-      for (const contender of contenders) entrants.push(await this.enter(contender))
+      for (const contender of contenders) {
+        const server = contender.kind === 'none' ? undefined : await this.#start(contender)
+        if (server !== undefined) servers.push(server)
+        const urlFor = (backend: BackendName) => server?.url ?? this.#urls[backend]
+        entrants.push({ contender, urlFor, pid: server?.pid })
+        for (const job of JOBS) await this.#verify(contender, urlFor(job.backend), job)
+      }
       return await work(entrants)
     } finally {
-      await Promise.all(entrants.map((entrant) => entrant.stop()))
+      await Promise.all(servers.map((server) => server.stop()))
     }
   }
 
-  /** Where the requests of a job are to arrive. */
-  destination({ kind, ...contender }: Contender, job: CostJob): BackendName {
-    return kind === 'node' && 'proxy' in contender && contender.proxy === 'http-proxy-3'
-      ? 'text'
-      : job.backend
-  }
-
-  async #verify(entrant: Entrant, job: CostJob & { readonly name: JobName }): Promise<void> {
-    const url = entrant.urlFor(job.backend)
+  /** @throws {Error} when a request does not arrive at its backend, whole. */
+  async #verify(contender: Contender, url: string, job: CostJob): Promise<void> {
     const { status, body } = await this.load.call('send', url, job.name, 1)
-    const expected = answerOf(this.destination(entrant.contender, job), bodyOf(job.name).length)
-    if (status !== 200 || body !== expected)
-      throw new Error(
-        `${entrant.contender.label} does not route right: ${job.title} got ${status} ${body}, not ${expected}`,
-      )
+    const expected = answerOf(this.destination(contender, job), bodyOf(job.name).length)
+    if (status === 200 && body === expected) return
+    throw new Error(
+      `${contender.label} does not route right: ${job.title} got ${status} ${body}, not ${expected}`,
+    )
   }
 
-  async #start(contender: Contender): Promise<Entrant> {
-    switch (contender.kind) {
-      case 'none':
-        return { contender, urlFor: (backend) => this.#urls[backend], pid: undefined, stop: async () => {} }
-      case 'node': {
-        const child = new Child<ProxyProcess>(this.#proxy, { core: PROXY_CORE })
-        const { proxy: kind, keepAlive } = contender
-        const url = await child.call('start', { kind, backends: this.#urls, keepAlive })
-        return { contender, urlFor: () => url, pid: child.pid, stop: () => child.stop() }
-      }
-      case 'nginx': {
-        const { nginx, luaModules } = this.#tools
-        if (nginx === undefined) throw new Error('nginx is not installed')
-        const routing = { backends: this.#urls, keepAlive: contender.keepAlive }
-        const lua = contender.technique === 'lua'
-        const config = lua ? byLua(routing) : byRegularExpression(routing)
-        const modules = lua ? luaModules : []
-        const { url, pid, stop } = await startNginx(nginx, config, {
-          core: PROXY_CORE,
-          modules: modules ?? [],
-        })
-        return { contender, urlFor: () => url, pid, stop }
-      }
-      case 'fastapi': {
-        const { python } = this.#tools
-        if (python === undefined) throw new Error('FastAPI is not installed')
-        const { url, pid, stop } = await startServer(
-          {
-            program: python,
-            args: (port) => [
-              ...['-m', 'uvicorn', 'router:app', '--app-dir', fileURLToPath(new URL('.', import.meta.url))],
-              ...['--port', String(port), '--no-access-log', '--log-level', 'error', '--backlog', '1024'],
-            ],
-            env: {
-              TEXT_URL: this.#urls.text,
-              IMAGE_URL: this.#urls.image,
-              KEEP_ALIVE: contender.keepAlive ? '1' : '0',
-              PYTHONDONTWRITEBYTECODE: '1',
-            },
-          },
-          { core: PROXY_CORE },
-        )
-        return { contender, urlFor: () => url, pid, stop }
-      }
+  async #start(contender: Contender): Promise<RunningServer> {
+    const { kind, keepAlive } = contender
+    if (kind === 'regex' || kind === 'lua')
+      return startNginx(nginxConfig(contender, this.#urls), PROXY_CORE, kind === 'lua' ? luaModules() : [])
+    if (kind === 'fastapi') {
+      const { text, image } = this.#urls
+      const app = ['-m', 'uvicorn', 'router:app', '--app-dir', fileURLToPath(new URL('.', import.meta.url))]
+      const quiet = ['--no-access-log', '--log-level', 'error', '--backlog', '1024']
+      const args = (port: number) => [...app, '--port', String(port), ...quiet]
+      const env = { TEXT_URL: text, IMAGE_URL: image, KEEP_ALIVE: keepAlive ? '1' : '0' }
+      return startServer({
+        program: PYTHON,
+        args,
+        env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },
+        core: PROXY_CORE,
+      })
     }
+    const child = new Child<ProxyProcess>(this.#proxy, PROXY_CORE)
+    const url = await child.call('start', kind as ProxyKind, this.#urls, keepAlive)
+    return { url, pid: child.pid, stop: () => child.stop() }
   }
 }

@@ -1,210 +1,182 @@
-import { median, type Spread, spread } from '../lib/stats.ts'
-import { ADAPTERS, NONE, ROUTER, YARDSTICK } from './contenders.ts'
-import { MANY, SOME } from './memory.ts'
-import { ALONE, TYPICAL } from './plan.ts'
-import type { Cell, Growth, Results, Round } from './results.ts'
-
-/** What is to be reached, and what was. */
-export interface Target {
-  readonly what: string
-  readonly who: string
-  readonly figure: string
-  readonly met: boolean
-}
-
-/** A ratio to the yardstick that is to be reached. */
-interface RatioGoal {
-  readonly what: string
-  readonly job: string
-  readonly figure: (round: Round) => number
-  readonly better: 'more' | 'less'
-  /** For `createRouter` and the better adapter, and for the other adapter. */
-  readonly limits: readonly [best: number, other: number]
-}
-
-const RATIO_GOALS: readonly RatioGoal[] = [
-  { what: 'text search requests/s', job: 'text', figure: rateOf, better: 'more', limits: [1.3, 1] },
-  { what: '500 KB image requests/s', job: '500k', figure: rateOf, better: 'more', limits: [2, 2] },
-  { what: 'CPU time for a 500 KB image', job: '500k', figure: cpuOf, better: 'less', limits: [0.5, 0.5] },
-]
-/** Milliseconds. */
-const ADDED = 0.5
-const FIRST_BYTE = 20
-/** Bytes. */
-const PEAK = 250e6
-const PEAK_UPLOADS = 64
-const CLASSIFICATION = 1.1
-const GROWTH = 1.05
+import type { Target } from '../lib/report.ts'
+import { type Spread, spread } from '../lib/stats.ts'
+import type { Results } from './bench.ts'
+import { ADAPTERS, DIRECT, FLOOR, NONE, ROUTER, YARDSTICK } from './contenders.ts'
+import { ALONE, type Cell, type Growth, LOADS, MANY, type Round, SOME, TYPICAL } from './measure.ts'
 
 const OURS = [ROUTER, ...ADAPTERS]
 
-/** Every target that the results say something about. */
+type Goal = readonly [
+  what: string,
+  of: readonly string[],
+  isMet: (middle: number) => boolean,
+  /** `undefined` if it was not measured. */
+  figure: (name: string) => Spread | undefined,
+  write?: (figure: Spread) => string,
+]
+
+const atMost = (limit: number) => (middle: number) => middle <= limit
+const inMs = (digits: number) => (figure: Spread) => `${written(figure, digits)} ms`
+
+function textGoals(results: Results): Goal[] {
+  const [floor, direct, router] = [FLOOR, DIRECT, ROUTER].map((name) => labelOf(results, name))
+  const load = { job: 'text', connections: TYPICAL }
+  const cpu = 'CPU time for a text search: at most'
+  const total = (name: string) => ratio(results, load, name, FLOOR, cpuOf)
+  const layer = (below: string) => (name: string) =>
+    perRound(
+      results,
+      load,
+      [name, below, FLOOR],
+      cpuOf,
+      ([own = 0, less = 0, least = 0]) => (own - less) / least,
+    )
+  return [
+    [`${cpu} 1.38 x ${floor} (goal 1.25 x)`, [DIRECT], atMost(1.38), total],
+    [`${cpu} 0.25 x ${floor} more than ${direct}`, [ROUTER], atMost(0.25), layer(DIRECT)],
+    [`${cpu} 0.25 x ${floor} more than ${router}`, ADAPTERS, atMost(0.25), layer(ROUTER)],
+  ]
+}
+
+function speedGoals(results: Results): Goal[] {
+  const nginx = labelOf(results, YARDSTICK)
+  const load = { job: '500k', connections: TYPICAL }
+  const by = (of: (round: Round) => number) => (name: string) => ratio(results, load, name, YARDSTICK, of)
+  const added = 'added p50 of a text search at one connection at most 0.5 ms'
+  return [
+    [`500 KB image requests/s: at least 2 x ${nginx}`, OURS, (middle) => middle >= 2, by(rateOf)],
+    [`CPU time for a 500 KB image: at most 0.5 x ${nginx}`, OURS, atMost(0.5), by(cpuOf)],
+    [added, OURS, atMost(0.5), (name) => addedLatency(results, name), inMs(2)],
+  ]
+}
+
+function memoryGoals(results: Results): Goal[] {
+  const peakOf = ({ uploads, rate }: (typeof LOADS)[number]): Goal => [
+    `peak memory of ${uploads} uploads of 31 MB at most 250 MB, ${paceOf(rate)}`,
+    OURS,
+    atMost(250e6),
+    (name) => all(peaksAt(results, name, uploads, rate).map(({ peak }) => peak)),
+    ({ median }) => `${megabytes(median)} MB`,
+  ]
+  const first = (name: string) => all(results.firstBytes.find(({ contender }) => contender === name)?.delays)
+  const growth = (name: string) => {
+    const [some, many] = [SOME, MANY].map((requests) => memoryAfter(results, name, requests))
+    return some && many ? { least: some, median: many / some, most: many } : undefined
+  }
+  return [
+    ...LOADS.filter(({ uploads }) => uploads === 64).map(peakOf),
+    ['first byte of a slow upload at the backend within 20 ms', OURS, atMost(20), first, inMs(1)],
+    [
+      'classification of 300 MB at most 1.1 times that of 300 bytes',
+      ['core'],
+      atMost(1.1),
+      () => all(results.classification.map(({ small, large }) => large / small)),
+    ],
+    [
+      `memory behind ${grouped(MANY)} requests at most 1.05 times that behind ${grouped(SOME)}`,
+      OURS,
+      atMost(1.05),
+      growth,
+      ({ least, median, most }) => `${median.toFixed(3)} (${megabytes(least)} to ${megabytes(most)} MB)`,
+    ],
+  ]
+}
+
+/** The targets that the results say something about. */
 export function checkTargets(results: Results): Target[] {
-  return [
-    ...RATIO_GOALS.flatMap((goal) => checkRatio(results, goal)),
-    ...checkAdded(results),
-    ...checkPeaks(results),
-    ...checkFirstBytes(results),
-    ...checkClassification(results),
-    ...checkGrowth(results),
-  ]
-}
-
-function checkRatio(results: Results, { what, job, figure, better, limits }: RatioGoal): Target[] {
-  const ratios = OURS.flatMap((who) => {
-    const ratio = ratioTo(YARDSTICK, results, { contender: who, job, connections: TYPICAL }, figure)
-    return ratio === undefined ? [] : [{ who, ratio }]
-  })
-  const order = better === 'more' ? -1 : 1
-  const adapters = ratios
-    .filter(({ who }) => ADAPTERS.includes(who))
-    .toSorted((a, b) => order * (a.ratio.median - b.ratio.median))
-  return ratios.map(({ who, ratio }) => {
-    const rank = adapters.findIndex((adapter) => adapter.who === who)
-    const limit = rank > 0 ? limits[1] : limits[0]
-    // Which is which is another in another run.
-    const isPart = limits[0] !== limits[1] && rank >= 0 && adapters.length > 1
-    const part = isPart ? `, the ${rank > 0 ? 'slower' : 'faster'} of both` : ''
-    return {
-      what: `${what}: ${better === 'more' ? 'at least' : 'at most'} ${limit} x ${labelOf(results, YARDSTICK)}`,
-      who: labelOf(results, who) + part,
-      figure: written(ratio, 2),
-      met: better === 'more' ? ratio.median >= limit : ratio.median <= limit,
-    }
-  })
-}
-
-function checkAdded(results: Results): Target[] {
-  return OURS.flatMap((who) => {
-    const added = addedLatency(results, who)
-    if (added === undefined) return []
-    return [
-      {
-        what: `added p50 of a text search at one connection at most ${ADDED} ms`,
-        who: labelOf(results, who),
-        figure: `${written(added, 2)} ms`,
-        met: added.median <= ADDED,
-      },
-    ]
-  })
-}
-
-function checkPeaks(results: Results): Target[] {
-  return results.peaks
-    .filter(({ contender, uploads }) => OURS.includes(contender) && uploads === PEAK_UPLOADS)
-    .map(({ contender, rate, peak }) => ({
-      what: `peak memory of ${PEAK_UPLOADS} uploads of 31 MB at most ${PEAK / 1e6} MB, ${rate === null ? 'fast' : `at ${rate / 1e6} MB/s each`}`,
-      who: labelOf(results, contender),
-      figure: `${(peak / 1e6).toFixed(0)} MB`,
-      met: peak <= PEAK,
-    }))
-}
-
-function checkFirstBytes(results: Results): Target[] {
-  return results.firstBytes
-    .filter(({ contender }) => OURS.includes(contender))
-    .map(({ contender, delays }) => ({
-      what: `first byte of a slow upload at the backend within ${FIRST_BYTE} ms`,
-      who: labelOf(results, contender),
-      figure: `${written(spread(delays), 1)} ms`,
-      met: median(delays) <= FIRST_BYTE,
-    }))
-}
-
-function checkClassification({ classification }: Results): Target[] {
-  if (classification.length === 0) return []
-  const ratio = spread(classification.map(({ small, large }) => large / small))
-  return [
-    {
-      what: `classification of 300 MB at most ${CLASSIFICATION} times that of 300 bytes`,
-      who: 'core',
-      figure: written(ratio, 2),
-      met: ratio.median <= CLASSIFICATION,
-    },
-  ]
-}
-
-function checkGrowth(results: Results): Target[] {
-  return results.growths.flatMap((growth) => {
-    const [some, many] = [memoryBehind(growth, SOME), memoryBehind(growth, MANY)]
-    if (!OURS.includes(growth.contender) || some === undefined || many === undefined) return []
-    return [
-      {
-        what: `memory behind ${grouped(MANY)} requests at most ${GROWTH} times that behind ${grouped(SOME)}`,
-        who: labelOf(results, growth.contender),
-        figure: `${(many / some).toFixed(3)} (${(some / 1e6).toFixed(0)} to ${(many / 1e6).toFixed(0)} MB)`,
-        met: many / some <= GROWTH,
-      },
-    ]
-  })
-}
-
-/** Which figures: of a contender, with a job and so many connections. */
-export type Place = Pick<Cell, 'contender' | 'job' | 'connections'>
-
-export function cellAt({ cells }: Results, { contender, job, connections }: Place): Cell | undefined {
-  return cells.find(
-    (cell) => cell.contender === contender && cell.job === job && cell.connections === connections,
+  const goals = [...textGoals(results), ...speedGoals(results), ...memoryGoals(results)]
+  return goals.flatMap(([what, of, isMet, figure, write = (each) => written(each, 2)]) =>
+    of.flatMap((name) => {
+      const reached = figure(name)
+      if (reached === undefined) return []
+      return { what, of: labelOf(results, name), figure: write(reached), met: isMet(reached.median) }
+    }),
   )
 }
 
-/**
- * The ratio of a figure to that of another in the same round, and how far the rounds are apart. What slows the machine down
- * for a while slows both.
- */
-export function ratioTo(
-  other: string,
-  results: Results,
-  place: Place,
-  figure: (round: Round) => number,
-): Spread | undefined {
-  return pairwise(
-    results,
-    place,
-    { ...place, contender: other },
-    (own, theirs) => figure(own) / figure(theirs),
-  )
-}
-
-/** How much longer a text search takes through a proxy, in milliseconds. */
-export function addedLatency(results: Results, contender: string): Spread | undefined {
-  const place = { contender, job: 'text', connections: ALONE }
-  return pairwise(results, place, { ...place, contender: NONE }, (own, straight) => own.p50 - straight.p50)
-}
-
-function pairwise(
-  results: Results,
-  place: Place,
-  other: Place,
-  compare: (own: Round, other: Round) => number,
-): Spread | undefined {
-  const [cell, against] = [cellAt(results, place), cellAt(results, other)]
-  const values = cell?.rounds.flatMap((round, i) => {
-    const theirs = against?.rounds[i]
-    return theirs === undefined ? [] : [compare(round, theirs)]
-  })
+function all(values: readonly number[] | undefined): Spread | undefined {
   return values === undefined || values.length === 0 ? undefined : spread(values)
+}
+
+/** What is measured side by side: a job with so many connections. */
+export type Load = Pick<Cell, 'job' | 'connections'>
+
+export function cellAt({ cells }: Results, { job, connections }: Load, name: string): Cell | undefined {
+  return cells.find((cell) => cell.contender === name && cell.job === job && cell.connections === connections)
+}
+
+/** Figures of several contenders in the same round, combined: what slows the machine down for a while slows all of them. */
+function perRound(
+  results: Results,
+  load: Load,
+  names: readonly string[],
+  of: (round: Round) => number,
+  combine: (figures: readonly number[]) => number,
+): Spread | undefined {
+  const figures = names.map((name) => cellAt(results, load, name)?.rounds.map(of) ?? [])
+  const count = Math.min(...figures.map((each) => each.length))
+  return all(Array.from({ length: count }, (_, i) => combine(figures.map((each) => each[i] ?? Number.NaN))))
+}
+
+export function ratio(
+  results: Results,
+  load: Load,
+  name: string,
+  other: string,
+  of: (round: Round) => number,
+) {
+  return perRound(results, load, [name, other], of, ([own = Number.NaN, theirs = Number.NaN]) => own / theirs)
+}
+
+/** How much longer a text search takes through a proxy at one connection, in milliseconds. */
+export function addedLatency(results: Results, name: string): Spread | undefined {
+  const load = { job: 'text', connections: ALONE }
+  return perRound(
+    results,
+    load,
+    [name, NONE],
+    ({ p50 }) => p50,
+    ([own = 0, straight = 0]) => own - straight,
+  )
 }
 
 export function rateOf({ rate }: Round): number {
   return rate
 }
 
-/** Not a number where there is no proxy. */
+/** Not a number without a proxy. */
 export function cpuOf({ cpu }: Round): number {
   return cpu ?? Number.NaN
 }
 
 /** The memory of a process as soon as it has carried so many requests; `undefined` when it never has. */
-export function memoryBehind({ samples }: Growth, requests: number): number | undefined {
-  return samples.find(([carried]) => carried >= requests)?.[1]
+export function memoryAfter({ growths }: { growths: readonly Growth[] }, name: string, requests: number) {
+  const growth = growths.find(({ contender }) => contender === name)
+  return growth?.samples.find(([carried]) => carried >= requests)?.[1]
 }
 
-export function labelOf({ contenders }: Results, name: string): string {
+export function peaksAt(
+  { peaks }: Pick<Results, 'peaks'>,
+  name: string,
+  uploads: number,
+  rate: number | null,
+) {
+  return peaks.filter((peak) => peak.contender === name && peak.uploads === uploads && peak.rate === rate)
+}
+
+export function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? '' : (bytes / 1e6).toFixed(0)
+}
+
+export function labelOf({ contenders }: Pick<Results, 'contenders'>, name: string): string {
   return contenders.find((contender) => contender.name === name)?.label ?? name
 }
 
-/** The middle, and from where to where. */
+export function paceOf(rate: number | null): string {
+  return rate === null ? 'fast' : `at ${rate / 1e6} MB/s each`
+}
+
+/** The median, and all rounds. */
 export function written({ median: middle, least, most }: Spread, digits: number): string {
   return `${middle.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`
 }

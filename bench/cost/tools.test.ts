@@ -1,23 +1,15 @@
 import { expect, it } from 'vitest'
 import { CONTENDERS } from './contenders.ts'
-import { lackOf, type Tools } from './tools.ts'
+import { lackOf } from './tools.ts'
 
-const nothing: Tools = {
-  wrk: undefined,
-  strace: undefined,
-  nginx: undefined,
-  luaModules: undefined,
-  python: undefined,
-  versions: {},
-}
-const lacks = (tools: Tools) =>
+const lacks = (...found: [object, string[]]) =>
   CONTENDERS.flatMap((contender) => {
-    const lack = lackOf(contender, tools)
+    const lack = lackOf(contender, ...found)
     return lack === undefined ? [] : [`${contender.name}: ${lack}`]
   })
 
-it('who needs a program that is missing is left out, and it is said what', () => {
-  expect(lacks(nothing)).toEqual([
+it('names what a contender lacks', () => {
+  expect(lacks({}, [])).toEqual([
     'nginx: nginx',
     'lua: nginx',
     'fastapi: FastAPI, uvicorn or httpx',
@@ -28,9 +20,7 @@ it('who needs a program that is missing is left out, and it is said what', () =>
 })
 
 it('without its Lua module, nginx itself takes part', () => {
-  expect(lacks({ ...nothing, nginx: 'nginx', python: 'python3' })).toEqual([
-    "lua: nginx's Lua module",
-    "lua/keep: nginx's Lua module",
-  ])
-  expect(lacks({ ...nothing, nginx: 'nginx', luaModules: ['a.so'], python: 'python3' })).toEqual([])
+  const lua = "nginx's Lua module"
+  expect(lacks({ nginx: '1.22', python: '3' }, [])).toEqual([`lua: ${lua}`, `lua/keep: ${lua}`])
+  expect(lacks({ nginx: '1.22', python: '3' }, ['a.so'])).toEqual([])
 })

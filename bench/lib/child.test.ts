@@ -3,7 +3,6 @@ import net from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { Child } from './child.ts'
 import type { Echo } from './echo.fixture.ts'
-import type { Parent } from './parent.fixture.ts'
 
 function start(): Child<Echo> {
   const child = new Child<Echo>(new URL('./echo.fixture.ts', import.meta.url))
@@ -27,9 +26,9 @@ it('a child that ends fails its calls with what it has printed', async () => {
 })
 
 it('a child ends with its parent, even when that is killed', async () => {
-  const parent = new Child<Parent>(new URL('./parent.fixture.ts', import.meta.url))
-  onTestFinished(() => parent.stop())
-  const socket = net.connect(await parent.call('childPort', '127.0.0.1'), '127.0.0.1')
+  const parent = start()
+  const { port } = new URL(await parent.call('listenInChild'))
+  const socket = net.connect(Number(port), '127.0.0.1')
   await once(socket, 'connect')
   const closed = once(socket.on('error', () => {}).resume(), 'close')
   await expect(parent.call('die', 'SIGKILL')).rejects.toThrow('has ended')

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import net, { type AddressInfo } from 'node:net'
+import { Child } from './child.ts'
+import { listen } from './listen.ts'
 import { offer } from './offer.ts'
 
 const echo = {
@@ -11,14 +11,13 @@ const echo = {
     console.error('what it has to say')
     process.exit(code)
   },
-  /** A sign of life: what is connected to this port sees it close when the process is gone. */
-  async listen(host: string): Promise<number> {
-    const server = net.createServer((socket) => socket.on('error', () => {})).listen(0, host)
-    await once(server, 'listening')
-    return (server.address() as AddressInfo).port
-  },
+  /** A sign of life: a connection to this URL closes when the process ends. */
+  listen: async (): Promise<string> => (await listen(() => {})).url,
+  /** The same of a child of its own. */
+  listenInChild: (): Promise<string> => new Child<Echo>(new URL(import.meta.url)).call('listen'),
+  die: (signal: NodeJS.Signals) => process.kill(process.pid, signal),
 }
 
-export type Echo = typeof echo
+export type Echo = Omit<typeof echo, 'listenInChild'> & { listenInChild(): Promise<string> }
 
 offer(echo)

@@ -1,25 +1,14 @@
-import type { Call, Functions, Reply } from './rpc.ts'
+import { createBirpc } from 'birpc'
 
-/** In a child: answers the calls of its parent, and ends when that is gone, however it went. */
-export function offer<F extends Functions<F>>(functions: F): void {
+/** In a child: answers the calls of its parent, and ends when the parent is gone. */
+export function offer(functions: object): void {
   process.on('disconnect', () => process.exit())
   // A Ctrl-C goes to the whole group; the parent ends its children itself.
   process.on('SIGINT', () => {})
-  // So that what is to be done on exit is done.
+  // So that exit handlers run.
   process.on('SIGTERM', () => process.exit())
-  process.on('message', async (message) => {
-    // The only sender is the parent's `Child.call`, with the same types.
-    const { id, name, args } = message as Call
-    const called = Object.hasOwn(functions, name) ? functions[name as keyof F] : undefined
-    try {
-      if (called === undefined) throw new TypeError(`there is no function "${name}"`)
-      reply({ id, ok: true, value: await called(...(args as never[])) })
-    } catch (error) {
-      reply({ id, ok: false, message: error instanceof Error ? error.message : String(error) })
-    }
+  createBirpc(functions, {
+    post: (message) => process.send?.(message),
+    on: (receive) => process.on('message', receive),
   })
-}
-
-function reply(message: Reply): void {
-  process.send?.(message)
 }

@@ -1,3 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Milliseconds on a clock that all processes of the machine share, and that never jumps. */
+export function now(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}
+
+export async function sleepUntil(time: number): Promise<void> {
+  const left = time - now()
+  if (left > 0) await sleep(left)
+}
+
 /**
  * The value below which this share of the values lies, between the two nearest ones where it falls between them.
  *
@@ -43,4 +55,13 @@ export function distribution(values: readonly number[]): [value: number, share: 
 
 function ascending(values: readonly number[]): number[] {
   return values.toSorted((a, b) => a - b)
+}
+
+/** Counts by name, such as failures by reason. */
+export type Counts = Readonly<Record<string, number>>
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  const sums: Record<string, number> = { ...a }
+  for (const [name, count] of Object.entries(b)) sums[name] = (sums[name] ?? 0) + count
+  return sums
 }

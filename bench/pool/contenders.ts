@@ -1,118 +1,68 @@
 import { defaults, type StrategyName } from '@immich-ml-router/core'
-import type { NginxConfig } from '../lib/nginx.ts'
 import type { ServerSpec } from './pools.ts'
 
 /** A server that runs. */
 export type Running = ServerSpec & { readonly url: string }
 
 /** How requests are shared out among the servers. */
-export type Contender = {
+export interface Contender {
   /** By which `--strategy` chooses it. */
   readonly name: string
   readonly label: string
-} & (
-  | {
-      readonly kind: 'router'
-      /** As a configuration file would say it. */
-      readonly options: (servers: readonly Running[]) => object
-    }
-  | { readonly kind: 'nginx'; readonly config: (servers: readonly Running[]) => NginxConfig }
-  | { readonly kind: 'first-healthy' }
-  | { readonly kind: 'all-known' }
-)
+  /** Of our router, as a configuration file would say it; others are known by their names. */
+  readonly options?: (servers: readonly Running[]) => object
+}
 
-/** What a user has who has only written down the URLs: what the targets are for. */
+/** Only the URLs are configured: what the targets are for. */
 export const URLS_ALONE = 'urls'
-/** Immich's own list: its idle searches are those that go straight to the best server. */
+export const NGINX = 'nginx'
+/** Immich's own list: everything goes to the first server, which is the best. */
 export const STRAIGHT = 'immich'
+/** The load generator itself chooses, with everything known. */
+export const ALL_KNOWN = 'all-known'
 
-/** How the limit of a backend comes about. */
-type Limit = 'auto' | 'no limit' | 'by hand'
-
-const LIMITS: Readonly<Record<Limit, (server: ServerSpec) => object>> = {
-  auto: () => ({ maxConcurrent: 'auto' }),
-  'no limit': () => ({ maxConcurrent: 'unlimited' }),
+/** How the limit of a backend is set. */
+const LIMITS = {
+  auto: () => 'auto',
+  'no limit': () => 'unlimited',
   // One more than it computes at once, so that it need not wait for the next.
-  'by hand': ({ workers }) => ({ maxConcurrent: workers + 1 }),
+  'by hand': ({ workers }: ServerSpec) => workers + 1,
 }
 
 const STRATEGIES: readonly StrategyName[] = [
-  'first',
-  'round-robin',
-  'weighted-round-robin',
-  'least-conn',
-  'peak-ewma',
-  'model-affinity',
+  ...(['first', 'round-robin', 'weighted-round-robin', 'least-conn'] as const),
+  ...(['peak-ewma', 'model-affinity'] as const),
 ]
 
 export const CONTENDERS: readonly Contender[] = [
   {
     name: URLS_ALONE,
     label: 'URLs alone',
-    kind: 'router',
-    options: (servers) => ({
-      backends: Object.fromEntries(servers.map(({ name, url }) => [name, { url }])),
-    }),
+    options: (servers) => ({ backends: Object.fromEntries(servers.map(({ name, url }) => [name, { url }])) }),
   },
-  { name: 'nginx', label: 'nginx least_conn', kind: 'nginx', config: leastConn },
-  { name: STRAIGHT, label: "Immich's list", kind: 'first-healthy' },
+  { name: NGINX, label: 'nginx least_conn' },
+  { name: STRAIGHT, label: "Immich's list" },
   // With the default strategy, that is what URLs alone are.
   ...STRATEGIES.filter((name) => name !== defaults.strategy).map((strategy) => routed(strategy, 'auto')),
   ...STRATEGIES.map((strategy) => routed(strategy, 'no limit')),
   routed('peak-ewma', 'by hand'),
-  { name: 'all-known', label: 'straight, all known', kind: 'all-known' },
+  { name: ALL_KNOWN, label: 'straight, all known' },
 ]
 
-function routed(strategy: StrategyName, limit: Limit): Contender {
-  const weighted = strategy === 'weighted-round-robin'
+function routed(strategy: StrategyName, limit: keyof typeof LIMITS): Contender {
+  const backend = (server: Running) => ({
+    url: server.url,
+    maxConcurrent: LIMITS[limit](server),
+    ...(strategy === 'weighted-round-robin' ? { weight: (server.workers * 1000) / server.time } : {}),
+  })
+  // Without spill, everything would wait for the first.
+  const spill = strategy === 'first' ? { spill: true } : {}
   return {
     name: `${strategy}/${limit.replace(' ', '-')}`,
     label: `${strategy}, ${limit}`,
-    kind: 'router',
     options: (servers) => ({
-      backends: Object.fromEntries(
-        servers.map((server) => [
-          server.name,
-          {
-            url: server.url,
-            ...LIMITS[limit](server),
-            ...(weighted ? { weight: (server.workers * 1000) / server.time } : {}),
-          },
-        ]),
-      ),
-      routes: [
-        {
-          backends: servers.map(({ name }) => name),
-          strategy,
-          // Without it, everything would wait for the first.
-          ...(strategy === 'first' ? { spill: true } : {}),
-        },
-      ],
+      backends: Object.fromEntries(servers.map((server) => [server.name, backend(server)])),
+      routes: [{ backends: servers.map(({ name }) => name), strategy, ...spill }],
     }),
   }
-}
-
-/** Our own configuration, made as friendly to nginx as it can be: connections are kept, bodies stay in memory. */
-function leastConn(servers: readonly Running[]): NginxConfig {
-  return (port) => `
-  access_log off;
-  client_max_body_size 32m;
-  client_body_buffer_size 1m;
-  upstream pool {
-    zone pool 256k;
-    least_conn;
-${servers.map(({ url }) => `    server ${new URL(url).host};`).join('\n')}
-    keepalive 128;
-    keepalive_timeout 1500ms;
-  }
-  server {
-    listen 127.0.0.1:${port};
-    keepalive_requests 1000000;
-    location / {
-      proxy_pass http://pool;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_read_timeout 600s;
-    }
-  }`
 }

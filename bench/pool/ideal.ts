@@ -1,19 +1,16 @@
+import { sum } from '../lib/stats.ts'
 import type { Pool, ServerSpec } from './pools.ts'
 
 /**
- * Units of work a second that a pool does at best with so many requests in flight: those of its fastest workers, one for
- * each request.
+ * Units of work a second that a pool does at best with so many requests in flight: those of its fastest workers.
  *
  * @param slow Whether its changing server is slow.
  */
 export function capacity(pool: Pool, inFlight: number, slow = false): number {
   const rate = ({ name, time }: ServerSpec) =>
     1000 / (slow && pool.slow?.server === name ? time * pool.slow.factor : time)
-  return pool.servers
-    .flatMap((server) => Array<number>(server.workers).fill(rate(server)))
-    .sort((a, b) => b - a)
-    .slice(0, inFlight)
-    .reduce((sum, each) => sum + each, 0)
+  const rates = pool.servers.flatMap((server) => Array<number>(server.workers).fill(rate(server)))
+  return sum(rates.sort((a, b) => b - a).slice(0, inFlight))
 }
 
 /** The part of a run in which the changing server is slow: from and to, as shares of it. */
@@ -26,12 +23,7 @@ export function idealWork(pool: Pool, inFlight: number, seconds: number): number
   return seconds * ((1 - slow) * capacity(pool, inFlight) + slow * capacity(pool, inFlight, true))
 }
 
-/**
- * The shortest time for an import, in milliseconds: its work by what the pool can do, and the last image's own time.
- *
- * @param work All its work, in units.
- */
+/** The shortest time in ms for an import of so much work: by what the pool can do, and the last image's own time. */
 export function idealMakespan(pool: Pool, inFlight: number, work: number): number {
-  const best = Math.min(...pool.servers.map(({ time }) => time))
-  return (work / capacity(pool, inFlight)) * 1000 + best
+  return (work / capacity(pool, inFlight)) * 1000 + Math.min(...pool.servers.map(({ time }) => time))
 }

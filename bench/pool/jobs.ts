@@ -1,5 +1,5 @@
 import { imageBytes, immichBody, type Job } from '../../test/support/predict-body.ts'
-import { lognormal, type Random, seeded } from '../lib/random.ts'
+import { lognormal, seeded } from '../../test/support/random.ts'
 
 /**
  * How much work a job is, on average; the image of a smart search is 1.
@@ -11,39 +11,32 @@ import { lognormal, type Random, seeded } from '../lib/random.ts'
 export const WORK: Readonly<Record<Job, number>> = { textSearch: 0.8, indexing: 1, faces: 1.2, ocr: 2.5 }
 
 /** Standard deviation of the time of a job, as a share of its mean. */
-const SCATTER = 0.3
+export const SCATTER = 0.3
 
 /** What an import asks for every image, so in equal numbers. */
 export const IMPORT: readonly Job[] = ['indexing', 'faces', 'ocr']
 
-/** One request that is to be sent. */
+/** One request, and the units of work that it is, drawn. */
 export interface Draw {
   readonly job: Job
-  /** The units of work that it is, drawn. */
   readonly work: number
 }
 
-/**
- * The jobs of a run, one after the other. What a request costs is drawn here, and not where it is served: so all contenders
- * get the same requests.
- */
+/** The jobs of a run. Their work is drawn here, not where they are served, so all contenders get the same requests. */
 export function drawJobs(jobs: readonly Job[], ...seed: readonly (string | number)[]): () => Draw {
-  const random: Random = seeded(...seed)
+  const random = seeded(...seed)
   return () => {
     const job = jobs[Math.floor(random() * jobs.length)] ?? 'indexing'
     return { job, work: WORK[job] * lognormal(random, SCATTER) }
   }
 }
 
-/** The header that tells a stand-in server how much work a request is. */
+/** How much work a request is, and from when to when a stand-in server has worked on it. */
 export const WORK_HEADER = 'x-bench-work'
-
-/** The header with which a stand-in server says who has done it, and from when to when. */
 export const DONE_HEADER = 'x-bench-done'
 
 /** A preview of the size of Immich's smaller ones. */
 const IMAGE = imageBytes(100_000)
-
 const bodies = new Map<Job, Buffer>()
 
 /** The body of a job, made once. */

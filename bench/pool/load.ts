@@ -1,169 +1,187 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CONTENT_TYPE } from '../../test/support/predict-body.ts'
-import { now } from '../lib/clock.ts'
+import { Pool } from 'undici'
+import { CONTENT_TYPE, type Job } from '../../test/support/predict-body.ts'
+import { exponential, seeded } from '../../test/support/random.ts'
 import { offer } from '../lib/offer.ts'
-import { exponential, seeded } from '../lib/random.ts'
+import { addCounts, type Counts, now, sleepUntil } from '../lib/stats.ts'
+import type { Running } from './contenders.ts'
 import { bodyOf, DONE_HEADER, type Draw, drawJobs, WORK_HEADER } from './jobs.ts'
-import type { Phase, PhaseResult } from './phase.ts'
-import { type Way, wayTo } from './way.ts'
+
+/** One stretch of load. Times are in milliseconds unless their names say otherwise. */
+export interface Phase {
+  /** A URL, or the servers themselves with everything known. */
+  readonly target: string | readonly Running[]
+  /** Draws and arrivals follow from it. */
+  readonly seed: string
+  /** On the machine's clock. */
+  readonly begins: number
+  /** How long it lasts; without, until every bulk request is done. */
+  readonly seconds?: number
+  readonly searches: boolean
+  /** A closed loop of jobs with the same chance each: as soon as one request is done, the next one is sent. */
+  readonly bulk?: { readonly inFlight: number; readonly jobs: readonly Job[]; readonly count?: number }
+}
 
 /** Time between two searches, on average. */
 const SEARCH_GAP = 150
-/** How long the answers are waited for that are due when a phase is over. */
-const DRAIN = 1_000
-/** How long an import may take that ends when it is done. */
-const LONGEST_IMPORT = 60_000
-/** Before a client goes on whose request has failed. */
-const AFTER_FAILURE = 50
+/** How long answers are awaited after a phase, an import may take, and a client waits after a failure. */
+const [DRAIN, LONGEST_IMPORT, AFTER_FAILURE] = [1_000, 60_000, 50]
 /** How often its own lateness is looked at. */
 const LOOK = 5
 
 /** The load generator, as a process of its own. */
-const functions = { run: (phase: Phase): Promise<PhaseResult> => new Run(phase).result() }
+const functions = { run }
 
 export type LoadGenerator = typeof functions
 
 offer(functions)
 
-class Run {
-  readonly #phase: Phase
-  readonly #way: Way
-  readonly #end: number
-  readonly #searches: number[] = []
-  readonly #bulk: number[] = []
-  readonly #byServer: Record<string, number> = {}
-  readonly #failures: Record<string, number> = {}
-  #unanswered = 0
-  #work = 0
-  #drawn = 0
-  #last = 0
-  #over = false
-
-  constructor(phase: Phase) {
-    this.#phase = phase
-    this.#way = wayTo(phase.target)
-    this.#end = phase.begins + (phase.seconds ?? Number.POSITIVE_INFINITY) * 1000
+async function run({ target, seed, begins, seconds, searches, bulk }: Phase) {
+  const send = typeof target === 'string' ? sender(target) : allKnown(target)
+  const end = begins + (seconds ?? Number.POSITIVE_INFINITY) * 1000
+  const result = {
+    /** From when each search was due to its answer. One without an answer counts with the time it had waited. */
+    searches: [] as number[],
+    unansweredSearches: 0,
+    /** Units of work that were computed between begin and end, for requests that were answered. */
+    work: 0,
+    /** Units of work of all bulk requests that were sent. */
+    drawn: 0,
+    /** From the beginning to the last answer. */
+    makespan: 0,
+    failures: {} as Counts,
   }
+  let over = false
 
-  async result(): Promise<PhaseResult> {
-    const { begins } = this.#phase
-    await sleepUntil(begins)
-    const began = process.cpuUsage()
-    const delay = monitorEventLoopDelay({ resolution: LOOK })
-    delay.enable()
-    const all = Promise.all([this.#search(), this.#import()])
-    await Promise.race([all, this.#late()])
-    this.#over = true
-    const elapsed = now() - begins
-    await this.#way.destroy()
-    await all
-    delay.disable()
-    const { user, system } = process.cpuUsage(began)
-    return {
-      searches: this.#searches,
-      unansweredSearches: this.#unanswered,
-      bulk: this.#bulk,
-      work: this.#work,
-      drawn: this.#drawn,
-      makespan: this.#last - begins,
-      byServer: this.#byServer,
-      failures: this.#failures,
-      generator: {
-        cores: (user + system) / 1000 / elapsed,
-        lateness: delay.percentile(99) / 1e6 - LOOK,
-        pause: delay.max / 1e6 - LOOK,
-      },
+  async function measured(draw: Draw, due: number): Promise<void> {
+    const search = draw.job === 'textSearch'
+    try {
+      const [from = 0, to = 0] = (await send.request(draw)).split(' ').map(Number)
+      result.makespan = now() - begins
+      if (search) result.searches.push(now() - due)
+      // Of a job that was still going on at the end, the part before counts.
+      result.work += draw.work * Math.max(0, (Math.min(to, end) - from) / (to - from))
+    } catch (error) {
+      // What is due when an import of so many images is given up has failed.
+      if (!over || seconds === undefined) {
+        const what = error instanceof Error ? error.message : String(error)
+        result.failures = addCounts(result.failures, { [what]: 1 })
+        if (!search && !over) await sleep(AFTER_FAILURE)
+      } else if (search) {
+        result.unansweredSearches++
+        result.searches.push(now() - due)
+      }
     }
   }
 
-  /** So late that nobody waits any more. */
-  #late(): Promise<void> {
-    return sleepUntil(Number.isFinite(this.#end) ? this.#end + DRAIN : this.#phase.begins + LONGEST_IMPORT)
-  }
-
   /** A Poisson stream. What is late for a search counts as its waiting. */
-  async #search(): Promise<void> {
-    const { searches, seed, begins } = this.#phase
-    if (!searches) return
+  async function search(): Promise<void> {
     const arrivals = seeded(seed, 'arrivals')
     const draw = drawJobs(['textSearch'], seed, 'searches')
-    const running: Promise<unknown>[] = []
-    for (let due = begins + exponential(arrivals, SEARCH_GAP); due < this.#end; ) {
+    const running: Promise<void>[] = []
+    for (let due = begins + exponential(arrivals, SEARCH_GAP); due < end; ) {
       await sleepUntil(due)
-      running.push(this.#measured(draw(), due))
+      running.push(measured(draw(), due))
       due += exponential(arrivals, SEARCH_GAP)
     }
     await Promise.all(running)
   }
 
-  async #import(): Promise<void> {
-    const { bulk, seed } = this.#phase
-    if (bulk === undefined) return
-    const draw = drawJobs(bulk.jobs, seed, 'bulk')
-    let left = bulk.count ?? Number.POSITIVE_INFINITY
+  async function load({ inFlight, jobs, count = Number.POSITIVE_INFINITY }: NonNullable<Phase['bulk']>) {
+    const draw = drawJobs(jobs, seed, 'bulk')
+    let left = count
     const client = async () => {
-      while (!this.#over && now() < this.#end && left-- > 0) {
+      while (!over && now() < end && left-- > 0) {
         const next = draw()
-        this.#drawn += next.work
-        const answered = await this.#measured(next, now())
-        if (!answered) await sleep(AFTER_FAILURE)
+        result.drawn += next.work
+        await measured(next, now())
       }
     }
-    await Promise.all(Array.from({ length: bulk.inFlight }, client))
+    await Promise.all(Array.from({ length: inFlight }, client))
   }
 
-  /** @returns Whether it was answered. */
-  async #measured(draw: Draw, due: number): Promise<boolean> {
-    const search = draw.job === 'textSearch'
-    const latencies = search ? this.#searches : this.#bulk
-    try {
-      const done = await this.#send(draw, search)
-      this.#last = now()
-      latencies.push(this.#last - due)
-      this.#count(done, draw.work)
-      return true
-    } catch (error) {
-      // What is due when an import of so many images is given up has failed.
-      if (!this.#over || this.#phase.seconds === undefined) {
-        const what = error instanceof Error ? error.message : String(error)
-        this.#failures[what] = (this.#failures[what] ?? 0) + 1
-      } else if (search) {
-        this.#unanswered++
-        latencies.push(now() - due)
-      }
-      return false
-    }
-  }
-
-  async #send(draw: Draw, search: boolean): Promise<string> {
-    const { pool, leave } = await this.#way.take(search)
-    try {
-      const { statusCode, headers, body } = await pool.request({
-        method: 'POST',
-        path: '/predict',
-        headers: { 'content-type': CONTENT_TYPE, [WORK_HEADER]: String(draw.work) },
-        body: bodyOf(draw.job),
-      })
-      await body.json()
-      if (statusCode !== 200) throw new Error(`status ${statusCode}`)
-      return String(headers[DONE_HEADER])
-    } finally {
-      leave()
-    }
-  }
-
-  /** Of a job that was still going on when the phase was over, the part before counts. */
-  #count(done: string, work: number): void {
-    const [server = '', start, end] = done.split(' ')
-    this.#byServer[server] = (this.#byServer[server] ?? 0) + 1
-    const [from, to] = [Number(start), Number(end)]
-    const part = (Math.min(to, this.#end) - from) / (to - from)
-    this.#work += work * Math.max(0, part)
+  await sleepUntil(begins)
+  const began = process.cpuUsage()
+  const delay = monitorEventLoopDelay({ resolution: LOOK })
+  delay.enable()
+  const all = Promise.all([searches ? search() : undefined, bulk && load(bulk)])
+  await Promise.race([all, sleepUntil(Number.isFinite(end) ? end + DRAIN : begins + LONGEST_IMPORT)])
+  over = true
+  const elapsed = now() - begins
+  await send.destroy()
+  await all
+  delay.disable()
+  const { user, system } = process.cpuUsage(began)
+  return {
+    ...result,
+    /** Cores that the load generator needs, how late it is (99th percentile), and its longest pause. */
+    generator: {
+      cores: (user + system) / 1000 / elapsed,
+      lateness: delay.percentile(99) / 1e6 - LOOK,
+      pause: delay.max / 1e6 - LOOK,
+    },
   }
 }
 
-async function sleepUntil(time: number): Promise<void> {
-  const left = time - now()
-  if (left > 0) await sleep(left)
+interface Sender {
+  /** @returns From when to when the server has worked on it. */
+  request(draw: Draw): Promise<string>
+  /** Breaks every connection. */
+  destroy(): Promise<unknown>
+}
+
+function sender(url: string): Sender {
+  const pool = new Pool(url)
+  return {
+    async request({ job, work }) {
+      const headers = { 'content-type': CONTENT_TYPE, [WORK_HEADER]: String(work) }
+      const answer = await pool.request({ method: 'POST', path: '/predict', headers, body: bodyOf(job) })
+      await answer.body.json()
+      if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`)
+      return String(answer.headers[DONE_HEADER])
+    },
+    destroy: () => pool.destroy(),
+  }
+}
+
+/** The fastest free worker for the first in the queue; searches go first, and to the best server alone. */
+function allKnown(specs: readonly Running[]): Sender {
+  const servers = specs
+    .map(({ url, workers, time }) => ({ ...sender(url), free: workers, time }))
+    .sort((a, b) => a.time - b.time)
+  type Queue = PromiseWithResolvers<(typeof servers)[number]>[]
+  const [searches, images]: [Queue, Queue] = [[], []]
+
+  function serve(): void {
+    for (const [i, server] of servers.entries()) {
+      while (server.free > 0) {
+        const next = (i === 0 ? searches.shift() : undefined) ?? images.shift()
+        if (next === undefined) break
+        server.free--
+        next.resolve(server)
+      }
+    }
+  }
+
+  return {
+    async request(draw) {
+      const queued: Queue[number] = Promise.withResolvers()
+      const queue = draw.job === 'textSearch' ? searches : images
+      queue.push(queued)
+      serve()
+      const server = await queued.promise
+      try {
+        return await server.request(draw)
+      } finally {
+        server.free++
+        serve()
+      }
+    },
+    destroy() {
+      const over = new Error('the run is over')
+      for (const { reject } of [...searches.splice(0), ...images.splice(0)]) reject(over)
+      return Promise.all(servers.map((server) => server.destroy()))
+    },
+  }
 }

@@ -1,133 +1,94 @@
-import { barPanel } from '../lib/plot/bar-panel.ts'
-import type { Panel } from '../lib/plot/chart.ts'
-import { type Line, linePanel } from '../lib/plot/line-panel.ts'
-import { type Drawing, plotFile } from '../lib/plot/plot-file.ts'
-import type { PlotFile } from '../lib/report.ts'
+import { type Axis, drawPlot, type Line } from '../lib/plot.ts'
 import { distribution } from '../lib/stats.ts'
+import type { Results } from './bench.ts'
 import { URLS_ALONE } from './contenders.ts'
-import type { Cell, PoolResult, Results } from './results.ts'
-import { shareWanted } from './targets.ts'
+import { shareWanted } from './report.ts'
 
-export function drawPlots(results: Results): PlotFile[] {
+export function plots(results: Results) {
+  const { pools, settings } = results
+  const columns = settings.inFlight.length === 1 ? pools.length : settings.inFlight.length
   return [
-    plotFile('pool-throughput.svg', 'Throughput, as a share of the ideal', throughput(results)),
-    plotFile('pool-searches.svg', 'How long searches take, idle and during an import', searches(results)),
-    plotFile('pool-limits.svg', 'The limits that URLs alone have learned, over time', limits(results)),
-  ].filter((file) => file !== undefined)
-}
-
-function throughput({ pools, contenders, cells, settings }: Results): Drawing {
-  const shareOf = (pool: PoolResult, contender: string, inFlight: number) =>
-    cells.find(
-      (cell) => cell.pool === pool.name && cell.contender === contender && cell.inFlight === inFlight,
-    )?.share
-  return {
-    legend: settings.inFlight.map((inFlight, colour) => ({ label: `${inFlight} in flight`, colour })),
-    columns: pools.length,
-    panels: pools.map((pool, i) =>
-      barPanel({
-        title: pool.title,
-        axis: { label: `share of the ideal; wanted ${shareWanted(pool)}`, from: 0, to: 1 },
-        rows: contenders.map(({ name, label }) => ({
-          label,
-          values: settings.inFlight.map((inFlight) => shareOf(pool, name, inFlight)),
-        })),
-        rules: [shareWanted(pool)],
-        labelled: i === 0,
-        write: (value) => value.toFixed(2),
-      }),
+    drawPlot('pool-throughput.svg', 'Throughput, as a share of the ideal', pools.length, throughput(results)),
+    drawPlot(
+      'pool-searches.svg',
+      'How long searches take, idle and during an import',
+      columns,
+      searches(results),
     ),
-  }
+    drawPlot(
+      'pool-limits.svg',
+      'The limits that URLs alone have learned, over time',
+      columns,
+      limits(results),
+    ),
+  ]
 }
 
-/** Whose searches are shown: all of them in one panel could not be told apart. */
+function throughput({ pools, contenders, cells, settings }: Results) {
+  return pools.map((pool) => ({
+    title: pool.title,
+    x: { label: `share of the ideal; target ${shareWanted(pool)}`, from: 0, to: 1 },
+    series: settings.inFlight.map((inFlight) => `${inFlight} in flight`),
+    rows: contenders.map(({ name, label }) => ({
+      label,
+      values: settings.inFlight.map((inFlight) => {
+        const own = cells.filter((cell) => cell.pool === pool.name && cell.contender === name)
+        return own.find((cell) => cell.inFlight === inFlight)?.share
+      }),
+    })),
+    rule: shareWanted(pool),
+    digits: 2,
+  }))
+}
+
+/** All contenders in one panel could not be told apart. */
 const SHOWN: readonly string[] = [URLS_ALONE, 'nginx', 'immich', 'peak-ewma/by-hand']
 
-function searches(results: Results): Drawing {
-  const { pools, contenders, cells, settings } = results
+function searches({ pools, contenders, cells, settings }: Results) {
+  const x: Axis = { label: 'ms; dashed: idle', from: 10, to: 10_000, log: true }
+  const y: Axis = { label: 'share of the searches', from: 0, to: 1 }
   const shown = contenders.filter(({ name }) => SHOWN.includes(name))
-  const panels = pools.flatMap((pool) =>
-    settings.inFlight.map((inFlight) => {
-      const own = (contender: string) =>
-        cells.filter((cell) => cell.pool === pool.name && cell.contender === contender)
-      const lines = shown.flatMap(({ name }, colour): Line[] => [
-        { colour, points: curve(own(name).flatMap(({ idle }) => idle)), dashed: true },
-        { colour, points: curve(own(name).find((cell) => cell.inFlight === inFlight)?.busy ?? []) },
-      ])
-      return linePanel({
-        title: `${pool.title}, ${inFlight} in flight`,
-        x: { label: 'ms', from: 10, to: 10_000, log: true },
-        y: { label: 'share of the searches', from: 0, to: 1 },
-        lines,
-        width: 300,
-        height: 210,
-      })
-    }),
+  const linesOf = (pool: string, inFlight: number) =>
+    shown.flatMap(({ name, label }): Line[] => {
+      const own = cells.filter((cell) => cell.pool === pool && cell.contender === name)
+      const busy = own.find((cell) => cell.inFlight === inFlight)?.busy ?? []
+      const idle = own.flatMap((cell) => cell.idle)
+      return [
+        { name: label, points: distribution(busy) },
+        { name: label, points: distribution(idle), dashed: true },
+      ]
+    })
+  return pools.flatMap(({ name, title }) =>
+    settings.inFlight.map((n) => ({ title: `${title}, ${n} in flight`, x, y, lines: linesOf(name, n) })),
   )
-  return {
-    legend: [
-      ...shown.map(({ label }, colour) => ({ label, colour, dashed: false })),
-      { label: 'while nothing else goes on', colour: 4, dashed: true },
-    ],
-    columns: columnsOf(results),
-    panels,
-  }
 }
 
-function curve(latencies: readonly number[]): [number, number][] {
-  const points = distribution(latencies)
-  const [first] = points
-  return first === undefined ? [] : [[first[0], 0], ...points]
-}
-
-function limits(results: Results): Drawing {
-  const learned = results.cells.filter((cell) => cell.contender === URLS_ALONE && cell.limits.length > 0)
-  const panels = results.pools.flatMap((pool) => {
-    const own = learned.filter((cell) => cell.pool === pool.name)
-    const all = own.flatMap((cell) => pool.servers.flatMap((_, server) => limitsOf(cell, server)))
-    const most = Math.max(1, ...all.map(([, limit]) => limit))
-    return own.map((cell) => limitsPanel(pool, cell, most))
+function limits({ pools, cells }: Results) {
+  return pools.flatMap(({ name, title, servers, slow }) => {
+    const own = cells.filter(
+      (cell) => cell.pool === name && cell.contender === URLS_ALONE && cell.limits.length > 0,
+    )
+    const most = Math.max(1, ...own.flatMap((cell) => cell.limits.flatMap(([, ...all]) => all.map(Number))))
+    const [from, to] = slow ?? []
+    return own.map((cell) => {
+      const times = cell.limits.map(([at]) => at)
+      const x: Axis = {
+        label: 'seconds from the beginning of the import',
+        from: Math.floor(Math.min(0, ...times)),
+        to: Math.ceil(Math.max(1, ...times)),
+      }
+      return {
+        title: `${title}, ${cell.inFlight} in flight`,
+        x,
+        y: { label: 'limit', from: 0, to: most },
+        lines: servers.map((_, i): Line => {
+          const points = cell.limits.flatMap(([at, ...all]) =>
+            all[i] == null ? [] : [[at, all[i]] as const],
+          )
+          return { name: i === 0 ? 'the best server' : `server ${i + 1}`, points, stepped: true }
+        }),
+        band: from === undefined || to === undefined ? undefined : { from, to, label: 'GPU slow' },
+      }
+    })
   })
-  const most = Math.max(...results.pools.map(({ servers }) => servers.length))
-  const legend = Array.from({ length: most }, (_, colour) => ({
-    label: colour === 0 ? 'the best server' : `server ${colour + 1}`,
-    colour,
-    dashed: false,
-  }))
-  return { legend, columns: columnsOf(results), panels }
-}
-
-/** @param most The highest limit that there is on the pool, so that its panels have the same height. */
-function limitsPanel(pool: PoolResult, cell: Cell, most: number): Panel {
-  const times = cell.limits.map(([at]) => at)
-  return linePanel({
-    title: `${pool.title}, ${cell.inFlight} in flight`,
-    x: {
-      label: 'seconds from the beginning of the import',
-      from: Math.min(0, ...times),
-      to: Math.max(1, ...times),
-    },
-    y: { label: 'limit', from: 0, to: most },
-    lines: pool.servers.map((_, server) => ({
-      colour: server,
-      points: limitsOf(cell, server),
-      stepped: true,
-    })),
-    bands: pool.slow === null ? [] : [{ from: pool.slow[0], to: pool.slow[1], label: 'GPU slow' }],
-    width: 300,
-    height: 210,
-  })
-}
-
-/** Of one server, by its place in the pool. */
-function limitsOf(cell: Cell, server: number): [at: number, limit: number][] {
-  return cell.limits.flatMap(([at, ...all]) => {
-    const limit = all[server]
-    return limit === undefined || limit === null ? [] : [[at, limit] satisfies [number, number]]
-  })
-}
-
-/** A row for each pool, unless there were always as many in flight. */
-function columnsOf({ pools, settings }: Results): number {
-  return settings.inFlight.length === 1 ? pools.length : settings.inFlight.length
 }

@@ -1,15 +1,9 @@
 import type { Clock } from '@immich-ml-router/core'
 
-/** When a job was computed. */
-export interface Done {
-  readonly start: number
-  readonly end: number
-}
-
-interface Waiting {
+interface Queued {
   readonly work: number
   readonly arrived: number
-  readonly resolve: (done: Done) => void
+  readonly resolve: (done: { readonly start: number; readonly end: number }) => void
 }
 
 /**
@@ -23,14 +17,14 @@ export class Workers {
   readonly #timePerUnit: (at: number) => number
   readonly #round: (milliseconds: number) => number
   #free: number
-  #queue: Waiting[] = []
+  #queue: Queued[] = []
 
   /** @param timePerUnit How long a unit of work takes that is begun then. */
   constructor(
     count: number,
     timePerUnit: (at: number) => number,
     clock: Clock,
-    round: (milliseconds: number) => number = roundAtRandom,
+    round = (milliseconds: number) => Math.floor(milliseconds + Math.random()),
   ) {
     this.#free = count
     this.#timePerUnit = timePerUnit
@@ -38,25 +32,25 @@ export class Workers {
     this.#round = round
   }
 
-  run(work: number): Promise<Done> {
+  /** @returns From when to when it was computed. */
+  run(work: number): Promise<{ readonly start: number; readonly end: number }> {
     const arrived = this.#clock.now()
     return new Promise((resolve) => {
       const job = { work, arrived, resolve }
-      if (this.#free === 0) {
-        this.#queue.push(job)
-        return
+      if (this.#free === 0) this.#queue.push(job)
+      else {
+        this.#free--
+        this.#begin(job, arrived)
       }
-      this.#free--
-      this.#begin(job, arrived)
     })
   }
 
-  /** Forgets those who wait. */
+  /** Forgets what is queued. */
   clear(): void {
     this.#queue = []
   }
 
-  #begin({ work, resolve }: Waiting, start: number): void {
+  #begin({ work, resolve }: Queued, start: number): void {
     const end = start + work * this.#timePerUnit(start)
     this.#clock.after(this.#round(Math.max(0, end - this.#clock.now())), () => {
       resolve({ start, end })
@@ -65,8 +59,4 @@ export class Workers {
       else this.#begin(next, Math.max(end, next.arrived))
     })
   }
-}
-
-function roundAtRandom(milliseconds: number): number {
-  return Math.floor(milliseconds + Math.random())
 }

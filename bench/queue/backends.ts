@@ -1,7 +1,7 @@
 import { type AnswerFault, type Fault, StubMl } from '../../examples/stub-ml/src/index.ts'
 import type { BackendName } from '../../test/support/fault-rows.ts'
 import { offer } from '../lib/offer.ts'
-import type { BackendSpec } from './contenders.ts'
+import type { BackendSpec } from './timeline.ts'
 
 const stubs = new Map<BackendName, StubMl>()
 

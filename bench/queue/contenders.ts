@@ -1,60 +1,68 @@
-import type { BackendName } from '../../test/support/fault-rows.ts'
-import type { NginxConfig } from '../lib/nginx.ts'
-
-export interface BackendSpec {
-  readonly name: BackendName
-  /** Requests that it computes at once. */
-  readonly threads: number
-  /** Milliseconds for each request. */
-  readonly time: number
-}
-
-/** In the order of the URLs. */
-export const BACKENDS: readonly BackendSpec[] = [
-  { name: 'gpu', threads: 4, time: 20 },
-  { name: 'nas', threads: 1, time: 150 },
-]
-
-export const ROUTER = 'router'
-export const LIST = 'immich'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort, startNginx, startServer, upstreamConfig } from '../lib/server.ts'
+import { BACKENDS } from './timeline.ts'
 
 export interface Contender {
   readonly name: string
   readonly label: string
-  readonly kind: 'gateway' | 'list' | 'nginx'
 }
+
+export const ROUTER = 'router'
+export const LIST = 'immich'
+export const NGINX = 'nginx'
 
 export const CONTENDERS: readonly Contender[] = [
-  { name: ROUTER, label: 'this router', kind: 'gateway' },
-  { name: LIST, label: "Immich's list", kind: 'list' },
-  { name: 'nginx', label: 'nginx', kind: 'nginx' },
+  { name: ROUTER, label: 'this router' },
+  { name: LIST, label: "Immich's list" },
+  { name: NGINX, label: 'nginx' },
 ]
 
-/** The gateway's configuration: the URLs and nothing else. */
-export function gatewayConfig(urls: readonly string[]): string {
-  return JSON.stringify({
-    backends: Object.fromEntries(BACKENDS.map(({ name }, i) => [name, { url: urls[i] }])),
-  })
+/** A contender that runs. */
+export interface Entrant {
+  /** Immich's list of URLs. */
+  readonly urls: readonly string[]
+  /** Sends SIGTERM and waits until it has ended; only a gateway restarts. */
+  readonly terminate?: () => Promise<void>
+  /** Starts it again on the same port. */
+  readonly start?: () => Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
-export function nginxConfig(urls: readonly string[]): NginxConfig {
-  return (port) => `
-  access_log off;
-  client_max_body_size 32m;
-  client_body_buffer_size 1m;
-  upstream pool {
-${urls.map((url) => `    server ${new URL(url).host};`).join('\n')}
-    keepalive 64;
-    keepalive_timeout 1500ms;
+const RETRIES =
+  'proxy_next_upstream error timeout http_500 http_502 http_503 http_504 http_403 http_404 http_429 non_idempotent;'
+
+/** @param backends URLs, in order. */
+export async function enter({ name }: Contender, backends: readonly string[]): Promise<Entrant> {
+  if (name === LIST) return { urls: backends, [Symbol.asyncDispose]: async () => {} }
+  if (name === ROUTER) return enterGateway(backends)
+  const { url, stop } = await startNginx(upstreamConfig(backends, '', RETRIES))
+  return { urls: [url], [Symbol.asyncDispose]: stop }
+}
+
+const GATEWAY = fileURLToPath(new URL('../../examples/express-gateway/src/main.ts', import.meta.url))
+
+/** Its configuration is the URLs and nothing else. */
+async function enterGateway(backends: readonly string[]): Promise<Entrant> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-queue-'))
+  const config = join(directory, 'router.json')
+  const urls = BACKENDS.map(({ name }, i) => [name, { url: backends[i] }])
+  writeFileSync(config, JSON.stringify({ backends: Object.fromEntries(urls) }))
+  const port = await freePort()
+  const env = { PORT: String(port), ROUTER_CONFIG: config }
+  const start = () => startServer({ program: process.execPath, args: () => [GATEWAY], env, port })
+  let running = await start()
+  return {
+    urls: [running.url],
+    terminate: () => running.stop('SIGTERM'),
+    async start() {
+      running = await start()
+    },
+    async [Symbol.asyncDispose]() {
+      await running.stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
   }
-  server {
-    listen 127.0.0.1:${port};
-    keepalive_requests 1000000;
-    location / {
-      proxy_pass http://pool;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_next_upstream error timeout http_500 http_502 http_503 http_504 http_403 http_404 http_429 non_idempotent;
-    }
-  }`
 }

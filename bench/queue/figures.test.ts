@@ -75,8 +75,6 @@ it('counts good jobs and searches apart from what no backend could serve', () =>
     lost: 2,
     done: 2,
     unfinished: 1,
-    undecodable: 1,
-    searches: 4,
     searchesLost: 1,
     searchesLostDown: 1,
     searchP95: 20,

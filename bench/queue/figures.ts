@@ -1,8 +1,10 @@
-import type { FaultRow } from '../../test/support/fault-rows.ts'
+import type { BackendName, FaultRow } from '../../test/support/fault-rows.ts'
 import type { JobRecord } from '../../test/support/immich-client.ts'
-import { percentile } from '../lib/stats.ts'
-import type { Cell, Results } from './results.ts'
+import { addCounts, percentile } from '../lib/stats.ts'
 import { overlap, possibleJobs, type Span, type Timeline } from './timeline.ts'
+
+/** p95 of searches sent straight to an idle backend. */
+export type IdleP95 = Readonly<Record<BackendName, number>>
 
 /** When the gateway was restarted, in milliseconds from the start of the row. */
 export interface Restart {
@@ -11,16 +13,14 @@ export interface Restart {
   readonly listening: number
 }
 
-type Figures = Omit<Cell, 'row' | 'contender' | 'generatorCores'>
-
 /** The figures of a row from the records of its load. Their times are milliseconds from the start of the row. */
 export function figuresOf(
   row: FaultRow,
   timeline: Timeline,
   records: readonly JobRecord[],
-  idle: Results['idle'],
+  idle: IdleP95,
   restart?: Restart,
-): Figures {
+) {
   const isSearch = ({ job }: JobRecord) => job === 'textSearch'
   const bulk = records.filter((record) => !isSearch(record) && !record.undecodable)
   const searches = records.filter(isSearch)
@@ -30,9 +30,10 @@ export function figuresOf(
     return down.some((each) => overlap(each, span) > 0)
   }
   const lost = bulk.filter(({ failure }) => failure !== null)
-  const stopped = restart === undefined ? [] : lost.filter((record) => refusedWhileStopped(record, restart))
+  const stopped = lost.filter((record) => restart !== undefined && refusedWhileStopped(record, restart))
   const draining = lost.filter(
-    (record) => restart !== undefined && !stopped.includes(record) && isWithin(record, restart),
+    ({ end }) =>
+      restart !== undefined && end !== null && end >= restart.signalled && end <= restart.listening,
   )
   const lostSearches = searches.filter(({ failure }) => failure !== null)
   const latencies = searches
@@ -40,18 +41,24 @@ export function figuresOf(
     .filter((search) => search.start >= timeline.faultAt * 1000 && !overlaps(search))
     .map(({ start, end }) => (end ?? timeline.seconds * 1000) - start)
   return {
+    /** Good jobs lost, without those of `restart.stopped`. */
     lost: lost.length - stopped.length,
     done: bulk.filter(isDone).length,
+    /** Jobs without an answer 5 s after the end of the row. */
     unfinished: bulk.filter(({ end }) => end === null).length,
-    undecodable: records.filter(({ undecodable }) => undecodable).length,
+    /** Throughput in the window, by what the healthy backends can do. */
     share: doneInWindow(row, timeline, bulk, searches) / possibleJobs(row, timeline),
-    searches: searches.length,
+    /** Searches lost while a backend could serve them, and while none could. */
     searchesLost: lostSearches.filter((search) => !overlaps(search)).length,
     searchesLostDown: lostSearches.filter(overlaps).length,
+    /** Of searches sent since the fault while a backend could serve them; `null` without any. */
     searchP95: latencies.length === 0 ? null : percentile(latencies, 0.95),
+    /** Of the backends that are left, idle. */
     idleP95: row.searches?.includes('gpu') === false && row.lasts === undefined ? idle.nas : idle.gpu,
-    restart: restart === undefined ? null : { draining: draining.length, stopped: stopped.length },
-    failures: countedBy(lost.map(({ failure }) => failure ?? '')),
+    /** Good jobs lost between SIGTERM and the end of the gateway, and while nothing listened. */
+    restart:
+      restart === undefined ? null : { draining: draining.length - stopped.length, stopped: stopped.length },
+    failures: lost.map(({ failure }) => ({ [failure ?? '']: 1 })).reduce(addCounts, {}),
   }
 }
 
@@ -63,19 +70,15 @@ function doneInWindow(
   searches: readonly JobRecord[],
 ): number {
   const counted = images?.join() === search?.join() ? [...bulk, ...searches] : bulk
-  return counted.filter(
-    (record) =>
-      isDone(record) &&
-      record.end !== null &&
-      record.end >= window.from * 1000 &&
-      record.end < window.to * 1000,
-  ).length
+  const isInside = ({ end }: JobRecord) => end !== null && end >= window.from * 1000 && end < window.to * 1000
+  return counted.filter((record) => isDone(record) && isInside(record)).length
 }
 
 function spansWithoutBackend(row: FaultRow, { faulty }: Timeline, restart: Restart | undefined): Span[] {
-  const restarting =
-    restart === undefined ? [] : [{ from: restart.signalled / 1000, to: restart.listening / 1000 }]
-  return [...(row.searches?.length === 0 ? faulty : []), ...restarting]
+  const down = row.searches?.length === 0 ? faulty : []
+  return restart === undefined
+    ? [...down]
+    : [...down, { from: restart.signalled / 1000, to: restart.listening / 1000 }]
 }
 
 /** A gateway that drains keeps its port open, so a refused connection means that nothing listens. */
@@ -87,16 +90,6 @@ function refusedWhileStopped(
   return end > exited || (failure === 'ECONNREFUSED' && end > signalled)
 }
 
-function isWithin({ end }: JobRecord, { signalled, listening }: Restart): boolean {
-  return end !== null && end >= signalled && end <= listening
-}
-
 function isDone({ end, failure }: JobRecord): boolean {
   return end !== null && failure === null
-}
-
-function countedBy(reasons: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1
-  return counts
 }

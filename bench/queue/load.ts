@@ -2,25 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { UNDECODABLE } from '../../examples/stub-ml/src/index.ts'
 import { ImmichClient, type JobRecord, runSearch, runWorkers } from '../../test/support/immich-client.ts'
 import { imageBytes } from '../../test/support/predict-body.ts'
-import { now } from '../lib/clock.ts'
+import { seeded } from '../../test/support/random.ts'
 import { offer } from '../lib/offer.ts'
-import { seeded } from '../lib/random.ts'
-
-export interface LoadPhase {
-  /** On the machine's clock. */
-  readonly begins: number
-  readonly seconds: number
-  /** Share of the images that cannot be decoded. */
-  readonly undecodable: number
-  /** Whether only searches are sent, one after the other. */
-  readonly idle?: boolean
-}
-
-export interface LoadResult {
-  /** Times are milliseconds from the start. */
-  readonly records: readonly JobRecord[]
-  readonly cores: number
-}
+import { now, sleepUntil } from '../lib/stats.ts'
 
 const SEARCH_INTERVAL = 400
 /** How long jobs in flight at the end of a row are waited for, in milliseconds. */
@@ -36,8 +20,13 @@ const functions = {
     client = new ImmichClient(urls)
     await client.start()
   },
-  async run({ begins, seconds, undecodable, idle = false }: LoadPhase): Promise<LoadResult> {
-    await sleep(Math.max(0, begins - now()))
+  /**
+   * @param begins On the machine's clock. Times of the records are milliseconds from it.
+   * @param undecodable Share of the images that cannot be decoded.
+   * @param idle Whether only searches are sent, one after the other.
+   */
+  async run(begins: number, seconds: number, undecodable: number, idle = false) {
+    await sleepUntil(begins)
     const began = process.cpuUsage()
     const records: JobRecord[] = []
     const random = seeded('undecodable')

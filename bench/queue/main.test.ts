@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
-import type { Results } from './results.ts'
+import type { Results } from './bench.ts'
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 /** It starts processes one after the other. */
 const PATIENCE = 60_000
@@ -15,7 +15,7 @@ const PATIENCE = 60_000
 async function bench(...args: string[]): Promise<{ stdout: string; files: string[]; results: Results }> {
   const out = mkdtempSync(join(tmpdir(), 'bench-queue-'))
   onTestFinished(() => rmSync(out, { recursive: true, force: true }))
-  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args, '--out', out])
+  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, 'queue', ...args, '--out', out])
   const results: Results = JSON.parse(readFileSync(join(out, 'queue.json'), 'utf8'))
   return { stdout, files: readdirSync(out).sort(), results }
 }
@@ -38,7 +38,7 @@ it('restarts the gateway, on the same port', { timeout: PATIENCE }, async () => 
 })
 
 it('says what is wrong with its arguments', async () => {
-  const refused = promisify(execFile)(process.execPath, [MAIN, '--rows', 'nine'])
+  const refused = promisify(execFile)(process.execPath, [MAIN, 'queue', '--rows', 'nine'])
   await expect(refused).rejects.toMatchObject({
     code: 2,
     stderr: expect.stringContaining('nothing is called "nine"; there are baseline; 401'),

@@ -1,11 +1,7 @@
 import { expect, it } from 'vitest'
-import { parseXml } from '../lib/plot/xml.fixture.ts'
-import { itIsSavedAsItIs, MACHINE } from '../lib/presentation.fixture.ts'
 import { asTerminal } from '../lib/report.ts'
-import { drawPlots } from './plots.ts'
-import { QUEUE } from './presentation.ts'
-import { reportOf } from './report.ts'
-import { type Cell, type Results, toJson } from './results.ts'
+import { QUEUE, type Results } from './bench.ts'
+import type { Cell } from './stage.ts'
 import { judge, targetsLine } from './targets.ts'
 
 const cell: Cell = {
@@ -14,9 +10,7 @@ const cell: Cell = {
   lost: 0,
   done: 100,
   unfinished: 0,
-  undecodable: 0,
   share: 0.93,
-  searches: 50,
   searchesLost: 0,
   searchesLostDown: 0,
   searchP95: 280,
@@ -27,7 +21,6 @@ const cell: Cell = {
 }
 
 const results: Results = {
-  machine: MACHINE,
   settings: { seconds: 20 },
   idle: { gpu: 21, nas: 150 },
   contenders: [
@@ -46,6 +39,8 @@ const results: Results = {
 }
 
 const withCell = (more: Partial<Cell>): Results => ({ ...results, cells: [{ ...cell, ...more }] })
+
+const plotNames = (shown: Results) => QUEUE.plots(shown).flatMap((plot) => plot?.name ?? [])
 
 it('says whether the targets are met', () => {
   expect(targetsLine(results)).toBe(
@@ -73,23 +68,15 @@ it.each<[Partial<Cell>, object]>([
 })
 
 it('the report shows every contender, and why this router lost jobs', () => {
-  const report = asTerminal(reportOf(results))
+  const report = asTerminal(QUEUE.report(results))
   expect(report).toMatch(/gateway restarts +4 \(\+900 while it was not running\) +yes/)
   expect(report).toMatch(/GPU answers 401 +Immich's list +12 +100/)
   expect(report).not.toContain('Why this router lost jobs')
   const lost = withCell({ lost: 3, failures: { 'status 401': 2, ECONNRESET: 1 } })
-  expect(asTerminal(reportOf(lost))).toContain('status 401: 2, ECONNRESET: 1')
+  expect(asTerminal(QUEUE.report(lost))).toContain('status 401: 2, ECONNRESET: 1')
 })
 
-it('the plot is XML; without cells there is none', () => {
-  const plots = drawPlots(results)
-  expect(plots.map(({ name }) => name)).toEqual(['queue.svg'])
-  for (const { svg } of plots) parseXml(svg)
-  expect(drawPlots({ ...results, cells: [] })).toEqual([])
+it('without cells there is no plot', () => {
+  expect(plotNames(results)).toEqual(['queue.svg'])
+  expect(plotNames({ ...results, cells: [] })).toEqual([])
 })
-
-it('the JSON reads back', () => {
-  expect(JSON.parse(toJson(results))).toEqual(results)
-})
-
-itIsSavedAsItIs(QUEUE)

@@ -1,5 +1,6 @@
+import type { Results } from './bench.ts'
 import { LIST, ROUTER } from './contenders.ts'
-import type { Cell, Results } from './results.ts'
+import type { Cell } from './stage.ts'
 
 /** Of what the healthy backends can do. */
 export const SHARE = 0.9

@@ -1,6 +1,19 @@
 import type { BackendName, FaultRow } from '../../test/support/fault-rows.ts'
 import { sum } from '../lib/stats.ts'
-import { BACKENDS } from './contenders.ts'
+
+export interface BackendSpec {
+  readonly name: BackendName
+  /** Requests that it computes at once. */
+  readonly threads: number
+  /** Milliseconds for each request. */
+  readonly time: number
+}
+
+/** In the order of the URLs. */
+export const BACKENDS: readonly BackendSpec[] = [
+  { name: 'gpu', threads: 4, time: 20 },
+  { name: 'nas', threads: 1, time: 150 },
+]
 
 /** Seconds of a row as the benchmark defines it. Shorter rows are scaled. */
 export const FULL = 20
@@ -48,19 +61,15 @@ function faultySpans({ period, lasts }: FaultRow, faultAt: number, seconds: numb
 /** Jobs that the healthy backends can do in the window, by their threads and service times. */
 export function possibleJobs({ images }: FaultRow, { faulty, window }: Timeline): number {
   const during = sum(faulty.map((span) => overlap(span, window)))
-  const all = capacity(BACKENDS.map(({ name }) => name))
-  return (
-    during * capacity(images ?? BACKENDS.map(({ name }) => name)) + (window.to - window.from - during) * all
-  )
+  return during * capacity(images) + (window.to - window.from - during) * capacity()
 }
 
 export function overlap(a: Span, b: Span): number {
   return Math.max(0, Math.min(a.to, b.to) - Math.max(a.from, b.from))
 }
 
-/** Jobs a second. */
-function capacity(names: readonly BackendName[]): number {
-  return sum(
-    BACKENDS.filter(({ name }) => names.includes(name)).map(({ threads, time }) => (threads * 1000) / time),
-  )
+/** Jobs a second, of all backends by default. */
+function capacity(names: readonly BackendName[] = ['gpu', 'nas']): number {
+  const healthy = BACKENDS.filter(({ name }) => names.includes(name))
+  return sum(healthy.map(({ threads, time }) => (threads * 1000) / time))
 }

@@ -1,44 +1,22 @@
-import { parseArgs } from 'node:util'
-import { wholeNumbers } from '../lib/arguments.ts'
-import { DOCUMENT, readOptions } from '../lib/command.ts'
-import { writeSection } from '../lib/document.ts'
-import { asMarkdown, asText, type Table } from '../lib/table.ts'
-import { measureFairness } from './fairness.ts'
-import { measurePools } from './pools.ts'
+import { number, readOptions, word, writeSection } from '../lib/bench.ts'
+import { asMarkdown, asText } from '../lib/report.ts'
+import { measureFairness, measurePools } from './pools.ts'
 import { measureScale } from './scale.ts'
 
-const USAGE = `usage: npm run bench:sim -- [options]
-  --requests NUMBER  how many are simulated on ten backends, and a tenth for ten times as many; 1000000 when not given
-  --seed TEXT        other draws
-  --save             the tables go into docs/benchmarks.md`
-
-const { requests, seed, save } = readOptions(USAGE, (args) => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      requests: { type: 'string', default: '1000000' },
-      seed: { type: 'string', default: '1' },
-      save: { type: 'boolean', default: false },
-    },
-  })
-  const [count = 1] = wholeNumbers('requests', values.requests)
-  return { ...values, requests: count }
+const { requests, seed, save } = readOptions({
+  command: 'bench:sim',
+  quick: 'no effect',
+  options: {
+    requests: number('simulated on 10 backends; a tenth on 100', '1000000'),
+    seed: word('other draws', '1'),
+  },
 })
 
-const tables: readonly (readonly [title: string, make: () => Promise<Table>])[] = [
-  ['Pools of unequal servers', () => measurePools(seed)],
-  ['One decision', () => measureScale(requests, seed)],
-  ['Clients', () => measureFairness(seed)],
-]
-const made: [title: string, table: Table][] = []
-for (const [title, make] of tables) {
-  const table = await make()
-  made.push([title, table])
-  console.log(`\n${title}\n\n${asText(table)}`)
+const sections: string[] = []
+for (const measure of [measurePools, () => measureScale(requests, seed), measureFairness]) {
+  for (const part of [await measure(seed)].flat()) {
+    console.log(`\n${part.title}\n\n${asText(part)}`)
+    sections.push(`**${part.title}**\n\n${asMarkdown(part)}`)
+  }
 }
-if (save)
-  writeSection(
-    DOCUMENT,
-    'sim',
-    made.map(([title, table]) => `**${title}**\n\n${asMarkdown(table)}`).join('\n\n'),
-  )
+if (save) writeSection('sim', sections.join('\n\n'))

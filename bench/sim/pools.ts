@@ -1,68 +1,62 @@
 import type { Policy } from '@immich-ml-router/core'
-import { percentile } from '../lib/stats.ts'
-import type { Table } from '../lib/table.ts'
-import { CONTENDERS, type Contender } from '../pool/contenders.ts'
+import { type Part, table } from '../lib/report.ts'
+import { percentile, sum } from '../lib/stats.ts'
+import { ALL_KNOWN, CONTENDERS, type Contender } from '../pool/contenders.ts'
 import { idealMakespan, idealWork } from '../pool/ideal.ts'
 import { POOLS, type Pool } from '../pool/pools.ts'
 import { Simulation } from './world.ts'
 
-const SEARCH_EVERY = 150
-const IDLE = 30
-const IMPORT = 60
-const IMAGES = 200
+/** Milliseconds between searches, seconds without and with an import, images of the import that is timed. */
+const [SEARCH_EVERY, IDLE, IMPORT, IMAGES] = [150, 30, 60, 200]
 const IN_FLIGHT = [8, 16, 64]
+const STEADY = POOLS.filter(({ slow }) => slow === undefined)
 
 /** Every strategy, with the same jobs. */
-export async function measurePools(seed: string): Promise<Table> {
-  const rows: string[][] = []
-  for (const pool of POOLS.filter(({ slow }) => slow === undefined)) {
+export async function measurePools(seed: string): Promise<Part> {
+  const rows: { pool: Pool; label: string; cells: Cell[] }[] = []
+  for (const pool of STEADY) {
     for (const contender of CONTENDERS) {
-      if (contender.kind !== 'router' && contender.kind !== 'all-known') continue
+      if (contender.options === undefined && contender.name !== ALL_KNOWN) continue
       const cells = await Promise.all(IN_FLIGHT.map((inFlight) => measure(pool, contender, inFlight, seed)))
-      const each = (write: (cell: Cell) => string) => cells.map(write).join(' / ')
-      rows.push([
-        pool.title,
-        contender.label,
-        each(({ share }) => share.toFixed(2)),
-        each(({ idle }) => idle.toFixed(0)),
-        each(({ busy }) => busy.toFixed(0)),
-        each(({ makespan }) => makespan.toFixed(2)),
-      ])
+      rows.push({ pool, label: contender.label, cells })
     }
   }
-  return {
-    head: [
-      'pool',
-      'contender',
-      'share of the ideal',
-      'search p95 idle, ms',
-      'busy, ms',
-      '200 images, of the bound',
-    ],
+  type Row = (typeof rows)[number]
+  const each =
+    (write: (cell: Cell) => string) =>
+    ({ cells }: Row) =>
+      cells.map(write).join(' / ')
+  return table(
+    'Pools of unequal servers',
     rows,
-    words: 2,
-  }
+    [
+      ['pool', ({ pool }) => pool.title],
+      ['contender', ({ label }) => label],
+      ['share of the ideal', each(({ share }) => share.toFixed(2))],
+      ['search p95 idle, ms', each(({ idle }) => idle.toFixed(0))],
+      ['busy, ms', each(({ busy }) => busy.toFixed(0))],
+      ['200 images, of the bound', each(({ makespan }) => makespan.toFixed(2))],
+    ],
+    2,
+  )
 }
 
-interface Cell {
-  readonly share: number
-  readonly idle: number
-  readonly busy: number
-  readonly makespan: number
-}
+type Cell = Readonly<Record<'share' | 'idle' | 'busy' | 'makespan', number>>
 
-type Simulated = Extract<Contender, { kind: 'router' | 'all-known' }>
-
-async function measure(pool: Pool, contender: Simulated, inFlight: number, seed: string): Promise<Cell> {
-  const begin = () => new Simulation({ pool, ...policyOf(pool, contender), seed })
+async function measure(pool: Pool, contender: Contender, inFlight: number, seed: string): Promise<Cell> {
+  const servers = pool.servers.map((server) => ({ ...server, url: `http://${server.name}` }))
+  // Contenders are written as a configuration file would say it.
+  const options = contender.options?.(servers) as Policy | undefined
+  const policy = options === undefined ? {} : { policy: { ...options, health: false } as const }
+  const begin = () => new Simulation({ pool, ...policy, seed })
   const searched = begin()
   const idle = await searched.run({ clients: [], seconds: IDLE, searchEvery: SEARCH_EVERY })
-  const load = { clients: [inFlight], seconds: IMPORT, searchEvery: SEARCH_EVERY }
-  const busy = await searched.run(load)
+  const busy = await searched.run({ clients: [inFlight], seconds: IMPORT, searchEvery: SEARCH_EVERY })
   const imported = begin()
-  await imported.run({ clients: [inFlight], jobs: ['indexing'], images: 2 * IMAGES })
+  const images = { clients: [inFlight], jobs: ['indexing'] } as const
+  await imported.run({ ...images, images: 2 * IMAGES })
   await imported.settle()
-  const { time, work } = await imported.run({ clients: [inFlight], jobs: ['indexing'], images: IMAGES })
+  const { time, work } = await imported.run({ ...images, images: IMAGES })
   return {
     share: busy.work / idealWork(pool, inFlight, IMPORT),
     idle: percentile(idle.searches, 0.95),
@@ -71,11 +65,40 @@ async function measure(pool: Pool, contender: Simulated, inFlight: number, seed:
   }
 }
 
-/** Contenders are written as a configuration file would say it. */
-function policyOf(pool: Pool, contender: Simulated): { policy?: Policy } {
-  if (contender.kind === 'all-known') return {}
-  const policy = contender.options(
-    pool.servers.map((server) => ({ ...server, url: `http://${server.name}` })),
+/** Requests in flight of clients that ask for very different amounts. */
+const CLIENTS = [
+  [20, 20, 20, 20],
+  [200, 20, 20, 20],
+  [200, 4, 4, 4],
+]
+const FAIRNESS_SECONDS = 120
+
+export async function measureFairness(seed: string): Promise<Part> {
+  const rows: { pool: Pool; clients: number[]; served: readonly number[] }[] = []
+  for (const pool of STEADY) {
+    for (const clients of CLIENTS) {
+      const backends = Object.fromEntries(pool.servers.map(({ name }) => [name, { url: `http://${name}` }]))
+      const simulation = new Simulation({ pool, policy: { backends, health: false }, seed })
+      const { served } = await simulation.run({ clients, seconds: FAIRNESS_SECONDS })
+      rows.push({ pool, clients, served })
+    }
+  }
+  const shares = (served: readonly number[]) =>
+    served.map((count) => `${Math.round((100 * count) / sum(served))} %`).join(', ')
+  return table(
+    'Clients',
+    rows,
+    [
+      ['pool', ({ pool }) => pool.title],
+      ['in flight, by client', ({ clients }) => clients.join(', ')],
+      ['of what was done', ({ served }) => shares(served)],
+      ["Jain's index", ({ served }) => jain(served).toFixed(3)],
+    ],
+    3,
   )
-  return { policy: { ...(policy as Policy), health: false } }
+}
+
+/** 1 when all have the same, 1/n when one has everything (R. Jain et al., DEC-TR-301, 1984). */
+function jain(shares: readonly number[]): number {
+  return sum(shares) ** 2 / (shares.length * sum(shares.map((share) => share ** 2)))
 }

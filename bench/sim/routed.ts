@@ -1,5 +1,25 @@
 import { type Classified, type Clock, type Policy, selectBackend } from '@immich-ml-router/core'
-import type { Dispatcher, Job, Place, Request } from './dispatcher.ts'
+import type { Job } from '../../test/support/predict-body.ts'
+
+export interface Request {
+  readonly job: Job
+  readonly client: string
+  /** The units of work that it is, which only `AllKnown` looks at. */
+  readonly work: number
+}
+
+/** Where a request was sent. */
+export interface Place {
+  /** Its name. */
+  readonly server: string
+  /** The answer has come. */
+  leave(): void
+}
+
+/** Sends requests to servers, or queues them. */
+export interface Dispatcher {
+  dispatch(request: Request): Promise<Place>
+}
 
 const CLASSIFIED: Readonly<Record<Job, Classified>> = {
   textSearch: job('clip', 'textual', 'text'),
@@ -7,6 +27,14 @@ const CLASSIFIED: Readonly<Record<Job, Classified>> = {
   faces: job('facial-recognition', 'detection', 'image'),
   ocr: job('ocr', 'detection', 'image'),
 }
+
+const ANSWERED = {
+  kind: 'answered',
+  status: 200,
+  verdict: { kind: 'good' },
+  reachedBackend: true,
+  reachedClient: true,
+} as const
 
 /** The real selection of core. */
 export class Routed implements Dispatcher {
@@ -18,17 +46,7 @@ export class Routed implements Dispatcher {
 
   async dispatch({ job, client }: Request): Promise<Place> {
     const lease = await this.#select(CLASSIFIED[job], { client })
-    return {
-      server: lease.backend.name,
-      leave: () =>
-        lease.release({
-          kind: 'answered',
-          status: 200,
-          verdict: { kind: 'good' },
-          reachedBackend: true,
-          reachedClient: true,
-        }),
-    }
+    return { server: lease.backend.name, leave: () => lease.release(ANSWERED) }
   }
 }
 

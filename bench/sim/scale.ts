@@ -1,62 +1,72 @@
 import { defaults, type Policy, type Strategy, type StrategyName } from '@immich-ml-router/core'
 import { strategies } from '../../packages/core/src/balance/strategies.ts'
-import { seeded } from '../lib/random.ts'
-import type { Table } from '../lib/table.ts'
+import { seeded } from '../../test/support/random.ts'
+import { type Part, type Target, table, targetsPart } from '../lib/report.ts'
+import { sum } from '../lib/stats.ts'
 import { capacity } from '../pool/ideal.ts'
 import type { Pool, ServerSpec } from '../pool/pools.ts'
 import { Simulation } from './world.ts'
 
-const SIZES = [10, 100, 1_000]
+/** Backends, and the target for a decision of the default strategy with half of their workers busy, in µs. */
+const SIZES = [
+  [10, 5],
+  [100, 60],
+] as const
 const STRATEGIES: readonly StrategyName[] = ['peak-ewma', 'least-conn', 'model-affinity']
 
-/** What a decision costs on large pools, half of the time with servers to choose from, half of it with all of them full. */
-export async function measureScale(requests: number, seed: string): Promise<Table> {
-  const rows: string[][] = []
-  for (const size of SIZES) {
+type Cost = Awaited<ReturnType<typeof cost>>
+
+/** What a decision costs, with half of the workers busy and with all backends full. */
+export async function measureScale(requests: number, seed: string): Promise<Part[]> {
+  const rows: { size: number; strategy: string; count: number; half: Cost; full: Cost }[] = []
+  const targets: Target[] = []
+  for (const [size, limit] of SIZES) {
     for (const strategy of STRATEGIES) {
       // A large pool costs more for each, and says as much with fewer.
-      const share = (10 / size) * (strategy === defaults.strategy ? 1 : 0.1)
+      const count = requests * (10 / size) * (strategy === defaults.strategy ? 1 : 0.1)
       const pool = poolOf(size, seed)
-      const workers = pool.servers.reduce((sum, server) => sum + server.workers, 0)
-      const [free, full] = await Promise.all(
-        [workers / 2, 2 * workers].map((inFlight) =>
-          cost(pool, strategy, Math.round(inFlight), Math.round((requests * share) / 2), seed),
-        ),
-      )
-      rows.push([
-        `${size}`,
-        strategy,
-        (requests * share).toLocaleString('en'),
-        free?.request.toFixed(1) ?? '',
-        full?.request.toFixed(1) ?? '',
-        full?.decisions.toFixed(1) ?? '',
-        full?.decision.toFixed(1) ?? '',
-        full?.share.toFixed(2) ?? '',
-      ])
+      const workers = sum(pool.servers.map((server) => server.workers))
+      const measure = (inFlight: number) =>
+        cost(pool, strategy, Math.round(inFlight), Math.round(count / 2), seed)
+      const [half, full] = await Promise.all([measure(workers / 2), measure(2 * workers)])
+      rows.push({ size, strategy, count, half, full })
+      if (strategy !== defaults.strategy) continue
+      const what = `half of the workers of ${size} backends busy: a decision under ${limit} µs`
+      targets.push({ what, of: strategy, figure: `${half.request.toFixed(1)} µs`, met: half.request < limit })
     }
   }
-  return {
-    head: [
-      'backends',
-      'strategy',
-      'requests',
-      'half of them busy: µs a request',
-      'all full: µs a request',
-      'decisions in it',
-      'µs for each',
-      'share of the ideal',
-    ],
+  const costs = table(
+    'One decision',
     rows,
-    words: 2,
-  }
+    [
+      ['backends', ({ size }) => size],
+      ['strategy', ({ strategy }) => strategy],
+      ['requests', ({ count }) => count.toLocaleString('en')],
+      ['half of them busy: µs a request', ({ half }) => half.request.toFixed(1)],
+      ['all full: µs a request', ({ full }) => full.request.toFixed(1)],
+      ['decisions in it', ({ full }) => full.decisions.toFixed(1)],
+      ['µs for each', ({ full }) => full.decision.toFixed(1)],
+      ['share of the ideal', ({ full }) => full.share.toFixed(2)],
+    ],
+    2,
+  )
+  return [costs, targetsPart('Targets of one decision', 'strategy', targets)]
 }
 
 async function cost(pool: Pool, strategy: StrategyName, inFlight: number, requests: number, seed: string) {
   let decisions = 0
   const names = pool.servers.map(({ name }) => name)
+  const counted = (): Strategy => {
+    const own = strategies[strategy]()
+    const rank: Strategy['rank'] = (candidates, job) => {
+      decisions++
+      return own.rank(candidates, job)
+    }
+    return { ...own, rank }
+  }
   const policy: Policy = {
     backends: Object.fromEntries(names.map((name) => [name, { url: `http://${name}` }])),
-    routes: [{ backends: names, strategy: () => counted(strategies[strategy](), () => decisions++) }],
+    routes: [{ backends: names, strategy: counted }],
     health: false,
     queue: { maxLength: 100_000 },
   }
@@ -74,17 +84,6 @@ async function cost(pool: Pool, strategy: StrategyName, inFlight: number, reques
   }
 }
 
-/** Tells of each pick. */
-function counted(strategy: Strategy, onPick: () => void): Strategy {
-  return {
-    ...strategy,
-    pick(candidates, job) {
-      onPick()
-      return strategy.pick(candidates, job)
-    },
-  }
-}
-
 /** Servers of 1 to 4 workers and 20 to 400 ms. */
 function poolOf(size: number, seed: string): Pool {
   const random = seeded(seed, 'pool', size)
@@ -93,9 +92,5 @@ function poolOf(size: number, seed: string): Pool {
     workers: 1 + Math.floor(4 * random()),
     time: 20 * 20 ** random(),
   })
-  return {
-    name: '',
-    title: '',
-    servers: [server(0), ...Array.from({ length: size - 1 }, (_, i) => server(i + 1))],
-  }
+  return { name: '', title: '', servers: Array.from({ length: size }, (_, i) => server(i)) }
 }

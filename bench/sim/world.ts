@@ -1,10 +1,10 @@
 import type { Policy } from '@immich-ml-router/core'
-import { exponential, lognormal, type Random, seeded } from '../lib/random.ts'
-import { IMPORT, WORK } from '../pool/jobs.ts'
+import type { Job } from '../../test/support/predict-body.ts'
+import { exponential, lognormal, type Random, seeded } from '../../test/support/random.ts'
+import { IMPORT, SCATTER, WORK } from '../pool/jobs.ts'
 import type { Pool, ServerSpec } from '../pool/pools.ts'
 import { AllKnown } from './all-known.ts'
-import type { Dispatcher, Job, Place } from './dispatcher.ts'
-import { Routed } from './routed.ts'
+import { type Dispatcher, type Place, Routed } from './routed.ts'
 import { SimClock } from './sim-clock.ts'
 
 export interface Load {
@@ -12,34 +12,13 @@ export interface Load {
   readonly clients: readonly number[]
   /** The jobs of an import. */
   readonly jobs?: readonly Job[]
-  /** How many there are; without end, when not given. */
+  /** How many there are, or for how many seconds it goes on. */
   readonly images?: number
-  /** How long the import goes on, in seconds, when it has no end. */
   readonly seconds?: number
-  /** Between two searches, on average, in milliseconds; none, when not given. */
+  /** Milliseconds between two searches, on average; none by default. */
   readonly searchEvery?: number
 }
 
-export interface World {
-  readonly pool: Pool
-  /** What the router has; without it, somebody decides who knows everything. */
-  readonly policy?: Policy
-  readonly seed: string
-}
-
-export interface Outcome {
-  /** Units of work that were done. */
-  readonly work: number
-  /** Simulated milliseconds. */
-  readonly time: number
-  /** Requests of the import that were done, by client. */
-  readonly served: readonly number[]
-  /** How long each search took, in milliseconds. */
-  readonly searches: readonly number[]
-}
-
-/** How the time of a job scatters. */
-const SCATTER = 0.3
 /** The way there and back, in milliseconds: with it, shares and searches are those that processes have on loopback. */
 const WAY = 2.5
 
@@ -50,28 +29,37 @@ export class Simulation {
   readonly #servers: ReadonlyMap<string, Server>
   readonly #random: Random
   #work = 0
-  #underWay = 0
-  /** Milliseconds of real time that the selection has taken: choosing a backend, and serving those who wait. */
+  #inFlight = 0
+  /** Milliseconds of real time that the selection has taken: choosing a backend, and serving the queue. */
   deciding = 0
 
-  constructor({ pool, policy, seed }: World) {
+  /** Without a policy, everything is known. */
+  constructor({
+    pool,
+    policy,
+    seed,
+  }: { readonly pool: Pool; readonly policy?: Policy; readonly seed: string }) {
     this.#dispatcher =
       policy === undefined ? new AllKnown(pool, this.clock, WAY) : new Routed(policy, this.clock)
     this.#random = seeded(seed)
     this.#servers = new Map(pool.servers.map((spec) => [spec.name, new Server(spec, this.clock)]))
   }
 
-  /** Goes on where the last load ended. */
-  async run({ clients, jobs = IMPORT, images, seconds = 0, searchEvery }: Load): Promise<Outcome> {
+  /**
+   * Goes on where the last load ended.
+   *
+   * @returns Units of work, simulated time and search latencies in ms, and requests of the import by client.
+   */
+  async run({ clients, jobs = IMPORT, images = Number.POSITIVE_INFINITY, seconds, searchEvery }: Load) {
     const began = this.clock.now()
     const workBefore = this.#work
     const served = clients.map(() => 0)
     const searches: number[] = []
-    let sent = 0
-    let done = 0
-    const isOver = () => (images === undefined ? this.clock.now() - began >= seconds * 1_000 : done >= images)
+    let [sent, done] = [0, 0]
+    const end = began + (seconds ?? Number.POSITIVE_INFINITY) * 1_000
+    const isOver = () => this.clock.now() >= end || done >= images
     const keepSending = async (client: number): Promise<void> => {
-      while (!isOver() && (images === undefined || sent < images)) {
+      while (!isOver() && sent < images) {
         sent++
         await this.#request(jobs[Math.floor(this.#random() * jobs.length)] ?? 'indexing', `client ${client}`)
         served[client] = (served[client] ?? 0) + 1
@@ -96,18 +84,18 @@ export class Simulation {
     return { work: this.#work - workBefore, time: this.clock.now() - began, served, searches }
   }
 
-  /** Lets everything that is under way end. */
+  /** Lets everything that is in flight end. */
   async settle(): Promise<void> {
-    await this.clock.run(() => this.#underWay === 0)
+    await this.clock.run(() => this.#inFlight === 0)
   }
 
   async #request(job: Job, client: string): Promise<void> {
-    this.#underWay++
+    this.#inFlight++
     const work = WORK[job] * lognormal(this.#random, SCATTER)
     const place = await this.#deciding(() => this.#dispatcher.dispatch({ job, client, work }))
     await this.#serve(place, work)
     this.#work += WORK[job]
-    this.#underWay--
+    this.#inFlight--
     this.#deciding(() => place.leave())
   }
 
@@ -119,11 +107,10 @@ export class Simulation {
   }
 
   #serve({ server }: Place, work: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.clock.after(WAY / 2, () =>
-        this.#servers.get(server)?.serve(work, () => void this.clock.after(WAY / 2, resolve)),
-      )
-    })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const arrive = () => this.#servers.get(server)?.serve(work, () => void this.clock.after(WAY / 2, resolve))
+    this.clock.after(WAY / 2, arrive)
+    return promise
   }
 }
 

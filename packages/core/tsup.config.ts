@@ -5,7 +5,7 @@ const entry = {
   index: 'src/index.ts',
   logging: 'src/logging/index.ts',
   metrics: 'src/metrics/index.ts',
-  'status-page': 'src/status-page/index.ts',
+  parts: 'src/parts.ts',
   tracing: 'src/tracing/index.ts',
 }
 

@@ -1,8 +1,8 @@
-"""Reads predict requests as Immich's ML server does: FastAPI, starlette and python-multipart, with no model behind them.
+"""Reads predict requests as Immich's ML server does, with FastAPI, Starlette and python-multipart but without models.
 
-One JSON object a line on standard input: {"headers": [[name, value], ...], "chunks": [base64, ...]}.
-One JSON object a line on standard output: {"status", "jobs": [[task, type, model, options], ...], "input", "items"}.
-`items` are the fields and files of the form in their order, as [name, "file" | "text" | "empty"].
+One JSON object per line on standard input: {"headers": [[name, value], ...], "chunks": [base64, ...]}.
+One JSON object per line on standard output: {"status", "jobs": [[task, type, model, options], ...], "input", "items"}.
+`items` are the fields and files of the form in order, as [name, "file" | "text" | "empty"].
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from starlette.datastructures import UploadFile
 
 
 def jobs_of(entries: str = Form()) -> list:
-    # Immich answers 422 to these errors, and 500 to any other.
+    # Immich answers these errors with 422 and all others with 500.
     try:
         tasks = orjson.loads(entries)
         jobs = []
         for task, types in tasks.items():
             for kind, entry in types.items():
                 model = entry["modelName"]
-                # Immich looks the name up by its last segment.
+                # Immich splits the name, so it must be a string.
                 model.split("/")
                 jobs.append([task, kind, model, entry.get("options", {})])
         return jobs
@@ -36,7 +36,7 @@ async def async_jobs_of(entries: str = Form()) -> list:
     return jobs_of(entries)
 
 
-# python-multipart logs each malformed body.
+# python-multipart would log every malformed body.
 logging.disable()
 
 app = FastAPI()
@@ -62,7 +62,7 @@ def kind_of(value: UploadFile | str) -> str:
     return "text" if value else "empty"
 
 
-# JSONResponse refuses numbers that are not finite; orjson writes null.
+# JSONResponse rejects NaN and infinity; orjson writes null.
 JSONResponse.render = lambda _, content: orjson.dumps(content)
 
 
@@ -100,7 +100,7 @@ async def answer(headers: list, chunks: list) -> dict:
     try:
         await app(scope, receive, send)
     except Exception:
-        # As uvicorn: the server answers 500.
+        # uvicorn answers 500.
         return {"status": 500}
     return {"status": status, **orjson.loads(body)} if status == 200 else {"status": status}
 

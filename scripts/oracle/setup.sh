@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up current FastAPI in a virtual environment; the differential tests hold the router against it. With other
-# requirements, as the first argument, against other versions. An environment that has them already is left as it is.
+# Installs the current FastAPI in a virtual environment for the differential tests. The first argument can name another file
+# of requirements, to test other versions. If the environment already has them, nothing changes.
 set -euo pipefail
 cd "$(dirname "$0")"
 requirements=${1:-requirements.txt}

@@ -1,4 +1,4 @@
-// Asks a gateway for /ping, one request after the other, until it is told to stop; tells how long the slowest took.
+// Requests /ping from a gateway, one request at a time, until a message stops it. Then it reports the slowest time.
 import http from 'node:http'
 import { parentPort, workerData } from 'node:worker_threads'
 

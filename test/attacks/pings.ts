@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads'
 
 export interface Pings {
-  /** Milliseconds of the slowest. */
+  /** Duration of the slowest ping, in milliseconds. */
   readonly slowest: number
   readonly count: number
 }
 
-/** Asks for /ping from a thread of its own, so that this process's own work does not count, while `work` runs. */
+/** Pings a gateway while `work` runs. A separate thread does it, so that the load of this thread does not count. */
 export async function pingWhile(url: string, work: () => Promise<void>): Promise<Pings> {
   const worker = new Worker(new URL('ping-worker.mjs', import.meta.url), { workerData: `${url}/ping` })
   const result = new Promise<Pings>((resolve, reject) =>

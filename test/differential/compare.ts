@@ -3,8 +3,8 @@ import type { GeneratedRequest } from './generate.ts'
 import type { Reading } from './oracle.ts'
 
 /**
- * Where the router reads a request otherwise than the ML server, on purpose: the rows of the table in docs/reading.md.
- * All but the last leave a request unclassified that the ML server runs.
+ * The intended differences between the router and the ML server: the rows of the table in docs/reading.md. In all but the
+ * last, the ML server runs a request that the router leaves unclassified.
  */
 export const DIFFERENCES = {
   encoded: ['content-encoded'],
@@ -27,8 +27,11 @@ export type Difference = keyof typeof DIFFERENCES
 const DIFFERENCE_NAMES = Object.keys(DIFFERENCES) as Difference[]
 
 /**
- * `same-job`; `no-job`, where the server runs none and the router knows none; `refused`, where the server refuses a request
- * whose job the router knows; the difference that it is; or what is wrong.
+ * - `same-job`: both read the same job.
+ * - `no-job`: the server runs no job, and the router finds none.
+ * - `refused`: the server refuses a request in which the router finds a job.
+ * - the name of an intended difference.
+ * - `wrong`: any other difference, in words.
  */
 export type Comparison = 'same-job' | 'no-job' | 'refused' | Difference | { readonly wrong: string }
 
@@ -76,12 +79,12 @@ function reasonMismatch(
   return { wrong: `the server runs ${length} jobs, the router reads none (${reason})` }
 }
 
-/** Text before the first boundary, behind a line end: whether the server skips it depends on how the body is cut. */
+/** Text between a line end and the first boundary. Whether the server skips it depends on the chunks of the body. */
 function hasPreamble({ chunks }: GeneratedRequest): boolean {
   return /^[\r\n]+(?!--)/.test(Buffer.concat(chunks).toString('latin1'))
 }
 
-/** Whether the router decided at the header of an image, and something that counts follows it, or the image has no end. */
+/** Whether the router decided at the header of an image, and a relevant field follows it or the image is incomplete. */
 function isDecidedAtImage(items: NonNullable<Reading['items']>, classification: Classification): boolean {
   let entries: string | undefined
   for (const [at, [name, kind]] of items.entries()) {
@@ -96,7 +99,7 @@ function isDecidedAtImage(items: NonNullable<Reading['items']>, classification: 
   )
 }
 
-/** Options that are no object are none. */
+/** The router reads options that are not an object as no options. */
 function plain(options: unknown): unknown {
   return typeof options === 'object' && options !== null && !Array.isArray(options) ? options : {}
 }

@@ -1,22 +1,22 @@
 import type { Random } from './random.ts'
 
-/** A part of a draft; texts have one character a byte. */
+/** A part of a draft. Each character is one byte. */
 export interface DraftPart {
   readonly header: string
   readonly content: string
 }
 
-/** A request that is still to be written as bytes. */
+/** A request before it is encoded. */
 export interface Draft {
   contentType: string
   contentEncoding: string | undefined
   boundary: string
   before: string
   parts: DraftPart[]
-  /** Between a boundary and the header of its part. */
+  /** The line end between a boundary and the header of its part. */
   lineEnd: string
   ending: string
-  /** Instead of the parts: a urlencoded body. */
+  /** A urlencoded body, which replaces the parts. */
   form: string | undefined
 }
 
@@ -37,7 +37,7 @@ export const file = (name: string, content: string): DraftPart => ({
 
 export const IMAGE = '\xff\xd8\xff\xe0 an image \r\n with line ends \r\n--and dashes \0'
 
-/** One of the requests that clients send. */
+/** A random request of the kind that clients send. */
 export function draft(random: Random): Draft {
   const boundary = random.pick(['----formdata-undici-043847285935', 'b', 'a.b', '-', '------', "x'()+_-.z"])
   const entries = field('entries', random.pick([CLIP, CLIP, OCR, FACES]))
@@ -65,7 +65,7 @@ export function draft(random: Random): Draft {
   return { ...common, parts: [...parts], form: undefined }
 }
 
-export function written({ boundary, before, parts, lineEnd, ending, form }: Draft): Buffer {
+export function encode({ boundary, before, parts, lineEnd, ending, form }: Draft): Buffer {
   if (form !== undefined) return Buffer.from(form, 'latin1')
   const open = parts.map(({ header, content }) => `--${boundary}${lineEnd}${header}\r\n\r\n${content}\r\n`)
   return Buffer.from(`${before}${open.join('')}--${boundary}${ending}`, 'latin1')

@@ -1,11 +1,11 @@
-// npm run fuzz -- [bodies] [seed]: the differential test with any number of bodies; it prints what it found and ends with 1
-// where the router and FastAPI disagree.
+// npm run fuzz -- [bodies] [seed]: runs the differential test with any number of bodies and prints the results. The exit code
+// is 1 if the router and FastAPI disagree.
 import { oracleMissing } from './oracle.ts'
 import { runDifferential } from './run.ts'
 
 const [bodies = '100000', seed = String(Math.floor(Date.now() / 1000))] = process.argv.slice(2)
 if (!/^[1-9]\d*$/.test(bodies) || !/^\d+$/.test(seed)) {
-  console.error('usage: npm run fuzz -- [bodies, 1 or more] [seed of the first, 0 or more]')
+  console.error('usage: npm run fuzz -- [number of bodies, 1 or more] [first seed, 0 or more]')
   process.exit(2)
 }
 const missing = oracleMissing()

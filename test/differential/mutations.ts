@@ -2,13 +2,13 @@ import { type Draft, type DraftPart, field, file, IMAGE, OCR } from './draft.ts'
 import type { Random } from './random.ts'
 import { BOUNDARIES, CONTENT_TYPES, ENTRIES, FORMS, HEADERS } from './templates.ts'
 
-/** A way to change a request. */
+/** A named change of a request. */
 export interface Mutation {
   readonly name: string
   readonly apply: (draft: Draft, random: Random) => void
 }
 
-/** Ways to arrange parts. */
+/** Changes of the order and number of parts. */
 const ARRANGEMENTS: Readonly<Record<string, (parts: readonly DraftPart[]) => DraftPart[]>> = {
   'other entries first': (parts) => [field('entries', OCR), ...parts],
   'other entries behind the first part': ([first, ...rest]) => [
@@ -111,7 +111,7 @@ const ENCODINGS = [
   'x',
 ]
 
-/** Bytes that are put somewhere. */
+/** Bytes that a corruption inserts at a random place. */
 export const TOKENS = [
   '\r\n',
   '\n',

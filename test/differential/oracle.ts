@@ -11,19 +11,19 @@ const PYTHON = join(root, '.cache/oracle/bin/python')
 /** How the ML server reads a request. */
 export interface Reading {
   readonly status: number
-  /** What it runs: task, type, model, options. */
+  /** The jobs that it runs: task, type, model, options. */
   readonly jobs?: readonly (readonly [task: string, type: string, model: string, options: unknown])[]
   readonly input?: 'text' | 'image'
-  /** The parts of the form, in their order. */
+  /** The parts of the form, in order. */
   readonly items?: readonly (readonly [name: string, kind: 'file' | 'text' | 'empty'])[]
 }
 
-/** Why there is no oracle, if there is none. */
+/** @returns Why FastAPI is not available; `undefined` if it is. */
 export function oracleMissing(): string | undefined {
   return existsSync(PYTHON) ? undefined : 'FastAPI is missing; scripts/oracle/setup.sh installs it'
 }
 
-/** FastAPI in a process of its own. */
+/** FastAPI in a separate process. */
 export class Oracle {
   readonly #process: ChildProcess
   readonly #lines: AsyncIterator<string>
@@ -36,7 +36,7 @@ export class Oracle {
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** Reads the requests in their order. */
+  /** Reads the requests in order. */
   async read(requests: readonly GeneratedRequest[]): Promise<readonly Reading[]> {
     for (const { contentType, contentEncoding, chunks } of requests) {
       const headers = [['content-type', contentType]]
@@ -47,7 +47,7 @@ export class Oracle {
     const readings: Reading[] = []
     while (readings.length < requests.length) {
       const { value, done } = await this.#lines.next()
-      if (done === true) throw new Error('The oracle ended early; its errors are above.')
+      if (done === true) throw new Error('FastAPI exited early; its errors are above.')
       readings.push(JSON.parse(value))
     }
     return readings

@@ -6,11 +6,11 @@ import { Oracle } from './oracle.ts'
 
 export interface DifferentialOptions {
   readonly bodies: number
-  /** Of the first body; each further one has the next. */
+  /** Seed of the first body. Each following body uses the next number. */
   readonly seed: number
 }
 
-/** A body that the router and the server read differently, and no row of the table says so. */
+/** A body that the router and the server read differently without an intended difference. */
 export interface WrongReading {
   readonly seed: number
   readonly mutations: readonly string[]
@@ -22,10 +22,10 @@ export interface DifferentialResult {
   readonly wrong: readonly WrongReading[]
 }
 
-/** Bodies that are on their way to the oracle at once. */
+/** Number of bodies that are sent to FastAPI at once. */
 const BATCH = 200
 
-/** Reads generated bodies with the router and with FastAPI, and compares what they find. */
+/** Reads generated bodies with the router and with FastAPI and compares the results. */
 export async function runDifferential({ bodies, seed }: DifferentialOptions): Promise<DifferentialResult> {
   const oracle = new Oracle()
   const counts: Partial<Record<Extract<Comparison, string>, number>> = {}
@@ -39,7 +39,7 @@ export async function runDifferential({ bodies, seed }: DifferentialOptions): Pr
       for (const [i, reading] of (await readings).entries()) {
         const [request, classification, bodySeed] = [requests[i], classifications[i], seeds[i]]
         if (request === undefined || classification === undefined || bodySeed === undefined)
-          throw new Error('The oracle gave more readings than it was asked for.')
+          throw new Error('FastAPI returned more results than requested.')
         const comparison = compare(request, reading, classification)
         if (typeof comparison === 'string') counts[comparison] = (counts[comparison] ?? 0) + 1
         else wrong.push({ seed: bodySeed, mutations: request.mutations, wrong: comparison.wrong })

@@ -1,6 +1,6 @@
 import { CLIP, OCR } from './draft.ts'
 
-/** How clients and attackers write the header of a part; `NAME` is the name of the field. */
+/** Part headers of clients and attackers. `NAME` stands for the name of the field. */
 export const HEADERS = [
   'Content-Disposition: form-data; name=NAME',
   "Content-Disposition: form-data; name='NAME'",
@@ -137,7 +137,7 @@ export const CONTENT_TYPES = [
   'application/json',
 ]
 
-/** What a body is cut by: as long as the ML server takes, longer, and with characters that RFC 2046 does not allow. */
+/** Boundaries: as long as the ML server accepts, longer, and with characters that RFC 2046 does not allow. */
 export const BOUNDARIES = [
   'b'.repeat(71),
   'b'.repeat(256),

@@ -68,7 +68,7 @@ async function shoot(browser: Browser, name: SceneName): Promise<void> {
 
 /** One request that another backend has answered, with its attempts. */
 async function shootDecision(page: Page, path: string): Promise<void> {
-  await page.getByLabel('Only what went wrong').check()
+  await page.getByLabel('Only problems').check()
   const more = page.getByRole('button', { name: 'Show all' })
   if (await more.isVisible()) await more.click()
   const row = page.locator('[data-fate=rescued]').first()

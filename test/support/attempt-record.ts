@@ -1,7 +1,7 @@
 import type { AttemptRecord, Outcome } from '@immich-ml-router/core'
 
-/** What a router keeps of an attempt of which nothing but the outcome matters, or what a test says besides. */
-export function attemptRecord(outcome: Outcome, differing: Partial<AttemptRecord> = {}): AttemptRecord {
+/** A record of an attempt with this outcome; the other values are defaults that a test can override. */
+export function attemptRecord(outcome: Outcome, overrides: Partial<AttemptRecord> = {}): AttemptRecord {
   return {
     backend: 'gpu',
     url: 'http://gpu',
@@ -14,6 +14,6 @@ export function attemptRecord(outcome: Outcome, differing: Partial<AttemptRecord
     received: 0,
     inCompany: false,
     hedge: false,
-    ...differing,
+    ...overrides,
   }
 }

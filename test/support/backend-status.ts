@@ -2,8 +2,8 @@ import type { BackendHealth, RouterStatus } from '@immich-ml-router/core'
 
 export type BackendStatus = RouterStatus['backends'][number]
 
-/** Of a backend that answers, and has never failed. */
-export const well: BackendHealth = {
+/** The health of a backend that is available and has never failed. */
+export const healthy: BackendHealth = {
   enabled: true,
   probe: { kind: 'up', since: 0, failures: 0 },
   reachable: { kind: 'closed', failures: 0 },
@@ -16,8 +16,8 @@ export const well: BackendHealth = {
   ejections: 0,
 }
 
-/** What a router says of a backend that is well and has nothing to do, but for what a test says otherwise. */
-export function backendStatus(name: string, differing: Partial<BackendStatus> = {}): BackendStatus {
+/** The status of a healthy, idle backend; a test can override single values. */
+export function backendStatus(name: string, overrides: Partial<BackendStatus> = {}): BackendStatus {
   return {
     name,
     url: `http://${name}`,
@@ -28,10 +28,10 @@ export function backendStatus(name: string, differing: Partial<BackendStatus> = 
     limit: undefined,
     held: 0,
     latencies: {},
-    health: well,
+    health: healthy,
     leaving: false,
     unresolved: undefined,
     wakes: false,
-    ...differing,
+    ...overrides,
   }
 }

@@ -4,18 +4,18 @@ import { CHROMIUM } from './tools.ts'
 
 let browser: Promise<Browser> | undefined
 
-/** What a browser has found wrong, as it was used. */
+/** A page in a browser, with the errors and requests that the browser recorded. */
 export interface Visit {
   readonly page: Page
-  /** Errors and warnings of the console, such as what a content security policy has kept out, and exceptions. */
+  /** Errors and warnings of the console, such as violations of the content security policy, and exceptions. */
   readonly complaints: readonly string[]
-  /** Every URL that it has asked for. */
+  /** Every URL that the page has requested. */
   readonly asked: readonly string[]
 }
 
-/** Opens a page in Debian's Chromium, closed when the test is over. The browser is that of the whole file. */
+/** Opens a page in Chromium and closes it after the test. All tests of a file share one browser. */
 export async function visit(url: string, options: BrowserContextOptions = {}): Promise<Visit> {
-  // As root, which is who tests in a container, it has no sandbox.
+  // Tests in a container run as root, where Chromium has no sandbox.
   browser ??= chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
   const context = await (await browser).newContext({ locale: 'en', ...options })
   onTestFinished(() => context.close())
@@ -35,7 +35,7 @@ export async function visit(url: string, options: BrowserContextOptions = {}): P
   return { page, complaints, asked }
 }
 
-/** Ends the browser behind the tests of a file. */
+/** Closes the browser after the last test of a file. */
 export function closeBrowserAfterAll(): void {
   afterAll(async () => {
     await (await browser)?.close()

@@ -1,6 +1,6 @@
 import type { Clock } from '@immich-ml-router/core'
 
-/** An event loop of its own time: in each turn it does what has come up since the one before, one after the other. */
+/** A simulated event loop. Each turn runs, in order, the work that was added during the previous turn. */
 export class BusyLoop {
   readonly #clock: Clock
   #due: { readonly cost: number; readonly work: () => void }[] = []
@@ -12,7 +12,7 @@ export class BusyLoop {
     this.#clock = clock
   }
 
-  /** The clock as it is in this loop. */
+  /** A clock that also reports how busy this loop is. */
   get clock(): Clock {
     return {
       now: () => this.#clock.now(),
@@ -21,7 +21,7 @@ export class BusyLoop {
     }
   }
 
-  /** Something has come up that takes the loop so many milliseconds. */
+  /** Adds work that occupies the loop for `cost` milliseconds. */
   do(cost: number, work: () => void): void {
     this.#due.push({ cost, work })
     if (!this.#turning) this.#turn()

@@ -1,15 +1,15 @@
 import { generate, type SelfsignedOptions } from 'selfsigned'
 
-/** Who somebody is, as PEM texts. */
-export interface Certified {
+/** A certificate and its key, as PEM text. */
+export interface KeyPair {
   readonly cert: string
   readonly key: string
 }
 
 /** A certificate authority. */
-export interface Authority extends Certified {
-  /** A certificate for some names, which may be addresses. */
-  certify(names: readonly string[], options?: { readonly until?: Date }): Promise<Certified>
+export interface Authority extends KeyPair {
+  /** Issues a certificate for host names or IP addresses. */
+  certify(names: readonly string[], options?: { readonly until?: Date }): Promise<KeyPair>
 }
 
 const DAY = 86_400_000
@@ -39,10 +39,10 @@ export async function authority(name = 'a test'): Promise<Authority> {
   }
 }
 
-/** A date on which a certificate had expired. */
+/** An expiry date in the past. */
 export const YESTERDAY = new Date(Date.now() - DAY)
 
-async function make(commonName: string, options: SelfsignedOptions): Promise<Certified> {
+async function make(commonName: string, options: SelfsignedOptions): Promise<KeyPair> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: commonName }], {
     keyType: 'ec',
     algorithm: 'sha256',

@@ -1,6 +1,6 @@
 import type { Classified } from '@immich-ml-router/core'
 
-/** What is known of a request for these jobs, such as `clip/textual/ViT`; `m` is the model of those that name none. */
+/** The classification of a request for jobs such as `clip/textual/ViT`. The model defaults to `m`. */
 export function classified(input: Classified['input'], ...jobs: readonly string[]): Classified {
   const entries = jobs.map((job) => {
     const [task = '', type = '', model = 'm'] = job.split('/')

@@ -10,10 +10,10 @@ export interface Answer {
   readonly trailers: NodeJS.Dict<string>
 }
 
-/** How a body is put on the wire. */
+/** How the client sends a body. */
 export interface Sending {
   readonly framing: 'content-length' | 'chunked'
-  /** `bytes`: the head and the tail byte by byte, each in a write of its own; what is between in large pieces. */
+  /** `bytes` writes the first and the last 1,024 bytes one by one, and the rest in pieces of 64 KiB. */
   readonly pieces: 'whole' | 'bytes'
 }
 
@@ -22,11 +22,11 @@ export interface PostOptions extends Partial<Sending> {
   readonly headers?: http.OutgoingHttpHeaders
   readonly signal?: AbortSignal
   readonly agent?: http.Agent
-  /** Called when the last byte was given to the operating system. */
+  /** Called when the operating system has the last byte. */
   readonly onSent?: () => void
 }
 
-/** Sends a predict request, byte for byte as given, and reads the whole answer. */
+/** Sends a predict request with exactly these bytes and reads the whole answer. */
 export async function post(url: string, body: Buffer, options: PostOptions = {}): Promise<Answer> {
   const { path = '/predict', framing = 'content-length', pieces = 'whole' } = options
   const req = http.request(new URL(path, url), {
@@ -41,7 +41,7 @@ export async function post(url: string, body: Buffer, options: PostOptions = {})
   })
   req.setNoDelay(true)
   const answer = readAnswer(req)
-  // The writes below stop when the answer comes or fails; this keeps its failure from being unhandled meanwhile.
+  // The answer can fail during the writes below. This handler prevents an unhandled rejection.
   answer.catch(() => {})
   for (const piece of cut(body, pieces)) {
     if (req.destroyed || req.writableEnded) break

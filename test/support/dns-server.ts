@@ -10,21 +10,21 @@ export interface Zone {
   readonly SRV?: readonly { target: string; port: number; priority: number; weight: number }[]
 }
 
-/** A DNS server on a free port of loopback. What it says may change at any time. */
+/** A DNS server on a free port of the loopback interface. A test can change its records at any time. */
 export interface DnsServer {
-  /** As a resolver takes it: `127.0.0.1:53535`. */
+  /** The address in the format of a resolver: `127.0.0.1:53535`. */
   readonly address: string
-  /** What it was asked, oldest first: `A ml.test`. */
+  /** The queries so far, oldest first: `A ml.test`. */
   readonly asked: string[]
   /** The names that exist. */
   zones: Readonly<Record<string, Zone>>
-  /** In seconds. */
+  /** TTL of every record, in seconds. */
   ttl: number
-  /** While it is set, it answers nothing. */
+  /** While true, the server does not answer. */
   silent: boolean
 }
 
-/** Starts a DNS server, closed when the test is over. */
+/** Starts a DNS server and closes it after the test. */
 export async function dnsServer(zones: DnsServer['zones'] = {}): Promise<DnsServer> {
   const socket = dgram.createSocket('udp4')
   socket.bind(0, '127.0.0.1')

@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The code block of a document that stands behind `<!-- example: name -->`. */
+/** The code block after `<!-- example: name -->` in a document. */
 export function exampleOf(document: string, name: string): string {
   const text = readFileSync(new URL(document, `file://${ROOT}`), 'utf8')
-  const [, behind] = text.split(`<!-- example: ${name} -->\n`)
-  // Indented in a list, the block and its fence have the same indent.
-  const match = /^( *)```\w+\n([\s\S]*?)\n *```/.exec(behind ?? '')
+  const [, after] = text.split(`<!-- example: ${name} -->\n`)
+  // In a list, the block and its fence have the same indentation.
+  const match = /^( *)```\w+\n([\s\S]*?)\n *```/.exec(after ?? '')
   if (match === null) throw new Error(`${document} has no example "${name}"`)
   const [, indent = '', block = ''] = match
   return `${block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')}\n`

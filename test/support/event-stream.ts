@@ -2,41 +2,42 @@ import http from 'node:http'
 import { onTestFinished } from 'vitest'
 import { until } from './servers.ts'
 
-/** Somebody who reads server-sent events, until the test is over. */
+/** A client that reads server-sent events until the end of the test. */
 export interface EventStream<T> {
   readonly status: number
   readonly headers: http.IncomingHttpHeaders
-  /** What has come so far, oldest first. */
+  /** The events so far, oldest first. */
   readonly events: readonly T[]
-  /** Everything that has come, as text. */
+  /** Everything received so far, as text. */
   text(): string
-  /** Whether the other side has ended it. */
+  /** Whether the server has ended the stream. */
   ended(): boolean
-  /** Waits for an event that fits. */
-  next(fits: (event: T) => boolean, what: string): Promise<T>
-  /** Reads no more, and leaves the connection open. */
+  /** Waits for an event that matches. */
+  next(matches: (event: T) => boolean, what: string): Promise<T>
+  /** Stops reading but keeps the connection open. */
   pause(): void
-  leave(): void
+  /** Closes the connection. */
+  disconnect(): void
 }
 
-/** @param parse Makes an event of its data. */
+/** @param parse Converts the data of an event. */
 export async function eventStream<T>(url: string, parse: (data: string) => T): Promise<EventStream<T>> {
   const events: T[] = []
   let text = ''
   let rest = ''
-  let isOver = false
+  let hasEnded = false
   const req = http.get(url, { agent: false, headers: { accept: 'text/event-stream' } })
   onTestFinished(() => void req.destroy())
   const res = await new Promise<http.IncomingMessage>((resolve, reject) => {
     req.on('response', resolve)
     req.on('error', reject)
   })
-  const over = () => {
-    isOver = true
+  const markEnded = () => {
+    hasEnded = true
   }
-  req.on('error', over)
-  res.on('error', over)
-  res.on('close', over)
+  req.on('error', markEnded)
+  res.on('error', markEnded)
+  res.on('close', markEnded)
   res.setEncoding('utf8')
   res.on('data', (chunk: string) => {
     text += chunk
@@ -52,14 +53,14 @@ export async function eventStream<T>(url: string, parse: (data: string) => T): P
     headers: res.headers,
     events,
     text: () => text,
-    ended: () => isOver,
-    async next(fits, what) {
-      await until(() => events.some(fits), what)
-      const found = events.find(fits)
-      if (found === undefined) throw new Error(`there is none: ${what}`)
+    ended: () => hasEnded,
+    async next(matches, what) {
+      await until(() => events.some(matches), what)
+      const found = events.find(matches)
+      if (found === undefined) throw new Error(`no such event: ${what}`)
       return found
     },
     pause: () => void res.pause(),
-    leave: () => void req.destroy(),
+    disconnect: () => void req.destroy(),
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '@immich-ml-router/core'
 
-/** A clock that stands still until it is moved. */
+/** A clock that a test advances by hand. */
 export class FakeClock implements Clock {
   #now = 0
   #timers: { readonly at: number; readonly callback: () => void }[] = []
@@ -17,17 +17,17 @@ export class FakeClock implements Clock {
     }
   }
 
-  /** Timers that have been set and neither run nor been called off. */
+  /** Number of timers that have neither run nor been cancelled. */
   get pending(): number {
     return this.#timers.length
   }
 
-  /** Moves on, and runs nothing. */
+  /** Advances the time without running timers. */
   shift(milliseconds: number): void {
     this.#now += milliseconds
   }
 
-  /** Moves on, and runs what is due in its order. */
+  /** Advances the time and runs the due timers in order. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds
     for (;;) {

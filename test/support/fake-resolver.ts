@@ -1,16 +1,16 @@
 import type { Resolver, ServiceRecord } from '@immich-ml-router/core'
 
-/** What a name stands for: addresses, perhaps with a TTL in seconds, or why it cannot be resolved. */
+/** The result for a name: addresses, optionally with a TTL in seconds, or an error. */
 export type Host = readonly string[] | { readonly addresses: readonly string[]; readonly ttl: number } | Error
 
-/** A resolver that answers from tables, which may change at any time. */
+/** A resolver that answers from tables. A test can change them at any time. */
 export class FakeResolver implements Resolver {
-  /** A name that is not in it does not exist. */
+  /** Addresses by name. Other names do not exist. */
   hosts: Readonly<Record<string, Host>>
   records: Readonly<Record<string, readonly ServiceRecord[]>> = {}
-  /** While it is set, it answers nothing. */
+  /** While true, queries stay unanswered until they are aborted. */
   silent = false
-  /** What it was asked, oldest first. */
+  /** The queries so far, oldest first. */
   readonly asked: string[] = []
 
   constructor(hosts: Readonly<Record<string, Host>> = {}) {
@@ -19,7 +19,7 @@ export class FakeResolver implements Resolver {
 
   async addresses(name: string, signal: AbortSignal) {
     this.asked.push(name)
-    await this.#speak(signal)
+    await this.#answer(signal)
     const host = this.hosts[name] ?? new Error(`no such host ${name}`)
     if (host instanceof Error) throw host
     const { addresses, ttl } = 'addresses' in host ? host : { addresses: host, ttl: undefined }
@@ -28,19 +28,19 @@ export class FakeResolver implements Resolver {
 
   async services(name: string, signal: AbortSignal) {
     this.asked.push(name)
-    await this.#speak(signal)
+    await this.#answer(signal)
     const records = this.records[name]
     if (records === undefined) throw new Error(`no such service ${name}`)
     return records
   }
 
-  async #speak(signal: AbortSignal): Promise<void> {
+  async #answer(signal: AbortSignal): Promise<void> {
     if (this.silent)
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
   }
 }
 
-/** Lets everything happen that waits for nothing but its turn. */
+/** Waits until all pending promise callbacks have run. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '@immich-ml-router/core'
 
-/** A clock that is so many times faster than the real one: minutes pass in seconds. */
+/** A clock that runs `factor` times faster than real time. */
 export function fastClock(factor: number): Clock {
   const start = performance.now()
   return {

@@ -2,20 +2,20 @@ import type { AnswerFault, Fault } from '@immich-ml-router/example-stub-ml'
 
 export type BackendName = 'gpu' | 'nas'
 
-/** A fault that must cost no good job, in `bench:queue` and in the end-to-end tests. */
+/** A fault during which no valid job may fail, for `bench:queue` and the end-to-end tests. */
 export interface FaultRow {
   readonly name: string
   readonly label: string
   /** The faults, by backend. */
   readonly faults?: Readonly<Partial<Record<BackendName, Fault | AnswerFault>>>
-  /** How long they last, in seconds of a row of 20 s. Default: to the end of the row. */
+  /** Duration of the faults in seconds; a row takes 20 s. Default: until the end of the row. */
   readonly lasts?: number
-  /** The faults come and go: so many seconds each. */
+  /** The faults are on and off for this many seconds in turn. */
   readonly period?: number
   /** The backends that serve images and searches during the fault. Default: both. */
   readonly images?: readonly BackendName[]
   readonly searches?: readonly BackendName[]
-  /** Share of the images that no backend can decode. */
+  /** Share of images that no backend can decode, from 0 to 1. */
   readonly undecodable?: number
   /** The gateway gets SIGTERM and starts again. */
   readonly restart?: boolean
@@ -29,7 +29,7 @@ const IMAGE_TYPES = [
   'ocr/recognition',
 ]
 
-/** The GPU is of no use during the fault. */
+/** Only the NAS serves requests during the fault. */
 function gpuFails(
   name: string,
   label: string,
@@ -39,7 +39,7 @@ function gpuFails(
   return { name, label, faults: { gpu }, images: ['nas'], searches: ['nas'], ...more }
 }
 
-/** No backend is of any use during the fault. */
+/** No backend serves requests during the fault. */
 function bothFail(name: string, label: string, fault: Fault | AnswerFault, lasts: number): FaultRow {
   return { name, label, faults: { gpu: fault, nas: fault }, lasts, images: [], searches: [] }
 }

@@ -4,18 +4,18 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import net, { type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Program, prepare, type StandInServers } from '@immich-ml-router/example-setups'
+import { type Program, prepare, type StubServers } from '@immich-ml-router/example-setups'
 import { onTestFinished } from 'vitest'
 import { ROOT } from './docs.ts'
 import { until } from './servers.ts'
 
-/** A gateway as its own process, killed when the test is over. */
+/** A gateway in its own process, which is killed after the test. */
 export interface GatewayProcess {
   readonly url: string
   readonly child: ChildProcess
-  /** The lines it has logged, those that are JSON parsed. */
+  /** The log lines that are JSON, parsed. */
   readonly lines: Record<string, unknown>[]
-  /** Everything it has printed. */
+  /** Every line of its output. */
   readonly output: string[]
   readonly exited: Promise<number | null>
 }
@@ -27,7 +27,7 @@ export async function startProcess(
   return started(spawnGateway(which, env))
 }
 
-/** What systemd does: runs a gateway twice, one after the other, on a socket that goes on listening. */
+/** Runs a gateway twice in a row on one listening socket, as systemd does with socket activation. */
 export async function startTwiceOnSocket(
   which: 'express' | 'koa',
   env: Record<string, string>,
@@ -42,7 +42,7 @@ export async function startTwiceOnSocket(
     { ...env, LISTEN_FDS: '1' },
     { program: 'sh', fd: fdOf(socket) },
   )
-  // This process would accept connections as well.
+  // If this process kept the socket, it would also accept connections.
   socket.close()
   const pids = () => [...new Set(spawned.lines.map(({ pid }) => Number(pid)))]
   onTestFinished(() => {
@@ -71,8 +71,8 @@ export function spawnGateway(which: 'express' | 'koa', env: Record<string, strin
   return spawnProgram({ cwd: ROOT, args: [`examples/${which}-gateway/src/main.ts`] }, env)
 }
 
-/** Starts a set-up with stand-ins in the place of its servers, as its compose file or Deployment starts it. */
-export async function startSetup(name: string, servers: StandInServers): Promise<GatewayProcess> {
+/** Starts a set-up with stub servers as its backends, the way its compose file or Deployment starts it. */
+export async function startSetup(name: string, servers: StubServers): Promise<GatewayProcess> {
   const { program, environment, config } = await prepare(name, servers)
   if (config === undefined) return started(spawnProgram(program, { ...environment, PORT: '0' }))
   const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
@@ -82,10 +82,10 @@ export async function startSetup(name: string, servers: StandInServers): Promise
   return started(spawnProgram(program, { ...environment, PORT: '0', ROUTER_CONFIG: file }))
 }
 
-/** Starts what `npm run example` does. */
+/** Starts the program of `npm run example`. */
 export async function startExample(name: string): Promise<GatewayProcess> {
   const spawned = spawnProgram({ cwd: ROOT, args: ['examples/setups/src/main.ts', name] }, {})
-  // It passes the signal on to the gateway, which would survive it if it were killed.
+  // The program forwards SIGTERM to its gateway. SIGKILL would leave the gateway running.
   onTestFinished(async () => {
     spawned.child.kill('SIGTERM')
     await spawned.exited
@@ -97,16 +97,16 @@ type Spawned = Omit<GatewayProcess, 'url'>
 
 export async function started(spawned: Spawned): Promise<GatewayProcess> {
   const { child, lines, output } = spawned
-  // A gateway logs its URL; the programs that embed the router say it in words.
+  // A gateway logs its URL as a field; the programs that embed the router print it.
   const url = () =>
     lines.find(({ url }) => typeof url === 'string')?.['url'] ??
     output.find((line) => line.startsWith('Listening on '))?.slice('Listening on '.length)
-  await until(() => url() !== undefined || child.exitCode !== null, 'the gateway runs')
-  if (url() === undefined) throw new Error(`the gateway ended: ${output.join('\n')}`)
+  await until(() => url() !== undefined || child.exitCode !== null, 'the gateway runs', 25)
+  if (url() === undefined) throw new Error(`the gateway exited: ${output.join('\n')}`)
   return { ...spawned, url: String(url()).replace('localhost', '127.0.0.1') }
 }
 
-/** @param options The program that runs it, its standard input, and a descriptor that it inherits as number 3. */
+/** @param options The executable, its standard input, and a file descriptor that it inherits as number 3. */
 export function spawnProgram(
   { cwd, args }: Program,
   env: Record<string, string>,
@@ -135,7 +135,7 @@ export function spawnProgram(
   if (stdout === null) throw new Error('the gateway has no output')
   const lines: Record<string, unknown>[] = []
   const output: string[] = []
-  // A killed program may leave half a line: only a line with its end is read.
+  // A killed program can leave an incomplete last line, which is ignored.
   let unfinished = ''
   stdout.setEncoding('utf8').on('data', (text: string) => {
     const complete = `${unfinished}${text}`.split('\n')

@@ -3,7 +3,7 @@ import { ENTRIES, type Job } from './predict-body.ts'
 /** Immich's default bulk workers: two for smart search, two for face detection, one for OCR. */
 export const IMMICH_WORKERS: readonly Job[] = ['indexing', 'indexing', 'faces', 'faces', 'ocr']
 
-/** The key of the answer that holds the result. */
+/** The key of the result in the answer. */
 const TASKS: Readonly<Record<Job, string>> = {
   textSearch: 'clip',
   indexing: 'clip',
@@ -15,9 +15,9 @@ const PING_INTERVAL = 30_000
 const PING_TIMEOUT = 2_000
 
 /**
- * Immich's machine learning client with its list of URLs (machine-learning.repository.ts). Healthy URLs are tried first, in
- * list order. A network error or a non-2xx marks a URL unhealthy until its next good answer or ping, and the next URL is
- * tried. After a 2xx no other URL is tried, whatever its body holds.
+ * Immich's machine learning client with a list of URLs (machine-learning.repository.ts). It tries healthy URLs first, in list
+ * order. A network error or a status other than 2xx marks a URL unhealthy until its next good answer or ping, and the client
+ * tries the next URL. After a 2xx it tries no other URL, whatever the body contains.
  */
 export class ImmichClient {
   readonly #urls: readonly string[]
@@ -39,13 +39,13 @@ export class ImmichClient {
     return this.#stop.signal.aborted
   }
 
-  /** Aborts what is in flight. */
+  /** Aborts the requests in flight. */
   close(): void {
     clearInterval(this.#timer)
     this.#stop.abort()
   }
 
-  /** @throws {Error} if Immich would count the job as failed. The message is the reason of the last URL. */
+  /** @throws {Error} if Immich would count the job as failed. The message is the error of the last URL. */
   async run(job: Job, payload: string | Blob): Promise<void> {
     const answer = await (await this.#post(formOf(job, payload))).json()
     checkResult(job, answer)
@@ -105,7 +105,7 @@ function formOf(job: Job, payload: string | Blob): FormData {
   return form
 }
 
-/** Storing a result that is missing or an error fails the job. */
+/** Immich fails a job whose result is missing or an error. */
 function checkResult(job: Job, answer: unknown): void {
   const task = TASKS[job]
   const result: unknown =
@@ -114,7 +114,7 @@ function checkResult(job: Job, answer: unknown): void {
   if (typeof result === 'object' && 'error' in result) throw new Error(`error in the ${task} of the answer`)
 }
 
-/** `fetch failed` says nothing; its cause does. */
+/** The message of fetch is always `fetch failed`; the cause contains the reason. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof SyntaxError) return 'not JSON'
@@ -123,15 +123,15 @@ export function reasonOf(error: unknown): string {
   return 'code' in cause ? String(cause.code) : cause.message
 }
 
-/** One job of a worker or one search. Times are on the clock of the load. */
+/** One job of a worker, or one search. Times come from the clock of the load. */
 export interface JobRecord {
   readonly job: Job
   readonly start: number
   /** `null` if it was aborted at the end of the load. */
   readonly end: number | null
-  /** Why the job is lost; `null` if it is not. */
+  /** Why the job failed; `null` if it succeeded. */
   readonly failure: string | null
-  /** Whether its image cannot be decoded: it may fail. */
+  /** Whether no backend can decode its image, so that it may fail. */
   readonly undecodable: boolean
 }
 
@@ -143,11 +143,11 @@ export interface LoadOptions {
   readonly image: Blob
   /** Replaces the image of every job for which this returns true. */
   readonly undecodable?: { readonly image: Blob; readonly next: () => boolean }
-  /** Told of every job that ends. */
+  /** Called for every job that ends. */
   readonly record: (record: JobRecord) => void
 }
 
-/** Runs Immich's workers in a closed loop: each starts the next job at once, also after a failure. */
+/** Runs Immich's workers in a closed loop: each starts its next job at once, even after a failure. */
 export async function runWorkers(options: LoadOptions): Promise<void> {
   const { more, image, undecodable } = options
   await Promise.all(
@@ -160,7 +160,7 @@ export async function runWorkers(options: LoadOptions): Promise<void> {
   )
 }
 
-/** A text search; a person waits for it. */
+/** Runs one text search. */
 export function runSearch(options: Omit<LoadOptions, 'image' | 'more'>, text: string): Promise<void> {
   return runJob(options, 'textSearch', text, false)
 }

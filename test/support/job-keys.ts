@@ -1,11 +1,11 @@
 import { type JobKeys, jobKeysOf } from '@immich-ml-router/core'
 
-/** The keys of a request with these tasks and types, such as `clip/visual`, each for a model of its own. */
+/** The keys of a request for tasks and types such as `clip/visual`, each with a different model. */
 export function keysOf(...types: readonly string[]): JobKeys {
   return keysOfSize(0, ...types)
 }
 
-/** The same for a body of so many bytes. */
+/** The same for a body of `size` bytes. */
 export function keysOfSize(size: number, ...types: readonly string[]): JobKeys {
   return jobKeysOf(
     types.map((name) => {

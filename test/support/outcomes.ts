@@ -14,7 +14,7 @@ export function answeredWith(status: number): OutcomeOf<'answered'> {
   return { ...answered, status, verdict: verdictOn(status) }
 }
 
-/** @param body Of the answer, such as FastAPI's `{"detail": …}`. */
+/** @param body The body of the answer, such as FastAPI's `{"detail": …}`. */
 export function passedOver(
   status: number,
   body = '',
@@ -31,13 +31,13 @@ function verdictOn(status: number, body = '', headers: Readonly<Record<string, s
   )
 }
 
-/** Before the answer began; without a connection, nothing has reached the backend. */
+/** A failure before the answer. Connection errors mean that no bytes reached the backend. */
 export function failed(cause: FailureCause): OutcomeOf<'failed'> {
   const reachedBackend = cause !== 'connect' && cause !== 'connect-timeout'
   return { kind: 'failed', cause, error: new Error(cause), reachedBackend, reachedClient: false }
 }
 
-/** A copy, by another that was quicker. */
+/** A hedged attempt that lost to another one. */
 export const superseded: OutcomeOf<'superseded'> = {
   kind: 'superseded',
   reachedBackend: true,

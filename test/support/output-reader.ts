@@ -3,25 +3,25 @@ import { ROOT } from './docs.ts'
 import { type GatewayProcess, spawnProgram, started } from './gateway-process.ts'
 import { until } from './servers.ts'
 
-/** A gateway whose output a separate process reads, through a terminal or a pipe. */
+/** A gateway whose output is read by a separate process, through a terminal or a pipe. */
 export interface ReadGateway extends GatewayProcess {
-  /** The process that is the gateway. */
+  /** The process id of the gateway. */
   readonly pid: () => number
-  /** Stops reading, and leaves the output open. */
+  /** Stops reading but keeps the output open. */
   stopReading(): Promise<void>
-  readAgain(): void
+  resumeReading(): void
   /** Closes the reading end. */
-  hangUp(): Promise<void>
+  closeReader(): Promise<void>
   /** The exit code of the started program. */
   readonly exitCode: () => unknown
 }
 
-/** Reads the output of a program, and obeys `stop`, `read` and `close`; says when each is done, and how the program ended. */
+/** Reads the output of a program. Confirms the commands `stop`, `read` and `close`, and reports the exit code. */
 const READER = `
 import json, os, pty, select, sys
 kind, program = sys.argv[1], sys.argv[2:]
-def say(what):
-    os.write(1, (json.dumps(what) + "\\n").encode())
+def report(value):
+    os.write(1, (json.dumps(value) + "\\n").encode())
 if kind == "terminal":
     pid, source = pty.fork()
 else:
@@ -34,7 +34,7 @@ else:
         os.close(sink)
 if pid == 0:
     os.execvp(program[0], program)
-say({"group": pid})
+report({"group": pid})
 reading = True
 while True:
     ready = select.select([0, source] if reading else [0], [], [])[0]
@@ -43,9 +43,9 @@ while True:
         reading = command == "read"
         if command == "close" or command == "":
             os.close(source)
-            say({"reader": command})
+            report({"reader": command})
             break
-        say({"reader": command})
+        report({"reader": command})
     elif source in ready:
         try:
             data = os.read(source, 65536)
@@ -54,13 +54,13 @@ while True:
         if data == b"":
             break
         os.write(1, data)
-say({"exitCode": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
+report({"exitCode": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
 `
 
 /**
- * Starts a program that is a gateway, or starts one.
+ * Starts a gateway, or a program that starts one.
  *
- * @param shell A command line in whose place `"$0" "$@"` is the program.
+ * @param shell A command line that runs the program as `"$0" "$@"`.
  */
 export async function startRead(
   kind: 'terminal' | 'pipe',
@@ -68,17 +68,17 @@ export async function startRead(
   env: Record<string, string>,
   shell?: string,
 ): Promise<ReadGateway> {
-  const words = [...(shell === undefined ? [] : ['sh', '-c', shell]), process.execPath, ...args]
-  const program = { cwd: ROOT, args: ['-c', READER, kind, ...words] }
+  const commandLine = [...(shell === undefined ? [] : ['sh', '-c', shell]), process.execPath, ...args]
+  const program = { cwd: ROOT, args: ['-c', READER, kind, ...commandLine] }
   const spawned = spawnProgram(program, env, { program: 'python3', stdin: 'pipe' })
   const { child, lines } = spawned
   const pid = () => Number(lines.find((line) => typeof line['pid'] === 'number')?.['pid'])
-  const tell = (command: string) => void child.stdin?.write(`${command}\n`)
-  const told = async (command: string) => {
-    tell(command)
-    await until(() => lines.some(({ reader }) => reader === command), `the reader obeys ${command}`)
+  const send = (command: string) => void child.stdin?.write(`${command}\n`)
+  const confirmed = async (command: string) => {
+    send(command)
+    await until(() => lines.some(({ reader }) => reader === command), `the reader confirms ${command}`)
   }
-  // Its processes outlive the reader.
+  // The processes of the gateway outlive the reader.
   onTestFinished(() => {
     const group = lines.find((line) => 'group' in line)?.['group']
     if (typeof group === 'number') kill(-group)
@@ -87,14 +87,14 @@ export async function startRead(
   return {
     ...running,
     pid,
-    stopReading: () => told('stop'),
-    readAgain: () => tell('read'),
-    hangUp: () => told('close'),
+    stopReading: () => confirmed('stop'),
+    resumeReading: () => send('read'),
+    closeReader: () => confirmed('close'),
     exitCode: () => lines.find((line) => 'exitCode' in line)?.['exitCode'],
   }
 }
 
-/** Ends processes that may have ended by themselves. */
+/** Kills a process or group that may have exited already. */
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')

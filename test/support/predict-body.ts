@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** The four jobs that Immich sends (PROTOCOL: text search, indexing, faces, OCR), as their entries. */
+/** The `entries` of the four jobs that Immich sends. */
 export const ENTRIES = {
   textSearch: { clip: { textual: { modelName: 'ViT-B-32__openai', options: { language: 'en' } } } },
   indexing: { clip: { visual: { modelName: 'ViT-B-32__openai' } } },
@@ -20,10 +20,10 @@ export const ENTRIES = {
 
 export type Job = keyof typeof ENTRIES
 
-/** A good answer to any of them. */
+/** A good answer to each of these jobs. */
 export const GOOD_ANSWER = '{"clip":"[0.1,0.2]","facial-recognition":[],"ocr":{"text":[]}}'
 
-/** Bytes that look like an image to nobody, but hold what misleads routers that search the whole body. */
+/** Image bytes that contain a field header, which misleads routers that search the whole body. */
 export function imageBytes(size: number): Buffer {
   const image = Buffer.alloc(size)
   for (let i = 0; i < size; i++) image[i] = (i * 31 + (i >> 8)) & 0xff
@@ -45,12 +45,12 @@ export const CONTENT_TYPE = `multipart/form-data; boundary=${BOUNDARY}`
 
 /** One part of a hand-made body. */
 export interface RawPart {
-  /** Header lines; a name alone stands for the usual Content-Disposition. */
+  /** Header lines, or only a name for the usual Content-Disposition. */
   readonly header: string
   readonly content: string | Buffer
 }
 
-/** A hand-made body, byte for byte as undici would build it unless told otherwise. */
+/** A hand-made body, by default with exactly the bytes that undici would build. */
 export function multipart(
   parts: readonly RawPart[],
   { boundary = BOUNDARY, preamble = '', epilogue = '\r\n', close = true } = {},

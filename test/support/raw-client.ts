@@ -1,43 +1,43 @@
 import net from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** A connection on which a test writes what it likes. */
+/** A connection for arbitrary bytes. */
 export interface RawConnection {
   write(bytes: Buffer | string): void
-  /** Reads nothing any more. */
+  /** Stops reading. */
   pause(): void
-  /** Ends the connection at once. */
+  /** Closes the connection at once. */
   destroy(): void
-  /** Everything that has come so far. */
+  /** Everything received so far. */
   readonly received: string
-  /** Resolves with everything that has come, once that matches, or when the connection has ended. */
+  /** Resolves with everything received, once it matches or the connection has closed. */
   until(expected: RegExp): Promise<string>
-  /** Resolves with everything that has come, when the connection has ended. */
+  /** Resolves with everything received, once the connection has closed. */
   end(): Promise<string>
 }
 
-/** Connects to a server of the test; the connection is closed when the test is over. */
+/** Connects to a server and closes the connection after the test. */
 export function rawConnection(url: string): RawConnection {
   const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
   onTestFinished(() => void socket.destroy())
   let received = ''
   let ended = false
-  let look = () => {}
+  let check = () => {}
   socket.on('error', () => {})
   socket.on('data', (chunk) => {
     received += chunk.toString('latin1')
-    look()
+    check()
   })
   socket.on('close', () => {
     ended = true
-    look()
+    check()
   })
   const until = (expected: RegExp) =>
     new Promise<string>((resolve) => {
-      look = () => {
+      check = () => {
         if (expected.test(received) || ended) resolve(received)
       }
-      look()
+      check()
     })
   return {
     write: (bytes) => void socket.write(bytes),

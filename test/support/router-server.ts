@@ -9,17 +9,17 @@ import {
 import { onTestFinished } from 'vitest'
 import { listen } from './servers.ts'
 
-/** A router that listens, and what it has told so far. */
+/** A router behind an HTTP server, with its events so far. */
 export interface RouterServer {
   readonly router: Router
   readonly server: Server
   readonly url: string
   readonly requests: RequestEvent[]
-  /** Of its backends. */
+  /** The events of its backends. */
   readonly changes: BackendEvent[]
 }
 
-/** A router on a free port of loopback, closed when the test is over. It holds no request unless the options say so. */
+/** Starts a router on a free port of the loopback interface and closes it after the test. By default it holds no requests. */
 export async function serveRouter(options: RouterOptions): Promise<RouterServer> {
   const router = createRouter({ hold: false, ...options })
   onTestFinished(() => router.close({ timeout: 0 }))

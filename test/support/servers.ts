@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { StubMl, type StubOptions } from '@immich-ml-router/example-stub-ml'
 import { onTestFinished } from 'vitest'
 
-/** A server on a free port of loopback, closed when the test is over. */
+/** Starts a server on a free port of the loopback interface and closes it after the test. */
 export async function listen(
   listener: RequestListener | http.Server,
 ): Promise<{ url: string; server: http.Server }> {
@@ -18,14 +18,14 @@ export async function listen(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server }
 }
 
-/** A stand-in ML server, closed when the test is over. */
+/** Starts a stub ML server and closes it after the test. */
 export async function stubMl(options: StubOptions = {}): Promise<StubMl> {
   const stub = await StubMl.start(options)
   onTestFinished(() => stub.close())
   return stub
 }
 
-/** Waits until something holds, looking again whenever the event loop has turned, and for so many seconds at most. */
+/** Waits until a condition is true, for at most `seconds`. It checks once in every turn of the event loop. */
 export async function until(
   holds: () => boolean | Promise<boolean>,
   what: string,
@@ -33,7 +33,7 @@ export async function until(
 ): Promise<void> {
   const deadline = performance.now() + seconds * 1_000
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`waited ${seconds} s in vain until ${what}`)
+    if (performance.now() > deadline) throw new Error(`timed out after ${seconds} s: ${what}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { it } from 'vitest'
 import { oracleMissing } from '../differential/oracle.ts'
 
-/** The browser, where Debian has it, or wherever else it is. */
+/** The path of Chromium. */
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
 type Need =
@@ -20,36 +20,37 @@ type Need =
   | 'oracle'
   | 'python'
 
-/** What a test may need of the machine, and how to say that it is missing. */
+/** For each requirement, a function that returns why the machine does not meet it. */
 const NEEDS: Record<Need, () => string | undefined> = {
-  curl: () => ofDebian('curl'),
-  prometheus: () => ofDebian('prometheus'),
-  promtool: () => ofDebian('promtool'),
-  chromium: () => ofDebian(CHROMIUM),
+  curl: () => lackOfPackage('curl'),
+  prometheus: () => lackOfPackage('prometheus'),
+  promtool: () => lackOfPackage('promtool'),
+  chromium: () => lackOfPackage(CHROMIUM),
   shell: () => NEEDS.signals() ?? NEEDS.curl(),
   kubectl: () => (isInstalled('kubectl', 'version', '--client') ? undefined : 'kubectl is missing'),
   compose: () => (isInstalled('docker', 'compose', 'version') ? undefined : 'docker compose is missing'),
   signals: () => (process.platform === 'win32' ? 'Windows has no signals' : undefined),
-  loopback: () => (process.platform === 'linux' ? undefined : 'only on Linux all of 127.0.0.0/8 is loopback'),
-  python: () => NEEDS.signals() ?? ofDebian('python3'),
+  loopback: () =>
+    process.platform === 'linux' ? undefined : '127.0.0.0/8 is the loopback network only on Linux',
+  python: () => NEEDS.signals() ?? lackOfPackage('python3'),
   proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),
-  oracle: () => ofScript(oracleMissing()),
+  oracle: () => failInCi(oracleMissing()),
 }
 
-/** A test that needs a program, a browser, POSIX signals, /proc or many addresses; where they are missing it is left out, and its name says why. */
+/** Defines a test that is skipped, with the reason in its name, if the machine does not meet a requirement. */
 export function itNeeds(what: Need) {
   const missing = NEEDS[what]()
   return (name: string, test: () => Promise<void>, timeout?: number) =>
-    missing === undefined ? it(name, test, timeout) : it.skip(`${name} (left out: ${missing})`, test)
+    missing === undefined ? it(name, test, timeout) : it.skip(`${name} (skipped: ${missing})`, test)
 }
 
-function ofDebian(program: string): string | undefined {
+function lackOfPackage(program: string): string | undefined {
   const why = `${program} is missing; scripts/install-debian.sh installs it`
-  return ofScript(isInstalled(program) ? undefined : why)
+  return failInCi(isInstalled(program) ? undefined : why)
 }
 
-/** @param missing Why a test is left out; in CI, where the scripts have run, that is an error. */
-function ofScript(missing: string | undefined): string | undefined {
+/** @param missing Why a test is skipped. In CI, where the scripts install everything, this is an error. */
+function failInCi(missing: string | undefined): string | undefined {
   if (missing !== undefined && process.env['LEAVE_NOTHING_OUT']) throw new Error(missing)
   return missing
 }

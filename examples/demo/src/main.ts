@@ -5,7 +5,7 @@ import { startGateway } from '@immich-ml-router/example-gateway-kit'
 import { StubMl } from '@immich-ml-router/example-stub-ml'
 import { pino } from 'pino'
 
-// A NAS that is slow at images and a GPU machine that is fast and sleeps, as stand-ins with real sockets.
+// Two stub servers with real sockets: a NAS that is slow at images, and a fast GPU machine that sleeps.
 const nas = await StubMl.start({ serviceTime: { clip: 30, 'facial-recognition': 800, ocr: 2_000 } })
 const gpu = await StubMl.start({ serviceTime: { clip: 10, 'facial-recognition': 40, ocr: 120 } })
 const options = parseConfig({
@@ -14,7 +14,7 @@ const options = parseConfig({
     { name: 'text search', match: { task: 'clip', type: 'textual' }, backends: ['gpu', 'nas'] },
     { name: 'the rest', backends: ['gpu'] },
   ],
-  // Two minutes and half a minute in earnest; nobody wants to watch that long.
+  // The defaults are 2 min and 30 s, which is too long for a demo.
   heartbeat: { after: '1s', every: '500ms' },
 })
 const gateway = await startGateway(
@@ -23,14 +23,14 @@ const gateway = await startGateway(
   pino({ level: 'silent' }),
 )
 
-const began = performance.now()
+const startTime = performance.now()
 let failed = false
 
 console.log(
-  `\nA gateway on ${gateway.url}. Search goes to the GPU machine, or the NAS; images wait for the GPU machine.\n`,
+  `\nThe gateway is at ${gateway.url}. Searches go to the GPU machine or the NAS. Images are held for the GPU machine.\n`,
 )
 
-say('four jobs, as Immich sends them, while the GPU machine is on')
+report('four jobs, as Immich sends them, while the GPU machine is on')
 const detection = { detection: { modelName: 'm' }, recognition: { modelName: 'm' } }
 const search = { clip: { textual: { modelName: 'ViT-B-32__openai' } } }
 const indexing = { clip: { visual: { modelName: 'ViT-B-32__openai' } } }
@@ -39,11 +39,11 @@ await show('smart search', indexing, preview(), 'gpu')
 await show('faces', { 'facial-recognition': detection }, preview(), 'gpu')
 await show('OCR', { ocr: detection }, preview(), 'gpu')
 
-say('the GPU machine goes to sleep')
+report('the GPU machine goes to sleep')
 const down = new Promise<void>((resolve) => {
   const stop = gateway.router.on('backend', (event) => {
     if (event.kind !== 'probe' || event.to.kind !== 'down') return
-    say('the router has noticed: the GPU machine is down', event.to.reason)
+    report('the probes fail: the GPU machine is down', event.to.reason)
     stop()
     resolve()
   })
@@ -53,28 +53,28 @@ await show('text search', search, 'a blue car', 'nas')
 await down
 await show('text search', search, 'a green car', 'nas')
 
-say('ten images come, and wait')
+report('ten images arrive and are held')
 gateway.router.on('hold', ({ kind, held }) => {
-  if (kind === 'released') say('an image goes to the GPU machine', `${held} wait`)
+  if (kind === 'released') report('an image goes to the GPU machine', `${held} still held`)
 })
 let heartbeats = 0
-const { promise: thirty, resolve: enough } = Promise.withResolvers<void>()
+const { promise: thirtyHeartbeats, resolve: reachedThirty } = Promise.withResolvers<void>()
 const images = Array.from({ length: 10 }, () => image())
-await thirty
+await thirtyHeartbeats
 await show('text search', search, 'a yellow car', 'nas')
 
-say('the GPU machine is switched on')
+report('the GPU machine wakes up')
 await gpu.setFault(undefined)
 const answers = await Promise.all(images)
-say('all ten are served', `JSON behind white space: ${JSON.stringify(answers[0]?.slice(0, 16))}…`)
-for (const text of answers) check('clip' in JSON.parse(text), 'an image has no answer')
+report('all ten images are done', `heartbeats, then JSON: ${JSON.stringify(answers[0]?.slice(0, 16))}…`)
+for (const text of answers) check('clip' in JSON.parse(text), 'An image got no answer')
 await show('text search', search, 'a white car', 'gpu')
 
 console.log()
 await gateway.close()
 if (failed) process.exitCode = 1
 
-/** An image that waits: its answer as text, with the white space before it. */
+/** Sends an image that is held. Returns the answer as text, including the white space of the heartbeats. */
 async function image(): Promise<string> {
   const response = await post(indexing, preview())
   const decoder = new TextDecoder()
@@ -83,8 +83,8 @@ async function image(): Promise<string> {
     text += decoder.decode(piece, { stream: true })
     if (text.trim() !== '') continue
     heartbeats++
-    if (heartbeats % 10 === 0) say('heartbeats, so that Immich does not give up', `${heartbeats} so far`)
-    if (heartbeats === 30) enough()
+    if (heartbeats % 10 === 0) report('heartbeats keep the connection to Immich open', `${heartbeats} so far`)
+    if (heartbeats === 30) reachedThirty()
   }
   return text
 }
@@ -94,8 +94,8 @@ async function show(job: string, entries: object, payload: string | Blob, expect
   const response = await post(entries, payload)
   await response.arrayBuffer()
   const backend = String(response.headers.get('x-immich-ml-backend'))
-  say(job, `${response.status} by ${backend}, ${Math.round(performance.now() - started)} ms`)
-  check(response.status === 200 && backend === expected, `${job} should have been answered by ${expected}`)
+  report(job, `${response.status} by ${backend}, ${Math.round(performance.now() - started)} ms`)
+  check(response.status === 200 && backend === expected, `Expected an answer of ${expected} for ${job}`)
 }
 
 function post(entries: object, payload: string | Blob): Promise<Response> {
@@ -109,13 +109,13 @@ function preview(): Blob {
   return new Blob([randomBytes(500_000)])
 }
 
-function say(what: string, detail = ''): void {
-  const time = `${((performance.now() - began) / 1000).toFixed(1)} s`
+function report(what: string, detail = ''): void {
+  const time = `${((performance.now() - startTime) / 1000).toFixed(1)} s`
   console.log(`  ${time.padStart(6)}  ${what.padEnd(60)}${detail}`.trimEnd())
 }
 
-function check(holds: boolean, otherwise: string): void {
+function check(holds: boolean, message: string): void {
   if (holds) return
   failed = true
-  console.error(`${otherwise}.`)
+  console.error(`${message}.`)
 }

@@ -9,7 +9,7 @@ const { PORT = '3003', ROUTER_CONFIG = new URL('router.yaml', import.meta.url) }
 const predict = immichMlRouter(parseConfig(parse(await readFile(ROUTER_CONFIG, 'utf8'))))
 
 const app = express()
-// Before every middleware that reads bodies.
+// Must come before every middleware that reads bodies.
 app.use(predict)
 app.use(express.json())
 app.get('/hello', (_req, res) => void res.json({ hello: 'world' }))
@@ -19,9 +19,9 @@ const server = app.listen(Number(PORT), () => {
   console.log(`Listening on http://localhost:${(server.address() as AddressInfo).port}`)
 })
 
-// The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
+// The router has its own timeout for idle uploads, and may pause an upload for longer than Node's 5 minutes.
 server.requestTimeout = 0
-// Before it uploads a body that the router refuses, a client with `Expect: 100-continue` gets the refusal.
+// A client with `Expect: 100-continue` gets a refusal before it uploads the body.
 deferContinue(server)
 
 process.once('SIGTERM', () => stopServer(server, predict.router))

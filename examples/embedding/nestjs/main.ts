@@ -26,7 +26,7 @@ class AppController {
 
 @Module({ controllers: [AppController] })
 class AppModule implements BeforeApplicationShutdown {
-  // Before Nest closes the server.
+  // Nest closes the server after this hook.
   async beforeApplicationShutdown() {
     await stopServer(app.getHttpServer(), predict.router)
   }
@@ -35,12 +35,12 @@ class AppModule implements BeforeApplicationShutdown {
 const app: NestExpressApplication = await NestFactory.create<NestExpressApplication>(AppModule, {
   logger: ['warn', 'error'],
 })
-// Nest adds its body parsers in listen(): what is used before, comes before them.
+// Nest adds its body parsers in listen(), so this middleware comes before them.
 app.use(predict)
 app.enableShutdownHooks(['SIGTERM'], { useProcessExit: true })
 await app.listen(Number(PORT))
-// The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
+// The router has its own timeout for idle uploads, and may pause an upload for longer than Node's 5 minutes.
 app.getHttpServer().requestTimeout = 0
-// Before it uploads a body that the router refuses, a client with `Expect: 100-continue` gets the refusal.
+// A client with `Expect: 100-continue` gets a refusal before it uploads the body.
 deferContinue(app.getHttpServer())
 console.log(`Listening on http://localhost:${(app.getHttpServer().address() as AddressInfo).port}`)

@@ -15,7 +15,7 @@ import { parse } from 'yaml'
 const { PORT = '3003', ROUTER_CONFIG = new URL('router.yaml', import.meta.url) } = process.env
 const router = createRouter(parseConfig(parse(await readFile(ROUTER_CONFIG, 'utf8'))))
 
-/** The application: what is not the router's. */
+/** The application: it handles every request that the router does not. */
 const app: RequestListener = async (req, res) => {
   res.setHeader('content-type', 'application/json')
   if (req.method === 'GET' && pathOf(req) === '/hello') res.end('{"hello":"world"}')
@@ -24,9 +24,9 @@ const app: RequestListener = async (req, res) => {
 }
 
 const server = http.createServer((req, res) => router.handle(req, res, () => app(req, res)))
-// The router bounds idle uploads itself, and may pause one for longer than Node's 5 minutes.
+// The router has its own timeout for idle uploads, and may pause an upload for longer than Node's 5 minutes.
 server.requestTimeout = 0
-// Before it uploads a body that the router refuses, a client with `Expect: 100-continue` gets the refusal.
+// A client with `Expect: 100-continue` gets a refusal before it uploads the body.
 deferContinue(server)
 const socket = inheritedSocket()
 server.listen(socket ?? { port: Number(PORT) }, () => {

@@ -1,19 +1,19 @@
 import { parseArgs } from 'node:util'
 
-/** What a gateway is started with on its command line. */
+/** The command line options of a gateway. */
 export interface Args {
-  /** Whether it only says what it is configured to do. */
+  /** Whether to print the configuration in words and exit. */
   readonly check: boolean
-  /** A file with a request, of which it only says where it would go. */
+  /** A file with a request; the gateway prints where it would go and exits. */
   readonly explain?: string | undefined
 }
 
 export const USAGE = `usage: npm start -- [--check | --explain <file>]
 
-  --check           says what is configured, or every mistake in it, and starts nothing
-  --explain <file>  says where the request in a file would go, and why, and starts nothing`
+  --check           prints the configuration in words, or every mistake in it, and exits
+  --explain <file>  prints where the request in a file would go, and why, and exits`
 
-/** @throws {TypeError} when there is something that it does not know. */
+/** @throws {TypeError} if an option is unknown or lacks its value. */
 export function readArgs(args: readonly string[]): Args {
   const { values } = parseArgs({
     args: [...args],

@@ -9,11 +9,11 @@ import {
 import { makeLogger } from './log.ts'
 import { readStatusPage } from './status-page.ts'
 
-/** What a gateway is configured to do, in words, or what is wrong with that. */
-export type Checked = { readonly words: string } | { readonly mistakes: string }
+/** The configuration in words, or every mistake in it. */
+export type CheckResult = { readonly words: string } | { readonly mistakes: string }
 
-/** Reads a configuration as a gateway does that starts, and starts nothing. */
-export async function checkConfig(env: Environment): Promise<Checked> {
+/** Reads the configuration like a gateway at its start, but starts nothing. */
+export async function checkConfig(env: Environment): Promise<CheckResult> {
   let configured: ConfiguredOptions | undefined
   const mistakes: string[] = []
   const steps = [
@@ -24,7 +24,7 @@ export async function checkConfig(env: Environment): Promise<Checked> {
     async () => {
       configured = await readOptions(env)
     },
-    // Whether its directory can be written to is known on this machine alone.
+    // Checks that the directory for temporary files is writable on this machine.
     () => configured && resolveExchangeOptions({ bodySpool: configured.options.bodySpool }),
   ]
   for (const step of steps) {
@@ -40,5 +40,5 @@ export async function checkConfig(env: Environment): Promise<Checked> {
 }
 
 const NOTHING =
-  'No ML server is configured, by ROUTER_CONFIG or ML_TEXT_URL, ML_IMAGE_URL and ML_DEFAULT_URL: ' +
-  'stand-in servers would be started, one for text, one for images, one for the rest.'
+  'No backend is configured; set ROUTER_CONFIG, or ML_TEXT_URL, ML_IMAGE_URL and ML_DEFAULT_URL. ' +
+  'Without them, the gateway starts three stub servers: one for text, one for images, one for the rest.'

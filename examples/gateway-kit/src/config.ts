@@ -6,41 +6,44 @@ import {
   parseDuration,
   type RouterConfig,
 } from '@immich-ml-router/core'
-import type { StatusPageOptions } from '@immich-ml-router/core/status-page'
 import { StubMl } from '@immich-ml-router/example-stub-ml'
+import type { StatusPageOptions } from '@immich-ml-router/status-page'
 import { parseDocument } from 'yaml'
 import { readStatusPage } from './status-page.ts'
 
-/** What a gateway runs with. */
+/** The settings of a gateway. */
 export interface GatewayConfig {
   readonly options: RouterConfig
   readonly port: number
-  /** Where it listens in place of the port: a socket that was handed over. */
+  /** A socket inherited from the supervisor, which replaces the port. */
   readonly socket?: { readonly fd: number } | undefined
-  /** How long running requests may go on when it is told to stop, in milliseconds. */
+  /** How long running requests may continue after the signal to stop, in milliseconds. */
   readonly drainTimeout?: number | undefined
-  /** Where `GET /metrics` is, when not on the same port. */
+  /** A separate port for `GET /metrics`. Default: the same port. */
   readonly metricsPort?: number | undefined
-  /** Where the options come from, in words. */
+  /** The source of the options, in words. */
   readonly source: string
-  /** The file that they are in, if they are in one: they are read again when it changes. */
+  /** The configuration file, if there is one. The gateway reloads it when it changes. */
   readonly file?: string | undefined
-  /** What its status page is like; there is none, when not given. */
+  /** Options of the status page. Default: no status page. */
   readonly statusPage?: StatusPageOptions | undefined
-  /** Stand-in ML servers that were started since no real one is configured; they stop with the gateway. */
+  /** Stub servers that run because no backend is configured. They stop with the gateway. */
   readonly stubs: readonly StubMl[]
 }
 
 /** Variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Options as they are configured, and where, in words. */
+/** The configured options and their source. */
 export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source' | 'file'>
 
 /**
- * Reads `PORT`, `METRICS_PORT`, `DRAIN_TIMEOUT` and either `ROUTER_CONFIG`, the path of a YAML or JSON file, or the variables of the seed:
- * `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL`, `MAX_BODY_SIZE`. With neither, stand-in servers are started. `STATUS_PAGE`,
- * `ADMIN_TOKEN` and `STATUS_PAGE_HOSTS` are about the status page.
+ * Reads the settings from environment variables:
+ *
+ * - `PORT`, `METRICS_PORT` and `DRAIN_TIMEOUT`;
+ * - `STATUS_PAGE`, `ADMIN_TOKEN` and `STATUS_PAGE_HOSTS` for the status page;
+ * - `ROUTER_CONFIG`, the path of a YAML or JSON file, or else `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL` and
+ *   `MAX_BODY_SIZE`. Without any of them, stub servers are started.
  */
 export async function readConfig(env: Environment): Promise<GatewayConfig> {
   const own = { ...readPorts(env), drainTimeout: readDrainTimeout(env), statusPage: readStatusPage(env) }
@@ -48,27 +51,32 @@ export async function readConfig(env: Environment): Promise<GatewayConfig> {
   if (configured !== undefined) return { ...own, ...configured, stubs: [] }
   const stubs = await Promise.all([5, 50, 20].map((serviceTime) => StubMl.start({ serviceTime })))
   const [text, image, other] = stubs.map(({ url }) => url)
-  const options = seedConfig({ ...env, ML_TEXT_URL: text, ML_IMAGE_URL: image, ML_DEFAULT_URL: other })
-  return { ...own, source: 'stand-in ML servers, since no real one is configured', options, stubs }
+  const options = configFromVariables({
+    ...env,
+    ML_TEXT_URL: text,
+    ML_IMAGE_URL: image,
+    ML_DEFAULT_URL: other,
+  })
+  return { ...own, source: 'stub servers, because no backend is configured', options, stubs }
 }
 
-/** @returns `undefined` when no ML server is configured. */
+/** @returns `undefined` if no backend is configured. */
 export async function readOptions(env: Environment): Promise<ConfiguredOptions | undefined> {
   const path = env['ROUTER_CONFIG']
   if (path) return { source: `the file ${path}`, file: path, options: await readFileConfig(path, env) }
   if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL'])
-    return { source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL', options: seedConfig(env) }
+    return { source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL', options: configFromVariables(env) }
   return undefined
 }
 
 /**
- * The seed's routing: text to one server, images to another, the rest to the default. A server that is not set is the
- * default one, and without a default the rest goes to the image server.
+ * The routing of immich-ml-proxy-nginx: text to one backend, images to another, the rest to the default. The default also
+ * replaces a missing backend. Without a default, the rest goes to the image backend.
  */
-export function seedConfig(env: Environment): RouterConfig {
+export function configFromVariables(env: Environment): RouterConfig {
   const { ML_TEXT_URL: text, ML_IMAGE_URL: image, ML_DEFAULT_URL: other, MAX_BODY_SIZE: size } = env
   const fallback = other || image || text
-  return parseSeed({
+  return parseVariables({
     backends: {
       ...(text ? { text: { url: text } } : {}),
       ...(image ? { image: { url: image } } : {}),
@@ -79,26 +87,26 @@ export function seedConfig(env: Environment): RouterConfig {
       ...(image ? [{ match: { input: 'image' }, backends: ['image'] }] : []),
       { backends: [fallback === other ? 'default' : fallback === image ? 'image' : 'text'] },
     ],
-    // nginx's client_max_body_size, which the seed sets from it, turns the limit off with 0.
+    // In immich-ml-proxy-nginx this is nginx's client_max_body_size, where 0 means no limit.
     ...(size ? { maxBodySize: /^0+[a-z]*$/i.test(size) ? 'unlimited' : size } : {}),
     upstreamHeader: 'X-Upstream',
   })
 }
 
-/** The options that the seed's variables stand for. */
-const VARIABLES: Readonly<Record<string, string>> = {
+/** The variable of each option, for error messages. */
+const VARIABLE_OF: Readonly<Record<string, string>> = {
   'backends.text.url': 'ML_TEXT_URL',
   'backends.image.url': 'ML_IMAGE_URL',
   'backends.default.url': 'ML_DEFAULT_URL',
   maxBodySize: 'MAX_BODY_SIZE',
 }
 
-function parseSeed(config: unknown): RouterConfig {
+function parseVariables(config: unknown): RouterConfig {
   try {
     return parseConfig(config)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    throw new ConfigError(error.problems.map((it) => ({ ...it, path: VARIABLES[it.path] ?? it.path })))
+    throw new ConfigError(error.problems.map((it) => ({ ...it, path: VARIABLE_OF[it.path] ?? it.path })))
   }
 }
 
@@ -112,7 +120,7 @@ async function readFileConfig(path: string, env: Environment): Promise<RouterCon
   }
 }
 
-/** JSON is YAML. The messages of the parser show what is written there, which may be secret; these do not. */
+/** Parses YAML or JSON. The parser's own messages quote the text, which may be secret; these messages do not. */
 function parseYaml(text: string): unknown {
   const document = parseDocument(text)
   const [mistake] = [...document.errors, ...document.warnings]
@@ -125,12 +133,12 @@ function parseYaml(text: string): unknown {
     return document.toJS()
   } catch {
     throw new Error(
-      'has an alias (*) without an anchor (&) before it, or too many of them; text with a * needs quotes.',
+      'has an alias (*) without an anchor (&) before it, or too many aliases; quote text that starts with *.',
     )
   }
 }
 
-/** Where a gateway listens. */
+/** The ports on which a gateway listens. */
 export function readPorts(env: Environment): Pick<GatewayConfig, 'port' | 'metricsPort'> {
   return { port: readPort(env, 'PORT') ?? 3003, metricsPort: readPort(env, 'METRICS_PORT') }
 }

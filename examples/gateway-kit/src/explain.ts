@@ -11,17 +11,17 @@ import {
   selectBackend,
   UnclassifiedError,
 } from '@immich-ml-router/core'
-import { type ConfiguredOptions, seedConfig } from './config.ts'
+import { type ConfiguredOptions, configFromVariables } from './config.ts'
 
 /**
- * Says in words where a gateway with this configuration would send a request when it has just started.
+ * Explains in words where a gateway that has just started with this configuration would send a request.
  *
- * @param path Of a file with the request: its body alone, or behind its HTTP head. A urlencoded body without a head is
- *   recognized when it begins with `entries=`, `text=` or `image=`.
+ * @param path A file with the request: the body, with or without its HTTP head. A urlencoded body without a head must
+ *   start with `entries=`, `text=` or `image=`.
  */
 export async function explainRequest(
   path: string,
-  { options, source }: ConfiguredOptions = STAND_INS,
+  { options, source }: ConfiguredOptions = STUBS,
 ): Promise<string> {
   const bytes = await readFile(path)
   const { maxBodySize, onUnclassified } = resolveExchangeOptions({
@@ -40,28 +40,28 @@ export async function explainRequest(
       throw new UnclassifiedError(classification.reason)
     const { backends, routes, timeouts, retries, queue, hold, health, heartbeat } = options
     const select = selectBackend({ backends, routes, timeouts, retries, queue, hold, health, heartbeat })
-    return `${path} is ${jobText(classification)}.
+    return `${path}: ${jobText(classification)}.
 
 ${explanationText(select.explain(classification))}
-That is by ${source}, right after the start: nothing is known of the backends then, and all count as up and idle.
+Configuration: ${source}. The gateway has just started, so all backends count as healthy and idle.
 `
   } catch (error) {
     if (!(error instanceof RouterError)) throw error
-    return `${path} is answered with ${error.status} (${error.code}): ${error.message}\n`
+    return `${path}: answered with ${error.status} (${error.code}): ${error.message}\n`
   }
 }
 
-/** What a gateway starts for which no ML server is configured. */
-const STAND_INS: ConfiguredOptions = {
-  source: 'the stand-in servers that are started, since no real one is configured',
-  options: seedConfig({
+/** The configuration of a gateway without backends. */
+const STUBS: ConfiguredOptions = {
+  source: 'stub servers, because no backend is configured',
+  options: configFromVariables({
     ML_TEXT_URL: 'http://127.0.0.1',
     ML_IMAGE_URL: 'http://127.0.0.1',
     ML_DEFAULT_URL: 'http://127.0.0.1',
   }),
 }
 
-/** The content type of a body without a head, by how it begins. */
+/** The content type of a body without a head, derived from its first bytes. */
 function bareContentType(start: string): { readonly contentType?: string } {
   if (/^(entries|text|image)=/.test(start)) return { contentType: 'application/x-www-form-urlencoded' }
   const boundary = /^--([^\r\n]+)\r\n/.exec(start)?.[1]
@@ -72,16 +72,18 @@ function bareContentType(start: string): { readonly contentType?: string } {
 
 const HEAD = /^[A-Z]+ \S+ HTTP\/1\.[01]\r\n/
 
-/** Node's own server reads the head, and takes chunks apart. What has broken off is taken as far as it goes. */
+/** Parses a request with Node's HTTP server, which also decodes chunks. An incomplete body is accepted. */
 function parse(bytes: Buffer): Promise<Request> {
   return new Promise((resolve, reject) => {
     const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
-    const take = (req: IncomingMessage) => {
+    const onRequest = (req: IncomingMessage) => {
       if (req.method !== 'POST' || !pathOf(req).endsWith('/predict'))
-        return reject(new Error(`The file holds ${req.method} ${pathOf(req)}, which is no predict request.`))
+        return reject(
+          new Error(`The file contains ${req.method} ${pathOf(req)}, which is not a predict request.`),
+        )
       const chunks: Buffer[] = []
       req.on('data', (chunk) => chunks.push(chunk)).on('error', () => {})
-      // By then, all of it has gone through the parser.
+      // In the next turn of the event loop, the parser has read everything.
       setImmediate(() => {
         const headers = new Headers()
         for (const name of ['content-type', 'content-encoding'])
@@ -90,25 +92,25 @@ function parse(bytes: Buffer): Promise<Request> {
         socket.destroy()
       })
     }
-    const server = http.createServer(take).on('checkContinue', take)
+    const server = http.createServer(onRequest).on('checkContinue', onRequest)
     const refuse = (why: string) =>
-      reject(new Error(`The file begins as an HTTP request, but is none: ${why}.`))
+      reject(new Error(`The file starts like an HTTP request but is not valid: ${why}.`))
     const [head] = bytes.toString('latin1', 0, 16_384).split('\r\n\r\n', 1)
     const isSized = /^(content-length|transfer-encoding):/im.test(head ?? '')
     server.on('clientError', (error) =>
-      refuse(isSized ? error.message : 'it has a body, but neither Content-Length nor Transfer-Encoding'),
+      refuse(isSized ? error.message : 'it has a body but neither Content-Length nor Transfer-Encoding'),
     )
-    socket.on('close', () => refuse('it has no end of its head'))
+    socket.on('close', () => refuse('its head has no end'))
     server.emit('connection', socket)
     socket.push(bytes)
     if (!bytes.includes('\r\n\r\n')) socket.destroy()
   })
 }
 
-/** `clip/textual (ViT-B-32__openai) with a text`, or why it is not known. */
+/** `clip/textual (ViT-B-32__openai) with text input`, or the reason why the request is unclassified. */
 function jobText(classification: Classification): string {
-  if (!classification.classified) return `of no known job (${classification.reason})`
+  if (!classification.classified) return `unclassified (${classification.reason})`
   const { entries, input } = classification
   const jobs = entries.map(({ task, type, model }) => `${task}/${type} (${model})`)
-  return `${jobs.join(' and ')} with ${input === undefined ? 'no payload' : `the payload ${input}`}`
+  return `${jobs.join(' and ')} with ${input ?? 'no'} input`
 }

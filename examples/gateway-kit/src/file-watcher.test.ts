@@ -7,14 +7,14 @@ import { settled } from '../../../test/support/fake-resolver.ts'
 import { until } from '../../../test/support/servers.ts'
 import { FileWatcher } from './file-watcher.ts'
 
-/** A file of which nothing is heard, so that it is looked at now and then. */
-function unheard(first: string) {
+/** A watcher of a file whose directory sends no events. */
+function withoutEvents(first: string) {
   const clock = new FakeClock()
   const file = { text: first, reads: 0 }
-  const told: string[] = []
+  const reported: string[] = []
   const watcher = new FileWatcher('/no/such/directory/router.yaml', first, {
     clock,
-    onChange: () => told.push(file.text),
+    onChange: () => reported.push(file.text),
     read: async () => {
       file.reads++
       return file.text
@@ -30,76 +30,76 @@ function unheard(first: string) {
       await settled()
     }
   }
-  return { clock, file, told, watcher, advance }
+  return { clock, file, reported, watcher, advance }
 }
 
-describe('a file of which nothing is heard', () => {
-  it('is looked at every five seconds, and what is in it is told once it has stood still', async () => {
-    const { file, told, advance } = unheard('a')
+describe('a file without events', () => {
+  it('is read every 5 s; a change is reported once the contents are stable', async () => {
+    const { file, reported, advance } = withoutEvents('a')
     await advance(20_000)
-    expect([told, file.reads]).toEqual([[], 3])
+    expect([reported, file.reads]).toEqual([[], 3])
     file.text = 'b'
     await advance(5_300)
-    expect(told).toEqual(['b'])
+    expect(reported).toEqual(['b'])
     await advance(20_000)
-    expect(told).toEqual(['b'])
+    expect(reported).toEqual(['b'])
   })
 
-  it('is not told of while it is being written', async () => {
-    const { file, told, watcher, advance } = unheard('a')
+  it('is not reported while it is being written', async () => {
+    const { file, reported, watcher, advance } = withoutEvents('a')
     for (const text of ['', 'b', 'bb', 'bbb']) {
       file.text = text
-      watcher.look()
+      watcher.check()
       await advance(100)
     }
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     await advance(200)
-    expect(told).toEqual(['bbb'])
+    expect(reported).toEqual(['bbb'])
   })
 
-  it('is not told of when it is gone for a moment, or what is in it is the same again', async () => {
-    const { file, told, watcher, advance } = unheard('a')
+  it('is not reported if it disappears for a moment and the contents are the same again', async () => {
+    const { file, reported, watcher, advance } = withoutEvents('a')
     file.text = 'ENOENT'
-    watcher.look()
+    watcher.check()
     await advance(100)
     file.text = 'a'
     await advance(10_000)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 
-  it('is told of when it is gone, once, and when it is back', async () => {
-    const { file, told, advance } = unheard('a')
+  it('is reported once when it is gone, and when it is back', async () => {
+    const { file, reported, advance } = withoutEvents('a')
     file.text = 'ENOENT'
     await advance(20_000)
-    expect(told).toEqual([file.text])
+    expect(reported).toEqual([file.text])
     file.text = 'a'
     await advance(5_300)
-    expect(told.slice(1)).toEqual(['a'])
+    expect(reported.slice(1)).toEqual(['a'])
   })
 
-  it('is looked at once for many events', async () => {
-    const { file, watcher, advance } = unheard('a')
-    for (let i = 0; i < 100; i++) watcher.look()
+  it('is read once for many events', async () => {
+    const { file, watcher, advance } = withoutEvents('a')
+    for (let i = 0; i < 100; i++) watcher.check()
     await advance(500)
     expect(file.reads).toBe(1)
   })
 
-  it('is looked at no more when the watching is over', async () => {
-    const { clock, file, told, watcher } = unheard('a')
+  it('is not read after the watcher is closed', async () => {
+    const { clock, file, reported, watcher } = withoutEvents('a')
     file.text = 'b'
-    watcher.look()
+    watcher.check()
     clock.advance(100)
     watcher.close()
     await settled()
-    watcher.look()
+    watcher.check()
     clock.advance(60_000)
     await settled()
-    expect([told, file.reads, clock.pending]).toEqual([[], 1, 0])
+    expect([reported, file.reads, clock.pending]).toEqual([[], 1, 0])
   })
 })
 
-/** A clock that does not wait: what is heard of a file is all that has it looked at. */
-const hasty = {
+/** A clock with short timers and no checks at intervals, so that only events cause a check. */
+const fast = {
   now: () => 0,
   after(milliseconds: number, callback: () => void) {
     const timer = milliseconds >= 1_000 ? undefined : setTimeout(callback, 5)
@@ -112,7 +112,7 @@ describe('a file in a directory that can be watched', () => {
     const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
     onTestFinished(() => rm(directory, { recursive: true, force: true }))
     const path = join(directory, 'router.yaml')
-    /** What Kubernetes does with a ConfigMap: the file is a link into a directory that is a link to be replaced. */
+    /** Replaces the file like Kubernetes: it is a link through a directory link, which is replaced. */
     const version = async (name: string, text: string) => {
       await mkdir(join(directory, name))
       await writeFile(join(directory, name, 'router.yaml'), text)
@@ -122,32 +122,32 @@ describe('a file in a directory that can be watched', () => {
     return { directory, path, version, read: () => readFile(path, 'utf8').catch(String) }
   }
 
-  it('is told of when it is written in place, and when another is renamed to it', async () => {
+  it('is reported when it is written in place, and when another file is renamed to it', async () => {
     const { directory, path, read } = await watched()
     await writeFile(path, 'a')
-    let told = 0
-    const watcher = new FileWatcher(path, 'a', { clock: hasty, read, onChange: () => told++ })
+    let reported = 0
+    const watcher = new FileWatcher(path, 'a', { clock: fast, read, onChange: () => reported++ })
     onTestFinished(() => watcher.close())
     await writeFile(path, 'b')
-    await until(() => told === 1, 'it is told of what was written in place')
+    await until(() => reported === 1, 'the write in place is reported')
     await writeFile(join(directory, 'new'), 'c')
     await rename(join(directory, 'new'), path)
-    await until(() => told === 2, 'it is told of what was renamed')
+    await until(() => reported === 2, 'the renamed file is reported')
     await writeFile(path, 'd')
-    await until(() => told === 3, 'it is told of what was written to the renamed one')
+    await until(() => reported === 3, 'the write to the renamed file is reported')
   })
 
-  it('is told of when a link on the way to it leads elsewhere', async () => {
+  it('is reported when a link in its path points elsewhere', async () => {
     const { directory, path, version, read } = await watched()
     await version('..1', 'a')
     await symlink('..data/router.yaml', path)
-    let told = 0
-    const watcher = new FileWatcher(path, 'a', { clock: hasty, read, onChange: () => told++ })
+    let reported = 0
+    const watcher = new FileWatcher(path, 'a', { clock: fast, read, onChange: () => reported++ })
     onTestFinished(() => watcher.close())
     await version('..2', 'b')
-    await until(() => told === 1, 'it is told of the second version')
+    await until(() => reported === 1, 'the second version is reported')
     await rm(join(directory, '..1'), { recursive: true })
     await version('..3', 'c')
-    await until(() => told === 2, 'it is told of the third version')
+    await until(() => reported === 2, 'the third version is reported')
   })
 })

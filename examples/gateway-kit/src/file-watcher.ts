@@ -2,75 +2,75 @@ import { type FSWatcher, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock } from '@immich-ml-router/core'
 
-/** How long what is in a file must stand still, in milliseconds: it may be half-written, or gone for a moment. */
+/** How long the contents must stay the same before a change counts, in milliseconds: a file may be partly written. */
 const SETTLE = 100
 /**
- * Between two looks at a file of which nothing is heard, in milliseconds: not every file system tells of changes, and nobody
- * of those to what it refers to.
+ * Interval between two checks without an event, in milliseconds. Some file systems send no events, and changes of other
+ * files that the configuration refers to send none either.
  */
 const POLL = 5_000
 
 export interface FileWatcherOptions {
-  /** What is in it, as text: the same as long as nothing is different. It never rejects. */
+  /** Reads the contents as text that differs only if the contents differ. It never rejects. */
   readonly read: () => Promise<string>
-  /** Called when there is something else in it than before. */
+  /** Called when the contents have changed. */
   readonly onChange: () => void
   readonly clock: Clock
 }
 
 /**
- * Tells when what is in a file changes, however that comes about: written in place, another file renamed to it, or a link
- * on its way turned to another directory, as Kubernetes does. It goes by what is in it alone, and not by times.
+ * Watches the contents of a file. It detects a write in place, another file renamed to the path, and a symbolic link that
+ * now points elsewhere, as with a ConfigMap in Kubernetes. It compares contents, not modification times.
  */
 export class FileWatcher {
   readonly #options: FileWatcherOptions
   readonly #watcher: FSWatcher | undefined
-  /** What was there when it was told last. */
+  /** The contents at the last change that was reported. */
   #known: string
-  /** What has been there since it is another, and has not stood still for long enough. */
+  /** New contents that have not been stable for long enough. */
   #unsettled: string | undefined
-  #looking = false
-  /** How often it was asked to look. */
-  #asked = 0
+  #isReading = false
+  /** Number of calls of `check`. */
+  #requests = 0
   #closed = false
-  #cancelLook: (() => void) | undefined
+  #cancelCheck: (() => void) | undefined
   #cancelPoll: (() => void) | undefined
 
-  /** @param known What is in the file, as far as is known. */
+  /** @param known The contents that are already in use. */
   constructor(path: string, known: string, options: FileWatcherOptions) {
     this.#options = options
     this.#known = known
-    // Of a directory one hears that a file in it is another, which the old file does not know.
-    this.#watcher = watchQuietly(dirname(path), () => this.look())
+    // Only the directory sends an event when another file is renamed to the path.
+    this.#watcher = watchQuietly(dirname(path), () => this.check())
     this.#poll()
   }
 
-  /** Something may have changed. */
-  look(): void {
-    this.#asked++
-    if (this.#closed || this.#cancelLook !== undefined || this.#looking) return
-    this.#cancelLook = this.#options.clock.after(SETTLE, () => void this.#look())
+  /** Compares the contents soon. */
+  check(): void {
+    this.#requests++
+    if (this.#closed || this.#cancelCheck !== undefined || this.#isReading) return
+    this.#cancelCheck = this.#options.clock.after(SETTLE, () => void this.#compare())
   }
 
   close(): void {
     this.#closed = true
     this.#watcher?.close()
-    this.#cancelLook?.()
+    this.#cancelCheck?.()
     this.#cancelPoll?.()
   }
 
-  async #look(): Promise<void> {
-    this.#cancelLook = undefined
-    this.#looking = true
-    const asked = this.#asked
+  async #compare(): Promise<void> {
+    this.#cancelCheck = undefined
+    this.#isReading = true
+    const requests = this.#requests
     const { read, onChange } = this.#options
     const found = await read()
-    this.#looking = false
+    this.#isReading = false
     if (this.#closed) return
     const isNew = found !== this.#known
     const isSettled = found === this.#unsettled
     this.#unsettled = isNew && !isSettled ? found : undefined
-    if (this.#asked !== asked || this.#unsettled !== undefined) this.look()
+    if (this.#requests !== requests || this.#unsettled !== undefined) this.check()
     if (!isNew || !isSettled) return
     this.#known = found
     onChange()
@@ -78,13 +78,13 @@ export class FileWatcher {
 
   #poll(): void {
     this.#cancelPoll = this.#options.clock.after(POLL, () => {
-      this.look()
+      this.check()
       this.#poll()
     })
   }
 }
 
-/** Where a directory cannot be watched, as when the system has too many watches, the polls are enough. */
+/** @returns `undefined` if the directory cannot be watched; the checks at intervals still work. */
 function watchQuietly(directory: string, onEvent: () => void): FSWatcher | undefined {
   try {
     const watcher = watch(directory, { persistent: false }, onEvent)

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { LogOutput } from './log-output.ts'
 
-/** A reader that takes a line only when it is told to. */
+/** A reader that reads a line only on demand. */
 function reader() {
   const read: string[] = []
   const waiting: ((error?: Error) => void)[] = []
@@ -25,21 +25,21 @@ function reader() {
 }
 
 describe('the log output', () => {
-  it('drops lines beyond its limit, and tells how many once half of it is free', async () => {
+  it('drops lines beyond its limit and reports how many, once half of it is free', async () => {
     const { stream, read, take } = reader()
-    const told: number[] = []
+    const reported: number[] = []
     const output = new LogOutput(stream, { limit: 10 })
-    output.whenDropped((count) => told.push(count))
+    output.whenDropped((count) => reported.push(count))
     for (const line of ['aaaa', 'bbbb', 'cccc', 'dddd', 'ee']) output.write(line)
     expect(stream.writableLength).toBeLessThanOrEqual(10)
     await take()
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     await take()
-    expect([read, told]).toEqual([['aaaa', 'bbbb'], [2]])
+    expect([read, reported]).toEqual([['aaaa', 'bbbb'], [2]])
   })
 
-  it('counts lines that cannot be written, and throws nothing', async () => {
-    const told: number[] = []
+  it('counts lines that cannot be written and does not throw', async () => {
+    const reported: number[] = []
     const failing = {
       writableLength: 0,
       on: () => {},
@@ -50,17 +50,17 @@ describe('the log output', () => {
     }
     let isBroken = true
     const output = new LogOutput(failing)
-    output.whenDropped((count) => told.push(count))
+    output.whenDropped((count) => reported.push(count))
     for (const line of ['a', 'b']) output.write(line)
     expect(await output.flush(1_000)).toBe(true)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     isBroken = false
     output.write('c')
     await output.flush(1_000)
-    expect(told).toEqual([2])
+    expect(reported).toEqual([2])
   })
 
-  it('waits for the last lines no longer than it may', async () => {
+  it('stops waiting for the last lines after the timeout', async () => {
     const { stream, take } = reader()
     const output = new LogOutput(stream)
     output.write('a')

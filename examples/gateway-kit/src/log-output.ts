@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { DestinationStream } from 'pino'
 
-/** A stream that lines go to, as far as it is used. */
+/** The part of a writable stream that is used. */
 export interface Output extends Pick<Writable, 'writableLength'> {
   on(event: 'error', listener: () => void): unknown
   write(line: string, done: (error?: Error | null) => void): unknown
@@ -9,7 +9,7 @@ export interface Output extends Pick<Writable, 'writableLength'> {
 
 export interface LogOutputOptions {
   /**
-   * Bytes that may wait for the reader; further lines are dropped.
+   * Bytes that may be buffered for the reader. Further lines are dropped.
    * @default 1 MiB
    */
   readonly limit?: number | undefined
@@ -18,8 +18,8 @@ export interface LogOutputOptions {
 const LIMIT = 1_048_576
 
 /**
- * Writes log lines without ever blocking or failing. A line that the reader has no room for, or that cannot be written, is
- * dropped and counted.
+ * Writes log lines without ever blocking or failing. If the buffer is full or a write fails, the line is dropped and
+ * counted.
  */
 export class LogOutput implements DestinationStream {
   readonly #stream: Output
@@ -36,7 +36,7 @@ export class LogOutput implements DestinationStream {
     stream.on('error', () => {})
   }
 
-  /** @param listener Told how many lines were dropped, once lines are written again. */
+  /** @param listener Called with the number of dropped lines, once lines can be written again. */
   whenDropped(listener: (count: number) => void): void {
     this.#onDropped = listener
   }
@@ -50,7 +50,7 @@ export class LogOutput implements DestinationStream {
     this.#stream.write(line, (error) => this.#written(error))
   }
 
-  /** Waits until every line is written or has failed, for so many milliseconds at most. @returns Whether that is so. */
+  /** Waits until every line is written or has failed. @returns False if that takes longer than `timeout` ms. */
   async flush(timeout: number): Promise<boolean> {
     if (this.#pending === 0) return true
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -75,17 +75,17 @@ export class LogOutput implements DestinationStream {
 
 let standard: LogOutput | undefined
 
-/** The standard output, as the only log of this process. */
+/** The log output of this process: standard output. */
 export function standardOutput(): LogOutput {
   if (standard !== undefined) return standard
   for (const stream of [process.stdout, process.stderr]) unblock(stream)
-  // Frameworks print their errors there.
+  // Frameworks print their errors to stderr.
   process.stderr.on('error', () => {})
   standard = new LogOutput(process.stdout)
   return standard
 }
 
-/** Node makes writes to a terminal block: one that is stopped by Ctrl+S would stop the process. */
+/** Node blocks on writes to a terminal, so Ctrl+S in the terminal would stop the process. */
 function unblock(stream: NodeJS.WriteStream): void {
   if (!stream.isTTY) return
   const handle: unknown = Reflect.get(stream, '_handle')

@@ -29,7 +29,7 @@ describe('LOG_LEVEL', () => {
 })
 
 describe('LOG_REDACT', () => {
-  it('leaves out the fields that it names, wherever they are', () => {
+  it('hides the values of the named fields, nested ones included', () => {
     const fields = { client: '10.0.0.9', route: 'ocr', attempts: [{ backend: 'gpu', endpoint: '10.0.0.3' }] }
     const [line] = log({ LOG_REDACT: 'client, attempts[*].endpoint,' }, (logger) =>
       logger.info(fields, 'predict'),
@@ -42,10 +42,10 @@ describe('LOG_REDACT', () => {
   })
 
   it.each([
-    ['cleint', /names "cleint", but no line has "cleint": it is one of client, request, /],
-    ['client,*', /no line has "\*"/],
-    ['steps..total', /names "steps..total", which is no path such as/],
-    ['attempts[', /which is no path/],
+    ['cleint', /names "cleint", but no log line has a field "cleint"; use one of client, request, /],
+    ['client,*', /no log line has a field "\*"/],
+    ['steps..total', /names "steps..total", which is not a path such as/],
+    ['attempts[', /which is not a path/],
   ])('refuses %s', (paths, message) => {
     expect(() => makeLogger({ LOG_REDACT: paths })).toThrow(message)
   })

@@ -3,16 +3,16 @@ import { type DestinationStream, type Logger, pino } from 'pino'
 import { standardOutput } from './log-output.ts'
 
 const LEVELS = [...Object.keys(pino.levels.values), 'silent']
-/** The fields that can be redacted: those of the router's lines and of the gateway's own. */
+/** The fields that can be redacted: those of the router's log lines and of the gateway's own. */
 const FIELDS: readonly string[] = [...LOG_FIELDS, 'url', 'backends', 'dropped', 'pid', 'hostname']
 
 /**
- * The logger of a gateway.
+ * Creates the logger of a gateway.
  *
- * @param env `LOG_LEVEL` is the lowest level that is written. `LOG_REDACT` lists the fields whose values are not written:
- * names or pino's paths, separated by commas.
- * @param destination The standard output by default.
- * @throws {Error} when a variable has a value that is not allowed.
+ * @param env `LOG_LEVEL` is the lowest level that is logged. `LOG_REDACT` lists the fields whose values are hidden: names or
+ * paths of pino, separated by commas.
+ * @param destination Default: standard output.
+ * @throws {Error} if a variable has an invalid value.
  */
 export function makeLogger(
   env: Readonly<Record<string, string | undefined>>,
@@ -24,20 +24,20 @@ export function makeLogger(
   return pino({ level, redact: { paths: readPaths(env['LOG_REDACT']) } }, destination)
 }
 
-/** An unknown field is an error: a misspelled one would be written. */
+/** Rejects unknown fields, because a misspelled field would not be redacted. */
 function readPaths(text = ''): string[] {
   const paths = text.split(',').flatMap((path) => path.trim() || [])
   for (const path of paths) {
     const [field = ''] = /^[^.[]*/.exec(path) ?? []
     if (!FIELDS.includes(field))
       throw new Error(
-        `LOG_REDACT names "${path}", but no line has "${field}": it is one of ${FIELDS.join(', ')}.`,
+        `LOG_REDACT names "${path}", but no log line has a field "${field}"; use one of ${FIELDS.join(', ')}.`,
       )
     try {
       pino({ enabled: false, redact: { paths: [path] } })
     } catch (error) {
       throw new Error(
-        `LOG_REDACT names "${path}", which is no path such as steps.total or attempts[*].backend.`,
+        `LOG_REDACT names "${path}", which is not a path such as steps.total or attempts[*].backend.`,
         {
           cause: error,
         },

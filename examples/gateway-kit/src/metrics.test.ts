@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { listen } from '../../../test/support/servers.ts'
 import { GatewayMetrics } from './metrics.ts'
 
-it('requests for metrics that come together share one rendering', async () => {
+it('concurrent requests for metrics share one rendering', async () => {
   const router = createRouter({ backends: { only: { url: 'http://127.0.0.1:9' } }, health: false })
   let reads = 0
   const reloader = {

@@ -4,7 +4,7 @@ import { type RouterMetrics, routerMetrics } from '@immich-ml-router/core/metric
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Reloader } from './reloader.ts'
 
-/** prom-client calls these gauges by names that are for counters, which `promtool check metrics` refuses. */
+/** prom-client names these gauges like counters, which `promtool check metrics` rejects. */
 const MISNAMED = [
   'nodejs_active_resources_total',
   'nodejs_active_handles_total',
@@ -13,7 +13,7 @@ const MISNAMED = [
 
 let processRegistry: Registry | undefined
 
-/** Those of the process, which has them once: what observes it cannot be stopped. */
+/** The metrics of the process. They exist once, because their observers cannot be stopped. */
 function processMetrics(): Registry {
   if (processRegistry !== undefined) return processRegistry
   processRegistry = new Registry()
@@ -22,7 +22,7 @@ function processMetrics(): Registry {
   return processRegistry
 }
 
-/** Those of a configuration that is in a file; as Prometheus has them of its own. */
+/** The metrics of a configuration file, with the names that Prometheus uses for its own. */
 function reloadMetrics(reloader: Pick<Reloader, 'last'>): Registry {
   const registry = new Registry()
   const gauge = (name: string, help: string, read: () => number) =>
@@ -34,38 +34,40 @@ function reloadMetrics(reloader: Pick<Reloader, 'last'>): Registry {
         this.set(read())
       },
     })
-  gauge('last_reload_successful', 'Whether the configuration file was right when it was last read.', () =>
-    Number(reloader.last.successful),
+  gauge(
+    'last_reload_successful',
+    'Whether the last reload of the configuration file succeeded (1) or failed (0).',
+    () => Number(reloader.last.successful),
   )
   gauge(
     'last_reload_success_timestamp_seconds',
-    'When the router began to go by the configuration file as it was then.',
+    'Time of the last successful reload of the configuration file, in seconds since 1970.',
     () => reloader.last.succeededAt / 1_000,
   )
   return registry
 }
 
-/** What `GET /metrics` says: of the router, of its configuration, and of the process. */
+/** Serves `GET /metrics`: the metrics of the router, of its configuration file and of the process. */
 export class GatewayMetrics {
   readonly #metrics: RouterMetrics
   readonly #registry: Registry
   #rendering: Promise<Buffer> | undefined
 
-  /** @param reloader Where the configuration is in a file. */
+  /** @param reloader `undefined` if there is no configuration file. */
   constructor(router: Router, reloader: Pick<Reloader, 'last'> | undefined) {
     this.#metrics = routerMetrics(router)
-    const ofConfig = reloader === undefined ? [] : [reloadMetrics(reloader)]
-    this.#registry = Registry.merge([this.#metrics.registry, ...ofConfig, processMetrics()])
+    const configRegistries = reloader === undefined ? [] : [reloadMetrics(reloader)]
+    this.#registry = Registry.merge([this.#metrics.registry, ...configRegistries, processMetrics()])
   }
 
-  /** Answers `GET /metrics`. @returns Whether it was that. */
+  /** Answers `GET /metrics`. @returns False for any other request. */
   readonly handle = (req: IncomingMessage, res: ServerResponse): boolean => {
     if (!isForMetrics(req)) return false
     this.#send(res)
     return true
   }
 
-  /** Answers `GET /metrics`, and nothing else. */
+  /** Answers `GET /metrics`, and any other request with 404. */
   answer(req: IncomingMessage, res: ServerResponse): void {
     if (!this.handle(req, res)) end(res, 404, STATUS_CODES[404] ?? '')
   }
@@ -81,7 +83,7 @@ export class GatewayMetrics {
     )
   }
 
-  /** Requests that come together, such as pipelined ones, share one rendering. */
+  /** Concurrent requests, such as pipelined ones, share one rendering. */
   #render(): Promise<Buffer> {
     this.#rendering ??= this.#registry.metrics().then(
       (text) => {

@@ -5,24 +5,24 @@ import { FileWatcher } from './file-watcher.ts'
 export interface ReloaderOptions {
   readonly router: Router
   readonly logger: Logger
-  /** The file that the configuration is in. */
+  /** The configuration file. */
   readonly file: string
-  /** Reads the configuration anew, with all that it refers to. */
+  /** Reads the configuration file and every file that it refers to. */
   readonly read: () => Promise<RouterConfig>
 }
 
-/** What became of the last reading of the file. */
+/** The result of the last reload. */
 export interface LastReload {
   readonly successful: boolean
-  /** When the router was last told to go by the file, in milliseconds since 1970. */
+  /** Time of the last successful reload or of the start, in milliseconds since 1970. */
   readonly succeededAt: number
 }
 
-/** Has a router go by what is in its file, when that changes and when it is told to. */
+/** Reloads the configuration of a router when its file changes, and on demand. */
 export class Reloader {
   readonly #options: ReloaderOptions
   #watcher: FileWatcher | undefined
-  /** One after the other, in order. */
+  /** The last reload. Reloads run one at a time. */
   #reloading = Promise.resolve()
   #closed = false
   #last: LastReload = { successful: true, succeededAt: Date.now() }
@@ -32,33 +32,33 @@ export class Reloader {
   }
 
   /**
-   * Looks at the file from now on.
+   * Starts to watch the file.
    *
-   * @param config What the router goes by: the file may have changed since that was read.
+   * @param config The configuration in use. The file may have changed since it was read.
    */
   start(config: RouterConfig): void {
     const { file, read } = this.#options
     this.#watcher = new FileWatcher(file, JSON.stringify(config), {
       clock,
-      // With what it refers to. A mistake is told of when it is another.
+      // The parsed configuration includes the files that it refers to. A new mistake also counts as a change.
       read: () => read().then((found) => JSON.stringify(found), String),
       onChange: () => void this.reload(),
     })
-    this.#watcher.look()
+    this.#watcher.check()
   }
 
-  /** Reads the configuration anew, whether its file has changed or not. It never rejects: the log tells what became of it. */
+  /** Reloads the configuration even if the file has not changed. It never rejects; it logs the result. */
   reload(): Promise<void> {
     this.#reloading = this.#reloading.then(() => this.#reload())
     return this.#reloading
   }
 
-  /** Up to the first, the reading at the start. */
+  /** The result of the last reload; before the first, that of the start. */
   get last(): LastReload {
     return this.#last
   }
 
-  /** Ends the looking at the file. */
+  /** Stops watching the file. */
   close(): void {
     this.#closed = true
     this.#watcher?.close()
@@ -75,7 +75,7 @@ export class Reloader {
       if (this.#closed) return
       this.#last = { ...this.#last, successful: false }
       const why = error instanceof Error ? error.message : String(error)
-      logger.error(`not reloaded, the configuration stays as it was: ${why}`)
+      logger.error(`configuration not reloaded, the previous one stays in use: ${why}`)
     }
   }
 }

@@ -8,15 +8,14 @@ import { makeLogger } from './log.ts'
 import { standardOutput } from './log-output.ts'
 import { type Gateway, type MakeApp, startGateway } from './server.ts'
 import { onTerminalHangUp } from './terminal.ts'
-import { whatToTry } from './what-to-try.ts'
+import { tryCommands } from './try-commands.ts'
 
-/** How long the last log lines may take to be written, in milliseconds. */
+/** How long to wait at the end until the last log lines are written, in milliseconds. */
 const LAST_LINES = 1_000
 
 /**
- * Runs a gateway as the main program: configured by the environment, stopped by SIGTERM, SIGINT or the end of its terminal.
- * SIGHUP reloads its configuration. With `--check` it only says what is configured, and with `--explain` where a request
- * would go.
+ * Runs a gateway as the main program, configured by environment variables. SIGTERM, SIGINT or the end of its terminal stop
+ * it. SIGHUP reloads its configuration. `--check` only prints the configuration, and `--explain` where a request would go.
  */
 export async function runGateway(name: string, makeApp: MakeApp): Promise<void> {
   let args: Args
@@ -62,10 +61,10 @@ async function run(name: string, makeApp: MakeApp): Promise<void> {
   try {
     logger = makeLogger(process.env, output)
     const config = { ...(await readConfig(process.env)), socket: inheritedSocket() }
-    const reread = async () => (await readOptions(process.env))?.options ?? config.options
-    const gateway = await startGateway(makeApp, config, logger, reread)
-    obeySignals(gateway, config, logger)
-    announce(name, gateway, config, logger)
+    const readAgain = async () => (await readOptions(process.env))?.options ?? config.options
+    const gateway = await startGateway(makeApp, config, logger, readAgain)
+    handleSignals(gateway, config, logger)
+    logStart(name, gateway, config, logger)
   } catch (error) {
     logger.fatal(messageOf(error))
     process.exitCode = 1
@@ -73,7 +72,7 @@ async function run(name: string, makeApp: MakeApp): Promise<void> {
   }
 }
 
-function announce(name: string, gateway: Gateway, config: GatewayConfig, logger: Logger): void {
+function logStart(name: string, gateway: Gateway, config: GatewayConfig, logger: Logger): void {
   logger.info(
     {
       url: gateway.url,
@@ -83,13 +82,13 @@ function announce(name: string, gateway: Gateway, config: GatewayConfig, logger:
     `${name} gateway, configured by ${config.source}`,
   )
   if (config.statusPage !== undefined) logger.info(`the status page is ${gateway.url}/_router`)
-  if (config.stubs.length > 0) standardOutput().write(whatToTry(gateway.url))
+  if (config.stubs.length > 0) standardOutput().write(tryCommands(gateway.url))
 }
 
-function obeySignals(gateway: Gateway, config: GatewayConfig, logger: Logger): void {
+function handleSignals(gateway: Gateway, config: GatewayConfig, logger: Logger): void {
   let stopping = false
   const stop = async (why: string) => {
-    // A process group and a parent may both pass a signal on: the second must not kill the process.
+    // The process group and the parent may both send the signal. The second one must not kill the process.
     if (stopping) return
     stopping = true
     logger.info(
@@ -106,12 +105,12 @@ function obeySignals(gateway: Gateway, config: GatewayConfig, logger: Logger): v
     hungUp: () => void stop('SIGHUP, the terminal hung up'),
     signaled: () => {
       if (gateway.reload !== undefined) void gateway.reload()
-      else logger.info(`SIGHUP: there is nothing to reload, since it is configured by ${config.source}`)
+      else logger.info(`SIGHUP: nothing to reload, the gateway is configured by ${config.source}`)
     },
   })
 }
 
-/** Ends a process that has nothing left to do. Log lines without a reader would keep it alive. */
+/** Exits if unread log lines would keep the process alive. */
 async function end(): Promise<void> {
   if (!(await standardOutput().flush(LAST_LINES))) process.exit()
 }

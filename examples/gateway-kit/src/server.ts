@@ -8,52 +8,54 @@ import type { GatewayConfig } from './config.ts'
 import { createHttpServer } from './http-server.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { Reloader } from './reloader.ts'
-import { ownStatusPage } from './status-page.ts'
+import { statusPageHandler } from './status-page.ts'
 
 /** A running gateway. */
 export interface Gateway {
   readonly url: string
-  /** Where Prometheus finds its metrics. */
+  /** The URL of the metrics. */
   readonly metricsUrl: string
   readonly router: Router
-  /** Reads the configuration anew; `undefined` when it is in no file. The log tells what became of it. */
+  /** Reloads the configuration and logs the result; `undefined` without a configuration file. */
   readonly reload: (() => Promise<void>) | undefined
-  /** Whether it listens on a socket that systemd handed over. */
+  /** Whether it listens on a socket inherited from systemd. */
   readonly inherited: boolean
   /** Lets running requests finish, then closes everything; see `stopServer()`. */
   close(): Promise<void>
 }
 
-/** What the gateway answers by itself, whatever its framework. @returns Whether it does. */
-export type OwnHandler = (req: IncomingMessage, res: ServerResponse) => boolean
+/** Handles a request before the framework sees it. @returns Whether it has done so. */
+export type BuiltInHandler = (req: IncomingMessage, res: ServerResponse) => boolean
 
-/** Makes the application of one framework: the listener and the router in it. */
+/** Creates the application of one framework: its listener and its router. */
 export type MakeApp = (options: RouterOptions) => {
   readonly listener: RequestListener
   readonly router: Router
 }
 
 /**
- * Starts a gateway on the socket that was handed over to it, or else on the configured port.
+ * Starts a gateway on the inherited socket, or else on the configured port.
  *
- * @param reread Reads the options anew, when the file that they are in has changed.
+ * @param readAgain Reads the options again after their file has changed.
  */
 export async function startGateway(
   makeApp: MakeApp,
   config: GatewayConfig,
   logger: Logger,
-  reread = async (): Promise<RouterConfig> => config.options,
+  readAgain = async (): Promise<RouterConfig> => config.options,
 ): Promise<Gateway> {
   const { listener, router } = makeApp(config.options)
   logRequests(router, logger)
   const { file } = config
-  const reloader = file === undefined ? undefined : new Reloader({ router, logger, file, read: reread })
+  const reloader = file === undefined ? undefined : new Reloader({ router, logger, file, read: readAgain })
   const metrics = new GatewayMetrics(router, reloader)
-  const own: OwnHandler[] = [
+  const builtIn: BuiltInHandler[] = [
     ...(config.metricsPort === undefined ? [metrics.handle] : []),
-    ...(config.statusPage === undefined ? [] : [ownStatusPage(router, config.statusPage)]),
+    ...(config.statusPage === undefined ? [] : [statusPageHandler(router, config.statusPage)]),
   ]
-  const server = createHttpServer((req, res) => own.some((handle) => handle(req, res)) || listener(req, res))
+  const server = createHttpServer(
+    (req, res) => builtIn.some((handle) => handle(req, res)) || listener(req, res),
+  )
   const metricsServer =
     config.metricsPort === undefined ? server : http.createServer((req, res) => metrics.answer(req, res))
   const socket = config.socket
@@ -64,8 +66,8 @@ export async function startGateway(
       inherited,
       ...(config.drainTimeout === undefined ? {} : { timeout: config.drainTimeout }),
     })
-    // The metrics can be read until here.
-    const metricsClosed = closing(metricsServer)
+    // The metrics stay available while the router drains.
+    const metricsClosed = closeServer(metricsServer)
     metricsServer.closeAllConnections()
     await metricsClosed
     metrics.close()
@@ -97,6 +99,6 @@ async function listen(server: Server, on: { port: number } | { fd: number }): Pr
   return (server.address() as AddressInfo).port
 }
 
-function closing(server: Server): Promise<unknown> {
+function closeServer(server: Server): Promise<unknown> {
   return new Promise((resolve) => server.close(resolve))
 }

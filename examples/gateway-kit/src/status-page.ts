@@ -1,32 +1,32 @@
 import type { Router } from '@immich-ml-router/core'
-import { type StatusPageOptions, statusPage } from '@immich-ml-router/core/status-page'
+import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
 import type { Environment } from './config.ts'
-import type { OwnHandler } from './server.ts'
+import type { BuiltInHandler } from './server.ts'
 
-/** Answers what is for the status page. */
-export function ownStatusPage(router: Router, options: StatusPageOptions): OwnHandler {
+/** Handles the requests below the path of the status page. */
+export function statusPageHandler(router: Router, options: StatusPageOptions): BuiltInHandler {
   const page = statusPage(router, options)
   return (req, res) => {
-    let isOwn = true
+    let isHandled = true
     page(req, res, () => {
-      isOwn = false
+      isHandled = false
     })
-    return isOwn
+    return isHandled
   }
 }
 
 /**
- * Reads `STATUS_PAGE`, which is `on` unless it says `off`, `ADMIN_TOKEN`, and `STATUS_PAGE_HOSTS`, names separated by commas.
+ * Reads `STATUS_PAGE` (`on` or `off`, default `on`), `ADMIN_TOKEN`, and `STATUS_PAGE_HOSTS` (names separated by commas).
  *
- * @returns `undefined` for no page.
+ * @returns `undefined` if the page is off.
  */
 export function readStatusPage(env: Environment): StatusPageOptions | undefined {
-  const { STATUS_PAGE: wanted, ADMIN_TOKEN: token } = env
-  if (wanted !== undefined && !['', 'on', 'off'].includes(wanted))
-    throw new Error(`STATUS_PAGE must be "on" or "off", not "${wanted}".`)
-  if (token !== undefined && /\s/.test(token)) throw new Error('ADMIN_TOKEN must have no white space in it.')
+  const { STATUS_PAGE: setting, ADMIN_TOKEN: token } = env
+  if (setting !== undefined && !['', 'on', 'off'].includes(setting))
+    throw new Error(`STATUS_PAGE must be "on" or "off", not "${setting}".`)
+  if (token !== undefined && /\s/.test(token)) throw new Error('ADMIN_TOKEN must not contain white space.')
   const hosts = readHosts(env['STATUS_PAGE_HOSTS'])
-  return wanted === 'off' ? undefined : { adminToken: token || undefined, hosts }
+  return setting === 'off' ? undefined : { adminToken: token || undefined, hosts }
 }
 
 function readHosts(text = ''): string[] {

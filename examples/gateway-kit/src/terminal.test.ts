@@ -9,43 +9,38 @@ interface State {
 describe('SIGHUP means that the terminal hung up', () => {
   it.each<[string, State, State, boolean]>([
     [
-      'when a standard stream was a terminal and is none any longer',
+      'if a standard stream is no longer a terminal',
       { terminals: [0, 1, 2], controlled: true },
       { terminals: [], controlled: true },
       true,
     ],
     [
-      'when only the input was one',
+      'if only the standard input was a terminal',
       { terminals: [0], controlled: true },
       { terminals: [], controlled: false },
       true,
     ],
     [
-      'when the session has lost its terminal, which others still hold',
+      'if the session has lost its terminal, while other processes keep it open',
       { terminals: [0, 1], controlled: true },
       { terminals: [0, 1], controlled: false },
       true,
     ],
     [
-      'but not while it is there',
+      'not while the terminal is connected',
       { terminals: [0, 1], controlled: true },
       { terminals: [0, 1], controlled: true },
       false,
     ],
     [
-      'but not under nohup with all streams redirected',
+      'not with nohup and all streams redirected',
       { terminals: [], controlled: true },
       { terminals: [], controlled: false },
       false,
     ],
+    ['not for a service', { terminals: [], controlled: false }, { terminals: [], controlled: false }, false],
     [
-      'but not for a service',
-      { terminals: [], controlled: false },
-      { terminals: [], controlled: false },
-      false,
-    ],
-    [
-      'but not in a container with a terminal of its own',
+      'not in a container with its own terminal',
       { terminals: [0, 1, 2], controlled: false },
       { terminals: [0, 1, 2], controlled: false },
       false,

@@ -1,9 +1,9 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import tty from 'node:tty'
 
-/** What is asked of the operating system. */
+/** Queries to the operating system. */
 export interface TerminalProbe {
-  /** Whether this file descriptor is a terminal that is there. */
+  /** Whether this file descriptor is a connected terminal. */
   readonly isTerminal: (fd: number) => boolean
   /** Whether the process has a controlling terminal. */
   readonly hasControllingTerminal: () => boolean
@@ -13,8 +13,8 @@ const SYSTEM: TerminalProbe = { isTerminal: tty.isatty, hasControllingTerminal }
 const STANDARD = [0, 1, 2]
 
 /**
- * The terminal that the process was started in. It tells a SIGHUP of the kernel, for a terminal that hung up, from one of
- * `kill -HUP`. Under `nohup`, or as a service, no standard stream is a terminal, so that there is none to lose.
+ * The terminal in which the process was started. It distinguishes a SIGHUP of the kernel after a hang-up from `kill -HUP`.
+ * With `nohup` or as a service, no standard stream is a terminal, so a hang-up is impossible.
  */
 export class Terminal {
   readonly #probe: TerminalProbe
@@ -27,7 +27,7 @@ export class Terminal {
     this.#wasControlled = this.#streams.length > 0 && probe.hasControllingTerminal()
   }
 
-  /** Whether there was one, and it has hung up. */
+  /** Whether the process had a terminal that has hung up. */
   get isGone(): boolean {
     const { isTerminal, hasControllingTerminal } = this.#probe
     return !this.#streams.every(isTerminal) || (this.#wasControlled && !hasControllingTerminal())
@@ -35,24 +35,24 @@ export class Terminal {
 }
 
 export interface HangUpListeners {
-  /** The terminal has hung up. */
+  /** Called when the terminal has hung up. */
   readonly hungUp: () => void
-  /** A process has sent SIGHUP. */
+  /** Called when another process has sent SIGHUP. */
   readonly signaled: () => void
 }
 
-/** The kernel signals a little before the terminal is gone when the shell in it ends first. */
-const SETTLED = 1_000
+/** If the shell ends first, SIGHUP arrives shortly before the terminal disappears. In milliseconds. */
+const SETTLE_TIME = 1_000
 
-/** Tells the two meanings of SIGHUP apart. */
+/** Calls the listener for the meaning of each SIGHUP. */
 export function onTerminalHangUp({ hungUp, signaled }: HangUpListeners): void {
   const terminal = new Terminal()
   process.on('SIGHUP', () => {
-    // Windows knows no other.
+    // On Windows, SIGHUP always means that the console was closed.
     if (terminal.isGone || process.platform === 'win32') hungUp()
     else {
       signaled()
-      setTimeout(() => terminal.isGone && hungUp(), SETTLED).unref()
+      setTimeout(() => terminal.isGone && hungUp(), SETTLE_TIME).unref()
     }
   })
 }

@@ -1,2 +1,2 @@
-export { type Prepared, type Program, prepare, type StandInServers } from './prepare.ts'
+export { type Prepared, type Program, prepare, type StubServers } from './prepare.ts'
 export { type Setup, setups } from './setups.ts'

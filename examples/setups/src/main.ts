@@ -9,11 +9,11 @@ import { StubMl } from '@immich-ml-router/example-stub-ml'
 import { prepare } from './prepare.ts'
 import { type Setup, setups } from './setups.ts'
 
-// Starts a set-up as it stands, with stand-ins for its servers.
+// Starts an unchanged set-up with stub servers as its backends.
 const [name = ''] = process.argv.slice(2)
 const setup = Object.hasOwn(setups, name) ? setups[name] : undefined
 if (setup === undefined) {
-  console.error(`usage: npm run example -- NAME, which is one of\n  ${Object.keys(setups).join('\n  ')}`)
+  console.error(`usage: npm run example -- NAME, where NAME is one of\n  ${Object.keys(setups).join('\n  ')}`)
   process.exitCode = 2
 } else {
   process.exitCode = await run(name, setup)
@@ -36,7 +36,7 @@ async function run(name: string, setup: Setup): Promise<number> {
     const file = join(directory, 'router.yaml')
     if (config !== undefined) await writeFile(file, config)
     const PORT = process.env['PORT'] ?? '3003'
-    console.log(whatToTry(name, asleep.length > 0, Number(PORT)))
+    console.log(tryCommands(name, asleep.length > 0, Number(PORT)))
     const child = spawn(process.execPath, program.args, {
       cwd: program.cwd,
       stdio: 'inherit',
@@ -48,7 +48,7 @@ async function run(name: string, setup: Setup): Promise<number> {
       },
     })
     for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
-    // The terminal sends SIGINT to the child as well, which ends first.
+    // The terminal also sends SIGINT to the child, so this process only has to outlive the child.
     process.on('SIGINT', () => {})
     const [code] = await once(child, 'exit')
     return code ?? 0
@@ -58,32 +58,32 @@ async function run(name: string, setup: Setup): Promise<number> {
   }
 }
 
-/** Wakes the machines that sleep when a packet comes: they need some seconds for it. */
+/** Listens for a Wake-on-LAN packet and starts the sleeping servers 3 s later. @returns The port. */
 async function listenForPackets(asleep: readonly StubMl[]): Promise<number> {
   const socket = dgram.createSocket('udp4')
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
   socket.unref()
   socket.once('message', async () => {
-    console.log('\nA Wake-on-LAN packet: the machine that sleeps will be there in 3 s.\n')
+    console.log('\nWake-on-LAN packet received: the sleeping machine will be up in 3 s.\n')
     await sleep(3_000, undefined, { ref: false })
     await Promise.all(asleep.map((stub) => stub.setFault(undefined)))
   })
   return socket.address().port
 }
 
-function whatToTry(name: string, sleeps: boolean, port: number): string {
+function tryCommands(name: string, sleeps: boolean, port: number): string {
   const curl = (entries: string, payload: string) =>
     `  curl -i -F 'entries=${entries}' -F '${payload}' http://localhost:${port}/predict`
   return `
-The set-up examples/${name.startsWith('embedding/') ? name : `setups/${name}`}, with stand-ins for its ML servers. In another terminal, try:
+The set-up examples/${name.startsWith('embedding/') ? name : `setups/${name}`}, with stub servers as its backends. Try in another terminal:
 
-  a search, an image, and OCR${sleeps ? '; what needs the machine that sleeps, wakes it' : ''}
+  a search, an image, and OCR${sleeps ? '; a request for the sleeping machine wakes it' : ''}
 
 ${curl('{"clip":{"textual":{"modelName":"any"}}}', 'text=cat')}
 ${curl('{"clip":{"visual":{"modelName":"any"}}}', 'image=@README.md')}
 ${curl('{"ocr":{"detection":{"modelName":"any"},"recognition":{"modelName":"any"}}}', 'image=@README.md')}
 
-x-immich-ml-backend names the server that answered. Ctrl+C ends everything.
+The header x-immich-ml-backend names the backend that answered. Ctrl+C stops everything.
 `
 }

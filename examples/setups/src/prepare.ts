@@ -6,34 +6,34 @@ import { isMap, parse, parseDocument } from 'yaml'
 
 const EXAMPLES = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What node is called with, and where. */
+/** The arguments and the working directory of a Node process. */
 export interface Program {
   readonly cwd: string
   readonly args: readonly string[]
 }
 
-/** A set-up whose servers are stand-ins, and nothing else is changed. */
+/** A set-up in which only the backends are replaced, by stub servers. */
 export interface Prepared {
   readonly program: Program
-  /** What its compose file or its Deployment sets, but for `ROUTER_CONFIG`. */
+  /** The variables of its compose file or Deployment, without `ROUTER_CONFIG`. */
   readonly environment: Readonly<Record<string, string>>
   /** The text of its configuration file, if it has one. */
   readonly config: string | undefined
 }
 
-export interface StandInServers {
-  /** The URL of a stand-in for each host of the set-up, as `name:port`. */
+export interface StubServers {
+  /** The URL of a stub server for each `host:port` of the set-up. */
   readonly urls: Readonly<Record<string, string>>
-  /** The port of this machine to which Wake-on-LAN packets go. */
+  /** The local port for Wake-on-LAN packets. */
   readonly wakePort?: number | undefined
 }
 
 /**
- * Reads a set-up, such as `sleeping-gpu` or `embedding/koa`, and puts stand-ins in the place of its servers.
+ * Reads a set-up, such as `sleeping-gpu` or `embedding/koa`, and replaces its backends by stub servers.
  *
- * @throws {Error} when a server has no stand-in: nothing that is started here may reach a real one.
+ * @throws {Error} if a backend has no stub server, because an example must not send requests to a real one.
  */
-export async function prepare(name: string, servers: StandInServers): Promise<Prepared> {
+export async function prepare(name: string, servers: StubServers): Promise<Prepared> {
   const embedded = name.startsWith('embedding/')
   const directory = join(EXAMPLES, embedded ? name : join('setups', name))
   const { ROUTER_CONFIG, ...environment } = await readEnvironment(directory)
@@ -42,7 +42,7 @@ export async function prepare(name: string, servers: StandInServers): Promise<Pr
     environment: Object.fromEntries(
       Object.entries(environment).map(([key, value]) => [
         key,
-        key.endsWith('_URL') ? standIn(value, servers) : value,
+        key.endsWith('_URL') ? stubUrl(value, servers) : value,
       ]),
     ),
     config:
@@ -57,23 +57,23 @@ function gatewayProgram(): Program {
 }
 
 function embeddingProgram(directory: string): Program {
-  // Nest's decorators are beyond what Node runs by itself.
+  // Node cannot run Nest's decorators by itself.
   const loader = directory.endsWith('nestjs') ? ['--import', 'tsx'] : []
   return { cwd: directory, args: [...loader, 'main.ts'] }
 }
 
-/** What is read of a compose file. */
+/** The part of a compose file that is read. */
 interface Compose {
   readonly services: {
     readonly router: {
       readonly environment: Readonly<Record<string, string>>
-      /** As `./from:/to:ro`. */
+      /** Such as `./from:/to:ro`. */
       readonly volumes?: readonly string[]
     }
   }
 }
 
-/** What is read of a Deployment. */
+/** The part of a Deployment that is read. */
 interface Deployment {
   readonly spec: {
     readonly template: {
@@ -87,7 +87,7 @@ interface Variable {
   readonly value: string
 }
 
-/** The router's variables, with the path that `ROUTER_CONFIG` has on this side of the container. */
+/** The router's variables, with the path of `ROUTER_CONFIG` outside of the container. */
 async function readEnvironment(directory: string): Promise<Readonly<Record<string, string>>> {
   const file = join(directory, 'compose.yaml')
   if (!existsSync(file)) return readDeployment(join(directory, 'base'))
@@ -96,7 +96,7 @@ async function readEnvironment(directory: string): Promise<Readonly<Record<strin
   const { ROUTER_CONFIG } = environment
   if (ROUTER_CONFIG === undefined) return environment
   const [source] = volumes.map((volume) => volume.split(':')).find(([, to]) => to === ROUTER_CONFIG) ?? []
-  if (source === undefined) throw new Error(`${file} mounts nothing at ${ROUTER_CONFIG}.`)
+  if (source === undefined) throw new Error(`${file} has no volume for ${ROUTER_CONFIG}.`)
   return { ...environment, ROUTER_CONFIG: resolve(directory, source) }
 }
 
@@ -107,17 +107,17 @@ async function readDeployment(base: string): Promise<Readonly<Record<string, str
   return { ...environment, ROUTER_CONFIG: join(base, 'router.yaml') }
 }
 
-function replaceServers(text: string, servers: StandInServers): string {
+function replaceServers(text: string, servers: StubServers): string {
   const document = parseDocument(text)
   const backends = document.get('backends')
   if (!isMap(backends)) throw new Error('The configuration has no backends.')
   for (const { key } of backends.items) {
     const url = [key, 'url']
-    const written = String(backends.getIn(url))
-    // That of a variable is replaced there.
-    if (!written.includes('${')) {
-      const found = standIn(written, servers)
-      // What is resolved is a name.
+    const configuredUrl = String(backends.getIn(url))
+    // A URL from a variable is replaced in the environment.
+    if (!configuredUrl.includes('${')) {
+      const found = stubUrl(configuredUrl, servers)
+      // Discovery needs a host name, not an IP address.
       backends.setIn(url, backends.hasIn([key, 'discover']) ? found.replace('127.0.0.1', 'localhost') : found)
     }
     if (!backends.hasIn([key, 'wake'])) continue
@@ -127,11 +127,12 @@ function replaceServers(text: string, servers: StandInServers): string {
   return document.toString()
 }
 
-/** The URL with the stand-in's address; its user name, password and path stay. */
-function standIn(text: string, { urls }: StandInServers): string {
+/** Replaces the address in a URL by that of the stub server and keeps user name, password and path. */
+function stubUrl(text: string, { urls }: StubServers): string {
   const url = new URL(text)
   const address = urls[url.host]
-  if (address === undefined) throw new Error(`There is no stand-in for ${url.host}.`)
+  if (address === undefined)
+    throw new Error(`no stub server for ${url.host}; add it to examples/setups/src/setups.ts`)
   const { protocol, host } = new URL(address)
   const credentials = url.username === '' ? '' : `${url.username}:${url.password}@`
   return `${protocol}//${credentials}${host}${url.pathname.replace(/\/$/, '')}`

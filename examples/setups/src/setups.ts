@@ -1,20 +1,20 @@
 import type { StubOptions } from '@immich-ml-router/example-stub-ml'
 
-/** A stand-in ML server; one that sleeps is there some seconds after a Wake-on-LAN packet. */
-export interface StandIn extends Omit<StubOptions, 'host' | 'port' | 'fault'> {
+/** Options of a stub server. With `sleeps`, it starts some seconds after a Wake-on-LAN packet. */
+export interface StubSettings extends Omit<StubOptions, 'host' | 'port' | 'fault'> {
   readonly sleeps?: boolean
 }
 
-/** What stands in for the servers of a set-up, by their hosts. */
-export type Setup = Readonly<Record<string, StandIn>>
+/** The stub servers of a set-up, by `host:port`. */
+export type Setup = Readonly<Record<string, StubSettings>>
 
-const gpu: StandIn = { threads: 4, serviceTime: { clip: 20, 'facial-recognition': 40, ocr: 120 } }
-const mac: StandIn = { threads: 2, serviceTime: { clip: 40, 'facial-recognition': 80, ocr: 240 } }
-const cpu: StandIn = { threads: 1, serviceTime: { clip: 100, 'facial-recognition': 800, ocr: 1_000 } }
-const sleeping: StandIn = { ...gpu, sleeps: true }
+const gpu: StubSettings = { threads: 4, serviceTime: { clip: 20, 'facial-recognition': 40, ocr: 120 } }
+const mac: StubSettings = { threads: 2, serviceTime: { clip: 40, 'facial-recognition': 80, ocr: 240 } }
+const cpu: StubSettings = { threads: 1, serviceTime: { clip: 100, 'facial-recognition': 800, ocr: 1_000 } }
+const sleeping: StubSettings = { ...gpu, sleeps: true }
 const embedding: Setup = { 'immich-machine-learning:3003': cpu }
 
-/** Every set-up, by its directory. */
+/** Every set-up, by its directory in `examples/setups` or by its path in `examples`. */
 export const setups: Readonly<Record<string, Setup>> = {
   'sleeping-gpu': { '127.0.0.1:3004': cpu, '192.168.1.20:3003': sleeping },
   'ocr-on-cpu': { 'ml-gpu:3003': gpu, 'ml-cpu:3003': cpu },

@@ -1,25 +1,25 @@
 import type { Prediction } from './predict.ts'
 
-/** Breaks every predict request while it is set. */
+/** A fault of the connection or of the computation, for every predict request. */
 export type Fault =
-  /** Nothing listens, as after the server is killed. Open connections are reset. */
+  /** Connections are refused, as after the server was killed. Open connections are reset. */
   | 'refuse'
-  /** The connection is reset as soon as the request's header has arrived. */
+  /** The connection is reset after the head of the request. */
   | 'reset'
-  /** The request is read and never answered. */
+  /** The request is read but never answered. */
   | 'hang'
-  /** The ML server's own 500, as when a model cannot be loaded. */
+  /** The 500 of the ML server, for example when it cannot load a model. */
   | 'error'
   /** The answer arrives in ten pieces, 100 ms apart. */
   | 'slow-body'
-  /** Half of the answer arrives, then the connection is reset, as when the server is killed while it answers. */
+  /** The connection is reset after half of the answer, as when the server is killed. */
   | 'half-response'
 
-/** Answers predict requests wrongly while it is set. `everywhere` extends it to `/ping` and all other paths. */
+/** A wrong answer to every predict request. `everywhere` extends it to `/ping` and all other paths. */
 export type AnswerFault =
   /**
-   * A status without a prediction: 401, 404, 409, 530, … With `detail` the body is FastAPI's JSON. Without it, the body of a
-   * 500 is the ML server's plain text, and that of any other status is an HTML page, as from a proxy or a tunnel.
+   * A status without a prediction: 401, 404, 409, 530, … With `detail`, the body is FastAPI's JSON. Without it, the body is
+   * the ML server's plain text for 500, and an HTML page like that of a proxy or tunnel for any other status.
    */
   | {
       readonly kind: 'status'
@@ -27,16 +27,16 @@ export type AnswerFault =
       readonly detail?: unknown
       readonly everywhere?: boolean
     }
-  /** 200 with an HTML login page, as from a proxy that asks for credentials. */
+  /** 200 with an HTML login page, like a proxy that requires authentication. */
   | { readonly kind: 'login-page'; readonly everywhere?: boolean }
-  /** 302 to `/login` of the same server, which answers 200 with the login page. */
+  /** 302 to `/login` of the same server, where the login page is. */
   | { readonly kind: 'redirect'; readonly everywhere?: boolean }
-  /** 200 with this JSON in place of the results: `{}` or `{"clip":{"error":"missing image"}}`, as some hardware ports do. */
+  /** 200 with this JSON instead of the results, such as `{}` or `{"clip":{"error":"missing image"}}`, like some ports. */
   | { readonly kind: 'json'; readonly value: unknown }
-  /** 501 with FastAPI's JSON for these types, such as `clip/visual`. Requests for other types work. */
+  /** 501 with FastAPI's JSON for these types, such as `clip/visual`. Other types work. */
   | { readonly kind: 'lacks'; readonly types: readonly string[] }
 
-/** A response to write. */
+/** A response. */
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
@@ -49,8 +49,8 @@ export const LOGIN_PATH = '/login'
 export const LOGIN_PAGE: Answer = page(200, 'Sign in')
 
 /**
- * @param origin Of the server that answers.
- * @returns `undefined` if the fault leaves this prediction alone.
+ * @param origin The origin of this server, for redirects.
+ * @returns `undefined` if the fault does not affect this prediction.
  */
 export function answerOf(
   fault: AnswerFault,
@@ -73,7 +73,7 @@ export function answerOf(
   }
 }
 
-/** @returns `undefined` if the fault leaves `/ping` and other paths alone. */
+/** @returns `undefined` if the fault does not affect `/ping` and other paths. */
 export function answerEverywhere(fault: AnswerFault, origin: string): Answer | undefined {
   return 'everywhere' in fault && fault.everywhere ? answerOf(fault, origin) : undefined
 }

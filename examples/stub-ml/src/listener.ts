@@ -5,18 +5,18 @@ import net, { type AddressInfo } from 'node:net'
 export interface ListenerOptions {
   /** Address to listen on. */
   readonly host: string
-  /** Port to listen on; 0 for any that is free. */
+  /** Port to listen on; 0 selects a free port. */
   readonly port: number
-  /** Where it fails, the connection is closed. */
+  /** If it rejects, the connection is closed. */
   readonly handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>
 }
 
-/** A server that can be gone for a while, and comes back on the port that it had. */
+/** A server that can stop listening and start again on the same port. */
 export class Listener {
   readonly #options: ListenerOptions
   #port: number
   #server: http.Server | undefined
-  #placeholder: (() => Promise<void>) | undefined
+  #reservation: (() => Promise<void>) | undefined
 
   constructor(options: ListenerOptions) {
     this.#options = options
@@ -32,7 +32,7 @@ export class Listener {
     return `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${this.#port}`
   }
 
-  /** Open connections. */
+  /** Number of open connections. */
   connections(): Promise<number> {
     const server = this.#server
     if (server === undefined) return Promise.resolve(0)
@@ -43,7 +43,7 @@ export class Listener {
 
   async open(): Promise<void> {
     if (this.#server !== undefined) return
-    await this.#vacate()
+    await this.#release()
     const { host, handle } = this.#options
     const server = http.createServer(
       { keepAliveTimeout: 2_000, keepAliveTimeoutBuffer: 0, requestTimeout: 0 },
@@ -57,18 +57,18 @@ export class Listener {
     this.#port = (server.address() as AddressInfo).port
   }
 
-  /** Nothing listens any more, on a port that nobody else is given. */
+  /** Refuses connections and reserves the port. */
   async refuse(): Promise<void> {
-    await this.#unlisten()
-    this.#placeholder ??= await occupy(this.#options.host, this.#port)
+    await this.#stopListening()
+    this.#reservation ??= await reserve(this.#options.host, this.#port)
   }
 
   async close(): Promise<void> {
-    await this.#unlisten()
-    await this.#vacate()
+    await this.#stopListening()
+    await this.#release()
   }
 
-  async #unlisten(): Promise<void> {
+  async #stopListening(): Promise<void> {
     const server = this.#server
     if (server === undefined) return
     this.#server = undefined
@@ -78,26 +78,26 @@ export class Listener {
     await closed
   }
 
-  async #vacate(): Promise<void> {
-    const placeholder = this.#placeholder
-    this.#placeholder = undefined
-    await placeholder?.()
+  async #release(): Promise<void> {
+    const release = this.#reservation
+    this.#reservation = undefined
+    await release?.()
   }
 }
 
 /**
- * Keeps a port from being given to others while nothing listens on it: an outgoing connection is bound to it.
+ * Reserves a port without listening on it, by an outgoing connection that is bound to the port.
  *
- * @returns What gives it back.
+ * @returns A function that releases the port.
  */
-async function occupy(host: string, port: number): Promise<() => Promise<void>> {
+async function reserve(host: string, port: number): Promise<() => Promise<void>> {
   const peer = net.createServer((socket) => socket.on('error', () => {}))
   peer.listen(0, host)
   await once(peer, 'listening')
   const to = (peer.address() as AddressInfo).port
   const socket = net.connect({ port: to, host, localAddress: host, localPort: port })
   socket.on('error', () => {})
-  // Where the system does not let it have the port, it goes without.
+  // Some systems do not allow this; then the port is not reserved.
   await Promise.race([once(socket, 'connect'), once(socket, 'close')])
   return async () => {
     const closed = socket.destroyed ? undefined : once(socket, 'close')

@@ -1,7 +1,7 @@
 import type { AnswerFault, Fault } from './faults.ts'
 import { StubMl } from './stub-ml.ts'
 
-// A stand-in ML server as a process: PORT, STUB_THREADS, STUB_SERVICE_TIME (ms), STUB_COLD_START (ms), STUB_FAULT.
+// Runs a stub ML server, configured by PORT, STUB_THREADS, STUB_SERVICE_TIME (ms), STUB_COLD_START (ms), STUB_FAULT.
 const { env } = process
 const stub = await StubMl.start({
   host: '0.0.0.0',
@@ -11,16 +11,16 @@ const stub = await StubMl.start({
   coldStart: number('STUB_COLD_START', 0),
   ...(env['STUB_FAULT'] ? { fault: faultOf(env['STUB_FAULT']) } : {}),
 })
-console.log(`stand-in Immich ML server on port ${stub.port}`)
+console.log(`stub Immich ML server on port ${stub.port}`)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stub.close())
 
 function faultOf(text: string): Fault | AnswerFault {
   return text.startsWith('{') ? (JSON.parse(text) as AnswerFault) : (text as Fault)
 }
 
-function number(name: string, otherwise: number): number {
-  const value = Number(env[name] ?? otherwise)
+function number(name: string, fallback: number): number {
+  const value = Number(env[name] ?? fallback)
   if (!Number.isFinite(value) || value < 0)
-    throw new RangeError(`${name} must be a number of 0 or more, not "${env[name]}".`)
+    throw new RangeError(`${name} must be a number from 0, not "${env[name]}".`)
   return value
 }

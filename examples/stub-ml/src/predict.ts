@@ -1,7 +1,7 @@
 import { parseMultipart } from '@mjackson/multipart-parser'
 import { type Answer, INTERNAL_SERVER_ERROR, jsonText } from './faults.ts'
 
-/** One type of one task that a request asks for. */
+/** One job of a request: a task, its type and a model. */
 export interface RequestedJob {
   readonly task: string
   readonly type: string
@@ -11,16 +11,16 @@ export interface RequestedJob {
 /** The ML server's answer to a predict request. */
 export interface Prediction {
   readonly answer: Answer
-  /** What must be computed first; empty if the request is refused. */
+  /** The jobs to compute before the answer; empty if the request is refused. */
   readonly jobs: readonly RequestedJob[]
 }
 
-/** What a server knows, and how it refuses the rest. */
-export interface Knowledge {
+/** The models of a server, and its answer for unknown jobs. */
+export interface KnownJobs {
   /** Default: every model. */
   readonly models?: readonly string[]
   /**
-   * Status for an unknown task, type or model: 500, or 422 as Immich's main branch answers.
+   * Status for an unknown task, type or model: 500, or 422 like Immich's main branch.
    * @default 500
    */
   readonly unknown?: 500 | 422
@@ -38,12 +38,8 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   ocr: ['detection', 'recognition'],
 }
 
-/** Reads a predict request as immich-machine-learning does (`main.py`), refusals included. */
-export function predict(
-  contentType: string | undefined,
-  body: Buffer,
-  knowledge: Knowledge = {},
-): Prediction {
+/** Reads a predict request like immich-machine-learning (`main.py`) and refuses the same requests. */
+export function predict(contentType: string | undefined, body: Buffer, known: KnownJobs = {}): Prediction {
   const fields = readFields(contentType, body)
   if (fields === undefined) return refuse(400, 'There was an error parsing the body')
   if ([...fields].some(([name, { length }]) => name !== 'image' && length > MAX_TEXT_PART))
@@ -58,8 +54,8 @@ export function predict(
   if (image === undefined && (fields.get('text')?.length ?? 0) === 0) {
     return refuse(400, 'Either image or text must be provided')
   }
-  if (!jobs.every((job) => isKnown(job, knowledge)))
-    return knowledge.unknown === 422 ? refuse(422, 'Invalid request format.') : failed()
+  if (!jobs.every((job) => isKnown(job, known)))
+    return known.unknown === 422 ? refuse(422, 'Invalid request format.') : failed()
   if (image?.includes(UNDECODABLE)) return failed()
   const results = Object.fromEntries(jobs.map(({ task }) => [task, resultOf(task)]))
   return {
@@ -76,7 +72,7 @@ function failed(): Prediction {
   return { answer: INTERNAL_SERVER_ERROR, jobs: [] }
 }
 
-function isKnown({ task, type, model }: RequestedJob, { models }: Knowledge): boolean {
+function isKnown({ task, type, model }: RequestedJob, { models }: KnownJobs): boolean {
   const types = Object.hasOwn(TYPES, task) ? TYPES[task] : undefined
   return types?.includes(type) === true && (models === undefined || models.includes(model))
 }
@@ -92,7 +88,7 @@ function readFields(contentType: string | undefined, body: Buffer): Map<string, 
       boundary: delimiter,
       maxFileSize: Number.MAX_SAFE_INTEGER,
     })
-    // Entries in a file are no field; of two fields of one name the last counts.
+    // A file named `entries` does not count. Of several fields with the same name, the last one counts.
     const fields = [...parts].filter(({ name, isFile }) => name !== 'entries' || !isFile)
     return new Map(fields.map(({ name = '', bytes }) => [name, Buffer.from(bytes)]))
   } catch {
@@ -100,7 +96,7 @@ function readFields(contentType: string | undefined, body: Buffer): Map<string, 
   }
 }
 
-/** The last field of a name counts, as in starlette; an empty one is none. */
+/** Like in Starlette, the last field with a name counts, and empty fields do not count. */
 function readUrlencoded(body: Buffer): Map<string, Buffer> {
   const fields = [...new URLSearchParams(`&${body.toString('latin1')}`)]
   const last = new Map(fields.map(([name, value]) => [name, Buffer.from(value)]))

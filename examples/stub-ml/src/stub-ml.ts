@@ -14,14 +14,14 @@ import {
   plainText,
 } from './faults.ts'
 import { Listener } from './listener.ts'
-import { type Knowledge, type Prediction, predict } from './predict.ts'
+import { type KnownJobs, type Prediction, predict } from './predict.ts'
 
-export interface StubOptions extends Knowledge {
-  /** Address to listen on. Default: loopback. */
+export interface StubOptions extends KnownJobs {
+  /** Address to listen on. Default: 127.0.0.1. */
   readonly host?: string
-  /** Port to listen on. Default: any that is free. */
+  /** Port to listen on. Default: a free port. */
   readonly port?: number
-  /** Requests that are computed at once; the rest wait, first in, first out. Default: 4. */
+  /** Number of requests that are computed at once. Others are queued, first in, first out. Default: 4. */
   readonly threads?: number
   /** Time to compute a request, in milliseconds, for every task or by task. Default: 0. */
   readonly serviceTime?: number | Readonly<Record<string, number>>
@@ -30,7 +30,7 @@ export interface StubOptions extends Knowledge {
   readonly fault?: Fault | AnswerFault
 }
 
-/** Lateness beyond this is not made up for, in milliseconds. */
+/** A timer delay beyond this, in milliseconds, is not compensated. */
 const LATENESS = 5
 
 /** A predict request as it arrived. */
@@ -38,21 +38,21 @@ export interface ReceivedRequest {
   readonly url: string
   readonly headers: IncomingMessage['headers']
   readonly rawHeaders: readonly string[]
-  /** Bytes of the body, and their SHA-256; of what had arrived when it was cut off. */
+  /** Number of bytes of the body that have arrived, and their SHA-256. */
   readonly size: number
   readonly sha256: string
-  /** Whether the body arrived whole. */
+  /** Whether the whole body has arrived. */
   readonly complete: boolean
   readonly jobs: Prediction['jobs']
 }
 
-/** A stand-in for an Immich ML server, on a real socket. */
+/** A stub of the Immich ML server, on a real socket. */
 export class StubMl {
-  /** What has arrived so far, oldest first. */
+  /** The requests so far, oldest first. */
   readonly received: ReceivedRequest[] = []
   readonly #listener: Listener
   readonly #options: Required<Pick<StubOptions, 'threads' | 'serviceTime' | 'coldStart'>>
-  readonly #knowledge: Knowledge
+  readonly #known: KnownJobs
   readonly #loaded = new Map<string, Promise<void>>()
   readonly #waiting: ((due: number) => void)[] = []
   readonly #stop = new AbortController()
@@ -67,7 +67,7 @@ export class StubMl {
       serviceTime: options.serviceTime ?? 0,
       coldStart: options.coldStart ?? 0,
     }
-    this.#knowledge = options
+    this.#known = options
     this.#listener = new Listener({
       host: options.host ?? '127.0.0.1',
       port: options.port ?? 0,
@@ -90,24 +90,24 @@ export class StubMl {
     return this.#listener.url
   }
 
-  /** Predict requests that have begun to arrive. */
+  /** Number of predict requests that have begun to arrive. */
   get started(): number {
     return this.#started
   }
 
-  /** Open connections. */
+  /** Number of open connections. */
   connections(): Promise<number> {
     return this.#listener.connections()
   }
 
-  /** Sets, changes or ends a fault while the server runs. Requests that are being computed are answered by the new one. */
+  /** Sets, changes or ends a fault while the server runs. It also affects the answers to requests in flight. */
   async setFault(fault: Fault | AnswerFault | undefined): Promise<void> {
     this.#fault = fault
     if (fault === 'refuse') await this.#listener.refuse()
     else await this.#listener.open()
   }
 
-  /** Answers nothing at all, not even probes, as a machine does that is suspended; what listens goes on listening. */
+  /** While silent, the server accepts connections but answers nothing, like a suspended machine. */
   setSilent(silent: boolean): void {
     this.#silent = silent
   }
@@ -143,7 +143,7 @@ export class StubMl {
       return
     }
     const { body, complete } = await readBody(req)
-    const prediction = predict(req.headers['content-type'], body, this.#knowledge)
+    const prediction = predict(req.headers['content-type'], body, this.#known)
     this.received.push({
       url: req.url ?? '',
       headers: req.headers,
@@ -162,7 +162,7 @@ export class StubMl {
     await this.#respond(res, prediction.answer)
   }
 
-  /** A thread that has more to do goes on from when it was due, so that late timers cost no throughput. */
+  /** A busy thread starts the next job at the time the last one was due, so that late timers cost no throughput. */
   async #compute({ jobs }: Prediction): Promise<void> {
     let due = performance.now()
     if (this.#running >= this.#options.threads)
@@ -213,7 +213,7 @@ async function readBody(req: IncomingMessage): Promise<{ body: Buffer; complete:
   try {
     for await (const chunk of req) chunks.push(chunk)
   } catch {
-    // The sender went away: what had arrived is recorded.
+    // The client has disconnected; the part that arrived is recorded.
   }
   return { body: Buffer.concat(chunks), complete: req.complete }
 }
@@ -225,7 +225,7 @@ function write(res: ServerResponse, answer: Answer): void {
 }
 
 function writeHead(res: ServerResponse, { status, headers, contentType, body }: Answer): void {
-  // uvicorn announces neither that it keeps the connection nor for how long.
+  // uvicorn sends no Connection or Keep-Alive header.
   res.removeHeader('connection')
   res.writeHead(status, {
     'content-type': contentType,
@@ -234,7 +234,7 @@ function writeHead(res: ServerResponse, { status, headers, contentType, body }: 
   })
 }
 
-/** After a 500, uvicorn closes the connection 0.2 to 0.5 s later without announcing it. */
+/** uvicorn closes the connection 0.2 to 0.5 s after a 500, without a Connection header. */
 function closeLater({ socket }: ServerResponse): void {
   setTimeout(() => socket?.destroy(), 200 + Math.random() * 300).unref()
 }

@@ -22,7 +22,7 @@ export { type JobKeys, jobKeysOf } from './backend/job-keys.ts'
 export type { Latency } from './backend/latency/latency-book.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { WakeTarget } from './backend/wake.ts'
-export type { Job, Rating, Strategy } from './balance/strategy.ts'
+export type { Candidate, Job, Ranked, Strategy } from './balance/strategy.ts'
 export type { BodyInput } from './body/body-source.ts'
 export type { BodyStore } from './body/body-store.ts'
 export type { ReplayBody } from './body/replay-body.ts'
@@ -103,7 +103,7 @@ export { describePolicy } from './explain/describe-policy.ts'
 export type {
   CandidateExplanation,
   CandidateReason,
-  Decision,
+  ExplainedDecision,
   Explanation,
   PassedRoute,
   RouteExplanation,
@@ -145,15 +145,16 @@ export type {
   WaitingRequest,
 } from './router/router.ts'
 export type { PathOptions, ReloadOptions, RouterOptions } from './router/router-options.ts'
-export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
-export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
-export type { HoldEvent, Lease, Place } from './routing/lease.ts'
-export type { ExplainOptions, SelectOptions } from './routing/route-selection.ts'
-export type { Wait, WaitOptions } from './routing/route-wait.ts'
-export type { RouteInfo } from './routing/routing.ts'
+export type { RouteInfo } from './router/select-backend.ts'
 export {
   type BackendEvent,
   type Select,
   type SelectEnvironment,
   selectBackend,
-} from './routing/select-backend.ts'
+} from './router/select-backend.ts'
+export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
+export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
+export type { HoldEvent, Lease, Place } from './routing/lease.ts'
+export type { Decided } from './routing/route-selector.ts'
+export type { RoutedRequest } from './routing/routed-request.ts'
+export type { ExplainOptions, SelectOptions, Wait } from './routing/select-options.ts'

@@ -62,7 +62,10 @@ export function selectBackend<const Name extends string>(
 }
 
 /** Third: forwards the request to the chosen backend and ends the response. `close()`, when the server stops, ends the probes too. */
-export function forward(options: core.ForwardOptions = {}): Middleware & { close(): Promise<void> } {
+export function forward(options: core.ForwardOptions = {}): Middleware & {
+  /** Ends the probes. */
+  close(): Promise<void>
+} {
   const forwarder = new core.Forwarder(options)
   const middleware: Middleware = (req, res, next) =>
     req.immichMl === undefined

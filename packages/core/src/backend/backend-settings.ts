@@ -39,6 +39,7 @@ export interface BackendTraits extends RoomSettings {
   readonly check?: CheckOptions | undefined
 }
 
+/** Settings of one backend or endpoint. */
 export interface BackendSettings extends BackendTraits {
   /** The one address of its name that it is; any, when not given. */
   readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
@@ -47,6 +48,7 @@ export interface BackendSettings extends BackendTraits {
   /** What has its machine switched on. */
   readonly waker?: Waker | undefined
   readonly clock?: Clock
+  /** Called when the state of the backend changes. */
   readonly onChange?: (change: BackendChange) => void
   /** It may be able to take a request that it could not take before. */
   readonly onRelief?: () => void

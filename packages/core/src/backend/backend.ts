@@ -397,9 +397,9 @@ export class Backend implements BackendInfo {
     return this.#latencies.of(kind)
   }
 
-  /** When a job of this kind was done there last, on the clock; of a kind that never was, when the first of all was. */
-  lastDone(kind: string): number | undefined {
-    return this.#latencies.lastDone(kind)
+  /** Milliseconds since a job of this kind was done there; of a kind that never was, since the first job of any kind. */
+  sinceDone(kind: string): number | undefined {
+    return this.#latencies.sinceDone(kind)
   }
 
   /** How long what is in flight takes, one after the other, in milliseconds. */

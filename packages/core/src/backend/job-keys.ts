@@ -20,7 +20,11 @@ export const NO_KEYS: JobKeys = { types: [], models: [], exact: () => '', size: 
 /** Entries that have keys of their own. A request with more counts as one job that no other request shares. */
 export const MOST_ENTRIES = 64
 
-/** @param size Bytes of the body. */
+/**
+ * Derives the keys by which latencies and capabilities of a job are stored.
+ *
+ * @param size Size of the body in bytes.
+ */
 export function jobKeysOf(entries: readonly Entry[], size: () => number = () => 0): JobKeys {
   let exact: string | undefined
   return {

@@ -1,37 +1,35 @@
-import { allLeastBy, rankedBy } from './least-by.ts'
-import type { RankingStrategy } from './strategy.ts'
-import { weightedRoundRobin } from './weighted-round-robin.ts'
+import type { Candidate, Strategy } from './strategy.ts'
+import { fullness, Turns } from './turns.ts'
 
 /**
- * The first backend of the route that can take the request. Its endpoints are equals: of these it is the one with the
- * fewest requests in flight for its weight, and where these are as many, they take turns in proportion to their weights.
+ * The first backend of the route; when it is full, the request waits for it. Its endpoints are equals: the one with the
+ * fewest requests in flight for its weight gets the request, and those with as many take turns by weight.
  */
-export function first(): RankingStrategy {
-  const turns = weightedRoundRobin()
+export function first(): Strategy {
+  const turns = new Turns()
   return {
-    ordered: true,
-    pick(candidates, job) {
-      const [best, next] = candidates
-      if (next?.name !== best.name) return best
-      const idlest = allLeastBy(candidates, ({ name, inFlight, weight }) =>
-        name === best.name ? inFlight / weight : Number.POSITIVE_INFINITY,
-      )
-      return turns.pick(idlest, job)
-    },
-    rank(candidates, job) {
-      const names = [...new Set(candidates.map(({ name }) => name))]
-      const inTurn = turns.rank(candidates, job).map(({ backend }) => backend)
-      const ranked = rankedBy(
-        inTurn,
-        ({ name }) => names.indexOf(name),
-        ({ inFlight, weight }) => inFlight / weight,
-      )
-      return ranked.map((backend) => {
-        const place = names.indexOf(backend.name)
-        const words = `number ${place + 1} of the list`
-        if (backend.endpoint === undefined) return { backend, score: place, words }
-        return { backend, score: place, words: `${words}, ${backend.inFlight} in flight there` }
+    rank(candidates) {
+      const place = placesOf(candidates)
+      return turns.rank(candidates, place, fullness, inFlightPerWeight).map((candidate) => {
+        const { backend } = candidate
+        const score = place(candidate)
+        const order = score === 0 ? 'first in the list' : `behind ${candidates[0]?.backend.name} in the list`
+        const inFlight = backend.endpoint === undefined ? '' : `, ${backend.inFlight} in flight there`
+        return { backend, score, reason: () => order + inFlight }
       })
     },
+    picked: (backend) => turns.picked(backend),
   }
+}
+
+/** The place of a candidate's backend among the candidates, from 0; its endpoints share one. */
+export function placesOf(candidates: readonly Candidate[]): (candidate: Candidate) => number {
+  const places = new Map<string, number>()
+  for (const { backend } of candidates) if (!places.has(backend.name)) places.set(backend.name, places.size)
+  return ({ backend }) => places.get(backend.name) ?? 0
+}
+
+/** Compares the endpoints of one backend. */
+export function inFlightPerWeight({ backend }: Candidate): number {
+  return backend.inFlight / backend.weight
 }

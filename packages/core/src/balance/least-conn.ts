@@ -1,25 +1,28 @@
-import type { Backend } from '../backend/backend.ts'
-import { first } from './first.ts'
-import { allLeastBy, rankedBy } from './least-by.ts'
-import type { Strategy } from './strategy.ts'
+import { inFlightPerWeight, placesOf } from './first.ts'
+import type { Candidate, Strategy } from './strategy.ts'
+import { fullness, Turns } from './turns.ts'
 
-/** The backend with the fewest requests in flight for its weight, counting the one to be sent; the first of equals. */
+/**
+ * The free backend with the fewest requests in flight for its weight, counting the one to be sent; the first of equals.
+ * Equal endpoints of one backend take turns.
+ */
 export function leastConn(): Strategy {
-  const { pick, rank } = first()
+  const turns = new Turns()
   return {
-    pick: (candidates, job) => pick(allLeastBy(candidates, loadOf), job),
-    rank(candidates, job) {
-      const inOrder = rank(candidates, job).map(({ backend }) => backend)
-      return rankedBy(inOrder, loadOf).map((backend) => {
-        const { inFlight, weight } = backend
-        const words =
-          weight === 1 ? `${inFlight} in flight` : `${inFlight} in flight for its weight of ${weight}`
-        return { backend, score: loadOf(backend), words }
-      })
-    },
+    rank: (candidates) =>
+      turns.rank(candidates, fullness, loadOf, placesOf(candidates), inFlightPerWeight).map((candidate) => ({
+        backend: candidate.backend,
+        score: loadOf(candidate),
+        reason: () => reasonFor(candidate),
+      })),
+    picked: (backend) => turns.picked(backend),
   }
 }
 
-function loadOf({ inFlight, weight }: Backend): number {
+function loadOf({ backend: { inFlight, weight } }: Candidate): number {
   return (inFlight + 1) / weight
+}
+
+function reasonFor({ backend: { inFlight, weight } }: Candidate): string {
+  return weight === 1 ? `${inFlight} in flight` : `${inFlight} in flight for its weight of ${weight}`
 }

@@ -1,35 +1,25 @@
 import { describe, expect, it } from 'vitest'
+import { pick } from '../../../../test/support/pick.ts'
 import { Backend } from '../backend/backend.ts'
 import { modelAffinity } from './model-affinity.ts'
 
 const backendsOf = (weights: readonly number[]) =>
-  weights.map((weight, i) => new Backend(`server-${i}`, { url: 'http://x', weight })) as [
-    Backend,
-    ...Backend[],
-  ]
+  weights.map((weight, i) => new Backend(`server-${i}`, { url: 'http://x', weight }))
+const jobOf = (models: string) => ({ kind: '', models, queued: 0, urgent: false, sinceLast: 0 })
 const MODELS = Array.from({ length: 150 }, (_, i) => `clip/model-${i}`)
 
 /** Where each model goes while nothing else is in flight. */
-function placesOf(backends: [Backend, ...Backend[]]): Map<string, Backend> {
-  const { pick } = modelAffinity()
-  return new Map(
-    MODELS.map((models) => [
-      models,
-      pick(backends, { kind: '', models, queued: 0, urgent: false, sinceLast: 0 }),
-    ]),
-  )
+function placesOf(backends: readonly Backend[]): Map<string, Backend> {
+  const strategy = modelAffinity()
+  return new Map(MODELS.map((models) => [models, pick(strategy, backends, jobOf(models))]))
 }
 
 describe('model-affinity', () => {
   it('sends a model to the same backend again and again, whatever comes between', () => {
     const backends = backendsOf([1, 1, 1, 1])
-    const { pick } = modelAffinity()
-    const first = MODELS.map(
-      (models) => pick(backends, { kind: '', models, queued: 0, urgent: false, sinceLast: 0 }).name,
-    )
-    const again = MODELS.map(
-      (models) => pick(backends, { kind: '', models, queued: 0, urgent: false, sinceLast: 0 }).name,
-    )
+    const strategy = modelAffinity()
+    const first = MODELS.map((models) => pick(strategy, backends, jobOf(models)).name)
+    const again = MODELS.map((models) => pick(strategy, backends, jobOf(models)).name)
     expect(again).toEqual(first)
     expect(new Set(first).size).toBe(4)
   })
@@ -38,7 +28,7 @@ describe('model-affinity', () => {
     const backends = backendsOf(Array(8).fill(1))
     const before = placesOf(backends)
     const [gone, ...left] = backends
-    const after = placesOf(left as [Backend, ...Backend[]])
+    const after = placesOf(left)
     const moved = MODELS.filter((models) => before.get(models) !== after.get(models))
     expect(moved.every((models) => before.get(models) === gone)).toBe(true)
     expect(moved.length / MODELS.length).toBeGreaterThan(1 / 16)
@@ -54,9 +44,9 @@ describe('model-affinity', () => {
 
   it('lets none have more than a quarter above its share of what is in flight', () => {
     const backends = backendsOf([1, 1, 1, 1])
-    const { pick } = modelAffinity()
+    const strategy = modelAffinity()
     for (let i = 1; i <= 100; i++) {
-      pick(backends, { kind: '', models: 'clip/one', queued: 0, urgent: false, sinceLast: 0 }).reserve()
+      pick(strategy, backends, jobOf('clip/one')).reserve()
       const most = Math.max(...backends.map(({ inFlight }) => inFlight))
       expect(most).toBeLessThanOrEqual(Math.ceil((1.25 * i) / 4))
     }

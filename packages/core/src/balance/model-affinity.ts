@@ -1,66 +1,67 @@
-import type { Backend } from '../backend/backend.ts'
+import type { BackendView } from '../backend/backend-view.ts'
 import { defaults } from '../config/defaults.ts'
 import { keepLatest } from '../keep-latest.ts'
-import { leastBy, rankedBy } from './least-by.ts'
-import type { Strategy } from './strategy.ts'
+import { rankedBy } from './ranked-by.ts'
+import type { Candidate, Strategy } from './strategy.ts'
+import { fullness } from './turns.ts'
 
 /**
- * The same backend for the same models, so that each is loaded on few: rendezvous hashing by task and model, in
- * proportion to the weights. With one backend more or less of N, about one model in N moves. None gets more than a
- * quarter above its share of what is in flight; beyond, the next in the model's own order is taken
+ * The same backend for the same models, so that few backends load each: rendezvous hashing by task and model, in proportion
+ * to the weights. With one of N backends more or less, about one model in N moves. A free backend gets at most a quarter
+ * above its share of the requests in flight; beyond that, the next in the model's own order gets the request
  * (https://arxiv.org/abs/1608.01350).
  */
 export function modelAffinity(): Strategy {
-  const scores = new Map<string, WeakMap<Backend, number>>()
-  const scoresOf = (models: string): WeakMap<Backend, number> => {
+  const scores = new Map<string, WeakMap<BackendView, number>>()
+  const scoresOf = (models: string): WeakMap<BackendView, number> => {
     const known = scores.get(models)
     if (known !== undefined) return known
-    const made = new WeakMap<Backend, number>()
-    // Names come from clients, and must not fill the memory.
+    const made = new WeakMap<BackendView, number>()
+    // Clients choose the names, so the memory is bounded.
     keepLatest(scores, models, made, defaults.mostKinds)
     return made
   }
   return {
-    pick(candidates, { models }) {
+    rank(candidates, { models }) {
       const known = scoresOf(models)
-      const most = mostOf(candidates)
-      const [first = candidates[0], ...others] = candidates.filter((backend) => hasRoom(backend, most))
-      return leastBy([first, ...others], (backend) => {
+      const cost = ({ backend }: Candidate) => {
         const score = known.get(backend) ?? scoreOf(models, backend)
         known.set(backend, score)
         return -score * backend.weight
-      })
-    },
-    rank(candidates, { models }) {
+      }
       const most = mostOf(candidates)
-      const cost = (backend: Backend) => -scoreOf(models, backend) * backend.weight
       const inOrder = rankedBy(candidates, cost)
-      return rankedBy(inOrder, (backend) => (hasRoom(backend, most) ? 0 : 1)).map((backend) => {
-        const words = `number ${inOrder.indexOf(backend) + 1} in the order of these models`
-        const full = `${words}, and has more than its share of what is in flight`
-        return { backend, score: cost(backend), words: hasRoom(backend, most) ? words : full }
-      })
+      const ranked = rankedBy(inOrder, fullness, (it) => (isBelowShare(it, most) ? 0 : 1))
+      return ranked.map((candidate) => ({
+        backend: candidate.backend,
+        score: cost(candidate),
+        reason: () => {
+          const words = `number ${inOrder.indexOf(candidate) + 1} in the order of these models`
+          return isBelowShare(candidate, most) ? words : `${words}, and has more than its share in flight`
+        },
+      }))
     },
   }
 }
 
-/** How many requests each may have for a weight of 1, the one to be sent included. */
-function mostOf(candidates: readonly Backend[]): number {
+/** Requests that each free backend may have for a weight of 1, the one to be sent included. */
+function mostOf(candidates: readonly Candidate[]): number {
   let inFlight = 1
   let weight = 0
-  for (const backend of candidates) {
+  for (const { backend, isFull } of candidates) {
+    if (isFull) continue
     inFlight += backend.inFlight
     weight += backend.weight
   }
   return (defaults.affinityBound * inFlight) / weight
 }
 
-function hasRoom({ inFlight, weight }: Backend, most: number): boolean {
+function isBelowShare({ backend: { inFlight, weight } }: Candidate, most: number): boolean {
   return inFlight + 1 <= Math.ceil(most * weight)
 }
 
-/** Weighted rendezvous hashing: times the weight, the chance of the highest score is in proportion to it. */
-function scoreOf(models: string, { id }: Backend): number {
+/** Weighted rendezvous hashing: multiplied by the weight, the chance of the highest score is in proportion to it. */
+function scoreOf(models: string, { id }: BackendView): number {
   return -1 / Math.log((hash(`${models}\0${id}`) + 0.5) / 2 ** 32)
 }
 

@@ -3,8 +3,9 @@ import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { keysOf } from '../../../../test/support/job-keys.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
+import { pick as pickWith } from '../../../../test/support/pick.ts'
 import { Backend } from '../backend/backend.ts'
-import { type Select, selectBackend } from '../routing/select-backend.ts'
+import { type Select, selectBackend } from '../router/select-backend.ts'
 import { peakEwma } from './peak-ewma.ts'
 import type { Job } from './strategy.ts'
 
@@ -28,13 +29,13 @@ function pool(
     return backend
   })
   const pick = (job: Partial<Job> = {}) =>
-    peakEwma().pick(backends as [Backend, ...Backend[]], { ...image, ...job })
+    pickWith(peakEwma(), backends, { ...image, ...job }, (it) => !it.hasRoom(job.urgent ?? false))
   return { pick, backends }
 }
 
 /** What gets four at once, and what finds out by itself. */
 const FOUR = { nas: { maxConcurrent: 4 }, gpu: { maxConcurrent: 4 } }
-const LEARNT = { gpu: { maxConcurrent: 'auto' }, mac: { maxConcurrent: 'auto' } }
+const LEARNED = { gpu: { maxConcurrent: 'auto' }, mac: { maxConcurrent: 'auto' } }
 
 function done(clock: FakeClock, backend: Backend, time: number, kind = image.kind): void {
   const { release } = backend.reserve(undefined, kind)
@@ -103,7 +104,7 @@ describe('peak-ewma', () => {
 
   it('goes to a slower one that is idle rather than to wait inside a quick one', () => {
     const clock = new FakeClock()
-    const { pick, backends } = pool(clock, { gpu: 100, mac: 140 }, LEARNT)
+    const { pick, backends } = pool(clock, { gpu: 100, mac: 140 }, LEARNED)
     const [gpu] = backends
     const { release } = gpu?.reserve(undefined, image.kind) ?? { release() {} }
     // Whether it works on two at once is worth finding out for an image, unless another would be quicker as it is.
@@ -140,7 +141,7 @@ describe('peak-ewma', () => {
         return replica
       })
       const strategy = peakEwma()
-      const pick = () => strategy.pick(endpoints as [Backend, ...Backend[]], image)
+      const pick = () => pickWith(strategy, endpoints, image, (it) => !it.hasRoom(false))
       /** One after the other, or all at once. */
       const picks = (count: number, atOnce = false) =>
         Array.from({ length: count }, () => {

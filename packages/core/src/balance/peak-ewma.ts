@@ -1,175 +1,193 @@
-import type { Backend } from '../backend/backend.ts'
+import type { BackendView } from '../backend/backend-view.ts'
 import { defaults } from '../config/defaults.ts'
-import { keepLatest } from '../keep-latest.ts'
-import { first } from './first.ts'
-import { rankedBy } from './least-by.ts'
-import { Sheet, UNKNOWN } from './sheet.ts'
-import type { Job, Rating, Strategy } from './strategy.ts'
+import { inFlightPerWeight } from './first.ts'
+import type { Candidate, Job, Ranked, Strategy } from './strategy.ts'
+import { Turns } from './turns.ts'
 
 /**
- * The backend that will be done first, as far as is known: by what is ahead of the request there and by how long such a
- * job takes there, divided by its weight. One that is full may be worth waiting for: the last images of an import do not
- * go to a NAS that would finish after the GPU has done them all.
+ * The backend that will be done first, as far as is known: by the work ahead of the request there and by the latency of such
+ * jobs there, divided by its weight. A full one may be worth waiting for: the last images of an import do not go to a NAS
+ * that would finish after the GPU machine has done them all.
  */
 export function peakEwma(): Strategy {
-  const turns = first()
-  const sheets = new Map<string, Sheet>()
-  const sheetOf = (kind: string): Sheet => {
-    const known = sheets.get(kind)
-    if (known !== undefined) return known
-    const made = new Sheet(kind)
-    // Names come from clients, and must not fill the memory.
-    keepLatest(sheets, kind, made, defaults.mostKinds)
-    return made
-  }
+  const turns = new Turns()
   return {
-    waits: true,
-    pick: (candidates, job) => {
-      const sheet = sheetOf(job.kind)
-      sheet.update(candidates)
-      const at = cheapest(candidates, sheet, job)
-      const best = candidates[at] ?? candidates[0]
-      return best.endpoint === undefined ? best : turns.pick(equalsOf(best, at, candidates, sheet), job)
-    },
     rank(candidates, job) {
-      const sheet = new Sheet(job.kind)
-      sheet.update(candidates)
-      const load = loadOf(sheet, job)
-      const costs = candidates.map((_, i) => cost(candidates, i, sheet, job, load, Number.POSITIVE_INFINITY))
-      const ranked = rankedBy([...candidates.entries()], ([i]) => costs[i] ?? 0)
-      const [[at, best] = [0, candidates[0]]] = ranked
-      const [next] = best.endpoint === undefined ? [] : turns.rank(equalsOf(best, at, candidates, sheet), job)
-      const ratings = ranked.map(([i, backend]): Rating => {
-        const score = costs[i] ?? 0
-        return { backend, score, words: inWords(backend, score, job) }
-      })
-      const isChosen = ({ backend }: Rating) => backend === (next?.backend ?? best)
-      return [...ratings.filter(isChosen), ...ratings.filter((rating) => !isChosen(rating))]
+      const rows = candidates.map((candidate) => new Row(candidate, job))
+      const ranked = byCost(rows, job)
+      const [best] = ranked
+      if (best === undefined || best.backend.endpoint === undefined) return ranked
+      const [next = best] = turns.rank(equalsOf(best, rows), inFlightPerWeight)
+      return [next, ...ranked.filter((row) => row !== next)]
     },
+    picked: (backend) => turns.picked(backend),
   }
 }
 
-/** Which one costs the least; the first of equals. */
-function cheapest(candidates: readonly Backend[], sheet: Sheet, job: Job): number {
-  const load = loadOf(sheet, job)
-  let best = 0
-  let least = Number.POSITIVE_INFINITY
-  for (let i = 0; i < sheet.size; i++) {
-    const its = cost(candidates, i, sheet, job, load, least)
-    if (its < least) {
-      best = i
-      least = its
-    }
+/** A candidate while it is compared. */
+class Row implements Candidate, Ranked {
+  readonly backend: BackendView
+  readonly isFull: boolean
+  readonly inFlight: number
+  readonly limit: number
+  readonly workers: number
+  /** How long such a job takes there, in milliseconds; `undefined` when that was not measured. */
+  readonly latency: number | undefined
+  /** When it can take the request is not known: it is coming back. */
+  readonly isRecovering: boolean
+  readonly kind: string
+  /** The cost of sending the request there, in milliseconds. */
+  score = UNUSABLE
+
+  constructor({ backend, isFull }: Candidate, { kind, urgent }: Job) {
+    this.backend = backend
+    this.isFull = isFull
+    this.inFlight = backend.inFlight
+    this.limit = backend.limit
+    this.workers = backend.workers
+    this.latency = backend.expected(kind)
+    this.isRecovering = isFull && backend.hasRoom(urgent)
+    this.kind = kind
   }
-  return best
+
+  reason(): string {
+    const { score, inFlight, limit, workers } = this
+    const { weight } = this.backend
+    const job = this.kind === '' ? 'such a job' : this.kind
+    if (this.isRecovering) return 'coming back'
+    if (score < 0) return `idle, and it is to be found out how long ${job} takes there`
+    if (score >= UNKNOWN) return `it is being found out how long ${job} takes there`
+    const inside = inFlight >= workers ? ', the wait inside included' : ''
+    const wait = inFlight >= limit ? ', the wait for a slot included' : inside
+    const share = weight === 1 ? '' : `, divided by its weight of ${weight}`
+    return `expected to be done in ${Math.round(score)} ms${wait}${share}`
+  }
 }
 
-/** What all of them have to do already. */
+/** What the other requests add to the cost. */
 interface Load {
-  /** How long those take who wait already, in milliseconds. */
-  readonly line: number
-  /** How many have to wait longer when one waits for a slot that they could have had. */
+  /** How long the queued requests take, in milliseconds. */
+  readonly queue: number
+  /** How many requests wait longer when this one takes a slot they could have had. */
   readonly followers: number
+  /** The backend that the latencies of others are estimated by; `undefined` when all are measured. */
+  readonly quickest: Row | undefined
 }
 
-function loadOf(sheet: Sheet, job: Job): Load {
-  const rate = job.queued === 0 ? 0 : rateOf(sheet)
+/** By insertion: most pools are small, and this is done for every request. */
+function byCost(rows: readonly Row[], job: Job): readonly Row[] {
+  const load = loadOf(rows, job)
+  const ranked: Row[] = []
+  for (const row of rows) {
+    if (!row.isRecovering) row.score = costOf(row, job, load)
+    let place = ranked.length
+    for (
+      let before = ranked[place - 1];
+      before !== undefined && before.score > row.score;
+      before = ranked[place - 1]
+    ) {
+      ranked[place--] = before
+    }
+    ranked[place] = row
+  }
+  return ranked
+}
+
+function loadOf(rows: readonly Row[], job: Job): Load {
+  let inFlight = 0
+  /** Jobs of this kind that all of them can do in a millisecond. */
+  let rate = 0
+  let isMeasured = true
+  for (const row of rows) {
+    if (row.isRecovering) continue
+    inFlight += row.inFlight
+    if (row.latency === undefined) isMeasured = false
+    // Jobs that take no time are done at any rate.
+    else rate += Math.min(row.limit, row.inFlight + 1) / row.latency
+  }
   return {
-    // Where nobody has done such a job yet, it is not known how long those ahead will take.
-    line: rate === 0 ? 0 : job.queued / rate,
-    followers: job.urgent ? 0 : FOLLOWERS * inFlightOn(sheet),
+    // Where no backend has done such a job yet, it is not known how long those ahead will take.
+    queue: rate === 0 || job.queued === 0 ? 0 : job.queued / rate,
+    followers: job.urgent ? 0 : FOLLOWERS * inFlight,
+    quickest: isMeasured ? undefined : quickestOf(rows),
   }
 }
 
-function inWords({ inFlight, limit, workers, weight }: Backend, cost: number, { kind }: Job): string {
-  const job = kind === '' ? 'such a job' : kind
-  if (cost < 0) return `idle, and it is to be found out how long ${job} takes there`
-  if (cost >= UNKNOWN) return `it is being found out how long ${job} takes there`
-  const inside = inFlight >= workers ? ', the wait inside included' : ''
-  const wait = inFlight >= limit ? ', the wait for a slot included' : inside
-  const share = weight === 1 ? '' : `, divided by its weight of ${weight}`
-  return `expected to be done in ${Math.round(cost)} ms${wait}${share}`
-}
-
-/**
- * The best and its siblings that have room, too. Endpoints of one backend are replicas: that one was slower is chance, or it
- * had to load its models, and it would stay the slower one for as long as it gets nothing. One that has failed of late is
- * left alone, and one that is being found out gets no second request.
- */
-function equalsOf(
-  best: Backend,
-  at: number,
-  candidates: readonly [Backend, ...Backend[]],
-  sheet: Sheet,
-): readonly [Backend, ...Backend[]] {
-  if (!sheet.isMeasured(at)) return [best]
-  const isWell = best.wellFor(defaults.latencyDecay)
-  const [one = best, ...others] = candidates.filter(
-    (other, i) =>
-      other.name === best.name &&
-      sheet.inFlight(i) < sheet.limit(i) &&
-      sheet.isMeasured(i) &&
-      (!isWell || other.wellFor(defaults.latencyDecay)),
-  )
-  return [one, ...others]
-}
-
-/**
- * When the request would be done, in milliseconds from now, and what it costs others.
- *
- * @param least The least cost so far: what is above it need not be known.
- */
-function cost(
-  candidates: readonly Backend[],
-  i: number,
-  sheet: Sheet,
-  job: Job,
-  { line, followers }: Load,
-  least: number,
-): number {
-  const inFlight = sheet.inFlight(i)
-  const limit = sheet.limit(i)
-  const workers = sheet.workers(i)
-  const weight = sheet.weight(i)
-  const latency = sheet.isMeasured(i) ? sheet.latency(i) : sheet.estimate(i, candidates)
-  // One request finds out, and others go where it is known; where it is known nowhere, to the one with the fewest.
-  if (Number.isNaN(latency)) return inFlight === 0 ? -1 : UNKNOWN + inFlight
-  // What was slow may have become quick meanwhile. Nobody in a hurry finds that out.
-  if (inFlight === 0 && !job.urgent && sheet.hasForgotten(i)) return -1
-  // Without a limit it is not known how many it works on at once, and one after the other is safe to say.
-  if (limit === Number.POSITIVE_INFINITY) return ((candidates[i]?.ahead ?? 0) + latency) / weight
+/** When the request would be done, in milliseconds from now, and what it costs others. */
+function costOf(row: Row, job: Job, { queue, followers, quickest }: Load): number {
+  const { backend, inFlight, limit, workers } = row
+  const { weight } = backend
+  const latency = row.latency ?? estimateOf(row, quickest)
+  // One request measures it, the others go where it is known; where it is known nowhere, to the one with the fewest.
+  if (latency === undefined) return inFlight === 0 ? -1 : UNKNOWN + inFlight
+  // It may have become quick since it was slow. No urgent request finds that out.
+  if (inFlight === 0 && !job.urgent && (backend.sinceDone(job.kind) ?? 0) > defaults.latencyForgotten)
+    return -1
+  // Without a limit it is not known how many it works on at once; one after the other is a safe assumption.
+  if (limit === Number.POSITIVE_INFINITY) return (backend.ahead + latency) / weight
   if (inFlight < Math.min(workers, limit)) return latency / weight
-  // When an import is at its end, nobody comes behind.
+  // At the end of an import no request follows.
   const behind = job.sinceLast > latency ? 0 : followers
   if (inFlight < limit) {
-    // Where others wait outside, no server is idle that this one could go to. And what may be more is to be found out.
-    const isWanted = job.queued > 0 || sheet.mayHaveMore(i)
-    const inside = (isWanted ? latency : latency + (behind * latency) / workers) / weight
-    return inside >= least ? inside : inside + (candidates[i]?.workerFreeIn ?? 0) / weight
+    // Where requests are queued, no backend is idle that this one could go to. And a higher limit has to be tried.
+    const isWanted = job.queued > 0 || backend.mayHaveMore
+    const inside = isWanted ? latency : latency + (behind * latency) / workers
+    return inside / weight + backend.workerFreeIn / weight
   }
-  const known = (line + latency + (behind * latency) / limit) / weight
-  return known >= least ? known : known + (candidates[i]?.freeIn ?? 0) / weight
-}
-
-/** Jobs of this kind that they all can do in a millisecond. */
-function rateOf(sheet: Sheet): number {
-  let rate = 0
-  for (let i = 0; i < sheet.size; i++) {
-    // Jobs that take no time are done at any rate.
-    if (sheet.isMeasured(i)) rate += Math.min(sheet.limit(i), sheet.inFlight(i) + 1) / sheet.latency(i)
-  }
-  return rate
-}
-
-function inFlightOn(sheet: Sheet): number {
-  let inFlight = 0
-  for (let i = 0; i < sheet.size; i++) inFlight += sheet.inFlight(i)
-  return inFlight
+  return (queue + latency + (behind * latency) / limit) / weight + backend.freeIn / weight
 }
 
 /**
- * During an import each image that is done is followed by another, and nobody waits for any of them in particular: what
- * counts is that every server works. By simulation: with 0 the slower half of eight servers stands still at times, with 3
- * the end of an import waits for the slowest (docs/benchmarks.md).
+ * What the latency may be, by how other kinds of jobs compare to the quickest backend. Where no backend has done this kind,
+ * an average job compares them as well.
+ */
+function estimateOf({ backend }: Row, quickest: Row | undefined): number | undefined {
+  if (quickest === undefined) return undefined
+  const ratio = backend.ratioTo(quickest.backend)
+  const there = quickest.latency ?? quickest.backend.average
+  return ratio === undefined || there === undefined ? undefined : ratio * there
+}
+
+/** The quickest at this kind of job; at any, as long as no backend has done this one. */
+function quickestOf(rows: readonly Row[]): Row | undefined {
+  let quickest: Row | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const row of rows) {
+    if (row.isRecovering) continue
+    const time = row.latency ?? UNKNOWN + (row.backend.average ?? UNKNOWN)
+    if (time < least) {
+      quickest = row
+      least = time
+    }
+  }
+  return quickest
+}
+
+/**
+ * The best one and its siblings that have a slot. Endpoints of one backend are replicas: that one was slower is chance, or it
+ * had to load its models, and without requests it would stay the slower one. One that has failed recently gets none, and one
+ * that is being measured gets no second request.
+ */
+function equalsOf(best: Row, rows: readonly Row[]): readonly Row[] {
+  if (best.latency === undefined) return [best]
+  const isProven = best.backend.wellFor(defaults.latencyDecay)
+  const equals = rows.filter(
+    ({ backend, inFlight, limit, latency, isRecovering }) =>
+      backend.name === best.backend.name &&
+      inFlight < limit &&
+      latency !== undefined &&
+      !isRecovering &&
+      (!isProven || backend.wellFor(defaults.latencyDecay)),
+  )
+  return equals.length === 0 ? [best] : equals
+}
+
+/** Longer than any latency that is known, in milliseconds. */
+const UNKNOWN = 1e12
+const UNUSABLE = Number.POSITIVE_INFINITY
+/**
+ * During an import each image that is done is followed by another, and no request is waiting for one of them in particular:
+ * what counts is that every backend works. By simulation: with 0 the slower half of eight backends stands still at times,
+ * with 3 the end of an import waits for the slowest (docs/benchmarks.md).
  */
 const FOLLOWERS = 1.5

@@ -1,23 +1,20 @@
-import type { Backend } from '../backend/backend.ts'
-import { leastBy, rankedBy } from './least-by.ts'
+import type { BackendView } from '../backend/backend-view.ts'
+import { rankedBy } from './ranked-by.ts'
 import type { Strategy } from './strategy.ts'
+import { fullness } from './turns.ts'
 
-/** Each backend in turn: the one whose last turn is longest ago, which stays even when some are left out. */
+/** Each backend in turn: the one whose last turn is longest ago, so the order stays even when some are left out. */
 export function roundRobin(): Strategy {
-  const lastTurn = new WeakMap<Backend, number>()
-  const lastTurnOf = (backend: Backend) => lastTurn.get(backend) ?? 0
+  const lastTurn = new WeakMap<BackendView, number>()
   let turn = 0
   return {
-    pick(candidates) {
-      const picked = leastBy(candidates, lastTurnOf)
-      lastTurn.set(picked, ++turn)
-      return picked
-    },
     rank: (candidates) =>
-      rankedBy(candidates, lastTurnOf).map((backend) => {
-        const last = lastTurnOf(backend)
-        const words = last === 0 ? 'has had no turn yet' : `its last turn was ${turn + 1 - last} before this`
-        return { backend, score: last, words }
+      rankedBy(candidates, fullness, ({ backend }) => lastTurn.get(backend) ?? 0).map(({ backend }) => {
+        const last = lastTurn.get(backend) ?? 0
+        const age = turn + 1 - last
+        const reason = () => (last === 0 ? 'has had no turn yet' : `its last turn was ${age} before this`)
+        return { backend, score: last, reason }
       }),
+    picked: (backend) => void lastTurn.set(backend, ++turn),
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { pick } from '../../../../test/support/pick.ts'
 import { Backend } from '../backend/backend.ts'
 import { type StrategyName, strategies } from './strategies.ts'
 import type { Job } from './strategy.ts'
@@ -88,7 +89,7 @@ const scenarios: Scenario[] = [
 describe.each(scenarios)('$strategy: $what', ({ strategy, weights, steps, picks }) => {
   it(picks, () => {
     const backends = pool(weights)
-    const { pick } = strategies[strategy]()
+    const chosen = strategies[strategy]()
     const release = new Map<string, () => void>()
     const picked: string[] = []
     for (const step of steps) {
@@ -97,7 +98,7 @@ describe.each(scenarios)('$strategy: $what', ({ strategy, weights, steps, picks 
         continue
       }
       const candidates = step.split(' ').flatMap((name) => backends[name] ?? [])
-      const backend = pick(candidates as [Backend, ...Backend[]], JOB)
+      const backend = pick(chosen, candidates, JOB)
       release.set(backend.name, backend.reserve().release)
       picked.push(backend.name)
     }
@@ -111,11 +112,11 @@ describe('the share of each backend', () => {
     ['weighted-round-robin', { a: 1, b: 3, c: 2 }, { a: 500, b: 1500, c: 1000 }],
     ['least-conn', { a: 1, b: 3, c: 2 }, { a: 500, b: 1500, c: 1000 }],
   ])('%s', (strategy, weights, expected) => {
-    const backends = Object.values(pool(weights)) as [Backend, ...Backend[]]
-    const { pick } = strategies[strategy]()
+    const backends = Object.values(pool(weights))
+    const chosen = strategies[strategy]()
     const share: Record<string, number> = {}
     for (let i = 0; i < 3000; i++) {
-      const backend = pick(backends, JOB)
+      const backend = pick(chosen, backends, JOB)
       backend.reserve()
       share[backend.name] = (share[backend.name] ?? 0) + 1
     }

@@ -1,51 +1,45 @@
-import type { Backend } from '../backend/backend.ts'
+import type { BackendView } from '../backend/backend-view.ts'
 
-/** What a request is, to a strategy. */
+/** What a strategy knows of a request. */
 export interface Job {
   /** Its tasks, types and models: jobs of one kind take about as long. */
   readonly kind: string
   /** Its tasks and models: what a backend must have loaded. */
   readonly models: string
-  /** Requests that wait for a slot and are as urgent, or more. */
+  /** Queued requests of the same or a higher urgency. */
   readonly queued: number
-  /** Whether somebody waits for it: its priority is above 0. */
+  /** Whether its priority is above 0. */
   readonly urgent: boolean
-  /** How long ago the last request came, in milliseconds; 0 when it is this one. */
+  /** Milliseconds since the last request arrived; 0 when it is this one. */
   readonly sinceLast: number
 }
 
-/** What a strategy thinks of one candidate. */
-export interface Rating {
-  readonly backend: Backend
-  /** What the strategy goes by, in a unit of its own. */
+/** A backend that may get the request. */
+export interface Candidate {
+  readonly backend: BackendView
+  /** Whether it can take the request only once a request there ends; otherwise it can take it now. */
+  readonly isFull: boolean
+}
+
+/** The rank of one candidate. */
+export interface Ranked {
+  readonly backend: BackendView
+  /** What the strategy compares, in a unit of its own; the lowest is the best. */
   readonly score: number
-  /** The same in words, such as `expected to be done in 120 ms`. */
-  readonly words: string
+  /** The same in words, such as `expected to be done in 120 ms`; called for explanations only. */
+  readonly reason: () => string
 }
 
-/**
- * Chooses one of the backends that may take a request. One object a route; it may keep state between picks, by backends
- * weakly: endpoints come and go.
- */
+/** Chooses the backend for a request. Each route has its own instance. */
 export interface Strategy {
-  /** Whether an earlier candidate is always better than a later one. */
-  readonly ordered?: boolean
-  /** Whether it is asked about backends that are full, too: when it picks one of these, the request waits. */
-  readonly waits?: boolean
   /**
-   * @param candidates The backends of the route that can take the request, in the route's order; never empty. The endpoints
-   * of a backend, which have its name, stand together.
-   * @returns One of them.
-   */
-  pick(candidates: readonly [Backend, ...Backend[]], job: Job): Backend
-  /**
-   * What `pick` would go by, for people who want to know why. It changes nothing. Without it, a decision can be explained
-   * only up to the strategy.
+   * Ranks the candidates, best first. The request goes to the first one, or waits for it when it is full: a strategy that
+   * never waits while another candidate is free ranks the free ones first. A call changes nothing.
    *
-   * @returns The candidates, the one that `pick` would return first.
+   * @param candidates Those of the best tier, in the route's order; never empty. The endpoints of a backend share its name
+   * and stand together. With `spill` none of them is full.
    */
-  rank?(candidates: readonly [Backend, ...Backend[]], job: Job): readonly Rating[]
+  rank(candidates: readonly Candidate[], job: Job): readonly Ranked[]
+  /** Called with the first of a ranking when the request goes there, before anything else is ranked; for strategies that keep turns. */
+  picked?(backend: BackendView): void
 }
-
-/** A strategy that can say why. */
-export type RankingStrategy = Strategy & Required<Pick<Strategy, 'rank'>>

@@ -35,6 +35,7 @@ export class MemoryBudget {
     return this.#used + this.#overhead
   }
 
+  /** @returns Whether this many bytes are free. */
   hasRoom(bytes: number): boolean {
     return this.kept + bytes <= this.#total
   }
@@ -55,6 +56,7 @@ export class MemoryBudget {
     this.#overhead += overhead
   }
 
+  /** Releases memory that `take` has reserved, in bytes. */
   give(bytes: number, overhead = 0): void {
     this.#used -= bytes
     this.#overhead -= overhead

@@ -11,6 +11,7 @@ import { type ClassifyLimits, type ResolvedLimits, resolveLimits } from './limit
 import { MultipartReader } from './multipart-reader.ts'
 import { UrlencodedReader } from './urlencoded-reader.ts'
 
+/** Options that differ from request to request. */
 export interface ClassifyRequestOptions {
   /** The content type, with its boundary. It overrules the one that the stream's own headers give. */
   readonly contentType?: string
@@ -21,6 +22,7 @@ export interface ClassifyRequestOptions {
   readonly maxBodySize?: number
 }
 
+/** Options of `classifyPredictRequest`. */
 export interface ClassifyOptions extends ClassifyRequestOptions {
   /** How much is read to know the job; defaults are filled in. */
   readonly limits?: ClassifyLimits

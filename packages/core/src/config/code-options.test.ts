@@ -3,7 +3,7 @@ import { asData, withCode } from './code-options.ts'
 import type { Policy } from './policy.ts'
 
 const match = () => true
-const strategy = () => ({ pick: ([first]: readonly [never, ...never[]]) => first })
+const strategy = () => ({ rank: () => [] })
 
 it('functions become what the schema accepts in their place, and come back', () => {
   const backends = { a: { url: 'http://a' } }

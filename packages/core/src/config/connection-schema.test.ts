@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { authority } from '../../../../test/support/certificates.ts'
-import { selectBackend } from '../routing/select-backend.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import { parseConfig } from './parse.ts'
 import type { BackendOptions } from './policy.ts'
 

@@ -130,22 +130,4 @@ export const constants = Object.freeze({
   metricsMostModels: 50,
   /** `Retry-After` of a 503, in seconds. */
   retryAfterSeconds: 5,
-  /** Path of the status page. */
-  statusPath: '/_router',
-  /** Latest requests on the status page. */
-  statusDecisions: 200,
-  /** Latest requests with trouble on the status page. */
-  statusTroubles: 50,
-  /** How far back its plots go. */
-  statusHistory: 900_000,
-  /** Step of its plots. */
-  statusSpan: 10_000,
-  /** Time between two updates of the page. */
-  statusInterval: 1_000,
-  /** Time between two messages to the page when nothing has changed. */
-  statusBeat: 5_000,
-  /** Most viewers of the page at once. */
-  statusViewers: 100,
-  /** Unread bytes after which a viewer is disconnected. */
-  statusBacklog: 1 * MIB,
 } as const)

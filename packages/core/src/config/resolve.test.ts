@@ -163,7 +163,7 @@ describe('functions', () => {
     const [match, strategy] = [
       () => true,
       () => ({
-        pick: () => {
+        rank: () => {
           throw new Error('unused')
         },
       }),

@@ -25,6 +25,7 @@ import { withoutUndefined } from './without-undefined.ts'
 type RouteValues = z.output<typeof routeSchema>
 type BackendValues = z.output<typeof policySchema>['backends'][string]
 
+/** When a waiting client gets heartbeats, in milliseconds. */
 export type Heartbeats = Readonly<z.output<typeof heartbeatOptions>>
 export interface Hold extends Readonly<Omit<z.output<typeof holdOptions>, 'maxBytes'>> {}
 export type Queue = Readonly<z.output<typeof queueSchema>>

@@ -8,7 +8,11 @@ export type { TimeoutOptions }
 /** Complete, in milliseconds; `Infinity` where there is no limit. */
 export type Timeouts = Readonly<z.output<typeof timeouts>>
 
-/** @param layers From the most particular to the most general. */
+/**
+ * Combines timeouts and fills in the defaults.
+ *
+ * @param layers From the most specific to the most general: route, backend, policy.
+ */
 export function resolveTimeouts(...layers: readonly (TimeoutOptions | undefined)[]): Timeouts {
   return timeouts.parse(
     Object.assign({}, ...layers.toReversed().map((layer) => withoutUndefined(layer ?? {}))),

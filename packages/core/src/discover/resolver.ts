@@ -27,6 +27,7 @@ export interface Resolver {
   services(name: string, signal: AbortSignal): Promise<readonly ServiceRecord[]>
 }
 
+/** Options of `dnsResolver`. */
 export interface DnsResolverOptions {
   /**
    * Addresses of the DNS servers, each with a port if it is not 53: `127.0.0.1:5353`.

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { authority, type Certified } from '../../../../test/support/certificates.ts'
+import { authority, type KeyPair } from '../../../../test/support/certificates.ts'
 import { parseConfig } from '../config/parse.ts'
 import type { BackendOptions, Match, MatchFunction, Route, RouterConfig } from '../config/policy.ts'
 import { describePolicy } from './describe-policy.ts'
@@ -68,7 +68,7 @@ describe('where a route leads', () => {
     [{ strategy: 'least-conn' }, {}, 'everything: whichever has the fewest requests of gpu, mac and nas'],
     [{ strategy: 'model-affinity' }, {}, 'everything: the same of gpu, mac and nas for the same model'],
     [
-      { strategy: () => ({ pick: ([first]) => first }) },
+      { strategy: () => ({ rank: () => [] }) },
       {},
       'everything: one of gpu, mac and nas, by a strategy of its own',
     ],
@@ -231,7 +231,7 @@ describe('what else there is to say of a route', () => {
 })
 
 describe('a backend', () => {
-  let certified: Certified
+  let certified: KeyPair
   let ca: string
   beforeAll(async () => {
     const own = await authority()

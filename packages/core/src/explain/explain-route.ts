@@ -1,254 +1,136 @@
-import type { Backend, BackendHealth } from '../backend/backend.ts'
-import type { BreakerState } from '../backend/health/breaker.ts'
-import type { Obstacle } from '../backend/health/health.ts'
-import type { JobKeys } from '../backend/job-keys.ts'
-import { Unresolved } from '../backend/unresolved.ts'
-import type { Rating } from '../balance/strategy.ts'
+import type { Backend } from '../backend/backend.ts'
 import { defaults } from '../config/defaults.ts'
-import type { Patience } from '../config/patience.ts'
-import type { RouterError } from '../errors.ts'
-import { Candidates, isNamed } from '../routing/candidates.ts'
+import { type Assessment, isEligible } from '../routing/assess.ts'
 import type { CompiledRoute } from '../routing/compile-policy.ts'
-import {
-  allOut,
-  isNonEmpty,
-  leastBadOf,
-  longestWait,
-  nobody,
-  preferred,
-  waitingHelps,
-  waitsFor,
-} from '../routing/decide.ts'
-import type { HoldEvent } from '../routing/lease.ts'
-import { type Choice, isFull, isThere, look, obstacleOf } from '../routing/look.ts'
-import { survey } from '../routing/survey.ts'
-import type { CandidateExplanation, CandidateReason, Decision, RouteExplanation } from './explanation.ts'
+import { type Decision, decide, longestWait } from '../routing/decide.ts'
+import type { Decided } from '../routing/route-selector.ts'
+import { explainMiss } from './explain-match.ts'
+import type {
+  CandidateExplanation,
+  CandidateReason,
+  ExplainedDecision,
+  Explanation,
+  RouteExplanation,
+} from './explanation.ts'
 import { reasonText } from './explanation-text.ts'
+import { finite, obstacleReason } from './obstacle-reason.ts'
 
-/** What else there is to know of a route when it decides. */
-export interface Standing {
-  /** Requests that wait for a slot and are as urgent, or more. */
-  readonly ahead: number
-  /** How long ago the last request came, in milliseconds. */
-  readonly sinceLast: number
-  /** Requests of the route that wait. */
-  readonly held: number
-  /** Why the request may not wait for this reason; `undefined` when it may. */
-  readonly noRoom: (reason: HoldEvent['reason']) => RouterError | undefined
-  /** On the clock. */
-  readonly now: number
+/** Explains a decision, and why no earlier route matches. */
+export function explain(routes: readonly CompiledRoute[], decided: Decided): Explanation {
+  const { route, classification } = decided.request
+  const index = routes.indexOf(route)
+  const passedRoutes = routes.slice(0, index).flatMap(({ name, written }, place) => {
+    const miss = explainMiss(written.match, classification)
+    return miss === undefined ? [] : { name, index: place, ...miss }
+  })
+  return { ...explainRoute(decided), index, routes: routes.length, passedRoutes }
 }
 
-/** What a route would decide, and why. It goes by what the decision goes by, and changes nothing. */
-export function explainRoute(route: CompiledRoute, choice: Choice, standing: Standing): RouteExplanation {
-  const made = decide(route, choice, standing)
-  const field = fieldOf(route, choice)
-  const next = made.chosen && nextAfter(made.chosen, route, choice, standing)
-  const candidates = route.members.current.map((backend): CandidateExplanation => {
-    const reason = reasonFor(backend, choice, field, made, standing.now)
-    const { name, endpoint } = backend
-    const verdict = verdictOn(backend, reason, made, next)
-    return { backend: name, endpoint, verdict, reason, words: reasonText(reason) }
+/** Explains a decision on its route. It prints what `decide` found out, and decides nothing itself. */
+export function explainRoute(decided: Decided): RouteExplanation {
+  const { request, decision } = decided
+  const { route } = request
+  const next = decision.kind === 'forward' ? nextAfter(decision.backend, decided) : undefined
+  const candidates = decision.assessments.map((assessment): CandidateExplanation => {
+    const { backend } = assessment
+    const reason = reasonFor(assessment, decided)
+    const verdict = verdictOn(assessment, decision, next)
+    return { backend: backend.name, endpoint: backend.endpoint, verdict, reason, words: reasonText(reason) }
   })
   const { strategy = defaults.strategy } = route.written
   return {
     route: route.name,
     strategy: typeof strategy === 'function' ? strategy.name : strategy,
-    priority: choice.priority,
+    priority: request.priority,
     candidates,
-    decision: made.decision,
+    decision: explainDecision(decided),
   }
 }
 
-interface Made {
-  readonly decision: Decision
-  /** Where the request goes now. */
-  readonly chosen?: Backend
-  readonly ratings?: readonly Rating[]
-}
-
-function decide(route: CompiledRoute, choice: Choice, standing: Standing): Made {
-  const { strategy } = route
-  if (choice.candidates.now.length === 0) return { decision: refused(nobody(route, choice)) }
-  const { from, free } = survey(choice, preferred(choice), route)
-  let ratings: readonly Rating[] = []
-  if (free && isNonEmpty(from)) {
-    const { kind, models, priority } = choice
-    const job = { kind, models, queued: standing.ahead, urgent: priority > 0, sinceLast: standing.sinceLast }
-    if (strategy.rank === undefined && from.length > 1) return { decision: { kind: 'goes-to-one' } }
-    ratings = strategy.rank?.(from, job) ?? []
-    const best = ratings[0]?.backend ?? from[0]
-    if (strategy.waits !== true || obstacleOf(choice, best) === undefined)
-      return { decision: goesTo(best, false), chosen: best, ratings }
+function explainDecision({ request, decision, waiting }: Decided): ExplainedDecision {
+  switch (decision.kind) {
+    case 'forward': {
+      const { name, endpoint } = decision.backend
+      return { kind: 'forward', backend: name, endpoint, leastBad: decision.isLeastBad }
+    }
+    case 'queue':
+    case 'hold':
+      return { kind: decision.kind, maxWait: finite(longestWait(request, decision.isFull)), waiting }
+    case 'reject': {
+      const { status, code, message } = decision.error
+      return { kind: 'reject', status, code, message }
+    }
   }
-  const seen = look(choice)
-  if (waitingHelps(seen, choice)) return { ratings, decision: waits(choice.patience, isFull(seen), standing) }
-  const leastBad = leastBadOf(seen, choice)
-  if (leastBad !== undefined) return { decision: goesTo(leastBad, true), chosen: leastBad }
-  const out = allOut(seen, route, choice)
-  return { decision: out === undefined ? waits(choice.patience, false, standing) : refused(out) }
 }
 
-function goesTo({ name, endpoint }: Backend, leastBad: boolean): Decision {
-  return { kind: 'goes', backend: name, endpoint, leastBad }
-}
-
-function waits(allowed: Patience, full: boolean, { held, noRoom }: Standing): Decision {
-  const reason = waitsFor(allowed, full)
-  const error = noRoom(reason)
-  if (error !== undefined) return refused(error)
-  return { kind: 'waits', reason, patience: finite(longestWait(allowed, full)), held }
-}
-
-function refused({ status, code, message }: RouterError): Decision {
-  return { kind: 'refused', status, code, message }
-}
-
-/** Where the request would go if the chosen one failed. */
-function nextAfter(
-  chosen: Backend,
-  route: CompiledRoute,
-  choice: Choice,
-  standing: Standing,
-): Backend | undefined {
-  if (route.retries === 0) return undefined
-  const exclude = new Set([...choice.exclude, chosen.id])
-  const candidates = new Candidates(route.members, choice.tasks, exclude)
-  return decide(route, { ...choice, exclude, candidates, retry: true }, standing).chosen
+/** Where the request would go if the chosen backend failed. */
+function nextAfter(chosen: Backend, { request, state }: Decided): Backend | undefined {
+  if (request.route.retries === 0) return undefined
+  const exclude = new Set([...request.exclude, chosen.id])
+  const decision = decide({ ...request, exclude, retry: true }, state)
+  return decision.kind === 'forward' ? decision.backend : undefined
 }
 
 function verdictOn(
-  backend: Backend,
-  { kind }: CandidateReason,
-  { decision, chosen }: Made,
+  { backend, obstacle, state }: Assessment,
+  decision: Decision,
   next: Backend | undefined,
 ): CandidateExplanation['verdict'] {
-  if (backend === chosen) return 'chosen'
-  if (backend === next) return 'next'
-  if (decision.kind === 'goes-to-one' && kind === 'usable') return 'open'
-  if (decision.kind === 'goes' && RANKED.has(kind)) return 'lower'
-  return decision.kind === 'waits' && AWAITED.has(kind) ? 'awaited' : 'passed-over'
+  switch (decision.kind) {
+    case 'forward':
+      if (backend === decision.backend) return 'chosen'
+      if (backend === next) return 'next'
+      return obstacle === undefined && (state === 'candidate' || state === 'higher-tier')
+        ? 'lower'
+        : 'passed-over'
+    case 'queue':
+    case 'hold':
+      return obstacle !== undefined && AWAITED.has(obstacle.kind) ? 'awaited' : 'passed-over'
+    case 'reject':
+      return 'passed-over'
+  }
 }
 
-/** What can be said of one that could have had the request as well. */
-const RANKED: ReadonlySet<CandidateReason['kind']> = new Set(['rated', 'usable', 'higher-tier', 'behind'])
-
-/** What a request that waits waits for. */
-const AWAITED: ReadonlySet<CandidateReason['kind']> = new Set([
-  'resolving',
-  'down',
-  'ejected',
-  'busy',
-  'recovering',
-  'still-arriving',
-  'full',
-  'reserved',
-])
-
-/** What narrows a route's backends down to those that its strategy is asked about. */
-interface Field {
-  readonly preferred: ReadonlySet<Backend>
-  /** The best tier of which one is there. */
-  readonly tier: number
-  /** The only backend that counts, where the order says which is best. */
-  readonly leader: string | undefined
-}
-
-function fieldOf({ spill, strategy }: CompiledRoute, choice: Choice): Field {
-  const backends = preferred(choice)
-  const there = backends.filter((backend) => {
-    const obstacle = obstacleOf(choice, backend)
-    return obstacle === undefined || (isThere(obstacle) && !spill)
-  })
-  const tier = there.reduce((least, backend) => Math.min(least, backend.tier), Number.POSITIVE_INFINITY)
-  const leader = strategy.ordered === true && !spill ? there.find((it) => it.tier === tier)?.name : undefined
-  return { preferred: new Set(backends), tier, leader }
-}
+/** The obstacles whose end a request waits for. */
+const AWAITED: ReadonlySet<string> = new Set(['resolving', 'down', 'ejected', 'busy', 'recovering', 'full'])
 
 function reasonFor(
-  backend: Backend,
-  choice: Choice,
-  { preferred, tier, leader }: Field,
-  { ratings = [] }: Made,
-  now: number,
+  { backend, obstacle, state }: Assessment,
+  { request, decision, state: { now } }: Decided,
 ): CandidateReason {
-  const { tasks, exclude, avoid } = choice
-  if (!backend.serves(tasks)) return { kind: 'lacks-task', tasks, endsIn: undefined }
-  if (isNamed(backend, exclude)) return { kind: 'excluded' }
-  const place = ratings.findIndex((rating) => rating.backend === backend)
-  const rating = ratings[place]
-  const obstacle = obstacleOf(choice, backend)
-  const away = obstacle && reasonOf(obstacle, backend, choice, now, rating?.words)
-  if (away !== undefined && !isThere(obstacle)) return away
-  if (!preferred.has(backend)) return { kind: isNamed(backend, avoid) ? 'tried' : 'failed-lately' }
-  if (backend.tier > tier) return { kind: 'higher-tier', tier: backend.tier, used: tier }
-  if (leader !== undefined && leader !== backend.name) return { kind: 'behind', backend: leader }
-  if (away !== undefined) return away
-  if (rating === undefined) return { kind: 'usable' }
-  return { kind: 'rated', score: rating.score, rating: rating.words, place: place + 1, of: ratings.length }
-}
-
-/** An obstacle, with what people want to know of it. */
-function reasonOf(
-  { kind, until }: Obstacle,
-  backend: Backend,
-  { job, isReady }: Choice,
-  now: number,
-  rating: string | undefined,
-): CandidateReason {
-  const { inFlight, limit, health } = backend
-  const endsIn = finite(until - now)
-  switch (kind) {
-    case 'disabled':
-      return { kind: 'drained' }
-    case 'resolving':
-      return { kind: 'resolving' }
-    case 'unresolved':
-      return { kind: 'unresolved', why: backend instanceof Unresolved ? backend.reason : '' }
-    case 'down': {
-      const { probe } = health
-      const [why, since] = probe?.kind === 'down' ? [probe.reason, probe.since] : ['', now]
-      return { kind: 'down', why, lastsFor: now - since }
+  const { ranked, assessments } = decision
+  const place = ranked.findIndex((candidate) => candidate.backend === backend)
+  const rating = ranked[place]
+  const ownReason = () =>
+    obstacle === undefined ? undefined : obstacleReason(obstacle, backend, request, now, rating?.reason())
+  switch (state) {
+    case 'lacks-task':
+      return { kind: 'lacks-task', tasks: request.classification.tasks, endsIn: undefined }
+    case 'excluded':
+    case 'tried':
+      return { kind: state }
+    case 'failed-recently':
+      return { kind: 'failed-lately' }
+    case 'higher-tier': {
+      const tiers = assessments
+        .filter((other) => other.state === 'candidate')
+        .map((other) => other.backend.tier)
+      return { kind: 'higher-tier', tier: backend.tier, used: Math.min(...tiers) }
     }
-    case 'lacks':
-      return { kind: 'lacks-task', tasks: lackingOf(health, job), endsIn }
-    case 'ejected':
-      return { kind: 'ejected', ...ejectionOf(health, job.types), endsIn }
-    case 'busy':
-      return { kind: 'busy', endsIn: endsIn ?? 0 }
-    case 'recovering':
-      return isReady() ? { kind: 'recovering', inFlight } : { kind: 'still-arriving' }
+    case 'unavailable':
     case 'full':
-      return inFlight < limit
-        ? { kind: 'reserved', inFlight, limit }
-        : { kind: 'full', inFlight, limit, rating }
+      return ownReason() ?? { kind: 'usable' }
+    case 'candidate': {
+      const reason = isEligible(obstacle) ? ownReason() : undefined
+      if (reason !== undefined) return reason
+      if (rating === undefined) return { kind: 'usable' }
+      return {
+        kind: 'rated',
+        score: rating.score,
+        rating: rating.reason(),
+        place: place + 1,
+        of: ranked.length,
+      }
+    }
   }
-}
-
-/** What of the job it lacks, such as `ocr/detection`; the types where it is one of the job's own properties. */
-function lackingOf({ lacks }: BackendHealth, { types, models }: JobKeys): readonly string[] {
-  const known = [...types, ...models].filter((key) => Object.hasOwn(lacks, key))
-  return known.length > 0 ? known : types
-}
-
-/** What is ejected, the backend as a whole or one of the tasks, and why. */
-function ejectionOf(
-  { reachable, tasks: byTask }: BackendHealth,
-  types: readonly string[],
-): { readonly task: string | undefined; readonly why: string } {
-  const whole = whyEjected(reachable)
-  if (whole !== undefined) return { task: undefined, why: whole }
-  for (const task of types) {
-    const why = Object.hasOwn(byTask, task) ? whyEjected(byTask[task]) : undefined
-    if (why !== undefined) return { task, why }
-  }
-  return { task: undefined, why: '' }
-}
-
-function whyEjected(state: BreakerState | undefined): string | undefined {
-  return state?.kind === 'open' || state?.kind === 'trial' ? state.reason : undefined
-}
-
-function finite(milliseconds: number): number | undefined {
-  return Number.isFinite(milliseconds) ? milliseconds : undefined
 }

@@ -6,12 +6,15 @@ import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts
 import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { type StrategyName, strategies } from '../balance/strategies.ts'
+import type { Candidate } from '../balance/strategy.ts'
 import { type Classification, unclassified } from '../classify/classification.ts'
 import type { BackendOptions, Match, Policy, Route } from '../config/policy.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import type { Lease } from '../routing/lease.ts'
 import { compileMatch } from '../routing/match.ts'
-import { selectBackend } from '../routing/select-backend.ts'
+import type { Decided } from '../routing/route-selector.ts'
 import { explainMiss } from './explain-match.ts'
+import { explainRoute } from './explain-route.ts'
 import type { RouteExplanation } from './explanation.ts'
 import { explanationText } from './explanation-text.ts'
 
@@ -130,7 +133,7 @@ describe('what is said of a candidate', () => {
       routes: [{ backends: ['nas', 'gpu'], strategy: 'first' }],
     })
     expect(words(select.explain(search))).toEqual([
-      'nas chosen: number 1 of the list',
+      'nas chosen: first in the list',
       'gpu next: behind nas in the list',
     ])
   })
@@ -146,7 +149,7 @@ describe('what is said of a candidate', () => {
       ],
     })
     expect(words(select.explain(search))).toEqual([
-      'nas chosen: number 1 of the list',
+      'nas chosen: first in the list',
       'gpu next: behind nas in the list',
       'mac lower: behind nas in the list',
       'cloud lower: of tier 2, and one of tier 1 is there',
@@ -169,17 +172,17 @@ describe('what is said of a candidate', () => {
     await done('nas', 100)
     await done('gpu', 3_000)
     expect(words(select.explain(image))).toEqual([
-      'gpu chosen: number 1 of 2: expected to be done in 100 ms',
-      'nas next: number 2 of 2: expected to be done in 3000 ms',
+      'gpu chosen: expected to be done in 100 ms',
+      'nas next: expected to be done in 3000 ms',
     ])
     await select(image)
     await select(image)
     const explained = select.explain(image)
     expect(words(explained)).toEqual([
       'gpu awaited: full (2 of 2 in flight), expected to be done in 350 ms, the wait for a slot included',
-      'nas passed-over: number 2 of 2: expected to be done in 3000 ms',
+      'nas passed-over: expected to be done in 3000 ms',
     ])
-    expect(explained.decision).toEqual({ kind: 'waits', reason: 'full', patience: 600_000, held: 0 })
+    expect(explained.decision).toEqual({ kind: 'queue', maxWait: 600_000, waiting: 0 })
   })
 
   it('that has its slots reserved, that is drained, and that has a higher tier', async () => {
@@ -218,7 +221,7 @@ describe('what is said of a candidate', () => {
       'f passed-over: excluded',
     ])
     expect(select.explain(image, { exclude: ['f'] }).decision).toEqual({
-      kind: 'goes',
+      kind: 'forward',
       backend: 'c',
       endpoint: undefined,
       leastBad: true,
@@ -256,10 +259,9 @@ describe('what is said of a candidate', () => {
     const explained = select.explain(image)
     expect(words(explained)).toEqual(['gpu awaited: down for 1.5 min (timeout)'])
     expect(explained.decision).toEqual({
-      kind: 'waits',
-      reason: 'unavailable',
-      patience: 43_200_000,
-      held: 0,
+      kind: 'hold',
+      maxWait: 43_200_000,
+      waiting: 0,
     })
   })
 
@@ -270,7 +272,7 @@ describe('what is said of a candidate', () => {
     })
     expect(words(select.explain(image))).toEqual([
       'ml awaited: its name is being resolved',
-      'lost passed-over: behind ml in the list',
+      'lost awaited: its name is being resolved',
     ])
     expect(resolver.asked).toEqual([])
     resolver.hosts = { ml: ['10.0.0.1', '10.0.0.2'] }
@@ -278,24 +280,25 @@ describe('what is said of a candidate', () => {
     onTestFinished(() => select.close())
     await settled()
     expect(words(select.explain(image))).toEqual([
-      'ml10.0.0.1:80 chosen: number 1 of 2: number 1 of the list, 0 in flight there',
-      'ml10.0.0.2:80 next: number 2 of 2: number 1 of the list, 0 in flight there',
+      'ml10.0.0.1:80 chosen: first in the list, 0 in flight there',
+      'ml10.0.0.2:80 next: first in the list, 0 in flight there',
       'lost passed-over: lost has no address (no such host lost)',
     ])
   })
 
-  it('whose strategy does not say why', () => {
+  it('whose strategy is written in code', () => {
+    const ranked = ({ backend }: Candidate) => ({ backend, score: 0, reason: () => 'the last of the list' })
     const { select } = stage({
       backends: { a: {}, b: {}, c: { tasks: ['ocr'] } },
-      routes: [{ backends: ['a', 'b', 'c'], strategy: () => ({ pick: ([it]) => it }) }],
+      routes: [
+        { backends: ['a', 'b', 'c'], strategy: () => ({ rank: (all) => all.toReversed().map(ranked) }) },
+      ],
     })
-    const explained = select.explain(image)
-    expect(words(explained)).toEqual([
-      'a open: can be used now',
-      'b open: can be used now',
+    expect(words(select.explain(image))).toEqual([
+      'a next: the last of the list',
+      'b chosen: the last of the list',
       'c passed-over: does not serve clip by its settings',
     ])
-    expect(explained.decision).toEqual({ kind: 'goes-to-one' })
   })
 })
 
@@ -318,7 +321,7 @@ describe('an explanation of a backend that is down', () => {
     await settled()
     expect(words(select.explain(image))).toEqual([
       'gpu next: down for 0 ms (timeout)',
-      'nas chosen: number 1 of the list',
+      'nas chosen: first in the list',
     ])
     expect(wanted).toEqual([])
     await select(image)
@@ -342,7 +345,7 @@ describe('the whole of it', () => {
     expect(explanationText(explained)).toBe(
       `route 1 "ocr" does not take it: task is clip, not ocr
 route 2 of 3 "search" takes it (strategy first, priority 1):
-  nas: waited for, full (1 of 1 in flight)
+  nas: waited for, full (1 of 1 in flight), first in the list
   gpu: passed over, behind nas in the list
 The request is queued for a slot, for up to 10 min.
 `,
@@ -357,9 +360,9 @@ The request is queued for a slot, for up to 10 min.
     await select(image)
     void select(image).catch(() => {})
     onTestFinished(() => select.close())
-    expect(select.explain(image).decision).toMatchObject({ kind: 'refused', status: 503, code: 'queue-full' })
+    expect(select.explain(image).decision).toMatchObject({ kind: 'reject', status: 503, code: 'queue-full' })
     expect(select.explain(ocr).decision).toMatchObject({
-      kind: 'refused',
+      kind: 'reject',
       code: 'no-backend-available',
       message: expect.stringContaining('serves ocr'),
     })
@@ -398,9 +401,8 @@ const policy = fc.record({
 
 /** What becomes of a request at once, in the words of a decision. */
 function told({ decision }: RouteExplanation): string {
-  if (decision.kind === 'goes') return `goes to ${decision.backend}`
-  if (decision.kind === 'waits') return `waits: ${decision.reason}`
-  return decision.kind === 'refused' ? decision.code : decision.kind
+  if (decision.kind === 'forward') return `goes to ${decision.backend}`
+  return decision.kind === 'reject' ? decision.code : decision.kind
 }
 
 type Drawn = typeof policy extends fc.Arbitrary<infer T> ? T : never
@@ -490,14 +492,14 @@ async function run(
       }
       let became = ''
       let decided: string | undefined
-      const onDecision = (it: RouteExplanation) => {
-        last = it
+      const onDecision = (it: Decided) => {
+        last = explainRoute(it)
       }
       const lease = select(classification, {
         ...options,
         ...(asks ? { onDecision } : {}),
         onWait: ({ reason }) => {
-          became = `waits: ${reason}`
+          became = reason === 'full' ? 'queue' : 'hold'
           decided = last && told(last)
         },
       })

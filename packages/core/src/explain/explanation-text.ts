@@ -1,5 +1,5 @@
 import { shortenList } from '../shorten.ts'
-import type { CandidateExplanation, CandidateReason, Decision, Explanation } from './explanation.ts'
+import type { CandidateExplanation, CandidateReason, ExplainedDecision, Explanation } from './explanation.ts'
 
 /** An explanation in words, several lines of them. */
 export function explanationText(explanation: Explanation): string {
@@ -26,36 +26,36 @@ const VERDICTS: Readonly<Record<CandidateExplanation['verdict'], string>> = {
   next: 'would be next',
   lower: 'ranks lower',
   awaited: 'waited for',
-  open: 'may be chosen',
   'passed-over': 'passed over',
 }
 
 /** What becomes of the request, behind its subject. */
-export function decisionText(decision: Decision): string {
+export function decisionText(decision: ExplainedDecision): string {
   switch (decision.kind) {
-    case 'goes': {
+    case 'forward': {
       const { backend, endpoint, leastBad } = decision
       const name = endpoint === undefined ? backend : `${backend} at ${endpoint}`
       return leastBad ? `goes to ${name} anyway, the least bad backend` : `goes to ${name} now`
     }
-    case 'goes-to-one':
-      return 'goes to the one that the strategy chooses, which does not say why'
-    case 'waits': {
-      const { reason, patience, held } = decision
-      const what = reason === 'full' ? 'is queued for a slot' : 'is held until a backend is available'
-      const time = patience === undefined ? 'for as long as it takes' : `for up to ${durationText(patience)}`
-      return `${what}, ${time}${held === 0 ? '' : ` (${held} waiting on this route)`}`
-    }
-    case 'refused':
+    case 'queue':
+      return `is queued for a slot, ${waitText(decision)}`
+    case 'hold':
+      return `is held until a backend is available, ${waitText(decision)}`
+    case 'reject':
       return `is answered with ${decision.status} (${decision.code}): ${decision.message.replace(/\.$/, '')}`
   }
+}
+
+function waitText({ maxWait, waiting }: Extract<ExplainedDecision, { kind: 'queue' | 'hold' }>): string {
+  const time = maxWait === undefined ? 'for as long as it takes' : `for up to ${durationText(maxWait)}`
+  return waiting === 0 ? time : `${time} (${waiting} waiting on this route)`
 }
 
 /** Why a candidate is chosen, or is not, in words. */
 export function reasonText(reason: CandidateReason): string {
   switch (reason.kind) {
     case 'rated':
-      return reason.of === 1 ? reason.rating : `number ${reason.place} of ${reason.of}: ${reason.rating}`
+      return reason.rating
     case 'usable':
       return 'can be used now'
     case 'excluded':
@@ -100,8 +100,6 @@ export function reasonText(reason: CandidateReason): string {
       return 'something has failed there of late'
     case 'higher-tier':
       return `of tier ${reason.tier}, and one of tier ${reason.used} is there`
-    case 'behind':
-      return `behind ${reason.backend} in the list`
   }
 }
 

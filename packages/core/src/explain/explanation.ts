@@ -20,7 +20,7 @@ export interface RouteExplanation {
   readonly priority: number
   /** The backends of the route, and of those whose name has many addresses each endpoint, in the route's order. */
   readonly candidates: readonly CandidateExplanation[]
-  readonly decision: Decision
+  readonly decision: ExplainedDecision
 }
 
 /** A route that does not take the request. */
@@ -41,10 +41,10 @@ export interface CandidateExplanation {
   readonly endpoint: string | undefined
   /**
    * `chosen`: the request goes there. `next`: it would if the chosen one failed. `lower`: it can be used, and others rank
-   * before it. `awaited`: the request waits for it, or for another that is awaited. `open`: it may be the one, as a strategy
-   * says that is written in code and does not say why. `passed-over`: it cannot be used, or the request waits though it can.
+   * before it. `awaited`: the request waits for it, or for another awaited one. `passed-over`: it cannot be used, or the
+   * strategy would rather wait for another.
    */
-  readonly verdict: 'chosen' | 'next' | 'lower' | 'awaited' | 'open' | 'passed-over'
+  readonly verdict: 'chosen' | 'next' | 'lower' | 'awaited' | 'passed-over'
   readonly reason: CandidateReason
   /** The reason in words, such as `full (3 of 3 in flight)`. */
   readonly words: string
@@ -108,31 +108,26 @@ export type CandidateReason =
   /** Something has failed there of late, and the request is tried again where nothing has. */
   | { readonly kind: 'failed-lately' }
   | { readonly kind: 'higher-tier'; readonly tier: number; readonly used: number }
-  /** The order of the route says so. */
-  | { readonly kind: 'behind'; readonly backend: string }
 
-/** What becomes of a request. */
-export type Decision =
+/** What a request does next. */
+export type ExplainedDecision =
   | {
-      readonly kind: 'goes'
+      readonly kind: 'forward'
       readonly backend: string
       readonly endpoint: string | undefined
-      /** Whether none can be used, and this one is tried all the same. */
+      /** Whether every candidate is unavailable, and this one is tried anyway. */
       readonly leastBad: boolean
     }
-  /** To one of the candidates that are `open`. */
-  | { readonly kind: 'goes-to-one' }
+  /** `queue`: it waits for a slot of a backend at its limit. `hold`: it waits for an available backend. */
   | {
-      readonly kind: 'waits'
-      /** For a slot of a backend that is full, or for one that can be used. */
-      readonly reason: 'full' | 'unavailable'
-      /** The longest wait, in milliseconds; `undefined` for as long as it takes. */
-      readonly patience: number | undefined
+      readonly kind: 'queue' | 'hold'
+      /** The longest wait, in milliseconds; `undefined` for no limit. */
+      readonly maxWait: number | undefined
       /** Requests of this route that wait already. */
-      readonly held: number
+      readonly waiting: number
     }
   | {
-      readonly kind: 'refused'
+      readonly kind: 'reject'
       readonly status: number
       readonly code: ErrorCode
       readonly message: string

@@ -2,8 +2,11 @@ import { LONGEST_NAME, LONGEST_TEXT, shorten } from '../shorten.ts'
 
 /** What lines are written to: a pino logger, or anything else that takes some fields and a message as pino does. */
 export interface Logger {
+  /** Logs a message with fields. */
   debug(fields: object, message: string): void
+  /** Logs a message with fields. */
   info(fields: object, message: string): void
+  /** Logs a message with fields. */
   warn(fields: object, message: string): void
 }
 

@@ -1,6 +1,6 @@
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { RequestEvent, RouterStatus } from '../router/router.ts'
-import type { BackendEvent } from '../routing/select-backend.ts'
+import type { BackendEvent } from '../router/select-backend.ts'
 import { Count, type Description, Durations, type Family, type Home } from './families.ts'
 import {
   attemptOutcomeOf,

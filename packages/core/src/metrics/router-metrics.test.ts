@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events'
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
-import { type BackendStatus, backendStatus, well } from '../../../../test/support/backend-status.ts'
+import { type BackendStatus, backendStatus, healthy } from '../../../../test/support/backend-status.ts'
 import { classified } from '../../../../test/support/classifications.ts'
 import { answered } from '../../../../test/support/outcomes.ts'
 import type { RequestEvent, Router, RouterEvents, RouterStatus } from '../router/router.ts'
-import type { BackendEvent } from '../routing/select-backend.ts'
+import type { BackendEvent } from '../router/select-backend.ts'
 import { type MetricsOptions, routerMetrics } from './router-metrics.ts'
 
 /** A router of which nothing is there but what it says. */
@@ -111,7 +111,7 @@ describe('the metrics of a router', () => {
         endpoint: '10.0.0.2:3003',
         inFlight: 1,
         limit: 3,
-        health: { ...well, reachable: open },
+        health: { ...healthy, reachable: open },
       }),
       backendStatus('pods', { endpoint: '10.0.0.3:3003', inFlight: 1, limit: 9, leaving: true }),
       backendStatus('any', { limit: undefined }),

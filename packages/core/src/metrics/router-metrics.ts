@@ -5,6 +5,7 @@ import type { Home } from './families.ts'
 import { makeGauges } from './gauges.ts'
 import { Records } from './records.ts'
 
+/** Options of `routerMetrics`. */
 export interface MetricsOptions {
   /**
    * Where the metrics are registered, such as `register` of prom-client for the default one.

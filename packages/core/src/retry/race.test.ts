@@ -4,7 +4,7 @@ import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, passedOver, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
-import { selectBackend } from '../routing/select-backend.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import { Budget } from './budget.ts'
 import { type Copy, type Finish, Race, type RaceOptions } from './race.ts'
 

@@ -12,8 +12,8 @@ import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { Forwarder } from '../forward/forwarder.ts'
 import { pathBelow } from '../path-of.ts'
-import type { ExplainOptions } from '../routing/route-selection.ts'
-import { selectBackend } from '../routing/select-backend.ts'
+import { selectBackend } from '../router/select-backend.ts'
+import type { ExplainOptions } from '../routing/select-options.ts'
 import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
@@ -183,7 +183,7 @@ class PredictRouter implements Router {
     const refusal = this.#refusalOf(classification)
     if (refusal === undefined) return explanation
     const { status, code, message } = refusal
-    return { ...explanation, decision: { kind: 'refused', status, code, message } }
+    return { ...explanation, decision: { kind: 'reject', status, code, message } }
   }
 
   /** Why a request does not even come to the policy. */
@@ -289,7 +289,7 @@ class PredictRouter implements Router {
     }
     if (this.#events.listenerCount('request') === 0) return
     const ended = clock.now()
-    const route = exchange && (exchange.lease?.route ?? this.#select.routeOf(exchange.classification))
+    const route = exchange?.route
     this.#emitSafely(
       'request',
       toRequestEvent({ req, res, client, exchange, route, failure, start, classified, sent, ended }),

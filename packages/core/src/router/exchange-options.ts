@@ -8,6 +8,7 @@ import { ConfigError, problem } from '../config/problems.ts'
 import { type ResolvedExchange, resolveExchange } from '../config/resolve.ts'
 import type { Tracing } from './tracing.ts'
 
+/** Options for reading a request. */
 export interface ExchangeOptions extends ExchangeData {
   /**
    * Follows each request, such as `openTelemetryTracing()` of `@immich-ml-router/core/tracing`. In code alone.

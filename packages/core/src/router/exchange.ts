@@ -4,8 +4,10 @@ import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
+import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { ClientLeftError, RouterError } from '../errors.ts'
+import { explainRoute } from '../explain/explain-route.ts'
 import { discardUpload } from '../forward/ending.ts'
 import type { AttemptResult, ForwardRequest, KeptAnswer } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
@@ -15,9 +17,10 @@ import type { AttemptRecord } from '../retry/attempt-record.ts'
 import { failureOf } from '../retry/failure.ts'
 import type { Copy } from '../retry/race.ts'
 import { type AttemptContext, type RetryRequest, type RunEnd, run } from '../retry/run.ts'
+import type { Select } from '../router/select-backend.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
-import type { SelectOptions } from '../routing/route-selection.ts'
-import type { Select } from '../routing/select-backend.ts'
+import type { RoutedRequest } from '../routing/routed-request.ts'
+import type { SelectOptions } from '../routing/select-options.ts'
 import { answerError } from './answers.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ClassifiedExchange, classify } from './classify.ts'
@@ -46,6 +49,7 @@ export class Exchange {
   #lease: Lease | undefined
   #named: string | undefined
   #select: Select | undefined
+  #routed: RoutedRequest | undefined
   readonly #attempts = new AttemptLog()
   #heartbeat: Heartbeat | undefined
   readonly #waits: RequestWaits
@@ -112,6 +116,11 @@ export class Exchange {
     return Number.isFinite(declared) ? declared : 0
   }
 
+  /** Name of the route that matches it, once a backend is selected or waited for. */
+  get route(): string | undefined {
+    return this.#lease?.route ?? this.#routed?.route
+  }
+
   /** What became of the last attempt, once there was one: known before the response ends. */
   get outcome(): Outcome | undefined {
     return this.#attempts.outcome
@@ -156,9 +165,11 @@ export class Exchange {
    */
   async select(select: Select): Promise<Lease> {
     this.#select = select
-    this.#startHeartbeat(select)
     try {
-      const lease = this.#named === undefined ? await this.#choose(select, {}) : select.lease(this.#named)
+      this.#routed = select.route(this.classification)
+      this.#startHeartbeat(select.clock, this.#routed)
+      const lease =
+        this.#named === undefined ? await this.#choose(select, this.#routed, {}) : select.lease(this.#named)
       this.#lease?.release()
       this.#lease = lease
       this.#failure = undefined
@@ -200,15 +211,15 @@ export class Exchange {
     }
   }
 
-  #choose(select: Select, options: SelectOptions): Promise<Lease> {
+  #choose(select: Select, routed: RoutedRequest, options: SelectOptions): Promise<Lease> {
     const teller = this.#teller
-    const selecting = select(this.classification, {
+    const selecting = routed.select({
       ...options,
       client: clientOf(this.req),
       deadline: Math.min(options.deadline ?? Number.POSITIVE_INFINITY, this.#headBy),
       isReady: () => this.body.ready,
       size: () => Math.max(this.#declaredSize, this.body.size),
-      onDecision: teller && ((explained) => teller.noteDecision(explained)),
+      onDecision: teller && ((decided) => teller.noteDecision(explainRoute(decided))),
       onWait: (wait) => {
         this.#waits.begin(wait, select, this.#trace?.wait(wait.reason))
         if (this.res.destroyed) wait.leave(new ClientLeftError())
@@ -220,7 +231,7 @@ export class Exchange {
 
   /** The request as the retry loop sees it. */
   #retryRequest(forwarder: Forwarder): RetryRequest<KeptAnswer> {
-    const select = this.#select
+    const [select, routed] = [this.#select, this.#routed]
     return {
       clock: forwarder.clock,
       retryBudget: forwarder.retryBudget,
@@ -228,7 +239,7 @@ export class Exchange {
       retained: () => this.body.retained,
       canBeCopied: () => this.body.complete && this.body.retained,
       send: (copy, context) => this.#attempt(forwarder, copy, context),
-      select: select && ((options) => this.#choose(select, options)),
+      select: select && routed && ((options) => this.#choose(select, routed, options)),
       onLease: (lease) => {
         this.#lease = lease
       },
@@ -302,8 +313,8 @@ export class Exchange {
   #fail(error: unknown): void {
     this.#failure = error instanceof Error ? error : new Error(String(error))
     this.#teller?.tell(error)
-    const [select, { classification }] = [this.#select, this]
-    if (select === undefined || !classification.classified || !select.isHeldBulk(classification)) return
+    const select = this.#select
+    if (select === undefined || !this.classification.classified || this.#routed?.isHeldBulk !== true) return
     refuseSlowly(this.res, { by: select, client: clientOf(this.req), drop: () => this.body.destroy() })
   }
 
@@ -314,13 +325,12 @@ export class Exchange {
     trace.end(endOf(this, this.#begun, this.#failure))
   }
 
-  #startHeartbeat(select: Select): void {
+  #startHeartbeat(clock: Clock, { heartbeats }: RoutedRequest): void {
     if (this.#heartbeat !== undefined) return
-    const times = select.heartbeats(this.classification)
     if (!this.classification.classified || !takesHeartbeats(this.req))
-      this.#headBy = select.clock.now() + defaults.longestSilence
-    else if (times !== undefined)
-      this.#heartbeat = new Heartbeat(this.res, select.clock, times, () => this.body.starving)
+      this.#headBy = clock.now() + defaults.longestSilence
+    else if (heartbeats !== undefined)
+      this.#heartbeat = new Heartbeat(this.res, clock, heartbeats, () => this.body.starving)
   }
 
   #dispose(): void {

@@ -1,9 +1,9 @@
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import { HoldError } from '../errors.ts'
+import type { Select } from '../router/select-backend.ts'
 import type { HoldEvent } from '../routing/lease.ts'
-import type { Wait } from '../routing/route-wait.ts'
-import type { Select } from '../routing/select-backend.ts'
+import type { Wait } from '../routing/select-options.ts'
 
 /** A request's wait for a backend. */
 export interface Waiting {

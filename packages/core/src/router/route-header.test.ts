@@ -17,7 +17,7 @@ function candidate(
 }
 
 function explained(...candidates: CandidateExplanation[]): RouteExplanation {
-  const decision = { kind: 'goes-to-one' } as const
+  const decision = { kind: 'forward', backend: 'gpu', endpoint: undefined, leastBad: false } as const
   return { route: 'search', strategy: 'first', priority: 0, candidates, decision }
 }
 
@@ -70,14 +70,6 @@ describe('x-immich-ml-route', () => {
       'a further copy',
       { explained: explained(candidate('nas', 'chosen', 'x')), hedge: true },
       'search; gpu@10.0.0.1:80 got a further copy; nas chosen: x',
-    ],
-    [
-      'what one was chosen of that does not say why',
-      {
-        explained: explained(candidate('a', 'open', 'x'), candidate('b', 'open', 'y')),
-        at: { name: 'b', url: '', endpoint: undefined },
-      },
-      'search; b chosen: y; a open: x',
     ],
     [
       'an error',

@@ -1,7 +1,7 @@
 import type { RouterConfig } from '../config/policy.ts'
 import type { ForwardOptions } from '../forward/forwarder.ts'
-import type { SelectEnvironment } from '../routing/select-backend.ts'
 import type { ExchangeOptions } from './exchange-options.ts'
+import type { SelectEnvironment } from './select-backend.ts'
 
 /**
  * Every option of a router. All but `proxy`, `clock`, `resolver`, `tracing`, `onUnavailable` and functions can be data, in a
@@ -18,4 +18,5 @@ export interface RouterOptions<Name extends string = string>
 /** What `reload()` can change: every option that can be data, and functions in their place. */
 export interface ReloadOptions<Name extends string = string> extends RouterConfig<Name> {}
 
+/** The paths that a router answers. */
 export type PathOptions = Pick<RouterConfig, 'path'>

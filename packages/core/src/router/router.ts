@@ -6,11 +6,10 @@ import type { PolicyChanges } from '../config/changes.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { HoldEvent } from '../routing/lease.ts'
-import type { ExplainOptions } from '../routing/route-selection.ts'
-import type { RouteInfo } from '../routing/routing.ts'
-import type { BackendEvent } from '../routing/select-backend.ts'
+import type { ExplainOptions } from '../routing/select-options.ts'
 import type { Waiting } from './request-waits.ts'
 import type { ReloadOptions } from './router-options.ts'
+import type { BackendEvent, RouteInfo } from './select-backend.ts'
 
 /** One predict request, when it is over. Times are in milliseconds. */
 export interface RequestEvent {
@@ -148,6 +147,7 @@ export interface RouterStatus {
   })[]
 }
 
+/** Options of `router.close()`. */
 export interface CloseOptions {
   /**
    * How long running requests may go on, in milliseconds; `Infinity` for as long as they like.
@@ -172,6 +172,7 @@ export interface Router {
   handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void>
   /** Listens to an event; the returned function stops listening. */
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
+  /** @returns A snapshot of the backends, routes and requests. */
   status(): RouterStatus
   /** The requests that wait for a backend, in the order of their arrival. */
   waiting(): Iterable<WaitingRequest>

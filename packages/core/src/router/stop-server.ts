@@ -6,6 +6,7 @@ import { LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import type { Router } from './router.ts'
 
+/** Options of `stopServer`. */
 export interface StopOptions {
   /**
    * How long running requests may go on, in milliseconds. The end takes up to one second more.

@@ -24,6 +24,8 @@ export interface CompiledRoute {
   readonly strategy: Strategy
   /** What the strategy was made by. */
   readonly madeBy: NonNullable<Route['strategy']>
+  /** Whether the order of the backends alone decides, as with `first`: those after the chosen one are not woken. */
+  readonly isOrdered: boolean
   /** Those of one of its backends, made once. */
   readonly timeoutsOf: (backend: Backend) => Timeouts
   readonly retries: number
@@ -73,6 +75,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
         takes: takes(match === undefined ? undefined : compileMatch(match)),
         strategy: same?.madeBy === madeBy ? same.strategy : makeStrategy(madeBy, `routes[${index}].strategy`),
         madeBy,
+        isOrdered: madeBy === 'first',
         timeoutsOf: (backend: Backend) => byBackend.get(backend.name) ?? timeouts,
         priorityOf: priorityOf(priority),
       }
@@ -110,6 +113,6 @@ function takes(matches: MatchFunction | undefined): CompiledRoute['takes'] {
 
 function makeStrategy(strategy: NonNullable<Route['strategy']>, path: string): Strategy {
   const made = typeof strategy === 'function' ? strategy() : strategies[strategy]()
-  if (typeof made?.pick === 'function') return made
-  throw new ConfigError([problem(path, 'must be a name, or a function that makes an object with pick()')])
+  if (typeof made?.rank === 'function') return made
+  throw new ConfigError([problem(path, 'must be a name, or a function that makes an object with rank()')])
 }

@@ -1,133 +1,195 @@
 import type { Backend } from '../backend/backend.ts'
 import type { Obstacle } from '../backend/health/health.ts'
-import { Unresolved } from '../backend/unresolved.ts'
-import { leastBy } from '../balance/least-by.ts'
+import type { Candidate, Ranked } from '../balance/strategy.ts'
 import { defaults } from '../config/defaults.ts'
-import type { Patience } from '../config/patience.ts'
-import { NoBackendError } from '../errors.ts'
+import type { RouterError } from '../errors.ts'
+import {
+  type Assessment,
+  assess,
+  isProven,
+  isUnreachable,
+  isUsable,
+  type MutableAssessment,
+} from './assess.ts'
 import { isNamed } from './candidates.ts'
-import type { CompiledRoute } from './compile-policy.ts'
-import type { HoldEvent } from './lease.ts'
-import { BADNESS, type Choice, isFull, type Look, narrowed, obstacleOf } from './look.ts'
+import { noCandidate, noneReachable } from './no-backend.ts'
+import type { RouteRequest } from './route-request.ts'
 
-/*
- * The parts of a decision that change nothing: what selects a backend goes by them, and so does what explains the choice.
- */
-
-/** The candidates that the strategy is asked about, as far as one of them can be used now. */
-export function preferred(choice: Choice): readonly Backend[] {
-  const { avoid, retry, candidates } = choice
-  let backends = candidates.now
-  if (avoid.size > 0) backends = narrowed(choice, backends, (backend) => !isNamed(backend, avoid))
-  if (retry) backends = narrowed(choice, backends, isProven)
-  return backends
+/** What a decision depends on, besides the request and the backends. */
+export interface RoutingState {
+  /** On the clock. */
+  readonly now: number
+  /** Queued requests that are at least as urgent. */
+  readonly queued: number
+  /** Since the last request arrived, in milliseconds; 0 when it is this one. */
+  readonly sinceLast: number
+  /** Whether new requests wait for `close()`, see `Select.suspend`. */
+  readonly isDraining: boolean
+  /** The error for a request that may not be queued or held; `undefined` when it may. */
+  readonly refusal: (wait: 'queue' | 'hold') => RouterError | undefined
 }
 
-/** Nothing has failed there for as long as retries are counted. */
-export function isProven(backend: Backend): boolean {
-  return backend.wellFor(defaults.retryBudgetWindow)
+/** What to do with a request, and why. Data: it is committed by `RouteSelector`, and printed by `explain/`. */
+export type Decision = {
+  /** The backends of the route, in its order. */
+  readonly assessments: readonly Assessment[]
+  /** The candidates, as the strategy ranks them: the best first. */
+  readonly ranked: readonly Ranked[]
+} & (
+  | {
+      readonly kind: 'forward'
+      readonly backend: Backend
+      /** Whether every candidate is unavailable, and this one is tried all the same. */
+      readonly isLeastBad: boolean
+    }
+  /** `queue`: the request waits for a slot. `hold`: it waits for an available backend. */
+  | {
+      readonly kind: 'queue' | 'hold'
+      /** Whether some candidate is available and at its limit. */
+      readonly isFull: boolean
+      /** When time alone may change the decision, on the clock. */
+      readonly retryAt: number
+    }
+  | { readonly kind: 'reject'; readonly error: RouterError }
+)
+
+/** Decides what to do with a request now. It changes nothing. */
+export function decide(request: RouteRequest, state: RoutingState): Decision {
+  const { route, notBefore, retry } = request
+  const assessments = route.members.current.map((backend) => assess(request, backend))
+  if (assessments.every(({ state: is }) => is === 'lacks-task' || is === 'excluded'))
+    return { kind: 'reject', error: noCandidate(request), assessments, ranked: [] }
+  if (state.isDraining && !retry)
+    return wait(request, state, assessments, { isFull: true, retryAt: Number.POSITIVE_INFINITY })
+  if (state.now < notBefore) return wait(request, state, assessments, { isFull: false, retryAt: notBefore })
+  let isFree = false
+  let isFull = false
+  let until = Number.POSITIVE_INFINITY
+  for (const { state: is, obstacle } of assessments) {
+    if (is !== 'candidate' && is !== 'unavailable') continue
+    if (obstacle === undefined) isFree = true
+    else {
+      isFull ||= is === 'candidate'
+      until = Math.min(until, obstacle.until)
+    }
+  }
+  if (!isFree && !isFull) return whenUnavailable(request, state, assessments, until)
+  if (request.avoid.size > 0) narrow(assessments, ({ backend }) => !isNamed(backend, request.avoid), 'tried')
+  if (retry) narrow(assessments, ({ backend }) => isProven(backend), 'failed-recently')
+  const candidates = bestTier(assessments, route.spill)
+  const hasFree = candidates.some((candidate) => !candidate.isFull)
+  const ranked = hasFree ? rank(request, candidates, state) : []
+  const best = assessments.find(({ backend }) => backend === ranked[0]?.backend)
+  if (best !== undefined && best.obstacle === undefined)
+    return { kind: 'forward', backend: best.backend, isLeastBad: false, assessments, ranked }
+  // A strategy by cost waits for a full backend although another is free, until the free one is the better choice.
+  const retryAt =
+    hasFree && !route.isOrdered ? Math.min(until, state.now + defaults.reconsiderInterval) : until
+  return wait(request, state, assessments, { isFull: true, retryAt, ranked })
 }
 
-/** Whether waiting helps: for candidates at their limit it always does, for the others where requests are held. */
-export function waitingHelps(seen: Look, { patience, job }: Choice): boolean {
-  if (isFull(seen)) return true
-  if (patience.hold === undefined) return false
-  // A task that every candidate refuses, and that none has ever served, will not be served by waiting.
-  return !seen.every(({ backend }) => backend.refuses(job))
+/** Keeps the candidates that fit, unless none of these is free. */
+function narrow(
+  assessments: readonly MutableAssessment[],
+  fits: (assessment: Assessment) => boolean,
+  otherwise: 'tried' | 'failed-recently',
+): void {
+  const candidates = assessments.filter(({ state }) => state === 'candidate')
+  const fitting = new Set(candidates.filter(fits))
+  if (fitting.size === candidates.length || ![...fitting].some(({ obstacle }) => obstacle === undefined))
+    return
+  for (const candidate of candidates) if (!fitting.has(candidate)) candidate.state = otherwise
 }
 
-/** With all of them unusable, one is tried rather than none. */
-export function leastBadOf(seen: Look, choice: Choice): Backend | undefined {
-  const obstacles = seen.flatMap(({ backend, obstacle, hasRoom }) =>
-    obstacle === undefined || isOut(obstacle) || !hasRoom || isVain(backend, choice)
-      ? []
-      : [{ backend, obstacle }],
-  )
-  if (!isNonEmpty(obstacles)) return undefined
-  const worst = leastBy(obstacles, ({ obstacle }) => BADNESS.indexOf(obstacle.kind)).obstacle.kind
-  const equals = obstacles.filter(({ obstacle }) => obstacle.kind === worst)
-  return isNonEmpty(equals) ? leastBy(equals, ({ obstacle }) => obstacle.until).backend : undefined
+/** The candidates of the lowest tier; where requests spill, a full backend is none. */
+function bestTier(assessments: readonly MutableAssessment[], spill: boolean): Candidate[] {
+  let tier = Number.POSITIVE_INFINITY
+  for (const assessment of assessments) {
+    if (assessment.state !== 'candidate') continue
+    if (spill && assessment.obstacle !== undefined) assessment.state = 'full'
+    else tier = Math.min(tier, assessment.backend.tier)
+  }
+  const candidates: Candidate[] = []
+  for (const assessment of assessments) {
+    if (assessment.state !== 'candidate') continue
+    const { backend, obstacle } = assessment
+    if (backend.tier > tier) assessment.state = 'higher-tier'
+    else candidates.push({ backend, isFull: obstacle !== undefined })
+  }
+  return candidates
 }
 
-/** Whether another has found out that it cannot be reached. Who has failed elsewhere wants to know for itself. */
-function isVain(backend: Backend, { retry, place }: Choice): boolean {
-  return !retry && backend.triedInVainSince(place.since)
+function rank(
+  { kind, models, priority, route }: RouteRequest,
+  candidates: readonly Candidate[],
+  { queued, sinceLast }: RoutingState,
+): readonly Ranked[] {
+  if (candidates.length === 0) return []
+  return route.strategy.rank(candidates, { kind, models, queued, urgent: priority > 0, sinceLast })
 }
 
-/** Whether nothing can be sent there, however bad the others are. */
-function isOut({ kind }: Obstacle): boolean {
-  return kind === 'disabled' || kind === 'unresolved'
+/** No candidate is available: the request is held, or the least bad backend is tried rather than none. */
+function whenUnavailable(
+  request: RouteRequest,
+  state: RoutingState,
+  assessments: readonly Assessment[],
+  until: number,
+): Decision {
+  const unavailable = assessments.filter(({ state: is }) => is === 'unavailable')
+  // Waiting does not help where every candidate refuses the job, and none has ever served one like it.
+  const isRefused = unavailable.every(({ backend }) => backend.refuses(request.job))
+  if (request.patience.hold !== undefined && !isRefused)
+    return wait(request, state, assessments, { isFull: false, retryAt: until })
+  const backend = leastBadOf(request, unavailable)
+  if (backend !== undefined) return { kind: 'forward', backend, isLeastBad: true, assessments, ranked: [] }
+  const error = noneReachable(request, unavailable)
+  if (error !== undefined) return { kind: 'reject', error, assessments, ranked: [] }
+  return wait(request, state, assessments, { isFull: false, retryAt: until })
 }
 
-/** Why none can be had, and waiting is no use; `undefined` when that is not so. */
-export function allOut(seen: Look, route: CompiledRoute, choice: Choice): NoBackendError | undefined {
-  const others = seen.flatMap(({ backend, obstacle }) =>
-    obstacle !== undefined && isOut(obstacle) ? [] : [backend],
-  )
-  if (!others.every((backend) => isVain(backend, choice))) return undefined
-  const drained = seen.flatMap(({ backend, obstacle }) => (obstacle?.kind === 'disabled' ? [backend] : []))
-  const unresolved = seen.flatMap(({ backend, obstacle }) =>
-    obstacle?.kind === 'unresolved' && backend instanceof Unresolved ? [backend.reason] : [],
-  )
-  const why = [
-    ...(others.length > 0 ? [`${list(others)} unreachable`] : []),
-    ...(drained.length > 0 ? [`${list(drained)} drained`] : []),
-    ...unresolved,
-  ]
-  return new NoBackendError(route.name, why.join(', '))
+/** How bad it is to send a request to a backend with an obstacle, from the least bad. */
+const BADNESS: readonly Obstacle['kind'][] = ['full', 'recovering', 'busy', 'ejected', 'down', 'lacks']
+
+function leastBadOf(request: RouteRequest, unavailable: readonly Assessment[]): Backend | undefined {
+  let best: Assessment | undefined
+  for (const assessment of unavailable) {
+    const { backend } = assessment
+    if (!isUsable(assessment) || isUnreachable(request, backend) || !backend.hasRoom(request.priority > 0))
+      continue
+    if (best === undefined || isLessBad(assessment, best)) best = assessment
+  }
+  return best?.backend
 }
 
-/** None of its backends may have the request at all. */
-export function nobody(route: CompiledRoute, { tasks, exclude }: Pick<Choice, 'tasks' | 'exclude'>) {
-  const excluded = route.members.current.filter(
-    (backend) => backend.serves(tasks) && isNamed(backend, exclude),
-  )
-  const why = excluded.length === 0 ? nobodyServes(tasks) : `${list(excluded)} excluded`
-  return new NoBackendError(route.name, why)
+function isLessBad({ obstacle: one }: Assessment, { obstacle: other }: Assessment): boolean {
+  if (one === undefined || other === undefined) return false
+  const difference = BADNESS.indexOf(one.kind) - BADNESS.indexOf(other.kind)
+  return difference < 0 || (difference === 0 && one.until < other.until)
 }
 
-function nobodyServes(tasks: readonly string[]): string {
-  return tasks.length === 0
-    ? 'none of its backends takes unclassified requests; set unclassified: true on a backend with tasks'
-    : `none of its backends serves ${tasks.join(' and ')}`
+/** A request that may not be held waits for a slot even of an unavailable backend. */
+export function waitKind({ patience }: RouteRequest, isFull: boolean): 'queue' | 'hold' {
+  return isFull || patience.hold === undefined ? 'queue' : 'hold'
 }
 
-/**
- * What a request waits for. Where it may not be held it is always a slot, if that of a backend which is away: those are tried
- * rather than none, by one request after the other.
- */
-export function waitsFor({ hold }: Patience, full: boolean): HoldEvent['reason'] {
-  return full || hold === undefined ? 'full' : 'unavailable'
+function wait(
+  request: RouteRequest,
+  state: RoutingState,
+  assessments: readonly Assessment[],
+  {
+    isFull,
+    retryAt,
+    ranked = [],
+  }: { readonly isFull: boolean; readonly retryAt: number; readonly ranked?: readonly Ranked[] },
+): Decision {
+  const kind = waitKind(request, isFull)
+  const error = state.refusal(kind)
+  if (error !== undefined) return { kind: 'reject', error, assessments, ranked }
+  return { kind, isFull, retryAt, assessments, ranked }
 }
 
 /** The longest wait, in milliseconds. */
-export function longestWait({ hold, maxWait }: Patience, full: boolean): number {
+export function longestWait({ patience: { hold, maxWait } }: RouteRequest, isFull: boolean): number {
   if (hold === undefined) return maxWait
-  return full ? Math.max(hold, maxWait) : hold
-}
-
-/** Such as `gpu is ejected: answered 401 Unauthorized: set backends.gpu.auth`. */
-export function unavailable(backend: Backend, choice: Choice): string {
-  const kind = obstacleOf(choice, backend)?.kind ?? 'unavailable'
-  const { probe, lastError } = backend.health
-  const reason = kind === 'down' && probe?.kind === 'down' ? probe.reason : lastError?.reason
-  const isFailure = kind === 'down' || kind === 'ejected' || kind === 'unavailable'
-  return `${backend.name} is ${WORDS[kind] ?? kind}${isFailure && reason !== undefined ? `: ${reason}` : ''}`
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  lacks: 'lacking the task or model',
-  disabled: 'drained',
-  unresolved: 'without an address',
-  resolving: 'without an address',
-}
-
-/** Their names, for a sentence. */
-export function list(backends: readonly Backend[]): string {
-  const names = [...new Set(backends.map(({ name }) => name))]
-  return `${names.join(', ')} ${names.length > 1 ? 'are' : 'is'}`
-}
-
-export function isNonEmpty<T>(items: readonly T[]): items is readonly [T, ...T[]] {
-  return items.length > 0
+  return isFull ? Math.max(hold, maxWait) : hold
 }

@@ -5,7 +5,7 @@ import { answered, answeredWith, failed } from '../../../../test/support/outcome
 import { parseConfig } from '../config/parse.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
-import { selectBackend } from './select-backend.ts'
+import { selectBackend } from '../router/select-backend.ts'
 
 const search = classified('text', 'clip/textual')
 const image = classified('image', 'clip/visual')

@@ -6,7 +6,7 @@ import { parsePolicy } from '../config/parse.ts'
 import { mostBulkHeld } from '../config/patience.ts'
 import type { Policy } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
-import { selectBackend } from './select-backend.ts'
+import { selectBackend } from '../router/select-backend.ts'
 
 const search = classified('text', 'clip/textual')
 const image = classified('image', 'clip/visual')
@@ -24,7 +24,7 @@ function unavailable(policy: Partial<Policy> = {}) {
   /** Holds a request, or says why not. */
   const send = (it = image) => {
     const { decision } = select.explain(it)
-    if (decision.kind === 'refused') return decision.code
+    if (decision.kind === 'reject') return decision.code
     const waiting = select(it)
     held.push(waiting.catch(() => {}))
     return decision.kind
@@ -44,7 +44,7 @@ describe('hold', () => {
 
   it.each(['constructor', '__proto__'])('counts what waits on a route named %s', (name) => {
     const { select, send } = unavailable({ routes: [{ name, backends: ['gpu'] }] })
-    expect([send(), send()]).toEqual(['waits', 'waits'])
+    expect([send(), send()]).toEqual(['hold', 'hold'])
     expect(Object.entries(select.held())).toEqual([[name, 2]])
     select.close()
   })
@@ -76,8 +76,8 @@ describe('hold', () => {
 
   it('reserves a tenth of its places for interactive requests, and is useful while one is free', () => {
     const { select, send } = unavailable({ hold: { maxHeld: 10 } })
-    expect(Array.from({ length: 10 }, () => send())).toEqual([...Array(9).fill('waits'), 'hold-full'])
-    expect([send(search), send(search), send()]).toEqual(['waits', 'hold-full', 'hold-full'])
+    expect(Array.from({ length: 10 }, () => send())).toEqual([...Array(9).fill('hold'), 'hold-full'])
+    expect([send(search), send(search), send()]).toEqual(['hold', 'hold-full', 'hold-full'])
     expect([select.held(), select.useful()]).toEqual([{ default: 10 }, false])
     select.close()
   })
@@ -85,14 +85,14 @@ describe('hold', () => {
   it('lets interactive requests take every place', () => {
     const { select, send } = unavailable({ hold: { maxHeld: 2 } })
     expect([send(search), select.useful(), send(search), send(search), send()]).toEqual([
-      ...['waits', true, 'waits', 'hold-full', 'hold-full'],
+      ...['hold', true, 'hold', 'hold-full', 'hold-full'],
     ])
     select.close()
   })
 
   it('that is false tries the least bad backend at once', async () => {
     const { select, send } = unavailable({ hold: false })
-    expect([select.useful(), send()]).toEqual([false, 'goes'])
+    expect([select.useful(), send()]).toEqual([false, 'forward'])
   })
 })
 

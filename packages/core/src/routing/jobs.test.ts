@@ -2,8 +2,8 @@ import { Hash } from 'node:crypto'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { answered, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Classified, Entry } from '../classify/classification.ts'
-import { Jobs, keysOf, namesOf } from './jobs.ts'
-import { selectBackend } from './select-backend.ts'
+import { selectBackend } from '../router/select-backend.ts'
+import { jobNames, keysOf, namesOf } from './jobs.ts'
 
 function requestFor(
   ...entries: readonly (readonly [task: string, type: string, model: string])[]
@@ -18,7 +18,7 @@ function requestFor(
 
 /** Everything by which state of the request is kept. */
 function keysFor(request: Classified): string[] {
-  const names = new Jobs().of(request)
+  const names = jobNames(request)
   const keys = keysOf(names, request, () => 0)
   return [names.kind, names.models, ...keys.types, ...keys.models, keys.exact()]
 }
@@ -30,7 +30,7 @@ const many = (count: number, suffix = '') =>
 describe('the keys of a job', () => {
   it('are its names, as long as these are short', () => {
     const request = requestFor(['ocr', 'detection', 'a'], ['ocr', 'recognition', 'b'])
-    expect(new Jobs().of(request)).toEqual({
+    expect(jobNames(request)).toEqual({
       kind: 'ocr/detection/a+ocr/recognition/b',
       models: 'ocr/a+ocr/b',
       types: ['ocr/detection', 'ocr/recognition'],
@@ -109,10 +109,9 @@ describe('the keys of a job', () => {
   })
 
   it('remember no long names', () => {
-    const jobs = new Jobs()
     const short = requestFor(['clip', 'visual', 'm'])
     const long = requestFor(['clip', 'visual', LONG])
-    expect(jobs.of(short)).toBe(jobs.of(short))
-    expect(jobs.of(long)).not.toBe(jobs.of(long))
+    expect(jobNames(short)).toBe(jobNames(short))
+    expect(jobNames(long)).not.toBe(jobNames(long))
   })
 })

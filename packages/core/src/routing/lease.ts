@@ -5,71 +5,71 @@ import type { Timeouts } from '../config/timeouts.ts'
 /** The right to send one request to one backend. It must be released, with its outcome where there is one. */
 export interface Lease extends Slot {
   readonly backend: Backend
-  /** The name of the route that matched. */
+  /** Name of the route that matched. */
   readonly route: string
-  /** Those that apply to this backend by this route. */
+  /** Those of this backend on this route. */
   readonly timeouts: Timeouts
-  /** Further backends that may be tried when this one fails, by the `retries` of the route that takes the request now. */
+  /** Further backends that may be tried when this one fails: `retries` of the route that matches the request now. */
   readonly retries: number
-  /** Backends of that route that serve the request and are neither excluded nor among these, by their ids. */
+  /** The number of candidates that are neither excluded nor among these, by id. */
   readonly left: (tried: readonly string[]) => number
-  /** Where the request stands among those that wait. */
+  /** The request's place in the queue. */
   readonly place: Place
-  /** Whether another candidate can be used, if perhaps only after a queue, and nothing has failed on it recently. */
+  /** Whether another candidate can take the request, now or after a queue, and has had no recent failure. */
   readonly provenOther: () => boolean
-  /** Other candidates, without these ids, that can be used now or after a queue. */
+  /** The number of other candidates, without these ids, that can take the request now or after a queue. */
   readonly usableOthers: (tried: readonly string[]) => number
   /**
-   * Whether every candidate itself refuses such requests, and none has ever served one.
+   * Whether every candidate refuses such requests, and none has ever served one.
    *
-   * @param refused Ids of those that have just refused this one.
+   * @param refused Ids of the backends that have just refused this one.
    */
   readonly isRefusedByAll: (refused: readonly string[]) => boolean
   /**
-   * Whether this backend's word against the job counts without a second opinion: it has served such jobs before, or no other
-   * candidate serves them. Otherwise it may be of another version than one that is away.
+   * Whether this backend's answer against the job counts without a second opinion: it has served such jobs before, or no other
+   * candidate serves them. Otherwise its version may differ from that of an unavailable one.
    */
   readonly isCredible: () => boolean
-  /** Whether it is a bulk request, its priority not above 0: its failures are never given to the client while it may be held. */
+  /** Whether it is a bulk request, of priority 0: the client never gets its failures while it may be held. */
   readonly bulk: boolean
-  /** Whether the request may wait when no backend can be used. */
+  /** Whether the request may be held. */
   readonly holds: boolean
-  /** Further copies that may be sent to other backends when this one is late, by the route's `hedge`. */
+  /** The most hedges of the request: `hedge.max` of the route, or 0. */
   readonly hedges: number
-  /** When it is late, in milliseconds from when it is sent; `undefined` when that is not known, or never. */
+  /** Milliseconds after which an attempt is late, and hedged; `undefined` when that is not known, or never. */
   readonly lateAfter: () => number | undefined
   /**
-   * A lease for a further copy, on a backend of the route that can take it now. It does not wait, nor make do with a
-   * backend that is coming back.
+   * A lease for a hedge, on a candidate that can take it now. It neither waits nor takes an unavailable backend.
    *
-   * @param used Ids of the backends that have had a copy.
+   * @param used Ids of the backends that have the request, or had it.
    */
   readonly spare: (used: readonly string[]) => Lease | undefined
 }
 
-/** Where a request stands in a line, whenever it joins it. */
+/** The place of a request in the queue. A retried request keeps its place. */
 export interface Place {
+  /** A running number. */
   readonly arrival: number
-  /** On the clock. */
+  /** When the request arrived, on the clock. */
   readonly since: number
-  /** What it was let in with, if it has waited: no other policy makes that shorter. */
+  /** The longest waits it was accepted with: a reload does not make them shorter. */
   readonly patience?: Patience | undefined
 }
 
-/** A request has begun to wait for a backend, or waits no more. */
+/** A request begins to wait for a backend, or its wait ends. */
 export interface HoldEvent {
-  /** Name of the route; after a reload it may be another than that on which the request began to wait. */
+  /** Name of the route. After a reload it may differ from the one on which the wait began. */
   readonly route: string
   readonly kind: 'held' | 'released' | 'gave-up'
   /**
-   * Why it began to wait: its backends had as many requests as they may have, or, on a route that lets requests wait for one,
-   * none could be used.
+   * Why the wait began. `full`: every candidate was at its limit, or, where requests are not held, unavailable. `unavailable`:
+   * the request is held.
    */
   readonly reason: 'full' | 'unavailable'
-  /** Why it waits no more, when it gave up. */
+  /** Why the request gave up, if it did. */
   readonly error: Error | undefined
-  /** How long it has waited, in milliseconds. */
+  /** Length of the wait so far, in milliseconds. */
   readonly time: number
-  /** How many wait for this route now. */
+  /** Requests that wait on this route now. */
   readonly held: number
 }

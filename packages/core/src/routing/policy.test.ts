@@ -5,8 +5,8 @@ import { unclassified } from '../classify/classification.ts'
 import type { Match, Policy } from '../config/policy.ts'
 import { NoBackendError } from '../errors.ts'
 import { explainMiss } from '../explain/explain-match.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import { compileMatch, describeMatch } from './match.ts'
-import { selectBackend } from './select-backend.ts'
 
 const backends = { gpu: { url: 'http://gpu:3003' }, nas: { url: 'http://nas:3003', weight: 2 } }
 
@@ -145,7 +145,14 @@ describe('selectBackend', () => {
   it('takes a strategy made in code', async () => {
     const select = selectBackend({
       backends,
-      routes: [{ backends: ['gpu', 'nas'], strategy: () => ({ pick: (all) => all.at(-1) ?? all[0] }) }],
+      routes: [
+        {
+          backends: ['gpu', 'nas'],
+          strategy: () => ({
+            rank: (all) => all.toReversed().map(({ backend }) => ({ backend, score: 0, reason: () => '' })),
+          }),
+        },
+      ],
     })
     expect((await select(search)).backend.name).toBe('nas')
   })

@@ -1,20 +1,14 @@
 import type { Backend, Slot } from '../backend/backend.ts'
 import type { Timeouts } from '../config/timeouts.ts'
-import { isProven } from './decide.ts'
+import { isEligible, isProven } from './assess.ts'
+import { isNamed } from './candidates.ts'
 import type { Lease, Place } from './lease.ts'
-import { type Choice, isThere } from './look.ts'
-
-/** The routes that there are, as a lease asks them: they may be others than when it was taken. */
-export interface RoutesInForce {
-  /** The choice that its request has now: the same, unless the policy has changed. */
-  renewed(choice: Choice): Choice
-  /** A lease for a further copy of the request, where it can go now. */
-  spare(choice: Choice, used: readonly string[]): Lease | undefined
-}
+import type { RouteRequest } from './route-request.ts'
+import type { RouteTable } from './route-table.ts'
 
 /**
- * A lease by a route. What it says of the attempt stays as it was; what it says of others is by the policy in force. A
- * class, for its getters: as an object literal it took several times as long to make.
+ * A lease by a route. What it says about this attempt is fixed; what it says about further attempts follows the policy in
+ * force. A class, since making an object literal with these getters took several times as long.
  */
 export class RouteLease implements Lease {
   readonly backend: Backend
@@ -25,25 +19,25 @@ export class RouteLease implements Lease {
   readonly release: Slot['release']
   readonly decide: Slot['decide']
   readonly hedges: number
-  readonly #routes: RoutesInForce
+  readonly #table: RouteTable
   readonly #mayHold: boolean
-  #choice: Choice
+  #request: RouteRequest
 
-  /** @param mayHold Whether requests wait at all. */
-  constructor(routes: RoutesInForce, choice: Choice, backend: Backend, mayHold: boolean) {
-    const { route } = choice
-    const { trial, release, decide } = backend.reserve(choice.job, choice.kind, choice.priority > 0)
+  /** @param mayHold Whether requests may wait: not after `close()`. */
+  constructor(table: RouteTable, request: RouteRequest, backend: Backend, mayHold: boolean) {
+    const { route } = request
+    const { trial, release, decide } = backend.reserve(request.job, request.kind, request.priority > 0)
     this.backend = backend
     this.route = route.name
     this.timeouts = route.timeoutsOf(backend)
-    this.place = choice.place
+    this.place = request.place
     this.trial = trial
     this.release = release
     this.decide = decide
     this.hedges = route.hedge?.max ?? 0
-    this.#routes = routes
+    this.#table = table
     this.#mayHold = mayHold
-    this.#choice = choice
+    this.#request = request
   }
 
   get retries(): number {
@@ -51,7 +45,7 @@ export class RouteLease implements Lease {
   }
 
   get bulk(): boolean {
-    return this.#choice.priority <= 0
+    return this.#request.priority <= 0
   }
 
   get holds(): boolean {
@@ -60,19 +54,23 @@ export class RouteLease implements Lease {
 
   left(tried: readonly string[]): number {
     const { backend, holds } = this
-    return this.#now.candidates.now.filter(
-      (candidate) => !tried.includes(candidate.id) && (candidate.enabled || (holds && candidate === backend)),
+    const { exclude } = this.#now
+    return this.#all.filter(
+      (candidate) =>
+        !isNamed(candidate, exclude) &&
+        !tried.includes(candidate.id) &&
+        (candidate.enabled || (holds && candidate === backend)),
     ).length
   }
 
   lateAfter(): number | undefined {
-    const after = this.#choice.route.hedge?.after
+    const after = this.#request.route.hedge?.after
     if (after === undefined || 'time' in after) return after?.time
-    return this.backend.percentile(this.#choice.kind, after.percentile)
+    return this.backend.percentile(this.#request.kind, after.percentile)
   }
 
   spare(used: readonly string[]): Lease | undefined {
-    return this.#routes.spare(this.#choice, used)
+    return this.#table.spare(this.#request, used)
   }
 
   provenOther(): boolean {
@@ -97,20 +95,22 @@ export class RouteLease implements Lease {
     return others.length === 0 || this.backend.hasServed(job)
   }
 
-  /** The other candidates that can be used now, or as soon as a request there ends. */
+  /** The other candidates that can take the request now, or as soon as a request there ends. */
   #others(): readonly Backend[] {
     const { job, priority } = this.#now
-    return this.#all.filter((other) => other !== this.backend && isThere(other.obstacle(job, priority > 0)))
+    return this.#all.filter(
+      (other) => other !== this.backend && isEligible(other.obstacle(job, priority > 0)),
+    )
   }
 
-  /** Every candidate, also those that this selection excludes since they have failed the request. */
+  /** Every candidate, also those that are excluded because they failed the request. */
   get #all(): readonly Backend[] {
-    const { route, tasks } = this.#now
-    return route.members.serving(tasks)
+    const { route, classification } = this.#now
+    return route.members.serving(classification.tasks)
   }
 
-  get #now(): Choice {
-    this.#choice = this.#routes.renewed(this.#choice)
-    return this.#choice
+  get #now(): RouteRequest {
+    this.#request = this.#table.current(this.#request)
+    return this.#request
   }
 }

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
-import type { Wait } from './route-wait.ts'
-import { selectBackend } from './select-backend.ts'
+import { selectBackend } from '../router/select-backend.ts'
+import type { Wait } from './select-options.ts'
 
 it('a queued request that is not ready any more does not keep others of its kind waiting', async () => {
   const policy = { backends: { a: { url: 'http://a', maxConcurrent: 1 } }, health: false as const }

@@ -1,263 +1,229 @@
 import type { Backend } from '../backend/backend.ts'
-import type { Pool } from '../backend/pool.ts'
-import type { Clock } from '../clock.ts'
 import { HoldError } from '../errors.ts'
-import type { Standing, Try, WaitingLine } from '../queue/waiting-line.ts'
-import type { CompiledRoute } from './compile-policy.ts'
-import { list, longestWait, unavailable, waitsFor } from './decide.ts'
+import type { RankChange } from '../queue/request-queue.ts'
+import { isAnyFull, isEligible, obstacleOf } from './assess.ts'
+import { Candidates } from './candidates.ts'
+import { type Decision, longestWait, waitKind } from './decide.ts'
 import type { HoldEvent, Lease } from './lease.ts'
-import { type Choice, isFull, isThere, look, obstacleOf } from './look.ts'
-import type { RouteWaits } from './route-waits.ts'
+import { namesOf, unavailableReason } from './no-backend.ts'
+import type { RouteRequest } from './route-request.ts'
+import type { RouteSelector } from './route-selector.ts'
+import type { RouteTable } from './route-table.ts'
+import type { SelectOptions } from './select-options.ts'
 
-/** A request's wait, as the request sees it. */
-export interface Wait {
-  readonly reason: HoldEvent['reason']
-  /** What it waits for by now. */
-  readonly now: () => Pick<HoldEvent, 'route' | 'reason'>
-  /** Gives it up: the selection then fails with this error. */
-  leave(error: Error): void
-  /** The request is ready now. */
-  ready(): void
-}
+type WaitDecision = Extract<Decision, { kind: 'queue' | 'hold' }>
 
-export interface WaitOptions {
-  /** Aborting it gives up the wait. */
-  readonly signal?: AbortSignal | undefined
-  /** When the request has to be over, on the clock. */
-  readonly deadline?: number | undefined
-  /** Called at once. */
-  readonly onWait?: ((wait: Wait) => void) | undefined
-  /** Who asks: requests of one urgency take turns by client. */
-  readonly client?: string | undefined
-}
+const REASONS = { queue: 'full', hold: 'unavailable' } as const
 
-/** Where requests wait, whatever their route. */
-export interface WaitingRoom {
-  readonly pool: Pool
-  readonly line: WaitingLine<Lease>
-  readonly clock: Clock
-  readonly onHold: ((event: HoldEvent) => void) | undefined
-  /** Whether only requests that were tried before get a lease. */
-  readonly suspended: boolean
-  /** Those that began to wait for a slot, on any route. */
-  readonly queued: Set<RouteWait>
-}
-
-/** A route, as somebody who waits for its backends asks it. */
-export interface WaitingRoute {
-  readonly route: CompiledRoute
-  /** Those that wait for its backends. */
-  readonly waits: RouteWaits<RouteWait>
-  try(choice: Choice): ReturnType<Try<Lease>>
-  headStartOf(choice: Choice): number
-  /** The choice that a request of another route has here. */
-  takeOver(choice: Choice): Choice
-}
-
-/** One request that waits: for backends of its route and, when the policy changes, for those of the route that it has then. */
+/** The wait of one request for a backend of its route; after a reload, of the route that matches it then. */
 export class RouteWait {
-  readonly #room: WaitingRoom
-  readonly #options: WaitOptions
   /** Why it began to wait. */
   readonly reason: HoldEvent['reason']
+  readonly #table: RouteTable
+  readonly #options: SelectOptions
   readonly #began: number
   readonly #leaving = new AbortController()
-  #route: WaitingRoute
-  #choice: Choice
-  /** Whether it waits for a slot, and not for a backend to be there. */
-  #full: boolean
-  /** The backends that know that it waits for them. */
-  #told: readonly Backend[] = []
-  #become: (standing: Standing) => void = () => {}
-  /** Whether the request was ready when its kind was last taken. */
+  #selector: RouteSelector
+  #request: RouteRequest
+  #candidates: Candidates
+  /** Whether some candidate is available and at its limit. */
+  #isFull: boolean
+  /** The backends that count it as waiting. */
+  #awaited: readonly Backend[] = []
+  #updateRank: (change: RankChange) => void = () => {}
+  /** Whether the body had arrived when the group was last computed. */
   #wasReady = false
 
-  /** @param full Whether one of its backends is there and has as many requests as it may have. */
-  constructor(room: WaitingRoom, route: WaitingRoute, choice: Choice, full: boolean, options: WaitOptions) {
-    this.#room = room
+  constructor(
+    table: RouteTable,
+    selector: RouteSelector,
+    request: RouteRequest,
+    { kind, isFull }: WaitDecision,
+    options: SelectOptions,
+  ) {
+    this.#table = table
+    this.#selector = selector
+    this.#request = withPatience(request)
+    this.#candidates = candidatesOf(request)
     this.#options = options
-    this.#route = route
-    this.#choice = promised(choice)
-    this.#began = room.clock.now()
-    this.#full = full
-    this.reason = waitsFor(choice.patience, full)
+    this.#began = table.context.clock.now()
+    this.#isFull = isFull
+    this.reason = REASONS[kind]
   }
 
   get isInteractive(): boolean {
-    return this.#choice.priority > 0
+    return this.#request.priority > 0
   }
 
-  /** Joins the line. */
+  /** Joins the queue. */
   async lease(): Promise<Lease> {
-    const { line, pool } = this.#room
-    const { arrival, since } = this.#choice.place
+    const { queue, context } = this.#table
+    const { arrival, since } = this.#request.place
     const { onWait, client = '', signal } = this.#options
     onWait?.({
       reason: this.reason,
       now: () => ({
-        route: this.#route.route.name,
-        reason: waitsFor(this.#choice.patience, isFull(look(this.#choice))),
+        route: this.#selector.route.name,
+        reason: REASONS[waitKind(this.#request, isAnyFull(this.#request))],
       }),
       leave: (error) => this.#leaving.abort(error),
-      ready: () => this.#become(this.#standingNow()),
+      ready: () => this.#updateRank(this.#rank()),
     })
     this.#enter()
-    const stopMarking = pool.onChange(() => this.#mark())
-    const lease = line.wait(() => this.#try(), {
+    const stopAwaiting = context.pool.onChange(() => this.#awaitCandidates())
+    const lease = queue.enqueue(() => this.#tryServe(), {
       arrival,
       since,
       client,
-      ...this.#standingNow(),
-      onJoin: (become) => {
-        this.#become = become
+      ...this.#rank(),
+      onJoin: (update) => {
+        this.#updateRank = update
       },
-      deadline: this.#deadline(this.#full),
-      late: () => this.#late(),
+      deadline: this.#deadline(this.#isFull),
+      onDeadline: () => this.#onDeadline(),
       signal: signal === undefined ? this.#leaving.signal : AbortSignal.any([signal, this.#leaving.signal]),
     })
     const end = () => {
       this.#exit()
-      stopMarking()
-      this.#unmark()
+      stopAwaiting()
+      for (const backend of this.#awaited) backend.endWait()
+      this.#awaited = []
     }
-    this.#tell('held')
+    this.#emit('held')
     try {
       const got = await lease
       end()
-      this.#tell('released')
+      this.#emit('released')
       return got
     } catch (error) {
       end()
-      this.#tell('gave-up', error instanceof Error ? error : undefined)
+      this.#emit('gave-up', error instanceof Error ? error : undefined)
       throw error
     }
   }
 
-  /**
-   * The policy has changed: it waits for the backends of another route from now on, at the place that it had, and for no
-   * shorter than it would have.
-   */
-  move(routeFor: (choice: Choice) => WaitingRoute): void {
-    let route: WaitingRoute
+  /** After a reload: moves to another route at the same place, with a wait that is no shorter. */
+  move(selectorOf: (request: RouteRequest) => RouteSelector): void {
+    let selector: RouteSelector
     try {
-      route = routeFor(this.#choice)
+      selector = selectorOf(this.#request)
     } catch (error) {
       // A match that was written in code has failed.
       this.#leaving.abort(error)
       return
     }
     this.#exit()
-    this.#route = route
-    this.#choice = promised(route.takeOver(this.#choice))
-    this.#full = isFull(look(this.#choice))
-    // Whom it waits for still must not take it for gone meanwhile.
-    const before = this.#told
-    this.#told = []
+    this.#selector = selector
+    this.#adopt(this.#request)
+    this.#isFull = isAnyFull(this.#request)
+    // A backend that it goes on waiting for must not count it as gone in between.
+    const before = this.#awaited
+    this.#awaited = []
     this.#enter()
     for (const backend of before) backend.endWait()
-    this.#become(this.#standingNow())
+    this.#updateRank(this.#rank())
   }
 
-  #try(): ReturnType<Try<Lease>> {
-    // A body that was ready for want of room reads on when there is some, and is not ready then.
-    if (this.#choice.isReady() !== this.#wasReady) this.#become(this.#standingNow())
-    const { exclude, relaxes, candidates } = this.#choice
-    // What has failed it is better than nothing, once no other candidate is left to wait for.
-    if (relaxes && exclude.size > 0 && !candidates.now.some((it) => this.#isThere(it))) {
-      this.#choice = this.#route.takeOver({ ...this.#choice, exclude: new Set() })
-      this.#mark()
-      this.#become(this.#standingNow())
+  #tryServe(): ReturnType<RouteSelector['tryServe']> {
+    // A body that stopped for want of memory is ready, and reads on when there is some.
+    if (this.#request.isReady() !== this.#wasReady) this.#updateRank(this.#rank())
+    const { exclude, relaxes } = this.#request
+    const isEligibleNow = (backend: Backend) => isEligible(obstacleOf(this.#request, backend))
+    if (relaxes && exclude.size > 0 && !this.#candidates.now.some(isEligibleNow)) {
+      this.#adopt({ ...this.#request, exclude: new Set() })
+      this.#awaitCandidates()
+      this.#updateRank(this.#rank())
     }
-    return this.#route.try(this.#choice)
+    return this.#selector.tryServe(this.#request)
   }
 
-  #isThere(backend: Backend): boolean {
-    return isThere(obstacleOf(this.#choice, backend))
+  #adopt(request: RouteRequest): void {
+    this.#request = withPatience(this.#selector.adopt(request))
+    this.#candidates = candidatesOf(this.#request)
   }
 
   #enter(): void {
-    this.#route.waits.add(this)
-    if (this.reason === 'full') this.#room.queued.add(this)
-    this.#mark()
+    this.#selector.waits.add(this)
+    if (this.reason === 'full') this.#table.queued.add(this)
+    this.#awaitCandidates()
   }
 
   #exit(): void {
-    this.#route.waits.delete(this)
-    this.#room.queued.delete(this)
+    this.#selector.waits.delete(this)
+    this.#table.queued.delete(this)
   }
 
-  /** Tells the backends, also those that come later. */
-  #mark(): void {
-    const before = this.#told
-    const { now } = this.#choice.candidates
+  /** Has the candidates count it as waiting, also those that come later: they are probed and woken for it. */
+  #awaitCandidates(): void {
+    const before = this.#awaited
+    const { now } = this.#candidates
     if (now === before) return
-    this.#told = now
+    this.#awaited = now
     for (const backend of without(before, now)) backend.endWait()
-    for (const backend of without(now, before)) backend.beginWait(!this.#full)
+    for (const backend of without(now, before)) backend.beginWait(!this.#isFull)
   }
 
-  #unmark(): void {
-    for (const backend of this.#told) backend.endWait()
-    this.#told = []
+  #rank(): RankChange {
+    return { headStart: this.#selector.headStartOf(this.#request), group: this.#group() }
   }
 
-  #standingNow(): Standing {
-    return { headStart: this.#route.headStartOf(this.#choice), kind: this.#kindNow() }
-  }
-
-  /** Requests of one kind have the same backends to choose from, whenever they look, and the same to say of each. */
-  #kindNow(): string {
-    const { route, place, job, kind, priority, exclude, retry, patience, isReady, notBefore, candidates } =
-      this.#choice
+  /** Requests of one group have the same candidates and the same obstacles. */
+  #group(): string {
+    const { route, place, job, kind, priority, exclude, retry, patience, isReady, notBefore } = this.#request
     this.#wasReady = isReady()
     // A request that may not be sent yet says nothing about the others.
-    if (this.#room.clock.now() < notBefore) return `${route.name} ${place.arrival}`
-    const { name } = route
+    if (this.#table.context.clock.now() < notBefore) return `${route.name} ${place.arrival}`
     const size = job.size()
-    const holds = patience.hold !== undefined
     return JSON.stringify([
-      name,
+      route.name,
       kind,
       job.exact(),
-      candidates.now.flatMap(({ id, sizeLimit }) => (sizeLimit !== undefined && size >= sizeLimit ? id : [])),
+      this.#candidates.now.flatMap(({ id, sizeLimit }) =>
+        sizeLimit !== undefined && size >= sizeLimit ? id : [],
+      ),
       priority,
       [...exclude].sort(),
-      holds,
+      patience.hold !== undefined,
       retry,
       this.#wasReady,
     ])
   }
 
-  #deadline(full: boolean): number {
+  #deadline(isFull: boolean): number {
     const { deadline = Number.POSITIVE_INFINITY } = this.#options
-    const { patience, place, retry } = this.#choice
-    // It waits for close(), however short its patience.
-    if (this.#room.suspended && !retry) return deadline
-    return Math.min(place.since + longestWait(patience, full), deadline)
+    const { place, retry } = this.#request
+    // While draining, a request waits for close().
+    if (this.#table.isDraining && !retry) return deadline
+    return Math.min(place.since + longestWait(this.#request, isFull), deadline)
   }
 
-  /** @returns What it gives up with, or until when it waits on. */
-  #late(): HoldError | number {
-    // Since it began to wait, its backends may have come back and be full, or have gone away.
-    const full = isFull(look(this.#choice))
-    const deadline = this.#deadline(full)
-    if (this.#room.clock.now() < deadline) return deadline
-    const { patience, route, candidates } = this.#choice
-    const why = full
-      ? `${list(candidates.now)} full`
-      : candidates.now.map((backend) => unavailable(backend, this.#choice)).join('; ')
+  /** @returns The error to give up with, or until when to wait on. */
+  #onDeadline(): HoldError | number {
+    // Since it began to wait, backends may have come back and be full, or have become unavailable.
+    const isFull = isAnyFull(this.#request)
+    const deadline = this.#deadline(isFull)
+    if (this.#table.context.clock.now() < deadline) return deadline
+    const { patience, route } = this.#request
+    const { now } = this.#candidates
+    const reason = isFull
+      ? `${namesOf(now)} full`
+      : now.map((backend) => unavailableReason(this.#request, backend)).join('; ')
     return new HoldError(
       patience.hold === undefined ? 'queue-expired' : 'hold-expired',
-      `No backend of route "${route.name}" could be used in time: ${why}.`,
+      `No backend of route "${route.name}" could be used in time: ${reason}.`,
     )
   }
 
-  #tell(kind: HoldEvent['kind'], error?: Error): void {
-    const { clock, onHold } = this.#room
-    const { route, waits } = this.#route
+  #emit(kind: HoldEvent['kind'], error?: Error): void {
+    const { clock, onHold } = this.#table.context
+    const { route, waits } = this.#selector
     const time = clock.now() - this.#began
-    onHold?.({ route: route.name, kind, reason: this.reason, error, time, held: waits.size })
+    onHold({ route: route.name, kind, reason: this.reason, error, time, held: waits.size })
   }
+}
+
+function candidatesOf({ route, classification, exclude }: RouteRequest): Candidates {
+  return new Candidates(route.members, classification.tasks, exclude)
 }
 
 function without(backends: readonly Backend[], others: readonly Backend[]): readonly Backend[] {
@@ -266,7 +232,7 @@ function without(backends: readonly Backend[], others: readonly Backend[]): read
   return backends.filter((backend) => !left.has(backend))
 }
 
-/** It is let in with the patience that it has. */
-function promised(choice: Choice): Choice {
-  return { ...choice, place: { ...choice.place, patience: choice.patience } }
+/** A request keeps the longest waits that it was accepted with. */
+function withPatience(request: RouteRequest): RouteRequest {
+  return { ...request, place: { ...request.place, patience: request.patience } }
 }

@@ -7,9 +7,9 @@ import { answered, answeredWith, clientLeft, failed, superseded } from '../../..
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classified } from '../classify/classification.ts'
 import type { Policy } from '../config/policy.ts'
+import { type Select, selectBackend } from '../router/select-backend.ts'
 import { keysOf, namesOf } from './jobs.ts'
 import type { Lease } from './lease.ts'
-import { type Select, selectBackend } from './select-backend.ts'
 
 const JOBS = [
   classified('text', 'clip/textual'),

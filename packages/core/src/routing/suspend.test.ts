@@ -4,9 +4,9 @@ import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answeredWith } from '../../../../test/support/outcomes.ts'
 import type { Policy } from '../config/policy.ts'
 import { RouterClosedError } from '../errors.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import type { Lease } from './lease.ts'
-import type { SelectOptions } from './route-selection.ts'
-import { selectBackend } from './select-backend.ts'
+import type { SelectOptions } from './select-options.ts'
 
 const search = classified('text', 'clip/textual')
 

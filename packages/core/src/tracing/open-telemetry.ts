@@ -23,6 +23,7 @@ import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } fr
 import type { HoldEvent } from '../routing/lease.ts'
 import { LONGEST_TEXT, shorten } from '../shorten.ts'
 
+/** Options of `openTelemetryTracing`. */
 export interface OpenTelemetryOptions {
   /**
    * Makes the tracer.

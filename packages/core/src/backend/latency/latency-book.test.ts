@@ -59,13 +59,13 @@ describe('how long a job takes', () => {
     expect(expected()).toBeLessThan(200)
   })
 
-  it('is told when it was', () => {
+  it('says how long ago a job was done', () => {
     const { clock, latencies, observe } = book()
-    expect(latencies.lastDone('image')).toBeUndefined()
+    expect(latencies.sinceDone('image')).toBeUndefined()
     observe(100)
     clock.advance(80)
     observe(100)
-    expect([latencies.lastDone('image'), latencies.lastDone('other')]).toEqual([100, 10])
+    expect([latencies.sinceDone('image'), latencies.sinceDone('other')]).toEqual([0, 90])
   })
 
   it('forgets a peak with time, so that who is avoided is tried again', () => {

@@ -50,9 +50,10 @@ export class LatencyBook {
     return this.#latencies.get(kind)
   }
 
-  /** When a job of this kind was done last, on the clock; of a kind that never was, when the first of all was. */
-  lastDone(kind: string): number | undefined {
-    return this.#latencies.get(kind)?.at ?? this.#since
+  /** Milliseconds since a job of this kind was done; of a kind that never was, since the first job of any kind. */
+  sinceDone(kind: string): number | undefined {
+    const at = this.#latencies.get(kind)?.at ?? this.#since
+    return at === undefined ? undefined : this.#clock.now() - at
   }
 
   /** How many times as long jobs take here as there, by the kinds that both have done; `undefined` when there are none. */

@@ -1,6 +1,0 @@
-import type { Presentation } from '../lib/command.ts'
-import { drawPlots } from './plots.ts'
-import { reportOf } from './report.ts'
-import { type Results, toJson } from './results.ts'
-
-export const COST: Presentation<Results> = { name: 'cost', toJson, drawPlots, reportOf }

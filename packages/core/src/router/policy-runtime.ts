@@ -1,0 +1,212 @@
+import type { Backend, BackendProbe } from '../backend/backend.ts'
+import { BackendGroup } from '../backend/backend-group.ts'
+import { NO_KEYS } from '../backend/job-keys.ts'
+import { Pool, type PoolChanges } from '../backend/pool.ts'
+import { Unresolved } from '../backend/unresolved.ts'
+import { first } from '../balance/first.ts'
+import { callSafely } from '../call-safely.ts'
+import type { Classification } from '../classify/classification.ts'
+import { systemClock } from '../clock.ts'
+import { diff, type PolicyChanges } from '../config/changes.ts'
+import type { Policy } from '../config/policy.ts'
+import { dnsResolver } from '../discover/resolver.ts'
+import { NoBackendError, RouterClosedError } from '../errors.ts'
+import { type CompiledPolicy, compilePolicy } from '../routing/compile-policy.ts'
+import type { Lease } from '../routing/lease.ts'
+import { RouteTable } from '../routing/route-table.ts'
+import { RoutedRequest } from '../routing/routed-request.ts'
+import type { SelectEnvironment } from './select-backend.ts'
+
+/** A policy in force: its backends with their live state, and its routes. */
+export class PolicyRuntime {
+  readonly pool: Pool
+  readonly table: RouteTable
+  readonly #environment: SelectEnvironment
+  readonly #stopping = new AbortController()
+  /** For leases by name. */
+  readonly #turns = first()
+  #policy: CompiledPolicy
+  #isDiscovering = false
+  #probe: BackendProbe | undefined
+  /** Events of a reload, which are sent once it is complete. */
+  #pendingEvents: (() => void)[] | undefined
+
+  /** @throws {ConfigError} with every mistake in the policy, each with its path. */
+  constructor(policy: Policy, environment: SelectEnvironment) {
+    this.#environment = environment
+    const { clock = systemClock } = environment
+    this.pool = new Pool((name, settings) => this.#makeGroup(name, settings))
+    this.table = new RouteTable({
+      pool: this.pool,
+      clock,
+      onHold: (event) => callSafely(() => environment.onHold?.(event)),
+    })
+    this.#policy = compilePolicy(policy)
+    this.#replace(this.#policy)
+  }
+
+  #makeGroup(name: string, settings: ConstructorParameters<typeof BackendGroup>[1]): BackendGroup {
+    const { resolver, onUnavailable, onBackendChange } = this.#environment
+    const group: BackendGroup = new BackendGroup(name, settings, {
+      clock: this.table.context.clock,
+      resolver: () => resolver ?? dnsResolver(),
+      onChange: (change, endpoint) =>
+        this.#emit(() => {
+          if (change.kind === 'wanted') callSafely(() => onUnavailable?.(group))
+          onBackendChange?.({ backend: name, endpoint, ...change })
+        }),
+      onRelief: () => this.table.queue.wake(),
+    })
+    return group
+  }
+
+  #emit(event: () => void): void {
+    if (this.#pendingEvents === undefined) callSafely(event)
+    else this.#pendingEvents.push(event)
+  }
+
+  #replace(policy: CompiledPolicy): PoolChanges {
+    const changes = this.pool.become(policy.backends)
+    this.table.replace(
+      policy.routes((names) => this.pool.membersOf(names)),
+      policy,
+    )
+    this.#policy = policy
+    return changes
+  }
+
+  /** Aborted by `drain()` and `close()`. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  get maxHeldBytes(): number {
+    return this.#policy.maxBytes
+  }
+
+  /** The tasks that the policy names: those of matches, without patterns, and those of backends. */
+  get tasks(): readonly string[] {
+    const { backends, routes } = this.#policy.written
+    const matched = routes.flatMap(({ match }) =>
+      typeof match === 'object' ? [match.task ?? []].flat() : [],
+    )
+    const served = Object.values(backends).flatMap(({ tasks = [] }) => tasks)
+    return [...new Set([...matched.filter((task) => !task.includes('*')), ...served])]
+  }
+
+  /** Whether a request could be sent somewhere, or held. */
+  get isUseful(): boolean {
+    return (
+      this.pool.members.some((backend) => backend.obstacle(NO_KEYS) === undefined) ||
+      this.table.selectors.some(({ holds }) => holds)
+    )
+  }
+
+  /** The request on its route. Starts the discovery of endpoints. */
+  route(classification: Classification): RoutedRequest {
+    this.#discover()
+    return new RoutedRequest(this.table, classification)
+  }
+
+  /** A lease on a backend by its name. @throws {RangeError} when there is none. @throws {NoBackendError} without an address. */
+  lease(name: string): Lease {
+    const backend = this.#backendOf(name)
+    return {
+      backend,
+      route: CHOSEN_IN_CODE,
+      timeouts: this.#policy.timeouts(name),
+      retries: 0,
+      left: () => 0,
+      place: { arrival: 0, since: this.table.context.clock.now() },
+      provenOther: () => false,
+      usableOthers: () => 0,
+      isRefusedByAll: () => false,
+      isCredible: () => true,
+      bulk: false,
+      holds: false,
+      hedges: 0,
+      lateAfter: () => undefined,
+      spare: () => undefined,
+      ...backend.reserve(),
+    }
+  }
+
+  #backendOf(name: string): Backend {
+    const { members } = this.pool.group(name)
+    this.#discover()
+    const [only] = members
+    if (only instanceof Unresolved) throw new NoBackendError(CHOSEN_IN_CODE, only.reason)
+    const free = members.filter((backend) => backend.obstacle(NO_KEYS) === undefined)
+    const candidates = free.map((backend) => ({ backend, isFull: false }))
+    const best = candidates.length > 0 ? this.#turns.rank(candidates, NO_JOB)[0]?.backend : undefined
+    if (best !== undefined) this.#turns.picked?.(best)
+    return members.find((backend) => backend === best) ?? only
+  }
+
+  #discover(): void {
+    if (this.#isDiscovering) return
+    this.#isDiscovering = true
+    for (const group of this.pool.groups) group.discover()
+  }
+
+  /** Starts the probes and the discovery. */
+  start(probe: BackendProbe): void {
+    this.#probe = probe
+    this.#discover()
+    for (const group of this.pool.groups) group.start(probe)
+  }
+
+  /**
+   * Checks another policy.
+   *
+   * @returns a function that puts it in force, and does not throw.
+   * @throws {ConfigError} with every mistake in the policy, each with its path.
+   * @throws {RouterClosedError} when it is closed.
+   */
+  prepare(policy: Policy): () => PolicyChanges {
+    if (this.table.closed !== undefined) throw this.table.closed
+    const routes = this.table.selectors.map(({ route }) => route)
+    const next = compilePolicy(policy, routes)
+    return () => this.#reload(next)
+  }
+
+  #reload(next: CompiledPolicy): PolicyChanges {
+    const { written } = this.#policy
+    const events: (() => void)[] = []
+    this.#pendingEvents = events
+    try {
+      const { added, removed } = this.table.queue.batch(() => this.#replace(next))
+      for (const group of added) {
+        if (this.#isDiscovering) group.discover()
+        if (this.#probe !== undefined) group.start(this.#probe)
+      }
+      for (const group of removed) this.#emitChange(group, 'removed')
+      for (const group of added) this.#emitChange(group, 'added')
+      const replaced = added.flatMap(({ name }) => (removed.some((gone) => gone.name === name) ? [name] : []))
+      return diff(written, next.written, replaced)
+    } finally {
+      this.#pendingEvents = undefined
+      for (const event of events) callSafely(event)
+    }
+  }
+
+  #emitChange({ name: backend, url }: BackendGroup, kind: 'added' | 'removed'): void {
+    this.#emit(() => this.#environment.onBackendChange?.({ backend, endpoint: undefined, kind, url }))
+  }
+
+  /** From now on, requests without an earlier attempt wait for `close()`. */
+  drain(): void {
+    this.table.drain()
+    this.#stopping.abort()
+  }
+
+  /** Ends the probes, the discovery and every wait. */
+  close(): void {
+    this.#stopping.abort()
+    for (const group of this.pool.groups) group.stop()
+    this.table.close(new RouterClosedError())
+  }
+}
+
+const CHOSEN_IN_CODE = 'chosen in code'
+const NO_JOB = { kind: '', models: '', queued: 0, urgent: false, sinceLast: 0 }

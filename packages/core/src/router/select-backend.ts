@@ -1,0 +1,176 @@
+import type { Backend, BackendInfo, BackendProbe } from '../backend/backend.ts'
+import type { GroupChange } from '../backend/backend-group.ts'
+import type { Classification } from '../classify/classification.ts'
+import type { Clock } from '../clock.ts'
+import type { PolicyChanges } from '../config/changes.ts'
+import type { Policy } from '../config/policy.ts'
+import type { Resolver } from '../discover/resolver.ts'
+import { explain } from '../explain/explain-route.ts'
+import type { Explanation } from '../explain/explanation.ts'
+import type { HoldEvent, Lease } from '../routing/lease.ts'
+import type { RouteSelector } from '../routing/route-selector.ts'
+import type { RoutedRequest } from '../routing/routed-request.ts'
+import type { ExplainOptions, SelectOptions } from '../routing/select-options.ts'
+import { PolicyRuntime } from './policy-runtime.ts'
+
+/** What has changed about a backend. */
+export type BackendEvent = GroupChange & {
+  /** Name of the backend. */
+  readonly backend: string
+  /** The address, when it is one of several that the backend has. */
+  readonly endpoint: string | undefined
+}
+
+/** What a policy gets from outside: time, name resolution, and listeners. */
+export interface SelectEnvironment {
+  /**
+   * Source of time, for tests.
+   * @default the system's
+   */
+  readonly clock?: Clock | undefined
+  /**
+   * Where the names of backends with `discover` are looked up.
+   * @default `dnsResolver()`: the system's DNS servers, and then the operating system
+   */
+  readonly resolver?: Resolver | undefined
+  /** Called with every change of a backend. */
+  readonly onBackendChange?: ((event: BackendEvent) => void) | undefined
+  /** Called when a request begins to wait, and when its wait ends. */
+  readonly onHold?: ((event: HoldEvent) => void) | undefined
+  /**
+   * Starts a machine in any way that is not Wake-on-LAN. Called when a request wants a backend that is down, at most once in
+   * the backend's `wake.every`, or in 30 s.
+   */
+  readonly onUnavailable?: ((backend: BackendInfo) => void) | undefined
+}
+
+/** What is known of a route. */
+export interface RouteInfo {
+  readonly name: string
+  /** Requests that wait, by why they began to: for a slot of a backend at its limit, or for an available backend. */
+  readonly waiting: Readonly<Record<HoldEvent['reason'], number>>
+}
+
+/** Selects backends by the policy in force. */
+export interface Select {
+  /**
+   * A lease on a backend, now or once one can take the request.
+   *
+   * @throws {NoBackendError} when every backend of the route is excluded, lacks a task of the request, or is unreachable.
+   * @throws {HoldError} when the request has waited for its longest wait, or too many requests wait.
+   * @throws the signal's reason when it is aborted.
+   */
+  (classification: Classification, options?: SelectOptions): Promise<Lease>
+  /** The request on its route. */
+  route(classification: Classification): RoutedRequest
+  /**
+   * A lease on one backend by its name, whatever the routes say: for code that overrules the policy.
+   *
+   * @throws {RangeError} when there is no backend of this name.
+   * @throws {NoBackendError} when its name has no address.
+   */
+  lease(backend: string): Lease
+  /**
+   * What would be decided now, and why: the route, and the reason for each of its backends. It changes nothing: it takes no
+   * lease and no turn, and wakes no machine. A match written in code is called.
+   */
+  explain(classification: Classification, options?: ExplainOptions): Explanation
+  /** The backends that requests may go to now, each endpoint by itself. */
+  backends(): readonly Backend[]
+  /** The backends that get no more requests, since their address or their policy is gone, and have requests in flight. */
+  leaving(): readonly Backend[]
+  readonly clock: Clock
+  /** Requests that wait, by route; without routes of which none waits. */
+  held(): Readonly<Record<string, number>>
+  /** Every route, in order. */
+  routes(): readonly RouteInfo[]
+  /** The tasks that the policy names: those of matches, without patterns, and those of backends. */
+  tasks(): readonly string[]
+  /** The most bytes that the bodies of held requests take together: `hold.maxBytes`. */
+  maxHeldBytes(): number
+  /** Whether a request could be sent somewhere, or held. */
+  useful(): boolean
+  /** Sends a backend no more requests. Resolves when none is in flight there. */
+  drain(backend: string): Promise<void>
+  /** Sends a backend requests again. */
+  enable(backend: string): void
+  /** Wakes a backend's machine now. */
+  wake(backend: string): Promise<void>
+  /**
+   * Puts another policy in force. Requests in flight go on, and follow the new policy when they fail. Waiting requests keep their
+   * place, and their longest waits do not get shorter. A backend of the same name and URL keeps its state.
+   *
+   * @returns what is different.
+   * @throws {ConfigError} with every mistake in the policy, each with its path; then nothing has changed.
+   * @throws {RouterClosedError} when it is closed.
+   */
+  reload(policy: Policy): PolicyChanges
+  /**
+   * Checks another policy.
+   *
+   * @returns a function that puts it in force as {@link Select.reload} does, and does not throw. Call it before anything else
+   *   changes.
+   * @throws as {@link Select.reload} does.
+   */
+  prepare(policy: Policy): () => PolicyChanges
+  /** Starts the probes and the discovery of endpoints, which otherwise begins with the first request. Only the first call counts. */
+  start(probe: BackendProbe): void
+  /**
+   * Drains: new and waiting requests wait until `close()`, whatever their longest wait. A request that was sent before may still
+   * get a lease, and probes go on.
+   */
+  suspend(): void
+  /** Aborted by `suspend()` and `close()`. */
+  readonly stopping: AbortSignal
+  /** Ends the probes and the discovery, and every wait with {@link RouterClosedError}. No request waits from then on. */
+  close(): void
+}
+
+/**
+ * Compiles a policy into a function that selects a backend for a request.
+ *
+ * @throws {ConfigError} with every mistake in the policy, each with its path.
+ */
+export function selectBackend<const Name extends string>(
+  policy: Policy<Name>,
+  environment: SelectEnvironment = {},
+): Select {
+  const runtime = new PolicyRuntime(policy, environment)
+  const { pool, table } = runtime
+  const route = (classification: Classification) => runtime.route(classification)
+  const select = (classification: Classification, options: SelectOptions = {}) =>
+    route(classification).select(options)
+  return Object.assign(select, {
+    route,
+    clock: table.context.clock,
+    stopping: runtime.stopping,
+    backends: () => pool.members,
+    leaving: () => pool.leaving,
+    lease: (name: string) => runtime.lease(name),
+    explain: (classification: Classification, options: ExplainOptions = {}) =>
+      explain(
+        table.selectors.map((selector) => selector.route),
+        table.decide(classification, options),
+      ),
+    held: () => waitingByRoute(table.selectors),
+    routes: () => table.selectors.map(({ route, waitingFor }) => ({ name: route.name, waiting: waitingFor })),
+    tasks: () => runtime.tasks,
+    maxHeldBytes: () => runtime.maxHeldBytes,
+    useful: () => runtime.isUseful,
+    drain: (name: string) => pool.group(name).drain(),
+    enable: (name: string) => pool.group(name).enable(),
+    wake: async (name: string) => pool.group(name).wake(),
+    reload: (next: Policy) => runtime.prepare(next)(),
+    prepare: (next: Policy) => runtime.prepare(next),
+    start: (probe: BackendProbe) => runtime.start(probe),
+    suspend: () => runtime.drain(),
+    close: () => runtime.close(),
+  })
+}
+
+function waitingByRoute(selectors: readonly RouteSelector[]): Readonly<Record<string, number>> {
+  const waiting = new Map<string, number>()
+  for (const { route, waits } of selectors)
+    if (waits.size > 0) waiting.set(route.name, (waiting.get(route.name) ?? 0) + waits.size)
+  return Object.fromEntries(waiting)
+}

@@ -1,0 +1,81 @@
+import type { Backend } from '../backend/backend.ts'
+import type { Obstacle } from '../backend/health/health.ts'
+import { defaults } from '../config/defaults.ts'
+import { isNamed } from './candidates.ts'
+import type { RouteRequest } from './route-request.ts'
+
+/** What a decision found out about a backend of the route. */
+export interface Assessment {
+  readonly backend: Backend
+  /** Why the backend cannot take the request now; `undefined` when it can. */
+  readonly obstacle: Obstacle | undefined
+  /**
+   * Whether the strategy was asked about it, or why not: it lacks a task, is excluded, is unavailable, failed this request, failed
+   * others recently, is full on a route that spills, or its tier is not needed.
+   */
+  readonly state:
+    | 'lacks-task'
+    | 'excluded'
+    | 'unavailable'
+    | 'tried'
+    | 'failed-recently'
+    | 'full'
+    | 'higher-tier'
+    | 'candidate'
+}
+
+export type MutableAssessment = { -readonly [K in keyof Assessment]: Assessment[K] }
+
+/** Assesses a backend of the route by itself. */
+export function assess(request: RouteRequest, backend: Backend): MutableAssessment {
+  if (!backend.serves(request.classification.tasks))
+    return { backend, obstacle: undefined, state: 'lacks-task' }
+  const { exclude } = request
+  if (exclude.size > 0 && isNamed(backend, exclude))
+    return { backend, obstacle: undefined, state: 'excluded' }
+  const obstacle = obstacleOf(request, backend)
+  return { backend, obstacle, state: isEligible(obstacle) ? 'candidate' : 'unavailable' }
+}
+
+/** Obstacles that end when a request on the backend ends: such a backend is worth waiting for. */
+const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering', 'resolving'])
+/** A recovering backend gets one request at a time, and no slow upload may keep that slot from the others. */
+const UPLOADING: Obstacle = { kind: 'recovering', until: Number.POSITIVE_INFINITY }
+
+/** Why a backend cannot take the request now; `undefined` when it can. */
+export function obstacleOf({ job, priority, isReady }: RouteRequest, backend: Backend): Obstacle | undefined {
+  const obstacle = backend.obstacle(job, priority > 0)
+  if (obstacle !== undefined) return obstacle
+  return backend.isRare(job) && !isReady() ? UPLOADING : undefined
+}
+
+/** Whether a backend can take a request now, or as soon as another request there ends. */
+export function isEligible(obstacle: Obstacle | undefined): boolean {
+  return obstacle === undefined || PASSING.has(obstacle.kind)
+}
+
+/** Whether some candidate is available and at its limit. */
+export function isAnyFull(request: RouteRequest): boolean {
+  return request.route.members.current.some((backend) => {
+    const { obstacle, state } = assess(request, backend)
+    return state === 'candidate' && obstacle !== undefined
+  })
+}
+
+/** Whether nothing has failed on the backend for as long as retries are counted. */
+export function isProven(backend: Backend): boolean {
+  return backend.wellFor(defaults.retryBudgetWindow)
+}
+
+/** Whether a request could be sent there at all: the backend is neither drained nor without an address. */
+export function isUsable({ obstacle }: Assessment): boolean {
+  return obstacle?.kind !== 'disabled' && obstacle?.kind !== 'unresolved'
+}
+
+/**
+ * Whether a connection failed after this request arrived, so another attempt would only fail as well. A retry finds out by
+ * itself.
+ */
+export function isUnreachable({ retry, place }: RouteRequest, backend: Backend): boolean {
+  return !retry && backend.triedInVainSince(place.since)
+}

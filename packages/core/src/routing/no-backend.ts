@@ -1,0 +1,67 @@
+import type { Backend } from '../backend/backend.ts'
+import { Unresolved } from '../backend/unresolved.ts'
+import { NoBackendError } from '../errors.ts'
+import { type Assessment, isUnreachable, isUsable, obstacleOf } from './assess.ts'
+import { isNamed } from './candidates.ts'
+import type { RouteRequest } from './route-request.ts'
+
+/** The error for a request that no backend of its route may take. */
+export function noCandidate({ route, classification, exclude }: RouteRequest): NoBackendError {
+  const { tasks } = classification
+  const excluded = route.members.current.filter(
+    (backend) => backend.serves(tasks) && isNamed(backend, exclude),
+  )
+  return new NoBackendError(
+    route.name,
+    excluded.length > 0 ? `${namesOf(excluded)} excluded` : notServed(tasks),
+  )
+}
+
+function notServed(tasks: readonly string[]): string {
+  return tasks.length === 0
+    ? 'none of its backends takes unclassified requests; set unclassified: true on a backend with tasks'
+    : `none of its backends serves ${tasks.join(' and ')}`
+}
+
+/** The error when no candidate can be reached, and waiting does not help; `undefined` when one might be. */
+export function noneReachable(
+  request: RouteRequest,
+  unavailable: readonly Assessment[],
+): NoBackendError | undefined {
+  const usable = unavailable.filter(isUsable).map(({ backend }) => backend)
+  if (!usable.every((backend) => isUnreachable(request, backend))) return undefined
+  const drained = unavailable.flatMap(({ backend, obstacle }) =>
+    obstacle?.kind === 'disabled' ? [backend] : [],
+  )
+  const unresolved = unavailable.flatMap(({ backend, obstacle }) =>
+    obstacle?.kind === 'unresolved' && backend instanceof Unresolved ? [backend.reason] : [],
+  )
+  const reasons = [
+    ...(usable.length > 0 ? [`${namesOf(usable)} unreachable`] : []),
+    ...(drained.length > 0 ? [`${namesOf(drained)} drained`] : []),
+    ...unresolved,
+  ]
+  return new NoBackendError(request.route.name, reasons.join(', '))
+}
+
+/** Such as `gpu is ejected: answered 401 Unauthorized: set backends.gpu.auth`. */
+export function unavailableReason(request: RouteRequest, backend: Backend): string {
+  const kind = obstacleOf(request, backend)?.kind ?? 'unavailable'
+  const { probe, lastError } = backend.health
+  const reason = kind === 'down' && probe?.kind === 'down' ? probe.reason : lastError?.reason
+  const isFailure = kind === 'down' || kind === 'ejected' || kind === 'unavailable'
+  return `${backend.name} is ${WORDS[kind] ?? kind}${isFailure && reason !== undefined ? `: ${reason}` : ''}`
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  lacks: 'lacking the task or model',
+  disabled: 'drained',
+  unresolved: 'without an address',
+  resolving: 'without an address',
+}
+
+/** The names of backends with their verb: `gpu is`, `gpu, nas are`. */
+export function namesOf(backends: readonly Backend[]): string {
+  const names = [...new Set(backends.map(({ name }) => name))]
+  return `${names.join(', ')} ${names.length > 1 ? 'are' : 'is'}`
+}

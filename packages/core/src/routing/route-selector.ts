@@ -1,0 +1,213 @@
+import type { Classification } from '../classify/classification.ts'
+import { defaults } from '../config/defaults.ts'
+import { longer, mostBulkHeld, type Patience, type Queue } from '../config/patience.ts'
+import { HoldError, NoBackendError, type RouterError } from '../errors.ts'
+import type { TryServe } from '../queue/request-queue.ts'
+import type { CompiledRoute } from './compile-policy.ts'
+import { type Decision, decide, type RoutingState } from './decide.ts'
+import { jobNames, keysOf } from './jobs.ts'
+import type { HoldEvent, Lease, Place } from './lease.ts'
+import { RouteLease } from './route-lease.ts'
+import type { RouteRequest } from './route-request.ts'
+import type { RouteTable } from './route-table.ts'
+import { RouteWait } from './route-wait.ts'
+import { RouteWaits } from './route-waits.ts'
+import type { SelectOptions } from './select-options.ts'
+
+const NONE: ReadonlySet<string> = new Set()
+const unknownSize = () => 0
+const always = () => true
+
+/** A decision, and what it was made from. */
+export interface Decided {
+  readonly request: RouteRequest
+  readonly decision: Decision
+  readonly state: RoutingState
+  /** Requests of the route that wait. */
+  readonly waiting: number
+}
+
+/** The rules that all routes of a policy share. */
+export interface Rules {
+  readonly queue: Queue
+  /** The highest priority that a request can have. */
+  readonly mostUrgent: number
+}
+
+/** Selects backends for the requests of one route: commits what `decide` says. */
+export class RouteSelector {
+  readonly route: CompiledRoute
+  readonly waits = new RouteWaits<RouteWait>()
+  readonly #rules: Rules
+  readonly #table: RouteTable
+  readonly #patience: Readonly<Record<'bulk' | 'interactive', Patience>>
+
+  constructor(route: CompiledRoute, rules: Rules, table: RouteTable) {
+    this.route = route
+    this.#rules = rules
+    this.#table = table
+    const { maxWait } = rules.queue
+    this.#patience = {
+      bulk: { hold: route.hold?.bulk, maxWait },
+      interactive: { hold: route.hold?.interactive, maxWait },
+    }
+  }
+
+  /** Requests that wait, by why they began to. */
+  get waitingFor(): Readonly<Record<HoldEvent['reason'], number>> {
+    const { held, size } = this.waits
+    return { full: size - held, unavailable: held }
+  }
+
+  /** Whether one more request may be held. */
+  get holds(): boolean {
+    return this.#table.closed === undefined && (this.#mayHold(false) || this.#mayHold(true))
+  }
+
+  #mayHold(isInteractive: boolean): boolean {
+    const { hold } = this.route
+    if (hold === undefined) return false
+    const { held, heldBulk } = this.waits
+    return held < hold.maxHeld && (isInteractive || heldBulk < mostBulkHeld(hold))
+  }
+
+  /** A lease now, or once a backend can take the request. @throws {RouterError} when it is rejected. */
+  select(classification: Classification, place: Place, options: SelectOptions): Lease | Promise<Lease> {
+    const request = this.#requestOf(classification, place, options)
+    const { decision } = this.#decide(request, options.place === undefined)
+    if (decision.kind === 'forward') return this.#commit(request, decision)
+    if (decision.kind === 'reject') throw rejection(decision)
+    // A listener may have reloaded the policy when it got the decision.
+    if (!this.#table.has(this.route))
+      return this.#table.selectorOf(classification).select(classification, place, { ...options, place })
+    return new RouteWait(this.#table, this, request, decision, options).lease()
+  }
+
+  /** What would be decided now. It changes nothing. */
+  decide(classification: Classification, place: Place, options: SelectOptions): Decided {
+    const request = this.#requestOf(classification, place, options)
+    const state = this.#stateFor(request, true)
+    return { request, state, decision: decide(request, state), waiting: this.waits.size }
+  }
+
+  /** Serves a queued request, or says when to try again. */
+  tryServe(request: RouteRequest): ReturnType<TryServe<Lease>> {
+    if (!request.isReady()) return { retryAt: Number.POSITIVE_INFINITY }
+    const { decision } = this.#decide(request, false)
+    if (decision.kind === 'forward') return { served: this.#commit(request, decision) }
+    if (decision.kind === 'reject') throw rejection(decision)
+    return { retryAt: decision.retryAt }
+  }
+
+  #decide(request: RouteRequest, isNew: boolean): Decided {
+    const state = this.#stateFor(request, isNew)
+    const decided = { request, state, decision: decide(request, state), waiting: this.waits.size }
+    request.onDecision?.(decided)
+    return decided
+  }
+
+  #stateFor(request: RouteRequest, isNew: boolean): RoutingState {
+    const { context, queue, arrivals, isDraining } = this.#table
+    const now = context.clock.now()
+    return {
+      now,
+      queued: queue.length === 0 ? 0 : queue.countOf(this.headStartOf(request)),
+      sinceLast: isNew ? 0 : now - arrivals.last,
+      isDraining,
+      refusal: (wait) => this.#refusal(request, wait, isNew),
+    }
+  }
+
+  #requestOf(classification: Classification, place: Place, options: SelectOptions): RouteRequest {
+    const { route } = this
+    const { exclude, avoid, retry = false, relaxes = false, notBefore = 0, onDecision } = options
+    const { isReady = always, size = unknownSize } = options
+    const names = jobNames(classification)
+    const priority = route.priorityOf(classification)
+    return {
+      classification,
+      route,
+      patience: this.#patienceOf(place, priority),
+      kind: names.kind,
+      models: names.models,
+      job: keysOf(names, classification, size),
+      priority,
+      exclude: exclude === undefined ? NONE : new Set(exclude),
+      avoid: avoid === undefined ? NONE : new Set(avoid),
+      retry,
+      isReady,
+      notBefore,
+      relaxes,
+      place,
+      onDecision,
+    }
+  }
+
+  /** The same request on this route, after a reload or when its exclusions have changed. */
+  adopt(request: RouteRequest): RouteRequest {
+    const { route } = this
+    const priority = route.priorityOf(request.classification)
+    return { ...request, route, patience: this.#patienceOf(request.place, priority), priority }
+  }
+
+  /** A reload never shortens the wait of a queued request. */
+  #patienceOf({ patience }: Place, priority: number): Patience {
+    const own = this.#patience[priority > 0 ? 'interactive' : 'bulk']
+    return patience === undefined ? own : longer(patience, own)
+  }
+
+  #refusal({ priority }: RouteRequest, wait: 'queue' | 'hold', isNew: boolean): RouterError | undefined {
+    const { closed, queued } = this.#table
+    if (closed !== undefined) return closed
+    // A request that was accepted once is not refused when it is retried.
+    if (!isNew) return undefined
+    if (wait === 'hold')
+      return this.#mayHold(priority > 0)
+        ? undefined
+        : new HoldError(
+            'hold-full',
+            `Route "${this.route.name}" holds ${counted(this.waits.held)} (hold.maxHeld).`,
+          )
+    return queued.size < this.#rules.queue.maxLength
+      ? undefined
+      : new HoldError('queue-full', `${counted(queued.size)} queued for a slot (queue.maxLength).`)
+  }
+
+  /** A lease for a hedge of a request, on a backend that can take it now; it does not wait. */
+  spare(request: RouteRequest, used: readonly string[]): Lease | undefined {
+    if (this.route.hedge === undefined) return undefined
+    const rare = this.route.members.current.filter((backend) => backend.isRare(request.job))
+    const exclude = new Set([...request.exclude, ...used, ...rare.map(({ id }) => id)])
+    const hedge = { ...request, exclude, avoid: NONE, retry: true, notBefore: 0 }
+    const decision = decide(hedge, this.#stateFor(hedge, false))
+    return decision.kind === 'forward' && !decision.isLeastBad ? this.#commit(request, decision) : undefined
+  }
+
+  #commit(request: RouteRequest, decision: Extract<Decision, { kind: 'forward' }>): Lease {
+    const { backend, isLeastBad, assessments } = decision
+    const { strategy, isOrdered } = this.route
+    for (const { backend: other, state } of assessments) {
+      if (other === backend && !isLeastBad) {
+        if (isOrdered) break
+      } else if (state === 'unavailable') other.want()
+    }
+    if (!isLeastBad) strategy.picked?.(backend)
+    return new RouteLease(this.#table, request, backend, this.#table.closed === undefined)
+  }
+
+  headStartOf({ priority }: Pick<RouteRequest, 'priority'>): number {
+    const { mostUrgent, queue } = this.#rules
+    return ((priority / mostUrgent) * Math.min(queue.maxWait, defaults.longestHeadStart)) / 2
+  }
+}
+
+/** A request that no backend can take now may still wake one for those that follow. */
+function rejection({ error, assessments }: Extract<Decision, { kind: 'reject' }>): RouterError {
+  if (error instanceof NoBackendError)
+    for (const { backend, state } of assessments) if (state === 'unavailable') backend.want()
+  return error
+}
+
+function counted(count: number): string {
+  return `${count} request${count === 1 ? '' : 's'}`
+}

@@ -1,0 +1,100 @@
+import type { Pool } from '../backend/pool.ts'
+import type { Classification } from '../classify/classification.ts'
+import type { Clock } from '../clock.ts'
+import type { RouterError } from '../errors.ts'
+import { RequestQueue } from '../queue/request-queue.ts'
+import { Arrivals } from './arrivals.ts'
+import type { CompiledRoute } from './compile-policy.ts'
+import type { HoldEvent, Lease } from './lease.ts'
+import type { RouteRequest } from './route-request.ts'
+import { type Decided, RouteSelector, type Rules } from './route-selector.ts'
+import type { RouteWait } from './route-wait.ts'
+import type { ExplainOptions } from './select-options.ts'
+
+/** What the routes of every policy share. */
+export interface RoutingContext {
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly onHold: (event: HoldEvent) => void
+}
+
+/** The routes in force, and what they share: one queue for all requests that wait. */
+export class RouteTable {
+  readonly context: RoutingContext
+  readonly queue: RequestQueue<Lease>
+  readonly arrivals: Arrivals
+  /** The requests that wait for a slot, on any route. */
+  readonly queued = new Set<RouteWait>()
+  #closed: RouterError | undefined
+  #isDraining = false
+  #selectors: ReadonlyMap<CompiledRoute, RouteSelector> = new Map()
+
+  constructor(context: RoutingContext) {
+    this.context = context
+    this.queue = new RequestQueue(context.clock)
+    this.arrivals = new Arrivals(context.clock)
+  }
+
+  get selectors(): readonly RouteSelector[] {
+    return [...this.#selectors.values()]
+  }
+
+  /** The error for requests that would have to wait, once the table is closed. */
+  get closed(): RouterError | undefined {
+    return this.#closed
+  }
+
+  /** Whether requests without an earlier attempt wait for `close()`. */
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /** What would be decided for a new request now. It changes nothing. */
+  decide(classification: Classification, options: ExplainOptions): Decided {
+    return this.selectorOf(classification).decide(classification, this.arrivals.preview(), options)
+  }
+
+  /** The first route that matches. */
+  selectorOf(classification: Classification): RouteSelector {
+    for (const selector of this.#selectors.values()) if (selector.route.takes(classification)) return selector
+    throw new TypeError('the last route of a policy matches every request')
+  }
+
+  /** Whether a route is in force. */
+  has(route: CompiledRoute): boolean {
+    return this.#selectors.has(route)
+  }
+
+  /** The request on the route that matches it now: the same object, unless the policy has changed. */
+  current(request: RouteRequest): RouteRequest {
+    if (this.#selectors.has(request.route)) return request
+    return this.selectorOf(request.classification).adopt(request)
+  }
+
+  /** A lease for a hedge of a request, on a backend that can take it now. */
+  spare(request: RouteRequest, used: readonly string[]): Lease | undefined {
+    if (this.#closed !== undefined) return undefined
+    this.queue.wake()
+    const current = this.current(request)
+    return this.#selectors.get(current.route)?.spare(current, used)
+  }
+
+  /** Puts other routes in force, for waiting requests as well. */
+  replace(routes: readonly CompiledRoute[], rules: Rules): void {
+    const before = this.selectors
+    this.#selectors = new Map(routes.map((route) => [route, new RouteSelector(route, rules, this)]))
+    for (const { waits } of before)
+      for (const wait of [...waits]) wait.move(({ classification }) => this.selectorOf(classification))
+  }
+
+  /** From now on, requests without an earlier attempt wait for `close()`. */
+  drain(): void {
+    this.#isDraining = true
+  }
+
+  /** Ends every wait with this error, and lets no request wait any longer. */
+  close(error: RouterError): void {
+    this.#closed = error
+    this.queue.close(error)
+  }
+}

@@ -1,0 +1,49 @@
+import type { Classification } from '../classify/classification.ts'
+import type { Heartbeats } from '../config/patience.ts'
+import type { Lease, Place } from './lease.ts'
+import type { RouteSelector } from './route-selector.ts'
+import type { RouteTable } from './route-table.ts'
+import type { SelectOptions } from './select-options.ts'
+
+/** A request on its route. The routes are matched once, and again only after a reload. */
+export class RoutedRequest {
+  readonly #table: RouteTable
+  readonly #classification: Classification
+  #matched: RouteSelector
+
+  constructor(table: RouteTable, classification: Classification) {
+    this.#table = table
+    this.#classification = classification
+    this.#matched = table.selectorOf(classification)
+  }
+
+  get #selector(): RouteSelector {
+    if (!this.#table.has(this.#matched.route)) this.#matched = this.#table.selectorOf(this.#classification)
+    return this.#matched
+  }
+
+  /** Name of the route. */
+  get route(): string {
+    return this.#selector.route.name
+  }
+
+  /** The heartbeats of the route; none for an unclassified request, since its answer may not be JSON. */
+  get heartbeats(): Heartbeats | undefined {
+    return this.#classification.classified ? this.#selector.route.heartbeats : undefined
+  }
+
+  /** Whether it is a bulk request, of priority 0, on a route that holds requests. */
+  get isHeldBulk(): boolean {
+    const { route } = this.#selector
+    return route.hold !== undefined && route.priorityOf(this.#classification) <= 0
+  }
+
+  /** As {@link Select} does. */
+  async select(options: SelectOptions): Promise<Lease> {
+    options.signal?.throwIfAborted()
+    const place: Place = options.place ?? this.#table.arrivals.next()
+    // Queued requests come first. One that nothing is available for does not keep others back.
+    if (this.#table.queue.length > 0) this.#table.queue.wakeIfDue()
+    return this.#selector.select(this.#classification, place, options)
+  }
+}

@@ -1,0 +1,51 @@
+/** Formats numbers for the locale of the browser, with the same units everywhere. */
+export interface Format {
+  count(value: number): string
+  /** A rate: 0.12, 3.4, 120. */
+  rate(value: number): string
+  share(value: number): string
+  /** Milliseconds: `12 ms`, `1.2 s`, `3 min 5 s`, `2 h 5 min`. */
+  duration(milliseconds: number): string
+  bytes(value: number): string
+  /** The time of day of a moment of `Date.now()`, with its seconds. */
+  time(moment: number): string
+}
+
+/** @param locale Default: the browser's. */
+export function formatFor(locale?: string): Format {
+  const number = (digits: number) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits })
+  const [whole, tenths, hundredths] = [number(0), number(1), number(2)]
+  const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 })
+  const finePercent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 })
+  const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+  const scaled = (value: number) => (value >= 10 ? whole : value >= 1 ? tenths : hundredths).format(value)
+  return {
+    count: (value) => whole.format(value),
+    rate: scaled,
+    // 99.7 % must not become 100 %.
+    share: (value) =>
+      value > 0.99 && value < 1 ? finePercent.format(Math.min(value, 0.999)) : percent.format(value),
+    duration: (milliseconds) => duration(milliseconds, whole, tenths),
+    bytes(value) {
+      const power = value < 1000 ? 0 : value < 1_000_000 ? 1 : 2
+      return `${(power === 0 ? whole : tenths).format(value / 1000 ** power)}${NARROW}${['B', 'kB', 'MB'][power]}`
+    },
+    time: (moment) => clock.format(moment),
+  }
+}
+
+/** A narrow no-break space, between a number and its unit. */
+const NARROW = '\u202f'
+
+function duration(milliseconds: number, whole: Intl.NumberFormat, tenths: Intl.NumberFormat): string {
+  const of = (value: number, unit: string, format = whole) => `${format.format(value)}${NARROW}${unit}`
+  const both = (large: string, small: number, unit: string) =>
+    small === 0 ? large : `${large} ${of(small, unit)}`
+  if (milliseconds < 9.95) return of(milliseconds, 'ms', tenths)
+  if (milliseconds < 999.5) return of(milliseconds, 'ms')
+  if (milliseconds < 9_950) return of(milliseconds / 1000, 's', tenths)
+  const seconds = Math.round(milliseconds / 1000)
+  if (seconds < 60) return of(seconds, 's')
+  if (seconds < 3600) return both(of(Math.floor(seconds / 60), 'min'), seconds % 60, 's')
+  return both(of(Math.floor(seconds / 3600), 'h'), Math.floor((seconds % 3600) / 60), 'min')
+}

@@ -1,0 +1,126 @@
+import type { Report } from '../src/wire.ts'
+import { Actions } from './actions.ts'
+import { Backends } from './backends.ts'
+import { Decisions } from './decisions.ts'
+import { byId, h, setText } from './dom.ts'
+import { Figures } from './figures.ts'
+import { formatFor } from './format.ts'
+import { Sign } from './icons.ts'
+import { latency } from './latency.ts'
+import type { Model } from './model.ts'
+import { Plot } from './plot.ts'
+import { StartHere } from './start-here.ts'
+import { Store } from './store.ts'
+import { type LinkState, Stream } from './stream.ts'
+import { startTheme } from './theme.ts'
+import { throughput } from './throughput.ts'
+import { remarkOf, verdictOf } from './verdict.ts'
+import { Waiting } from './waiting.ts'
+
+/** The path of the page, behind any proxy. */
+const base = location.pathname.replace(/\/+$/, '')
+const format = formatFor()
+const store = new Store()
+/** Arrival of the last report, on the browser's clock. */
+let reportAt = 0
+
+const actions = new Actions(base, () => refresh())
+const plots = [new Plot(throughput), new Plot(latency)]
+const decisions = new Decisions()
+const parts = [
+  new Figures(byId('figures', HTMLElement)),
+  new StartHere(byId('start-here', HTMLElement)),
+  new Backends(byId('backends', HTMLElement), actions),
+  new Waiting(byId('waiting', HTMLElement)),
+  ...plots,
+]
+const verdictSign = new Sign('off')
+const footer = {
+  note: h('span'),
+  forget: h('button', { type: 'button' }, 'Forget the token'),
+}
+
+startTheme()
+setText(byId('host', HTMLElement), location.host)
+byId('verdict-icon', HTMLElement).append(verdictSign.element)
+byId('plots', HTMLElement).append(...plots.map(({ element }) => element))
+byId('footer', HTMLElement).append(footer.note, footer.forget)
+footer.forget.addEventListener('click', () => actions.forget())
+
+const stream = new Stream({ url: `${base}/events`, onReport, onState: showLink })
+setInterval(tick, 1_000)
+showLink('connecting')
+
+function onReport(report: Report): void {
+  store.take(report)
+  reportAt = performance.now()
+  refresh()
+}
+
+/** Updates ages and plots between two reports. */
+function tick(): void {
+  if (performance.now() - reportAt > 900) refresh()
+  if (document.documentElement.dataset['link'] === 'lost') showLink('lost')
+}
+
+function refresh(): void {
+  const { report } = store
+  if (report === undefined) return
+  // Without a connection, ages stop.
+  const passed = document.documentElement.dataset['link'] === 'lost' ? 0 : performance.now() - reportAt
+  const model: Model = {
+    report,
+    store,
+    now: report.now + passed,
+    wallOf: (moment) => report.wall + (moment - report.now),
+    format,
+  }
+  for (const part of parts) part.update(model)
+  decisions.update(model)
+  showVerdict(model)
+  showNotices(model)
+  showFooter(model)
+}
+
+function showVerdict({ report, now }: Model): void {
+  const { tone, text } = verdictOf(report, store.recent(now))
+  verdictSign.show(tone)
+  setText(byId('verdict', HTMLElement), text)
+  setText(byId('remark', HTMLElement), remarkOf(report, now, format))
+  document.title = `${text} – immich-ml-router`
+}
+
+function showNotices({ report }: Model): void {
+  const notices = byId('notices', HTMLElement)
+  notices.hidden = report.notices.length === 0
+  setText(notices, report.notices.join(' '))
+}
+
+function showFooter({ report }: Model): void {
+  footer.forget.hidden = !actions.hasToken
+  setText(
+    footer.note,
+    report.actions
+      ? 'Drain, enable and wake backends with the admin token.'
+      : 'Read-only. Set an admin token to drain, enable and wake backends here.',
+  )
+}
+
+function showLink(state: LinkState): void {
+  document.documentElement.dataset['link'] = state
+  byId('link', HTMLElement).dataset['state'] = state
+  const lost = byId('lost', HTMLElement)
+  const texts: Readonly<Record<LinkState, string>> = {
+    connecting: 'Connecting…',
+    live: 'Live',
+    lost: lastUpdate(),
+  }
+  setText(byId('link-text', HTMLElement), texts[state])
+  lost.hidden = state !== 'lost'
+  if (state === 'lost')
+    setText(lost, 'The router does not answer. The page shows its last state and reconnects automatically.')
+}
+
+function lastUpdate(): string {
+  return store.report === undefined ? 'No answer' : `Last update ${format.duration(stream.silence)} ago`
+}

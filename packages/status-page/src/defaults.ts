@@ -1,0 +1,21 @@
+/** Fixed limits of the status page, and the defaults of its options. Sizes are bytes, times are milliseconds. */
+export const defaults = Object.freeze({
+  /** Path of the page. */
+  basePath: '/_router',
+  /** Completed requests that the page shows. */
+  decisions: 200,
+  /** Completed requests with a fate other than `answered`, kept in addition. */
+  troubles: 50,
+  /** Time that the plots cover. */
+  history: 900_000,
+  /** Length of one span of the plots. */
+  span: 10_000,
+  /** Time between two reports to the viewers. */
+  interval: 1_000,
+  /** Longest time without a report, so that the page can tell an idle router from a lost one. */
+  beat: 5_000,
+  /** Viewers at once: each is an open response. */
+  viewers: 100,
+  /** Unread bytes after which a viewer is disconnected. */
+  backlog: 1024 * 1024,
+} as const)

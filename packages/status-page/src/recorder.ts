@@ -1,0 +1,45 @@
+import type { RequestEvent } from '@immich-ml-router/core'
+import { type Decision, decisionOf } from './decision-view.ts'
+import { defaults } from './defaults.ts'
+import { History } from './history.ts'
+import { Ring } from './ring.ts'
+
+/**
+ * Records the last requests and minutes, also without viewers, so that a page that is opened later shows them. It stores
+ * plain objects: texts and JSON are made for viewers only.
+ */
+export class Recorder {
+  readonly history = new History()
+  readonly #last = new Ring<Decision>(defaults.decisions)
+  /** Decisions other than `answered`, in a ring of their own: successful requests must not push them out. */
+  readonly #troubles = new Ring<Decision>(defaults.troubles)
+  #count = 0
+
+  /** Requests recorded so far, which is the id of the last one. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Records a completed request. */
+  readonly record = (event: RequestEvent): void => {
+    const decision = decisionOf(event, ++this.#count)
+    this.#last.add(decision)
+    if (decision.fate !== 'answered') this.#troubles.add(decision)
+    const { start, fate, kind, steps, attempts } = decision
+    this.history.add({
+      at: start + steps.total,
+      fate,
+      kind,
+      time: steps.total,
+      backend: attempts.at(-1)?.backend,
+    })
+  }
+
+  /** The decisions after this id that are still stored, oldest first. */
+  decisionsSince(id: number): Decision[] {
+    const last = this.#last.items
+    const [oldest] = last
+    const earlier = this.#troubles.items.filter((decision) => oldest !== undefined && decision.id < oldest.id)
+    return [...earlier, ...last].filter((decision) => decision.id > id)
+  }
+}

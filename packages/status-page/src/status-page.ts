@@ -1,0 +1,200 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type Clock, pathOf, type Router } from '@immich-ml-router/core'
+import { systemClock } from '@immich-ml-router/core/parts'
+import { act, isAction } from './actions.ts'
+import { defaults } from './defaults.ts'
+import { Hosts, hostRefusal } from './hosts.ts'
+import { Live } from './live.ts'
+import { PAGE } from './page.generated.ts'
+import { Recorder } from './recorder.ts'
+import { Reporter } from './report.ts'
+import { hasToken } from './token.ts'
+
+/** Options of `statusPage`. */
+export interface StatusPageOptions {
+  /**
+   * Token for draining, enabling and waking backends: at least 1 character, no white space.
+   * @default none: the page is read-only
+   */
+  readonly adminToken?: string | undefined
+  /**
+   * Path of the page in `req.url`. A framework may strip its mount path: then give the rest, or `''`.
+   * @default '/_router'
+   */
+  readonly basePath?: string | undefined
+  /**
+   * Host names of the page, in addition to `localhost` and IP addresses; `'*'` allows every name. A request with another
+   * name in `Host` gets 421, which prevents DNS rebinding. `X-Forwarded-Host` is ignored.
+   * @default []
+   */
+  readonly hosts?: readonly string[] | undefined
+  /**
+   * The clock of the router, for tests.
+   * @default the system clock
+   */
+  readonly clock?: Clock | undefined
+}
+
+/** A handler for node:http, and middleware for Express and similar frameworks. */
+export interface StatusPage {
+  /** @param next Called for requests outside the page's path. Without it, they get 404. */
+  (req: IncomingMessage, res: ServerResponse, next?: () => unknown): void
+  /** Disconnects all viewers and stops recording. Closing the router does the same. */
+  close(): void
+}
+
+/**
+ * Creates a live status page of a router. It records requests from this call on.
+ *
+ * @throws {RangeError} when `basePath`, `adminToken` or a host name is invalid.
+ */
+export function statusPage(router: Router, options: StatusPageOptions = {}): StatusPage {
+  const server = new PageServer(router, options)
+  return Object.assign(
+    (req: IncomingMessage, res: ServerResponse, next?: () => unknown) => server.handle(req, res, next),
+    { close: () => server.close() },
+  )
+}
+
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': [
+    "default-src 'none'",
+    `script-src '${PAGE.scriptHash}'`,
+    `style-src '${PAGE.styleHash}'`,
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; '),
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+} as const
+
+class PageServer {
+  readonly #router: Router
+  readonly #basePath: string
+  readonly #token: string | undefined
+  readonly #hosts: Hosts
+  readonly #live: Live
+  readonly #stopListening: readonly (() => void)[]
+  #closed = false
+
+  constructor(
+    router: Router,
+    { adminToken, basePath = defaults.basePath, hosts = [], clock = systemClock }: StatusPageOptions,
+  ) {
+    if (adminToken !== undefined && !/^\S+$/.test(adminToken))
+      throw new RangeError('adminToken must have at least 1 character and no white space.')
+    if (!/^(?:\/[^?#]*)?$/.test(basePath))
+      throw new RangeError(`basePath must start with "/", not "${basePath}".`)
+    this.#hosts = new Hosts(hosts)
+    const recorder = new Recorder()
+    this.#router = router
+    this.#basePath = basePath.replace(/\/+$/, '')
+    this.#token = adminToken
+    this.#live = new Live(new Reporter(router, recorder, adminToken !== undefined), clock)
+    this.#stopListening = [router.on('request', recorder.record), router.on('close', () => this.close())]
+  }
+
+  handle(req: IncomingMessage, res: ServerResponse, next: (() => unknown) | undefined): void {
+    const path = pathOf(req)
+    const isBelow = path === this.#basePath || path.startsWith(`${this.#basePath}/`)
+    if (isBelow) this.#serve(req, res, path.slice(this.#basePath.length))
+    else if (next !== undefined) next()
+    else answer(res, 404, 'Not Found')
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const stop of this.#stopListening) stop()
+    this.#live.end()
+  }
+
+  #serve(req: IncomingMessage, res: ServerResponse, path: string): void {
+    req.resume()
+    const refused = this.#hosts.refused(req)
+    if (refused !== undefined) {
+      answer(res, 421, hostRefusal(refused))
+      return
+    }
+    const [, backend, action] = /^\/backends\/([^/]+)\/([^/]+)$/.exec(path) ?? []
+    if (path === '' || path === '/') read(req, res, () => sendPage(req, res))
+    else if (path === '/events') read(req, res, () => this.#show(req, res))
+    else if (backend === undefined || action === undefined || !isAction(action)) answer(res, 404, 'Not Found')
+    else if (req.method !== 'POST') refuseMethod(res, 'POST')
+    else this.#act(req, res, () => act(this.#router, backend, action))
+  }
+
+  #show(req: IncomingMessage, res: ServerResponse): void {
+    if (this.#closed) answer(res, 503, 'The status page is closed.')
+    else if (this.#live.isFull)
+      answer(res, 503, `The page has ${defaults.viewers} viewers, which is the maximum. Close one of them.`)
+    else {
+      // nginx would buffer the events until the response ends.
+      res.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
+      if (req.method === 'HEAD') res.end()
+      else this.#live.add(res)
+    }
+  }
+
+  #act(req: IncomingMessage, res: ServerResponse, action: () => Promise<void>): void {
+    if (this.#token === undefined)
+      answer(
+        res,
+        403,
+        'The page is read-only. Set ADMIN_TOKEN of the gateway, or option adminToken of statusPage().',
+      )
+    else if (!hasToken(req, this.#token))
+      answer(res, 401, 'The admin token is missing or wrong. Send it as "Authorization: Bearer <token>".', {
+        'www-authenticate': 'Bearer',
+      })
+    else
+      action().then(
+        () => {
+          answer(res, 204)
+          this.#live.flush()
+        },
+        (error: unknown) => answer(res, error instanceof RangeError ? 404 : 502, messageOf(error)),
+      )
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function read(req: IncomingMessage, res: ServerResponse, serve: () => void): void {
+  if (req.method === 'GET' || req.method === 'HEAD') serve()
+  else refuseMethod(res, 'GET, HEAD')
+}
+
+function sendPage({ method }: IncomingMessage, res: ServerResponse): void {
+  const { html } = PAGE
+  const length = Buffer.byteLength(html)
+  res.writeHead(200, { ...HEADERS, 'content-type': 'text/html; charset=utf-8', 'content-length': length })
+  res.end(method === 'HEAD' ? undefined : html)
+}
+
+function refuseMethod(res: ServerResponse, allow: string): void {
+  answer(res, 405, 'Method Not Allowed', { allow })
+}
+
+/** Answers with a message in the format of the router's errors. */
+function answer(
+  res: ServerResponse,
+  status: number,
+  detail?: string,
+  headers: Record<string, string> = {},
+): void {
+  const body = detail === undefined ? undefined : JSON.stringify({ detail })
+  const phrase = STATUS_CODES[status] ?? ''
+  res.writeHead(status, phrase, { ...HEADERS, 'content-type': 'application/json', ...headers })
+  res.end(body)
+}

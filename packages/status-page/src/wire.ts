@@ -1,0 +1,222 @@
+/**
+ * The reports of the server to the page, as JSON. Both sides import this file, so it imports nothing. Durations are in
+ * milliseconds. Times are on the router's clock; `now` and `wall` relate it to `Date.now()`.
+ */
+
+/** One report: the first is whole, later ones contain changes. */
+export interface Report {
+  /** Whether `spans` and `decisions` are complete, and not only the changes. */
+  readonly whole: boolean
+  readonly now: number
+  /** The same time as `Date.now()`. */
+  readonly wall: number
+  /** Start of the recording. */
+  readonly since: number
+  readonly state: 'running' | 'closing' | 'closed'
+  /** Problems of the router itself, as sentences. */
+  readonly notices: readonly string[]
+  /** Whether an admin token is set, so that backends can be drained, enabled and woken. */
+  readonly actions: boolean
+  /** Predict requests in progress. */
+  readonly active: number
+  readonly figures: Figures
+  readonly backends: readonly BackendView[]
+  readonly waiting: WaitingView
+  readonly spans: readonly SpanView[]
+  /** The last completed requests, preceded by older ones that are not `answered`. Oldest first. */
+  readonly decisions: readonly DecisionView[]
+  readonly limits: Limits
+}
+
+/** The limits of the lists. */
+export interface Limits {
+  readonly decisions: number
+  /** Decisions other than `answered`. */
+  readonly troubles: number
+  readonly spans: number
+  /** Length of a span. */
+  readonly span: number
+}
+
+/** The outcome of a request. */
+export type Fate =
+  /** The client got a backend's answer, from the first attempt. */
+  | 'answered'
+  /** The client got a backend's answer, after a failed attempt. */
+  | 'rescued'
+  /** All attempts failed, or the answer was 500 or above. */
+  | 'failed'
+  /** The router answered: body too large, queue full, no backend available. */
+  | 'refused'
+  /** The client disconnected. */
+  | 'left'
+
+/** `search`: a text search, with a user waiting. `bulk`: everything else. */
+export type Kind = 'search' | 'bulk'
+
+/** Latencies of answered requests. */
+export interface LatencyView {
+  readonly count: number
+  readonly p50: number
+  readonly p95: number
+}
+
+export type Latencies = { readonly [kind in Kind]?: LatencyView | undefined }
+export type Fates = Readonly<Record<Fate, number>>
+
+/** Totals over the time of the plots. */
+export interface Figures {
+  /** Requests per second in the last 10 s. */
+  readonly rate: number
+  readonly fates: Fates
+  readonly latencies: Latencies
+}
+
+/** Counts of 10 s. */
+export interface SpanView {
+  /** Number of the span, from zero on the router's clock. */
+  readonly index: number
+  readonly fates: Fates
+  readonly latencies: Latencies
+  /** Requests by the backend of their last attempt. */
+  readonly backends: Readonly<Record<string, number>>
+}
+
+export type HealthState =
+  | 'healthy'
+  /** Neither a probe nor a request has been answered yet. */
+  | 'unknown'
+  /** Some tasks fail. */
+  | 'degraded'
+  /** Back after an ejection, with few requests at first. */
+  | 'recovering'
+  /** It answered 429. */
+  | 'throttled'
+  /** Its ejection has ended; the next request is the trial. */
+  | 'trial'
+  | 'ejected'
+  | 'down'
+  /** Its name has never resolved. */
+  | 'unresolved'
+  /** Drained by an admin. */
+  | 'drained'
+  /** Its address is gone; requests in flight still finish. */
+  | 'removed'
+
+export interface HealthView {
+  readonly state: HealthState
+  /** A code such as `connect`, or a text, with the remedy where one is known. */
+  readonly reason?: string | undefined
+  readonly since?: number | undefined
+  /** Expected end of the state. */
+  readonly until?: number | undefined
+  /** Tasks that fail or are not supported. */
+  readonly tasks: readonly TaskView[]
+  /** Body size in bytes that a proxy in front of the backend rejected. */
+  readonly sizeLimit?: number | undefined
+  /** The last failed request. */
+  readonly lastError?: { readonly reason: string; readonly at: number } | undefined
+  /** Failed requests since the start. */
+  readonly failures: number
+}
+
+export interface TaskView {
+  /** `clip/visual`, or `clip/visual/ViT-B-32__openai` when one model is missing; several are joined by `+`. */
+  readonly task: string
+  /** Whether only some of these jobs are rejected, such as those with an unknown option. */
+  readonly isSome?: boolean | undefined
+  readonly state: 'ejected' | 'trial' | 'recovering' | 'lacking'
+  readonly reason?: string | undefined
+  readonly until?: number | undefined
+}
+
+/** A backend, or one endpoint of it. */
+export interface BackendView {
+  readonly name: string
+  readonly url: string
+  readonly endpoint?: string | undefined
+  readonly weight: number
+  readonly tier: number
+  readonly inFlight: number
+  /** The concurrency limit; none by default. */
+  readonly limit?: number | undefined
+  /** Queued and held requests with this backend as a candidate. */
+  readonly waiting: number
+  /** By kind of job: `task/type/model`, several joined by `+`. */
+  readonly latencies: Readonly<Record<string, number>>
+  readonly health: HealthView
+  /** Whether the machine can be woken. */
+  readonly wakes: boolean
+}
+
+/** Queued and held requests. */
+export interface WaitingView {
+  readonly count: number
+  /** The oldest ones. */
+  readonly first: readonly WaiterView[]
+}
+
+export interface WaiterView {
+  readonly route: string
+  /** `full`: queued, since every candidate is at its limit. `unavailable`: held, since no candidate is available. */
+  readonly reason: 'full' | 'unavailable'
+  /** Arrival. */
+  readonly at: number
+  readonly job: JobView
+  readonly client?: string | undefined
+}
+
+/** The job of a request. */
+export interface JobView {
+  readonly entries: readonly { readonly task: string; readonly type: string; readonly model: string }[]
+  /** Number of further entries. */
+  readonly more?: number | undefined
+  /** Why the request is unclassified. */
+  readonly unclassified?: string | undefined
+}
+
+/** One completed request. */
+export interface DecisionView {
+  /** Sequence number. */
+  readonly id: number
+  /** Arrival. */
+  readonly at: number
+  readonly fate: Fate
+  readonly kind: Kind
+  readonly job: JobView
+  readonly client?: string | undefined
+  readonly route?: string | undefined
+  readonly status?: number | undefined
+  readonly error?: string | undefined
+  /** The code of a router's error, such as `queue-full`. */
+  readonly code?: string | undefined
+  readonly bodySize: number
+  readonly responseSize: number
+  readonly heartbeats: number
+  /** Whether the body was kept, so that the request could be retried. */
+  readonly retained: boolean
+  readonly classify?: number | undefined
+  readonly queue: number
+  readonly hold: number
+  readonly firstByte?: number | undefined
+  readonly total: number
+  readonly attempts: readonly AttemptView[]
+  /** Number of attempts before `attempts`. */
+  readonly earlier?: number | undefined
+}
+
+export interface AttemptView {
+  readonly backend: string
+  readonly endpoint?: string | undefined
+  /** Start, from the request's arrival. */
+  readonly start: number
+  readonly time: number
+  readonly connect?: number | undefined
+  readonly firstByte?: number | undefined
+  /** Kind of the outcome. */
+  readonly outcome: 'answered' | 'passed-over' | 'failed' | 'body-failed' | 'superseded' | 'client-left'
+  readonly status?: number | undefined
+  /** Why the attempt failed or its answer was rejected. */
+  readonly cause?: string | undefined
+  readonly hedge: boolean
+}
