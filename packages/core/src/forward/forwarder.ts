@@ -1,10 +1,10 @@
 import type { ServerOptions } from 'http-proxy-3'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
-import { parseForwardOptions } from '../config/parse-policy.ts'
-import { PolicyError, problem } from '../config/problems.ts'
-import { parseSize } from '../config/size.ts'
-import { type AnswerClasses, type AnswerOptions, resolveAnswerClasses } from '../judge/answer-classes.ts'
+import type { ForwardData } from '../config/policy.ts'
+import { ConfigError, problem } from '../config/problems.ts'
+import { type ResolvedForward, resolveForward } from '../config/resolve.ts'
+import { type AnswerClasses, resolveAnswerClasses } from '../judge/answer-classes.ts'
 import { Budget } from '../retry/budget.ts'
 import type { Select } from '../router/select-backend.ts'
 import { Attempt } from './attempt.ts'
@@ -21,44 +21,7 @@ import { probe } from './probe.ts'
 import { type OwnHeader, ResponseWriter } from './response-writer.ts'
 import { directTransport, type Transport } from './transport.ts'
 
-/** Options that can be data, and can change from one attempt to the next. */
-export interface ForwardData {
-  /**
-   * How requests reach backends. `http-proxy-3` fires the events of `proxy` and applies its options; `direct` does not load
-   * http-proxy-3, which saves CPU time (docs/benchmarks.md), and takes only `ssl`, `ca`, `secure`, `headers` and `auth` of
-   * `proxy`.
-   * @default 'http-proxy-3'
-   */
-  readonly transport?: 'http-proxy-3' | 'direct' | undefined
-  /**
-   * Response header with the name of the backend that answered; `false` for none.
-   * @default 'x-immich-ml-backend'
-   */
-  readonly backendHeader?: string | false | undefined
-  /**
-   * Request header with the backend's own URL, such as `X-Upstream`.
-   * @default none
-   */
-  readonly upstreamHeader?: string | undefined
-  /**
-   * Client headers to pass on that are dropped by default: `authorization`, `cookie`, `forwarded`, `x-forwarded-*`,
-   * `x-real-ip`. A name does not include variants such as `X_Forwarded_For`.
-   * @default []
-   */
-  readonly forwardHeaders?: readonly string[] | undefined
-  /**
-   * Most bytes of one answer that are kept until it is complete and judged; a larger one is judged by its beginning, then
-   * streamed. They count in `totalBodyMemory`.
-   * @default '1mb'
-   */
-  readonly answerMemory?: number | string | undefined
-  /**
-   * Meanings of statuses that differ from the table in docs/answers.md: lists of statuses from 400 to 599 for `backend`, `type`, `undecided`, `job`, `lacks` and `busy`.
-   * @default {}
-   */
-  readonly answers?: AnswerOptions | undefined
-}
-
+/** Options for forwarding requests. */
 export interface ForwardOptions extends ForwardData {
   /**
    * An http-proxy-3 server, or the options for one. For each attempt, `start` fires when it is sent, `proxyRes` and `end` when the
@@ -88,7 +51,7 @@ export class Forwarder {
   /** Headers that the user's proxy options add. */
   readonly #ownHeaders: HeaderRecord
 
-  /** @throws {PolicyError} with every mistake in the options, each with its path. */
+  /** @throws {ConfigError} with every mistake in the options, each with its path. */
   constructor({ proxy, clock = systemClock, ...data }: ForwardOptions = {}) {
     this.clock = clock
     this.retryBudget = new Budget(clock, {
@@ -111,7 +74,7 @@ export class Forwarder {
   /**
    * Applies other options from the next attempt on.
    *
-   * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
+   * @throws {ConfigError} with every mistake in the options, each with its path; then nothing has changed.
    */
   reload(options: ForwardData): void {
     this.prepare(options)()
@@ -121,7 +84,7 @@ export class Forwarder {
    * Checks other options.
    *
    * @returns A function that applies them from the next attempt on; it does not throw.
-   * @throws {PolicyError} with every mistake in the options, each with its path.
+   * @throws {ConfigError} with every mistake in the options, each with its path.
    */
   prepare(options: ForwardData): () => void {
     const settings = settingsOf(options, this.#proxy)
@@ -231,37 +194,30 @@ export class Forwarder {
   }
 }
 
-/** The same as {@link ForwardData}, complete; names of requests' headers are in lower case. */
-interface ForwardSettings {
+/** {@link ForwardData} with its defaults. */
+interface ForwardSettings extends Pick<ResolvedForward, 'answerMemory' | 'backendHeader' | 'upstreamHeader'> {
   readonly transport: Transport
-  readonly backendHeader: string | false
-  readonly upstreamHeader: string | undefined
   readonly passed: ReadonlySet<string>
   readonly classes: AnswerClasses
-  /** In bytes. */
-  readonly answerMemory: number
 }
 
 function settingsOf(data: ForwardData, proxy: ProxyOption): ForwardSettings {
-  const { transport, backendHeader, upstreamHeader, forwardHeaders, answers, answerMemory } =
-    parseForwardOptions(data)
+  const { transport, forwardHeaders, answers, ...settings } = resolveForward(data)
   return {
-    transport: transportOf(transport ?? defaults.transport, proxy),
-    backendHeader: backendHeader ?? defaults.backendHeader,
-    upstreamHeader: upstreamHeader?.toLowerCase(),
-    passed: new Set(forwardHeaders?.map((name) => name.toLowerCase())),
+    ...settings,
+    transport: transportOf(transport, proxy),
+    passed: new Set(forwardHeaders),
     classes: resolveAnswerClasses(answers),
-    answerMemory: parseSize(answerMemory ?? defaults.answerMemory) ?? defaults.answerMemory,
   }
 }
 
-/** @throws {PolicyError} when the user's proxy needs http-proxy-3. */
+/** @throws {ConfigError} when the user's proxy needs http-proxy-3. */
 function transportOf(transport: 'http-proxy-3' | 'direct', proxy: ProxyOption): Transport {
   if (transport === 'http-proxy-3') return new HttpProxyTransport(proxy)
   if (isProxyServer(proxy))
-    throw new PolicyError([problem('transport', 'must be http-proxy-3 for the events of a proxy server')])
+    throw new ConfigError([problem('transport', 'must be http-proxy-3 for the events of a proxy server')])
   if (proxy?.xfwd === true)
-    throw new PolicyError([problem('transport', 'must be http-proxy-3 for the headers that xfwd adds')])
+    throw new ConfigError([problem('transport', 'must be http-proxy-3 for the headers that xfwd adds')])
   return directTransport
 }
 

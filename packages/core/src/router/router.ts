@@ -203,8 +203,8 @@ export interface Router {
    * Running requests go on; a retry uses the new routes. Waiting requests keep their place, and may wait at least as long as
    * before. A backend of the same name and URL keeps its state; one that was removed finishes its requests.
    *
-   * @returns the differences.
-   * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
+   * @returns what is different.
+   * @throws {ConfigError} with every mistake in the options, each with its path; then nothing has changed.
    * @throws {RouterClosedError} when the router is closed, or closing.
    */
   reload(options: ReloadOptions): PolicyChanges
