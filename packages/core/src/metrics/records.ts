@@ -1,7 +1,7 @@
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { RequestEvent, RouterStatus } from '../router/router.ts'
 import type { BackendEvent } from '../router/select-backend.ts'
-import { Count, type Description, Durations, type Family, type Home } from './families.ts'
+import { Count, type Description, Durations, type Family, type MetricContext } from './families.ts'
 import {
   attemptOutcomeOf,
   inputOf,
@@ -12,30 +12,30 @@ import {
   TaskNames,
 } from './labels.ts'
 
-/** What tells one kind of request from another; `model` by option. */
-const KIND = ['route', 'backend', 'task', 'input'] as const
-type Kind = (typeof KIND)[number]
+/** The labels of a request; `model` is optional. */
+const REQUEST_LABELS = ['route', 'backend', 'task', 'input'] as const
+type RequestLabel = (typeof REQUEST_LABELS)[number]
 
-/** The labels of a backend as a whole, among those of its tasks and types. */
+/** The labels of an ejection of a whole backend. */
 const WHOLE = { task: 'all', type: 'all' }
 
 export interface RecordOptions {
-  /** Whether models are a label. */
+  /** Whether requests have the label `model`. */
   readonly models: boolean
   /** Upper bounds of durations, in seconds. */
   readonly buckets: readonly number[]
-  /** Those of waiting until a backend is there. */
+  /** Upper bounds of the time that requests are held, in seconds. */
   readonly longBuckets: readonly number[]
 }
 
-/** The metrics that are written as things happen. */
+/** The counters and histograms, updated on each event of the router. */
 export class Records {
   readonly #tasks = new TaskNames()
   readonly #models: ModelNames | undefined
   readonly #families: Pick<Family, 'prune'>[] = []
-  readonly #requests: Count<Kind | 'outcome'>
-  readonly #duration: Durations<Kind>
-  readonly #firstByte: Durations<Kind>
+  readonly #requests: Count<RequestLabel | 'outcome'>
+  readonly #duration: Durations<RequestLabel>
+  readonly #firstByte: Durations<RequestLabel>
   readonly #queue: Durations<'route'>
   readonly #hold: Durations<'route'>
   readonly #received: Count<'route'>
@@ -48,88 +48,89 @@ export class Records {
   readonly #connect: Durations<'backend'>
   readonly #ejections: Count<'backend' | 'task' | 'type'>
 
-  constructor(home: Home, { models, buckets, longBuckets }: RecordOptions) {
-    const kind = models ? ([...KIND, 'model'] as const) : KIND
+  constructor(context: MetricContext, { models, buckets, longBuckets }: RecordOptions) {
+    const kind = models ? ([...REQUEST_LABELS, 'model'] as const) : REQUEST_LABELS
     this.#models = models ? new ModelNames() : undefined
-    const count = <N extends string>(description: Description<N>) => this.#added(new Count(home, description))
+    const count = <N extends string>(description: Description<N>) =>
+      this.#register(new Count(context, description))
     const durations = <N extends string>(description: Description<N>, bounds = buckets) =>
-      this.#added(new Durations(home, description, bounds))
+      this.#register(new Durations(context, description, bounds))
     this.#requests = count({
       name: 'requests_total',
-      help: 'Predict requests that are over, by what became of them.',
+      help: 'Completed predict requests, by outcome.',
       labels: [...kind, 'outcome'],
     })
     this.#duration = durations({
       name: 'request_duration_seconds',
-      help: 'From the arrival of a request to the end of its answer, of those that a backend has answered.',
+      help: 'Time from the arrival of a request to the end of its answer, for requests that a backend answered.',
       labels: kind,
     })
     this.#firstByte = durations({
       name: 'first_byte_duration_seconds',
-      help: 'From the arrival of a request to the first byte of its answer, of those that a backend has answered.',
+      help: 'Time from the arrival of a request to the first byte of its answer, for requests that a backend answered.',
       labels: kind,
     })
     this.#queue = durations({
       name: 'queue_duration_seconds',
-      help: 'How long requests waited for a slot of backends that were full, of those that had to.',
+      help: 'Time that queued requests waited for a backend below its concurrency limit.',
       labels: ['route'],
     })
     this.#hold = durations(
       {
         name: 'hold_duration_seconds',
-        help: 'How long requests waited for backends that could not be used, of those that had to.',
+        help: 'Time that held requests waited for an available backend.',
         labels: ['route'],
       },
       longBuckets,
     )
     this.#received = count({
       name: 'request_bytes_total',
-      help: 'Bytes of the bodies of requests that arrived.',
+      help: 'Bytes of request bodies received.',
       labels: ['route'],
     })
     this.#sent = count({
       name: 'response_bytes_total',
-      help: 'Bytes of the bodies of answers that backends gave to clients.',
+      help: 'Bytes of response bodies passed on to clients.',
       labels: ['route'],
     })
     this.#heartbeats = count({
       name: 'heartbeats_total',
-      help: 'Signs of life that clients were sent while they waited.',
+      help: 'Heartbeats sent to waiting clients.',
       labels: ['route'],
     })
     this.#retries = count({
       name: 'retries_total',
-      help: 'Further attempts that were made since one had failed.',
+      help: 'Retries after a failed attempt.',
       labels: ['route'],
     })
     this.#hedges = count({
       name: 'hedges_total',
-      help: 'Further copies that were sent since a request was late, by whether they were answered first.',
+      help: 'Hedged attempts, by result: won when the client got the answer of the hedge.',
       labels: ['route', 'result'],
     })
     this.#attempts = count({
       name: 'attempts_total',
-      help: 'Attempts on backends, by their outcome: several for a request that was tried again or hedged.',
+      help: 'Attempts on backends, by outcome; a retried or hedged request has several.',
       labels: ['backend', 'outcome'],
     })
     this.#attemptDuration = durations({
       name: 'attempt_duration_seconds',
-      help: 'How long attempts took that a backend has answered: requests without their waiting.',
+      help: 'Duration of answered attempts, without the time in the queue.',
       labels: ['backend', 'task', 'input'],
     })
     this.#connect = durations({
       name: 'connect_duration_seconds',
-      help: 'How long attempts took to get a connection, of those that got one; next to nothing where it was open.',
+      help: 'Time until an attempt had a connection; near 0 for a reused connection.',
       labels: ['backend'],
     })
     this.#ejections = count({
       name: 'ejections_total',
-      help: 'Ejections of servers of a backend, as a whole (task and type "all") or for a task and type.',
+      help: 'Ejections of endpoints of a backend: as a whole (task and type "all"), or for a task and type.',
       labels: ['backend', 'task', 'type'],
     })
   }
 
-  /** A request is over. */
+  /** Counts a completed request. */
   request(event: RequestEvent): void {
     const { classification, steps } = event
     const route = event.route ?? NONE
@@ -151,19 +152,16 @@ export class Records {
     this.#countAttempts(event.attempts, route, task, input)
   }
 
-  /** Something has changed about a backend. */
+  /** Counts ejections. */
   backend(event: BackendEvent): void {
     if (event.kind !== 'breaker' || event.to.kind !== 'open') return
     const what = event.task === undefined ? WHOLE : this.#tasks.partsOf(event.task)
     this.#ejections.add({ backend: event.backend, ...what })
   }
 
-  /**
-   * Takes over which routes, backends and tasks there are: what is gone has no series any more, and what is new has those
-   * that it is bound to have.
-   */
-  heed({ routes, backends, tasks }: RouterStatus): void {
-    this.#tasks.know(tasks)
+  /** Drops the series of removed routes and backends, and creates those of new ones with the value 0. */
+  sync({ routes, backends, tasks }: RouterStatus): void {
+    this.#tasks.configure(tasks)
     const routeNames = new Set([NONE, ...routes.map(({ name }) => name)])
     const backendNames = new Set([NONE, ...backends.map(({ name }) => name)])
     for (const family of this.#families)
@@ -180,7 +178,7 @@ export class Records {
     }
   }
 
-  #added<F extends Pick<Family, 'prune'>>(family: F): F {
+  #register<F extends Pick<Family, 'prune'>>(family: F): F {
     this.#families.push(family)
     return family
   }
