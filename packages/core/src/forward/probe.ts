@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import type { CheckOptions, ProbeProgress } from '../backend/health/checker.ts'
 import type { BackendAnswer } from '../judge/backend-answer.ts'
-import { problemOfProbe } from '../judge/judge.ts'
+import { probeProblem } from '../judge/judge.ts'
 import { type HeaderRecord, withOwnHeaders } from './headers.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 
@@ -91,7 +91,7 @@ class ProbeHandler implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#head === undefined) return
     this.#tell(
-      problemOfProbe({ ...this.#head, body: Buffer.concat(this.#chunks), complete: true }, this.#backend),
+      probeProblem({ ...this.#head, body: Buffer.concat(this.#chunks), complete: true }, this.#backend),
     )
   }
 

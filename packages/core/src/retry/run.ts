@@ -3,7 +3,7 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { NoBackendError } from '../errors.ts'
-import { tellingness } from '../judge/verdict.ts'
+import { usefulness } from '../judge/verdict.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
 import { type AttemptRecord, AttemptRecorder } from './attempt-record.ts'
@@ -213,7 +213,7 @@ function mostTelling<A>(round: readonly Tried<A>[]): Tried<A> | undefined {
   for (const tried of round) {
     const { outcome } = tried.record
     if (tried.answer === undefined || outcome.kind !== 'passed-over' || outcome.status < 400) continue
-    const telling = tellingness(outcome.verdict)
+    const telling = usefulness(outcome.verdict)
     if (telling < most) continue
     most = telling
     best = tried
