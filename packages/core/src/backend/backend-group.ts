@@ -112,7 +112,7 @@ export class BackendGroup implements BackendInfo {
     this.#waker.adapt(settings.wake)
     for (const member of [...this.#members, ...this.#leaving]) member.adapt(this.#traits)
     this.#rate()
-    if (settings.discover !== undefined) this.#discovery?.adapt(settings.discover)
+    if (settings.discover !== undefined) this.#discovery?.configure(settings.discover)
     if (this.#probe !== undefined) this.start(this.#probe)
   }
 
@@ -263,7 +263,7 @@ export class BackendGroup implements BackendInfo {
         this.#waker.changed()
         this.#tell(change, text)
         // There may be others by now.
-        if (isLoss(change)) this.#discovery?.doubt()
+        if (isLoss(change)) this.#discovery?.refresh()
       },
       onRelief: () => this.#environment.onRelief?.(),
     }
