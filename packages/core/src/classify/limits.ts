@@ -2,8 +2,8 @@ import { defaults } from '../config/defaults.ts'
 import { parseSize } from '../config/size.ts'
 
 /**
- * How much of a predict request is read to classify it. A request beyond a limit is unclassified, with a reason of its
- * own; it is not refused. Each default is far above what Immich sends.
+ * Limits of classification. A request over a limit is not refused but unclassified, with a reason per limit. Each default is
+ * far above what Immich sends.
  */
 export interface ClassifyLimits {
   /**
@@ -32,7 +32,7 @@ export interface ClassifyLimits {
    */
   readonly jsonValues?: number | undefined
   /**
-   * Parts of the form that are fields, and as many that are files; fields of a urlencoded body.
+   * Fields of a form, and the same number of files; fields of a urlencoded body.
    * @default 1000 (starlette's `max_fields` and `max_files`)
    */
   readonly parts?: number | undefined
@@ -53,10 +53,10 @@ export interface ClassifyLimits {
   readonly headerParameters?: number | undefined
 }
 
-/** The same, complete. */
+/** {@link ClassifyLimits} in bytes and numbers, with defaults. */
 export type ResolvedLimits = { readonly [K in keyof ClassifyLimits]-?: number }
 
-/** Completes the limits with their defaults. */
+/** Adds the defaults. */
 export function resolveLimits(limits: ClassifyLimits = {}): ResolvedLimits {
   const { entriesSize, partHeaderSize, ...counts } = limits
   const given = Object.entries(counts).filter(([, value]) => value !== undefined)

@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ENTRIES } from '../../../../test/support/predict-body.ts'
+import { CLIP, chunksOf, textSearch as withText } from '../../../../test/support/classify.ts'
 import { defaults } from '../config/defaults.ts'
 import type { Classification, UnclassifiedReason } from './classification.ts'
 import { classifyPredictRequest } from './classify-predict-request.ts'
@@ -9,29 +9,13 @@ import { parseEntries } from './entries.ts'
 import { UrlencodedReader } from './urlencoded-reader.ts'
 
 const contentType = 'application/x-www-form-urlencoded'
-const CLIP = JSON.stringify(ENTRIES.textSearch)
 const entries = `entries=${encodeURIComponent(CLIP)}`
-const withText = {
-  classified: true,
-  entries: [{ task: 'clip', type: 'textual', model: 'ViT-B-32__openai', options: { language: 'en' } }],
-  tasks: ['clip'],
-  input: 'text',
-}
 const withoutPayload = { ...withText, input: undefined }
 const withImage = { ...withText, input: 'image' }
 
 async function classify(body: string, type = contentType): Promise<Classification> {
   const bytes = Buffer.from(body, 'latin1')
   return (await classifyPredictRequest(bytes, { contentType: type })).classification
-}
-
-/** A stream that gives one chunk a turn, as a socket does. */
-async function* chunksOf(body: Buffer, ...cuts: number[]): AsyncGenerator<Buffer> {
-  let from = 0
-  for (const cut of [...cuts, body.length]) {
-    yield body.subarray(from, cut)
-    from = cut
-  }
 }
 
 function parseByteByByte(body: Buffer): Classification {

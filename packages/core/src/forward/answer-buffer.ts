@@ -47,7 +47,7 @@ export class AnswerBuffer {
 
   /** Ends the use of its memory. */
   release(): void {
-    this.#store.give(this.#size, this.#memory.length - this.#size)
+    this.#store.release(this.#size, this.#memory.length - this.#size)
     this.#size = 0
     this.#memory = EMPTY
   }

@@ -43,7 +43,7 @@ export class Delivery {
     this.#writer.start(answer.head, added)
     answer.release()
     request.heartbeat?.stop()
-    if (body instanceof ReplayReader) body.giveBack()
+    if (body instanceof ReplayReader) body.release()
     request.body.release()
     plan.onCommit?.()
     this.#onBegin?.({

@@ -89,7 +89,7 @@ class PredictRouter implements Router {
     const commitForward = this.#forwarder.prepare(forward)
     const commitPolicy = this.#select.prepare(policy)
     const own = changedOptions(this.#written, written)
-    this.#options.store.adapt(retention)
+    this.#options.store.configure(retention)
     this.#options = { ...this.#options, ...checked }
     commitForward()
     this.#basePath = path
