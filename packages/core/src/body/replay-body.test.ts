@@ -277,7 +277,7 @@ describe('retaining on disk', () => {
     await buffer(body.stream())
     await turn()
     file.read = async () => ({ bytesRead: 0 })
-    await expect(buffer(body.stream())).rejects.toThrow(/could not be read back.*shorter/)
+    await expect(buffer(body.stream())).rejects.toThrow(/could not be read from.*shorter/)
   })
 
   it('uses a file that only its owner can read and that has no name', async () => {
