@@ -63,7 +63,7 @@ class SeriesIndex<N extends string> {
 }
 
 /** A metric that is updated on each event: a counter or a histogram. */
-export interface Family<N extends string = never> {
+interface Family<N extends string = never> {
   /** Creates a series with the value 0: Prometheus cannot see the increase of a series that starts above 0. */
   begin(labels: Labels<N>): void
   /** Drops the series whose labels are not kept. */
