@@ -32,7 +32,7 @@ describe('a replayable body', () => {
     expect([body.size, body.complete]).toEqual([6, true])
   })
 
-  it('can be read by a stream that was opened late, and not at all once it is released', async () => {
+  it('can be read by a stream that is opened late, but not after its release', async () => {
     const body = bodyOf(...chunks)
     expect((await buffer(body.stream())).toString()).toBe('one two three')
     const late = body.stream()
@@ -116,7 +116,7 @@ class FakeFile implements SpoolHandle {
   }
 }
 
-/** A store with room for so many bytes, and this file for the rest. */
+/** A store with limits in bytes, and a file for larger bodies. */
 function storeOf(bodyMemory: number, totalBodyMemory: number, file?: FakeFile, spareMemory = 0): BodyStore {
   const store = new BodyStore({ bodyMemory, spareMemory, totalBodyMemory, directory: undefined })
   if (file !== undefined) store.disk.open = () => new SpoolFile(Promise.resolve(file))
@@ -180,7 +180,7 @@ describe('retaining in memory alone', () => {
   it('has room for a larger body as long as all bodies leave as much free', () => {
     const store = storeOf(5, 1000, undefined, 40)
     store.overdraw(26)
-    // However much is spare, there is no more than all may take.
+    // The spare memory is bounded by the limit of all bodies.
     const poor = storeOf(5, 20, undefined, 1000)
     expect([store.share, poor.share]).toEqual([14, 20])
     poor.overdraw(18)
@@ -282,8 +282,8 @@ describe('retaining on disk', () => {
 
   it('uses a file that only its owner can read and that has no name', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
-    await writeFile(join(directory, `immich-ml-router-${randomUUID()}.body`), 'left behind')
-    await writeFile(join(directory, 'of somebody else'), '')
+    await writeFile(join(directory, `immich-ml-router-${randomUUID()}.body`), 'leftover')
+    await writeFile(join(directory, 'other'), '')
     const store = new BodyStore({ bodyMemory: 5, spareMemory: 0, totalBodyMemory: 100, directory })
     const large = randomBytes(3_000_000)
     const body = new ReplayBody(Readable.from([large], { objectMode: false }), unlimited, true)
@@ -291,7 +291,7 @@ describe('retaining on disk', () => {
     expect((await buffer(body.stream())).equals(large)).toBe(true)
     while (store.used > 0) await turn()
     expect((await buffer(body.stream())).equals(large)).toBe(true)
-    expect(await readdir(directory)).toEqual(['of somebody else'])
+    expect(await readdir(directory)).toEqual(['other'])
     body.destroy()
     await rm(directory, { recursive: true })
   })

@@ -229,7 +229,7 @@ export class ReplayBody {
   /** Releases the body and stops reading; open streams fail. */
   destroy(): void {
     this.release()
-    if (!this.#ended) this.#finish(new BodyFailedError(new Error('the request is over')))
+    if (!this.#ended) this.#finish(new BodyFailedError(new Error('the request was cancelled')))
     if (this.#ownsSource) this.#source.destroy()
     this.#retention?.closeFile()
   }

@@ -43,7 +43,7 @@ const classified: [string, Buffer, string][] = [
     contentType,
   ],
   [
-    'the last of several entries, behind the text',
+    'the last of several entries, after the text',
     multipart([entries('{"ocr":{}}'), text(), entries()]),
     contentType,
   ],

@@ -186,7 +186,7 @@ const unclassifiedBodies: [UnclassifiedReason, string, Buffer, string | null][] 
   ],
   [
     'malformed-multipart',
-    'padding behind the boundary',
+    'padding after the boundary',
     Buffer.from(`--${BOUNDARY} \r\nContent-Disposition: form-data; name="x"\r\n\r\n`),
     contentType,
   ],
@@ -198,7 +198,7 @@ const unclassifiedBodies: [UnclassifiedReason, string, Buffer, string | null][] 
   ],
   [
     'malformed-multipart',
-    'garbage behind the boundary',
+    'garbage after the boundary',
     Buffer.from(`--${BOUNDARY}garbage\r\n\r\n`),
     contentType,
   ],

@@ -32,13 +32,13 @@ describe('an error', () => {
     expect(missingCapability(text, asked())).toBe(lacks)
   })
 
-  it('says nothing by what the client wrote', () => {
+  it('ignores the words of the client', () => {
     expect(missingCapability('cannot read unknown task', asked('filename="unknown task"'))).toBeUndefined()
     expect(missingCapability('no result for unknown task', asked('', ['unknown task']))).toBeUndefined()
     expect(missingCapability('Unknown task: unknown task', asked('', ['unknown task']))).toBe('type')
   })
 
-  it('says nothing of a request with more names than an answer is searched for', () => {
+  it('ignores the answer to a request with too many names', () => {
     const names = Array.from({ length: 1_001 }, (_, index) => `name-${index}`)
     expect(missingCapability('Unknown task: ocr', asked('', names.slice(1)))).toBe('type')
     expect(missingCapability('Unknown task: ocr', asked('', names))).toBeUndefined()
@@ -64,7 +64,7 @@ describe('the body of an error', () => {
     expect(readErrorBody(Buffer.from(body))).toEqual({ detail, text })
   })
 
-  it('a body over 32 KiB says nothing', () => {
+  it('ignores a body over 32 KiB', () => {
     const bodyOf = (size: number) =>
       Buffer.from(JSON.stringify({ detail: 'x'.repeat(size - '{"detail":""}'.length) }))
     expect(readErrorBody(bodyOf(32 * 1024)).detail).toHaveLength(32 * 1024 - 13)

@@ -41,7 +41,7 @@ describe('what became of a request', () => {
 })
 
 describe('the task of a request', () => {
-  it('has a label of its own when Immich has it or the policy names it, whatever clients send', () => {
+  it('is a label value only if Immich has it or the policy names it', () => {
     const names = new TaskNames()
     expect(names.of(job(['ocr', 'm']))).toBe('ocr')
     expect(names.of(job(['colorize', 'm']))).toBe('other')
