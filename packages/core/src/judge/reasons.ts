@@ -9,7 +9,7 @@ const LONGEST_QUOTE = 100
 /** A message such as `answered 401 Unauthorized: set backends.gpu.auth`. */
 export function statusReason({ status, headers, body }: BackendAnswer, { backend }: Asked): string {
   const fix = fixFor(status, headers, body, backend)
-  return `${answered(status)}${fix === undefined ? '' : `: ${fix}`}`
+  return `answered ${statusText(status)}${fix === undefined ? '' : `: ${fix}`}`
 }
 
 /** A message such as `answered 200 with a page instead of JSON: …`. */
@@ -32,7 +32,7 @@ export function redirectReason({ status, headers }: BackendAnswer, { backend }: 
   const location = header(headers, 'location')
   const origin = location !== undefined && URL.canParse(location) ? new URL(location).origin : undefined
   return origin === undefined
-    ? `answered ${answeredStatus(status)}: the router does not follow redirects; check backends.${backend}.url`
+    ? `answered ${statusText(status)}: the router does not follow redirects; check backends.${backend}.url`
     : `answered ${status} to ${shorten(origin, LONGEST_QUOTE)}: a login page or a moved URL; check backends.${backend}.url`
 }
 
@@ -67,11 +67,7 @@ function fixFor(
     : undefined
 }
 
-function answered(status: number): string {
-  return `answered ${answeredStatus(status)}`
-}
-
-function answeredStatus(status: number): string {
+function statusText(status: number): string {
   const phrase = STATUS_CODES[status]
   return phrase === undefined ? String(status) : `${status} ${phrase}`
 }

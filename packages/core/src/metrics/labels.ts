@@ -64,11 +64,6 @@ export function attemptOutcomeOf(outcome: Outcome): string {
   return (outcome.kind === 'failed' ? outcome.cause : outcome.kind).replaceAll('-', '_')
 }
 
-/** `text`, `image` or `none`: it tells a search from an image index job, which have the same task. */
-export function inputOf(classification: Classification | undefined): string {
-  return classification?.input ?? NONE
-}
-
 /**
  * Task names as label values. A client can invent any number of names, so only the tasks of Immich and of the policy get a
  * label value.

@@ -2,15 +2,7 @@ import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { RequestEvent, RouterStatus } from '../router/router.ts'
 import type { BackendEvent } from '../router/select-backend.ts'
 import { Count, type Description, Durations, type MetricContext } from './families.ts'
-import {
-  attemptOutcomeOf,
-  inputOf,
-  ModelNames,
-  NONE,
-  outcomeOf,
-  type RequestOutcome,
-  TaskNames,
-} from './labels.ts'
+import { attemptOutcomeOf, ModelNames, NONE, outcomeOf, type RequestOutcome, TaskNames } from './labels.ts'
 
 /** The labels of a request; `model` is optional. */
 const REQUEST_LABELS = ['route', 'backend', 'task', 'input'] as const
@@ -137,7 +129,8 @@ export class Records {
     const route = event.route ?? NONE
     const backend = event.backend?.name ?? NONE
     const task = this.#tasks.of(classification)
-    const input = inputOf(classification)
+    // It tells a search from an image index job, which have the same task.
+    const input = classification?.input ?? NONE
     const outcome = outcomeOf(event)
     const kind = { route, backend, task, input, ...this.#modelLabel(event, outcome) }
     metrics.requests.add({ ...kind, outcome })
