@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 import { expect, it } from 'vitest'
-import { type BackendStatus, backendStatus, well } from '../../../../test/support/backend-status.ts'
+import { type BackendStatus, backendStatus, healthy } from '../../../../test/support/backend-status.ts'
 import type { RouterStatus } from '../router/router.ts'
 import { makeGauges } from './gauges.ts'
 
@@ -29,18 +29,18 @@ async function read(gauge: string, backends: readonly BackendStatus[]): Promise<
 
 it.each<[string, Partial<BackendStatus>]>([
   ['up', {}],
-  ['recovering', { health: { ...well, reachable: recovering } }],
-  ['ejected', { health: { ...well, reachable: open } }],
-  ['down', { health: { ...well, reachable: open, probe: down } }],
-  ['drained', { health: { ...well, enabled: false, probe: down } }],
-  ['unresolved', { unresolved: 'no address', health: { ...well, enabled: false } }],
+  ['recovering', { health: { ...healthy, reachable: recovering } }],
+  ['ejected', { health: { ...healthy, reachable: open } }],
+  ['down', { health: { ...healthy, reachable: open, probe: down } }],
+  ['drained', { health: { ...healthy, enabled: false, probe: down } }],
+  ['unresolved', { unresolved: 'no address', health: { ...healthy, enabled: false } }],
 ])('counts an endpoint as %s and as nothing else', async (state, backend) => {
   const states = await read('backend_servers', [backendStatus('gpu', backend)])
   expect(Object.entries(states).filter(([, count]) => count > 0)).toEqual([[state, 1]])
 })
 
 it('counts the ejected tasks of endpoints that are not leaving', async () => {
-  const health = { ...well, tasks: { 'clip/visual': open, 'ocr/detection': recovering } }
+  const health = { ...healthy, tasks: { 'clip/visual': open, 'ocr/detection': recovering } }
   const backends = [
     backendStatus('pods', { health }),
     backendStatus('pods', { health }),
