@@ -35,6 +35,7 @@ function readLoopUse(): () => LoopUse {
   }
 }
 
+/** The time of the system. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(milliseconds, callback) {

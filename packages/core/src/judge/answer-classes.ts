@@ -1,3 +1,5 @@
+import type { AnswerOptions } from '../config/policy.ts'
+
 /** How an answer is judged by its status alone. */
 export type AnswerClass =
   /** The backend or its proxy fails for every job. */
@@ -12,9 +14,6 @@ export type AnswerClass =
   | 'lacks'
   /** The backend is throttled. */
   | 'busy'
-
-/** Statuses by class. A status that is not listed keeps its default class. */
-export type AnswerOptions = { readonly [C in AnswerClass]?: readonly number[] | undefined }
 
 /** The default classes. All other statuses from 400 on are `backend`. */
 export const ANSWER_CLASSES: Readonly<Record<Exclude<AnswerClass, 'backend'>, readonly number[]>> = {
