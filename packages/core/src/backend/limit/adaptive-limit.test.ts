@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { BusyLoop } from '../../../../../test/support/busy-loop.ts'
 import { FakeClock } from '../../../../../test/support/fake-clock.ts'
-import { AutoLimit } from './auto-limit.ts'
+import { AdaptiveLimit } from './adaptive-limit.ts'
 
 type At = (now: number) => { workers?: number; speed?: number }
 
@@ -44,7 +44,7 @@ function variation(random: () => number): number {
  */
 function saturate(
   server: Server,
-  limited: (clock: FakeClock) => Pick<AutoLimit, 'limit'>,
+  limited: (clock: FakeClock) => Pick<AdaptiveLimit, 'current'>,
   seconds: number,
   { seed = 1, most = (_now: number) => Number.POSITIVE_INFINITY } = {},
 ) {
@@ -52,7 +52,7 @@ function saturate(
   const clock = new FakeClock()
   const random = randomFrom(seed)
   const limit = limited(clock)
-  const auto = limit instanceof AutoLimit ? limit : undefined
+  const auto = limit instanceof AdaptiveLimit ? limit : undefined
   const queue: (() => void)[] = []
   const limits: number[] = []
   const workersSeen: number[] = []
@@ -62,7 +62,7 @@ function saturate(
   let recently = 0
   const workers = () => at(clock.now()).workers ?? server.workers
   const fill = () => {
-    while (inFlight < Math.min(limit.limit, most(clock.now()))) {
+    while (inFlight < Math.min(limit.current, most(clock.now()))) {
       const [kind = '', factor = 1] =
         Object.entries(kinds)[Math.floor(random() * Object.keys(kinds).length)] ?? []
       inFlight++
@@ -93,7 +93,7 @@ function saturate(
   fill()
   for (let i = 0; i < seconds * 10; i++) {
     clock.advance(100)
-    limits.push(limit.limit)
+    limits.push(limit.current)
     if (auto !== undefined) workersSeen.push(auto.workers)
   }
   return { work, recently, limits, workersSeen }
@@ -117,7 +117,7 @@ function throughLoop({ clients, cost, time, workers = Number.POSITIVE_INFINITY, 
   const clock = new FakeClock()
   const random = randomFrom(1)
   const loop = new BusyLoop(clock)
-  const auto = new AutoLimit(loop.clock)
+  const auto = new AdaptiveLimit(loop.clock)
   const queue: (() => void)[] = []
   const limits: number[] = []
   const held: number[] = []
@@ -134,7 +134,7 @@ function throughLoop({ clients, cost, time, workers = Number.POSITIVE_INFINITY, 
     })
   }
   const send = () => {
-    while (waiting > 0 && inFlight < auto.limit) {
+    while (waiting > 0 && inFlight < auto.current) {
       waiting--
       const sample = auto.begin(++inFlight)
       const began = clock.now()
@@ -160,14 +160,14 @@ function throughLoop({ clients, cost, time, workers = Number.POSITIVE_INFINITY, 
   if (others !== undefined) doOther(others)
   for (let i = 0; i < seconds * 10; i++) {
     clock.advance(100)
-    limits.push(auto.limit)
+    limits.push(auto.current)
     held.push(waiting)
   }
   return { limits, held, times }
 }
 
-const auto = (clock: FakeClock) => new AutoLimit(clock)
-const fixed = (limit: number) => () => ({ limit })
+const auto = (clock: FakeClock) => new AdaptiveLimit(clock)
+const fixed = (limit: number) => () => ({ current: limit })
 /** How soon something is learnt depends on the draws: most tests are about the one in the middle. */
 const DRAWS = [1, 2, 3, 4, 5, 6, 7]
 const MIX = { image: 1, faces: 1.2, ocr: 2.5 }
@@ -304,19 +304,19 @@ describe('a limit that is learnt', () => {
 
   it('learns nothing from requests that fail, nor from few', () => {
     const clock = new FakeClock()
-    const limit = new AutoLimit(clock)
+    const limit = new AdaptiveLimit(clock)
     for (let i = 0; i < 1_000; i++) {
       const sample = limit.begin(1 + (i % 2))
       clock.advance(1)
       limit.end(sample, 'image', i % 2 === 0 ? 1 : undefined)
     }
-    expect([limit.workers, limit.limit]).toEqual([1, 2])
+    expect([limit.workers, limit.current]).toEqual([1, 2])
   })
 
   it('goes on trying two until so many come, however long that takes', () => {
     const clock = new FakeClock()
-    const limit = new AutoLimit(clock)
-    expect([limit.workers, limit.limit, limit.mayHaveMore]).toEqual([1, 2, true])
+    const limit = new AdaptiveLimit(clock)
+    expect([limit.workers, limit.current, limit.mayGrow]).toEqual([1, 2, true])
     clock.advance(600_000)
     for (let i = 0; i < 20; i++) {
       const samples = [limit.begin(1), limit.begin(2)]
@@ -336,28 +336,28 @@ describe('a limit that is learnt', () => {
 
   it('goes back to itself when too few come for a later trial to end', () => {
     const clock = new FakeClock()
-    const limit = new AutoLimit(clock)
+    const limit = new AdaptiveLimit(clock)
     // One after the other: it is one worker.
-    for (let i = 0; limit.limit > 1 && i < 100; i++) {
+    for (let i = 0; limit.current > 1 && i < 100; i++) {
       const samples = [limit.begin(1), limit.begin(2)]
       clock.advance(50)
       for (const [place, sample] of samples.entries()) limit.end(sample, 'image', 50 * (place + 1))
     }
-    expect(limit.limit).toBe(1)
-    for (let i = 0; limit.limit === 1 && i < 100; i++) {
+    expect(limit.current).toBe(1)
+    for (let i = 0; limit.current === 1 && i < 100; i++) {
       const sample = limit.begin(1)
       clock.advance(50)
       limit.end(sample, 'image', 50)
     }
-    expect([limit.workers, limit.limit]).toEqual([1, 2])
+    expect([limit.workers, limit.current]).toEqual([1, 2])
     clock.advance(60_000)
     limit.begin(1)
-    expect(limit.limit).toBe(1)
+    expect(limit.current).toBe(1)
   })
 
   it('remembers no more kinds than there is room for', () => {
     const clock = new FakeClock()
-    const limit = new AutoLimit(clock)
+    const limit = new AdaptiveLimit(clock)
     const before = process.memoryUsage().heapUsed
     for (let i = 0; i < 100_000; i++) limit.end(limit.begin(1), `kind ${i} ${'x'.repeat(1_000)}`, 1)
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(100_000_000)

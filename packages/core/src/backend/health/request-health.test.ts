@@ -11,7 +11,7 @@ import {
 import type { Outcome } from '../outcome.ts'
 import { Breaker } from './breaker.ts'
 import { type Evidence, evidenceOf } from './evidence.ts'
-import { Health } from './health.ts'
+import { RequestHealth } from './request-health.ts'
 
 /** Without jitter. */
 const breakerOn = (clock: FakeClock) => new Breaker(clock, { random: () => 0.5 })
@@ -190,14 +190,14 @@ const SEARCH = keysOf('clip/textual')
 const IMAGE = keysOf('clip/visual')
 
 describe('health', () => {
-  const available = (health: Health, job = OCR) => health.obstacle(job) === undefined
+  const available = (health: RequestHealth, job = OCR) => health.obstacle(job) === undefined
 
-  function record(health: Health, job: typeof OCR, ...outcomes: Outcome[]) {
+  function record(health: RequestHealth, job: typeof OCR, ...outcomes: Outcome[]) {
     for (const outcome of outcomes) health.record(health.begin(job), outcome)
   }
 
   it('is kept by task and type: a server that fails at images goes on serving searches', () => {
-    const health = new Health(new FakeClock())
+    const health = new RequestHealth(new FakeClock())
     record(health, IMAGE, passedOver(502), passedOver(503), failed('reset'))
     expect(
       [IMAGE, SEARCH, keysOf(), keysOf('clip/textual', 'clip/visual')].map((job) => available(health, job)),
@@ -207,7 +207,7 @@ describe('health', () => {
 
   it('is of the whole when it cannot be reached', () => {
     const clock = new FakeClock()
-    const health = new Health(clock)
+    const health = new RequestHealth(clock)
     record(health, OCR, failed('connect'), failed('connect'), failed('connect-timeout'))
     expect([available(health), available(health, SEARCH), health.unreachable]).toEqual([false, false, true])
     clock.advance(10_000)
@@ -219,7 +219,7 @@ describe('health', () => {
   })
 
   it('is of the whole when a login page answers, and then it is not taken for asleep', () => {
-    const health = new Health(new FakeClock())
+    const health = new RequestHealth(new FakeClock())
     record(health, OCR, passedOver(401), passedOver(401), passedOver(200, '<html>'))
     expect([available(health, SEARCH), health.unreachable]).toEqual([false, false])
     expect(health.status.reachable).toMatchObject({
@@ -230,7 +230,7 @@ describe('health', () => {
 
   it('takes only a good answer for evidence of health', () => {
     const clock = new FakeClock()
-    const health = new Health(clock)
+    const health = new RequestHealth(clock)
     record(
       health,
       OCR,
@@ -250,7 +250,7 @@ describe('health', () => {
   it('a type whose trial cannot even reach the backend waits for twice as long, and is told of once', () => {
     const clock = new FakeClock()
     const told: string[] = []
-    const health = new Health(clock, (change) => {
+    const health = new RequestHealth(clock, (change) => {
       if (change.kind === 'breaker') told.push(`${change.task} ${change.from.kind}-${change.to.kind}`)
     })
     record(health, IMAGE, failed('reset'), failed('reset'), failed('reset'))
@@ -275,7 +275,7 @@ describe('health', () => {
   it('believes for a while that it lacks a task and type, without a strike', () => {
     const clock = new FakeClock()
     const told: object[] = []
-    const health = new Health(clock, (change) => told.push(change))
+    const health = new RequestHealth(clock, (change) => told.push(change))
     record(health, IMAGE, passedOver(501))
     expect(health.obstacle(IMAGE)).toEqual({ kind: 'lacks', until: 600_000 })
     expect([available(health, SEARCH), available(health, keysOf('clip/textual', 'clip/visual'))]).toEqual([
@@ -290,31 +290,31 @@ describe('health', () => {
   })
 
   it('believes that it lacks one model, and serves others of the same type', () => {
-    const health = new Health(new FakeClock())
+    const health = new RequestHealth(new FakeClock())
     const other = { ...IMAGE, models: ['clip/visual/other'] }
     record(health, IMAGE, passedOver(404, '{"detail":"model not found"}'))
     expect([available(health, IMAGE), available(health, other)]).toEqual([false, true])
   })
 
   it('believes it until such a request succeeds', () => {
-    const health = new Health(new FakeClock())
+    const health = new RequestHealth(new FakeClock())
     record(health, OCR, passedOver(400, '{"detail":"unknown task"}'))
-    expect(health.refuses(OCR)).toBe(true)
+    expect(health.capabilities.refuses(OCR)).toBe(true)
     record(health, OCR, answered)
     expect(available(health)).toBe(true)
     record(health, OCR, passedOver(400, '{"detail":"unknown task"}'))
-    expect([available(health), health.refuses(OCR)]).toEqual([false, false])
+    expect([available(health), health.capabilities.refuses(OCR)]).toEqual([false, false])
   })
 
   it('remembers which size a proxy in front of it refuses', () => {
-    const health = new Health(new FakeClock())
+    const health = new RequestHealth(new FakeClock())
     record(health, keysOfSize(2_000_000, 'clip/visual'), passedOver(413))
     const at = (size: number) => available(health, keysOfSize(size, 'clip/visual'))
-    expect([at(1_999_999), at(2_000_000), health.sizeLimit]).toEqual([true, false, 2_000_000])
+    expect([at(1_999_999), at(2_000_000), health.capabilities.sizeLimit]).toEqual([true, false, 2_000_000])
   })
 
   it('says nothing of a 500 until a second opinion has decided', () => {
-    const health = new Health(new FakeClock())
+    const health = new RequestHealth(new FakeClock())
     for (const isBlamed of [true, false, true, true]) {
       const ticket = health.begin(OCR)
       expect(health.record(ticket, passedOver(500)).kind).toBe('nothing')
@@ -327,7 +327,7 @@ describe('health', () => {
 
   it('ends the trial of a type with a 500, before a second opinion has decided', () => {
     const clock = new FakeClock()
-    const health = new Health(clock)
+    const health = new RequestHealth(clock)
     record(health, IMAGE, passedOver(503), passedOver(503), passedOver(503))
     clock.advance(6_000)
     const ticket = health.begin(IMAGE)
@@ -335,7 +335,7 @@ describe('health', () => {
     expect(health.status.tasks['clip/visual']).toMatchObject({ kind: 'open', ejections: 2 })
     clock.advance(12_000)
     const next = health.begin(IMAGE)
-    expect(next.runs.some(({ trial }) => trial)).toBe(true)
+    expect(next.passes.some(({ trial }) => trial)).toBe(true)
     // What is decided of the first must not end the trial of the second.
     health.decide(ticket, passedOver(500), false)
     expect(health.status.tasks['clip/visual']?.kind).toBe('trial')
@@ -343,7 +343,7 @@ describe('health', () => {
 
   it('leaves the trial of a whole backend to the next request when it answers 500', () => {
     const clock = new FakeClock()
-    const health = new Health(clock)
+    const health = new RequestHealth(clock)
     record(health, IMAGE, failed('connect'), failed('connect'), failed('connect'))
     clock.advance(6_000)
     health.record(health.begin(IMAGE), passedOver(500))
@@ -351,7 +351,7 @@ describe('health', () => {
   })
 
   it('learns from a refusal that another did not share that it lacks this very job, and nothing else', () => {
-    const health = new Health(new FakeClock())
+    const health = new RequestHealth(new FakeClock())
     const refusal = passedOver(422, '{"detail":"Invalid request format."}')
     const ticket = health.begin(OCR)
     health.record(ticket, refusal)
@@ -362,7 +362,7 @@ describe('health', () => {
 
   it('leaves a busy backend alone for as long as it says', () => {
     const clock = new FakeClock()
-    const health = new Health(clock)
+    const health = new RequestHealth(clock)
     record(health, OCR, passedOver(429, '', { 'retry-after': '30' }))
     expect(health.obstacle(SEARCH)).toEqual({ kind: 'busy', until: 30_000 })
     clock.advance(30_000)
@@ -372,7 +372,7 @@ describe('health', () => {
 
   it('knows since when nothing has failed', () => {
     const clock = new FakeClock()
-    const health = new Health(clock)
+    const health = new RequestHealth(clock)
     expect(health.wellFor(10_000)).toBe(true)
     record(health, OCR, passedOver(503), answered)
     expect(health.wellFor(10_000)).toBe(false)
@@ -384,7 +384,7 @@ describe('health', () => {
   })
 
   it('does not fill the memory with names that clients make up', () => {
-    const health = new Health(new FakeClock())
+    const health = new RequestHealth(new FakeClock())
     for (let i = 0; i < 1000; i++) record(health, keysOf(`task-${i}/x`), passedOver(503))
     expect(Object.keys(health.status.tasks)).toHaveLength(100)
     for (let i = 0; i < 1000; i++) record(health, keysOf(`task-${i}/x`), answered)
