@@ -11,8 +11,8 @@ export interface RunningAttempt {
 }
 
 /**
- * How requests are sent to a backend. Its headers and TLS settings hold credentials: they are getters, so they are not
- * enumerated, and do not get into logs.
+ * How requests are sent to a backend. Its headers and TLS settings hold credentials: they are methods, so that neither a log
+ * nor `util.inspect` shows them.
  */
 export class BackendTarget {
   /** Where predict requests go: the base path and `/predict`. */
@@ -44,11 +44,11 @@ export class BackendTarget {
   }
 
   /** Headers that only this backend gets, its credentials among them; `undefined` for none. */
-  get headers(): Readonly<Record<string, string>> | undefined {
+  headers(): Readonly<Record<string, string>> | undefined {
     return this.#headers
   }
 
-  get tls(): TlsSettings | undefined {
+  tls(): TlsSettings | undefined {
     return this.#traits.tls
   }
 

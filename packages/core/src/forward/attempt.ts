@@ -91,7 +91,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
     const { plan, dispatcher, body } = this.#options
     const { backend } = plan
     // Not in what the listeners of http-proxy-3 see.
-    const sent = withOwnHeaders(headers, backend.target.headers)
+    const sent = withOwnHeaders(headers, backend.target.headers())
     try {
       dispatcher.dispatch({ path: backend.target.path, method: 'POST', headers: sent, body }, this)
     } catch (error) {

@@ -83,13 +83,17 @@ export class Dispatchers {
         this.#pools.delete(backend)
       })
     } else if (
-      existing.tls === backend.target.tls &&
+      existing.tls === backend.target.tls() &&
       existing.connectTimeout === backend.target.connectTimeout
     )
       return existing.pool
     else this.#retire(existing.pool)
     const pool = this.#make(backend)
-    this.#pools.set(backend, { pool, tls: backend.target.tls, connectTimeout: backend.target.connectTimeout })
+    this.#pools.set(backend, {
+      pool,
+      tls: backend.target.tls(),
+      connectTimeout: backend.target.connectTimeout,
+    })
     return pool
   }
 
@@ -115,7 +119,8 @@ export class Dispatchers {
 
   /** An endpoint is asked under its backend's name, and so is its certificate; it is only found elsewhere. */
   #connectorFor(backend: Backend): buildConnector.connector {
-    const { connectTimeout, address, tls } = backend.target
+    const { connectTimeout, address } = backend.target
+    const tls = backend.target.tls()
     const timeout = Math.min(connectTimeout, LONGEST_TIMER)
     const connect = buildConnector({ ...tlsFor(this.#tls, tls), timeout, allowH2: false })
     const elsewhere = {

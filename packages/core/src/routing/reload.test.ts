@@ -132,10 +132,10 @@ describe('a backend that remains', () => {
   it('may have other credentials, which are no other server', async () => {
     const { select, server } = start(policy({ a: { url: 'http://u:old@a/ml' } }))
     const a = server('a')
-    const old = a.target.headers
+    const old = a.target.headers()
     select.reload(policy({ a: { url: 'http://u:new@a/ml/' } }))
     expect(server('a')).toBe(a)
-    expect([old, a.target.headers]).toEqual(
+    expect([old, a.target.headers()]).toEqual(
       ['u:old', 'u:new'].map((it) => ({ authorization: `Basic ${Buffer.from(it).toString('base64')}` })),
     )
   })
