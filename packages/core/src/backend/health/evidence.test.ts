@@ -1,22 +1,42 @@
-import { expect, it } from 'vitest'
-import { answered, answeredWith, failed } from '../../../../../test/support/outcomes.ts'
+import { describe, expect, it } from 'vitest'
+import {
+  answered,
+  answeredWith,
+  clientLeft,
+  failed,
+  passedOver,
+} from '../../../../../test/support/outcomes.ts'
 import type { Outcome } from '../outcome.ts'
-import { evidenceOf, isUndecided } from './evidence.ts'
+import { type Evidence, evidenceOf, isUndecided } from './evidence.ts'
 
-it.each<[string, Outcome | undefined, string]>([
-  ['a good answer', answered, 'good'],
-  ['a slot that was released without an outcome', undefined, 'nothing'],
-  ['a refused connection', failed('connect'), 'unreachable'],
-  ['the end of the total timeout', failed('total-timeout'), 'nothing'],
-  ['a shutdown', failed('shutdown'), 'nothing'],
-  ['429', answeredWith(429), 'busy'],
-])('%s is evidence: %#', (_, outcome, kind) => {
-  expect(evidenceOf(outcome).kind).toBe(kind)
-})
-
-it('a failure after bytes reached the backend counts against the task, and not the backend', () => {
-  const outcome = failed('reset')
-  expect(evidenceOf({ ...outcome, reachedBackend: true } as Outcome).kind).toBe('type-failed')
+describe('what an outcome says about a backend', () => {
+  it.each<[Outcome | undefined, Evidence['kind']]>([
+    [answered, 'good'],
+    [answeredWith(503), 'type-failed'],
+    [passedOver(503), 'type-failed'],
+    [passedOver(503, '', { 'retry-after': '3' }), 'busy'],
+    [passedOver(429), 'busy'],
+    [answeredWith(429), 'busy'],
+    [passedOver(501), 'lacks'],
+    [passedOver(422, '{"detail":"unknown task"}'), 'lacks'],
+    [passedOver(401), 'backend-failed'],
+    [passedOver(302), 'backend-failed'],
+    [passedOver(200, '<html>'), 'backend-failed'],
+    [passedOver(413), 'too-large'],
+    [passedOver(500), 'nothing'],
+    [passedOver(422, '{"detail":"Invalid request format."}'), 'nothing'],
+    [failed('stale'), 'nothing'],
+    [failed('connect'), 'unreachable'],
+    [failed('connect-timeout'), 'unreachable'],
+    [failed('response-timeout'), 'type-failed'],
+    [failed('reset'), 'type-failed'],
+    [failed('total-timeout'), 'nothing'],
+    [failed('shutdown'), 'nothing'],
+    [clientLeft, 'nothing'],
+    [undefined, 'nothing'],
+  ])('%j: %s', (outcome, kind) => {
+    expect(evidenceOf(outcome).kind).toBe(kind)
+  })
 })
 
 it('a good answer needs no second opinion', () => {
