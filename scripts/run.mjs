@@ -53,9 +53,14 @@ if (command !== 'format') {
 process.exitCode = await commands[command](...args)
 
 async function build() {
-  return runAll(
-    packages.map((name) => [`build ${name}`, tool('tsup/dist/cli-default.js'), join(root, 'packages', name)]),
-  )
+  return runAll([
+    ...packages.map((name) => [
+      `build ${name}`,
+      tool('tsup/dist/cli-default.js'),
+      join(root, 'packages', name),
+    ]),
+    ['comments of types', [node, ['packages/core/scripts/generate-type-comments.ts']]],
+  ])
 }
 
 /** Writes the packages to `packed`, as they are published. */

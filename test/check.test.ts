@@ -86,7 +86,7 @@ routes:
       const { code, stdout, stderr } = await check(env)
       expect([code, stdout]).toEqual([1, ''])
       expect(stderr).toBe(`PORT must be 0 to 65535, not "x".
-ROUTER_CONFIG=${env.ROUTER_CONFIG}: The policy has 3 mistakes:
+ROUTER_CONFIG=${env.ROUTER_CONFIG}: The configuration has 3 mistakes:
   backends.gpu.url needs the variable NONE, which is not set.
   backends.gpu.auth.bearer needs the file /none, which cannot be read (ENOENT).
   backends.gpu.wieght is not an option. Did you mean "weight"?
@@ -135,7 +135,7 @@ describe('what is checked', () => {
     const directory = await files({ 'r.yaml': 'bodySpool: "${DIR}"\nbackends: { a: { url: http://a } }' })
     const check = (DIR: string) => checkConfig({ ROUTER_CONFIG: join(directory, 'r.yaml'), DIR })
     expect(await check('/nowhere')).toEqual({
-      mistakes: 'The policy has 1 mistake:\n  bodySpool must be a directory that can be written to.',
+      mistakes: 'The configuration has 1 mistake:\n  bodySpool must be a directory that can be written to.',
     })
     expect(await check(directory)).toHaveProperty('words')
   })

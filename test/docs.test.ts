@@ -2,20 +2,19 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
-  defaults,
+  ConfigError,
   describePolicy,
   expandConfig,
   explanationText,
   judge,
-  PolicyError,
   parseConfig,
   selectBackend,
 } from '@immich-ml-router/core'
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { resolveDiscover } from '../packages/core/src/config/discover-options.ts'
-import { resolveHeartbeats } from '../packages/core/src/config/patience.ts'
+import { constants } from '../packages/core/src/config/constants.ts'
+import { resolvePolicy } from '../packages/core/src/config/resolve.ts'
 import { LINES, LOG_FIELDS } from '../packages/core/src/logging/lines.ts'
 import { defaults as statusPageDefaults } from '../packages/status-page/src/defaults.ts'
 import { authority } from './support/certificates.ts'
@@ -108,48 +107,16 @@ describe('docs/configuration.md', () => {
   it('says when heartbeats begin, as it is', () => {
     const [, after] = /`after` \(`(\w+)`\)/.exec(configuration) ?? []
     const [, every] = /`every` \(`(\w+)`\)/.exec(configuration) ?? []
-    expect(resolveHeartbeats({ after, every }, undefined)).toEqual(resolveHeartbeats({}, undefined))
-    expect(configuration).toContain(`\`maxHeld\` (\`${defaults.maxHeld}\` a route)`)
+    const backends = { ml: { url: 'http://ml' } }
+    const { heartbeats, routes } = resolvePolicy({ backends })
+    expect(resolvePolicy({ backends, heartbeat: { after, every } }).heartbeats).toEqual(heartbeats)
+    expect(configuration).toContain(`\`maxHeld\` (\`${routes[0]?.hold?.maxHeld}\` a route)`)
   })
 
   it('names every fixed limit as it is', () => {
     const documented = limits(rows('What is fixed'))
-    const options = [
-      'maxBodySize',
-      'onUnclassified',
-      'backendHeader',
-      'forwarder',
-      'strategy',
-      'weight',
-      'retries',
-    ].concat([
-      'connectTimeout',
-      'responseTimeout',
-      'idleTimeout',
-      'bodyMemory',
-      'answerMemory',
-      'totalBodyMemory',
-      'bodySpool',
-      'holdBulk',
-      'holdInteractive',
-      'maxHeld',
-      'maxHeldBytes',
-      'maxWait',
-      'maxLength',
-      'reserve',
-      'maxConcurrent',
-      'tier',
-      'spill',
-      'hedgeAfter',
-      'hedgeMax',
-      'explainHeader',
-      'path',
-      'limits',
-    ])
     const fixed = Object.fromEntries(
-      Object.entries(defaults).filter(
-        ([name]) => !options.includes(name) && !/^(health|wake|heartbeat|discover|metrics)[A-Z]/.test(name),
-      ),
+      Object.entries(constants).filter(([name]) => !/^metrics[A-Z]/.test(name)),
     )
     expect(documented).toEqual(fixed)
   })
@@ -165,8 +132,8 @@ describe('docs/configuration.md', () => {
   })
 
   it('is what the example of names with many addresses is written by', () => {
-    const { backends } = parseConfig(parse(exampleOf('docs/configuration.md', 'discover')))
-    const found = Object.values(backends).map(({ discover, url }) => resolveDiscover(discover, url))
+    const { backends } = resolvePolicy(parseConfig(parse(exampleOf('docs/configuration.md', 'discover'))))
+    const found = [...backends.values()].map(({ discover }) => discover)
     expect(found).toMatchObject([
       { names: ['ml'], services: [], port: 3003 },
       { names: ['ml.default.svc.cluster.local'] },
@@ -213,7 +180,7 @@ describe('docs/configuration.md', () => {
   it('shows an error as it is', () => {
     const shown = /```text\n([\s\S]*?)\n```/.exec(configuration)?.[1]
     const mistaken = { backends: { gpu: { url: 'http://gpu', wieght: 2 } }, routes: [{ backends: ['gpuu'] }] }
-    expect(() => parseConfig(mistaken)).toThrow(PolicyError)
+    expect(() => parseConfig(mistaken)).toThrow(ConfigError)
     expect(() => parseConfig(mistaken)).toThrow(shown)
   })
 

@@ -210,7 +210,7 @@ routes: [{ backends: [gpu], hold: 12h }]`
     const { exited, lines } = spawnGateway(which, { ROUTER_CONFIG: path })
     expect(await exited).toBe(1)
     expect(lines.at(-1)?.['msg']).toMatch(
-      /broken.yaml: The policy has 3 mistakes:(.|\n)*Did you mean "url"(.|\n)*Did you mean "gpu"/,
+      /broken.yaml: The configuration has 3 mistakes:(.|\n)*Did you mean "url"(.|\n)*Did you mean "gpu"/,
     )
   })
 })
@@ -333,7 +333,7 @@ describe('the configuration of a gateway that runs', () => {
     expect(logged('not reloaded')[0]).toMatchObject({
       level: 50,
       msg: expect.stringMatching(
-        /previous one stays in use: ROUTER_CONFIG=.*router.yaml: The policy has 3 mistakes:(.|\n)*backends.gpu.ulr(.|\n)*routes\[0\].backends\[0\]/,
+        /previous one stays in use: ROUTER_CONFIG=.*router.yaml: The configuration has 3 mistakes:(.|\n)*backends.gpu.ulr(.|\n)*routes\[0\].backends\[0\]/,
       ),
     })
     expect(await by()).toBe('renamed')

@@ -30,7 +30,7 @@ describe.each(reserved)('a member %s', (path, json) => {
     ['a YAML file', () => parseConfig(expandConfig(parse(json)))],
     ['options', () => createRouter(JSON.parse(json))],
   ])('of %s is a mistake with its path', (_what, make) => {
-    expect(make).toThrow(expect.objectContaining({ name: 'PolicyError', problems }))
+    expect(make).toThrow(expect.objectContaining({ name: 'ConfigError', problems }))
   })
 
   it('is one when a router is to be reloaded', async () => {

@@ -80,9 +80,10 @@ const PUBLIC: Record<(typeof names)[number], string[]> = {
       'BodyReleasedError',
       'BodyTooLargeError',
       'ClientLeftError',
+      'ConfigError',
       'Exchange',
     ],
-    ...['Forwarder', 'HoldError', 'NoBackendError', 'PolicyError', 'RouterClosedError', 'RouterError'],
+    ...['Forwarder', 'HoldError', 'NoBackendError', 'RouterClosedError', 'RouterError'],
     ...['SpoolError', 'TlsError', 'UnclassifiedError', 'answerError', 'classifyPredictRequest'],
     ...[
       'createRouter',

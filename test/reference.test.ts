@@ -1,21 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { defaults, resolveExchangeOptions, resolveTimeouts } from '@immich-ml-router/core'
+import { parseConfig } from '@immich-ml-router/core'
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
 import { describe, expect, it } from 'vitest'
+import { readDeclarations } from '../packages/core/scripts/doc-comments.ts'
+import { withComments } from '../packages/core/scripts/document-types.ts'
 import { configurationReference } from '../packages/core/scripts/reference.ts'
-import { resolveLimits } from '../packages/core/src/classify/limits.ts'
-import { resolveDiscover } from '../packages/core/src/config/discover-options.ts'
-import { resolveHedge } from '../packages/core/src/config/hedge-options.ts'
-import {
-  resolveHealth,
-  resolveHeartbeats,
-  resolveHold,
-  resolveMaxHeldBytes,
-  resolveQueue,
-  resolveWake,
-} from '../packages/core/src/config/patience.ts'
-import { parseSize } from '../packages/core/src/config/size.ts'
+import { resolveConfig } from '../packages/core/src/config/resolve.ts'
 import { isRecord } from '../packages/core/src/record.ts'
 import { ROOT } from './support/docs.ts'
 
@@ -59,67 +50,56 @@ describe('docs/reference.md', () => {
   })
 })
 
+it('the declarations of the packages have the descriptions and the defaults', () => {
+  const type = 'z.ZodOptional<z.ZodObject<{ connect: z.ZodPrefault<z.ZodString>; other: z.ZodString }>>'
+  const text = `declare const ownTimeouts$1: 1\ndeclare const backend: z.ZodObject<{ timeouts: ${type} }, z.core.$strict>`
+  const documented = withComments(text, readDeclarations())
+  expect(documented).toMatch(/\{ \/\*\* How long each part [^/]+ \*\/ timeouts: z\.ZodOptional/)
+  expect(documented).toContain(
+    "{ /** Time to open a connection to a backend.\n * @default '2s'\n */ connect: z.ZodPrefault<z.ZodString>; other: z",
+  )
+})
+
 describe('the defaults of the schema are those that are taken', () => {
   const { backends, routes, hold, health, heartbeat, queue, timeouts, limits, ...rest } = config.properties
   const backend = backends.additionalProperties.properties
   const route = routes.items.properties
+  const url = 'http://ml'
+  const wake = { mac: 'aa:bb:cc:dd:ee:ff' }
 
-  it('for timeouts, waiting and hedging', () => {
-    expect(resolveTimeouts(written(timeouts))).toEqual(resolveTimeouts())
-    expect(Object.keys(written(timeouts))).toEqual(Object.keys(resolveTimeouts()))
-    expect(resolveQueue(written(queue))).toEqual(resolveQueue())
-    expect(Object.keys(written(queue))).toEqual(['maxWait', 'maxLength'])
-    expect(resolveHedge(written(route.hedge))).toEqual(resolveHedge({}))
-    expect(Object.keys(written(route.hedge))).toEqual(['after', 'max'])
-    const { maxBytes, ...members } = written(objectIn(hold))
-    expect(resolveHold(members, undefined)).toEqual(resolveHold(undefined, undefined))
-    expect(Object.keys(members)).toEqual(['bulk', 'interactive', 'maxHeld'])
-    expect(written(objectIn(route.hold))).toEqual(members)
-    expect(resolveMaxHeldBytes({ maxBytes: String(maxBytes) })).toBe(resolveMaxHeldBytes(undefined))
-  })
-
-  it('for health, waking, heartbeats and names', () => {
-    expect(resolveHealth(written(health.anyOf[1]), undefined)).toEqual(resolveHealth({}, undefined))
-    expect(Object.keys(written(health.anyOf[1]))).toHaveLength(5)
-    const mac = 'aa:bb:cc:dd:ee:ff'
-    expect(resolveWake({ ...written(backend.wake), mac })).toEqual(resolveWake({ mac }))
-    expect(Object.keys(written(backend.wake))).toEqual(['broadcast', 'port', 'every'])
-    expect(resolveHeartbeats(written(heartbeat.anyOf[1]), undefined)).toEqual(
-      resolveHeartbeats({}, undefined),
-    )
-    const { interval } = written(backend.discover.anyOf[1])
-    expect(resolveDiscover({ interval: String(interval) }, 'http://ml')).toEqual(
-      resolveDiscover('dns', 'http://ml'),
-    )
-  })
-
-  it('for the limits of classifying', () => {
-    expect(resolveLimits(written(limits))).toEqual(defaults.limits)
-    expect(Object.keys(written(limits))).toEqual(Object.keys(defaults.limits))
-  })
-
-  it('for the rest', () => {
-    const { maxBodySize, bodyMemory, totalBodyMemory, answerMemory, ...others } = written({
-      properties: rest,
-    })
-    expect(parseSize(String(answerMemory))).toBe(defaults.answerMemory)
-    const { store, ...resolved } = resolveExchangeOptions({
-      maxBodySize: String(maxBodySize),
-      bodyMemory: String(bodyMemory),
-    })
-    expect([resolved.maxBodySize, store.bodyMemory]).toEqual([defaults.maxBodySize, defaults.bodyMemory])
-    expect(totalBodyMemory).toBe('256mb')
-    expect(defaults.totalBodyMemory).toBe(256 * 1024 * 1024)
-    const { weight, tier, maxConcurrent, reserve, strategy, spill } = {
-      ...written({ properties: backend }),
-      ...written({ properties: route }),
+  it('for every option', () => {
+    const nothing = {
+      backends: { ml: { url, wake, discover: {} } },
+      routes: [{ backends: ['ml'], hedge: {} }],
     }
-    expect({ ...others, weight, tier, maxConcurrent, reserve, strategy, spill }).toEqual(
-      Object.fromEntries(
-        [...Object.keys(others), 'weight', 'tier', 'maxConcurrent', 'reserve', 'strategy', 'spill'].map(
-          (key) => [key, Reflect.get(defaults, key)],
-        ),
-      ),
-    )
+    const everything = {
+      ...written({ properties: rest }),
+      hold: written(objectIn(hold)),
+      health: written(objectIn(health)),
+      heartbeat: written(objectIn(heartbeat)),
+      queue: written(queue),
+      timeouts: written(timeouts),
+      limits: written(limits),
+      backends: {
+        ml: {
+          ...written({ properties: backend }),
+          url,
+          wake: { ...written(backend.wake), ...wake },
+          discover: written(objectIn(backend.discover)),
+        },
+      },
+      routes: [{ ...written({ properties: route }), backends: ['ml'], hedge: written(route.hedge) }],
+    }
+    const values = ({ written: _, policy, ...parts }: ReturnType<typeof resolveConfig>) => ({
+      ...parts,
+      ...policy,
+      written: undefined,
+      routes: policy.routes.map((route) => ({ ...route, written: undefined })),
+    })
+    expect(values(resolveConfig(parseConfig(everything)))).toEqual(values(resolveConfig(nothing)))
+    expect(Object.keys(everything.timeouts)).toEqual(['connect', 'response', 'idle', 'total'])
+    expect(Object.keys(everything.hold)).toEqual(['bulk', 'interactive', 'maxHeld', 'maxBytes'])
+    expect(written(objectIn(route.hold))).toEqual({ bulk: '12h', interactive: '15s', maxHeld: 1_000 })
+    expect(Object.keys(everything.limits)).toEqual(Object.keys(limits.properties))
   })
 })

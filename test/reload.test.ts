@@ -3,7 +3,7 @@ import {
   type BackendEvent,
   type BackendOptions,
   type Clock,
-  PolicyError,
+  ConfigError,
   type ReloadOptions,
   type Route,
 } from '@immich-ml-router/core'
@@ -301,7 +301,7 @@ describe('a router that is given other options', () => {
     ]
     for (const [mistake, message] of mistakes) {
       const reload = () => router.reload({ ...good, ...mistake } as ReloadOptions)
-      expect(reload).toThrow(PolicyError)
+      expect(reload).toThrow(ConfigError)
       expect(reload).toThrow(message)
     }
     expect(events).toEqual([])

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import {
+  ConfigError,
   expandConfig,
-  PolicyError,
   parseConfig,
   parseDuration,
   type RouterConfig,
@@ -105,8 +105,8 @@ function parseVariables(config: unknown): RouterConfig {
   try {
     return parseConfig(config)
   } catch (error) {
-    if (!(error instanceof PolicyError)) throw error
-    throw new PolicyError(error.problems.map((it) => ({ ...it, path: VARIABLE_OF[it.path] ?? it.path })))
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError(error.problems.map((it) => ({ ...it, path: VARIABLE_OF[it.path] ?? it.path })))
   }
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { jsonSchemas } from '../src/config/json-schema.ts'
+import { jsonSchemas } from './json-schema.ts'
 
 for (const [name, schema] of Object.entries(jsonSchemas())) {
   const path = new URL(`../${name}.schema.json`, import.meta.url)

@@ -1,5 +1,5 @@
-import { jsonSchemas } from '../src/config/json-schema.ts'
 import { isRecord } from '../src/record.ts'
+import { jsonSchemas } from './json-schema.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 

@@ -21,6 +21,7 @@ export interface LoopUse {
 /** Longer timers overflow in Node and fire at once. */
 export const LONGEST_TIMER = 2 ** 31 - 1
 
+/** The time of the system. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(milliseconds, callback) {

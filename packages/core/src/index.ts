@@ -21,7 +21,6 @@ export type { LatencyView } from './backend/latency/latency-tracker.ts'
 export type { LimitView } from './backend/limit/concurrency-limit.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { WakeTarget } from './backend/wake.ts'
-export type { StrategyName } from './balance/strategies.ts'
 export type { Candidate, Job, Ranked, Strategy } from './balance/strategy.ts'
 export type { BodyInput } from './body/body-source.ts'
 export type { BodyStore } from './body/body-store.ts'
@@ -41,29 +40,42 @@ export {
   type ClassifyRequestOptions,
   classifyPredictRequest,
 } from './classify/classify-predict-request.ts'
-export type { ClassifyLimits } from './classify/limits.ts'
 export type { Clock, LoopUse } from './clock.ts'
 export type { Changes, PolicyChanges } from './config/changes.ts'
-export type { AuthOptions, BasicCredentials, ConnectionOptions, TlsOptions } from './config/connection.ts'
 export { defaults } from './config/defaults.ts'
-export type { DiscoverOptions } from './config/discover-options.ts'
 export { parseDuration } from './config/duration.ts'
 export { type ExpandedConfig, type ExpansionSources, expandConfig } from './config/expand-config.ts'
-export type { HedgeOptions } from './config/hedge-options.ts'
-export { parseConfig, parsePolicy, type RouterConfig } from './config/parse-policy.ts'
+export { parseConfig, parsePolicy } from './config/parse.ts'
+export type { Heartbeats, Patience } from './config/patience.ts'
 export type {
+  AnswerOptions,
+  AuthOptions,
+  BackendOptions,
+  BasicCredentials,
+  ClassifyLimits,
+  ConnectionOptions,
+  DiscoverOptions,
+  ExchangeData,
+  ForwardData,
   HealthOptions,
   HeartbeatOptions,
-  Heartbeats,
+  HedgeOptions,
   HoldOptions,
-  Patience,
+  Match,
+  MatchFunction,
+  Pattern,
+  Policy,
   PolicyHoldOptions,
   QueueOptions,
+  Route,
+  RouterConfig,
+  StrategyName,
+  TimeoutOptions,
+  TlsOptions,
   WakeOptions,
-} from './config/patience.ts'
-export type { BackendOptions, Match, MatchFunction, Pattern, Policy, Route } from './config/policy.ts'
-export { PolicyError, type PolicyProblem } from './config/problems.ts'
-export { resolveTimeouts, type TimeoutOptions, type Timeouts } from './config/timeouts.ts'
+} from './config/policy.ts'
+export { ConfigError, type ConfigProblem } from './config/problems.ts'
+export { resolveTimeouts, type Timeouts } from './config/timeouts.ts'
 export {
   type DnsResolverOptions,
   dnsResolver,
@@ -103,9 +115,9 @@ export type {
   ForwardRequest,
   KeptAnswer,
 } from './forward/forward-request.ts'
-export { type ForwardData, Forwarder, type ForwardOptions } from './forward/forwarder.ts'
+export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
-export type { AnswerClass, AnswerClasses, AnswerOptions } from './judge/answer-classes.ts'
+export type { AnswerClass, AnswerClasses } from './judge/answer-classes.ts'
 export type { Asked, BackendAnswer } from './judge/backend-answer.ts'
 export { judge } from './judge/judge.ts'
 export type { Verdict } from './judge/verdict.ts'

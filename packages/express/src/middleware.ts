@@ -26,7 +26,9 @@ export type Middleware = (
 export type ImmichMlMiddleware = Middleware & { readonly router: core.Router }
 
 /** Routes `POST /predict`, answers `GET /ping` and `GET /`, and leaves everything else to the next middleware. */
-export function immichMlRouter(options: core.RouterOptions): ImmichMlMiddleware {
+export function immichMlRouter<const Name extends string>(
+  options: core.RouterOptions<Name>,
+): ImmichMlMiddleware {
   const router = core.createRouter(options)
   const middleware: Middleware = (req, res, next) => router.handle(req, res, next).catch(next)
   return Object.assign(middleware, { router })
@@ -35,7 +37,7 @@ export function immichMlRouter(options: core.RouterOptions): ImmichMlMiddleware 
 /**
  * First of three: classifies a `POST` and keeps what it found in `req.immichMl`. Mount it on the predict path.
  *
- * @throws {PolicyError} with every mistake in the options, each with its path.
+ * @throws {ConfigError} with every mistake in the options, each with its path.
  */
 export function classifyPredict(options?: core.ExchangeOptions): Middleware {
   const resolved = core.resolveExchangeOptions(options)
@@ -48,8 +50,8 @@ export function classifyPredict(options?: core.ExchangeOptions): Middleware {
  * Second: chooses the backend by the policy, or waits for one. Probes begin with the first request that is forwarded.
  * `reload()` has it go by another policy.
  */
-export function selectBackend(
-  policy: core.Policy,
+export function selectBackend<const Name extends string>(
+  policy: core.Policy<Name>,
   environment?: core.SelectEnvironment,
 ): Middleware & Pick<core.Select, 'reload'> {
   const select = core.selectBackend(policy, environment)

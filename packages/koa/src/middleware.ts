@@ -18,7 +18,9 @@ export type ImmichMlMiddleware = Middleware & { readonly router: core.Router }
  * Routes `POST /predict`, answers `GET /ping` and `GET /`, and leaves everything else to the next middleware.
  * An outer middleware's `await next()` returns when the response is done.
  */
-export function immichMlRouter(options: core.RouterOptions): ImmichMlMiddleware {
+export function immichMlRouter<const Name extends string>(
+  options: core.RouterOptions<Name>,
+): ImmichMlMiddleware {
   const router = core.createRouter(options)
   const middleware: Middleware = async (ctx, next) => {
     let ours = true
@@ -34,7 +36,7 @@ export function immichMlRouter(options: core.RouterOptions): ImmichMlMiddleware 
 /**
  * First of three: classifies a `POST` and keeps what it found in `ctx.state.immichMl`. Mount it on the predict path.
  *
- * @throws {PolicyError} with every mistake in the options, each with its path.
+ * @throws {ConfigError} with every mistake in the options, each with its path.
  */
 export function classifyPredict(options?: core.ExchangeOptions): Middleware {
   const resolved = core.resolveExchangeOptions(options)
@@ -47,8 +49,8 @@ export function classifyPredict(options?: core.ExchangeOptions): Middleware {
  * Second: chooses the backend by the policy, or waits for one. Probes begin with the first request that is forwarded.
  * `reload()` has it go by another policy.
  */
-export function selectBackend(
-  policy: core.Policy,
+export function selectBackend<const Name extends string>(
+  policy: core.Policy<Name>,
   environment?: core.SelectEnvironment,
 ): Middleware & Pick<core.Select, 'reload'> {
   const select = core.selectBackend(policy, environment)

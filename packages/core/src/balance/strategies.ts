@@ -1,3 +1,4 @@
+import type { StrategyName } from '../config/policy.ts'
 import { first } from './first.ts'
 import { leastConn } from './least-conn.ts'
 import { modelAffinity } from './model-affinity.ts'
@@ -14,7 +15,6 @@ export const strategies = {
   'least-conn': leastConn,
   'peak-ewma': peakEwma,
   'model-affinity': modelAffinity,
-} as const satisfies Record<string, () => Strategy>
+} as const satisfies Record<StrategyName, () => Strategy>
 
-/** The name of a strategy. */
-export type StrategyName = keyof typeof strategies
+export type { StrategyName }

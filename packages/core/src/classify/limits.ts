@@ -1,69 +1,12 @@
-import { defaults } from '../config/defaults.ts'
-import { parseSize } from '../config/size.ts'
+import type { ClassifyLimits } from '../config/policy.ts'
+import { limits as schema } from '../config/router-schema.ts'
 
-/**
- * How much of a predict request is read to classify it. A request beyond a limit is unclassified, with a reason of its
- * own; it is not refused. Each default is far above what Immich sends.
- */
-export interface ClassifyLimits {
-  /**
-   * Size of the `entries` field: bytes, or a size such as `64kb`.
-   * @default '64kb' (Immich's are under 1 KiB)
-   */
-  readonly entriesSize?: number | string | undefined
-  /**
-   * Entries in the JSON of the `entries` field: its types, over all tasks.
-   * @default 64 (Immich sends one or two)
-   */
-  readonly entries?: number | undefined
-  /**
-   * Characters of a task, type or model name.
-   * @default 256
-   */
-  readonly nameLength?: number | undefined
-  /**
-   * Levels of arrays and objects in the JSON of the `entries` field.
-   * @default 32 (Immich's options have none; an entry without options takes 3)
-   */
-  readonly jsonDepth?: number | undefined
-  /**
-   * Values in the JSON of the `entries` field: strings, numbers, literals, arrays and objects.
-   * @default 1024
-   */
-  readonly jsonValues?: number | undefined
-  /**
-   * Parts of the form that are fields, and as many that are files; fields of a urlencoded body.
-   * @default 1000 (starlette's `max_fields` and `max_files`)
-   */
-  readonly parts?: number | undefined
-  /**
-   * Header lines of one part.
-   * @default 8 (python-multipart's `DEFAULT_MAX_HEADER_COUNT`)
-   */
-  readonly partHeaders?: number | undefined
-  /**
-   * Size of one header line of a part: bytes, or a size such as `4kb`.
-   * @default 4224 (python-multipart's `DEFAULT_MAX_HEADER_SIZE`)
-   */
-  readonly partHeaderSize?: number | string | undefined
-  /**
-   * Parameters of `Content-Type`, and of a part's `Content-Disposition`.
-   * @default 16
-   */
-  readonly headerParameters?: number | undefined
-}
+export type { ClassifyLimits }
 
-/** The same, complete. */
-export type ResolvedLimits = { readonly [K in keyof ClassifyLimits]-?: number }
+/** Complete; sizes in bytes. */
+export type ResolvedLimits = Readonly<ReturnType<typeof resolveLimits>>
 
 /** Completes the limits with their defaults. */
-export function resolveLimits(limits: ClassifyLimits = {}): ResolvedLimits {
-  const { entriesSize, partHeaderSize, ...counts } = limits
-  const given = Object.entries(counts).filter(([, value]) => value !== undefined)
-  return {
-    ...defaults.limits,
-    ...Object.fromEntries(given),
-    entriesSize: parseSize(entriesSize ?? '') ?? defaults.limits.entriesSize,
-    partHeaderSize: parseSize(partHeaderSize ?? '') ?? defaults.limits.partHeaderSize,
-  }
+export function resolveLimits(limits: ClassifyLimits = {}) {
+  return schema.parse(limits)
 }

@@ -1,35 +1,39 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Policy, Route } from './policy.ts'
 
-/** What is another than before, by name. */
+/** Differences, by name. */
 export interface Changes {
   readonly added: readonly string[]
   readonly removed: readonly string[]
-  /** They are there as before, and something about them is different. */
+  /** Their options differ. */
   readonly changed: readonly string[]
 }
 
 /** What a reload has changed. */
 export interface PolicyChanges {
   readonly backends: Changes & {
-    /** Their names stand for other servers, or are resolved in another way. */
+    /** Other servers have their names, or they are resolved in another way. */
     readonly replaced: readonly string[]
   }
   readonly routes: Changes & {
-    /** Whether those that there were before are asked in another order. */
+    /** Whether the remaining routes have another order. */
     readonly reordered: boolean
   }
-  /** Names of the other options that are different, such as `maxBodySize`. */
+  /** Names of the other options that differ, such as `maxBodySize`. */
   readonly options: readonly string[]
 }
 
-/** A policy as it was written, with nothing in it that whoever wrote it can still change. */
+/** A policy as it was written, in a copy that nothing changes, with the names of its routes. */
 export interface WrittenPolicy extends Policy {
   readonly routes: readonly (Route & { readonly name: string })[]
 }
 
-/** @param replaced Names of backends that are other servers now. */
-export function changesOf(
+/**
+ * What differs between two policies.
+ *
+ * @param replaced Names of backends that are other servers now.
+ */
+export function diff(
   before: WrittenPolicy,
   after: WrittenPolicy,
   replaced: readonly string[],
@@ -52,12 +56,12 @@ export function changesOf(
         newNames.filter((name) => names.includes(name)),
       ),
     },
-    options: changedOptions(options, newOptions),
+    options: diffOptions(options, newOptions),
   }
 }
 
-/** The names of the options that are different. */
-export function changedOptions(before: object, after: object): string[] {
+/** The names of the options that differ. */
+export function diffOptions(before: object, after: object): string[] {
   const { added, removed, changed } = changesBetween(written(before), written(after))
   return [...added, ...removed, ...changed].sort()
 }
@@ -71,7 +75,7 @@ function changesBetween(before: ReadonlyMap<string, unknown>, after: ReadonlyMap
   }
 }
 
-/** What is `undefined` is not written. */
+/** An option that is `undefined` is not set. */
 function written(options: object): Map<string, unknown> {
   return new Map(Object.entries(options).filter(([, value]) => value !== undefined))
 }

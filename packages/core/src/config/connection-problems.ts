@@ -1,26 +1,26 @@
 import { isRecord } from '../record.ts'
 import { certificatesIn, privateKeyIn } from './pem.ts'
-import { formatPath, type PolicyProblem, problem } from './problems.ts'
+import { type ConfigProblem, formatPath, problem } from './problems.ts'
 
-/** What `url`, `headers`, `auth` and `tls` of a backend, which may be anything yet, have against each other. */
+/** Conflicts between `url`, `headers`, `auth` and `tls` of a backend, which are not validated yet. */
 export function connectionProblems(
   name: string,
   { url, headers, auth, tls }: Record<string, unknown>,
-): PolicyProblem[] {
+): ConfigProblem[] {
   const at = (...keys: string[]) => formatPath(['backends', name, ...keys])
   const base = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined
   const inUrl = base !== undefined && base.username + base.password !== ''
-  const problems: PolicyProblem[] = []
+  const problems: ConfigProblem[] = []
   if (inUrl && auth !== undefined)
-    problems.push(problem(at('auth'), 'must not be beside a user name and password in the url: one of them'))
+    problems.push(problem(at('auth'), 'conflicts with the user name and password in url; set one of them'))
   const seen = new Set<string>()
   for (const written of isRecord(headers) ? Object.keys(headers) : []) {
     const header = written.toLowerCase()
-    if (seen.has(header)) problems.push(problem(at('headers', written), 'is there a second time'))
+    if (seen.has(header)) problems.push(problem(at('headers', written), 'is set twice'))
     seen.add(header)
     if (header !== 'authorization' || !(inUrl || auth !== undefined)) continue
-    const other = inUrl ? 'a user name and password in the url' : 'auth'
-    problems.push(problem(at('headers', written), `must not be beside ${other}: one of them`))
+    const other = inUrl ? 'the user name and password in url' : 'auth'
+    problems.push(problem(at('headers', written), `conflicts with ${other}; set one of them`))
   }
   if (tls === undefined) return problems
   if (base?.protocol === 'http:') problems.push(problem(at('tls'), 'needs a url that begins with https://'))
@@ -30,14 +30,14 @@ export function connectionProblems(
 function pairProblems(
   { cert, key }: Record<string, unknown>,
   at: (...keys: string[]) => string,
-): PolicyProblem[] {
+): ConfigProblem[] {
   if ((cert === undefined) !== (key === undefined)) {
     const [there, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key']
-    return [problem(at('tls', there), `needs ${missing} beside it`)]
+    return [problem(at('tls', there), `needs ${missing} as well`)]
   }
   if (typeof cert !== 'string' || typeof key !== 'string') return []
   const [certificate] = certificatesIn(cert)
   const own = privateKeyIn(key)
   if (certificate === undefined || typeof own === 'string' || certificate.checkPrivateKey(own)) return []
-  return [problem(at('tls', 'key'), 'is not the key of cert; of several certificates, its own must be first')]
+  return [problem(at('tls', 'key'), 'does not match cert; of several certificates, its own must be first')]
 }

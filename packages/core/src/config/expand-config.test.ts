@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ExpandedConfig, expandConfig } from './expand-config.ts'
-import { parseConfig, parsePolicy } from './parse-policy.ts'
-import { PolicyError } from './problems.ts'
+import { parseConfig, parsePolicy } from './parse.ts'
+import { ConfigError } from './problems.ts'
 
 const sources = {
   env: { GPU: 'gpu.lan', EMPTY: '', N: '4', TRICK: '${GPU}, x: ${file:/etc/passwd}' },
@@ -44,12 +44,12 @@ describe('a value', () => {
     ['${NONE}', 'needs the variable NONE, which is not set'],
     ['${toString}', 'needs the variable toString, which is not set'],
     ['${file:/run/secrets/none}', 'needs the file /run/secrets/none, which cannot be read (ENOENT)'],
-    ['${file:secrets/none}', 'names a file by a path that does not begin at the root'],
-    ['${GPU', 'has a ${ that begins none of'],
-    ['${}', 'has a ${ that begins none of'],
-    ['${1}', 'has a ${ that begins none of'],
-    ['${GPU:?must be set}', 'has a ${ that begins none of'],
-    ['${env:GPU}', 'has a ${ that begins none of'],
+    ['${file:secrets/none}', 'needs an absolute path of a file'],
+    ['${GPU', 'has a ${ that starts none of'],
+    ['${}', 'has a ${ that starts none of'],
+    ['${1}', 'has a ${ that starts none of'],
+    ['${GPU:?must be set}', 'has a ${ that starts none of'],
+    ['${env:GPU}', 'has a ${ that starts none of'],
   ])('%s is a mistake', (written, message) => {
     const config = expanded(written)
     expect(config.problems).toEqual([{ path: 'text', message: expect.stringContaining(message) }])
@@ -161,7 +161,7 @@ describe('a configuration that is expanded', () => {
     }
     expect(() => parse(data)).toThrow(
       [
-        'The policy has 7 mistakes:',
+        'The configuration has 7 mistakes:',
         '  backends.a.url needs the variable NONE, which is not set.',
         '  backends.a.maxConcurrent needs the variable NONE, which is not set.',
         '  backends.b.auth.bearer needs the file /run/secrets/none, which cannot be read (ENOENT).',
@@ -252,7 +252,7 @@ describe('a message', () => {
         parseConfig(expandConfig(data, { readFile: () => secret, env: { SECRET: secret } }))
       } catch (error) {
         mistakes++
-        if (!(error instanceof PolicyError)) throw error
+        if (!(error instanceof ConfigError)) throw error
         expect(error.message + JSON.stringify(error.problems) + error.stack).not.toContain(SECRET)
       }
     }

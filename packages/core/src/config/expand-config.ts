@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { isRecord } from '../record.ts'
-import { formatPath, type PolicyProblem, problem } from './problems.ts'
+import { type ConfigProblem, formatPath, problem } from './problems.ts'
 
-/** Where what is named in a configuration comes from. */
+/** Where the values of `${…}` come from. */
 export interface ExpansionSources {
   /**
    * Variables by name.
@@ -11,51 +11,50 @@ export interface ExpansionSources {
    */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /**
-   * Reads a file by its absolute path; what it throws is a mistake in the configuration.
-   * @default reads it from the disk, as UTF-8
+   * Reads a file by its absolute path. An error that it throws is a mistake in the configuration.
+   * @default reads the file as UTF-8
    */
   readonly readFile?: ((path: string) => string) | undefined
 }
 
 /**
- * A configuration whose values are expanded: what `parseConfig` and `parsePolicy` take, so that they report what could not
- * be expanded with all other mistakes, and show no value that was. None of it can be enumerated, and so be logged.
+ * A configuration with expanded values, for `parseConfig` and `parsePolicy`. They report failed expansions with all other
+ * mistakes, and show no expanded value. Its members are not enumerable, so it cannot be logged by accident.
  */
 export class ExpandedConfig {
   readonly #data: unknown
   readonly #expanded: ReadonlySet<string>
-  readonly #problems: readonly PolicyProblem[]
+  readonly #problems: readonly ConfigProblem[]
 
   constructor(
     data: unknown,
     {
       expanded = [],
       problems = [],
-    }: { expanded?: Iterable<string>; problems?: readonly PolicyProblem[] } = {},
+    }: { expanded?: Iterable<string>; problems?: readonly ConfigProblem[] } = {},
   ) {
     this.#data = data
     this.#expanded = new Set(expanded)
     this.#problems = problems
   }
 
-  /** The configuration with its values. They may be secret. */
+  /** The configuration with its values, which may be secret. */
   data(): unknown {
     return this.#data
   }
 
-  /** What could not be expanded, each with its path; there its text is as it was written. */
-  get problems(): readonly PolicyProblem[] {
+  /** Failed expansions, each with its path. Their text is as it was written. */
+  get problems(): readonly ConfigProblem[] {
     return this.#problems
   }
 
-  /** Whether the value at a path, such as `backends.gpu.url`, or a part of it was expanded. */
+  /** Whether the value at a path such as `backends.gpu.url`, or a part of it, was expanded. */
   isExpanded(path: string): boolean {
     return this.#expanded.has(path)
   }
 
   /**
-   * The same with the expanded values at some paths as what they are as data: an expanded value is text, where a number or
-   * a boolean may be wanted.
+   * A copy with numbers and booleans for the expanded text at some paths.
    */
   withScalars(paths: ReadonlySet<string>): ExpandedConfig {
     const data = mapStrings(this.#data, (text, path) =>
@@ -66,13 +65,13 @@ export class ExpandedConfig {
 }
 
 /**
- * Expands every string value of a configuration, once it has been parsed from YAML or JSON: `${VAR}`, `${VAR:-default}` for
- * one that is not set or empty, and `${file:/path}` for the text of a file without one line end at its end. `$${` stands
- * for `${`. What is put in is not looked at again, and cannot add members or list items. Names of members stay as they are.
+ * Expands every string value of a configuration that was parsed from YAML or JSON: `${VAR}`, `${VAR:-default}` for a variable
+ * that is unset or empty, and `${file:/path}` for the text of a file without its last line end. `$${` is a literal `${`.
+ * Expanded text is not expanded again, and cannot add members or list items. Names of members are not expanded.
  */
 export function expandConfig(data: unknown, sources: ExpansionSources = {}): ExpandedConfig {
   const expanded = new Set<string>()
-  const problems: PolicyProblem[] = []
+  const problems: ConfigProblem[] = []
   const { env = process.env, readFile = (path: string) => readFileSync(path, 'utf8') } = sources
   const expandedData = mapStrings(data, (text, path) => {
     const found = expandText(text, { env, readFile })
@@ -96,10 +95,10 @@ function numberIn(text: string): number | undefined {
 const MARK = /\$\$\{|\$\{(?:([^}]*)\})?/g
 const VARIABLE = /^([A-Za-z_]\w*)(?::-(.*))?$/s
 const NEITHER =
-  'has a ${ that begins none of ${NAME}, ${NAME:-default} and ${file:/path}; $${ stands for a ${ itself'
+  'has a ${ that starts none of ${NAME}, ${NAME:-default} and ${file:/path}; write $${ for a literal ${'
 
 type Sources = Required<{ [K in keyof ExpansionSources]: NonNullable<ExpansionSources[K]> }>
-/** What stands for a reference, or why nothing does, in words that fit behind its path. */
+/** The value of a reference, or the mistake, as it is shown after its path. */
 type Found = { readonly value: string } | { readonly mistake: string }
 
 function expandText(text: string, sources: Sources) {
@@ -126,7 +125,7 @@ function lookUp(reference: string, { env, readFile }: Sources): Found {
 }
 
 function textOf(path: string, readFile: Sources['readFile']): Found {
-  if (!isAbsolute(path)) return { mistake: 'names a file by a path that does not begin at the root' }
+  if (!isAbsolute(path)) return { mistake: 'needs an absolute path of a file' }
   try {
     return { value: readFile(path).replace(/\r?\n$/, '') }
   } catch (error) {
@@ -136,13 +135,13 @@ function textOf(path: string, readFile: Sources['readFile']): Found {
   }
 }
 
-/** A copy of some data with other strings. What is neither a string, a list nor an object stays as it is. */
+/** A copy of some data with other strings; all but strings, lists and objects stay as they are. */
 function mapStrings(data: unknown, map: (text: string, path: string) => unknown): unknown {
   const inside = new Set<unknown>()
   const visit = (value: unknown, path: readonly PropertyKey[]): unknown => {
     if (typeof value === 'string') return map(value, formatPath(path))
     if (!Array.isArray(value) && !isPlain(value)) return value
-    // YAML can refer to what it is in.
+    // A YAML alias can refer to its own parent.
     if (inside.has(value)) return undefined
     inside.add(value)
     const copy = Array.isArray(value)

@@ -1,7 +1,7 @@
-/** What a header's name is made of (RFC 9110 section 5.6.2). */
+/** The name of a header (RFC 9110 section 5.6.2). */
 export const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 
-/** Headers that frame or describe a message or speak of one connection: only who sends the message can set them. */
+/** Headers that frame or describe a message or belong to one connection: only its sender can set them. */
 export const FRAMING: ReadonlySet<string> = new Set(
   ['accept-encoding', 'connection', 'content-encoding', 'content-length', 'content-type', 'expect'].concat(
     ['host', 'http2-settings', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection'],

@@ -3,7 +3,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
 
-/** The certificates in a PEM text; none when it has none, or one that cannot be read. */
+/** The certificates in a PEM text; empty when it has none, or an unreadable one. */
 export function certificatesIn(text: string): readonly X509Certificate[] {
   try {
     return (text.match(CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem))
@@ -12,7 +12,7 @@ export function certificatesIn(text: string): readonly X509Certificate[] {
   }
 }
 
-/** The private key in a PEM text, or why it cannot be had. */
+/** The private key in a PEM text, or why there is none. */
 export function privateKeyIn(text: string): KeyObject | 'encrypted' | 'none' {
   try {
     return createPrivateKey({ key: text, format: 'pem' })

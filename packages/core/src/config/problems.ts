@@ -2,34 +2,34 @@ import leven from 'leven'
 import type { z } from 'zod'
 import { renamed } from './renamed.ts'
 
-/** One mistake in a policy or configuration. */
-export interface PolicyProblem {
-  /** Where it is, as in code: `routes[1].backends[0]`; empty for the whole. */
+/** One mistake in a configuration. */
+export interface ConfigProblem {
+  /** Its path, as in code: `routes[1].backends[0]`; empty for the whole configuration. */
   readonly path: string
-  /** What is wrong. */
+  /** The mistake, as it is shown after the path. */
   readonly message: string
-  /** What was probably meant, where something close exists. */
+  /** The option or value that was probably meant. */
   readonly suggestion?: string
 }
 
-/** A policy or configuration that cannot be used, with every mistake in it. */
-export class PolicyError extends Error {
-  override readonly name = 'PolicyError'
-  readonly problems: readonly PolicyProblem[]
+/** A configuration is not valid. It has every mistake. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly ConfigProblem[]
 
-  constructor(problems: readonly PolicyProblem[]) {
+  constructor(problems: readonly ConfigProblem[]) {
     const lines = problems.map(({ path, message, suggestion }) => {
       const hint = suggestion === undefined ? '' : ` Did you mean "${suggestion}"?`
       return `  ${path === '' ? '' : `${path} `}${message}.${hint}`
     })
     super(
-      `The policy has ${problems.length} mistake${problems.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
+      `The configuration has ${problems.length} mistake${problems.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
     )
     this.problems = problems
   }
 }
 
-/** The known word that is close to what was written, if any is. */
+/** The known word that was probably meant. */
 export function suggest(written: string, known: readonly string[]): string | undefined {
   const most = written.length < 4 ? 1 : Math.max(2, Math.floor(written.length / 3))
   let best: string | undefined
@@ -44,7 +44,7 @@ export function suggest(written: string, known: readonly string[]): string | und
   return best
 }
 
-/** Whether one is a slip of the fingers (`ulr`), or one of what the other has several of (`retry`). */
+/** Whether letters are swapped (`ulr`), or only singular and plural differ (`retry`). */
 function isSlip(written: string, word: string): boolean {
   return letters(written) === letters(word) || singular(written) === singular(word)
 }
@@ -57,13 +57,13 @@ function singular(word: string): string {
   return word.toLowerCase().replace(/ies$/, 'y').replace(/s$/, '')
 }
 
-/** A problem with its suggestion, which is left out where there is none. */
-export function problem(path: string, message: string, suggestion?: string): PolicyProblem {
+/** A problem, with a suggestion where there is one. */
+export function problem(path: string, message: string, suggestion?: string): ConfigProblem {
   return suggestion === undefined ? { path, message } : { path, message, suggestion }
 }
 
 /**
- * zod's issues in the words of this project.
+ * The problems for zod's issues.
  *
  * @param isSecret Whether what was written at a path must not be shown.
  */
@@ -71,7 +71,7 @@ export function toProblems(
   error: z.ZodError,
   keysAt: (path: readonly PropertyKey[]) => readonly string[],
   isSecret: (path: string) => boolean,
-): PolicyProblem[] {
+): ConfigProblem[] {
   return error.issues.flatMap(innermost).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
       const known = keysAt(issue.path)
@@ -95,7 +95,7 @@ export function toProblems(
   })
 }
 
-/** Of several alternatives of which one is an object, what is wrong within the object that was written. */
+/** For a value of several kinds that was written as an object: the issues within the object. */
 function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
   const within = issue.errors.find((issues) =>

@@ -1,16 +1,16 @@
 import { isRecord } from '../record.ts'
-import { formatPath, type PolicyProblem, problem } from './problems.ts'
+import { type ConfigProblem, formatPath, problem } from './problems.ts'
 
 const NAME = '__proto__'
 
 /**
- * Members named `__proto__`, each with its path. JavaScript may take such a member for the prototype of the object, and the
+ * Members named `__proto__`, each with its path. JavaScript may read such a member as the prototype of the object, and the
  * schema leaves it out, so it would be ignored.
  */
-export function protoProblems(data: unknown): PolicyProblem[] {
+export function protoProblems(data: unknown): ConfigProblem[] {
   const seen = new Set<unknown>()
-  const visit = (value: unknown, path: readonly PropertyKey[]): PolicyProblem[] => {
-    // YAML can refer to what it is in.
+  const visit = (value: unknown, path: readonly PropertyKey[]): ConfigProblem[] => {
+    // A YAML alias can refer to its own parent.
     if (seen.has(value) || (!isRecord(value) && !Array.isArray(value))) return []
     seen.add(value)
     if (Array.isArray(value)) return value.flatMap((item, index) => visit(item, [...path, index]))

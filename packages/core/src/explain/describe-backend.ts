@@ -1,9 +1,8 @@
 import { takeCredentials } from '../backend/credentials.ts'
 import { defaults } from '../config/defaults.ts'
-import { resolveDiscover } from '../config/discover-options.ts'
-import type { RouterConfig } from '../config/parse-policy.ts'
-import { resolveHealth } from '../config/patience.ts'
-import type { BackendOptions } from '../config/policy.ts'
+import type { BackendOptions, Policy } from '../config/policy.ts'
+import type { ResolvedBackend } from '../config/resolve.ts'
+import { healthOptions } from '../config/shared-schema.ts'
 import { timeoutsLine } from './times.ts'
 import { counted, duration, listed } from './words.ts'
 
@@ -11,15 +10,16 @@ import { counted, duration, listed } from './words.ts'
 export function describeBackend(
   name: string,
   options: BackendOptions,
-  config: RouterConfig,
+  resolved: ResolvedBackend,
+  policy: Policy,
 ): readonly [head: string, ...lines: string[]] {
-  const { weight = defaults.weight, tier = defaults.tier, tasks, wake } = options
+  const { weight, tier, tasks, wake } = resolved
   const auth = authOf(options)
   return [
     `${name}: ${urlOf(options)}${auth === undefined ? '' : ` (${auth})`}`,
     ...headersLine(options),
     ...tlsLine(options),
-    `at once: ${limit(options)}`,
+    `at once: ${limit(resolved, options)}`,
     ...(tasks === undefined
       ? []
       : [
@@ -27,10 +27,10 @@ export function describeBackend(
         ]),
     ...(tier === defaults.tier ? [] : [`tier: ${tier}`]),
     ...(weight === defaults.weight ? [] : [`weight: ${weight}`]),
-    ...discoverLine(options),
-    `probes: ${probes(options, config)}`,
+    ...discoverLine(resolved),
+    `probes: ${probes(resolved)}`,
     ...(wake === undefined ? [] : ['wake: by Wake-on-LAN, while a request wants it']),
-    ...timeoutsLine(options.timeouts, config.timeouts),
+    ...timeoutsLine(options.timeouts, policy.timeouts),
   ]
 }
 
@@ -86,21 +86,17 @@ function tlsLine({ url, tls = {} }: BackendOptions): string[] {
   ]
 }
 
-function limit({
-  maxConcurrent = defaults.maxConcurrent,
-  reserve = defaults.reserve,
-}: BackendOptions): string {
+function limit({ maxConcurrent, reserve }: ResolvedBackend, written: BackendOptions): string {
   const most =
     maxConcurrent === 'auto'
       ? 'as many as it can work on, which is learnt'
-      : maxConcurrent === 'unlimited'
+      : maxConcurrent === Number.POSITIVE_INFINITY
         ? 'any number'
         : counted(maxConcurrent, 'request')
-  return reserve === 0 ? most : `${most}; ${reserve} of them for the urgent alone`
+  return reserve === 0 ? most : `${most}; ${written.reserve} of them for the urgent alone`
 }
 
-function discoverLine({ discover, url }: BackendOptions): string[] {
-  const found = resolveDiscover(discover, url)
+function discoverLine({ discover: found }: ResolvedBackend): string[] {
   if (found === undefined) return []
   const names = [
     ...(found.names.length === 0 ? [] : [`each address of ${listed(found.names)}`]),
@@ -109,14 +105,14 @@ function discoverLine({ discover, url }: BackendOptions): string[] {
   return [`endpoints: ${listed(names)}, looked up every ${duration(found.interval)}`]
 }
 
-function probes({ health }: BackendOptions, config: RouterConfig): string {
-  const { check } = resolveHealth(health, config.health)
+function probes({ check }: ResolvedBackend): string {
   if (check === undefined) return 'none'
+  const usual = healthOptions.parse({})
   const { path, interval, timeout, rise, fall } = check
   return [
     `${path} every ${duration(interval)}`,
-    ...(timeout === defaults.healthTimeout ? [] : [`timeout ${duration(timeout)}`]),
-    ...(fall === defaults.healthFall ? [] : [`down after ${fall} without an answer`]),
-    ...(rise === defaults.healthRise ? [] : [`up after ${counted(rise, 'answer')}`]),
+    ...(timeout === usual.timeout ? [] : [`timeout ${duration(timeout)}`]),
+    ...(fall === usual.fall ? [] : [`down after ${fall} without an answer`]),
+    ...(rise === usual.rise ? [] : [`up after ${counted(rise, 'answer')}`]),
   ].join(', ')
 }

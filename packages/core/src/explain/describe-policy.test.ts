@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { authority, type KeyPair } from '../../../../test/support/certificates.ts'
-import { parseConfig, type RouterConfig } from '../config/parse-policy.ts'
-import type { BackendOptions, Match, MatchFunction, Route } from '../config/policy.ts'
+import { parseConfig } from '../config/parse.ts'
+import type { BackendOptions, Match, MatchFunction, Route, RouterConfig } from '../config/policy.ts'
 import { describePolicy } from './describe-policy.ts'
 import { jobsOf } from './job-words.ts'
 import { duration, listed, size } from './words.ts'
@@ -334,7 +334,7 @@ describe('what holds for all', () => {
         'held bodies: any amount',
         'bodies: of any size; for another attempt any amount of each and 1.5 GiB of all in memory, the rest not kept',
         'a job that is not known: refused with 422',
-        'limits of what is read to know a job: entriesSize 16kb and entries 8',
+        'limits of what is read to know a job: entries 8 and entriesSize 16kb',
         'a client that waits gets nothing',
         'timeouts: response unlimited, idle 1 minute',
         'answers: status 503, 500 or 504 means that the backend fails at every job; status 529 means that the backend has no time now',

@@ -1,10 +1,6 @@
-import type { ClassifyLimits } from '../classify/limits.ts'
-import { defaults } from '../config/defaults.ts'
-import type { RouterConfig } from '../config/parse-policy.ts'
-import { resolveHeartbeats, resolveMaxHeldBytes, resolveQueue } from '../config/patience.ts'
-import type { Route } from '../config/policy.ts'
-import { parseSize } from '../config/size.ts'
-import type { AnswerClass, AnswerOptions } from '../judge/answer-classes.ts'
+import type { AnswerOptions, ClassifyLimits, RouterConfig } from '../config/policy.ts'
+import { type ResolvedConfig, resolveConfig } from '../config/resolve.ts'
+import type { AnswerClass } from '../judge/answer-classes.ts'
 import { describeBackend, warningsOf } from './describe-backend.ts'
 import { describeRoute } from './describe-route.ts'
 import { heartbeatWords, timeoutsLine } from './times.ts'
@@ -18,7 +14,9 @@ import { counted, listed, size, upTo } from './words.ts'
  * @param config A valid one, as from `parseConfig`.
  */
 export function describePolicy(config: RouterConfig): string {
-  const routes: readonly Route[] = config.routes ?? [{ backends: Object.keys(config.backends) }]
+  const resolved = resolveConfig(config)
+  const { policy } = resolved
+  const routes = policy.routes.map(({ written }) => written)
   const backends = Object.entries(config.backends)
   const warnings = [
     ...backends.flatMap(([name, options]) => warningsOf(name, options)),
@@ -30,13 +28,18 @@ export function describePolicy(config: RouterConfig): string {
   ]
   return [
     'Routes, of which the first that fits takes a request:',
-    ...routes.flatMap((route, index) => indented(describeRoute(route, config, routes.slice(0, index)))),
+    ...policy.routes.flatMap((route, index) =>
+      indented(describeRoute(route, policy, routes.slice(0, index))),
+    ),
     '',
     'Backends:',
-    ...backends.flatMap(([name, options]) => indented(describeBackend(name, options, config))),
+    ...[...policy.backends].flatMap(([name, backend]) => {
+      const options = config.backends[name]
+      return options === undefined ? [] : indented(describeBackend(name, options, backend, config))
+    }),
     '',
     'For all:',
-    ...general(config).map((line) => `  ${line}`),
+    ...general(config, resolved).map((line) => `  ${line}`),
     ...(warnings.length === 0 ? [] : ['', 'Warnings:', ...warnings.map((line) => `  ${line}`)]),
   ].join('\n')
 }
@@ -45,17 +48,17 @@ function indented([head, ...lines]: readonly [string, ...string[]]): string[] {
   return [`  ${head}`, ...lines.map((line) => `    ${line}`)]
 }
 
-function general(config: RouterConfig): string[] {
-  const { maxWait, maxLength } = resolveQueue(config.queue)
-  const maxHeldBytes = resolveMaxHeldBytes(config.hold)
-  const { onUnclassified = defaults.onUnclassified, forwardHeaders = [] } = config
+function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): string[] {
+  const { queue, maxHeldBytes, heartbeats } = policy
+  const { maxWait, maxLength } = queue
+  const { forwardHeaders = [] } = config
   return [
     `queue: ${counted(maxLength, 'request')} at most, each ${upTo(maxWait)}`,
     `held bodies: ${Number.isFinite(maxHeldBytes) ? `${size(maxHeldBytes)} at most` : 'any amount'}`,
-    `bodies: ${bodies(config)}`,
-    `a job that is not known: ${onUnclassified === 'route' ? 'to the last route' : 'refused with 422'}`,
+    `bodies: ${bodies(exchange)}`,
+    `a job that is not known: ${exchange.onUnclassified === 'route' ? 'to the last route' : 'refused with 422'}`,
     ...limitsLine(config.limits),
-    `a client that waits gets ${heartbeatWords(resolveHeartbeats(undefined, config.heartbeat))}`,
+    `a client that waits gets ${heartbeatWords(heartbeats)}`,
     ...timeoutsLine(config.timeouts),
     ...answersLine(config.answers),
     ...(forwardHeaders.length === 0 ? [] : [`client headers passed on: ${listed(forwardHeaders)}`]),
@@ -87,18 +90,19 @@ const ANSWER_MEANINGS: readonly (readonly [AnswerClass, string])[] = [
   ['busy', 'the backend has no time now'],
 ]
 
-function bodies(config: RouterConfig): string {
-  const of = (key: 'maxBodySize' | 'bodyMemory' | 'totalBodyMemory') =>
-    parseSize(config[key] ?? defaults[key]) ?? defaults[key]
-  const most = of('maxBodySize')
+function bodies({
+  maxBodySize: most,
+  bodyMemory,
+  totalBodyMemory,
+  bodySpool,
+}: ResolvedConfig['exchange']): string {
   const words = (bytes: number) => (Number.isFinite(bytes) ? size(bytes) : 'any amount')
-  const { bodySpool = defaults.bodySpool } = config
   const rest =
     bodySpool === false
       ? 'not kept'
       : `in temp files${typeof bodySpool === 'string' ? ` in ${bodySpool}` : ''}`
   return [
     Number.isFinite(most) ? `up to ${size(most)}` : 'of any size',
-    `for another attempt ${words(of('bodyMemory'))} of each and ${words(of('totalBodyMemory'))} of all in memory, the rest ${rest}`,
+    `for another attempt ${words(bodyMemory)} of each and ${words(totalBodyMemory)} of all in memory, the rest ${rest}`,
   ].join('; ')
 }

@@ -1,34 +1,31 @@
-import { defaults } from '../config/defaults.ts'
-import { resolveHedge } from '../config/hedge-options.ts'
-import type { RouterConfig } from '../config/parse-policy.ts'
-import { type Hold, resolveHeartbeats, resolveHold, resolveQueue } from '../config/patience.ts'
 import type { Route } from '../config/policy.ts'
-import { BULK, INTERACTIVE, numberOf } from '../routing/compile-policy.ts'
+import type { Hold, ResolvedPolicy, ResolvedRoute } from '../config/resolve.ts'
+import { BULK, INTERACTIVE } from '../config/route-schema.ts'
 import { type JobsInWords, jobsOf } from './job-words.ts'
 import { heartbeatWords, timeoutsLine } from './times.ts'
 import { counted, duration, listed, upTo } from './words.ts'
 
 /** A route in words: what it takes and where that goes, and behind it what there is to say of it. */
 export function describeRoute(
-  route: Route,
-  config: RouterConfig,
+  route: ResolvedRoute,
+  policy: ResolvedPolicy,
   earlier: readonly Route[],
 ): readonly [head: string, ...lines: string[]] {
   const jobs = jobsTaken(route, earlier)
   const name = route.name === undefined ? '' : ` (${route.name})`
   return [
-    `${jobs.words}${name}: ${order(route, config)}`,
+    `${jobs.words}${name}: ${order(route, policy)}`,
     ...urgency(route, jobs),
-    ...whenFull(route, config, jobs),
-    `when unavailable: ${whenUnavailable(route, config, jobs)}`,
-    ...whenFailing(route, config),
+    ...whenFull(route, policy, jobs),
+    `when unavailable: ${whenUnavailable(route, jobs)}`,
+    ...whenFailing(route, policy),
     ...hedging(route),
-    ...timeoutsLine(route.timeouts, config.timeouts),
-    ...heartbeats(route, config),
+    ...timeoutsLine(route.written.timeouts, policy.written.timeouts),
+    ...heartbeats(route, policy),
   ]
 }
 
-function jobsTaken({ match }: Route, earlier: readonly Route[]): JobsInWords {
+function jobsTaken({ match }: ResolvedRoute, earlier: readonly Route[]): JobsInWords {
   if (match !== undefined) return jobsOf(match)
   const taken = earlier.some((route) => {
     const { match: other } = route
@@ -39,15 +36,15 @@ function jobsTaken({ match }: Route, earlier: readonly Route[]): JobsInWords {
 }
 
 /** Its backends in the words of its strategy, tier by tier. */
-function order({ backends, strategy = defaults.strategy }: Route, config: RouterConfig): string {
+function order({ backends, strategy }: ResolvedRoute, policy: ResolvedPolicy): string {
   const tiers = new Map<number, string[]>()
   for (const name of backends) {
-    const tier = config.backends[name]?.tier ?? defaults.tier
+    const tier = policy.backends.get(name)?.tier ?? 1
     tiers.set(tier, [...(tiers.get(tier) ?? []), name])
   }
   const words = [...tiers]
     .sort(([a], [b]) => a - b)
-    .map(([, names]) => (names.length === 1 ? (names[0] ?? '') : chosen(names, strategy, config)))
+    .map(([, names]) => (names.length === 1 ? (names[0] ?? '') : chosen(names, strategy, policy)))
   if (strategy === 'first') return words.join(', then ')
   const [best = '', ...others] = words
   return [best, ...others.map((other) => `when none of these is there, ${other}`)].join('; ')
@@ -56,7 +53,7 @@ function order({ backends, strategy = defaults.strategy }: Route, config: Router
 function chosen(
   names: readonly string[],
   strategy: NonNullable<Route['strategy']>,
-  { backends }: RouterConfig,
+  { backends }: ResolvedPolicy,
 ): string {
   const all = listed(names)
   switch (strategy) {
@@ -65,7 +62,7 @@ function chosen(
     case 'round-robin':
       return `${all} in turn`
     case 'weighted-round-robin':
-      return `${all} in turn, ${names.map((name) => backends[name]?.weight ?? defaults.weight).join(' : ')}`
+      return `${all} in turn, ${names.map((name) => backends.get(name)?.weight).join(' : ')}`
     case 'least-conn':
       return `whichever has the fewest requests of ${all}`
     case 'peak-ewma':
@@ -77,36 +74,35 @@ function chosen(
   }
 }
 
-function urgency({ priority }: Route, { search }: JobsInWords): string[] {
+function urgency({ priority }: ResolvedRoute, { search }: JobsInWords): string[] {
   if (priority === undefined) {
     if (search === 'alone') return ['urgent']
     return search === 'no' ? [] : ['text search is urgent, the rest is not']
   }
-  const number = numberOf(priority)
-  if (number === BULK) return ['not urgent']
-  return [number === INTERACTIVE ? 'urgent' : `urgent, with priority ${number}`]
+  if (priority === BULK) return ['not urgent']
+  return [priority === INTERACTIVE ? 'urgent' : `urgent, with priority ${priority}`]
 }
 
-function whenFull(route: Route, config: RouterConfig, jobs: JobsInWords): string[] {
-  const settings = route.backends.map((name) => config.backends[name])
-  if (settings.every((backend) => backend?.maxConcurrent === 'unlimited')) return []
-  const { maxWait } = resolveQueue(config.queue)
-  const { bulk, interactive } = resolveHold(route.hold, config.hold) ?? { bulk: 0, interactive: 0 }
+function whenFull(route: ResolvedRoute, policy: ResolvedPolicy, jobs: JobsInWords): string[] {
+  const settings = route.backends.flatMap((name) => policy.backends.get(name) ?? [])
+  if (settings.every((backend) => backend.maxConcurrent === Number.POSITIVE_INFINITY)) return []
+  const { maxWait } = policy.queue
+  const { bulk, interactive } = route.hold ?? { bulk: 0, interactive: 0 }
   const longest = { bulk: Math.max(maxWait, bulk), interactive: Math.max(maxWait, interactive) }
   const wait = `queued ${byClass(longest, route, jobs)}`
   if (settings.length === 1) return [`when full: ${wait}`]
-  const tiers = new Set(settings.map((backend) => backend?.tier ?? defaults.tier))
+  const tiers = new Set(settings.map(({ tier }) => tier))
   const isOrdered = route.strategy === 'first' || tiers.size > 1
   if (!isOrdered) return [`when full: ${wait}`]
   return [
-    (route.spill ?? defaults.spill)
+    route.spill
       ? `when full: the next available backend; when all are full, ${wait}`
       : `when full: ${wait}, even while a later backend is free`,
   ]
 }
 
-function whenUnavailable(route: Route, config: RouterConfig, jobs: JobsInWords): string {
-  const hold = resolveHold(route.hold, config.hold)
+function whenUnavailable(route: ResolvedRoute, jobs: JobsInWords): string {
+  const { hold } = route
   if (hold !== undefined)
     return `held ${byClass(hold, route, jobs)}, ${counted(hold.maxHeld, 'request')} at most`
   return route.backends.length === 1
@@ -117,26 +113,24 @@ function whenUnavailable(route: Route, config: RouterConfig, jobs: JobsInWords):
 /** The longest wait of the classes that the route takes. */
 function byClass(
   { bulk, interactive }: Pick<Hold, 'bulk' | 'interactive'>,
-  { priority }: Route,
+  { priority }: ResolvedRoute,
   { search }: JobsInWords,
 ): string {
-  const isUrgent = priority === undefined ? search === 'alone' : numberOf(priority) > BULK
+  const isUrgent = priority === undefined ? search === 'alone' : priority > BULK
   if (isUrgent) return upTo(interactive)
   if (priority !== undefined || search === 'no' || bulk === interactive) return upTo(bulk)
   return `${upTo(bulk)} (text search: ${upTo(interactive)})`
 }
 
-function whenFailing({ backends, retries }: Route, config: RouterConfig): string[] {
-  const most = retries ?? config.retries ?? defaults.retries
-  const discovers = backends.some((name) => config.backends[name]?.discover !== undefined)
+function whenFailing({ backends, retries: most }: ResolvedRoute, policy: ResolvedPolicy): string[] {
+  const discovers = backends.some((name) => policy.backends.get(name)?.discover !== undefined)
   const others = discovers ? most : Math.min(most, backends.length - 1)
   if (others > 0)
     return [`when one fails: ${others === 1 ? 'another is' : `up to ${others} others are`} tried`]
   return most === 0 ? ['when one fails: no other is tried'] : []
 }
 
-function hedging(route: Route): string[] {
-  const hedge = resolveHedge(route.hedge)
+function hedging({ hedge }: ResolvedRoute): string[] {
   if (hedge === undefined) return []
   const { after, max } = hedge
   const late =
@@ -146,8 +140,8 @@ function hedging(route: Route): string[] {
   return [`when late: ${max === 1 ? 'another gets it' : `up to ${max} others get it`} as well, ${late}`]
 }
 
-function heartbeats(route: Route, config: RouterConfig): string[] {
-  const own = heartbeatWords(resolveHeartbeats(route.heartbeat, config.heartbeat))
-  const general = heartbeatWords(resolveHeartbeats(undefined, config.heartbeat))
+function heartbeats(route: ResolvedRoute, policy: ResolvedPolicy): string[] {
+  const own = heartbeatWords(route.heartbeats)
+  const general = heartbeatWords(policy.heartbeats)
   return own === general ? [] : [`a client that waits gets ${own}`]
 }

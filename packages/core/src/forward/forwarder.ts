@@ -2,10 +2,10 @@ import { ProxyServer, type ServerOptions } from 'http-proxy-3'
 import type { ReplayReader } from '../body/body-reader.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
-import { parseForwardOptions } from '../config/parse-policy.ts'
-import { PolicyError, problem } from '../config/problems.ts'
-import { parseSize } from '../config/size.ts'
-import { type AnswerClasses, type AnswerOptions, resolveAnswerClasses } from '../judge/answer-classes.ts'
+import type { ForwardData } from '../config/policy.ts'
+import { ConfigError, problem } from '../config/problems.ts'
+import { type ResolvedForward, resolveForward } from '../config/resolve.ts'
+import { type AnswerClasses, resolveAnswerClasses } from '../judge/answer-classes.ts'
 import { Budget } from '../retry/budget.ts'
 import type { Select } from '../router/select-backend.ts'
 import { Attempt } from './attempt.ts'
@@ -16,45 +16,6 @@ import { probe } from './probe.ts'
 import { type OwnHeader, ResponseWriter } from './response-writer.ts'
 import { direct, type Sender } from './sender.ts'
 import { HttpProxy, proxyOptionsOf } from './through-http-proxy.ts'
-
-/** What can be data, and another from one attempt to the next. */
-export interface ForwardData {
-  /**
-   * What hands requests to backends. `http-proxy-3` fires the events of a `proxy` of yours and takes all of its options;
-   * `direct` leaves it out, which saves a twelfth of the CPU time of a text search (docs/decisions/0013), and of `proxy` takes
-   * options alone: `ssl`, `ca`, `secure`, `headers` and `auth`.
-   * @default 'http-proxy-3'
-   */
-  readonly forwarder?: 'http-proxy-3' | 'direct' | undefined
-  /**
-   * Response header with the name of the backend that answered; `false` for none.
-   * @default 'x-immich-ml-backend'
-   */
-  readonly backendHeader?: string | false | undefined
-  /**
-   * Request header that tells a backend its own URL, as the seed's `X-Upstream` does.
-   * @default none
-   */
-  readonly upstreamHeader?: string | undefined
-  /**
-   * Client headers to pass on that are kept back by default: `authorization`, `cookie`, `forwarded`,
-   * `x-forwarded-*`, `x-real-ip`. Such a name does not admit its twins, such as `X_Forwarded_For`.
-   * @default []
-   */
-  readonly forwardHeaders?: readonly string[] | undefined
-  /**
-   * Most bytes of one answer that are kept until it is complete and judged; a larger one is judged by its beginning and
-   * streamed from there on. They count in `totalBodyMemory`.
-   * @default '1mb'
-   */
-  readonly answerMemory?: number | string | undefined
-  /**
-   * What statuses of answers mean, for those that differ from the table in docs/answers.md: lists of statuses from 400 to
-   * 599 for `backend`, `type`, `undecided`, `job`, `lacks` and `busy`.
-   * @default {}
-   */
-  readonly answers?: AnswerOptions | undefined
-}
 
 export interface ForwardOptions extends ForwardData {
   /**
@@ -84,7 +45,7 @@ export class Forwarder {
   /** Those that the user's proxy options add. */
   readonly #ownHeaders: HeaderRecord
 
-  /** @throws {PolicyError} with every mistake in the options, each with its path. */
+  /** @throws {ConfigError} with every mistake in the options, each with its path. */
   constructor({ proxy, clock = systemClock, ...data }: ForwardOptions = {}) {
     this.clock = clock
     this.retryBudget = new Budget(clock, {
@@ -107,7 +68,7 @@ export class Forwarder {
   /**
    * Has other options from the next attempt on.
    *
-   * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
+   * @throws {ConfigError} with every mistake in the options, each with its path; then nothing has changed.
    */
   reload(options: ForwardData): void {
     this.prepare(options)()
@@ -117,7 +78,7 @@ export class Forwarder {
    * Checks other options.
    *
    * @returns What has them in force from the next attempt on; it does not throw.
-   * @throws {PolicyError} with every mistake in the options, each with its path.
+   * @throws {ConfigError} with every mistake in the options, each with its path.
    */
   prepare(options: ForwardData): () => void {
     const settings = settingsOf(options, this.#proxy)
@@ -224,37 +185,29 @@ export class Forwarder {
   }
 }
 
-/** The same as {@link ForwardData}, complete; names of requests' headers are in lower case. */
-interface ForwardSettings {
+interface ForwardSettings extends Pick<ResolvedForward, 'answerMemory' | 'backendHeader' | 'upstreamHeader'> {
   readonly sender: Sender
-  readonly backendHeader: string | false
-  readonly upstreamHeader: string | undefined
   readonly passed: ReadonlySet<string>
   readonly classes: AnswerClasses
-  /** In bytes. */
-  readonly answerMemory: number
 }
 
 function settingsOf(data: ForwardData, proxy: ForwardOptions['proxy']): ForwardSettings {
-  const { forwarder, backendHeader, upstreamHeader, forwardHeaders, answers, answerMemory } =
-    parseForwardOptions(data)
+  const { forwarder, forwardHeaders, answers, ...settings } = resolveForward(data)
   return {
-    sender: senderOf(forwarder ?? defaults.forwarder, proxy),
-    backendHeader: backendHeader ?? defaults.backendHeader,
-    upstreamHeader: upstreamHeader?.toLowerCase(),
-    passed: new Set(forwardHeaders?.map((name) => name.toLowerCase())),
+    ...settings,
+    sender: senderOf(forwarder, proxy),
+    passed: new Set(forwardHeaders),
     classes: resolveAnswerClasses(answers),
-    answerMemory: parseSize(answerMemory ?? defaults.answerMemory) ?? defaults.answerMemory,
   }
 }
 
-/** @throws {PolicyError} when something is asked of http-proxy-3 that is not there without it. */
+/** @throws {ConfigError} when something is asked of http-proxy-3 that is not there without it. */
 function senderOf(forwarder: 'http-proxy-3' | 'direct', proxy: ForwardOptions['proxy']): Sender {
   if (forwarder === 'http-proxy-3') return new HttpProxy(proxy)
   if (proxy instanceof ProxyServer)
-    throw new PolicyError([problem('forwarder', 'must be http-proxy-3 for the events of a proxy server')])
+    throw new ConfigError([problem('forwarder', 'must be http-proxy-3 for the events of a proxy server')])
   if (proxy?.xfwd === true)
-    throw new PolicyError([problem('forwarder', 'must be http-proxy-3 for the headers that xfwd adds')])
+    throw new ConfigError([problem('forwarder', 'must be http-proxy-3 for the headers that xfwd adds')])
   return direct
 }
 

@@ -1,3 +1,5 @@
+import type { AnswerOptions } from '../config/policy.ts'
+
 /** How answers of a status are judged that the table does not name otherwise. */
 export type AnswerClass =
   /** The backend, or what stands in front of it, is at fault at everything. */
@@ -12,9 +14,6 @@ export type AnswerClass =
   | 'lacks'
   /** The backend has no time now. */
   | 'busy'
-
-/** Statuses by their class; what is not listed keeps the class that it has by default. */
-export type AnswerOptions = { readonly [C in AnswerClass]?: readonly number[] | undefined }
 
 /** The classes by default; every other status of 400 and above is `backend`. */
 export const ANSWER_CLASSES: Readonly<Record<Exclude<AnswerClass, 'backend'>, readonly number[]>> = {

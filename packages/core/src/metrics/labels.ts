@@ -1,6 +1,6 @@
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
-import { defaults } from '../config/defaults.ts'
+import { constants } from '../config/constants.ts'
 import type { RequestEvent } from '../router/router.ts'
 import { shorten } from '../shorten.ts'
 
@@ -113,7 +113,7 @@ export class ModelNames {
     const [model, ...others] = new Set(classification?.entries.map((entry) => entry.model))
     if (model === undefined) return NONE
     if (others.length > 0) return SEVERAL
-    if (outcome === 'answered' && this.#known.size < defaults.metricsMostModels && MODEL.test(model))
+    if (outcome === 'answered' && this.#known.size < constants.metricsMostModels && MODEL.test(model))
       this.#known.add(model)
     return this.#known.has(model) ? model : OTHER
   }

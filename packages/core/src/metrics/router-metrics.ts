@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client'
-import { defaults } from '../config/defaults.ts'
+import { constants } from '../config/constants.ts'
 import type { Router, RouterStatus } from '../router/router.ts'
 import type { Home } from './families.ts'
 import { makeGauges } from './gauges.ts'
@@ -47,7 +47,7 @@ export function routerMetrics(
   router: Pick<Router, 'on' | 'status'>,
   options: MetricsOptions = {},
 ): RouterMetrics {
-  const { registry = new Registry(), prefix = defaults.metricsPrefix, models = false, buckets } = options
+  const { registry = new Registry(), prefix = constants.metricsPrefix, models = false, buckets } = options
   const names: string[] = []
   let read: RouterStatus | undefined
   const status = (): RouterStatus => {
@@ -63,8 +63,8 @@ export function routerMetrics(
   const home: Home = { registry, prefix, names, beforeRead: () => void status() }
   const records = new Records(home, {
     models,
-    buckets: buckets ?? defaults.metricsBuckets,
-    longBuckets: buckets ?? [...defaults.metricsBuckets, ...defaults.metricsLongBuckets],
+    buckets: buckets ?? constants.metricsBuckets,
+    longBuckets: buckets ?? [...constants.metricsBuckets, ...constants.metricsLongBuckets],
   })
   makeGauges(home, status)
   records.heed(router.status())

@@ -4,8 +4,9 @@ import type { Backend } from '../backend/backend.ts'
 import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
-import { changedOptions, type PolicyChanges } from '../config/changes.ts'
+import { diffOptions, type PolicyChanges } from '../config/changes.ts'
 import { defaults } from '../config/defaults.ts'
+import { resolveConfig } from '../config/resolve.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { Forwarder } from '../forward/forwarder.ts'
@@ -15,11 +16,7 @@ import type { ExplainOptions } from '../routing/select-options.ts'
 import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
-import {
-  checkExchangeOptions,
-  type ResolvedExchangeOptions,
-  resolveExchangeOptions,
-} from './exchange-options.ts'
+import { checkExchange, type ResolvedExchangeOptions, resolveExchangeOptions } from './exchange-options.ts'
 import { IdleUploads } from './idle-uploads.ts'
 import { toRequestEvent } from './request-event.ts'
 import type {
@@ -30,15 +27,15 @@ import type {
   RouterStatus,
   WaitingRequest,
 } from './router.ts'
-import { parseOptions, type ReloadOptions, type RouterOptions } from './router-options.ts'
+import type { ReloadOptions, RouterOptions } from './router-options.ts'
 import { refusedWith } from './tracing.ts'
 
 /**
  * Makes a router.
  *
- * @throws {PolicyError} with every mistake in the options, each with its path.
+ * @throws {ConfigError} with every mistake in the options, each with its path.
  */
-export function createRouter(options: RouterOptions): Router {
+export function createRouter<const Name extends string>(options: RouterOptions<Name>): Router {
   return new PredictRouter(options)
 }
 
@@ -60,11 +57,11 @@ class PredictRouter implements Router {
 
   constructor(options: RouterOptions) {
     const { proxy, clock, resolver, onUnavailable, tracing, ...data } = options ?? {}
-    const { path, policy, exchange, forward, written } = parseOptions(data)
+    const { path, written } = resolveConfig(data)
     this.#basePath = path
-    this.#options = resolveExchangeOptions({ ...exchange, tracing })
-    this.#written = written
-    this.#select = selectBackend(policy, {
+    this.#options = resolveExchangeOptions({ ...written.exchange, tracing })
+    this.#written = { ...written.exchange, ...written.forward, path }
+    this.#select = selectBackend(written.policy, {
       clock,
       resolver,
       onBackendChange: (event) => this.#emitSafely('backend', event),
@@ -75,24 +72,25 @@ class PredictRouter implements Router {
       onUnavailable: onUnavailable,
     })
     this.#wakesAll = onUnavailable !== undefined
-    this.#forwarder = new Forwarder({ proxy, clock, ...forward })
+    this.#forwarder = new Forwarder({ proxy, clock, ...written.forward })
     this.#forwarder.watch(this.#select)
     this.#idleUploads = new IdleUploads(this.#forwarder.clock, this.#active)
   }
 
   reload(options: ReloadOptions): PolicyChanges {
     if (this.#state !== 'running') throw new RouterClosedError()
-    const { path, policy, exchange, forward, written } = parseOptions(options)
+    const { path, exchange, written } = resolveConfig(options)
     // Whatever may throw comes first: from here on, all of it is in force, or nothing.
-    const { retention, ...checked } = checkExchangeOptions(exchange)
-    const commitForward = this.#forwarder.prepare(forward)
-    const commitPolicy = this.#select.prepare(policy)
-    const own = changedOptions(this.#written, written)
+    const { retention, ...checked } = checkExchange(exchange)
+    const commitForward = this.#forwarder.prepare(written.forward)
+    const commitPolicy = this.#select.prepare(written.policy)
+    const ownOptions = { ...written.exchange, ...written.forward, path }
+    const own = diffOptions(this.#written, ownOptions)
     this.#options.store.adapt(retention)
     this.#options = { ...this.#options, ...checked }
     commitForward()
     this.#basePath = path
-    this.#written = written
+    this.#written = ownOptions
     // The last, since it tells of backends: a listener may reload in turn.
     const changes = commitPolicy()
     const all = { ...changes, options: [...changes.options, ...own].sort() }

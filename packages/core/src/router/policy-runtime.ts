@@ -6,7 +6,7 @@ import { first } from '../balance/first.ts'
 import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import { systemClock } from '../clock.ts'
-import { changesOf, type PolicyChanges } from '../config/changes.ts'
+import { diff, type PolicyChanges } from '../config/changes.ts'
 import type { Policy } from '../config/policy.ts'
 import { dnsResolver } from '../discover/resolver.ts'
 import { NoBackendError, RouterClosedError } from '../errors.ts'
@@ -30,7 +30,7 @@ export class PolicyRuntime {
   /** Events of a reload, which are sent once it is complete. */
   #pendingEvents: (() => void)[] | undefined
 
-  /** @throws {PolicyError} with every mistake in the policy, each with its path. */
+  /** @throws {ConfigError} with every mistake in the policy, each with its path. */
   constructor(policy: Policy, environment: SelectEnvironment) {
     this.#environment = environment
     const { clock = systemClock } = environment
@@ -160,7 +160,7 @@ export class PolicyRuntime {
    * Checks another policy.
    *
    * @returns a function that puts it in force, and does not throw.
-   * @throws {PolicyError} with every mistake in the policy, each with its path.
+   * @throws {ConfigError} with every mistake in the policy, each with its path.
    * @throws {RouterClosedError} when it is closed.
    */
   prepare(policy: Policy): () => PolicyChanges {
@@ -183,7 +183,7 @@ export class PolicyRuntime {
       for (const group of removed) this.#emitChange(group, 'removed')
       for (const group of added) this.#emitChange(group, 'added')
       const replaced = added.flatMap(({ name }) => (removed.some((gone) => gone.name === name) ? [name] : []))
-      return changesOf(written, next.written, replaced)
+      return diff(written, next.written, replaced)
     } finally {
       this.#pendingEvents = undefined
       for (const event of events) callSafely(event)

@@ -207,7 +207,7 @@ export interface Router {
    * more finishes what it has.
    *
    * @returns what is different.
-   * @throws {PolicyError} with every mistake in the options, each with its path; then nothing has changed.
+   * @throws {ConfigError} with every mistake in the options, each with its path; then nothing has changed.
    * @throws {RouterClosedError} when the router is closed, or closing.
    */
   reload(options: ReloadOptions): PolicyChanges

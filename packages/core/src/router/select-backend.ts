@@ -102,7 +102,7 @@ export interface Select {
    * place, and their longest waits do not get shorter. A backend of the same name and URL keeps its state.
    *
    * @returns what is different.
-   * @throws {PolicyError} with every mistake in the policy, each with its path; then nothing has changed.
+   * @throws {ConfigError} with every mistake in the policy, each with its path; then nothing has changed.
    * @throws {RouterClosedError} when it is closed.
    */
   reload(policy: Policy): PolicyChanges
@@ -130,9 +130,12 @@ export interface Select {
 /**
  * Compiles a policy into a function that selects a backend for a request.
  *
- * @throws {PolicyError} with every mistake in the policy, each with its path.
+ * @throws {ConfigError} with every mistake in the policy, each with its path.
  */
-export function selectBackend(policy: Policy, environment: SelectEnvironment = {}): Select {
+export function selectBackend<const Name extends string>(
+  policy: Policy<Name>,
+  environment: SelectEnvironment = {},
+): Select {
   const runtime = new PolicyRuntime(policy, environment)
   const { pool, table } = runtime
   const route = (classification: Classification) => runtime.route(classification)

@@ -5,26 +5,12 @@ import { strategies } from '../balance/strategies.ts'
 import type { Strategy } from '../balance/strategy.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { WrittenPolicy } from '../config/changes.ts'
-import { resolveConnection } from '../config/connection.ts'
-import { defaults } from '../config/defaults.ts'
-import { resolveDiscover } from '../config/discover-options.ts'
-import { type Hedge, resolveHedge } from '../config/hedge-options.ts'
-import { parsePolicy } from '../config/parse-policy.ts'
-import {
-  type Heartbeats,
-  type Hold,
-  type Queue,
-  resolveHealth,
-  resolveHeartbeats,
-  resolveHold,
-  resolveMaxHeldBytes,
-  resolveQueue,
-  resolveWake,
-} from '../config/patience.ts'
-import type { BackendOptions, MatchFunction, Policy, Route } from '../config/policy.ts'
-import { PolicyError, problem } from '../config/problems.ts'
-import { resolveSlots } from '../config/slots.ts'
-import { resolveTimeouts, type Timeouts } from '../config/timeouts.ts'
+import type { MatchFunction, Policy, Route } from '../config/policy.ts'
+import { ConfigError, problem } from '../config/problems.ts'
+import type { Heartbeats, Hedge, Hold, Queue } from '../config/resolve.ts'
+import { resolvePolicy } from '../config/resolve.ts'
+import { BULK, INTERACTIVE } from '../config/route-schema.ts'
+import type { Timeouts } from '../config/timeouts.ts'
 import { shorten } from '../shorten.ts'
 import { compileMatch, describeMatch } from './match.ts'
 
@@ -73,93 +59,46 @@ export interface CompiledPolicy {
  * Checks a policy and completes it. It changes nothing.
  *
  * @param before The routes that there have been: where one has the same name and strategy, it keeps whose turn it is.
- * @throws {PolicyError} with every mistake in the policy, each with its path.
+ * @throws {ConfigError} with every mistake in the policy, each with its path.
  */
 export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] = []): CompiledPolicy {
-  const data = parsePolicy(policyAsData(policy))
-  const routes = policy.routes ?? [{ backends: Object.keys(policy.backends) }]
-  const timeouts = (name: string, route?: Route) =>
-    resolveTimeouts(route?.timeouts, policy.backends[name]?.timeouts, policy.timeouts)
-  const settingsOf = (name: string, options: BackendOptions): GroupSettings => {
-    const { url, weight = defaults.weight, tier = defaults.tier } = options
-    const { tasks, unclassified, health, wake, discover } = options
-    const patience = routes
-      .filter((route) => route.backends.includes(name))
-      .map((route) => timeouts(name, route))
-    return {
-      url,
-      weight,
-      tier,
-      connectTimeout: Math.max(...[timeouts(name), ...patience].map(({ connect }) => connect)),
-      tasks,
-      unclassified,
-      ...resolveConnection(options),
-      ...resolveSlots(options),
-      ...resolveHealth(health, policy.health),
-      wake: resolveWake(wake),
-      discover: resolveDiscover(discover, url),
-    }
-  }
+  const { written, backends, routes, queue, maxHeldBytes, timeouts } = resolvePolicy(policy)
   const known = new Map(before.map((route) => [route.name, route]))
-  const compiled = routes.map((route, index) => {
-    const name = shorten(route.name ?? describeMatch(route.match))
-    const byBackend = new Map(route.backends.map((backend) => [backend, timeouts(backend, route)]))
-    const madeBy = route.strategy ?? defaults.strategy
-    const same = known.get(name)
-    known.delete(name)
-    return {
-      name,
-      written: route,
-      takes: takes(route.match === undefined ? undefined : compileMatch(route.match)),
-      backends: [...route.backends],
-      strategy: same?.madeBy === madeBy ? same.strategy : makeStrategy(madeBy, `routes[${index}].strategy`),
-      madeBy,
-      isOrdered: madeBy === 'first',
-      timeoutsOf: (backend: Backend) => byBackend.get(backend.name) ?? timeouts(backend.name, route),
-      retries: route.retries ?? policy.retries ?? defaults.retries,
-      hold: resolveHold(route.hold, policy.hold),
-      heartbeats: resolveHeartbeats(route.heartbeat, policy.heartbeat),
-      hedge: resolveHedge(route.hedge),
-      spill: route.spill ?? defaults.spill,
-      priorityOf: priorityOf(route.priority),
-    }
-  })
-  const priorities = routes.map(({ priority = BULK }) => numberOf(priority))
+  const compiled = routes.map(
+    ({ match, strategy: madeBy, priority, timeouts: byBackend, ...route }, index) => {
+      const name = shorten(route.name ?? describeMatch(match))
+      const same = known.get(name)
+      known.delete(name)
+      return {
+        ...route,
+        name,
+        takes: takes(match === undefined ? undefined : compileMatch(match)),
+        strategy: same?.madeBy === madeBy ? same.strategy : makeStrategy(madeBy, `routes[${index}].strategy`),
+        madeBy,
+        isOrdered: madeBy === 'first',
+        timeoutsOf: (backend: Backend) => byBackend.get(backend.name) ?? timeouts,
+        priorityOf: priorityOf(priority),
+      }
+    },
+  )
   return {
     written: {
-      ...data,
-      routes: routes.map((route, index) => ({
-        ...(data.routes?.[index] ?? route),
-        ...codeOf(route),
-        name: compiled[index]?.name ?? '',
-      })),
+      ...written,
+      routes: compiled.map(({ written: route, name }) => ({ ...route, name })),
     },
-    backends: new Map(
-      Object.entries(policy.backends).map(([name, options]) => [name, settingsOf(name, options)]),
-    ),
+    backends,
     routes: (membersOf) =>
-      compiled.map(({ backends, ...route }) => ({ ...route, members: membersOf(backends) })),
-    timeouts,
-    queue: resolveQueue(policy.queue),
-    maxBytes: resolveMaxHeldBytes(policy.hold),
-    mostUrgent: Math.max(INTERACTIVE, ...priorities),
+      compiled.map(({ backends: names, ...route }) => ({ ...route, members: membersOf(names) })),
+    timeouts: (backend) => backends.get(backend)?.timeouts ?? timeouts,
+    queue,
+    maxBytes: maxHeldBytes,
+    mostUrgent: Math.max(INTERACTIVE, ...routes.map(({ priority = BULK }) => priority)),
   }
 }
 
-export const INTERACTIVE = 1
-export const BULK = 0
-
-export function numberOf(priority: NonNullable<Route['priority']>): number {
-  if (typeof priority === 'number') return priority
-  return priority === 'interactive' ? INTERACTIVE : BULK
-}
-
-function priorityOf(written: Route['priority']): CompiledRoute['priorityOf'] {
-  if (written !== undefined) {
-    const priority = numberOf(written)
-    return () => priority
-  }
-  // Behind a text search, a person is waiting.
+function priorityOf(priority: number | undefined): CompiledRoute['priorityOf'] {
+  if (priority !== undefined) return () => priority
+  // Text search is interactive.
   return ({ entries }) =>
     entries.length > 0 && entries.every(({ task, type }) => task === 'clip' && type === 'textual')
       ? INTERACTIVE
@@ -175,29 +114,5 @@ function takes(matches: MatchFunction | undefined): CompiledRoute['takes'] {
 function makeStrategy(strategy: NonNullable<Route['strategy']>, path: string): Strategy {
   const made = typeof strategy === 'function' ? strategy() : strategies[strategy]()
   if (typeof made?.rank === 'function') return made
-  throw new PolicyError([problem(path, 'must be a name, or a function that makes an object with rank()')])
-}
-
-/** A policy that was written in code, as the data that the schema knows. */
-export function policyAsData<T extends Policy>(policy: T): T {
-  return Array.isArray(policy?.routes) ? { ...policy, routes: policy.routes.map(withoutCode) } : policy
-}
-
-/** What is a function, and so not in the data. */
-function codeOf({ match, strategy }: Route): Partial<Route> {
-  return {
-    ...(typeof match === 'function' ? { match } : {}),
-    ...(typeof strategy === 'function' ? { strategy } : {}),
-  }
-}
-
-/** What is a function needs no validation, but its place in the policy does. */
-function withoutCode(route: Route): Route {
-  if (typeof route !== 'object' || route === null) return route
-  const { match, strategy, ...rest } = route
-  return {
-    ...rest,
-    ...(match === undefined ? {} : { match: typeof match === 'function' ? {} : match }),
-    ...(strategy === undefined || typeof strategy === 'function' ? {} : { strategy }),
-  }
+  throw new ConfigError([problem(path, 'must be a name, or a function that makes an object with rank()')])
 }

@@ -28,7 +28,7 @@ async function pool({ ml: host, backend = {}, route = {}, others = {}, ...settin
   const events: BackendEvent[] = []
   const wanted: string[] = []
   const ml = { url: 'http://ml:3003', discover: 'dns', maxConcurrent: 'unlimited', ...backend } as const
-  const backends = { ml, ...others }
+  const backends: Policy['backends'] = { ml, ...others }
   const select = selectBackend(
     {
       backends,

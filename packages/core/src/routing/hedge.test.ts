@@ -2,31 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, answeredWith, failed } from '../../../../test/support/outcomes.ts'
-import { type HedgeOptions, resolveHedge } from '../config/hedge-options.ts'
-import { parseConfig } from '../config/parse-policy.ts'
+import { parseConfig } from '../config/parse.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
-import { PolicyError } from '../config/problems.ts'
+import { ConfigError } from '../config/problems.ts'
 import { selectBackend } from '../router/select-backend.ts'
 
 const search = classified('text', 'clip/textual')
 const image = classified('image', 'clip/visual')
 
 describe('hedge', () => {
-  it.each<[HedgeOptions | undefined, ReturnType<typeof resolveHedge>]>([
-    [undefined, undefined],
-    [{}, { after: { percentile: 95 }, max: 1 }],
-    [
-      { after: 'p99', max: 2 },
-      { after: { percentile: 99 }, max: 2 },
-    ],
-    [{ after: 'p50' }, { after: { percentile: 50 }, max: 1 }],
-    [{ after: '300ms' }, { after: { time: 300 }, max: 1 }],
-    [{ after: 300 }, { after: { time: 300 }, max: 1 }],
-    [{ after: '1.5s' }, { after: { time: 1_500 }, max: 1 }],
-  ])('%j', (options, resolved) => {
-    expect(resolveHedge(options)).toEqual(resolved)
-  })
-
   const AFTER = 'hedge.after must be a percentile from "p50" to "p99", or a duration such as "300ms"'
   it.each<[unknown, string]>([
     [true, 'hedge must be an object of after, max'],
@@ -42,9 +26,9 @@ describe('hedge', () => {
   ])('is a mistake, and one, at its place: %j', (hedge, message) => {
     const parse = () =>
       parseConfig({ backends: { a: { url: 'http://a' } }, routes: [{ backends: ['a'], hedge }] })
-    expect(parse).toThrow(PolicyError)
+    expect(parse).toThrow(ConfigError)
     expect(parse).toThrow(`  routes[0].${message}`)
-    expect(parse).toThrow('The policy has 1 mistake:')
+    expect(parse).toThrow('The configuration has 1 mistake:')
   })
 })
 

@@ -2,16 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { failed } from '../../../../test/support/outcomes.ts'
-import { parsePolicy } from '../config/parse-policy.ts'
-import { type HoldOptions, mostBulkHeld, resolveHold, resolveMaxHeldBytes } from '../config/patience.ts'
+import { parsePolicy } from '../config/parse.ts'
+import { mostBulkHeld } from '../config/patience.ts'
 import type { Policy } from '../config/policy.ts'
-import { PolicyError } from '../config/problems.ts'
+import { ConfigError } from '../config/problems.ts'
 import { selectBackend } from '../router/select-backend.ts'
 
 const search = classified('text', 'clip/textual')
 const image = classified('image', 'clip/visual')
 const HOUR = 3_600_000
-const DEFAULTS = { bulk: 12 * HOUR, interactive: 15_000, maxHeld: 1_000 }
 
 /** A router whose only backend is ejected. */
 function unavailable(policy: Partial<Policy> = {}) {
@@ -34,32 +33,13 @@ function unavailable(policy: Partial<Policy> = {}) {
 }
 
 describe('hold', () => {
-  type Written = HoldOptions | number | string | false | undefined
-  it.each<[own: Written, general: Written, resolved: object | undefined]>([
-    [undefined, undefined, DEFAULTS],
-    [undefined, '1h', { ...DEFAULTS, bulk: HOUR, interactive: HOUR }],
-    [
-      undefined,
-      'unlimited',
-      { ...DEFAULTS, bulk: Number.POSITIVE_INFINITY, interactive: Number.POSITIVE_INFINITY },
-    ],
-    [5_000, { bulk: '1h', maxHeld: 7 }, { bulk: 5_000, interactive: 5_000, maxHeld: 7 }],
-    [{ bulk: '2h' }, { interactive: '1s', maxHeld: 7 }, { bulk: 2 * HOUR, interactive: 1_000, maxHeld: 7 }],
-    [{ bulk: '2h', interactive: undefined }, '1h', { ...DEFAULTS, bulk: 2 * HOUR, interactive: HOUR }],
-    [{ maxHeld: 2 }, false, { ...DEFAULTS, maxHeld: 2 }],
-    [undefined, false, undefined],
-    [false, '1h', undefined],
-  ])('%j of a route and %j of the policy', (own, general, resolved) => {
-    expect(resolveHold(own, general)).toEqual(resolved)
-  })
-
   it.each([
     [1, 1],
     [9, 9],
     [10, 9],
     [1_000, 900],
   ])('of at most %i requests leaves bulk requests %i', (maxHeld, most) => {
-    expect(mostBulkHeld({ bulk: 1, interactive: 1, maxHeld })).toBe(most)
+    expect(mostBulkHeld({ maxHeld })).toBe(most)
   })
 
   it.each(['constructor', '__proto__'])('counts what waits on a route named %s', (name) => {
@@ -75,7 +55,7 @@ describe('hold', () => {
     expect(bytesOf(undefined)).toBe(2 * 1024 ** 3)
     expect(bytesOf('1h')).toBe(2 * 1024 ** 3)
     expect(bytesOf({ maxBytes: '512mb' })).toBe(512 * 1024 ** 2)
-    expect(resolveMaxHeldBytes({ maxBytes: 'unlimited' })).toBe(Number.POSITIVE_INFINITY)
+    expect(bytesOf({ maxBytes: 'unlimited' })).toBe(Number.POSITIVE_INFINITY)
   })
 
   it('holds a request for as long as its class says', async () => {
@@ -122,7 +102,7 @@ describe('a policy', () => {
     try {
       parsePolicy({ backends: { gpu }, ...policy })
     } catch (error) {
-      if (error instanceof PolicyError)
+      if (error instanceof ConfigError)
         return error.problems.map(({ path, message, suggestion }) =>
           [path, message, suggestion].join(' ').trim(),
         )
@@ -160,10 +140,10 @@ describe('a policy', () => {
     const problems = (task: unknown, names: string[]) =>
       problemsOf({ backends, routes: [{ match: { task }, backends: names }, { backends: ['gpu'] }] })
     expect(problems('ocr', ['gpu'])).toEqual([
-      'routes[0].match.task is "ocr", which the tasks of every backend of the route exclude',
+      'routes[0].match.task is "ocr", which no backend of the route serves; add it to the tasks of one',
     ])
     expect(problems(['clip', 'ocr'], ['gpu'])).toEqual([
-      'routes[0].match.task[1] is "ocr", which the tasks of every backend of the route exclude',
+      'routes[0].match.task[1] is "ocr", which no backend of the route serves; add it to the tasks of one',
     ])
     expect(problems(['clip', 'ocr'], ['gpu', 'nas'])).toEqual([])
     expect(problems('o*', ['gpu'])).toEqual([])

@@ -9,7 +9,7 @@ import type { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classified } from '../classify/classification.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
-import { PolicyError } from '../config/problems.ts'
+import { ConfigError } from '../config/problems.ts'
 import { type BackendEvent, type SelectEnvironment, selectBackend } from '../router/select-backend.ts'
 import type { SelectOptions } from './select-options.ts'
 
@@ -313,7 +313,7 @@ describe('a policy with mistakes', () => {
     const a = server('a')
     const lease = await send('first')
     const second = send('second')
-    expect(() => select.reload(next as Policy)).toThrow(PolicyError)
+    expect(() => select.reload(next as Policy)).toThrow(ConfigError)
     expect([select.backends(), a.inFlight, select.held()]).toEqual([[a], 1, { all: 1 }])
     expect([events, holds]).toEqual([[], ['held all 1']])
     lease.release(answered)
@@ -324,7 +324,7 @@ describe('a policy with mistakes', () => {
   it('names every mistake', () => {
     const { select } = start(policy({ a: {} }))
     const next = policy({ a: { weight: -1 } }, { backends: ['a', 'bb'] }, { retries: -1 })
-    expect(() => select.reload(next)).toThrow('The policy has 3 mistakes')
+    expect(() => select.reload(next)).toThrow('The configuration has 3 mistakes')
   })
 
   it('is not looked at by a policy that is closed', () => {

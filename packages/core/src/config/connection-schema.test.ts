@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { authority } from '../../../../test/support/certificates.ts'
 import { selectBackend } from '../router/select-backend.ts'
-import { parseConfig } from './parse-policy.ts'
+import { parseConfig } from './parse.ts'
 import type { BackendOptions } from './policy.ts'
 
 const url = 'https://ml.example'
@@ -68,7 +68,7 @@ describe('what is wrong', () => {
         `headers.${name} must not be a header that frames or describes the message.`,
       ],
     ),
-    [{ headers: { 'x-a': '1', 'X-A': '2' } }, 'headers.X-A is there a second time.'],
+    [{ headers: { 'x-a': '1', 'X-A': '2' } }, 'headers.X-A is set twice.'],
     [{ auth: {} }, 'auth must have one of basic and bearer.'],
     [
       { auth: { bearer: 't', basic: { username: 'u', password: 'p' } } },
@@ -90,15 +90,15 @@ describe('what is wrong', () => {
     ]),
     [
       { url: 'https://me:pw@ml', auth: { bearer: 't' } },
-      'auth must not be beside a user name and password in the url: one of them.',
+      'auth conflicts with the user name and password in url; set one of them.',
     ],
     [
       { url: 'https://me:pw@ml', headers: { AUTHORIZATION: 't' } },
-      'headers.AUTHORIZATION must not be beside a user name and password in the url: one of them.',
+      'headers.AUTHORIZATION conflicts with the user name and password in url; set one of them.',
     ],
     [
       { headers: { authorization: 't' }, auth: { bearer: 't' } },
-      'headers.authorization must not be beside auth: one of them.',
+      'headers.authorization conflicts with auth; set one of them.',
     ],
     [{ url: 'http://ml', tls: { insecure: true } }, 'tls needs a url that begins with https://.'],
     [{ tls: { insecure: 'yes' } }, 'tls.insecure must be true or false.'],
@@ -116,14 +116,14 @@ describe('what is wrong', () => {
   })
 
   it('with certificates and keys is said with its cure', () => {
-    expect(problems({ tls: { cert } })).toEqual(['backends.a.tls.cert needs key beside it.'])
-    expect(problems({ tls: { key } })).toEqual(['backends.a.tls.key needs cert beside it.'])
+    expect(problems({ tls: { cert } })).toEqual(['backends.a.tls.cert needs key as well.'])
+    expect(problems({ tls: { key } })).toEqual(['backends.a.tls.key needs cert as well.'])
     expect(problems({ tls: { cert, key } })).toEqual([])
     expect(
       problems({ tls: { cert: `${cert}\n${cert}`, key, ca: [`# mine\n${cert}${cert}`, cert] } }),
     ).toEqual([])
     expect(problems({ tls: { cert, key: otherKey } })).toEqual([
-      'backends.a.tls.key is not the key of cert; of several certificates, its own must be first.',
+      'backends.a.tls.key does not match cert; of several certificates, its own must be first.',
     ])
     expect(problems({ tls: { cert, key: encryptedKey } })).toEqual([
       'backends.a.tls.key must have no passphrase: "openssl pkey -in key.pem" writes it without.',

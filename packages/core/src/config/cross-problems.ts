@@ -1,0 +1,123 @@
+import { isIP } from 'node:net'
+import { isRecord } from '../record.ts'
+import { connectionProblems } from './connection-problems.ts'
+import type { ExpandedConfig } from './expand-config.ts'
+import { type ConfigProblem, formatPath, problem, suggest } from './problems.ts'
+
+/**
+ * Mistakes between options, such as a route that names an unknown backend. The data is not validated yet, so that these are
+ * reported with all others.
+ */
+export function crossProblems(config: ExpandedConfig): ConfigProblem[] {
+  const data = config.data()
+  if (!isRecord(data) || !isRecord(data['backends'])) return []
+  const names = Object.keys(data['backends'])
+  if (names.length === 0) return [problem('backends', 'must have at least one backend')]
+  const { routes } = data
+  const own = Object.entries(data['backends']).flatMap(([name, backend]) =>
+    isRecord(backend) ? backendProblems(name, backend) : [],
+  )
+  if (!Array.isArray(routes)) return own
+  return own.concat(
+    routes.flatMap((route: unknown, index) => {
+      if (!isRecord(route)) return []
+      const last = index === routes.length - 1
+      return [
+        ...matchProblems(route, `routes[${index}]`, last),
+        ...referenceProblems(route, `routes[${index}]`, names, config),
+        ...unservedProblems(route, `routes[${index}]`, data['backends'], config),
+      ]
+    }),
+  )
+}
+
+function backendProblems(name: string, backend: Record<string, unknown>): ConfigProblem[] {
+  return [
+    ...connectionProblems(name, backend),
+    ...reserveProblems(name, backend),
+    ...discoverProblems(name, backend),
+  ]
+}
+
+function reserveProblems(name: string, backend: Record<string, unknown>): ConfigProblem[] {
+  const { maxConcurrent, reserve } = backend
+  if (reserve === undefined || reserve === 0) return []
+  const path = formatPath(['backends', name, 'reserve'])
+  if (maxConcurrent === 'unlimited') return [problem(path, 'needs a maxConcurrent that is not unlimited')]
+  if (typeof reserve !== 'number' || typeof maxConcurrent !== 'number' || reserve < maxConcurrent) return []
+  return [problem(path, 'must be below maxConcurrent')]
+}
+
+function discoverProblems(name: string, { url, discover }: Record<string, unknown>): ConfigProblem[] {
+  if (discover === undefined || typeof url !== 'string' || !URL.canParse(url)) return []
+  const { hostname } = new URL(url)
+  if (isIP(hostname.replace(/^\[|\]$/g, '')) === 0) return []
+  const path = formatPath(['backends', name, 'discover'])
+  return [problem(path, 'needs a url with a host name, not with an address')]
+}
+
+function matchProblems(route: Record<string, unknown>, path: string, last: boolean): ConfigProblem[] {
+  const matchesAll = route['match'] === undefined
+  if (last && !matchesAll) {
+    return [
+      problem(
+        `${path}.match`,
+        'must be removed: the last route takes every request that no other route takes',
+      ),
+    ]
+  }
+  if (!last && matchesAll) {
+    return [
+      problem(path, 'has no match and takes every request, so later routes get none; move it to the end'),
+    ]
+  }
+  return []
+}
+
+function referenceProblems(
+  route: Record<string, unknown>,
+  path: string,
+  names: readonly string[],
+  config: ExpandedConfig,
+): ConfigProblem[] {
+  if (!Array.isArray(route['backends'])) return []
+  const seen = new Set<unknown>()
+  return route['backends'].flatMap((name: unknown, index) => {
+    const at = `${path}.backends[${index}]`
+    const repeated = seen.has(name)
+    seen.add(name)
+    if (typeof name !== 'string') return []
+    const isSecret = config.isExpanded(at)
+    const shown = isSecret ? 'a backend' : `"${name}"`
+    if (!names.includes(name)) {
+      const suggestion = isSecret ? undefined : suggest(name, names)
+      return [problem(at, `names ${shown}, which is not among the backends`, suggestion)]
+    }
+    return repeated ? [problem(at, `names ${shown} twice`)] : []
+  })
+}
+
+/** A task that the route matches by name, and that the `tasks` of every one of its backends exclude. */
+function unservedProblems(
+  { match, backends: names }: Record<string, unknown>,
+  path: string,
+  backends: unknown,
+  config: ExpandedConfig,
+): ConfigProblem[] {
+  if (!isRecord(match) || !Array.isArray(names) || !isRecord(backends)) return []
+  const served = names.map((name: unknown) => {
+    const backend = typeof name === 'string' ? backends[name] : undefined
+    return isRecord(backend) && Array.isArray(backend['tasks']) ? backend['tasks'] : undefined
+  })
+  const isUnserved = (task: unknown) =>
+    typeof task === 'string' &&
+    !task.includes('*') &&
+    served.every((tasks) => tasks?.includes(task) === false)
+  const { task: written } = match
+  return [written].flat().flatMap((task: unknown, index) => {
+    if (!isUnserved(task)) return []
+    const at = Array.isArray(written) ? `${path}.match.task[${index}]` : `${path}.match.task`
+    const shown = config.isExpanded(at) ? 'a task' : `"${String(task)}"`
+    return [problem(at, `is ${shown}, which no backend of the route serves; add it to the tasks of one`)]
+  })
+}

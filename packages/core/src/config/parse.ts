@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { crossProblems } from './cross-problems.ts'
+import { ExpandedConfig } from './expand-config.ts'
+import type { Policy, RouterConfig } from './policy.ts'
+import { ConfigError, type ConfigProblem, toProblems } from './problems.ts'
+import { protoProblems } from './proto-names.ts'
+import { configSchema, policySchema } from './router-schema.ts'
+
+/** Valid options. */
+export interface Parsed<S extends z.ZodType> {
+  /** As they were written, in a copy. */
+  readonly written: z.input<S>
+  /** In milliseconds and bytes, with defaults. Members that others may inherit are not complete: see `resolveConfig`. */
+  readonly values: z.output<S>
+}
+
+/**
+ * Validates a policy that came from a file.
+ *
+ * @param data The policy, or one that {@link expandConfig} has expanded.
+ * @throws {ConfigError} with every mistake, each with its path.
+ */
+export function parsePolicy(data: unknown): Policy {
+  return validate(policySchema, data, crossProblems).written
+}
+
+/**
+ * Validates a whole configuration that came from a file: a policy and the router's options.
+ *
+ * @param data The configuration, or one that {@link expandConfig} has expanded.
+ * @throws {ConfigError} with every mistake, each with its path.
+ */
+export function parseConfig(data: unknown): RouterConfig {
+  const { $schema: _, ...config } = validate(configSchema, data, crossProblems).written
+  return config
+}
+
+/**
+ * Validates options against their schema.
+ *
+ * @param cross Finds the mistakes that no schema sees.
+ * @throws {ConfigError} with every mistake, each with its path.
+ */
+export function validate<S extends z.ZodType>(
+  schema: S,
+  data: unknown,
+  cross: (config: ExpandedConfig) => readonly ConfigProblem[] = () => [],
+): Parsed<S> {
+  const expanded = data instanceof ExpandedConfig ? data : new ExpandedConfig(data)
+  const { config, parsed, problems: found } = check(schema, expanded, cross)
+  // A path with two problems has one mistake: what could not be expanded, or a name that is no option either.
+  const named = [...expanded.problems, ...elsewhere(found, expanded.problems)]
+  const problems = [...named, ...elsewhere(protoProblems(expanded.data()), named)]
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
+  return { written: structuredClone(config.data()) as z.input<S>, values: parsed.data }
+}
+
+function elsewhere(problems: readonly ConfigProblem[], known: readonly ConfigProblem[]): ConfigProblem[] {
+  return problems.filter(({ path }) => !known.some((other) => other.path === path))
+}
+
+function check<S extends z.ZodType>(
+  schema: S,
+  config: ExpandedConfig,
+  cross: (config: ExpandedConfig) => readonly ConfigProblem[],
+  retyped = false,
+): {
+  config: ExpandedConfig
+  parsed: z.ZodSafeParseResult<z.output<S>>
+  problems: readonly ConfigProblem[]
+} {
+  const parsed = schema.safeParse(config.data(), { reportInput: true })
+  const problems = parsed.success
+    ? []
+    : toProblems(
+        parsed.error,
+        (path) => keysAt(schema, path),
+        (path) => config.isExpanded(path),
+      )
+  const refused = new Set(problems.map(({ path }) => path).filter((path) => config.isExpanded(path)))
+  // It was refused as text, and may be meant as a number.
+  if (refused.size > 0 && !retyped) return check(schema, config.withScalars(refused), cross, true)
+  return { config, parsed, problems: [...problems, ...cross(config)] }
+}
+
+/** The keys that the schema knows at a path, for suggestions. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema
+  for (const key of path) {
+    at = unwrap(at)
+    if (at instanceof z.ZodObject) at = at.shape[String(key)]
+    else if (at instanceof z.ZodArray) at = at.element
+    else if (at instanceof z.ZodRecord) at = at.valueType
+  }
+  at = unwrap(at)
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : []
+}
+
+function unwrap(schema: unknown): unknown {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) return unwrap(schema.unwrap())
+  if (schema instanceof z.ZodPipe) return unwrap(schema.in)
+  // `false`, or an object of options.
+  if (schema instanceof z.ZodUnion)
+    return unwrap(schema.options.find((option) => option instanceof z.ZodObject))
+  return schema
+}
