@@ -1,5 +1,4 @@
 const KIB = 1024
-const MIB = 1024 * KIB
 
 /**
  * Fixed values that no option sets. A test compares them with the table in docs/configuration.md.
