@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { Visitor } from '../backend/backend.ts'
+import type { RunningAttempt } from '../backend/backend-target.ts'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { ReplayReader } from '../body/body-reader.ts'
 import { lendToUndici } from '../body/chunk-loans.ts'
@@ -23,7 +23,7 @@ import { Watchdog } from './watchdog.ts'
  * The answer is kept until it is complete and judged; only a good one goes to the client. Its outcome is settled exactly
  * once, by whichever comes first: the verdict, a failure of the backend, a failure of the body, or the client's leaving.
  */
-export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Visitor {
+export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, RunningAttempt {
   readonly result: Promise<AttemptResult>
   connection: ConnectionAware['connection']
   readonly #options: AttemptOptions
@@ -65,7 +65,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     this.#cancelDeadline = callAt(clock, plan.deadline, () => this.#timeOut('total-timeout'))
     this.#cancelHeadBy = callAt(clock, plan.headBy, () => this.#commitEarly())
     plan.superseded?.addEventListener('abort', this.#onSuperseded)
-    plan.backend.enter(this)
+    plan.backend.target.enter(this)
     if (options.request.res.destroyed) this.#onClientLeft()
   }
 
@@ -91,9 +91,9 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     const { plan, dispatcher, body } = this.#options
     const { backend } = plan
     // Not in what the listeners of http-proxy-3 see.
-    const sent = withOwnHeaders(headers, backend.ownHeaders())
+    const sent = withOwnHeaders(headers, backend.target.headers())
     try {
-      dispatcher.dispatch({ path: backend.predictPath, method: 'POST', headers: sent, body }, this)
+      dispatcher.dispatch({ path: backend.target.path, method: 'POST', headers: sent, body }, this)
     } catch (error) {
       this.fail(error)
     }
@@ -290,7 +290,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     } else if (this.#controller === undefined) this.#timeOut('connect-timeout')
     else if (this.#answer !== undefined) this.#timeOut('idle-timeout')
     // Without another candidate, giving up would only lose the work that is being done.
-    else if (plan.hasOther() || plan.backend.down) this.#timeOut('response-timeout')
+    else if (plan.hasOther() || plan.backend.health.isDown) this.#timeOut('response-timeout')
     else this.#watchdog.restart(limit)
   }
 
@@ -319,7 +319,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     const { body, request, plan } = this.#options
     request.res.off('close', this.#onClientLeft)
     plan.superseded?.removeEventListener('abort', this.#onSuperseded)
-    plan.backend.exit(this)
+    plan.backend.target.exit(this)
     // A body that is still arriving is of no use to this attempt any more; its error has been told already.
     this.#letGoOfBody()
     if (body instanceof ReplayReader) body.destroy()

@@ -34,7 +34,7 @@ export function probe(
       origin: base.origin,
       path: `${base.pathname.replace(/\/$/, '')}${path}`,
       method: 'GET',
-      headers: withOwnHeaders(headers, backend.ownHeaders()),
+      headers: withOwnHeaders(headers, backend.target.headers()),
       // A connection of its own: whether it can be opened is a part of the question.
       reset: true,
     }

@@ -18,7 +18,7 @@ export class HttpProxy implements Sender {
     this.#proxy = isServer ? proxy : new ProxyServer(proxy)
   }
 
-  send(attempt: Attempt, { req, res }: ForwardRequest, { predictUrl }: Backend, headers: HeaderRecord): void {
+  send(attempt: Attempt, { req, res }: ForwardRequest, { target }: Backend, headers: HeaderRecord): void {
     const isSeen = this.#seenBy !== 'nobody'
     const fetch = isSeen ? () => attempt.fetch(headers) : () => unseen(attempt, headers)
     const view =
@@ -28,7 +28,7 @@ export class HttpProxy implements Sender {
         view,
         res,
         {
-          target: isSeen ? predictUrl : ANYWHERE,
+          target: isSeen ? target.url : ANYWHERE,
           // The attempt knows where to send it: http-proxy-3 need not put a path together.
           ignorePath: true,
           toProxy: true,

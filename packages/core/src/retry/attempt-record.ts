@@ -55,10 +55,10 @@ export class AttemptRecorder {
     this.#copy = copy
     this.#clock = clock
     this.#start = clock.now()
-    this.#failures = backend.failures
+    this.#failures = backend.health.requests.failures
     // One that has broken under others lately needs no bad request to break once more.
     const isFirst = before.every((other) => other.backend !== backend.name)
-    this.#isShaky = isFirst && !backend.wellFor(defaults.retryBudgetWindow)
+    this.#isShaky = isFirst && !backend.health.requests.wellFor(defaults.retryBudgetWindow)
   }
 
   record(outcome: Outcome): AttemptRecord {
@@ -75,7 +75,7 @@ export class AttemptRecorder {
       connect: this.#sinceStart(marks.connected),
       firstByte: this.#sinceStart(marks.answered),
       received: marks.received,
-      inCompany: this.#isShaky || backend.inFlight > 1 || backend.failures > this.#failures,
+      inCompany: this.#isShaky || backend.inFlight > 1 || backend.health.requests.failures > this.#failures,
       hedge,
     }
   }

@@ -1,4 +1,4 @@
-import type { BackendInfo } from '../backend/backend.ts'
+import type { BackendInfo } from '../backend/backend-view.ts'
 import { describeOutcome } from '../backend/outcome.ts'
 import { defaults } from '../config/defaults.ts'
 import { RouterError } from '../errors.ts'
