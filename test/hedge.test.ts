@@ -404,7 +404,7 @@ describe('a bad answer of one copy', () => {
       {
         code: 'backend-failed',
         detail:
-          'No backend could answer: "a" answered 200 with a page instead of JSON: a login page or another web server answers; check backends.a.url, "b" failed (reset).',
+          'No backend could answer: "a" answered 200 with a page instead of JSON: a login page or another web server answered; check backends.a.url, "b" failed (reset).',
       },
     ])
     expect(inFlight()).toEqual([0, 0])

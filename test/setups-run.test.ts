@@ -76,7 +76,7 @@ describe('the set-up', () => {
     const { port, packets } = await wakeOnLan()
     const { ask, server, lines } = await start('sleeping-gpu', { [GPU]: { fault: 'refuse' } }, port)
     const images = Promise.all([ask(indexing), ask(faces), ask(ocr)])
-    const waits = () => lines.some(({ msg }) => msg === 'request waits for a backend')
+    const waits = () => lines.some(({ msg }) => msg === 'request held')
     await until(() => waits() && packets.length > 0, 'an image waits, and a packet is sent')
     expect(packets[0]).toEqual(MAGIC_PACKET)
     expect(await ask(search)).toBe('200 nas')

@@ -377,7 +377,7 @@ describe('the spans of a request', () => {
     for (const span of [request, ...attempts]) expect(span.attributes['error.type']).toBe('reset')
   })
 
-  it('tell of a 200 that is not the answer of an ML server', async () => {
+  it('tell of a 200 that is not an answer of an ML server', async () => {
     const { url: backend } = await listen((req, res) => {
       req.resume().on('end', () => res.end(req.url === '/predict' ? '{}' : 'pong'))
     })
@@ -395,7 +395,7 @@ describe('the spans of a request', () => {
       {
         status: {
           code: SpanStatusCode.ERROR,
-          message: 'answered 200 without "clip": not the answer of an ML server',
+          message: 'answered 200 without "clip": not an answer of an ML server',
         },
         attributes: {
           'immich_ml.outcome': 'passed-over',

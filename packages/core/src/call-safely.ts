@@ -1,4 +1,4 @@
-/** Calls a listener from outside. One that throws must not fail what it was told of: its error is a warning of the process. */
+/** Calls a user's listener. If it throws, emits a process warning instead of failing the caller. */
 export function callSafely(listener: () => unknown): void {
   try {
     listener()

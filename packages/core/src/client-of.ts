@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 
-/** What an IPv4 address begins with at a server that listens to IPv6 as well, as one does by default (RFC 4291). */
+/** Prefix of an IPv4 address on a server that also listens to IPv6, which is the default (RFC 4291). */
 const MAPPED = '::ffff:'
 
-/** The address of the connection that a request came on, as its client would write it; `undefined` where that has ended. */
+/** The client's address, IPv4 in the usual form; `undefined` if the connection has ended. */
 export function clientOf({ socket }: Pick<IncomingMessage, 'socket'>): string | undefined {
   const { remoteAddress } = socket
   return remoteAddress?.startsWith(MAPPED) && remoteAddress.includes('.')

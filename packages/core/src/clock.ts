@@ -1,25 +1,39 @@
 import { performance } from 'node:perf_hooks'
 
-/** Time, so that tests can make their own. */
+/** A source of time that tests can replace. */
 export interface Clock {
-  /** Milliseconds from any fixed moment; never goes back. */
+  /** Milliseconds since a fixed moment; never decreases. */
   now(): number
-  /** Calls back once after some milliseconds, and returns what calls that off. It keeps no process alive. */
+  /** Calls back once after a delay; returns a function that cancels it. The timer does not keep the process alive. */
   after(milliseconds: number, callback: () => void): () => void
-  /** What the event loop has done so far. Without it, nothing is taken to have waited for the loop. */
+  /** Use of the event loop. Without it, delays of the event loop count as time of the backend. */
   loop?(): LoopUse
 }
 
-/** What an event loop has done since any fixed moment. */
+/** Use of an event loop since a fixed moment. */
 export interface LoopUse {
-  /** Milliseconds in which it had something to do, or was kept from it by other processes. */
+  /** Milliseconds in which it had work, or waited for the CPU. */
   readonly busy: number
-  /** Its turns. In each it does what has come up since the one before. */
+  /** Number of turns. */
   readonly turns: number
 }
 
 /** Longer timers overflow in Node and fire at once. */
 export const LONGEST_TIMER = 2 ** 31 - 1
+
+/** Keeps the last use of the event loop for 1 ms, since reading it takes as long as several calls of `now()`. */
+function readLoopUse(): () => LoopUse {
+  let read = Number.NEGATIVE_INFINITY
+  let use: LoopUse = { busy: 0, turns: 0 }
+  return () => {
+    const now = performance.now()
+    if (now - read < 1) return use
+    read = now
+    const { idleTime, uvMetricsInfo } = performance.nodeTiming
+    use = { busy: now - idleTime, turns: uvMetricsInfo.loopCount }
+    return use
+  }
+}
 
 /** The time of the system. */
 export const systemClock: Clock = {
@@ -29,27 +43,16 @@ export const systemClock: Clock = {
     timer.unref()
     return () => clearTimeout(timer)
   },
-  loop() {
-    const now = performance.now()
-    // It takes as long as a few of these calls, and nobody needs to know any better.
-    if (now - loopSeen < 1) return loopUse
-    loopSeen = now
-    const { idleTime, uvMetricsInfo } = performance.nodeTiming
-    loopUse = { busy: now - idleTime, turns: uvMetricsInfo.loopCount }
-    return loopUse
-  },
+  loop: readLoopUse(),
 }
 
 /**
- * Calls back at a time on the clock.
+ * Calls back at a time of the clock.
  *
  * @param time `Infinity` for never.
- * @returns What calls that off.
+ * @returns Cancels the callback.
  */
 export function callAt(clock: Clock, time: number, callback: () => void): (() => void) | undefined {
   if (time === Number.POSITIVE_INFINITY) return undefined
   return clock.after(Math.max(0, time - clock.now()), callback)
 }
-
-let loopSeen = Number.NEGATIVE_INFINITY
-let loopUse: LoopUse = { busy: 0, turns: 0 }

@@ -1,4 +1,4 @@
-/** Machine-readable reason of an answer that the router gives itself, in the `code` of its JSON body. */
+/** Machine-readable reason of an error answer of the router: `code` in its JSON body. */
 export type ErrorCode =
   | 'body-too-large'
   | 'body-consumed'
@@ -19,7 +19,7 @@ export type ErrorCode =
   | 'not-classified'
   | 'internal'
 
-/** The one table from error to HTTP status. */
+/** The HTTP status of each error. */
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   'body-too-large': 413,
   'body-consumed': 500,
@@ -41,12 +41,12 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
 }
 
-/** Base of every error that this library throws while it handles a request. */
+/** Base class of the errors that this library throws while it handles a request. */
 export class RouterError extends Error {
   override readonly name: string = 'RouterError'
-  /** What went wrong, for programs. */
+  /** Machine-readable reason. */
   readonly code: ErrorCode
-  /** The HTTP status that a client gets for it. */
+  /** The HTTP status for the client. */
   readonly status: number
   /** Further members of the JSON error body. */
   readonly details: Readonly<Record<string, unknown>>
@@ -76,7 +76,7 @@ export class BodyTooLargeError extends RouterError {
   }
 }
 
-/** The body broke off or its stream failed before its end; `cause` says how. */
+/** The body's stream failed before its end; see `cause`. */
 export class BodyFailedError extends RouterError {
   override readonly name = 'BodyFailedError'
 
@@ -86,7 +86,7 @@ export class BodyFailedError extends RouterError {
   }
 }
 
-/** The job of the request is not known, and such requests are refused (`onUnclassified`). */
+/** The job of the request is unknown, and `onUnclassified` refuses such requests. */
 export class UnclassifiedError extends RouterError {
   override readonly name = 'UnclassifiedError'
 
@@ -95,7 +95,7 @@ export class UnclassifiedError extends RouterError {
   }
 }
 
-/** Another middleware read the body before the router could, and did not keep its bytes. */
+/** Another middleware read the body before the router and did not keep its bytes. */
 export class BodyConsumedError extends RouterError {
   override readonly name = 'BodyConsumedError'
 
@@ -109,13 +109,13 @@ export class BodyConsumedError extends RouterError {
   }
 }
 
-/** A body that was moved to disk could not be read back; `cause` says why. */
+/** A body on disk could not be read; see `cause`. */
 export class SpoolError extends RouterError {
   override readonly name = 'SpoolError'
 
   constructor(cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    super('internal', `The request body could not be read back from its temp file (bodySpool): ${why}.`, {
+    super('internal', `The request body could not be read from its temp file (bodySpool): ${why}.`, {
       cause,
     })
   }
@@ -133,22 +133,22 @@ export class BodyReleasedError extends RouterError {
   }
 }
 
-/** No backend of the route can take the request. */
+/** No backend of the route is available for the request. */
 export class NoBackendError extends RouterError {
   override readonly name = 'NoBackendError'
 
-  /** @param why Such as `gpu is excluded`. */
+  /** @param why A reason such as `gpu is excluded`. */
   constructor(route: string, why: string) {
     super('no-backend-available', `No backend of route "${route}" is available: ${why}.`)
   }
 }
 
-/** A request has waited for a backend as long as it may, or cannot wait since too many do. */
+/** The wait of a request expired, or too many requests are waiting. */
 export class HoldError extends RouterError {
   override readonly name = 'HoldError'
 }
 
-/** A backend and the router could not agree on a TLS connection; the message says in words why, `cause` is Node's error. */
+/** The TLS handshake with a backend failed. The message has the reason; `cause` is Node's error. */
 export class TlsError extends Error {
   override readonly name = 'TlsError'
   /** Node's or OpenSSL's code, such as `CERT_HAS_EXPIRED`. */
@@ -169,7 +169,7 @@ export class RouterClosedError extends RouterError {
   }
 }
 
-/** The client left before it had an answer; nobody sees the status, which is the one that nginx logs for this. */
+/** The client left before the answer. The status 499 appears only in logs, as in nginx. */
 export class ClientLeftError extends RouterError {
   override readonly name = 'ClientLeftError'
 

@@ -6,20 +6,19 @@
 
 import './needs-node.ts'
 
-export {
-  Backend,
-  type BackendHealth,
-  type BackendInfo,
-  type BackendProbe,
-  type Slot,
-} from './backend/backend.ts'
-export type { GroupChange } from './backend/backend-group.ts'
-export type { BackendChange, BackendSettings, TlsSettings } from './backend/backend-settings.ts'
+export { Backend, type Slot } from './backend/backend.ts'
+export type { BackendProbe, GroupChange } from './backend/backend-group.ts'
+export type { BackendSettings, TlsSettings } from './backend/backend-settings.ts'
+export type { BackendTarget } from './backend/backend-target.ts'
+export type { BackendInfo, BackendView } from './backend/backend-view.ts'
 export type { BreakerState } from './backend/health/breaker.ts'
 export type { CheckOptions, Probe, ProbeState } from './backend/health/checker.ts'
-export type { LastError, Obstacle, PassiveChange, PassiveHealth } from './backend/health/health.ts'
+export type { BackendHealth, HealthChange, HealthView } from './backend/health/health-monitor.ts'
+export type { Obstacle } from './backend/health/obstacle.ts'
+export type { LastError, PassiveChange, PassiveHealth } from './backend/health/request-health.ts'
 export { type JobKeys, jobKeysOf } from './backend/job-keys.ts'
-export type { Latency } from './backend/latency/latency-book.ts'
+export type { LatencyView } from './backend/latency/latency-tracker.ts'
+export type { LimitView } from './backend/limit/concurrency-limit.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { WakeTarget } from './backend/wake.ts'
 export type { Candidate, Job, Ranked, Strategy } from './balance/strategy.ts'

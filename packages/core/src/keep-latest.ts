@@ -1,13 +1,13 @@
 /**
- * Puts an entry behind all others and, when there are more than so many, lets go of the one that was put there longest ago.
+ * Sets an entry of an LRU map, and evicts the least recently set one above the capacity.
  *
- * While less than half of the room is taken, an entry keeps its place, since moving it is a lot more work: until the
- * room is full, what is in use will have been moved often enough.
+ * Up to half of the capacity an entry keeps its position, because moving it is expensive. Entries in use are moved often enough
+ * before the map is full.
  */
-export function keepLatest<K, V>(map: Map<K, V>, key: K, value: V, most: number): void {
-  if (map.size > most / 2) map.delete(key)
+export function keepLatest<K, V>(map: Map<K, V>, key: K, value: V, capacity: number): void {
+  if (map.size > capacity / 2) map.delete(key)
   map.set(key, value)
-  if (map.size <= most) return
+  if (map.size <= capacity) return
   const [oldest] = map.keys()
   if (oldest !== undefined) map.delete(oldest)
 }

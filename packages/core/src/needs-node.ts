@@ -1,2 +1,2 @@
-// The build puts this module first, so that its import is evaluated before all others.
+// The build puts this module first, so its import is evaluated before all others.
 import './node-version.ts'

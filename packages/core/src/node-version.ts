@@ -1,6 +1,6 @@
-// A file of its own in the build: on an older Node the other imports fail first. Its syntax is that of every Node.
+// A separate file in the build, because the other imports fail on an older Node. Its syntax works in every Node.
 
-/** As in `engines` of package.json. */
+/** The same as `engines` in package.json. */
 const needed = [22, 19] as const
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)

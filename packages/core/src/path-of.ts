@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 
-/** The start of a request target that is a whole URL (RFC 9112 section 3.2.2). */
+/** The origin of a request target in absolute form (RFC 9112 section 3.2.2). */
 const ORIGIN = /^https?:\/\/[^/?#]*/i
 
-/** The path of a request as it is written, without its query; a proxy's client names the whole URL. */
+/** The path of a request as sent, without the query. Clients of a proxy send the whole URL. */
 export function pathOf({ url = '' }: IncomingMessage): string {
   const isAbsolute = !url.startsWith('/') && ORIGIN.test(url)
   const [path = ''] = (isAbsolute ? url.replace(ORIGIN, '') : url).split('?', 1)
@@ -11,9 +11,9 @@ export function pathOf({ url = '' }: IncomingMessage): string {
 }
 
 /**
- * The path that was asked for, below a base path without a slash at its end.
+ * The path of a request relative to a base path without a trailing slash.
  *
- * @returns `undefined` when it is not below.
+ * @returns `undefined` if the path is not below the base path.
  */
 export function pathBelow(base: string, req: IncomingMessage): string | undefined {
   const path = pathOf(req)

@@ -1,4 +1,4 @@
-/** Whether a value from outside is an object with members, and neither an array nor null. */
+/** Whether an untrusted value is an object, and neither an array nor null. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,9 +1,8 @@
 /**
- * Takes one item out of a list, from the front: what comes first mostly goes first.
+ * Removes one item from a list. Searches from the front, since the oldest item is usually removed first.
  *
- * Lists of what is under way are arrays, since V8 keeps what has passed through a long-lived `Map` or `Set`: each time
- * one has to make its table anew, the old table goes on holding its entries and the table that took its place. From the
- * moment that one of them is in the old generation, no scavenge frees anything of that chain.
+ * Lists of active items are arrays, because a long-lived `Map` or `Set` retains removed entries: when V8 resizes its table, the old
+ * table keeps its entries and a reference to the new table. Once a table is in the old generation, no scavenge frees that chain.
  */
 export function removeItem<T>(items: T[], item: T): void {
   const index = items.indexOf(item)

@@ -11,7 +11,7 @@ describe('shorten', () => {
     [`${'a'.repeat(254)}😀b`, `${'a'.repeat(254)}…`],
     [`${'a'.repeat(253)}😀bc`, `${'a'.repeat(253)}😀…`],
     ['😀'.repeat(200), `${'😀'.repeat(127)}…`],
-    // What is no pair in the text is none behind it.
+    // A lone surrogate of the text stays alone.
     [`\ud800${'a'.repeat(300)}`, `\ud800${'a'.repeat(254)}…`],
   ])('gives a name at most 256 characters (%#)', (text, short) => {
     expect(shorten(text)).toBe(short)

@@ -1,19 +1,19 @@
-/** Characters of a name that a client, a middleware or a configuration has given: the longest model that Immich knows has 61. */
+/** Longest name in messages, in UTF-16 units. Immich's longest model name has 61. */
 export const LONGEST_NAME = 256
-/** Characters of a sentence, such as the message of an error, in which such names may stand. */
+/** Longest sentence, such as an error message with names, in UTF-16 units. */
 export const LONGEST_TEXT = 2_048
 
-/** A short text as it is; of a long one its beginning and an ellipsis, no longer than `most` UTF-16 units. */
+/** Cuts a text to `most` UTF-16 units, with an ellipsis at the cut. */
 export function shorten(text: string, most = LONGEST_NAME): string {
   if (text.length <= most) return text
   const last = text.charCodeAt(most - 2)
-  // Half of a surrogate pair is no character.
+  // Do not split a surrogate pair.
   const end = last >= 0xd800 && last <= 0xdbff ? most - 2 : most - 1
-  // A copy, since V8 keeps the whole text for a slice of it.
+  // A copy, because V8 retains the whole text for a slice.
   return Buffer.from(`${text.slice(0, end)}…`, 'utf16le').toString('utf16le')
 }
 
-/** Names in one text that is no longer than `most`. It reads no more of them than fit. */
+/** Joins names to a text of at most `most` UTF-16 units. Reads only as many names as fit. */
 export function shortenList(names: Iterable<string>, separator: string, most = LONGEST_NAME): string {
   const parts: string[] = []
   let length = 0

@@ -4,15 +4,17 @@ import { defaults } from '../config/defaults.ts'
 import { type Discovered, Discovery, type DiscoverySettings } from '../discover/discovery.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import type { Resolver } from '../discover/resolver.ts'
-import { Backend, type BackendInfo, type BackendProbe } from './backend.ts'
-import type { BackendChange, BackendSettings, BackendTraits } from './backend-settings.ts'
+import { Backend } from './backend.ts'
+import type { BackendSettings, BackendTraits } from './backend-settings.ts'
+import type { BackendInfo } from './backend-view.ts'
 import { withoutCredentials } from './credentials.ts'
-import { Unresolved } from './unresolved.ts'
+import type { CheckOptions, Probe, ProbeProgress } from './health/checker.ts'
+import type { HealthChange, MissingAddress } from './health/health-monitor.ts'
 import { Waker, type WakeSettings } from './waker.ts'
 
 /** What has changed about a backend, or about one of its endpoints. */
 export type GroupChange =
-  | BackendChange
+  | HealthChange
   /** A request wants it while it is down: it was sent a packet, if it has an address for that. */
   | { readonly kind: 'wanted'; readonly error: Error | undefined }
   /** Its name has got other addresses, or can be resolved again. */
@@ -33,6 +35,14 @@ export type GroupChange =
   /** It has gone with the old policy, or its name is another server's now. What is running there goes on. */
   | { readonly kind: 'removed'; readonly url: string }
 
+/** Sends one probe to a backend. @returns Why it is not healthy; `undefined` when it is. */
+export type BackendProbe = (
+  backend: Backend,
+  options: CheckOptions,
+  signal: AbortSignal,
+  progress: ProbeProgress,
+) => ReturnType<Probe>
+
 /** What is the same for every endpoint of a backend. */
 export interface GroupSettings extends BackendTraits {
   readonly wake?: WakeSettings
@@ -50,8 +60,8 @@ export interface GroupEnvironment {
 }
 
 /**
- * A backend by its name: one server, or the endpoints that its name has at the time. Until there is one, an
- * {@link Unresolved} stands for it.
+ * A backend by its name: one ML server, or the endpoints that its name has at the time. Until there is one, its only member
+ * has no address: requests wait for it, and none is sent.
  */
 export class BackendGroup implements BackendInfo {
   readonly name: string
@@ -69,24 +79,26 @@ export class BackendGroup implements BackendInfo {
   #enabled = true
   #probe: BackendProbe | undefined
   #failure: string | undefined
+  /** Whether its name has had an address. */
+  #isResolved: boolean
+  readonly #idle = new Map<Backend, () => void>()
   #endpoints: readonly Endpoint[] = []
   #onMembers: () => void = () => {}
 
   constructor(name: string, settings: GroupSettings, environment: GroupEnvironment) {
     this.name = name
     this.#settings = settings
+    this.#isResolved = settings.discover === undefined
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
     this.#waker = new Waker(this.#clock, {
       wake: settings.wake,
-      isDown: () => this.#enabled && this.#members.every(({ down }) => down),
+      isDown: () => this.#enabled && this.#members.every(({ health }) => health.isDown),
       onWanted: (error) => this.#tell({ kind: 'wanted', error }),
     })
-    const first =
-      settings.discover === undefined ? this.#make() : new Unresolved(name, this.#settingsOf(undefined))
-    this.#members = [first]
+    this.url = withoutCredentials(settings.url)
+    this.#members = [this.#make()]
     this.#discovery = this.#makeDiscovery()
-    this.url = first.url
   }
 
   #makeDiscovery(): Discovery | undefined {
@@ -106,13 +118,13 @@ export class BackendGroup implements BackendInfo {
     return sameNames && withoutCredentials(url) === this.url
   }
 
-  /** Takes over other settings, which mean the same. What is known of its servers, and what they are doing, stays. */
-  adapt(settings: GroupSettings): void {
+  /** Applies new settings, which mean the same backend. The state of its endpoints and their requests stay. */
+  configure(settings: GroupSettings): void {
     this.#settings = settings
-    this.#waker.adapt(settings.wake)
-    for (const member of [...this.#members, ...this.#leaving]) member.adapt(this.#traits)
-    this.#rate()
-    if (settings.discover !== undefined) this.#discovery?.adapt(settings.discover)
+    this.#waker.configure(settings.wake)
+    for (const member of this.#leaving) member.configure(this.#traits)
+    this.#configureMembers()
+    if (settings.discover !== undefined) this.#discovery?.configure(settings.discover)
     if (this.#probe !== undefined) this.start(this.#probe)
   }
 
@@ -124,7 +136,7 @@ export class BackendGroup implements BackendInfo {
   async leave(): Promise<void> {
     this.#discovery?.stop()
     for (const member of this.#members) this.#leave(member)
-    await Promise.all([...this.#leaving].map((member) => member.idle()))
+    await Promise.all([...this.#leaving].map((member) => this.#whenIdle(member)))
   }
 
   /** It is used again. */
@@ -158,25 +170,27 @@ export class BackendGroup implements BackendInfo {
   /** Starts the probes, now and of endpoints that come later. */
   start(probe: BackendProbe): void {
     this.#probe ??= probe
-    for (const member of this.#members) member.start(this.#probe)
+    for (const member of this.#members) this.#startProbes(member)
   }
 
   /** Stops the probes and the discovery. */
   stop(): void {
     this.#discovery?.stop()
-    for (const member of this.#members) member.stop()
+    for (const member of this.#members) stop(member)
   }
 
   /** Sends it nothing more, wherever it is found. Resolves when what is running there is over. */
   async drain(): Promise<void> {
     this.#enabled = false
-    await Promise.all([...this.#members, ...this.#leaving].map((member) => member.drain()))
+    const all = [...this.#members, ...this.#leaving]
+    for (const { health } of all) health.enable(false)
+    await Promise.all(all.map((member) => this.#whenIdle(member)))
   }
 
   /** Sends it requests again. */
   enable(): void {
     this.#enabled = true
-    for (const member of [...this.#members, ...this.#leaving]) member.enable()
+    for (const { health } of [...this.#members, ...this.#leaving]) health.enable(true)
   }
 
   /** Has its machine switched on, whether or not anybody wants it. Rejects when no packet could be sent. */
@@ -194,11 +208,7 @@ export class BackendGroup implements BackendInfo {
       const all = texts(this.#members)
       this.#tell({ kind: 'resolved', endpoints: all, added: texts(added), removed: texts(removed) })
     }
-    if (error !== undefined) {
-      if (error.message !== failed) this.#tell({ kind: 'unresolved', error })
-      const [standIn] = this.#members
-      if (standIn instanceof Unresolved) standIn.fail(error)
-    }
+    if (error !== undefined && error.message !== failed) this.#tell({ kind: 'unresolved', error })
     if (changed || error !== undefined) this.#environment.onRelief?.()
   }
 
@@ -214,48 +224,93 @@ export class BackendGroup implements BackendInfo {
     // What has never had an address has none now; what has had some keeps them.
     if (first === undefined) return { added: [], removed: [] }
     this.#endpoints = endpoints
+    this.#isResolved = true
     if (added.length + removed.length > 0) {
       this.#members = [first, ...others]
       for (const member of added) this.#join(member)
       for (const member of removed) this.#leave(member)
     }
-    this.#rate()
+    this.#configureMembers()
     if (added.length + removed.length > 0) this.#onMembers()
     return { added, removed }
   }
 
-  /** By what their records say of them. */
-  #rate(): void {
-    const { weight, tier = defaults.tier } = this.#settings
-    const members = new Map(this.#members.map((member) => [member.endpoint, member]))
-    for (const endpoint of this.#endpoints)
-      members.get(formatEndpoint(endpoint))?.rate(weight * endpoint.share, tier + endpoint.rank)
+  /** Each member has the weight and tier that its DNS record gives it. */
+  #configureMembers(): void {
+    const traits = this.#traits
+    const { weight, tier = defaults.tier } = traits
+    const records = new Map(this.#endpoints.map((endpoint) => [formatEndpoint(endpoint), endpoint]))
+    for (const member of this.#members) {
+      const { share, rank } = records.get(member.endpoint ?? '') ?? { share: 1, rank: 0 }
+      member.configure({ ...traits, weight: weight * share, tier: tier + rank })
+    }
+  }
+
+  /** Resolves when no request is running there. */
+  #whenIdle(member: Backend): Promise<void> {
+    if (member.inFlight === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const before = this.#idle.get(member)
+      this.#idle.set(member, () => {
+        before?.()
+        resolve()
+      })
+    })
+  }
+
+  #startProbes(member: Backend): void {
+    const probe = this.#probe
+    if (probe !== undefined)
+      member.health.start((options, signal, progress) => probe(member, options, signal, progress))
   }
 
   #join(member: Backend): void {
     this.#leaving.delete(member)
-    member.comeBack()
-    if (this.#probe !== undefined) member.start(this.#probe)
+    member.target.setLeaving(false)
+    this.#startProbes(member)
   }
 
   #leave(member: Backend): void {
     this.#leaving.add(member)
-    member.leave()
-    member.idle().then(() => {
-      // It may have come back meanwhile.
-      if (this.#leaving.delete(member)) member.end()
+    member.target.setLeaving(true)
+    stop(member)
+    this.#whenIdle(member).then(() => {
+      // It may have come back since.
+      if (!this.#leaving.delete(member)) return
+      stop(member)
+      member.target.close()
     })
   }
 
   #make(endpoint?: Endpoint): Backend {
-    return new Backend(this.name, this.#settingsOf(endpoint))
+    const member: Backend = new Backend(
+      this.name,
+      this.#settingsOf(endpoint, () => this.#relieved(member)),
+    )
+    return member
   }
 
-  #settingsOf(endpoint: Endpoint | undefined): BackendSettings {
+  #relieved(member: Backend): void {
+    if (member.inFlight === 0) {
+      const resolve = this.#idle.get(member)
+      this.#idle.delete(member)
+      resolve?.()
+    }
+    this.#environment.onRelief?.()
+  }
+
+  #missingAddress(): MissingAddress {
+    const error = this.#failure
+    const words = `${this.name} has no address ${error === undefined ? 'yet' : `(${error})`}`
+    return { kind: error === undefined ? 'resolving' : 'unresolved', words }
+  }
+
+  #settingsOf(endpoint: Endpoint | undefined, onRelief: () => void): BackendSettings {
     const text = endpoint && formatEndpoint(endpoint)
     return {
       ...this.#traits,
       endpoint,
+      missingAddress: this.#isResolved || endpoint !== undefined ? undefined : () => this.#missingAddress(),
       enabled: this.#enabled,
       waker: this.#waker,
       clock: this.#clock,
@@ -263,9 +318,9 @@ export class BackendGroup implements BackendInfo {
         this.#waker.changed()
         this.#tell(change, text)
         // There may be others by now.
-        if (isLoss(change)) this.#discovery?.doubt()
+        if (isLoss(change)) this.#discovery?.refresh()
       },
-      onRelief: () => this.#environment.onRelief?.(),
+      onRelief,
     }
   }
 
@@ -279,8 +334,13 @@ export class BackendGroup implements BackendInfo {
   }
 }
 
-/** Whether a server is there no more. */
-function isLoss(change: BackendChange): boolean {
+function stop({ health, demand }: Backend): void {
+  health.stop()
+  demand.stop()
+}
+
+/** Whether a backend became unavailable. */
+function isLoss(change: HealthChange): boolean {
   if (change.kind === 'probe') return change.to.kind === 'down'
   return change.kind === 'breaker' && change.task === undefined && change.to.kind === 'open'
 }

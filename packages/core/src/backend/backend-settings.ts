@@ -1,16 +1,10 @@
 import type { Clock } from '../clock.ts'
 import type { Endpoint } from '../discover/endpoint.ts'
 import { takeCredentials } from './credentials.ts'
-import type { CheckOptions, ProbeState } from './health/checker.ts'
-import type { PassiveChange } from './health/health.ts'
-import type { RoomSettings } from './limit/room.ts'
+import type { CheckOptions } from './health/checker.ts'
+import type { HealthChange, MissingAddress } from './health/health-monitor.ts'
+import type { LimitSettings } from './limit/concurrency-limit.ts'
 import type { Waker } from './waker.ts'
-
-/** What has changed about a backend. */
-export type BackendChange =
-  | PassiveChange
-  | { readonly kind: 'probe'; readonly from: ProbeState; readonly to: ProbeState }
-  | { readonly kind: 'enabled'; readonly enabled: boolean }
 
 /** What is particular about TLS to a backend, as Node's `tls.connect` takes it. */
 export interface TlsSettings {
@@ -22,7 +16,7 @@ export interface TlsSettings {
 }
 
 /** What may change while it is used. */
-export interface BackendTraits extends RoomSettings {
+export interface BackendTraits extends LimitSettings {
   /** The base URL; what changes in it is the user name and password alone, which become `authorization`. */
   readonly url: string
   /** Headers that its requests and probes get, and nobody else's; their names in lower case. */
@@ -43,13 +37,15 @@ export interface BackendTraits extends RoomSettings {
 export interface BackendSettings extends BackendTraits {
   /** The one address of its name that it is; any, when not given. */
   readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
+  /** Why its name has no address yet, for a group without endpoints: requests wait for it, and none is sent. */
+  readonly missingAddress?: (() => MissingAddress) | undefined
   /** Whether it takes requests from the start, as it does unless told otherwise. */
   readonly enabled?: boolean | undefined
   /** What has its machine switched on. */
   readonly waker?: Waker | undefined
   readonly clock?: Clock
   /** Called when the state of the backend changes. */
-  readonly onChange?: (change: BackendChange) => void
+  readonly onChange?: (change: HealthChange) => void
   /** It may be able to take a request that it could not take before. */
   readonly onRelief?: () => void
 }

@@ -55,17 +55,17 @@ export class Pool {
   }
 
   /**
-   * Has these backends from now on. One that it has already, by its name and what is meant by it, takes over its settings
-   * and keeps its state. What was told by {@link Pool.membersOf} is told no more.
+   * Has these backends. A known one, by its name and what is meant by it, gets its settings and keeps its state. Earlier
+   * {@link Pool.membersOf} are not updated any more.
    */
-  become(settings: ReadonlyMap<string, GroupSettings>): PoolChanges {
+  configure(settings: ReadonlyMap<string, GroupSettings>): PoolChanges {
     const before = this.#groups
     const next = [...settings].map(([name, its]) => {
       const known = [...before, ...this.#leaving].find((group) => group.name === name && group.isMeantBy(its))
       return { its, known, group: known ?? this.#make(name, its) }
     })
     this.#groups = next.map(({ group }) => group)
-    for (const { its, known } of next) known?.adapt(its)
+    for (const { its, known } of next) known?.configure(its)
     const added = this.#groups.filter((group) => !before.includes(group))
     const removed = before.filter((group) => !this.#groups.includes(group))
     this.#views = []
@@ -113,8 +113,8 @@ export class Pool {
 class View implements Members {
   readonly #groups: readonly BackendGroup[]
   current: readonly Backend[] = []
-  /** By the names of the tasks; `undefined` where each serves all of them. */
-  #serving: Map<string, readonly Backend[]> | undefined
+  /** By the names of the tasks. */
+  readonly #serving = new Map<string, readonly Backend[]>()
 
   constructor(groups: readonly BackendGroup[]) {
     this.#groups = groups
@@ -122,11 +122,11 @@ class View implements Members {
   }
 
   serving(tasks: readonly string[]): readonly Backend[] {
-    if (this.#serving === undefined) return this.current
     const key = boundedKey(tasks, '\0')
     const known = this.#serving.get(key)
     if (known !== undefined) return known
-    const serving = this.current.filter((backend) => backend.serves(tasks))
+    const filtered = this.current.filter((backend) => backend.serves(tasks))
+    const serving = filtered.length === this.current.length ? this.current : filtered
     // Names of tasks come from clients, and must not fill the memory.
     keepLatest(this.#serving, key, serving, defaults.mostTasks)
     return serving
@@ -138,6 +138,6 @@ class View implements Members {
 
   #see(): void {
     this.current = this.#groups.flatMap(({ members }) => members)
-    this.#serving = this.current.every(({ tasks }) => tasks === undefined) ? undefined : new Map()
+    this.#serving.clear()
   }
 }

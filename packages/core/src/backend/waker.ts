@@ -27,8 +27,8 @@ export class Waker {
     this.#wake = settings.wake
   }
 
-  /** It is woken in another way from now on. */
-  adapt(wake: WakeSettings): void {
+  /** Applies new settings. */
+  configure(wake: WakeSettings): void {
     this.#wake = wake
     if (this.#keepers === 0) return
     this.#cancel?.()

@@ -29,7 +29,7 @@ function pool(
     return backend
   })
   const pick = (job: Partial<Job> = {}) =>
-    pickWith(peakEwma(), backends, { ...image, ...job }, (it) => !it.hasRoom(job.urgent ?? false))
+    pickWith(peakEwma(), backends, { ...image, ...job }, (it) => !it.limit.hasSlot(job.urgent ?? false))
   return { pick, backends }
 }
 
@@ -108,7 +108,7 @@ describe('peak-ewma', () => {
     const [gpu] = backends
     const { release } = gpu?.reserve(undefined, image.kind) ?? { release() {} }
     // Whether it works on two at once is worth finding out for an image, unless another would be quicker as it is.
-    expect([gpu?.workers, gpu?.limit, pick().name]).toEqual([1, 2, 'mac'])
+    expect([gpu?.limit.workers, gpu?.limit.current, pick().name]).toEqual([1, 2, 'mac'])
     clock.shift(80)
     expect(pick().name).toBe('gpu')
     release(answered)
@@ -120,14 +120,14 @@ describe('peak-ewma', () => {
     const [a] = backends
     if (a === undefined) throw new Error('no backend')
     done(clock, a, 900)
-    expect([a.expected(image.kind), pick().name]).toEqual([900, 'b'])
+    expect([a.latency.expected(image.kind), pick().name]).toEqual([900, 'b'])
     clock.advance(30_000)
     done(clock, a, 100)
-    expect(a.expected(image.kind)).toBeLessThan(150)
+    expect(a.latency.expected(image.kind)).toBeLessThan(150)
     expect(pick().name).toBe('a')
     const failing = a.reserve(undefined, image.kind)
     failing.release(failed('reset'))
-    expect([a.expected(image.kind), pick().name]).toEqual([1_000, 'b'])
+    expect([a.latency.expected(image.kind), pick().name]).toEqual([1_000, 'b'])
   })
 
   describe('among the endpoints of a backend', () => {
@@ -141,7 +141,7 @@ describe('peak-ewma', () => {
         return replica
       })
       const strategy = peakEwma()
-      const pick = () => pickWith(strategy, endpoints, image, (it) => !it.hasRoom(false))
+      const pick = () => pickWith(strategy, endpoints, image, (it) => !it.limit.hasSlot(false))
       /** One after the other, or all at once. */
       const picks = (count: number, atOnce = false) =>
         Array.from({ length: count }, () => {

@@ -43,10 +43,10 @@ class Row implements Candidate, Ranked {
     this.backend = backend
     this.isFull = isFull
     this.inFlight = backend.inFlight
-    this.limit = backend.limit
-    this.workers = backend.workers
-    this.latency = backend.expected(kind)
-    this.isRecovering = isFull && backend.hasRoom(urgent)
+    this.limit = backend.limit.current
+    this.workers = backend.limit.workers
+    this.latency = backend.latency.expected(kind)
+    this.isRecovering = isFull && backend.limit.hasSlot(urgent)
     this.kind = kind
   }
 
@@ -121,20 +121,20 @@ function costOf(row: Row, job: Job, { queue, followers, quickest }: Load): numbe
   // One request measures it, the others go where it is known; where it is known nowhere, to the one with the fewest.
   if (latency === undefined) return inFlight === 0 ? -1 : UNKNOWN + inFlight
   // It may have become quick since it was slow. No urgent request finds that out.
-  if (inFlight === 0 && !job.urgent && (backend.sinceDone(job.kind) ?? 0) > defaults.latencyForgotten)
+  if (inFlight === 0 && !job.urgent && (backend.latency.sinceDone(job.kind) ?? 0) > defaults.latencyForgotten)
     return -1
   // Without a limit it is not known how many it works on at once; one after the other is a safe assumption.
-  if (limit === Number.POSITIVE_INFINITY) return (backend.ahead + latency) / weight
+  if (limit === Number.POSITIVE_INFINITY) return (backend.limit.ahead + latency) / weight
   if (inFlight < Math.min(workers, limit)) return latency / weight
   // At the end of an import no request follows.
   const behind = job.sinceLast > latency ? 0 : followers
   if (inFlight < limit) {
     // Where requests are queued, no backend is idle that this one could go to. And a higher limit has to be tried.
-    const isWanted = job.queued > 0 || backend.mayHaveMore
+    const isWanted = job.queued > 0 || backend.limit.mayGrow
     const inside = isWanted ? latency : latency + (behind * latency) / workers
-    return inside / weight + backend.workerFreeIn / weight
+    return inside / weight + backend.limit.workerFreeIn / weight
   }
-  return (queue + latency + (behind * latency) / limit) / weight + backend.freeIn / weight
+  return (queue + latency + (behind * latency) / limit) / weight + backend.limit.slotFreeIn / weight
 }
 
 /**
@@ -143,8 +143,8 @@ function costOf(row: Row, job: Job, { queue, followers, quickest }: Load): numbe
  */
 function estimateOf({ backend }: Row, quickest: Row | undefined): number | undefined {
   if (quickest === undefined) return undefined
-  const ratio = backend.ratioTo(quickest.backend)
-  const there = quickest.latency ?? quickest.backend.average
+  const ratio = backend.latency.ratioTo(quickest.backend.latency)
+  const there = quickest.latency ?? quickest.backend.latency.average
   return ratio === undefined || there === undefined ? undefined : ratio * there
 }
 
@@ -154,7 +154,7 @@ function quickestOf(rows: readonly Row[]): Row | undefined {
   let least = Number.POSITIVE_INFINITY
   for (const row of rows) {
     if (row.isRecovering) continue
-    const time = row.latency ?? UNKNOWN + (row.backend.average ?? UNKNOWN)
+    const time = row.latency ?? UNKNOWN + (row.backend.latency.average ?? UNKNOWN)
     if (time < least) {
       quickest = row
       least = time
@@ -170,14 +170,14 @@ function quickestOf(rows: readonly Row[]): Row | undefined {
  */
 function equalsOf(best: Row, rows: readonly Row[]): readonly Row[] {
   if (best.latency === undefined) return [best]
-  const isProven = best.backend.wellFor(defaults.latencyDecay)
+  const isProven = best.backend.health.requests.wellFor(defaults.latencyDecay)
   const equals = rows.filter(
     ({ backend, inFlight, limit, latency, isRecovering }) =>
       backend.name === best.backend.name &&
       inFlight < limit &&
       latency !== undefined &&
       !isRecovering &&
-      (!isProven || backend.wellFor(defaults.latencyDecay)),
+      (!isProven || backend.health.requests.wellFor(defaults.latencyDecay)),
   )
   return equals.length === 0 ? [best] : equals
 }

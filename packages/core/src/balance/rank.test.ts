@@ -47,7 +47,7 @@ describe.each(Object.keys(strategies) as StrategyName[])('the ranks of %s', (nam
         for (const { kind, time, ends: over, leftOut, ...rest } of steps) {
           const job: Job = { kind, models: kind, sinceLast: 0, ...rest }
           const candidates = backends.flatMap((backend, i) =>
-            i === leftOut ? [] : { backend, isFull: !backend.hasRoom(job.urgent) },
+            i === leftOut ? [] : { backend, isFull: !backend.limit.hasSlot(job.urgent) },
           )
           if (candidates.length === 0) continue
           const ids = () => asked.rank(candidates, job).map(({ backend }) => backend.id)

@@ -3,44 +3,44 @@ import type { Clock } from '../clock.ts'
 import { Loans } from './chunk-loans.ts'
 import type { Link } from './link.ts'
 
-/** What a cursor finds at its place. */
+/** The next chunk, or why there is none. */
 export type Taken = Buffer | 'wait' | 'end'
 
-/** What a cursor asks of its body. */
-interface Source {
-  /** The link with the bytes behind the first `taken` of this one: itself when it has grown. */
+/** The part of a body that a cursor uses. */
+interface LinkSource {
+  /** The link with the bytes after the first `taken` of this one: itself if it has grown. */
   next(link: Link, taken: number): Link | 'wait' | 'end'
-  /** Reads back what is not in memory any more. @param from How many bytes of the link to skip. */
+  /** Reads bytes of a link from disk. @param from Offset in the link. */
   load(link: Link, from: number): Promise<Buffer>
   wake(): void
   /**
-   * A loan ended.
+   * Ends a loan.
    *
-   * @param reader How the cursor stands that gave the link back: still reading it, past it, or closed.
+   * @param reader The position of the cursor: in the link, past it, or closed.
    */
-  takeBack(link: Link, memory: Buffer, reader: 'in' | 'past' | 'closed'): void
+  endLoan(link: Link, memory: Buffer, reader: 'in' | 'past' | 'closed'): void
   close(): void
 }
 
-/** A place in a body. */
+/** A position in a body. */
 export class BodyCursor {
   #link: Link | undefined
-  /** Bytes of the link that were taken: an open one may have more by now. */
+  /** Bytes of the link taken so far; an open link may have grown since. */
   #taken: number
-  readonly #source: Source
+  readonly #source: LinkSource
   #loading: 'loading' | Buffer | Error | undefined
   readonly #loans = new Loans()
 
-  constructor(link: Link, source: Source) {
+  constructor(link: Link, source: LinkSource) {
     this.#link = link
     this.#taken = link.size
     this.#source = source
   }
 
   /**
-   * The next chunk, and moves on behind it.
+   * Returns the next chunk and moves past it.
    *
-   * @throws the failure of the body, once every byte before it is taken.
+   * @throws the failure of the body, after all bytes that arrived before it.
    */
   take(): Taken {
     const loaded = this.#loading
@@ -67,27 +67,27 @@ export class BodyCursor {
     return 'wait'
   }
 
-  /** From now on, this cursor's user gives back what it takes. Without this, it keeps what it takes for good. */
+  /** Declares that the user releases what it takes. By default, the user may keep it for good. */
   borrow(): void {
     this.#loans.borrow()
   }
 
   /**
-   * Gives back what was taken: nothing uses it any more, nor anything that shares its memory.
+   * Releases taken chunks: nothing uses their memory any more.
    *
-   * @param kept Bytes still in use: those that were taken last.
+   * @param inUse Bytes still in use: the last ones taken.
    */
-  giveBack(kept = 0): void {
-    this.#loans.giveBack(kept, (link, memory) => this.#source.takeBack(link, memory, this.#standingAt(link)))
+  release(inUse = 0): void {
+    this.#loans.release(inUse, (link, memory) => this.#source.endLoan(link, memory, this.#positionAt(link)))
   }
 
-  /** Releases the chunks that were retained for this cursor; what it has taken may still be given back. */
+  /** Closes the cursor. Chunks it took can still be released. */
   close(): void {
     if (this.#link !== undefined) this.#source.close()
     this.#link = undefined
   }
 
-  #standingAt(link: Link): 'in' | 'past' | 'closed' {
+  #positionAt(link: Link): 'in' | 'past' | 'closed' {
     if (this.#link === undefined) return 'closed'
     return this.#link === link && this.#taken < link.size ? 'in' : 'past'
   }
@@ -112,7 +112,7 @@ export class ReplayReader extends Readable {
   #starvedFor = 0
 
   constructor(cursor: BodyCursor, clock: Pick<Clock, 'now'>) {
-    // One chunk at most: what arrives in small ones must gather in the body, which joins them.
+    // At most one chunk: small chunks must gather in the body, which joins them.
     super({ highWaterMark: 1 })
     this.#cursor = cursor
     this.#clock = clock
@@ -129,35 +129,35 @@ export class ReplayReader extends Readable {
   }
 
   /**
-   * For a user that keeps nothing of what it reads, so its memory can be freed early.
+   * Frees chunks early, for a user that does not keep what it reads.
    *
-   * @param inUse How many of the bytes it has read it still uses: the last ones.
+   * @param inUse Returns how many of the last bytes read are still in use.
    */
   lend(inUse: () => number): void {
     this.#inUse = inUse
     this.#cursor.borrow()
   }
 
-  /** Gives back what its user is done with. */
-  giveBack(): void {
-    if (this.#inUse !== undefined) this.#cursor.giveBack(this.readableLength + this.#inUse())
+  /** Releases the chunks that are no longer in use. */
+  release(): void {
+    if (this.#inUse !== undefined) this.#cursor.release(this.readableLength + this.#inUse())
   }
 
-  /** Whether its reader wants more than has arrived: then it is the sender that is slow, and not the reader. */
+  /** Whether the reader waits for the sender. */
   get starving(): boolean {
     return this.#wanted
   }
 
-  /** How long its reader has waited in all for what had not arrived, in milliseconds. */
+  /** Total time the reader waited for the sender, in milliseconds. */
   get starvedFor(): number {
     return this.#starvedFor
   }
 
-  /** Gives on what has arrived, as long as it is wanted. */
+  /** Pushes what has arrived, as long as the reader asks for it. */
   wake(): void {
     while (this.#wanted && !this.destroyed) {
       try {
-        this.giveBack()
+        this.release()
         const taken = this.#cursor.take()
         if (taken === 'wait') {
           this.#starvingSince ??= this.#clock.now()

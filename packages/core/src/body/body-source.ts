@@ -5,7 +5,7 @@ import { isRecord } from '../record.ts'
 import { ownsChunks } from './chunk-loans.ts'
 import { ReplayBody, type ReplayBodyOptions } from './replay-body.ts'
 
-/** Anything that a body can be read from. */
+/** The sources of a body. */
 export type BodyInput =
   | IncomingMessage
   | Readable
@@ -15,24 +15,24 @@ export type BodyInput =
   | Iterable<Uint8Array>
   | Uint8Array
 
-/** What the input itself says about its bytes. */
+/** The headers of an input. */
 export interface DeclaredHeaders {
   readonly contentType: string | undefined
   readonly contentEncoding: string | undefined
   readonly contentLength: number | undefined
 }
 
-/** Makes a body of any input. */
+/** Creates a body from any input. */
 export function toReplayBody(input: BodyInput, options: ReplayBodyOptions): ReplayBody {
   if (input instanceof IncomingMessage) {
-    // Node's HTTP parser ensures that such a request is as long as it says.
+    // Node's HTTP parser enforces the declared length.
     const exactSize = declaredHeaders(input).contentLength
     return new ReplayBody(input, { ...options, exactSize, owned: ownsChunks(input) }, false)
   }
   return new ReplayBody(toReadable(input), { ...options, borrowed: input instanceof Uint8Array }, true)
 }
 
-/** The headers of inputs that have them: a Node or a web request. */
+/** Reads the headers of a Node or web request. */
 export function declaredHeaders(input: BodyInput): DeclaredHeaders {
   const header = headerLookup(input)
   const length = header('content-length')
@@ -46,7 +46,7 @@ export function declaredHeaders(input: BodyInput): DeclaredHeaders {
 type Header = 'content-type' | 'content-encoding' | 'content-length'
 
 function headerLookup(input: BodyInput): (name: Header) => string | undefined {
-  // A Readable that carries Node's headers counts as well: mocks and HTTP/2's compatibility requests do.
+  // Any Readable with Node's headers: mocks and HTTP/2's compatibility requests have them.
   if (input instanceof Readable && 'headers' in input && isRecord(input.headers)) {
     const { headers } = input
     return (name) => {

@@ -2,17 +2,17 @@ import { DiskSpace } from './disk-space.ts'
 import { MemoryBudget } from './memory-budget.ts'
 
 export interface BodyStoreOptions {
-  /** Bytes of one body that are retained in memory; what is larger goes to disk, unless there is spare room. */
+  /** Largest body in bytes that is always kept in memory. Larger bodies go to disk unless `spareMemory` has room. */
   readonly bodyMemory: number
-  /** Bytes of all bodies together up to which there is spare room for larger ones. */
+  /** Bytes of all bodies up to which a larger body may stay in memory. */
   readonly spareMemory: number
-  /** Bytes of all bodies together that are retained in memory. */
+  /** Limit of the bytes of all bodies in memory. */
   readonly totalBodyMemory: number
-  /** The directory for what is larger; without one, it is not retained. */
+  /** Directory for larger bodies. Without it, they are not retained. */
   readonly directory: string | undefined
 }
 
-/** Where bodies are retained until they are answered: in memory, and on disk what is too large for that. */
+/** The memory and disk that retain bodies until they are answered. */
 export class BodyStore extends MemoryBudget {
   #options: BodyStoreOptions
   readonly disk: DiskSpace
@@ -23,21 +23,21 @@ export class BodyStore extends MemoryBudget {
     this.disk = new DiskSpace(options.directory)
   }
 
-  /** Applies other limits from now on. What is retained stays where it is. */
-  adapt(options: BodyStoreOptions): void {
+  /** Applies new limits. Retained bodies stay where they are. */
+  configure(options: BodyStoreOptions): void {
     this.#options = options
-    this.limit(options.totalBodyMemory)
-    this.disk.use(options.directory)
+    this.setTotal(options.totalBodyMemory)
+    this.disk.configure(options.directory)
   }
 
-  /** Bytes of one body that are retained in memory. */
+  /** Largest body in bytes that is always kept in memory. */
   get bodyMemory(): number {
     return this.#options.bodyMemory
   }
 
   /**
-   * Bytes of one body that may be in memory now. A larger one may be as large as what all of them leave free, so there is always
-   * something left for the next, and none has to make room for it.
+   * Largest body in bytes that may be in memory now. Above `bodyMemory`, one body takes at most what all bodies leave free, so
+   * some memory is always left for the next.
    */
   get share(): number {
     const { bodyMemory, spareMemory } = this.#options

@@ -1,30 +1,30 @@
 import { WORTH_FREEING } from './chunk-loans.ts'
 import { Link } from './link.ts'
 
-/** What accounts for the links of a chain. */
+/** Accounts for the links of a chain. */
 export interface ChainWatch {
-  /** A new link, with its first bytes. */
+  /** A link was added, with its first bytes. */
   add(link: Link): void
-  /** The last link has so many more bytes. */
+  /** The last link grew. */
   grow(link: Link, bytes: number): void
-  /** The last link will not grow any more. */
+  /** The last link no longer grows. */
   seal(link: Link): void
 }
 
-/** In bytes. */
+/** Sizes of blocks in bytes. */
 const SMALLEST_BLOCK = 1024
 const LARGEST_BLOCK = 64 * 1024
 
 /**
- * The links of a body, in their order. A link costs some hundred bytes whatever its size, so small chunks that follow each
- * other share blocks. Each block is twice as large as the one before, so at most half of their memory is unused.
+ * The links of a body, in order. A link costs some hundred bytes, so consecutive small chunks share blocks. Each block is twice as
+ * large as the one before, so at most half of the memory is unused.
  */
 export class Chain {
   #tail = Link.head()
-  /** Bytes that the last link can hold, if it is a block. */
+  /** Capacity of the last link if it is a block, else 0. */
   #block = 0
 
-  /** The last link; at first, the place in front of all. */
+  /** The last link, or the position before the first byte. */
   get tail(): Link {
     return this.#tail
   }
@@ -54,17 +54,17 @@ export class Chain {
     }
   }
 
-  /** The last link does not grow any more. */
+  /** Ends the growth of the last link. */
   seal(watch: ChainWatch | undefined): void {
     const tail = this.#tail
     if (!tail.open) return
-    tail.open = false
+    tail.seal()
     watch?.seal(tail)
   }
 
   #push(link: Link, watch: ChainWatch | undefined): void {
     this.seal(watch)
-    this.#tail.next = link
+    this.#tail.append(link)
     this.#tail = link
     watch?.add(link)
   }

@@ -9,13 +9,13 @@ import { SpoolFile, type SpoolHandle } from './spool.ts'
 const KIB = 1024
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** What happens to a body, step by step. */
+/** A step of a body's life. */
 type Step =
   | { readonly kind: 'chunks'; readonly size: number; readonly times: number }
   | { readonly kind: 'turn' }
   | { readonly kind: 'open'; readonly borrows: boolean }
   | { readonly kind: 'take'; readonly reader: number; readonly times: number }
-  | { readonly kind: 'giveBack'; readonly reader: number; readonly kept: number }
+  | { readonly kind: 'releaseChunks'; readonly reader: number; readonly inUse: number }
   | { readonly kind: 'close'; readonly reader: number }
   | { readonly kind: 'retain' }
   | { readonly kind: 'hold in memory' }
@@ -44,7 +44,7 @@ const step = fc.oneof(
     weight: 3,
     arbitrary: fc
       .tuple(fc.nat(3), fc.oneof(fc.nat(3), fc.nat(70_000)))
-      .map<Step>(([reader, kept]) => ({ kind: 'giveBack', reader, kept })),
+      .map<Step>(([reader, inUse]) => ({ kind: 'releaseChunks', reader, inUse })),
   },
   { weight: 1, arbitrary: fc.nat(3).map<Step>((reader) => ({ kind: 'close', reader })) },
   {
@@ -63,10 +63,10 @@ function content(from: number, to: number): Buffer {
   return bytes
 }
 
-/** A reader that compares each byte when it takes it, and as long as it has it. */
+/** A reader that compares each byte when it takes it, and again until it releases it. */
 class Checker {
   readonly #cursor: BodyCursor
-  /** What it has: where in the body, and its bytes. */
+  /** Chunks in use: their position in the body, and their bytes. */
   #has: { readonly at: number; readonly chunk: Buffer }[] = []
   readonly #borrows: boolean
   at = 0
@@ -89,10 +89,10 @@ class Checker {
     return true
   }
 
-  giveBack(kept: number): void {
+  release(inUse: number): void {
     this.check()
-    this.#cursor.giveBack(kept)
-    if (this.#borrows) this.#has = this.#has.filter(({ at, chunk }) => at + chunk.length > this.at - kept)
+    this.#cursor.release(inUse)
+    if (this.#borrows) this.#has = this.#has.filter(({ at, chunk }) => at + chunk.length > this.at - inUse)
     this.check()
   }
 
@@ -154,7 +154,7 @@ async function play(steps: readonly Step[], store: BodyStore): Promise<void> {
     else {
       const reader = readers[it.reader % readers.length]
       if (it.kind === 'take') for (let i = 0; i < it.times && reader?.take(); i++) {}
-      else if (it.kind === 'giveBack') reader?.giveBack(it.kept)
+      else if (it.kind === 'releaseChunks') reader?.release(it.inUse)
       else if (readers.length > 1) reader?.close()
     }
     for (const reader of readers) reader.check()
@@ -171,7 +171,7 @@ async function play(steps: readonly Step[], store: BodyStore): Promise<void> {
   expect(store.kept).toBeLessThan(2 * size + 64 * KIB)
   const late = body.retained ? [new Checker(body, true)] : []
   body.release()
-  for (const reader of readers) reader.giveBack(0)
+  for (const reader of readers) reader.release(0)
   await Promise.all(late.map(drain))
   body.destroy()
   expect([store.used, store.kept]).toEqual([0, 0])

@@ -1,26 +1,29 @@
 import { statfsSync } from 'node:fs'
+import { type Clock, systemClock } from '../clock.ts'
 import { Spool, type SpoolFile, type SpoolUsage } from './spool.ts'
 
-/** How long the free disk is remembered, in milliseconds. */
+/** How long the free disk space is cached, in milliseconds. */
 const DISK_INTERVAL = 10_000
 
-/** The disk that bodies are kept on, and how much of it held bodies may take. */
+/** The disk for bodies, and the limit of held bodies on it. */
 export class DiskSpace {
+  readonly #clock: Pick<Clock, 'now'>
   #directory: string | undefined
-  /** By directory: what is retained stays in the one that it is in. */
+  /** By directory: a retained body stays in the directory where it was opened. */
   readonly #spools = new Map<string, Spool>()
-  /** Bytes of bodies that are held. */
+  /** Bytes of held bodies. */
   #held = 0
-  /** When the system was asked for the free disk, and that with what bodies take, in bytes. */
-  #free = { asked: Number.NEGATIVE_INFINITY, bytes: 0 }
+  /** The disk space that is free or used by bodies, in bytes, and when it was read. */
+  #free = { read: Number.NEGATIVE_INFINITY, bytes: 0 }
 
-  /** @param directory Without one, nothing goes to disk. */
-  constructor(directory: string | undefined) {
-    this.use(directory)
+  /** @param directory Without it, nothing goes to disk. */
+  constructor(directory: string | undefined, clock: Pick<Clock, 'now'> = systemClock) {
+    this.#clock = clock
+    this.configure(directory)
   }
 
-  /** Has another directory from now on. */
-  use(directory: string | undefined): void {
+  /** Applies a new directory. */
+  configure(directory: string | undefined): void {
     this.#directory = directory
     if (directory !== undefined && !this.#spools.has(directory))
       this.#spools.set(directory, new Spool(directory))
@@ -31,7 +34,7 @@ export class DiskSpace {
     return this.#directory !== undefined
   }
 
-  /** What is on disk now. */
+  /** The files and bytes on disk. */
   get usage(): SpoolUsage {
     let [files, bytes] = [0, 0]
     for (const { usage } of this.#spools.values()) {
@@ -41,16 +44,16 @@ export class DiskSpace {
     return { files, bytes }
   }
 
-  /** A file of its own for one body; `undefined` where nothing goes to disk. */
+  /** Opens a file for one body; `undefined` if nothing goes to disk. */
   open(): SpoolFile | undefined {
     return this.#directory === undefined ? undefined : this.#spools.get(this.#directory)?.open()
   }
 
   /**
-   * Counts a body that is held. All held bodies take at most `most` bytes, and half of the disk that is free to them.
+   * Reserves space for a held body. All held bodies together take at most `most` bytes and half of the free disk.
    *
-   * @param size Bytes of the body, as far as they are known.
-   * @returns What ends the hold; `undefined` when there is no room.
+   * @param size Bytes of the body, as far as known.
+   * @returns Releases the space; `undefined` if there is no room.
    */
   hold(size: number, most: number): (() => void) | undefined {
     if (this.#held + size > Math.min(most, this.#halfOfDisk())) return undefined
@@ -60,12 +63,12 @@ export class DiskSpace {
     }
   }
 
-  /** What is held may already be on the disk. Asking the system costs too much for every request. */
+  /** Held bodies on disk count as free. Cached, since reading the free space for each request costs too much. */
   #halfOfDisk(): number {
     if (this.#directory === undefined) return Number.POSITIVE_INFINITY
-    const now = Date.now()
-    if (now - this.#free.asked > DISK_INTERVAL)
-      this.#free = { asked: now, bytes: freeBytes(this.#directory) + this.usage.bytes }
+    const now = this.#clock.now()
+    if (now - this.#free.read > DISK_INTERVAL)
+      this.#free = { read: now, bytes: freeBytes(this.#directory) + this.usage.bytes }
     return this.#free.bytes / 2
   }
 }
@@ -75,7 +78,7 @@ function freeBytes(directory: string): number {
     const { bavail, bsize } = statfsSync(directory)
     return bavail * bsize
   } catch {
-    // A directory that is gone: bodies stay in memory.
+    // The directory does not exist; bodies stay in memory.
     return Number.POSITIVE_INFINITY
   }
 }

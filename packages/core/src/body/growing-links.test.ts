@@ -25,7 +25,7 @@ class MemoryFile implements SpoolHandle {
   async close() {}
 }
 
-/** A body whose reader has taken the first bytes of a block of small chunks, and will give back what it takes. */
+/** A body whose reader has borrowed the first bytes of a block of small chunks. */
 async function inBlock(retain: 'memory' | 'not') {
   const file = new MemoryFile()
   const store = new BodyStore({ bodyMemory: 1e6, spareMemory: 0, totalBodyMemory: 1e9, directory: undefined })
@@ -61,25 +61,25 @@ async function inBlock(retain: 'memory' | 'not') {
 }
 
 describe('a reader in a block that grows', () => {
-  it('gets the rest when it gave back the first bytes and the body was released since', async () => {
+  it('gets the rest after it and the body were released', async () => {
     const { body, cursor, push, take } = await inBlock('memory')
-    cursor.giveBack()
+    cursor.release()
     await push('c')
     body.release()
     expect(await take()).toBe('c')
   })
 
-  it('gets the rest when it gives back the first bytes of a block that is full by now', async () => {
+  it('gets the rest after it releases the first bytes of a full block', async () => {
     const { cursor, push, take } = await inBlock('not')
     await push(FILLING)
-    cursor.giveBack()
+    cursor.release()
     expect(await take()).toBe(FILLING)
   })
 
-  it('gets the rest when it gives back, the block is full, and the body is released', async () => {
+  it('gets the rest after it releases bytes of a full block, and the body is released', async () => {
     const { body, cursor, push, take } = await inBlock('memory')
     await push(FILLING)
-    cursor.giveBack()
+    cursor.release()
     body.release()
     expect(await take()).toBe(FILLING)
   })

@@ -1,36 +1,40 @@
-/** What a link in memory costs beside its memory: itself, its Buffer and ArrayBuffer, V8's record of their memory. */
+import { free } from './chunk-loans.ts'
+
+/** Bytes of a link in memory besides its chunk: the link, its Buffer and ArrayBuffer, and V8's record of the memory. */
 const COST_IN_MEMORY = 512
-/** What a link costs whose bytes are on disk. */
+/** Bytes of a link whose chunk is on disk. */
 const COST_ON_DISK = 128
 
 /**
- * A piece of a body and, once it has arrived, the next: a link keeps what follows it, and nothing before it. An open link
- * grows at its end: a cursor may have taken a part of it. A class, since V8 may treat object literals as long-lived, and all
- * that they refer to with them (docs/decisions/0013).
+ * A piece of a body, with a reference to the next piece but not to earlier ones. An open link grows at its end, so a cursor may
+ * have read a part of it. Only the methods of this class write its fields. It is a class because V8 may treat object literals,
+ * and everything they refer to, as long-lived (docs/decisions/0013).
  */
 export class Link {
-  /** Has the bytes at its start. `undefined` once they are on disk or freed. */
+  /** Memory with the bytes at its start; `undefined` once they are on disk or released. */
   memory: Buffer | undefined
   size: number
-  lent: number
+  /** Cursors that use the memory. */
+  loans: number
   /** Whether it may still grow. */
   open: boolean
-  place = 0
+  /** Offset in the body's file. */
+  offset = 0
   next: Link | undefined
 
-  private constructor(memory: Buffer | undefined, size: number, lent: number, open: boolean) {
+  private constructor(memory: Buffer | undefined, size: number, loans: number, open: boolean) {
     this.memory = memory
     this.size = size
-    this.lent = lent
+    this.loans = loans
     this.open = open
   }
 
-  /** The place in front of the first byte of a body. */
+  /** The position before the first byte of a body. */
   static head(): Link {
     return new Link(undefined, 0, 0, false)
   }
 
-  /** A chunk of its own, which is not copied. @param isOurs Whether its memory may be freed. */
+  /** A chunk, which is not copied. @param isOurs Whether its memory may be freed. */
   static of(chunk: Buffer, isOurs: boolean): Link {
     return new Link(chunk, chunk.length, isOurs ? 0 : 1, false)
   }
@@ -44,7 +48,7 @@ export class Link {
     return this.from(0)
   }
 
-  /** Its bytes behind the first so many; `undefined` when they are not in memory. */
+  /** Its bytes from an offset on; `undefined` if they are not in memory. */
   from(offset: number): Buffer | undefined {
     const { memory, size } = this
     return offset === 0 && memory?.length === size ? memory : memory?.subarray(offset, size)
@@ -55,16 +59,49 @@ export class Link {
     return this.open && this.memory !== undefined ? this.memory.length - this.size : 0
   }
 
-  /** What it costs beside its bytes. */
+  /** Its cost in bytes besides its own bytes. */
   get overhead(): number {
     return this.memory === undefined ? COST_ON_DISK : COST_IN_MEMORY + this.memory.length - this.size
   }
 
-  /** Copies what there is room for. @returns How many bytes that is. */
+  /** Copies as much of a chunk as fits. @returns The number of bytes copied. */
   grow(chunk: Buffer, from: number): number {
     const size = Math.min(chunk.length - from, this.room)
     this.memory?.set(size === chunk.length ? chunk : chunk.subarray(from, from + size), this.size)
     this.size += size
     return size
+  }
+
+  /** Ends its growth. */
+  seal(): void {
+    this.open = false
+  }
+
+  append(next: Link): void {
+    this.next = next
+  }
+
+  /** Lends the memory to a cursor. */
+  lend(): void {
+    this.loans++
+  }
+
+  /** Ends a loan. @param memory The lent memory: freed if it was dropped in the meantime and this was the last loan. */
+  endLoan(memory: Buffer): void {
+    this.loans--
+    if (this.memory === undefined && this.loans === 0) free(memory)
+  }
+
+  /** Drops the memory, and frees it unless it is lent. */
+  drop(): void {
+    const { memory } = this
+    this.memory = undefined
+    if (memory !== undefined && this.loans === 0) free(memory)
+  }
+
+  /** Drops the memory: the bytes are on disk. */
+  moveToDisk(offset: number): void {
+    this.offset = offset
+    this.drop()
   }
 }

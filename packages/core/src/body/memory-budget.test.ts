@@ -12,20 +12,20 @@ describe('bodies that wait for room', () => {
 
   it('are woken as far as there is room for a chunk of each', () => {
     const { budget, woken } = waiting(8 * CHUNK_ROOM)
-    budget.give(3 * CHUNK_ROOM)
+    budget.release(3 * CHUNK_ROOM)
     expect(woken).toEqual(['a', 'b', 'c'])
   })
 
-  it('are woken one at a time without room, the one that has waited longest', () => {
+  it('are woken one at a time without room, oldest first', () => {
     const { budget, woken } = waiting(8 * CHUNK_ROOM)
-    budget.give(1)
-    budget.give(1)
+    budget.release(1)
+    budget.release(1)
     expect(woken).toEqual(['a', 'a'])
   })
 
-  it('are all woken where there is no limit any more', () => {
+  it('are all woken without a limit', () => {
     const { budget, woken } = waiting(Number.POSITIVE_INFINITY)
-    budget.give(1)
+    budget.release(1)
     expect(woken).toEqual(['a', 'b', 'c', 'd'])
   })
 })

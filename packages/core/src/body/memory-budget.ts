@@ -1,12 +1,12 @@
-/** The largest chunk that a socket gives, twice: so much room there must be to read ahead of every reader. */
+/** Room in bytes required to read more of a body: twice the largest chunk of a socket. */
 export const CHUNK_ROOM = 128 * 1024
 
-/** The memory that all bodies and kept answers share, and the bodies that wait for it. All sizes are in bytes. */
+/** The memory that all bodies and buffered answers share, and the queue of bodies that wait for it. Sizes are in bytes. */
 export class MemoryBudget {
   #total: number
   #used = 0
   #overhead = 0
-  /** Bodies that wait for room, the one that has waited longest first. */
+  /** Bodies that wait for room, oldest first. */
   readonly #waiting = new Set<() => void>()
   /** Bodies that are held and wait for room. */
   readonly #heldWaiting = new Set<() => void>()
@@ -15,13 +15,13 @@ export class MemoryBudget {
     this.#total = total
   }
 
-  /** What may be kept. */
+  /** The limit. */
   get total(): number {
     return this.#total
   }
 
-  /** Another limit from now on; what is kept stays. */
-  protected limit(total: number): void {
+  /** Applies a new limit. Bodies in memory stay. */
+  protected setTotal(total: number): void {
     this.#total = total
   }
 
@@ -30,7 +30,7 @@ export class MemoryBudget {
     return this.#used
   }
 
-  /** `used`, and what it costs to keep these bytes: links, and memory that is not filled yet. The limit applies to this. */
+  /** `used` plus overhead: links and memory not filled yet. The limit applies to this. */
   get kept(): number {
     return this.#used + this.#overhead
   }
@@ -41,8 +41,10 @@ export class MemoryBudget {
   }
 
   /**
-   * @param overhead What it costs to keep these bytes, beside them.
-   * @returns Whether there was room; if so, it is taken.
+   * Reserves room.
+   *
+   * @param overhead Cost of the bytes besides themselves.
+   * @returns Whether there was room.
    */
   take(bytes: number, overhead = 0): boolean {
     if (!this.hasRoom(bytes + overhead)) return false
@@ -50,54 +52,53 @@ export class MemoryBudget {
     return true
   }
 
-  /** Takes room whether there is any or not: for what is already in memory. */
+  /** Reserves room even beyond the limit, for bytes that are already in memory. */
   overdraw(bytes: number, overhead = 0): void {
     this.#used += bytes
     this.#overhead += overhead
   }
 
-  /** Releases memory that `take` has reserved, in bytes. */
-  give(bytes: number, overhead = 0): void {
+  /** Releases room, and wakes bodies that wait for it. */
+  release(bytes: number, overhead = 0): void {
     this.#used -= bytes
     this.#overhead -= overhead
     this.#wakeNext()
   }
 
   /**
-   * Waits for room. The body that has waited longest may go on even without room: otherwise bodies that have half arrived
-   * would wait for each other.
+   * Waits for room. The oldest body may go on even without room: otherwise half-received bodies would wait for each other.
    *
-   * @param wake Called when there may be room, or it is its turn.
-   * @returns Whether it is its turn.
+   * @param wake Called when there may be room, or when the body is the oldest.
+   * @returns Whether the body is the oldest.
    */
   awaitTurn(wake: () => void): boolean {
     this.#waiting.add(wake)
     return this.isNext(wake)
   }
 
-  /** Whether it is the turn of this body, or would be if it waited. */
+  /** Whether this body is the oldest, or would be if it waited. */
   isNext(wake: () => void): boolean {
     const [next = wake] = this.#waiting
     return next === wake
   }
 
-  /** Calls back once when there may be room. A held body takes no turn: it can wait for longer than others. */
+  /** Calls back once when there may be room. For held bodies, which never go on without room because they can wait. */
   awaitRoom(wake: () => void): void {
     this.#heldWaiting.add(wake)
   }
 
-  /** It has room now. Without room, it would wait for its turn behind all others. */
+  /** Leaves the queue, because the body has room. */
   forget(wake: () => void): void {
     this.#waiting.delete(wake)
   }
 
-  /** It does not wait for room any more. */
+  /** Leaves the queue and wakes the next body. */
   leave(wake: () => void): void {
     this.#heldWaiting.delete(wake)
     if (this.#waiting.delete(wake)) this.#wakeNext()
   }
 
-  /** Wakes the body whose turn it is, and as many others as there is room for a chunk of each. */
+  /** Wakes the oldest body, and as many more as there is room for a chunk of each. */
   #wakeNext(): void {
     let rest = Math.max(1, Math.floor((this.#total - this.kept) / CHUNK_ROOM))
     for (const wake of [...this.#waiting]) {

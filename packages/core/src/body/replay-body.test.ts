@@ -20,7 +20,7 @@ function bodyOf(...parts: Buffer[]): ReplayBody {
 }
 
 describe('a replayable body', () => {
-  it('reads nothing unless somebody waits', async () => {
+  it('reads nothing unless a reader waits', async () => {
     const source = new PassThrough({ highWaterMark: 1 })
     const body = new ReplayBody(source, unlimited, true)
     source.write('abc')
@@ -32,7 +32,7 @@ describe('a replayable body', () => {
     expect([body.size, body.complete]).toEqual([6, true])
   })
 
-  it('can be read by a stream that was opened late, and not at all once it is released', async () => {
+  it('can be read by a stream that is opened late, but not after its release', async () => {
     const body = bodyOf(...chunks)
     expect((await buffer(body.stream())).toString()).toBe('one two three')
     const late = body.stream()
@@ -55,7 +55,7 @@ describe('a replayable body', () => {
     expect(several.inOnePiece()).toBeUndefined()
   })
 
-  it('is not held by its source once it is complete, and takes no harm when that fails', async () => {
+  it('is not retained by its source once it is complete, and ignores a late error of it', async () => {
     setFlagsFromString('--expose-gc')
     const collect: () => void = runInNewContext('gc')
     const source = new PassThrough()
@@ -80,13 +80,13 @@ describe('a replayable body', () => {
     await expect(buffer(body.stream())).rejects.toThrow(BodyTooLargeError)
   })
 
-  it('fails when its source is closed before its end, and when it gives no bytes', async () => {
+  it('fails if its source is closed before its end, or has chunks that are not bytes', async () => {
     const source = new PassThrough()
     const cut = buffer(new ReplayBody(source, unlimited, true).stream())
     source.destroy()
     await expect(cut).rejects.toThrow(BodyFailedError)
     const objects = new ReplayBody(Readable.from([{ no: 'bytes' }]), unlimited, true)
-    await expect(buffer(objects.stream())).rejects.toThrow(/gives no bytes/)
+    await expect(buffer(objects.stream())).rejects.toThrow(/chunks that are not bytes/)
   })
 })
 
@@ -116,7 +116,7 @@ class FakeFile implements SpoolHandle {
   }
 }
 
-/** A store with room for so many bytes, and this file for the rest. */
+/** A store with limits in bytes, and a file for larger bodies. */
 function storeOf(bodyMemory: number, totalBodyMemory: number, file?: FakeFile, spareMemory = 0): BodyStore {
   const store = new BodyStore({ bodyMemory, spareMemory, totalBodyMemory, directory: undefined })
   if (file !== undefined) store.disk.open = () => new SpoolFile(Promise.resolve(file))
@@ -128,7 +128,7 @@ const PIECE = Buffer.alloc(50 * KIB)
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('retaining in memory alone', () => {
-  it('ends where all of the memory could not hold the body, and gives the memory back', async () => {
+  it('ends if the body is larger than the memory of all bodies, and releases the memory', async () => {
     const store = storeOf(1000 * KIB, 300 * KIB)
     const small = bodyOf(...chunks)
     small.retain(store)
@@ -144,7 +144,7 @@ describe('retaining in memory alone', () => {
     expect(store.used).toBe(0)
   })
 
-  it('lets uploads wait for room one after the other, and gives none up', async () => {
+  it('queues uploads for room, and gives none up', async () => {
     const store = storeOf(1000 * KIB, 300 * KIB)
     let most = 0
     const bodies = Array.from({ length: 3 }, () => bodyOf(PIECE, PIECE, PIECE, PIECE))
@@ -163,7 +163,7 @@ describe('retaining in memory alone', () => {
     expect([store.used, bodies.map(({ givenUp }) => givenUp)]).toEqual([0, [false, false, false]])
   })
 
-  it('gives the turn to the next upload when the body whose turn it is goes on hold', async () => {
+  it('passes the turn on when the oldest body is held', async () => {
     const store = storeOf(1000 * KIB, 300 * KIB)
     store.overdraw(300 * KIB)
     const [first, second] = [bodyOf(PIECE), bodyOf(PIECE)]
@@ -177,17 +177,17 @@ describe('retaining in memory alone', () => {
     expect((await read).length).toBe(50 * KIB)
   })
 
-  it('has room for larger bodies as long as all of them leave as much free', () => {
+  it('has room for a larger body as long as all bodies leave as much free', () => {
     const store = storeOf(5, 1000, undefined, 40)
     store.overdraw(26)
-    // However much is spare, there is no more than all may take.
+    // The spare memory is bounded by the limit of all bodies.
     const poor = storeOf(5, 20, undefined, 1000)
     expect([store.share, poor.share]).toEqual([14, 20])
     poor.overdraw(18)
     expect(poor.share).toBe(5)
   })
 
-  it('counts what had arrived before', async () => {
+  it('counts bytes that arrived before', async () => {
     const store = storeOf(100, 100)
     const body = bodyOf(...chunks)
     await buffer(body.stream())
@@ -199,7 +199,7 @@ describe('retaining in memory alone', () => {
 })
 
 describe('retaining on disk', () => {
-  it('waits for no room in memory', async () => {
+  it('does not wait for room in memory', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'spool-'))
     onTestFinished(() => rm(directory, { recursive: true }))
     const store = new BodyStore({ bodyMemory: 5, spareMemory: 0, totalBodyMemory: 100, directory })
@@ -208,20 +208,18 @@ describe('retaining on disk', () => {
       body.retain(store)
       expect((await buffer(body.stream())).toString()).toBe('one two three')
     }
-    expect(bodies.map(({ retained, spooled }) => [retained, spooled])).toEqual([
-      [true, true],
-      [true, true],
-    ])
+    expect(bodies.map(({ retained }) => retained)).toEqual([true, true])
+    expect(store.disk.usage.files).toBe(2)
     for (const body of bodies) body.destroy()
   })
 
-  it('takes what is too large for memory, and gives it to whoever reads again', async () => {
+  it('keeps what is too large for memory, for later readers', async () => {
     const file = new FakeFile()
     const store = storeOf(5, 100, file)
     const body = bodyOf(...chunks)
     body.retain(store)
     for (let i = 0; i < 3; i++) expect((await buffer(body.stream())).toString()).toBe('one two three')
-    expect([body.retained, body.spooled, store.used]).toEqual([true, true, 0])
+    expect([body.retained, store.used]).toEqual([true, 0])
     expect(file.bytes.subarray(0, 13).toString()).toBe('one two three')
     const late = body.stream()
     body.release()
@@ -232,7 +230,7 @@ describe('retaining on disk', () => {
     expect(file.closed).toBe(1)
   })
 
-  it('ends when the disk is full: whoever reads goes on, and nobody can start again', async () => {
+  it('ends when the disk is full: open readers go on, and no new one can start', async () => {
     const file = new FakeFile(10)
     const source = new PassThrough()
     const body = new ReplayBody(source, unlimited, true)
@@ -272,20 +270,20 @@ describe('retaining on disk', () => {
     expect((await read).length).toBe(4_000_000)
   })
 
-  it('fails its reader when the disk does not give back what it was given', async () => {
+  it('fails its reader if the file is shorter than what was written', async () => {
     const file = new FakeFile()
     const body = bodyOf(...chunks)
     body.retain(storeOf(5, 100, file))
     await buffer(body.stream())
     await turn()
     file.read = async () => ({ bytesRead: 0 })
-    await expect(buffer(body.stream())).rejects.toThrow(/could not be read back.*shorter/)
+    await expect(buffer(body.stream())).rejects.toThrow(/could not be read from.*shorter/)
   })
 
-  it('is real: a file that only its owner could read, and that is gone while it is open', async () => {
+  it('uses a file that only its owner can read and that has no name', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
-    await writeFile(join(directory, `immich-ml-router-${randomUUID()}.body`), 'left behind')
-    await writeFile(join(directory, 'of somebody else'), '')
+    await writeFile(join(directory, `immich-ml-router-${randomUUID()}.body`), 'leftover')
+    await writeFile(join(directory, 'other'), '')
     const store = new BodyStore({ bodyMemory: 5, spareMemory: 0, totalBodyMemory: 100, directory })
     const large = randomBytes(3_000_000)
     const body = new ReplayBody(Readable.from([large], { objectMode: false }), unlimited, true)
@@ -293,14 +291,14 @@ describe('retaining on disk', () => {
     expect((await buffer(body.stream())).equals(large)).toBe(true)
     while (store.used > 0) await turn()
     expect((await buffer(body.stream())).equals(large)).toBe(true)
-    expect(await readdir(directory)).toEqual(['of somebody else'])
+    expect(await readdir(directory)).toEqual(['other'])
     body.destroy()
     await rm(directory, { recursive: true })
   })
 })
 
 describe('holding', () => {
-  it('reads to the end for nobody, and moves what is large to disk', async () => {
+  it('reads to the end without a reader, and moves a large body to disk', async () => {
     const store = storeOf(1e6, 1e9, undefined)
     const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
     const onDisk = new BodyStore({ bodyMemory: 1e6, spareMemory: 0, totalBodyMemory: 1e9, directory })
@@ -320,7 +318,7 @@ describe('holding', () => {
     const small = bodyOf(...chunks)
     small.hold(store, 'disk')
     while (!small.complete) await turn()
-    expect([small.spooled, store.used, small.inOnePiece()]).toEqual([false, 13, undefined])
+    expect([store.used, small.inOnePiece()]).toEqual([13, undefined])
     body.destroy()
     await rm(directory, { recursive: true })
   })

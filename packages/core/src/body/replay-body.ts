@@ -14,27 +14,26 @@ import { Waiters } from './waiters.ts'
 export interface ReplayBodyOptions {
   /** Bytes above which the body fails with {@link BodyTooLargeError}. `Infinity` turns the limit off. */
   readonly maxSize: number
-  /** The size that the source is bound to have: with its last byte, the body is complete at once. */
+  /** The exact size of the source. The body is complete with its last byte. */
   readonly exactSize?: number | undefined
-  /** The bytes are in the caller's memory, so retaining them costs nothing. */
+  /** Whether the caller keeps the bytes in memory, so retaining them costs nothing. */
   readonly borrowed?: boolean | undefined
-  /** Nothing else has the chunks of the source: their memory may be freed as soon as they are no longer needed. */
+  /** Whether nothing else uses the chunks of the source, so their memory may be freed early. */
   readonly owned?: boolean | undefined
-  /** Counts the body from its first byte, and moves what is too large for memory to disk; by default, from `retain()` on. */
+  /** Counts the body from its first byte, and moves a large body to disk. By default, counting starts with `retain()`. */
   readonly store?: BodyStore | undefined
 }
 
-/** A waiting body that is no larger stays in memory: a file would cost more. */
+/** Held bodies up to this size in bytes stay in memory: a file would cost more. */
 const SMALL = 16 * 1024
-/** As much as there is room for. */
-const ANY = Number.POSITIVE_INFINITY
+/** No limit per body, only that of the store. */
+const UNLIMITED = Number.POSITIVE_INFINITY
 
 /**
- * A request body that can be read again from its start while it is retained.
+ * A request body that can be read several times from its start while it is retained.
  *
- * Little is read from the source unless a reader waits for it, so a slow reader slows the sender down. With more than one
- * reader, the fastest sets the pace and the others find the chunks retained for them, in memory or on disk. Small chunks are
- * joined: what a body costs depends on its bytes, however they are cut.
+ * The source is read only as fast as the fastest reader, plus a small read-ahead. Slower readers get retained chunks from memory
+ * or disk. Small chunks are joined, so the cost depends on the bytes, not on the chunks.
  */
 export class ReplayBody {
   readonly #maxSize: number
@@ -58,9 +57,9 @@ export class ReplayBody {
   readonly #detach: () => void
 
   /**
-   * @param source Where the bytes come from. Nothing else may read from it.
-   * @param ownsSource Whether {@link ReplayBody.destroy} destroys the source. Destroying an `http.IncomingMessage` would cut
-   *   off the response.
+   * @param source Source of the bytes. Nothing else may read from it.
+   * @param ownsSource Whether {@link ReplayBody.destroy} destroys the source. Destroying an `http.IncomingMessage` would break
+   *   the response.
    */
   constructor(source: Readable, options: ReplayBodyOptions, ownsSource: boolean) {
     this.#source = source
@@ -77,60 +76,60 @@ export class ReplayBody {
     this.#detach = () => {
       source.off('data', onData).off('end', onEnd).off('close', onClose)
       this.#flow.detach()
-      // A late error must not bring the process down, and its listener must not keep the body.
+      // A late error must not end the process, and its listener must not retain the body.
       source.off('error', onError).on('error', ignore)
     }
-    if (options.store !== undefined) this.#retainIn(options.store, { purpose: 'count', inMemory: ANY })
+    if (options.store !== undefined) this.#retainIn(options.store, { purpose: 'count', inMemory: UNLIMITED })
     source.pause().on('data', onData).on('error', onError).on('end', onEnd).on('close', onClose)
     if (source.readableEnded) this.#finish(undefined)
     else if (source.errored) this.#finish(new BodyFailedError(source.errored))
     else if (source.destroyed) onClose()
   }
 
-  /** Bytes that have arrived so far. */
+  /** Bytes received so far. */
   get size(): number {
     return this.#size
   }
 
-  /** Whether every byte has arrived. */
+  /** Whether all bytes have arrived. */
   get complete(): boolean {
     return this.#ended && this.#failure === undefined
   }
 
-  /** Why the body will never be complete. */
+  /** Why the body cannot become complete. */
   get failure(): Error | undefined {
     return this.#failure
   }
 
-  /** Whether {@link ReplayBody.stream} can still be called. */
+  /** Whether {@link ReplayBody.stream} can be called. */
   get retained(): boolean {
     return this.#head !== undefined
   }
 
-  /** Whether all of it is here, or as much as there is room for until it has a reader. */
+  /** Whether a held body has arrived, or as much of it as there is room for. */
   get ready(): boolean {
     return this.#ended || this.#borrowed || this.#retention?.isFull === true
   }
 
-  /** Whether retaining had to end, since there was no room for it. */
+  /** Whether retention ended for lack of room. */
   get givenUp(): boolean {
     return this.#givenUp
   }
 
   /** Whether a part of it is, or was, on disk. */
-  get spooled(): boolean {
+  get #spooled(): boolean {
     return this.#retention?.spooled === true
   }
 
-  /** Whether a reader waits for bytes that the sender has not sent yet. */
+  /** Whether a reader waits for the sender. */
   get starving(): boolean {
     return !this.#ended && this.#waiters.any && this.#retention?.hasRoom !== false
   }
 
   /**
-   * A stream of the whole body from its first byte, those already here and those still to come.
+   * Opens a stream of the whole body from its first byte.
    *
-   * @param clock By which it is known how long it has waited for the sender.
+   * @param clock Measures how long the stream waits for the sender.
    * @throws {BodyReleasedError} after {@link ReplayBody.release}.
    */
   stream(clock: Pick<Clock, 'now'> = systemClock): ReplayReader {
@@ -142,9 +141,9 @@ export class ReplayBody {
   }
 
   /**
-   * A place in the body, at its start.
+   * Opens a cursor at the start of the body.
    *
-   * @param wake Called once after each `take()` that said `'wait'`.
+   * @param wake Called once after each `take()` that returned `'wait'`.
    * @throws {BodyReleasedError} after {@link ReplayBody.release}.
    */
   cursor(wake: () => void): BodyCursor {
@@ -155,11 +154,11 @@ export class ReplayBody {
       next: (link, taken) => this.#next(link, taken, wake),
       load: (link, from) => this.#load(link, from),
       wake,
-      takeBack: (link, memory, reader) =>
-        this.#loans.takeBack(link, memory, {
+      endLoan: (link, memory, reader) =>
+        this.#loans.endLoan(link, memory, {
           isLast: reader !== 'in' && this.#readers === (reader === 'closed' ? 0 : 1),
           isRetained: this.retained,
-          isSpooled: this.spooled,
+          isSpooled: this.#spooled,
         }),
       close: () => {
         this.#waiters.remove(wake)
@@ -169,16 +168,16 @@ export class ReplayBody {
     })
   }
 
-  /** The body as one buffer, if it is complete and in one piece, as most are that are small. */
+  /** The body as one buffer if it is complete and arrived as one chunk, as most small bodies do. */
   inOnePiece(): Buffer | undefined {
     const first = this.#head?.next
     if (!this.complete || first === undefined || first.next !== undefined) return undefined
     const { bytes } = first
-    if (bytes !== undefined) first.lent++
+    if (bytes !== undefined) first.lend()
     return bytes
   }
 
-  /** The first bytes, as far as they are in memory. @param most How many. */
+  /** The first bytes, as far as they are in memory. @param most Limit in bytes. */
   beginning(most: number): Buffer {
     const chunks: Buffer[] = []
     let size = 0
@@ -192,45 +191,45 @@ export class ReplayBody {
   }
 
   /**
-   * Retains the body for another reader, in memory as far as there is room and beyond that on disk. Where it can be in
-   * neither, the sender waits for room; a body that all of the memory cannot hold is not retained: it can be read once.
+   * Retains the body for another reader: in memory as far as there is room, else on disk. Without either, the sender waits for
+   * room. A body larger than the memory of all bodies is not retained, and can be read once.
    */
   retain(store: BodyStore): void {
-    this.#retainIn(store, { purpose: 'retry', inMemory: ANY })
-    // What could not be written while it had no reader was kept all the same; that ends here.
+    this.#retainIn(store, { purpose: 'retry', inMemory: UNLIMITED })
+    // A held body stays in memory after a failed write; a body with a reader does not.
     if (this.#retention?.failed === true) this.#giveUp()
   }
 
   /**
-   * Retains the body for its first reader, which may come in hours: on disk, and read to its end so that the sender need not
-   * wait. Where there is no disk, what fits into the memory of all bodies is read.
+   * Retains the body for its first reader, possibly for hours. Reads it to the end so that the sender need not wait, and moves it
+   * to disk. Without a disk, reads as much as fits into the memory of all bodies.
    *
-   * @param onReady Called whenever it becomes {@link ReplayBody.ready}.
-   * @param where `memory`, for a short wait: only what does not fit into memory goes to disk.
+   * @param onReady Called each time the body becomes {@link ReplayBody.ready}.
+   * @param where `memory`, for a short wait: goes to disk only without room in memory.
    */
   hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
-    const inMemory = where === 'memory' ? ANY : SMALL
+    const inMemory = where === 'memory' ? UNLIMITED : SMALL
     this.#retainIn(store, { purpose: 'hold', inMemory })
     if (this.#size > inMemory) this.#retention?.moveToDisk()
     this.#onReady = this.#ended ? undefined : onReady
     if (!this.#borrowed) this.#readAhead()
   }
 
-  /** Stops retaining: open streams go on to the end, new ones cannot be opened. */
+  /** Ends retention. Open streams continue to the end; new ones cannot be opened. */
   release(): void {
-    this.#loans.release(this.spooled ? undefined : this.#head?.next)
+    this.#loans.release(this.#spooled ? undefined : this.#head?.next)
     this.#head = undefined
     this.#retention?.end()
-    if (!this.spooled) this.#retention = undefined
+    if (!this.#spooled) this.#retention = undefined
     this.#closeUnusedFile()
-    // Readers that waited for the disk need not any more.
-    if (this.spooled) this.#waiters.wakeAll()
+    // Readers need not wait for the disk any more.
+    if (this.#spooled) this.#waiters.wakeAll()
   }
 
-  /** Releases, and reads no more: open streams fail. */
+  /** Releases the body and stops reading; open streams fail. */
   destroy(): void {
     this.release()
-    if (!this.#ended) this.#finish(new BodyFailedError(new Error('it is no longer needed')))
+    if (!this.#ended) this.#finish(new BodyFailedError(new Error('the request was cancelled')))
     if (this.#ownsSource) this.#source.destroy()
     this.#retention?.closeFile()
   }
@@ -260,12 +259,12 @@ export class ReplayBody {
   #tellReady(): void {
     const onReady = this.#onReady
     if (onReady === undefined || !this.ready) return
-    // A body that stopped for want of room goes on when there is more, and is ready once more then.
+    // A body that stopped for lack of room can become ready again later.
     if (this.#ended) this.#onReady = undefined
     onReady()
   }
 
-  /** Reads from the source without a reader, as long as it is held and there is room. */
+  /** Reads from the source without a reader, while the body is held and there is room. */
   #readAhead(): void {
     let place = this.#chain.tail
     const ahead = () => {
@@ -278,11 +277,11 @@ export class ReplayBody {
     ahead()
   }
 
-  /** The link that has the bytes behind these; a failure of the body is thrown once there is none. */
+  /** The link with the next bytes. @throws the failure of the body, after its last byte. */
   #next(link: Link, taken: number, wake: () => void): Link | 'wait' | 'end' {
     const next = taken < link.size ? link : link.next
     if (next !== undefined) {
-      // A reader that takes by itself must not be woken in the middle of it by the chunk that it takes.
+      // The reader takes the chunk now, so it must not be woken for it.
       this.#waiters.remove(wake)
       return next
     }
@@ -294,20 +293,21 @@ export class ReplayBody {
     return 'wait'
   }
 
-  /** What was in a link before it went to disk. */
+  /** Reads bytes of a link from disk. */
   async #load(link: Link, from: number): Promise<Buffer> {
     try {
-      if (this.#retention === undefined) throw new Error('it was never retained')
+      if (this.#retention === undefined) throw new Error('the body was never retained')
       return await this.#retention.load(link, from)
     } catch (error) {
       throw new SpoolError(error)
     }
   }
 
-  /** The source flows only as long as something waits for it. */
+  /** Takes a chunk of the source, and stops the source if no reader waits for more. */
   #take(chunk: unknown): void {
     const bytes = toBuffer(chunk)
-    if (bytes === undefined) this.#finish(new BodyFailedError(new TypeError('its stream gives no bytes')))
+    if (bytes === undefined)
+      this.#finish(new BodyFailedError(new TypeError('the stream has chunks that are not bytes')))
     else if (bytes.length > 0) this.#append(bytes)
     if (this.#ended) return
     if (!this.#requestRoom()) this.#flow.stop()
@@ -335,13 +335,13 @@ export class ReplayBody {
     this.#failure = failure
     this.#chain.seal(this.#retention)
     this.#detach()
-    // What is complete goes on to its end by itself.
+    // A complete source ends by itself.
     if (failure !== undefined) this.#source.pause()
     this.#waiters.wakeAll()
     this.#tellReady()
   }
 
-  /** The file is there for open readers, and for those that may be opened. */
+  /** Closes the file if there is no open reader and none can be opened. */
   #closeUnusedFile(): void {
     if (this.#head === undefined && this.#readers === 0) this.#retention?.closeFile()
   }

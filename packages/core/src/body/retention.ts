@@ -4,38 +4,39 @@ import type { Link } from './link.ts'
 import { CHUNK_ROOM } from './memory-budget.ts'
 import type { SpoolFile } from './spool.ts'
 
-/** What a body is retained for. */
+/** Why a body is retained, and how much of it in memory. */
 export interface Terms {
   /**
-   * `count`: its job is not known yet, so it is not given up; without a disk, it waits for room as with `retry`. `retry`: it is retained for another reader, as long as there is
-   * room. `hold`: it waits for its first reader.
+   * `count`: the job is not known yet, so the body is not given up; without a disk it waits for room as with `retry`.
+   * `retry`: the body is retained for another reader as long as there is room.
+   * `hold`: the body waits for its first reader.
    */
   readonly purpose: 'count' | 'retry' | 'hold'
-  /** Bytes above which it goes to disk, even with room in memory. */
+  /** Bytes above which the body goes to disk even with room in memory. */
   readonly inMemory: number
 }
 
-/** What the retained body must know. */
+/** Callbacks of a retention. */
 export interface RetentionWatch {
   /** There may be room again. */
   readonly onRoom: () => void
-  /** It cannot be retained any longer. */
+  /** The body can no longer be retained. */
   readonly onGivenUp: () => void
 }
 
-/** Bytes that may wait for the disk before the sender has to. */
+/** Bytes that may wait for the disk before the sender is paused. */
 const SPOOL_AHEAD = 512 * 1024
 
-/** Keeps a body until it is answered: in memory as far as there is room, and beyond that on disk. */
+/** Retains a body until it is answered: in memory as far as there is room, else on disk. */
 export class Retention implements ChainWatch {
   #terms: Terms
   readonly #store: BodyStore
   readonly #watch: RetentionWatch
-  /** In front of what is retained; `undefined` once that is over. */
+  /** Position before the first retained byte; `undefined` after the end. */
   #head: Link | undefined
-  /** Bytes in memory, as the store has counted them. */
+  /** Bytes in memory, as counted in the store. */
   #taken = 0
-  /** What the links cost beside these bytes, as the store has counted it. */
+  /** Overhead of the links, as counted in the store. */
   #overhead = 0
   #file: SpoolFile | undefined
 
@@ -46,7 +47,7 @@ export class Retention implements ChainWatch {
     this.#watch = watch
   }
 
-  /** Retained for something else from now on. Only a body with a reader may take a turn without room. */
+  /** Applies new terms. Only a body with a reader may take a turn without room. */
   set terms(terms: Terms) {
     const wasCounted = this.#terms.purpose === 'count'
     this.#terms = terms
@@ -54,12 +55,12 @@ export class Retention implements ChainWatch {
     else if (wasCounted && !this.spooled && this.#taken > this.#store.total) this.#watch.onGivenUp()
   }
 
-  /** It must not be given up, whether there is room or not: its first reader is still to come. */
+  /** Whether it must be retained even without room: its first reader is still to come. */
   get #isPinned(): boolean {
     return this.#terms.purpose !== 'retry'
   }
 
-  /** A held body waits for room for as long as it takes; others may go on without room when it is their turn. */
+  /** Whether it may go on without room when it is its turn. A held body waits for room instead. */
   get #takesTurns(): boolean {
     return this.#terms.purpose !== 'hold'
   }
@@ -69,17 +70,17 @@ export class Retention implements ChainWatch {
     return this.#file !== undefined
   }
 
-  /** Whether something could not be written to disk. */
+  /** Whether a write to disk failed. */
   get failed(): boolean {
     return this.#file?.failure !== undefined
   }
 
-  /** Whether more may be read from the source: what was read must have left the memory. */
+  /** Whether more may be read from the source. */
   get hasRoom(): boolean {
     return this.#knownRoom ?? (this.#takesTurns && this.#store.isNext(this.#watch.onRoom))
   }
 
-  /** The same; without room, it waits for it: `onRoom` is called when there may be some. */
+  /** Like {@link hasRoom}, but waits for room if there is none: `onRoom` is called when there may be some. */
   requestRoom(): boolean {
     const known = this.#knownRoom
     if (known !== undefined) {
@@ -91,30 +92,30 @@ export class Retention implements ChainWatch {
     return false
   }
 
-  /** Whether there is room without waiting for it; `undefined` when it has to wait for other bodies. */
+  /** Whether there is room; `undefined` if it depends on other bodies. */
   get #knownRoom(): boolean | undefined {
     if (this.#head === undefined) return true
-    // The file calls back when something is written.
+    // The file calls `onRoom` after a write.
     if (this.#file !== undefined && !this.failed) return this.#file.pending < SPOOL_AHEAD
     if (this.#store.hasRoom(CHUNK_ROOM)) return true
-    // Enough to know the job of most requests: a search must not wait for the uploads of others.
+    // Enough to find the job of most requests: a search must not wait for the uploads of others.
     if (this.#terms.purpose === 'count' && this.#taken < CHUNK_ROOM) return true
     return this.#takesTurns && this.#store.disk.available ? true : undefined
   }
 
-  /** Whether the body is read for no reader, to be kept until there is one. */
+  /** Whether the body is held: it is read before it has a reader. */
   get isHeld(): boolean {
     return this.#head !== undefined && this.#terms.purpose === 'hold'
   }
 
-  /** Whether it is held, and there will be no room for more, as opposed to not yet. */
+  /** Whether it is held and no more can be read until other bodies release memory. */
   get isFull(): boolean {
     return this.isHeld && (this.#file === undefined || this.failed) && !this.hasRoom
   }
 
-  /** Retains all that has arrived. */
+  /** Retains the bytes that have arrived. */
   addAll(): void {
-    // Once there is a file, all of it is on its way there.
+    // Once there is a file, all links are queued for it.
     for (let link = this.#head?.next; link !== undefined && this.#file === undefined; link = link.next)
       this.add(link)
   }
@@ -122,7 +123,7 @@ export class Retention implements ChainWatch {
   add(link: Link): void {
     const wasSpooled = this.spooled
     this.#admit(link.size, link.overhead)
-    // A file that is opened for it gets all links that do not grow any more.
+    // A file opened by #admit already has this link.
     if (wasSpooled && !link.open) this.seal(link)
   }
 
@@ -134,7 +135,7 @@ export class Retention implements ChainWatch {
     if (this.#head !== undefined) this.#file?.write(link)
   }
 
-  /** Retains bytes that have arrived, and what they cost besides. */
+  /** Retains bytes that have arrived. */
   #admit(bytes: number, overhead: number): void {
     if (this.#head === undefined) return
     if (this.#file !== undefined) {
@@ -145,12 +146,12 @@ export class Retention implements ChainWatch {
     const most = Math.min(this.#terms.inMemory, this.#store.share)
     if (size <= most && this.#store.take(bytes, overhead)) this.#count(bytes, overhead)
     else if (this.moveToDisk()) return
-    // Without a disk, what has arrived stays in memory, and the rest of the upload waits for room there.
+    // Without a disk, bytes that have arrived stay in memory, and the rest of the upload waits for room.
     else if (this.#isPinned || size <= this.#store.total) this.#overdraw(bytes, overhead)
     else this.#watch.onGivenUp()
   }
 
-  /** @returns Whether what has arrived is on its way to a file now; an open link follows once it is sealed. */
+  /** Queues the links for a file; an open link follows once it is sealed. @returns Whether there is a file. */
   moveToDisk(): boolean {
     if (this.#file !== undefined) return true
     if (this.#head === undefined) return false
@@ -159,7 +160,7 @@ export class Retention implements ChainWatch {
     this.#file = file
     file.listen(
       (bytes, overhead) => {
-        if (this.#head !== undefined) this.#give(bytes, overhead)
+        if (this.#head !== undefined) this.#release(bytes, overhead)
         this.#watch.onRoom()
       },
       () => {
@@ -177,18 +178,18 @@ export class Retention implements ChainWatch {
     return true
   }
 
-  /** What was in a link before it went to disk. @param from How many of its bytes to skip. */
+  /** Reads bytes of a link from disk. @param from Offset in the link. */
   async load(link: Link, from: number): Promise<Buffer> {
-    if (this.#file === undefined) throw new Error('there is no file')
+    if (this.#file === undefined) throw new Error('the body has no temp file')
     return this.#file.read(link, from)
   }
 
-  /** Keeps nothing more; what is on disk can be read until the file is closed. */
+  /** Ends retention. Bytes on disk can be read until the file is closed. */
   end(): void {
     if (this.#head === undefined) return
     this.#head = undefined
     this.#store.leave(this.#watch.onRoom)
-    this.#give(this.#taken, this.#overhead)
+    this.#release(this.#taken, this.#overhead)
     this.#file?.stop()
   }
 
@@ -202,8 +203,8 @@ export class Retention implements ChainWatch {
     this.#count(bytes, overhead)
   }
 
-  #give(bytes: number, overhead: number): void {
-    this.#store.give(bytes, overhead)
+  #release(bytes: number, overhead: number): void {
+    this.#store.release(bytes, overhead)
     this.#count(-bytes, -overhead)
   }
 

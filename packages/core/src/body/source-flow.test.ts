@@ -17,7 +17,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 const HEAD = 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n'
 const IN_BYTES = `${'1\r\nx\r\n'.repeat(SIZE)}0\r\n\r\n`
 
-/** The body of a real request whose client sends chunks of one byte as fast as it can. */
+/** The body of a real request. Its client sends chunks of one byte as fast as it can. */
 async function upload(scheme: 'http' | 'https') {
   const arrived = Promise.withResolvers<{
     req: http.IncomingMessage
@@ -44,7 +44,7 @@ async function upload(scheme: 'http' | 'https') {
   return { client, ...(await arrived.promise) }
 }
 
-/** Waits until the request takes no more of its connection. */
+/** Waits until the request stops reading its connection. */
 async function paused(req: http.IncomingMessage): Promise<void> {
   while (!req.isPaused()) await turn()
   let before = -1

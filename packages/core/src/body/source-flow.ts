@@ -2,25 +2,25 @@ import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 
-/** Bytes that are read from a socket before anything waits for them: as many as Node would keep in the request. */
+/** Bytes to read from a socket before a reader waits for them: the size of Node's own buffer. */
 const AHEAD = 64 * 1024
 /**
- * Small chunks of one body that are taken in a turn of the event loop, about. Node reads a socket up to 32 times in a turn, 64 KiB
- * each: 350,000 chunks of one byte, which would keep every other client waiting for a third of a second.
+ * Approximate number of small chunks of one body per turn of the event loop. Node reads a socket up to 32 times per turn, 64 KiB
+ * each: 350,000 chunks of one byte would block the event loop for a third of a second.
  */
-const MOST_IN_TURN = 2_000
+const CHUNKS_PER_TURN = 2_000
 
 /** Starts and stops the source of a body. */
 export interface SourceFlow {
-  /** Bytes are wanted. */
+  /** A reader waits for bytes. */
   start(): void
   /** There is no room for more. */
   stop(): void
-  /** Bytes arrived that nothing waits for. */
+  /** Bytes arrived that no reader waits for. */
   unwanted(bytes: number): void
   /** A small chunk arrived. */
   tookSmall(): void
-  /** The body reads no more: leaves the source as Node would have it. */
+  /** Restores the state that Node expects: the body does not read any more. */
   detach(): void
 }
 
@@ -37,8 +37,8 @@ export function flowOf(source: Readable): SourceFlow {
 }
 
 /**
- * A paused request keeps what its connection still delivers in the chunks in which it came: up to 64 KiB, which in chunks of one
- * byte take 30 MB. So it is paused only after the socket: the body takes the rest of what one read of the socket brought.
+ * A paused request buffers up to 64 KiB of its connection in the original chunks: with chunks of one byte, that takes 30 MB. So
+ * the socket is paused first, and the request only after the body has taken the rest of the last read.
  */
 class RequestFlow implements SourceFlow {
   readonly #request: IncomingMessage
@@ -77,11 +77,11 @@ class RequestFlow implements SourceFlow {
     if (this.#ahead >= AHEAD) this.stop()
   }
 
-  /** After {@link MOST_IN_TURN} of them, the socket is read again in the next turn. */
+  /** After {@link CHUNKS_PER_TURN} chunks, pauses the socket until the next turn. */
   tookSmall(): void {
     this.#inTurn++
     if (this.#inTurn === 1) setImmediate(() => this.#nextTurn())
-    if (this.#inTurn >= MOST_IN_TURN) this.#pauseSocket()
+    if (this.#inTurn >= CHUNKS_PER_TURN) this.#pauseSocket()
   }
 
   detach(): void {
@@ -89,25 +89,25 @@ class RequestFlow implements SourceFlow {
   }
 
   #nextTurn(): void {
-    const rested = this.#inTurn >= MOST_IN_TURN
+    const wasPaused = this.#inTurn >= CHUNKS_PER_TURN
     this.#inTurn = 0
-    if (rested && this.#state === 'flowing') this.#socket.resume()
+    if (wasPaused && this.#state === 'flowing') this.#socket.resume()
   }
 
-  /** Node does so by itself only where the request's own buffer was full. */
+  /** Node resumes the socket itself only if the request's buffer was full. */
   #resumeSocket(): void {
     if (this.#state === 'flowing') return
     this.#state = 'flowing'
     this.#socket.resume()
   }
 
-  /** Behind the queue of `nextTick`: in it, each chunk makes the request resume its socket. */
+  /** Pauses after the `nextTick` queue, in which each chunk makes the request resume its socket. */
   #pauseSocket(): void {
     if (this.#pausing) return
     this.#pausing = true
     queueMicrotask(() => {
       this.#pausing = false
-      if (this.#state !== 'flowing' || this.#inTurn >= MOST_IN_TURN) this.#socket.pause()
+      if (this.#state !== 'flowing' || this.#inTurn >= CHUNKS_PER_TURN) this.#socket.pause()
     })
   }
 }

@@ -1,36 +1,35 @@
 import { randomUUID } from 'node:crypto'
 import { constants, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { dropChunk } from './chunk-loans.ts'
 import type { Link } from './link.ts'
 
 const PREFIX = 'immich-ml-router-'
 const NAME = /^immich-ml-router-[0-9a-f-]{36}\.body$/
 
-/** What {@link SpoolFile} needs of a file. */
+/** The methods of a file that {@link SpoolFile} uses. */
 export interface SpoolHandle {
-  writev(chunks: readonly Buffer[], place: number): Promise<{ readonly bytesWritten: number }>
-  read(into: Buffer, at: number, length: number, place: number): Promise<{ readonly bytesRead: number }>
+  writev(chunks: readonly Buffer[], offset: number): Promise<{ readonly bytesWritten: number }>
+  read(into: Buffer, at: number, length: number, offset: number): Promise<{ readonly bytesRead: number }>
   close(): Promise<void>
 }
 
-/** What bodies take on disk. */
+/** The files and bytes of bodies on disk. */
 export interface SpoolUsage {
   readonly files: number
   readonly bytes: number
 }
 
-/** What somebody may want to know of a file while it is written. */
+/** Callbacks for the usage and errors of a file. */
 export interface SpoolWatch {
-  /** So many more bytes are in it. */
+  /** Bytes were written. */
   readonly onGrown: (bytes: number) => void
-  /** It was given back, with so many bytes in it. */
+  /** The file was closed. @param bytes Its size. */
   readonly onClosed: (bytes: number) => void
-  /** Something could not be written. */
-  readonly onTrouble: (error: Error) => void
+  /** A write failed. */
+  readonly onError: (error: Error) => void
 }
 
-const UNWATCHED: SpoolWatch = { onGrown: () => {}, onClosed: () => {}, onTrouble: () => {} }
+const UNWATCHED: SpoolWatch = { onGrown: () => {}, onClosed: () => {}, onError: () => {} }
 
 /** A directory for bodies that are too large for memory. */
 export class Spool {
@@ -50,7 +49,7 @@ export class Spool {
 
   open(): SpoolFile {
     this.#files++
-    return new SpoolFile(openNameless(this.#directory), {
+    return new SpoolFile(openTempFile(this.#directory), {
       onGrown: (bytes) => {
         this.#bytes += bytes
       },
@@ -58,24 +57,22 @@ export class Spool {
         this.#files--
         this.#bytes -= bytes
       },
-      onTrouble: (error) => this.#warn(error),
+      onError: (error) => this.#warn(error),
     })
   }
 
-  /** Once: what it means for a request is said with the request. */
+  /** Warns once; each affected request has a log line of its own. */
   #warn(error: Error): void {
     if (this.#warned) return
     this.#warned = true
     process.emitWarning(
-      `immich-ml-router cannot keep large requests in ${this.#directory} (bodySpool): ${error.message}. ` +
-        'As long as this lasts, they are not sent again when a backend fails.',
+      `immich-ml-router cannot write request bodies to ${this.#directory} (bodySpool): ${error.message}. ` +
+        'Large requests are not retried until this is fixed.',
     )
   }
 }
 
-/**
- * One body on disk. It may be written faster than the disk can: what is not there yet stays in memory.
- */
+/** One body on disk. Links stay in memory until they are written. */
 export class SpoolFile {
   readonly #handle: Promise<SpoolHandle>
   #queue: Link[] = []
@@ -92,30 +89,30 @@ export class SpoolFile {
   constructor(handle: Promise<SpoolHandle>, watch: SpoolWatch = UNWATCHED) {
     this.#handle = handle
     this.#watch = watch
-    // Its failure is found by the first write; until then it is nobody's.
+    // The first write reports a failure; this avoids an unhandled rejection before.
     handle.catch(() => {})
   }
 
   /**
-   * @param onWritten Told how many bytes have left the memory, and how much of what their links cost besides.
-   * @param onFailed Called once, when a write fails: the disk is full, or not there.
+   * @param onWritten Called with the bytes and the overhead that a write released from memory.
+   * @param onFailed Called once, if a write fails: the disk is full or missing.
    */
   listen(onWritten: (bytes: number, overhead: number) => void, onFailed: (error: Error) => void): void {
     this.#onWritten = onWritten
     this.#onFailed = onFailed
   }
 
-  /** Bytes that wait for the disk. */
+  /** Bytes waiting for the disk. */
   get pending(): number {
     return this.#pending
   }
 
-  /** Why nothing more can be written. */
+  /** The error of the failed write. */
   get failure(): Error | undefined {
     return this.#failure
   }
 
-  /** Takes the next link of the body, which must not grow any more; its memory is dropped once it is on disk. */
+  /** Queues the next link of the body, which must be sealed. Drops its memory once it is on disk. */
   write(link: Link): void {
     if (this.#stopped) return
     this.#queue.push(link)
@@ -124,29 +121,29 @@ export class SpoolFile {
   }
 
   /**
-   * @param from How many bytes of the link to skip.
-   * @throws when the disk does not give back what it was given.
+   * @param from Offset in the link.
+   * @throws if the file is shorter than expected or cannot be read.
    */
   async read(link: Link, from: number): Promise<Buffer> {
     const handle = await this.#handle
     const size = link.size - from
-    const place = link.place + from
+    const offset = link.offset + from
     const chunk = Buffer.allocUnsafeSlow(size)
     for (let at = 0; at < size; ) {
-      const { bytesRead } = await handle.read(chunk, at, size - at, place + at)
-      if (bytesRead === 0) throw new Error('the temp file is shorter than what was written to it')
+      const { bytesRead } = await handle.read(chunk, at, size - at, offset + at)
+      if (bytesRead === 0) throw new Error('the temp file is shorter than the bytes written to it')
       at += bytesRead
     }
     return chunk
   }
 
-  /** Writes nothing more: what is not on disk stays in memory. */
+  /** Stops writing. Links that are not on disk stay in memory. */
   stop(): void {
     this.#stopped = true
     this.#queue = []
   }
 
-  /** Gives the file back to the system, and with it what is on disk. */
+  /** Closes the file, which deletes it. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -167,7 +164,7 @@ export class SpoolFile {
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
       this.stop()
-      this.#watch.onTrouble(this.#failure)
+      this.#watch.onError(this.#failure)
       this.#onFailed(this.#failure)
     }
     this.#writing = false
@@ -177,16 +174,16 @@ export class SpoolFile {
     const chunks = links.flatMap(({ bytes }) => bytes ?? [])
     const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
     const { bytesWritten } = await handle.writev(chunks, this.#end)
-    // A file that takes less than it is given is on a disk that has no more room.
-    if (bytesWritten < bytes) throw new Error(`only ${bytesWritten} of ${bytes} bytes could be written`)
+    // A short write means that the disk is full.
+    if (bytesWritten < bytes)
+      throw new Error(`wrote only ${bytesWritten} of ${bytes} bytes; the disk is full`)
     if (this.#stopped) return
     let overhead = 0
     for (const link of links) {
-      link.place = this.#end
-      this.#end += link.size
       overhead += link.overhead
-      dropChunk(link)
+      link.moveToDisk(this.#end)
       overhead -= link.overhead
+      this.#end += link.size
     }
     this.#pending -= bytes
     this.#watch.onGrown(bytes)
@@ -194,14 +191,14 @@ export class SpoolFile {
   }
 }
 
-/** A file that nobody else can read, and that is gone as soon as it is closed, even by a crash. */
-async function openNameless(directory: string): Promise<SpoolHandle> {
-  // Linux has files that never have a name (open(2), O_TMPFILE), on most file systems.
+/** Opens a file that only this user can read and that disappears when it is closed, even by a crash. */
+async function openTempFile(directory: string): Promise<SpoolHandle> {
+  // Most file systems of Linux support unnamed files (open(2), O_TMPFILE).
   const { O_DIRECTORY, O_RDWR } = constants
-  const nameless =
+  const unnamed =
     process.platform === 'linux' &&
     (await open(directory, 0o20000000 | O_DIRECTORY | O_RDWR, 0o600).catch(() => undefined))
-  return nameless || openUnlinked(join(directory, `${PREFIX}${randomUUID()}.body`))
+  return unnamed || openUnlinked(join(directory, `${PREFIX}${randomUUID()}.body`))
 }
 
 async function openUnlinked(path: string): Promise<SpoolHandle> {
@@ -211,17 +208,17 @@ async function openUnlinked(path: string): Promise<SpoolHandle> {
     () => false,
   )
   if (unlinked) return handle
-  // Where open files cannot be unlinked, that is left for the end.
+  // Some systems cannot unlink open files: unlink after close.
   return {
-    writev: (chunks, place) => handle.writev(chunks, place),
-    read: (into, at, length, place) => handle.read(into, at, length, place),
+    writev: (chunks, offset) => handle.writev(chunks, offset),
+    read: (into, at, length, offset) => handle.read(into, at, length, offset),
     close: () => handle.close().finally(() => unlink(path)),
   }
 }
 
 /**
- * Removes what a process left that was killed between opening a file and unlinking it. The files of others are only
- * unlinked a moment before they do it themselves.
+ * Removes files of processes that were killed between open and unlink. A running process unlinks its files anyway, so removing
+ * one of them is harmless.
  */
 async function removeLeftovers(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => [])

@@ -1,4 +1,4 @@
-/** A chunk of a stream as a buffer of the same memory; `undefined` when it is none. */
+/** A view of a chunk's memory; `undefined` if the chunk is not bytes or text. */
 export function toBuffer(chunk: unknown): Buffer | undefined {
   if (Buffer.isBuffer(chunk)) return chunk
   if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)

@@ -1,8 +1,8 @@
 /**
- * The bytes that a parser has not finished with: appended at the end, discarded at the front.
+ * The bytes that a parser still needs: appended at the end, discarded at the front.
  *
- * The first chunk is used as it is; only bytes that must be joined with later ones are copied, into a buffer
- * that doubles, so that a body that arrives byte by byte costs no more than twice its size.
+ * The first chunk is not copied. Later chunks are copied into a buffer that doubles, so a body that arrives byte by byte takes
+ * at most twice its size.
  */
 export class ByteWindow {
   #buffer: Buffer = Buffer.alloc(0)
@@ -14,7 +14,7 @@ export class ByteWindow {
     return this.#end - this.#start
   }
 
-  /** The bytes, as a view that is valid until the next `append`. */
+  /** A view of the bytes, valid until the next `append`. */
   get bytes(): Buffer {
     return this.#buffer.subarray(this.#start, this.#end)
   }

@@ -1,12 +1,12 @@
 /** One job of a predict request: a leaf of its `entries`. */
 export interface Entry {
-  /** What is to be done: `clip`, `facial-recognition`, `ocr`, … */
+  /** The task: `clip`, `facial-recognition`, `ocr`, … */
   readonly task: string
-  /** Which half of the task: `textual`, `visual`, `detection`, `recognition`, … */
+  /** The half of the task: `textual`, `visual`, `detection`, `recognition`, … */
   readonly type: string
   /** The model's name, such as `ViT-B-32__openai`. */
   readonly model: string
-  /** The model's options as they were sent; an empty object when there were none, or no object. Untrusted data. */
+  /** The model's options as sent; an empty object if they are missing or not an object. Untrusted data. */
   readonly options: Readonly<Record<string, unknown>>
 }
 
@@ -27,7 +27,7 @@ export type UnclassifiedReason =
   | 'unknown-charset'
   /** No field is named `entries`. */
   | 'no-entries'
-  /** The last part named `entries` has a filename, so the ML server takes it for a file. */
+  /** The last part named `entries` has a filename, so the ML server treats it as a file. */
   | 'entries-in-file'
   /** `entries` is larger than `entriesSize`. */
   | 'too-large-entries'
@@ -43,7 +43,7 @@ export type UnclassifiedReason =
   | 'invalid-json'
   /** `entries` is JSON, but not `{task: {type: {modelName, options?}}}` with at least one job. */
   | 'invalid-entries'
-  /** More than `parts` fields, or as many files. */
+  /** More than `parts` fields, or more than `parts` files. */
   | 'too-many-parts'
   /** The header of a part has a line over `partHeaderSize`, or more than `partHeaders` lines. */
   | 'too-large-part-header'
@@ -54,19 +54,19 @@ export type UnclassifiedReason =
   /** The body ends before `entries` does. */
   | 'truncated'
 
-/** What is known of a predict request whose job is known. */
+/** A predict request with a known job. */
 export interface Classified {
   readonly classified: true
-  /** Every job of the request, in the order in which it was sent; never empty. */
+  /** Every job of the request, in the order of the request; never empty. */
   readonly entries: readonly Entry[]
-  /** The distinct tasks, in the order in which they were sent; never empty. */
+  /** The distinct tasks, in the order of the request; never empty. */
   readonly tasks: readonly string[]
-  /** The payload that the ML server uses: an image before a text; `undefined` when the request has none. */
+  /** The payload that the ML server uses: the image if there is one, else the text; `undefined` without either. */
   readonly input: PredictInput | undefined
   readonly reason?: never
 }
 
-/** What is known of a request whose job is not known: why. */
+/** A request with an unknown job. */
 export interface Unclassified {
   readonly classified: false
   readonly entries: readonly []
@@ -76,10 +76,10 @@ export interface Unclassified {
   readonly reason: UnclassifiedReason
 }
 
-/** What is known of a predict request. */
+/** The jobs of a predict request, or why they are unknown. */
 export type Classification = Classified | Unclassified
 
-/** The classification of a request whose job is not known. */
+/** Creates the classification of a request with an unknown job. */
 export function unclassified(reason: UnclassifiedReason): Unclassified {
   return { classified: false, entries: [], tasks: [], input: undefined, reason }
 }

@@ -6,14 +6,14 @@ import { defaults } from '../config/defaults.ts'
 import { BodyTooLargeError } from '../errors.ts'
 import { type Classification, unclassified } from './classification.ts'
 import { type BodyFormat, bodyFormat } from './content-type.ts'
-import { JobMemory } from './job-memory.ts'
+import { JobCache } from './job-cache.ts'
 import { type ClassifyLimits, type ResolvedLimits, resolveLimits } from './limits.ts'
 import { MultipartReader } from './multipart-reader.ts'
 import { UrlencodedReader } from './urlencoded-reader.ts'
 
 /** Options that differ from request to request. */
 export interface ClassifyRequestOptions {
-  /** The content type, with its boundary. It overrules the one that the stream's own headers give. */
+  /** The content type with its boundary. It overrides the content type of the stream's own headers. */
   readonly contentType?: string
   /**
    * Largest body in bytes; `Infinity` for no limit.
@@ -24,50 +24,49 @@ export interface ClassifyRequestOptions {
 
 /** Options of `classifyPredictRequest`. */
 export interface ClassifyOptions extends ClassifyRequestOptions {
-  /** How much is read to know the job; defaults are filled in. */
+  /** Limits on how much is read to find the job; missing ones have defaults. */
   readonly limits?: ClassifyLimits
 }
 
-/** A request whose job is known, or is known not to be knowable, and its body. */
+/** The classification of a request, and its body. */
 export interface ClassifiedRequest {
   readonly classification: Classification
-  /** Every byte of the body: those already read and those still to come. */
+  /** The whole body: the bytes already read and those still to come. */
   readonly body: ReplayBody
 }
 
 /**
- * Reads just enough of a predict request to know its job, as the ML server will read it.
+ * Reads just enough of a predict request to know its job, with the same rules as the ML server.
  *
- * With `entries` before the image, as Immich sends them, that is the first chunk, however large the body. A text search,
- * and any `application/x-www-form-urlencoded` body, is read to its end. A body that cannot be classified is no error:
- * the classification says why, and the body is as readable as any other.
+ * Immich sends `entries` before the image, so the first chunk is enough for any size of body. A text search and an
+ * `application/x-www-form-urlencoded` body are read to the end. A body that cannot be classified is not an error: the
+ * classification has the reason, and the body can be read as usual.
  *
- * @throws {BodyTooLargeError} when the declared length, or what was read so far, is over `maxBodySize`.
- * @throws {BodyFailedError} when the stream fails before the job is known.
- * @throws {TypeError} when `input` is none of the kinds that it may be.
+ * @throws {BodyTooLargeError} if the declared length, or the bytes read so far, exceed `maxBodySize`.
+ * @throws {BodyFailedError} if the stream fails before the job is known.
+ * @throws {TypeError} if `input` is of another type.
  */
 export function classifyPredictRequest(
   input: BodyInput,
   { limits, ...options }: ClassifyOptions = {},
 ): Promise<ClassifiedRequest> {
-  const classifier = limits === undefined ? withDefaults : new Classifier(resolveLimits(limits))
-  return classifier.classify(input, options)
+  return new Classifier(resolveLimits(limits)).classify(input, options)
 }
 
-/** Classifies requests within the same limits, and remembers the jobs that it has seen. */
+/** Classifies requests, with one set of limits and a cache of jobs. */
 export class Classifier {
   readonly #limits: ResolvedLimits
-  readonly #memory: JobMemory
+  readonly #cache: JobCache
 
   constructor(limits: ResolvedLimits) {
     this.#limits = limits
-    this.#memory = new JobMemory(limits)
+    this.#cache = new JobCache(limits)
   }
 
   /**
    * See {@link classifyPredictRequest}.
    *
-   * @param store Counts what is read of the body to know its job, which is all of it when the image comes first.
+   * @param store Counts the bytes read to find the job: the whole body if the image comes first.
    */
   classify(
     input: BodyInput,
@@ -85,13 +84,13 @@ export class Classifier {
         ? { kind: 'unreadable', reason: 'content-encoded' }
         : bodyFormat(options.contentType ?? declared.contentType, this.#limits.headerParameters)
       if (format.kind === 'unreadable') return resolve({ classification: unclassified(format.reason), body })
-      const reading = new Reading(format, this.#limits, this.#memory)
+      const classifier = new BodyClassifier(format, this.#limits, this.#cache)
       const read = () => {
         try {
-          const classification = reading.read(cursor)
+          const classification = classifier.read(cursor)
           if (classification === undefined) return
-          // What is known of the job is a copy.
-          cursor.giveBack()
+          // The classification shares no memory with the body.
+          cursor.release()
           cursor.close()
           resolve({ classification, body })
         } catch (error) {
@@ -106,44 +105,42 @@ export class Classifier {
   }
 }
 
-const withDefaults = new Classifier(defaults.limits)
-
-/** An empty list of codings, or `identity` in any case, encodes nothing (RFC 9110 section 8.4.1). */
+/** An empty list of codings and `identity` encode nothing (RFC 9110 section 8.4.1). */
 function isEncoded(contentEncoding = ''): boolean {
   return !/^(?:[\s,]|identity)*$/i.test(contentEncoding)
 }
 
 type ReadableFormat = Exclude<BodyFormat, { kind: 'unreadable' }>
 
-/** Reads one body. */
-class Reading {
+/** Classifies one body. */
+class BodyClassifier {
   readonly #format: ReadableFormat
   readonly #limits: ResolvedLimits
-  readonly #memory: JobMemory
-  /** Created when the first chunk alone does not decide. */
+  readonly #cache: JobCache
+  /** Created if the cache does not know the first chunk. */
   #reader: MultipartReader | UrlencodedReader | undefined
 
-  constructor(format: ReadableFormat, limits: ResolvedLimits, memory: JobMemory) {
+  constructor(format: ReadableFormat, limits: ResolvedLimits, cache: JobCache) {
     this.#format = format
     this.#limits = limits
-    this.#memory = memory
+    this.#cache = cache
   }
 
-  /** @returns `undefined` when more bytes must come first. */
-  read(cursor: Pick<BodyCursor, 'take' | 'giveBack'>): Classification | undefined {
+  /** @returns `undefined` until more bytes arrive. */
+  read(cursor: Pick<BodyCursor, 'take' | 'release'>): Classification | undefined {
     for (;;) {
       const taken = cursor.take()
       if (taken === 'wait') return undefined
       const classification = taken === 'end' ? this.#end() : this.#push(taken)
       if (classification !== undefined) return classification
-      cursor.giveBack(this.#reader?.kept)
+      cursor.release(this.#reader?.inUse)
     }
   }
 
   #push(chunk: Buffer): Classification | undefined {
     const format = this.#format
     if (this.#reader === undefined && format.kind === 'multipart' && format.charset === 'utf-8') {
-      const classification = this.#memory.classifyFirstChunk(chunk, format.boundary)
+      const classification = this.#cache.classifyFirstChunk(chunk, format.boundary)
       if (classification !== undefined) return classification
     }
     this.#reader ??= this.#createReader()
@@ -158,6 +155,6 @@ class Reading {
   #createReader(): MultipartReader | UrlencodedReader {
     return this.#format.kind === 'urlencoded'
       ? new UrlencodedReader(this.#limits)
-      : new MultipartReader(this.#format, this.#limits, this.#memory)
+      : new MultipartReader(this.#format, this.#limits, this.#cache)
   }
 }

@@ -2,10 +2,10 @@ import { defaults } from '../config/defaults.ts'
 import type { UnclassifiedReason } from './classification.ts'
 import { parseHeaderValue } from './header-value.ts'
 
-/** How the bytes of a field become text, where they are no valid UTF-8 or the client names another charset. */
+/** The charset of the fields' text. */
 export type Charset = 'utf-8' | 'latin1'
 
-/** How the fields of a body are read, by its content type. */
+/** How to read the fields of a body. */
 export type BodyFormat =
   | { readonly kind: 'multipart'; readonly boundary: string; readonly charset: Charset }
   | { readonly kind: 'urlencoded' }
@@ -14,10 +14,10 @@ export type BodyFormat =
 /** A format that `MultipartReader` reads. */
 export type MultipartFormat = Extract<BodyFormat, { kind: 'multipart' }>
 
-/** What nearly every client sends, in which there is nothing to parse. */
+/** The content type of nearly every client: no parsing needed. */
 const PLAIN = /^multipart\/form-data; boundary=([0-9A-Za-z'()+_\-.]+)$/
 
-/** US-ASCII reads as Latin-1: the ML server falls back to Latin-1 for bytes that a charset does not have. */
+/** US-ASCII reads as Latin-1, because the ML server falls back to Latin-1 for bytes outside a charset. */
 const CHARSETS: ReadonlyMap<string, Charset> = new Map([
   ['utf-8', 'utf-8'],
   ['utf8', 'utf-8'],
@@ -28,7 +28,7 @@ const CHARSETS: ReadonlyMap<string, Charset> = new Map([
   ['latin1', 'latin1'],
 ])
 
-/** @param mostParameters Of the content type; one with more is unreadable. */
+/** @param mostParameters A content type with more parameters is unreadable. */
 export function bodyFormat(contentType: string | undefined, mostParameters: number): BodyFormat {
   if (contentType === undefined) return unreadable('not-multipart')
   const plain = PLAIN.exec(contentType)?.[1]

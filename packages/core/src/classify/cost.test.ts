@@ -13,7 +13,7 @@ const times = (count: number, make: (i: number) => string) => Array.from({ lengt
 const many = (count: number, text: string) => text.repeat(count)
 const long = 't'.repeat(8_000)
 
-/** Bodies that grow with `size`, which is roughly their length in bytes, and their content type. */
+/** Bodies of roughly `size` bytes, and their content type. */
 const ATTACKS: Readonly<Record<string, (size: number) => readonly [body: string, contentType?: string]>> = {
   'a long task name with many types': (size) => [
     part(ENTRIES, `{"${long}":{${times(size / 24, (i) => `"${i}":{"modelName":"m"}`)}}}`),
@@ -56,11 +56,11 @@ const ATTACKS: Readonly<Record<string, (size: number) => readonly [body: string,
   'percent-encoding': (size) => [`entries=${many(size / 3, '%41')}`, FORM],
 }
 
-/** How much a classification does. */
+/** The cost of a classification. */
 interface Cost {
-  /** Blocks of the classifier's code that were run. */
+  /** Executed blocks of the classifier's code. */
   blocks: number
-  /** Bytes that Node searched, compared or copied for it. */
+  /** Bytes that Node searched or copied. */
   bytes: number
   /** Characters of the classification. */
   result: number
@@ -74,7 +74,7 @@ beforeAll(() => {
 })
 afterAll(() => session.disconnect())
 
-/** Counts what has run since the last call. */
+/** Counts the blocks executed since the last call. */
 function blocksRun(): number {
   let blocks = 0
   session.post('Profiler.takePreciseCoverage', (_, { result }) => {

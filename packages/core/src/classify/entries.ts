@@ -3,19 +3,18 @@ import type { Entry, UnclassifiedReason } from './classification.ts'
 import type { Charset } from './content-type.ts'
 import type { ResolvedLimits } from './limits.ts'
 
-/** The jobs of an `entries` field, or the reason why they cannot be read. */
+/** The jobs of an `entries` field, or why they cannot be read. */
 export type ParsedEntries =
   | { readonly ok: true; readonly entries: readonly Entry[]; readonly tasks: readonly string[] }
   | { readonly ok: false; readonly reason: UnclassifiedReason }
 
-/** Python keeps a byte order mark, which makes the text no JSON. */
+/** Keeps a byte order mark as Python does; it makes the JSON invalid. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Reads `{task: {type: {modelName, options?}}}`.
  *
- * Only own members are looked at and nothing is copied by name, so that `__proto__` and `constructor`
- * are names like any other.
+ * Reads only own members and copies nothing by name, so `__proto__` and `constructor` are ordinary names.
  */
 export function parseEntries(text: string, limits: ResolvedLimits): ParsedEntries {
   const tooComplex = complexityProblem(text, limits)
@@ -43,7 +42,7 @@ export function parseEntries(text: string, limits: ResolvedLimits): ParsedEntrie
   return entries.length > 0 ? { ok: true, entries, tasks: [...tasks] } : invalid('invalid-entries')
 }
 
-/** The text of a field, as starlette decodes it (`_user_safe_decode`): Latin-1 where the bytes are not of the charset. */
+/** Decodes a field as starlette's `_user_safe_decode` does: as Latin-1 if the bytes are invalid in the charset. */
 export function decodeField(bytes: Buffer, charset: Charset): string {
   try {
     return charset === 'utf-8' ? utf8.decode(bytes) : bytes.toString('latin1')
@@ -56,7 +55,7 @@ function invalid(reason: UnclassifiedReason): ParsedEntries {
   return { ok: false, reason }
 }
 
-/** Options that are no object make the job fail in the ML server. Routing does not need them. */
+/** Options that are not an object make the job fail in the ML server; routing ignores them. */
 function readEntry(task: string, type: string, job: Record<string, unknown>): Entry | undefined {
   const model = own(job, 'modelName')
   const options = own(job, 'options')
@@ -70,8 +69,8 @@ function own(object: Record<string, unknown>, key: string): unknown {
 }
 
 /**
- * Counts levels and values before the text is parsed, since parsing deep JSON takes long, and small values take much more
- * memory than text.
+ * Counts levels and values before parsing: deep JSON takes long to parse, and small values take much more memory than their
+ * text.
  */
 function complexityProblem(
   text: string,
@@ -102,7 +101,7 @@ function complexityProblem(
   return undefined
 }
 
-/** @param start Where its opening quote is. @returns Where its closing quote is; the end of a text without one. */
+/** @param start Offset of the opening quote. @returns Offset of the closing quote, or the length of the text. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === '\\') at++

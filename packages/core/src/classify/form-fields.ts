@@ -6,24 +6,24 @@ import {
 } from './classification.ts'
 import type { ParsedEntries } from './entries.ts'
 
-/** What a form has under a name: a file, a field with text, or an empty field, which the ML server takes for none. */
+/** A file, a field with text, or an empty field, which the ML server ignores. */
 export type FieldKind = 'file' | 'text' | 'empty'
 
 /**
- * The fields of a form that decide what the ML server runs: of two fields of one name the last counts, and an image counts
- * before a text (FastAPI's `Form` and `File`, and Immich's `predict`).
+ * The fields of a form that decide the job. The last field of a name counts, and an image takes precedence over a text, as in
+ * FastAPI's `Form` and `File` and Immich's `predict`.
  */
 export class FormFields {
   #entries: (() => ParsedEntries) | 'file' | undefined
   #image: FieldKind | undefined
   #text: FieldKind | undefined
 
-  /** @param read Called once, if these are the entries that count. */
+  /** @param read Called at most once, if no later field replaces these entries. */
   setEntries(read: () => ParsedEntries): void {
     this.#entries = read
   }
 
-  /** A file named `entries`, which the ML server does not read as a field. */
+  /** Sets a file named `entries`, which the ML server does not read as a field. */
   setEntriesFile(): void {
     this.#entries = 'file'
   }
@@ -33,12 +33,12 @@ export class FormFields {
     else this.#text = kind
   }
 
-  /** Whether there is a field of entries that nothing has replaced so far. */
+  /** Whether the last `entries` so far is a field. */
   get hasEntries(): boolean {
     return typeof this.#entries === 'function'
   }
 
-  /** @param otherwise The reason when the form has no entries. */
+  /** @param otherwise The reason if the form has no entries. */
   classify(otherwise: UnclassifiedReason): Classification {
     if (this.#entries === 'file') return unclassified('entries-in-file')
     const parsed = this.#entries?.()

@@ -1,8 +1,8 @@
 /** The value of a header such as `Content-Type: multipart/form-data; boundary=b`. */
 export interface HeaderValue {
-  /** What stands before the first parameter, as it was sent. */
+  /** The text before the first parameter. */
   readonly value: string
-  /** By name; of two parameters of one name, the last counts. A parameter without `=` has the value `''`. */
+  /** By name; the last of a name counts. A parameter without `=` has the value `''`. */
   readonly parameters: ReadonlyMap<string, string>
 }
 
@@ -11,11 +11,11 @@ const BACKSLASH = 0x5c
 const SEMICOLON = 0x3b
 
 /**
- * Reads a header value as the ML server does (python-multipart's `parse_options_header`), in one pass: `;` separates
- * parameters unless it is quoted, names are in lower case, and `name*=` is ignored (RFC 7578 section 4.2).
+ * Parses a header value in one pass, as python-multipart's `parse_options_header` does: an unquoted `;` separates parameters,
+ * names become lower case, and `name*=` is ignored (RFC 7578 section 4.2).
  *
- * @param text The value, one character a byte.
- * @returns `undefined` when it has more than `mostParameters`.
+ * @param text The value, one character per byte.
+ * @returns `undefined` if it has more than `mostParameters`.
  */
 export function parseHeaderValue(text: string, mostParameters: number): HeaderValue | undefined {
   const segments = splitAtSemicolons(text, mostParameters + 1)
@@ -52,7 +52,7 @@ function unquote(text: string): string {
   return isQuoted ? text.slice(1, -1).replaceAll('\\\\', '\\').replaceAll('\\"', '"') : text
 }
 
-/** By index, because a regular expression for the end of a text takes quadratic time. */
+/** Trims by index: a regular expression anchored at the end takes quadratic time. */
 function trim(text: string): string {
   let start = 0
   let end = text.length
@@ -61,7 +61,7 @@ function trim(text: string): string {
   return text.slice(start, end)
 }
 
-/** What Python's `str.strip()` removes of the first 256 characters. */
+/** The characters below 256 that Python's `str.strip()` removes. */
 function isPythonSpace(code: number): boolean {
   return (code >= 9 && code <= 13) || (code >= 28 && code <= 32) || code === 0x85 || code === 0xa0
 }

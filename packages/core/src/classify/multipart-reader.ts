@@ -3,7 +3,7 @@ import { type Classification, type UnclassifiedReason, unclassified } from './cl
 import type { MultipartFormat } from './content-type.ts'
 import { decodeField, type ParsedEntries, parseEntries } from './entries.ts'
 import { FormFields } from './form-fields.ts'
-import type { JobMemory } from './job-memory.ts'
+import type { JobCache } from './job-cache.ts'
 import type { ResolvedLimits } from './limits.ts'
 import { longestPartHeader, type PartHeader } from './part-header.ts'
 
@@ -13,65 +13,64 @@ const DASH = 0x2d
 const LINE_END = 2
 const HEADER_END = '\r\n\r\n'
 
-/** Where the reader stands. The window begins there, but in `entries`, where it begins with the part. */
+/** The position of the reader, where the window starts. In `entries`, the window starts with the part. */
 type State =
   /** Before the first boundary. */
   | { readonly at: 'opening' }
-  /** Behind the first boundary. */
+  /** After the first boundary. */
   | { readonly at: 'first-boundary' }
-  /** Behind a boundary, at the line end before the header of a part. */
+  /** After a boundary, at the line end before the header of a part. */
   | { readonly at: 'header' }
-  /** In a part named `entries`, whose content begins at `start` of the window. */
+  /** In a part named `entries`, whose content starts at offset `start` of the window. */
   | { readonly at: 'entries'; readonly start: number }
-  /** In a part whose bytes do not matter, but whether there are any. */
+  /** In another part: only whether it is empty matters. */
   | { readonly at: 'content'; readonly header: PartHeader; isEmpty: boolean }
 
 /**
- * Reads a multipart body until the job is known, as the ML server reads it (python-multipart's `MultipartParser`): chunks
- * go in, the classification comes out as soon as it is certain.
+ * Reads a multipart body until the job is certain, with the rules of the ML server (python-multipart's `MultipartParser`).
  *
- * It is certain with the header of an image file behind `entries`, or else at the end of the form. Of the bytes, only
- * the part named `entries` is kept; every other part is searched for its end and dropped.
+ * The job is certain at the header of an image file after `entries`, or else at the end of the form. Only the part named
+ * `entries` is kept; other parts are searched for their end and dropped.
  */
 export class MultipartReader {
   readonly #window = new ByteWindow()
   readonly #fields = new FormFields()
   readonly #limits: ResolvedLimits
-  readonly #memory: JobMemory
+  readonly #cache: JobCache
   readonly #format: MultipartFormat
-  /** What ends a part: CRLF, two dashes, the boundary. */
+  /** The end of a part: CRLF, two dashes, the boundary. */
   readonly #delimiter: Buffer
   #state: State = { at: 'opening' }
-  /** Bytes at the front of the window that were searched in vain. */
+  /** Bytes at the front of the window that contain no delimiter. */
   #searched = 0
   readonly #parts = { files: 0, fields: 0 }
-  #verdict: Classification | undefined
+  #result: Classification | undefined
 
-  constructor(format: MultipartFormat, limits: ResolvedLimits, memory: JobMemory) {
+  constructor(format: MultipartFormat, limits: ResolvedLimits, cache: JobCache) {
     this.#format = format
     this.#limits = limits
-    this.#memory = memory
+    this.#cache = cache
     this.#delimiter = Buffer.from(`\r\n--${format.boundary}`, 'latin1')
   }
 
-  /** Bytes still in use, of those that were pushed last. */
-  get kept(): number {
+  /** Bytes at the end of the pushed chunks that are still in use. */
+  get inUse(): number {
     return this.#window.length
   }
 
-  /** @returns The classification, once it is certain. */
+  /** @returns `undefined` until the classification is certain. */
   push(chunk: Buffer): Classification | undefined {
     this.#window.append(chunk)
-    while (this.#verdict === undefined && this.#step()) {}
-    return this.#verdict
+    while (this.#result === undefined && this.#step()) {}
+    return this.#result
   }
 
-  /** The classification of a body that ends here. What is not complete does not count. */
+  /** Classifies a body that ends here, without its incomplete part. */
   end(): Classification {
-    return this.#verdict ?? this.#fields.classify('truncated')
+    return this.#result ?? this.#fields.classify('truncated')
   }
 
-  /** @returns Whether to go on; `false` asks for more bytes. */
+  /** @returns `false` if it needs more bytes. */
   #step(): boolean {
     switch (this.#state.at) {
       case 'opening':
@@ -87,7 +86,7 @@ export class MultipartReader {
     }
   }
 
-  /** Line ends, then the boundary. What else may precede it for the ML server depends on how the body is cut. */
+  /** Reads line ends and the boundary. Whether the ML server accepts other bytes depends on the chunks, so they are an error. */
   #readOpening(): boolean {
     const { bytes } = this.#window
     let lineEnds = 0
@@ -122,7 +121,7 @@ export class MultipartReader {
       this.#searched = Math.max(0, bytes.length - HEADER_END.length + 1)
       return bytes.length > longestPartHeader(this.#limits) && this.#fail('too-large-part-header')
     }
-    const header = this.#memory.header(bytes.toString('latin1', Math.min(LINE_END, end), end))
+    const header = this.#cache.partHeader(bytes.toString('latin1', Math.min(LINE_END, end), end))
     if (typeof header === 'string') return this.#fail(header)
     if (++this.#parts[header.isFile ? 'files' : 'fields'] > this.#limits.parts)
       return this.#fail('too-many-parts')
@@ -147,7 +146,7 @@ export class MultipartReader {
     if (end === -1) return false
     const ending = endOfBoundary(bytes, end + this.#delimiter.length)
     if (ending === 'incomplete') return false
-    if (ending === 'none') return this.#searchBehind(end)
+    if (ending === 'none') return this.#searchAfter(end)
     const part = Buffer.from(bytes.subarray(0, end))
     this.#fields.setEntries(() => this.#parseEntries(part, start))
     return this.#endPart(end, ending)
@@ -165,7 +164,7 @@ export class MultipartReader {
     const ending = endOfBoundary(this.#window.bytes, end + this.#delimiter.length)
     if (ending === 'incomplete') return false
     state.isEmpty &&= ending !== 'none'
-    if (ending === 'none') return this.#searchBehind(end)
+    if (ending === 'none') return this.#searchAfter(end)
     this.#takePart(state)
     return this.#endPart(end, ending)
   }
@@ -177,34 +176,34 @@ export class MultipartReader {
   }
 
   #parseEntries(part: Buffer, start: number): ParsedEntries {
-    const remembers = this.#format.charset === 'utf-8'
-    const known = remembers ? this.#memory.recallEntries(part) : undefined
+    const isCached = this.#format.charset === 'utf-8'
+    const known = isCached ? this.#cache.findEntries(part) : undefined
     if (known !== undefined) return known
     const text = decodeField(part.subarray(start), this.#format.charset)
     const parsed = parseEntries(text, this.#limits)
-    if (parsed.ok && remembers) this.#memory.rememberEntries(part, parsed)
+    if (parsed.ok && isCached) this.#cache.addEntries(part, parsed)
     return parsed
   }
 
-  /** @returns Where the next delimiter is in the window, or `-1`; then everything that cannot be one is searched. */
+  /** @returns Offset of the next delimiter in the window, or `-1`; then `#searched` is the start of a possible delimiter. */
   #findDelimiter(): number {
     const { bytes } = this.#window
     const found = bytes.indexOf(this.#delimiter, this.#searched)
-    this.#searched = found === -1 ? this.#startOfTornDelimiter(bytes) : found
+    this.#searched = found === -1 ? this.#startOfPartialDelimiter(bytes) : found
     return found
   }
 
-  /** Where a delimiter begins of which the rest has not arrived: only its first byte is a CR. */
-  #startOfTornDelimiter(bytes: Buffer): number {
+  /** Offset of a delimiter that is not complete yet, or the length of the window. Only its first byte is a CR. */
+  #startOfPartialDelimiter(bytes: Buffer): number {
     const from = Math.max(this.#searched, bytes.length - this.#delimiter.length + 1)
     const start = from + bytes.subarray(from).lastIndexOf(CR)
-    const isTorn =
+    const isPartial =
       start >= from && this.#delimiter.subarray(0, bytes.length - start).equals(bytes.subarray(start))
-    return isTorn ? start : bytes.length
+    return isPartial ? start : bytes.length
   }
 
-  /** A line that only begins like a delimiter is content. */
-  #searchBehind(delimiter: number): true {
+  /** Goes on after a line that starts like a delimiter but is content. */
+  #searchAfter(delimiter: number): true {
     this.#searched = delimiter + this.#delimiter.length
     return true
   }
@@ -225,16 +224,16 @@ export class MultipartReader {
     return this.#finish(unclassified(reason))
   }
 
-  #finish(verdict: Classification): true {
-    this.#verdict = verdict
+  #finish(result: Classification): true {
+    this.#result = result
     return true
   }
 }
 
-/** A part whose name says nothing. */
+/** A part with another name. */
 const OTHER_FIELD: PartHeader = { name: '', isFile: false }
 
-/** What follows a boundary: two dashes, a line end, or neither, so that it is none. */
+/** What follows a boundary: two dashes (`close`), a line end (`part`), or other bytes, so it is not a boundary. */
 function endOfBoundary(bytes: Buffer, at: number): 'close' | 'part' | 'none' | 'incomplete' {
   if (bytes.length < at + 2)
     return bytes.length === at || bytes[at] === DASH || bytes[at] === CR ? 'incomplete' : 'none'

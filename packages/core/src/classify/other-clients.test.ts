@@ -105,7 +105,7 @@ const requests: readonly Request[] = [
     input: 'image',
   },
   {
-    what: 'transcription, whose payload has another name',
+    what: 'transcription, with another payload name',
     parts: [entries(transcription), { ...image, header: image.header.replace('"image"', '"audio"') }],
     jobs: ['transcription/audio/whisper'],
     input: undefined,

@@ -1,9 +1,9 @@
 import { parseHeaderValue } from './header-value.ts'
 import type { ResolvedLimits } from './limits.ts'
 
-/** What a part's header says. */
+/** The header of a part. */
 export interface PartHeader {
-  /** The field's name, one character a byte. */
+  /** The field's name, one character per byte. */
   readonly name: string
   /** Whether the part is a file: its `Content-Disposition` has a `filename`. */
   readonly isFile: boolean
@@ -16,9 +16,9 @@ export type PartHeaderProblem = 'too-large-part-header' | 'too-many-header-param
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /**
- * Reads the header of a part as the ML server does (python-multipart's `MultipartParser`).
+ * Parses the header of a part as python-multipart's `MultipartParser` does.
  *
- * @param lines The header lines, one character a byte, without the empty line that ends them.
+ * @param lines The header lines, one character per byte, without the empty line at the end.
  */
 export function parsePartHeader(lines: string, limits: ResolvedLimits): PartHeader | PartHeaderProblem {
   let disposition: string | undefined
@@ -37,7 +37,7 @@ export function parsePartHeader(lines: string, limits: ResolvedLimits): PartHead
   return name === undefined ? 'malformed-multipart' : { name, isFile: header.parameters.has('filename') }
 }
 
-/** Bytes that the header of a part takes at most, with its line ends. */
+/** Largest header of a part in bytes, with its line ends. */
 export function longestPartHeader({ partHeaders, partHeaderSize }: ResolvedLimits): number {
   return partHeaders * (partHeaderSize + 2) + 4
 }

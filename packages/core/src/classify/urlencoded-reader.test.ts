@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ENTRIES } from '../../../../test/support/predict-body.ts'
+import { CLIP, chunksOf, textSearch as withText } from '../../../../test/support/classify.ts'
 import { defaults } from '../config/defaults.ts'
 import type { Classification, UnclassifiedReason } from './classification.ts'
 import { classifyPredictRequest } from './classify-predict-request.ts'
@@ -9,29 +9,13 @@ import { parseEntries } from './entries.ts'
 import { UrlencodedReader } from './urlencoded-reader.ts'
 
 const contentType = 'application/x-www-form-urlencoded'
-const CLIP = JSON.stringify(ENTRIES.textSearch)
 const entries = `entries=${encodeURIComponent(CLIP)}`
-const withText = {
-  classified: true,
-  entries: [{ task: 'clip', type: 'textual', model: 'ViT-B-32__openai', options: { language: 'en' } }],
-  tasks: ['clip'],
-  input: 'text',
-}
 const withoutPayload = { ...withText, input: undefined }
 const withImage = { ...withText, input: 'image' }
 
 async function classify(body: string, type = contentType): Promise<Classification> {
   const bytes = Buffer.from(body, 'latin1')
   return (await classifyPredictRequest(bytes, { contentType: type })).classification
-}
-
-/** A stream that gives one chunk a turn, as a socket does. */
-async function* chunksOf(body: Buffer, ...cuts: number[]): AsyncGenerator<Buffer> {
-  let from = 0
-  for (const cut of [...cuts, body.length]) {
-    yield body.subarray(from, cut)
-    from = cut
-  }
 }
 
 function parseByteByByte(body: Buffer): Classification {
@@ -58,8 +42,8 @@ const classified: [string, string, object][] = [
   ['the last of several texts', `text=cat&${entries}&text=`, withoutPayload],
   ['field names in another case', `${entries}&Text=cat&Entries=%7B%7D`, withoutPayload],
   ['the last of several entries', `entries=%7B&entries=&${entries}&text=cat`, withText],
-  ['the last of several entries is behind the text', `entries=%7B%7D&text=cat&${entries}`, withText],
-  ['nothing but braces and quotes as they are', `entries=${CLIP}&text=cat`, withText],
+  ['the last of several entries, after the text', `entries=%7B%7D&text=cat&${entries}`, withText],
+  ['unencoded braces and quotes', `entries=${CLIP}&text=cat`, withText],
   ['+ for a space', `entries=+${encodeURIComponent(CLIP)}+&text=a+cat`, withText],
   ['percent-encoded names', `%65ntries=${encodeURIComponent(CLIP)}&t%65xt=cat`, withText],
   ['a ; is no separator', `${entries}&x=1;text=cat`, withoutPayload],
@@ -116,7 +100,7 @@ describe('a urlencoded body', () => {
   })
 
   it.each(['application/x-www-form-urlencoded-v2', 'text/x-www-form-urlencoded', 'application/json'])(
-    'is not what it looks like when its content type is %s',
+    'is not read as a form if its content type is %s',
     async (type) => {
       expect(await classify(`${entries}&text=cat`, type)).toMatchObject({ reason: 'not-multipart' })
     },
@@ -189,7 +173,7 @@ describe('a urlencoded body', () => {
     )
   })
 
-  it('gets the same verdict however it is cut, and every byte back', async () => {
+  it('is classified the same however it is cut, and keeps every byte', async () => {
     const piece = fc.oneof(
       fc.constantFrom('&', '=', ';', '+', '%', '%7', '?', 'entries', 'entries=', 'text', entries, CLIP),
       fc.string({ unit: 'binary', maxLength: 10 }),

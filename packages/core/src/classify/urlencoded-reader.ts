@@ -6,23 +6,23 @@ import type { ResolvedLimits } from './limits.ts'
 
 const AMPERSAND = 0x26
 const EQUALS = 0x3d
-/** `entries` with each character percent-encoded; a longer name is another. */
+/** Length of `entries` with each character percent-encoded. */
 const LONGEST_NAME = 3 * 'entries'.length
-/** A percent-encoded byte takes three. */
+/** Length of a percent-encoded byte. */
 const ENCODED = 3
 
 /**
- * Classifies an `application/x-www-form-urlencoded` body as the ML server reads it (starlette's `FormParser`): only `&`
- * separates fields, names are case-sensitive, and the last field of a name counts. It decides at the end of the body,
- * because any field may be repeated, and keeps nothing but `entries`.
+ * Classifies an `application/x-www-form-urlencoded` body with the rules of starlette's `FormParser`: only `&` separates fields,
+ * names are case-sensitive, and the last field of a name counts. A field may be repeated, so the result is certain only at the
+ * end of the body. Only `entries` is kept.
  */
 export class UrlencodedReader {
   readonly #limits: ResolvedLimits
   readonly #form = new FormFields()
   #fields = 0
-  /** A copy of the name's bytes. */
+  /** A copy of the bytes of the name. */
   #name = new ByteWindow()
-  /** What the field is, once its name is complete. */
+  /** Known once the name is complete. */
   #field: 'entries' | 'text' | 'image' | 'other' | undefined
   #value = new ByteWindow()
   #valueSize = 0
@@ -31,12 +31,12 @@ export class UrlencodedReader {
     this.#limits = limits
   }
 
-  /** Bytes still in use, of those that were pushed last. */
-  get kept(): number {
+  /** Bytes at the end of the pushed chunks that are still in use. */
+  get inUse(): number {
     return this.#value.length
   }
 
-  /** @returns The classification, if it is certain before the end. */
+  /** @returns The classification if it is certain before the end. */
   push(chunk: Buffer): Classification | undefined {
     for (let start = 0; start < chunk.length; ) {
       const separator = chunk.indexOf(AMPERSAND, start)
@@ -64,7 +64,7 @@ export class UrlencodedReader {
     }
     const equals = bytes.indexOf(EQUALS)
     const name = equals === -1 ? bytes : bytes.subarray(0, equals)
-    // One byte more shows that the name is too long. A copy, since the bytes behind it need not be kept.
+    // One more byte shows that the name is too long. A copy, so the chunk can be released.
     this.#name.append(Buffer.from(name.subarray(0, LONGEST_NAME + 1 - this.#name.length)))
     if (equals === -1) return
     this.#endName()
@@ -109,7 +109,7 @@ export class UrlencodedReader {
   }
 }
 
-/** Python's `unquote_plus` of a Latin-1 text: percent-encoded bytes are UTF-8, other characters stay as they are. */
+/** Python's `unquote_plus` of a Latin-1 text: percent-encoded bytes are UTF-8, other characters do not change. */
 function decode(text: string): string {
   const spaced = text.replaceAll('+', ' ')
   return spaced.includes('%')
@@ -117,7 +117,7 @@ function decode(text: string): string {
     : spaced
 }
 
-/** One character a byte. */
+/** @returns One character per byte. */
 function percentDecoded(ascii: string): string {
   return ascii.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }

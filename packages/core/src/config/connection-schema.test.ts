@@ -39,7 +39,7 @@ describe("a backend's own headers", () => {
       { 'x-key': '', authorization: 'Bearer t' },
     ],
   ])('by %j', (options, headers) => {
-    expect(backendOf(options).ownHeaders()).toEqual(headers)
+    expect(backendOf(options).target.headers()).toEqual(headers)
   })
 })
 

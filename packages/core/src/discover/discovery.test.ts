@@ -4,7 +4,7 @@ import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts
 import { type Discovered, Discovery, type DiscoverySettings } from './discovery.ts'
 import { formatEndpoint } from './endpoint.ts'
 
-/** A discovery that runs, and what it has found so far. */
+/** A running discovery, and its results so far. */
 async function discovering(resolver: FakeResolver, settings: Partial<DiscoverySettings> = {}) {
   const clock = new FakeClock()
   const found: Discovered[] = []
@@ -12,7 +12,7 @@ async function discovering(resolver: FakeResolver, settings: Partial<DiscoverySe
     clock,
     { names: ['ml'], port: 3003, services: [], interval: 10_000, ...settings },
     resolver,
-    (it) => found.push(it),
+    (discovered) => found.push(discovered),
   )
   onTestFinished(() => {
     discovery.stop()
@@ -52,7 +52,7 @@ describe('a name', () => {
     expect(found[1]?.endpoints.map(formatEndpoint)).toEqual(['10.0.0.3:3003'])
   })
 
-  it('that cannot be resolved keeps what it had, and is tried again soon', async () => {
+  it('that cannot be resolved keeps its endpoints, and is resolved again soon', async () => {
     const resolver = new FakeResolver({ ml: ['10.0.0.1'] })
     const { advance, found, last } = await discovering(resolver)
     resolver.hosts = { ml: new Error('SERVFAIL') }
@@ -66,12 +66,12 @@ describe('a name', () => {
     expect([last(), found.at(-1)?.error]).toEqual([['[fd00::2]:3003'], undefined])
   })
 
-  it('that has never been resolved has nothing', async () => {
+  it('that was never resolved has no endpoints', async () => {
     const { found } = await discovering(new FakeResolver())
     expect(found).toMatchObject([{ endpoints: [], error: { message: 'no such host ml' } }])
   })
 
-  it('that gets no answer is given up, and tried again', async () => {
+  it('without an answer times out, and is resolved again', async () => {
     const resolver = new FakeResolver({ ml: ['10.0.0.1'] })
     resolver.silent = true
     const { advance, found, last } = await discovering(resolver)
@@ -84,17 +84,17 @@ describe('a name', () => {
     expect(last()).toEqual(['10.0.0.1:3003'])
   })
 
-  it('is resolved at once when there is doubt, but not more than once in a second', async () => {
+  it('is resolved at once by refresh(), but at most once a second', async () => {
     const resolver = new FakeResolver({ ml: ['10.0.0.1'] })
     const { discovery, advance, found } = await discovering(resolver)
-    discovery.doubt()
+    discovery.refresh()
     await advance(999)
-    discovery.doubt()
+    discovery.refresh()
     expect(found).toHaveLength(1)
     await advance(1)
     expect(found).toHaveLength(2)
     await advance(5_000)
-    discovery.doubt()
+    discovery.refresh()
     await advance(0)
     expect(found).toHaveLength(3)
     await advance(9_999)
@@ -103,7 +103,7 @@ describe('a name', () => {
     expect(found).toHaveLength(4)
   })
 
-  it('is resolved no more once that is stopped, and a question under way is called off', async () => {
+  it('is not resolved after stop(), which cancels a running query', async () => {
     const resolver = new FakeResolver({ ml: ['10.0.0.1'] })
     const { discovery, advance, clock, found } = await discovering(resolver)
     resolver.silent = true
@@ -111,7 +111,7 @@ describe('a name', () => {
     expect(resolver.asked).toHaveLength(2)
     discovery.stop()
     expect(clock.pending).toBe(0)
-    discovery.doubt()
+    discovery.refresh()
     discovery.start()
     await advance(60_000)
     expect([resolver.asked.length, found.length]).toEqual([2, 1])
@@ -119,13 +119,13 @@ describe('a name', () => {
 })
 
 describe('several names', () => {
-  it('have their addresses together, each one once', async () => {
+  it('give the union of their addresses', async () => {
     const resolver = new FakeResolver({ a: ['10.0.0.1', '10.0.0.2'], b: ['10.0.0.2', '10.0.0.3'] })
     const { last } = await discovering(resolver, { names: ['a', 'b'] })
     expect(last()).toEqual(['10.0.0.1:3003', '10.0.0.2:3003', '10.0.0.3:3003'])
   })
 
-  it('do not suffer from one that cannot be resolved', async () => {
+  it('are independent of one that cannot be resolved', async () => {
     const resolver = new FakeResolver({ a: ['10.0.0.1'], b: ['10.0.0.2'] })
     const { advance, last, found } = await discovering(resolver, { names: ['a', 'b', 'c'] })
     expect([last(), found[0]?.error?.message]).toEqual([['10.0.0.1:3003', '10.0.0.2:3003'], 'no such host c'])
@@ -147,30 +147,7 @@ describe('a service', () => {
     weight,
   })
 
-  it('has servers on ports of their own, the weights against their mean, the priorities below one tier', async () => {
-    const resolver = new FakeResolver({ a: ['10.0.0.1'], b: ['10.0.0.2', 'fd00::2'], c: ['10.0.0.3'] })
-    resolver.records = {
-      '_http._tcp.ml': [record('a', 1, 10, 90), record('b', 2, 10, 30), record('c', 3, 20, 0)],
-    }
-    const { found } = await discovering(resolver, settings)
-    expect(found[0]?.endpoints).toEqual([
-      { address: '10.0.0.1', port: 1, share: 1.5, rank: 0 },
-      { address: '10.0.0.2', port: 2, share: 0.5, rank: 0 },
-      { address: 'fd00::2', port: 2, share: 0.5, rank: 0 },
-      { address: '10.0.0.3', port: 3, share: 1, rank: 0.5 },
-    ])
-  })
-
-  it('gives what has no weight a very small share beside others', async () => {
-    const resolver = new FakeResolver({ a: ['10.0.0.1'], b: ['10.0.0.2'] })
-    resolver.records = { '_http._tcp.ml': [record('a', 1, 0, 0), record('b', 1, 0, 10)] }
-    const { found } = await discovering(resolver, settings)
-    const [a, b] = found[0]?.endpoints.map(({ share }) => share) ?? []
-    expect(a).toBeGreaterThan(0)
-    expect(a).toBeLessThan(0.1 * (b ?? 0))
-  })
-
-  it('keeps a server whose own name cannot be resolved for the moment, and drops one that is gone', async () => {
+  it('keeps a target that cannot be resolved, and drops one without a record', async () => {
     const resolver = new FakeResolver({ a: { addresses: ['10.0.0.1'], ttl: 30 }, b: ['10.0.0.2'] })
     resolver.records = { '_http._tcp.ml': [record('a', 1, 0, 1), record('b', 1, 0, 1)] }
     const { advance, last, found } = await discovering(resolver, settings)
@@ -182,7 +159,7 @@ describe('a service', () => {
     expect([last(), found.at(-1)?.error]).toEqual([['10.0.0.1:1'], undefined])
   })
 
-  it('has the servers that have an address, and says in the same words each time why others have none', async () => {
+  it('has the targets with an address, and reports equal failures as equal errors', async () => {
     const resolver = new FakeResolver({ a: ['10.0.0.1'] })
     const records = ['c', 'a', 'b'].map((name) => record(name, 1, 0, 1))
     resolver.records = { '_http._tcp.ml': records }
@@ -192,18 +169,5 @@ describe('a service', () => {
     const messages = found.map(({ error }) => error?.message)
     const both = 'no such host b; no such host c'
     expect([last(), messages]).toEqual([['10.0.0.1:1'], [both, both]])
-  })
-
-  it.each<[string, FakeResolver['records'], string]>([
-    ['that does not exist', {}, 'no such service _http._tcp.ml'],
-    ['without servers', { '_http._tcp.ml': [] }, '_http._tcp.ml has no servers'],
-    ['that says that it is not there', { '_http._tcp.ml': [record('', 0, 0, 0)] }, 'has no servers'],
-    ['none of whose servers has an address', { '_http._tcp.ml': [record('x', 1, 0, 0)] }, 'no such host x'],
-  ])('%s is an error', async (_, records, message) => {
-    const resolver = new FakeResolver()
-    resolver.records = records
-    const { found } = await discovering(resolver, settings)
-    expect(found[0]?.endpoints).toEqual([])
-    expect(found[0]?.error?.message).toContain(message)
   })
 })

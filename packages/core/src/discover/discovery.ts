@@ -1,38 +1,38 @@
 import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { type Endpoint, formatEndpoint } from './endpoint.ts'
+import { asError, hostLookup, joinErrors, type Lookup, type LookupResult, serviceLookup } from './lookup.ts'
 import type { Resolver } from './resolver.ts'
-import { asError, combined, type Find, type Found, findHost, findService } from './sources.ts'
 
-/** What a backend's endpoints are found by. */
+/** How a backend's endpoints are discovered. */
 export interface DiscoverySettings {
-  /** Names of hosts. */
+  /** Host names. */
   readonly names: readonly string[]
-  /** Port of these hosts. */
+  /** Port of the hosts. */
   readonly port: number
-  /** Names of services, which have SRV records. */
+  /** Names of services with SRV records. */
   readonly services: readonly string[]
-  /** The longest time between two resolutions, in milliseconds; a TTL may make it shorter. */
+  /** Longest time between two lookups in milliseconds; a TTL can shorten it. */
   readonly interval: number
 }
 
-/** What one resolution of all names has found. */
+/** The result of one lookup of all names. */
 export interface Discovered {
-  /** Of a name that could not be resolved, what it has last stood for; empty when there has never been an answer. */
+  /** A name that cannot be resolved keeps its previous endpoints, if it had any. */
   readonly endpoints: readonly Endpoint[]
-  /** Why a name, or that of a server of a service, could not be resolved. */
+  /** Why a name, or the target of a service, could not be resolved. */
   readonly error: Error | undefined
 }
 
-/** Resolves a backend's names again and again. */
+/** Resolves a backend's names periodically. */
 export class Discovery {
   readonly #clock: Clock
   #interval: number
-  readonly #sources: readonly Source[]
+  readonly #names: readonly ResolvedName[]
   readonly #onDiscovered: (discovered: Discovered) => void
   #state: 'new' | 'started' | 'stopped' = 'new'
   #round: AbortController | undefined
-  #asked = 0
+  #lastStart = 0
   #cancel: (() => void) | undefined
 
   constructor(
@@ -43,28 +43,28 @@ export class Discovery {
   ) {
     this.#clock = clock
     this.#interval = interval
-    this.#sources = [
-      ...names.map((name) => new Source(findHost(resolver, name, port))),
-      ...services.map((name) => new Source(findService(resolver, name))),
+    this.#names = [
+      ...names.map((name) => new ResolvedName(hostLookup(resolver, name, port))),
+      ...services.map((name) => new ResolvedName(serviceLookup(resolver, name))),
     ]
     this.#onDiscovered = onDiscovered
   }
 
-  /** Resolves at once, and goes on until `stop()`. */
+  /** Resolves at once, and periodically until `stop()`. */
   start(): void {
     if (this.#state !== 'new') return
     this.#state = 'started'
-    this.#ask()
+    this.#resolve()
   }
 
-  /** The same names are resolved as often as these settings say, from the next time on. */
-  adapt({ interval }: DiscoverySettings): void {
+  /** Applies another interval to the same names. */
+  configure({ interval }: DiscoverySettings): void {
     const shorter = interval < this.#interval
     this.#interval = interval
-    if (shorter) this.doubt()
+    if (shorter) this.refresh()
   }
 
-  /** For good. */
+  /** Stops for good. */
   stop(): void {
     this.#state = 'stopped'
     this.#cancel?.()
@@ -72,59 +72,59 @@ export class Discovery {
     this.#round = undefined
   }
 
-  /** Something is wrong with an endpoint: there may be others by now. */
-  doubt(): void {
+  /** Resolves soon: an endpoint failed, so the addresses may have changed. */
+  refresh(): void {
     if (this.#round === undefined && this.#state === 'started')
-      this.#askIn(this.#asked + defaults.resolvePause - this.#clock.now())
+      this.#resolveIn(this.#lastStart + defaults.resolvePause - this.#clock.now())
   }
 
-  #askIn(milliseconds: number): void {
+  #resolveIn(milliseconds: number): void {
     this.#cancel?.()
-    this.#cancel = this.#clock.after(Math.max(0, milliseconds), () => this.#ask())
+    this.#cancel = this.#clock.after(Math.max(0, milliseconds), () => this.#resolve())
   }
 
-  #ask(): void {
+  #resolve(): void {
     const round = new AbortController()
     this.#round = round
-    this.#asked = this.#clock.now()
+    this.#lastStart = this.#clock.now()
     const cancel = this.#clock.after(defaults.resolveTimeout, () =>
       round.abort(new Error(`no answer within ${defaults.resolveTimeout / 1_000} s`)),
     )
     round.signal.addEventListener('abort', cancel)
-    Promise.all(this.#sources.map((source) => source.ask(round.signal))).then((answers) => {
+    Promise.all(this.#names.map((name) => name.resolve(round.signal))).then((answers) => {
       cancel()
       if (this.#round !== round) return
       this.#round = undefined
-      this.#heed(answers)
+      this.#publish(answers)
     })
   }
 
-  #heed(answers: readonly Found[]): void {
+  #publish(answers: readonly LookupResult[]): void {
     const errors = answers.flatMap(({ error }) => error ?? [])
     const ttl = Math.min(...answers.map((answer) => answer.ttl))
     const pause = errors.length > 0 ? 0 : Math.min(ttl, this.#interval)
-    this.#askIn(Math.max(pause, defaults.resolvePause))
-    // Two names may stand for one server.
+    this.#resolveIn(Math.max(pause, defaults.resolvePause))
+    // Two names may resolve to the same endpoint.
     const endpoints = new Map(
       answers.flatMap((answer) => answer.endpoints.map((endpoint) => [formatEndpoint(endpoint), endpoint])),
     )
-    this.#onDiscovered({ endpoints: [...endpoints.values()], error: combined(errors) })
+    this.#onDiscovered({ endpoints: [...endpoints.values()], error: joinErrors(errors) })
   }
 }
 
-/** One name, and what it has last stood for. */
-class Source {
-  readonly #find: Find
+/** One name with its previous endpoints. */
+class ResolvedName {
+  readonly #lookup: Lookup
   #last: readonly Endpoint[] = []
 
-  constructor(find: Find) {
-    this.#find = find
+  constructor(lookup: Lookup) {
+    this.#lookup = lookup
   }
 
   /** Never rejects, and settles when the signal is aborted. */
-  async ask(signal: AbortSignal): Promise<Found> {
+  async resolve(signal: AbortSignal): Promise<LookupResult> {
     try {
-      const found = await Promise.race([this.#find(signal), aborted(signal)])
+      const found = await Promise.race([this.#lookup(signal), aborted(signal)])
       this.#last = found.endpoints
       return found
     } catch (error) {

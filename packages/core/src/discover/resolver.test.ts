@@ -33,15 +33,15 @@ describe('dnsResolver', () => {
     ])
   })
 
-  it('says what is wrong with a name that has nothing, and with a service', async () => {
+  it('rejects a name without addresses, and an unknown service', async () => {
     const server = await dnsServer({ 'empty.test': {} })
     const { addresses, services } = dnsResolver({ servers: [server.address] })
-    await expect(addresses('nobody.test', signal)).rejects.toMatchObject({ code: 'ENOTFOUND' })
+    await expect(addresses('unknown.test', signal)).rejects.toMatchObject({ code: 'ENOTFOUND' })
     await expect(addresses('empty.test', signal)).rejects.toMatchObject({ code: 'ENODATA' })
-    await expect(services('nobody.test', signal)).rejects.toMatchObject({ code: 'ENOTFOUND' })
+    await expect(services('unknown.test', signal)).rejects.toMatchObject({ code: 'ENOTFOUND' })
   })
 
-  it('asks the operating system for what the servers do not know, when it is told to', async () => {
+  it('asks the operating system if the servers have no answer', async () => {
     const server = await dnsServer()
     const { addresses } = dnsResolver({ servers: [server.address], lookup: true })
     const found = await addresses('localhost', signal)
@@ -53,7 +53,7 @@ describe('dnsResolver', () => {
     expect(server.asked).toEqual(['A localhost'])
   })
 
-  it('calls a question off, and does not turn to the operating system then', async () => {
+  it('cancels a query without asking the operating system', async () => {
     const server = await dnsServer()
     server.silent = true
     const { addresses } = dnsResolver({ servers: [server.address], lookup: true })
@@ -63,7 +63,7 @@ describe('dnsResolver', () => {
     await expect(asked).rejects.toMatchObject({ code: 'ECANCELLED' })
   })
 
-  it('does not take what is no address for a server', () => {
+  it('rejects a server that is not an address', () => {
     expect(() => dnsResolver({ servers: ['dns.example'] })).toThrow(TypeError)
   })
 })

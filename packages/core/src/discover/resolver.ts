@@ -4,26 +4,26 @@ import dns from 'node:dns/promises'
 export interface ResolvedAddress {
   /** An IPv4 or IPv6 address. */
   readonly address: string
-  /** For how long it may be believed, in seconds; `undefined` when that is not known. */
+  /** TTL in seconds; `undefined` if unknown. */
   readonly ttl?: number | undefined
 }
 
-/** One server of a service (RFC 2782). */
+/** An SRV record (RFC 2782). */
 export interface ServiceRecord {
-  /** The name of the server. */
+  /** Host name of the target. */
   readonly name: string
   readonly port: number
-  /** Those of a higher number are used only when none of a lower one is there. */
+  /** Targets of a higher number are used only if every target of a lower number is unavailable. */
   readonly priority: number
-  /** Its share among those of its priority. */
+  /** Weight among the targets of the same priority. */
   readonly weight: number
 }
 
-/** Where names are looked up. Both reject when there is no answer; aborting the signal calls the question off. */
+/** Resolves names. Both methods reject if there is no answer; aborting the signal cancels the query. */
 export interface Resolver {
   /** The addresses of a host. */
   addresses(name: string, signal: AbortSignal): Promise<readonly ResolvedAddress[]>
-  /** The servers of a service: its SRV records. */
+  /** The SRV records of a service. */
   services(name: string, signal: AbortSignal): Promise<readonly ServiceRecord[]>
 }
 
@@ -31,38 +31,37 @@ export interface Resolver {
 export interface DnsResolverOptions {
   /**
    * Addresses of the DNS servers, each with a port if it is not 53: `127.0.0.1:5353`.
-   * @default those of the system
+   * @default the system's servers
    */
   readonly servers?: readonly string[] | undefined
   /**
-   * Whether the operating system is asked for what the DNS servers cannot tell: it knows `/etc/hosts`, the search domains
-   * and perhaps multicast DNS, and says nothing of a TTL.
-   * @default true, unless `servers` are given
+   * Whether to ask the operating system if the DNS servers have no answer. It knows `/etc/hosts`, search domains and perhaps
+   * multicast DNS, but no TTL.
+   * @default true, unless `servers` is set
    */
   readonly lookup?: boolean | undefined
 }
 
 /**
- * The resolver that is used unless another is given. Of a name with IPv4 and IPv6 addresses it takes the IPv4 ones: as a
- * rule the others are the same servers' once more.
+ * The default resolver. For a name with IPv4 and IPv6 addresses it returns only IPv4: both usually lead to the same hosts.
  *
- * @throws {TypeError} when one of the `servers` is no address.
+ * @throws {TypeError} if one of the `servers` is not an address.
  */
 export function dnsResolver({ servers, lookup = servers === undefined }: DnsResolverOptions = {}): Resolver {
-  // One for each question: it can be called off, and knows the system's servers as they are then.
-  const make = () => {
-    const resolver = new dns.Resolver({ timeout: PATIENCE / 3, tries: 2 })
+  // One resolver per query: it can be cancelled, and knows the system's current servers.
+  const create = () => {
+    const resolver = new dns.Resolver({ timeout: TIMEOUT / 3, tries: 2 })
     if (servers !== undefined) resolver.setServers(servers)
     return resolver
   }
-  make()
-  const ask = async <T>(signal: AbortSignal, question: (resolver: dns.Resolver) => Promise<T>) => {
-    const resolver = make()
+  create()
+  const ask = async <T>(signal: AbortSignal, query: (resolver: dns.Resolver) => Promise<T>) => {
+    const resolver = create()
     const cancel = () => resolver.cancel()
-    const end = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)])
+    const end = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)])
     end.addEventListener('abort', cancel)
     try {
-      return await question(resolver)
+      return await query(resolver)
     } finally {
       end.removeEventListener('abort', cancel)
     }
@@ -80,8 +79,8 @@ export function dnsResolver({ servers, lookup = servers === undefined }: DnsReso
   }
 }
 
-/** In milliseconds, for all DNS servers together: it leaves time for the operating system to be asked. */
-const PATIENCE = 3_000
+/** Milliseconds for all DNS servers together, short enough to ask the operating system afterwards. */
+const TIMEOUT = 3_000
 
 async function eitherFamily(resolver: dns.Resolver, name: string): Promise<ResolvedAddress[]> {
   try {

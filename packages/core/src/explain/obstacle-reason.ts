@@ -1,20 +1,22 @@
-import type { Backend, BackendHealth } from '../backend/backend.ts'
+import type { BackendView } from '../backend/backend-view.ts'
 import type { BreakerState } from '../backend/health/breaker.ts'
-import type { Obstacle } from '../backend/health/health.ts'
+import type { BackendHealth } from '../backend/health/health-monitor.ts'
+import type { Obstacle } from '../backend/health/obstacle.ts'
 import type { JobKeys } from '../backend/job-keys.ts'
-import { Unresolved } from '../backend/unresolved.ts'
 import type { RouteRequest } from '../routing/route-request.ts'
 import type { CandidateReason } from './explanation.ts'
 
 /** An obstacle with its cause, and when it ends. @param rating What the strategy says about the backend, if it was asked. */
 export function obstacleReason(
   { kind, until }: Obstacle,
-  backend: Backend,
+  backend: BackendView,
   { job, isReady }: RouteRequest,
   now: number,
   rating: string | undefined,
 ): CandidateReason {
-  const { inFlight, limit, health } = backend
+  const { inFlight } = backend
+  const limit = backend.limit.current
+  const health = backend.health.status
   const endsIn = finite(until - now)
   switch (kind) {
     case 'disabled':
@@ -22,7 +24,7 @@ export function obstacleReason(
     case 'resolving':
       return { kind: 'resolving' }
     case 'unresolved':
-      return { kind: 'unresolved', why: backend instanceof Unresolved ? backend.reason : '' }
+      return { kind: 'unresolved', why: backend.health.unresolved ?? '' }
     case 'down': {
       const { probe } = health
       const [why, since] = probe?.kind === 'down' ? [probe.reason, probe.since] : ['', now]

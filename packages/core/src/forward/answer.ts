@@ -148,7 +148,7 @@ export class Answer {
 
   /** Frees its memory. */
   release(): void {
-    this.#context.request.store.give(this.#size, this.#memory.length - this.#size)
+    this.#context.request.store.release(this.#size, this.#memory.length - this.#size)
     this.#size = 0
     this.#memory = EMPTY
   }

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { Visitor } from '../backend/backend.ts'
+import type { RunningAttempt } from '../backend/backend-target.ts'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { ReplayReader } from '../body/body-reader.ts'
 import { lendToUndici } from '../body/chunk-loans.ts'
@@ -21,7 +21,7 @@ import { Watchdog } from './watchdog.ts'
  * The answer is kept until it is complete and judged; only a good one goes to the client. The outcome is settled exactly once:
  * by the verdict, a failure of the backend or of the body, or the client leaving, whichever is first.
  */
-export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Visitor {
+export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, RunningAttempt {
   readonly result: Promise<AttemptResult>
   connection: ConnectionAware['connection']
   readonly options: AttemptOptions
@@ -63,7 +63,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     this.#cancelDeadline = callAt(clock, plan.deadline, () => this.#timeOut('total-timeout'))
     this.#cancelHeadBy = callAt(clock, plan.headBy, () => this.#commitEarly())
     plan.superseded?.addEventListener('abort', this.#onSuperseded)
-    plan.lease.backend.enter(this)
+    plan.lease.backend.target.enter(this)
     if (options.request.res.destroyed) this.#onClientLeft()
   }
 
@@ -248,7 +248,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     }
     answer.release()
     request.heartbeat?.stop()
-    if (body instanceof ReplayReader) body.giveBack()
+    if (body instanceof ReplayReader) body.release()
     request.body.release()
     plan.onCommit()
     return true
@@ -270,7 +270,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     } else if (this.#controller === undefined) this.#timeOut('connect-timeout')
     else if (this.#answer !== undefined) this.#timeOut('idle-timeout')
     // Without another candidate, giving up would only lose the work that is being done.
-    else if (plan.hasOther() || plan.lease.backend.down) this.#timeOut('response-timeout')
+    else if (plan.hasOther() || plan.lease.backend.health.isDown) this.#timeOut('response-timeout')
     else this.#watchdog.restart(limit)
   }
 
@@ -293,7 +293,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Vis
     const { body, request, plan } = this.options
     request.res.off('close', this.#onClientLeft)
     plan.superseded?.removeEventListener('abort', this.#onSuperseded)
-    plan.lease.backend.exit(this)
+    plan.lease.backend.target.exit(this)
     if (body instanceof ReplayReader) body.destroy()
     plan.onOutcome?.(outcome)
     if (outcome.kind !== 'answered' && this.#writer.started) this.#writer.cut()

@@ -78,15 +78,22 @@ export class Dispatchers {
     const existing = this.#pools.get(backend)
     if (existing === undefined) {
       // It has no requests then.
-      backend.whenGone(() => {
+      backend.target.onClose(() => {
         this.#pools.get(backend)?.pool.destroy()
         this.#pools.delete(backend)
       })
-    } else if (existing.tls === backend.tls() && existing.connectTimeout === backend.connectTimeout)
+    } else if (
+      existing.tls === backend.target.tls() &&
+      existing.connectTimeout === backend.target.connectTimeout
+    )
       return existing.pool
     else this.#retire(existing.pool)
     const pool = this.#make(backend)
-    this.#pools.set(backend, { pool, tls: backend.tls(), connectTimeout: backend.connectTimeout })
+    this.#pools.set(backend, {
+      pool,
+      tls: backend.target.tls(),
+      connectTimeout: backend.target.connectTimeout,
+    })
     return pool
   }
 
@@ -97,7 +104,7 @@ export class Dispatchers {
 
   #make(backend: Backend): Pool {
     const connector = this.#connectorFor(backend)
-    return new Pool(backend.predictUrl.origin, {
+    return new Pool(backend.target.url.origin, {
       factory: (origin, options) => new CountingClient(origin, connector, options),
       keepAliveTimeout: defaults.keepAliveTimeout,
       keepAliveMaxTimeout: defaults.keepAliveTimeout,
@@ -112,12 +119,12 @@ export class Dispatchers {
 
   /** Requests and certificates use the backend's name; only the address is the endpoint's. */
   #connectorFor(backend: Backend): buildConnector.connector {
-    const { connectTimeout, connectsTo } = backend
-    const tls = backend.tls()
+    const { connectTimeout, address } = backend.target
+    const tls = backend.target.tls()
     const timeout = Math.min(connectTimeout, LONGEST_TIMER)
     const connect = buildConnector({ ...tlsFor(this.#tls, tls), timeout, allowH2: false })
     const elsewhere = {
-      ...(connectsTo === undefined ? {} : { hostname: connectsTo.address, port: String(connectsTo.port) }),
+      ...(address === undefined ? {} : { hostname: address.address, port: String(address.port) }),
       ...(tls?.servername === undefined ? {} : { servername: tls.servername }),
     }
     return (asked, callback) =>

@@ -22,7 +22,7 @@ export class HttpProxyTransport implements Transport {
 
   send(attempt: Attempt, headers: HeaderRecord): void {
     const { request, plan } = attempt.options
-    const target = plan.lease.backend.predictUrl
+    const { url: target } = plan.lease.backend.target
     const req = requestView(request.req, headers)
     const res = this.#isObserved ? responseView(request.res) : request.res
     let isSent = false

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import type { CheckOptions, ProbeProgress } from '../backend/health/checker.ts'
 import type { BackendAnswer } from '../judge/backend-answer.ts'
-import { problemOfProbe } from '../judge/judge.ts'
+import { probeProblem } from '../judge/judge.ts'
 import { type HeaderRecord, withOwnHeaders } from './headers.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 
@@ -34,7 +34,7 @@ export function probe(
       origin: base.origin,
       path: `${base.pathname.replace(/\/$/, '')}${path}`,
       method: 'GET',
-      headers: withOwnHeaders(headers, backend.ownHeaders()),
+      headers: withOwnHeaders(headers, backend.target.headers()),
       // A new connection: the probe also checks that one can be opened.
       reset: true,
     }
@@ -91,7 +91,7 @@ class ProbeHandler implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#head === undefined) return
     this.#report(
-      problemOfProbe({ ...this.#head, body: Buffer.concat(this.#chunks), complete: true }, this.#backend),
+      probeProblem({ ...this.#head, body: Buffer.concat(this.#chunks), complete: true }, this.#backend),
     )
   }
 

@@ -17,9 +17,9 @@ export const directTransport: Transport = {
     if (attempt.settled) return
     const { dispatcher, body, plan } = attempt.options
     const { backend } = plan.lease
-    const sent = withOwnHeaders(headers, backend.ownHeaders())
+    const sent = withOwnHeaders(headers, backend.target.headers())
     try {
-      dispatcher.dispatch({ path: backend.predictPath, method: 'POST', headers: sent, body }, attempt)
+      dispatcher.dispatch({ path: backend.target.path, method: 'POST', headers: sent, body }, attempt)
     } catch (error) {
       attempt.fail(error)
     }

@@ -1,21 +1,21 @@
 import type { AnswerOptions } from '../config/policy.ts'
 
-/** How answers of a status are judged that the table does not name otherwise. */
+/** How an answer is judged by its status alone. */
 export type AnswerClass =
-  /** The backend, or what stands in front of it, is at fault at everything. */
+  /** The backend or its proxy fails for every job. */
   | 'backend'
-  /** The backend is at fault at this task and type. */
+  /** The backend fails for this task and type. */
   | 'type'
-  /** The backend is at fault at this task and type, or the job is: a second opinion decides. */
+  /** The backend fails for this task and type, or the job is bad: the answer of a second backend decides. */
   | 'undecided'
-  /** The job's fault, where the answer has FastAPI's `detail`; without it, a proxy's. */
+  /** The job is bad if the answer has FastAPI's `detail`; otherwise a proxy fails. */
   | 'job'
-  /** The backend does not have this task and type. */
+  /** The backend does not support this task and type. */
   | 'lacks'
-  /** The backend has no time now. */
+  /** The backend is throttled. */
   | 'busy'
 
-/** The classes by default; every other status of 400 and above is `backend`. */
+/** The default classes. All other statuses from 400 on are `backend`. */
 export const ANSWER_CLASSES: Readonly<Record<Exclude<AnswerClass, 'backend'>, readonly number[]>> = {
   type: [502, 503, 504],
   undecided: [500],
@@ -24,7 +24,7 @@ export const ANSWER_CLASSES: Readonly<Record<Exclude<AnswerClass, 'backend'>, re
   busy: [429],
 }
 
-/** The class of each status that has one of its own. */
+/** The class of each listed status. */
 export type AnswerClasses = ReadonlyMap<number, AnswerClass>
 
 export function resolveAnswerClasses(options: AnswerOptions = {}): AnswerClasses {

@@ -1,22 +1,22 @@
-/** An answer of a backend, or its beginning. */
+/** A backend's answer, or its first bytes. */
 export interface BackendAnswer {
   readonly status: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  /** What has come of the body, without its content coding. */
+  /** The bytes of the body received so far, without content coding. */
   readonly body: Buffer
-  /** Whether that is all of it. */
+  /** Whether `body` is the whole body. */
   readonly complete: boolean
 }
 
-/** What was asked. */
+/** The request that an answer belongs to. */
 export interface Asked {
-  /** Name of the backend, for the reasons. */
+  /** Name of the backend, for messages. */
   readonly backend: string
-  /** The tasks of the request; none when it is not classified: then the status and the content type decide. */
+  /** The tasks of the request. Empty if it is not classified; then only status and content type count. */
   readonly tasks: readonly string[]
   /** The names in `entries`. */
   readonly names: () => Iterable<string>
-  /** The beginning of the request as text, as far as it is in memory. */
+  /** The first bytes of the request as text, if they are in memory. */
   readonly written: () => string
 }

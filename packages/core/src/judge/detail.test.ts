@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Asked } from './backend-answer.ts'
-import { readErrorBody, whatIsLacking } from './detail.ts'
+import { missingCapability, readErrorBody } from './detail.ts'
 
 const asked = (written = '', names: readonly string[] = []): Asked => ({
   backend: 'gpu',
@@ -29,20 +29,20 @@ describe('an error', () => {
     [`task ${'x'.repeat(200)} unknown`, undefined],
     ['Unsupported Media Type', undefined],
   ])('%s: lacks %s', (text, lacks) => {
-    expect(whatIsLacking(text, asked())).toBe(lacks)
+    expect(missingCapability(text, asked())).toBe(lacks)
   })
 
-  it('says nothing by what the client wrote', () => {
-    expect(whatIsLacking('cannot read unknown task', asked('filename="unknown task"'))).toBeUndefined()
-    expect(whatIsLacking('no result for unknown task', asked('', ['unknown task']))).toBeUndefined()
-    expect(whatIsLacking('Unknown task: unknown task', asked('', ['unknown task']))).toBe('type')
+  it('ignores the words of the client', () => {
+    expect(missingCapability('cannot read unknown task', asked('filename="unknown task"'))).toBeUndefined()
+    expect(missingCapability('no result for unknown task', asked('', ['unknown task']))).toBeUndefined()
+    expect(missingCapability('Unknown task: unknown task', asked('', ['unknown task']))).toBe('type')
   })
 
-  it('says nothing of a request with more names than an answer is searched for', () => {
+  it('ignores the answer to a request with too many names', () => {
     const names = Array.from({ length: 1_001 }, (_, index) => `name-${index}`)
-    expect(whatIsLacking('Unknown task: ocr', asked('', names.slice(1)))).toBe('type')
-    expect(whatIsLacking('Unknown task: ocr', asked('', names))).toBeUndefined()
-    expect(whatIsLacking('Unknown task: ocr', asked('', Array(2_000).fill('name')))).toBe('type')
+    expect(missingCapability('Unknown task: ocr', asked('', names.slice(1)))).toBe('type')
+    expect(missingCapability('Unknown task: ocr', asked('', names))).toBeUndefined()
+    expect(missingCapability('Unknown task: ocr', asked('', Array(2_000).fill('name')))).toBe('type')
   })
 })
 
@@ -64,7 +64,7 @@ describe('the body of an error', () => {
     expect(readErrorBody(Buffer.from(body))).toEqual({ detail, text })
   })
 
-  it('a body over 32 KiB says nothing', () => {
+  it('ignores a body over 32 KiB', () => {
     const bodyOf = (size: number) =>
       Buffer.from(JSON.stringify({ detail: 'x'.repeat(size - '{"detail":""}'.length) }))
     expect(readErrorBody(bodyOf(32 * 1024)).detail).toHaveLength(32 * 1024 - 13)

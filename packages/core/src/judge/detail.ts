@@ -1,17 +1,17 @@
 import { isRecord } from '../record.ts'
 import type { Asked } from './backend-answer.ts'
 
-/** What the JSON body of an error says. */
+/** The message of a JSON error body. */
 export interface ErrorBody {
-  /** FastAPI's `detail`; `undefined` without one: then the answer comes from a proxy. */
+  /** FastAPI's `detail`. Without it, the answer comes from a proxy. */
   readonly detail: string | undefined
-  /** The `detail`, or what other servers write in its place. */
+  /** The `detail`, or `error` or `message` of other servers. */
   readonly text: string
 }
 
 /**
- * Reads FastAPI's `detail`: a text, or a list of validation errors with a `msg` each. Their `input` is left out, since it
- * repeats what the client sent. A body over 32 KiB says nothing.
+ * Reads FastAPI's `detail`: a text, or a list of validation errors, each with a `msg`. Their `input` is ignored because it
+ * repeats the client's data. Bodies over 32 KiB are ignored.
  */
 export function readErrorBody(body: Buffer): ErrorBody {
   const json = body.length > LARGEST_ERROR ? undefined : parse(body)
@@ -23,7 +23,7 @@ export function readErrorBody(body: Buffer): ErrorBody {
   return { detail, text: detail ?? (typeof other === 'string' ? other : '') }
 }
 
-/** Parsing more, and searching it, would delay others. FastAPI's errors are below 1 KiB. */
+/** Bounds the time to parse and search. FastAPI's errors are under 1 KiB. */
 const LARGEST_ERROR = 32 * 1024
 
 function parse(body: Buffer): unknown {
@@ -42,36 +42,36 @@ function messageOf(item: unknown): string {
 const MISSING =
   'unknown|unsupported|unrecogni[sz]ed|invalid|unavailable|not (?:supported|implemented|available|enabled|found|loaded)|no such|does not exist'
 
-/** Such as "Unknown task: ocr", "model 'buffalo_l' is not supported", "unsupported model type visual". */
-function lacking(word: string): RegExp {
+/** Matches "Unknown task: ocr", "model 'buffalo_l' is not supported", "unsupported model type visual". */
+function missing(word: string): RegExp {
   return new RegExp(
     `\\b(?:${MISSING})\\b[^.]{0,40}\\b(?:${word})\\b|\\b(?:${word})\\b[^.]{0,80}\\b(?:${MISSING})\\b`,
     'i',
   )
 }
 
-const LACKS_TYPE = lacking('tasks?|(?:model|task) types?')
-const LACKS_MODEL = lacking('models?')
+const LACKS_TYPE = missing('tasks?|(?:model|task) types?')
+const LACKS_MODEL = missing('models?')
 
-/** Whether an error says that the task and type, or the model, is unknown. What the client wrote does not count. */
-export function whatIsLacking(text: string, asked: Asked): 'type' | 'model' | undefined {
-  const own = withoutAsked(text, asked)
+/** Finds out whether an error says that the task and type, or the model, is unknown. Ignores the client's own words. */
+export function missingCapability(text: string, asked: Asked): 'type' | 'model' | undefined {
+  const own = withoutNames(text, asked)
   for (const [what, pattern] of [
     ['type', LACKS_TYPE],
     ['model', LACKS_MODEL],
   ] as const) {
     const found = pattern.exec(own)?.[0]
-    // A phrase that stands in the request as it is in the answer may be an echo.
+    // A phrase that the request contains as well may be an echo.
     if (found !== undefined && !asked.written().toLowerCase().includes(found.toLowerCase())) return what
   }
   return undefined
 }
 
-/** Names that are looked for in an answer. Immich's requests have fewer than ten. */
+/** Names that are removed from an answer. Immich's requests have fewer than ten. */
 const MOST_NAMES = 1_000
 
-/** Longest first, so that no part of a name is left behind. Of a request with too many names, an answer says nothing. */
-function withoutAsked(text: string, { names }: Asked): string {
+/** Removes the request's names, longest first so that no part of a name remains. With too many names, ignores the answer. */
+function withoutNames(text: string, { names }: Asked): string {
   const strings = [...new Set(names())].filter(({ length }) => length > 0).sort((a, b) => b.length - a.length)
   if (strings.length > MOST_NAMES) return ''
   return strings.reduce((rest, name) => rest.replaceAll(name, "''"), text)

@@ -8,7 +8,7 @@ const names = (text: string) => {
 }
 
 describe('the members of a JSON object', () => {
-  it('are those that JSON.parse finds, and the object is complete', () => {
+  it('are the same as those of JSON.parse, and the object is complete', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string(), fc.jsonValue()),
@@ -70,7 +70,7 @@ describe('the members of a JSON object', () => {
         const text = JSON.stringify(object)
         const at = where % text.length
         const mutated = text.slice(0, at) + byte + text.slice(at + 1)
-        // What is inside strings is not looked at.
+        // The content of strings is not checked.
         if (mutated.includes('\\')) return
         if (membersOf(Buffer.from(mutated))?.complete === true)
           expect(() => JSON.parse(mutated)).not.toThrow()

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { resolveAnswerClasses } from './answer-classes.ts'
 import type { BackendAnswer } from './backend-answer.ts'
-import { judge, problemOfProbe } from './judge.ts'
-import { informativeness, type Verdict } from './verdict.ts'
+import { judge, probeProblem } from './judge.ts'
+import { usefulness, type Verdict } from './verdict.ts'
 
 const JSON_HEADERS = { 'content-type': 'application/json' }
 const HTML_HEADERS = { 'content-type': 'text/html; charset=utf-8' }
@@ -114,13 +114,13 @@ describe('an answer that is no success', () => {
     expect(text(judge(answer(status, body), asking('ocr')))).toBe(verdict)
   })
 
-  it('names the cure', () => {
+  it('names the fix', () => {
     const reason = (status: number, body = '', headers: BackendAnswer['headers'] = {}) => {
       const verdict = judge(answer(status, body, headers), asking('clip'))
       return 'reason' in verdict ? verdict.reason : verdict.kind
     }
     expect(reason(401)).toBe('answered 401 Unauthorized: set backends.gpu.auth')
-    expect(reason(404)).toContain('the URL must not end in /predict')
+    expect(reason(404)).toContain('without /predict')
     expect(reason(302, '', { location: 'https://login.example/auth?next=/predict' })).toContain(
       'answered 302 to https://login.example: a login page',
     )
@@ -156,13 +156,13 @@ describe('the answer to a health check', () => {
     [answer(401), false],
     [answer(530), false],
   ])('%j is healthy: %s', (given, isHealthy) => {
-    expect(problemOfProbe(given, 'gpu') === undefined).toBe(isHealthy)
+    expect(probeProblem(given, 'gpu') === undefined).toBe(isHealthy)
   })
 })
 
-it("an ML server's own refusal tells more than a proxy's", () => {
+it("an ML server's own refusal is more useful than a proxy's", () => {
   const verdicts = [answer(422, '{"detail":"no"}'), answer(501), answer(500), answer(429), answer(401)].map(
-    (it) => informativeness(judge(it, asking('clip'))),
+    (given) => usefulness(judge(given, asking('clip'))),
   )
   expect(verdicts).toEqual([...verdicts].sort((a, b) => b - a))
   expect(new Set(verdicts).size).toBe(verdicts.length)

@@ -1,15 +1,15 @@
 import { type AnswerClass, type AnswerClasses, DEFAULT_CLASSES } from './answer-classes.ts'
 import type { Asked, BackendAnswer } from './backend-answer.ts'
-import { readErrorBody, whatIsLacking } from './detail.ts'
-import { type Members, membersOf, skipWhite } from './json-members.ts'
-import { notJsonReason, redirectReason, statusReason } from './reasons.ts'
+import { missingCapability, readErrorBody } from './detail.ts'
+import { type Members, membersOf, skipWhitespace } from './json-members.ts'
+import { isHtmlPage, notJsonReason, redirectReason, statusReason } from './reasons.ts'
 import { retryAfterOf } from './retry-after.ts'
 import { GOOD, type Verdict } from './verdict.ts'
 
 /**
- * Judges an answer by what was asked. Pure; docs/answers.md has its table.
+ * Judges an answer by the request. Pure; docs/answers.md has the table.
  *
- * @param classes The class of each status, from 400 on.
+ * @param classes The classes of statuses from 400 on.
  */
 export function judge(
   answer: BackendAnswer,
@@ -19,36 +19,31 @@ export function judge(
   const { status } = answer
   if (status >= 200 && status < 300) return judgeSuccess(answer, asked)
   if (status < 400) return backendFault(redirectReason(answer, asked))
-  const own = classes.get(status) ?? 'backend'
-  const retryAfter = retryAfterOf(answer.headers['retry-after'])
-  if (status === 503 && retryAfter !== undefined) return judgeClass('busy', answer, asked)
-  return judgeClass(own, answer, asked)
+  const isBusy = status === 503 && retryAfterOf(answer.headers['retry-after']) !== undefined
+  return judgeClass(isBusy ? 'busy' : (classes.get(status) ?? 'backend'), answer, asked)
 }
 
 /**
- * Judges the answer to a health check: any 2xx that is no page. Health checks of other ML servers may answer in any form.
+ * Judges the answer to a health check. Any 2xx passes unless it is an HTML page, since other ML servers may answer in any form.
  *
- * @returns Why the backend is not healthy, with the cure where one is known; `undefined` when it is.
+ * @returns Why the backend is unhealthy, with the fix if one is known; `undefined` if it is healthy.
  */
-export function problemOfProbe(answer: BackendAnswer, backend: string): string | undefined {
-  const { status, headers, body } = answer
+export function probeProblem(answer: BackendAnswer, backend: string): string | undefined {
+  const { status } = answer
   const asked: Asked = { backend, tasks: [], names: () => [], written: () => '' }
-  if (status >= 200 && status < 300) {
-    const type = headers['content-type']
-    const isPage = (typeof type === 'string' && /html/i.test(type)) || body[skipWhite(body, 0)] === 0x3c
-    return isPage ? notJsonReason(answer, asked, 'pong') : undefined
-  }
+  if (status >= 200 && status < 300)
+    return isHtmlPage(answer) ? notJsonReason(answer, asked, 'pong') : undefined
   return status < 400 ? redirectReason(answer, asked) : statusReason(answer, asked)
 }
 
-function judgeClass(own: AnswerClass, answer: BackendAnswer, asked: Asked): Verdict {
+function judgeClass(answerClass: AnswerClass, answer: BackendAnswer, asked: Asked): Verdict {
   const { status, headers, body } = answer
   const reason = statusReason(answer, asked)
   const { detail, text } = status < 500 ? readErrorBody(body) : NO_ERROR_BODY
-  const lacks = MAY_LACK.has(status) ? whatIsLacking(text, asked) : undefined
+  const lacks = MAY_LACK.has(status) ? missingCapability(text, asked) : undefined
   if (lacks !== undefined)
     return { kind: 'lacks', what: lacks, reason: `${statusOnly(reason)}: unknown ${lacks}` }
-  switch (own) {
+  switch (answerClass) {
     case 'backend':
       return backendFault(reason)
     case 'type':
@@ -67,7 +62,7 @@ function judgeClass(own: AnswerClass, answer: BackendAnswer, asked: Asked): Verd
 
 const NO_ERROR_BODY = { detail: undefined, text: '' }
 
-/** Statuses whose `detail` may say that something is unknown. */
+/** Statuses whose `detail` may name an unknown task or model. */
 const MAY_LACK: ReadonlySet<number> = new Set([400, 404, 422])
 
 function statusOnly(reason: string): string {
@@ -91,23 +86,23 @@ function judgeSuccess(answer: BackendAnswer, asked: Asked): Verdict {
       return {
         kind: 'fault',
         scope: 'type',
-        reason: `answered ${status} ${wrong}: not the answer of an ML server`,
+        reason: `answered ${status} ${wrong}: not an answer of an ML server`,
       }
   }
   return GOOD
 }
 
-/** By its content type, or else by its first byte. */
+/** Goes by the content type or, without one, by the first byte. */
 function isJson(headers: BackendAnswer['headers'], body: Buffer): boolean {
   const type = headers['content-type']
   if (typeof type === 'string' && JSON_TYPE.test(type)) return body.length > 0
-  const first = body[skipWhite(body, 0)]
+  const first = body[skipWhitespace(body, 0)]
   return first === 0x7b || first === 0x5b
 }
 
 const JSON_TYPE = /^\s*application\/(?:[\w.+-]+\+)?json\b/i
 
-/** The tasks of Immich, whose results are named by the task. Results of other tasks have names that are not known. */
+/** Immich's tasks: the result has the name of the task. For other tasks the name is unknown. */
 const KEYED: ReadonlySet<string> = new Set(['clip', 'facial-recognition', 'ocr'])
 
 function problemWith(task: string, { byName }: Members, body: Buffer, complete: boolean): string | undefined {

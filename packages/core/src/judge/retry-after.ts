@@ -1,6 +1,6 @@
 import { defaults } from '../config/defaults.ts'
 
-/** A `Retry-After` header in milliseconds: seconds or a date (RFC 9110 section 10.2.3), and not longer than an ejection. */
+/** A `Retry-After` header (RFC 9110 section 10.2.3) in milliseconds, at most the longest ejection. */
 export function retryAfterOf(
   value: string | string[] | undefined,
   now: number = Date.now(),

@@ -1,28 +1,28 @@
 /**
- * What a backend's answer means.
+ * The meaning of a backend's answer.
  *
- * The scope of a fault says what is blamed: the whole backend, or the tasks and types that were asked for.
+ * The scope of a fault is the whole backend, or the tasks and types of the request.
  */
 export type Verdict =
   | { readonly kind: 'good' }
-  /** The backend, or what stands in front of it, fails. The reason names the cure where one is known. */
+  /** The backend or its proxy fails. The reason names the fix if one is known. */
   | { readonly kind: 'fault'; readonly scope: 'backend' | 'type'; readonly reason: string }
   /**
-   * The job may be at fault, or the backend. A second opinion decides: where another backend answers well, this one
-   * has a fault (`fault`), or cannot do this very job (`lacks`).
+   * The job or the backend may be at fault. If a second backend succeeds, this backend has a fault (`fault`) or cannot run
+   * this job (`lacks`).
    */
   | { readonly kind: 'undecided'; readonly otherwise: 'fault' | 'lacks'; readonly reason: string }
-  /** The backend does not have the task and type, or the model. */
+  /** The backend does not support the task and type, or the model. */
   | { readonly kind: 'lacks'; readonly what: 'type' | 'model'; readonly reason: string }
-  /** A proxy in front of the backend refuses bodies of this size. */
+  /** A proxy of the backend refuses bodies of this size. */
   | { readonly kind: 'too-large'; readonly reason: string }
-  /** The backend has no time now. */
+  /** The backend is throttled. */
   | { readonly kind: 'busy'; readonly retryAfter: number | undefined; readonly reason: string }
 
 export const GOOD: Verdict = { kind: 'good' }
 
-/** How useful an answer is to the client when no backend can do the job; higher is better. */
-export function informativeness(verdict: Verdict): number {
+/** How useful an answer is to the client if every backend failed; higher is better. */
+export function usefulness(verdict: Verdict): number {
   switch (verdict.kind) {
     case 'good':
       return 5

@@ -1,5 +1,5 @@
 /**
- * Logs what a router does, to pino or what is like it.
+ * Logs the events of a router to pino or a compatible logger.
  *
  * @module core/logging
  */

@@ -1,6 +1,6 @@
 import { LONGEST_NAME, LONGEST_TEXT, shorten } from '../shorten.ts'
 
-/** What lines are written to: a pino logger, or anything else that takes some fields and a message as pino does. */
+/** A pino logger, or another logger with the same methods. */
 export interface Logger {
   /** Logs a message with fields. */
   debug(fields: object, message: string): void
@@ -10,36 +10,36 @@ export interface Logger {
   warn(fields: object, message: string): void
 }
 
-/** Every line, by its message, with the levels that it may have; the first is the usual one. */
+/** Every message with its possible levels; the first is the default. */
 export const LINES = {
   predict: ['info', 'warn'],
-  'request waits for a slot': ['debug'],
-  'request waits for a backend': ['info'],
-  'request waits no more': ['info', 'debug'],
+  'request queued': ['debug'],
+  'request held': ['info'],
+  'request dispatched': ['info', 'debug'],
   'request gave up waiting': ['warn'],
-  'backend is up': ['info'],
-  'backend is down': ['warn'],
+  'backend up': ['info'],
+  'backend down': ['warn'],
   'backend ejected': ['warn'],
-  'backend is tried again': ['info'],
-  'backend is back, and starts slowly': ['info'],
-  'backend is well': ['info'],
-  'backend does not have this task': ['warn'],
-  'backend asks to be left alone': ['info'],
-  'backend is drained': ['info'],
-  'backend is enabled': ['info'],
-  'backend is wanted while it is down': ['info'],
-  'backend could not be woken': ['warn'],
-  "backend's name was resolved": ['info'],
-  "backend's name could not be resolved": ['warn'],
-  'backend is there from now on': ['info'],
-  'backend gets nothing more': ['info'],
+  'backend on trial': ['info'],
+  'backend recovering': ['info'],
+  'backend recovered': ['info'],
+  'backend does not support this task': ['warn'],
+  'backend throttled': ['info'],
+  'backend draining': ['info'],
+  'backend enabled': ['info'],
+  'backend needed while down': ['info'],
+  'backend wake-up failed': ['warn'],
+  'backend addresses changed': ['info'],
+  'backend name resolution failed': ['warn'],
+  'backend added': ['info'],
+  'backend removed': ['info'],
   'configuration reloaded': ['info'],
-  'predict requests come over HTTP/1.0': ['warn'],
+  'predict requests use HTTP/1.0': ['warn'],
 } as const satisfies Record<string, readonly [keyof Logger, ...(keyof Logger)[]]>
 
 export type Message = keyof typeof LINES
 
-/** Every field that a line may have. */
+/** Every field of a line. */
 export const LOG_FIELDS = [
   'client',
   'request',
@@ -72,7 +72,7 @@ export const LOG_FIELDS = [
 
 export type Fields = { readonly [F in (typeof LOG_FIELDS)[number]]?: unknown }
 
-/** Writes a line, at its usual level unless told otherwise. */
+/** Writes a line. @param level By default, the first level of the message. */
 export function write<M extends Message>(
   logger: Logger,
   message: M,
@@ -82,7 +82,7 @@ export function write<M extends Message>(
   logger[level](bounded(fields), message)
 }
 
-/** Sentences; all other texts are names. */
+/** Fields whose texts are sentences; other texts are names. */
 const SENTENCES: ReadonlySet<string> = new Set([
   'request',
   'error',
@@ -92,7 +92,7 @@ const SENTENCES: ReadonlySet<string> = new Set([
   'outcome',
 ])
 
-/** No text of a line is longer than a name or a sentence may be, whatever clients and configurations call things. */
+/** Shortens all texts: names come from clients and configurations and can have any length. */
 function bounded(fields: object): object {
   const entries = Object.entries(fields).map(([name, value]) => [
     name,
@@ -107,7 +107,7 @@ function boundedValue(value: unknown, most: number): unknown {
   return typeof value === 'object' && value !== null ? bounded(value) : value
 }
 
-/** JSON leaves DEL and the C1 controls as they are, and a terminal that shows the log may obey them. */
+/** Escapes DEL and the C1 controls, which JSON does not escape and a terminal may obey. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

@@ -9,11 +9,11 @@ import { shorten, shortenList } from '../shorten.ts'
 import { type Fields, type Logger, write } from './lines.ts'
 
 /**
- * Logs one line per predict request, with what was decided and how long each step took, one for each change of a backend's
- * state and of the configuration, and one when a request begins to wait for a backend and when it waits no more. Times are milliseconds.
+ * Logs one line for each predict request, each change of a backend's state, each reload, and each start and end of a wait.
+ * Times are milliseconds.
  *
- * @param logger Such as `pino()`. Its level and what it redacts are its own.
- * @returns What ends it.
+ * @param logger A logger such as `pino()`, with its own level and redaction.
+ * @returns Stops logging.
  */
 export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => void {
   const endings = [
@@ -21,13 +21,13 @@ export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => v
     router.on('hold', (event) => logHold(event, logger)),
     router.on('backend', (event) => logBackend(event, logger)),
     router.on('notice', ({ client }) =>
-      write(logger, 'predict requests come over HTTP/1.0', {
+      write(logger, 'predict requests use HTTP/1.0', {
         client,
-        advice: 'there are no heartbeats; in nginx, set proxy_http_version 1.1',
+        advice: 'HTTP/1.0 does not support heartbeats; in nginx, set proxy_http_version 1.1',
       }),
     ),
     router.on('reload', (changes) =>
-      write(logger, 'configuration reloaded', { different: inWords(changes) }),
+      write(logger, 'configuration reloaded', { different: describeChanges(changes) }),
     ),
   ]
   return () => {
@@ -61,7 +61,7 @@ function logRequest(event: RequestEvent, logger: Logger): void {
   write(logger, 'predict', line, isGood ? 'info' : 'warn')
 }
 
-/** Why it waited, in the words of the `hold` event. */
+/** The reasons of the request's `hold` events. */
 function reasonsToWait({ steps }: RequestEvent): HoldEvent['reason'][] {
   return [
     ...(steps.queue > 0 ? (['full'] as const) : []),
@@ -95,12 +95,12 @@ function stepsOf({ steps, attempts }: RequestEvent): object {
 
 function logHold({ kind, reason, route, held, time, error }: HoldEvent, logger: Logger): void {
   const waited: Fields = { route, reason, held, waitedFor: rounded(time) }
-  // A wait for a slot is everyday business.
+  // Queuing is normal under load.
   const level = reason === 'full' ? 'debug' : 'info'
   if (kind === 'gave-up') write(logger, 'request gave up waiting', { ...waited, error: error?.message })
-  else if (kind === 'released') write(logger, 'request waits no more', waited, level)
-  else if (reason === 'full') write(logger, 'request waits for a slot', { route, held })
-  else write(logger, 'request waits for a backend', { route, held })
+  else if (kind === 'released') write(logger, 'request dispatched', waited, level)
+  else if (reason === 'full') write(logger, 'request queued', { route, held })
+  else write(logger, 'request held', { route, held })
 }
 
 function logBackend(event: BackendEvent, logger: Logger): void {
@@ -112,41 +112,41 @@ function logBackend(event: BackendEvent, logger: Logger): void {
       if (to.kind === 'open') {
         const { reason, ejections } = to
         write(logger, 'backend ejected', { ...what, reason, ejections })
-      } else if (to.kind === 'trial') write(logger, 'backend is tried again', what)
-      else if (to.kind === 'recovering') write(logger, 'backend is back, and starts slowly', what)
-      else write(logger, 'backend is well', what)
+      } else if (to.kind === 'trial') write(logger, 'backend on trial', what)
+      else if (to.kind === 'recovering') write(logger, 'backend recovering', what)
+      else write(logger, 'backend recovered', what)
       return
     }
     case 'probe':
-      if (event.to.kind === 'down') write(logger, 'backend is down', { ...backend, reason: event.to.reason })
-      else write(logger, 'backend is up', backend)
+      if (event.to.kind === 'down') write(logger, 'backend down', { ...backend, reason: event.to.reason })
+      else write(logger, 'backend up', backend)
       return
     case 'lacks':
-      write(logger, 'backend does not have this task', { ...backend, task: event.task })
+      write(logger, 'backend does not support this task', { ...backend, task: event.task })
       return
     case 'busy':
-      write(logger, 'backend asks to be left alone', backend)
+      write(logger, 'backend throttled', backend)
       return
     case 'enabled':
-      write(logger, event.enabled ? 'backend is enabled' : 'backend is drained', backend)
+      write(logger, event.enabled ? 'backend enabled' : 'backend draining', backend)
       return
     case 'wanted':
-      if (event.error === undefined) write(logger, 'backend is wanted while it is down', backend)
-      else write(logger, 'backend could not be woken', { ...backend, error: event.error.message })
+      if (event.error === undefined) write(logger, 'backend needed while down', backend)
+      else write(logger, 'backend wake-up failed', { ...backend, error: event.error.message })
       return
     case 'resolved': {
       const { endpoints, added, removed } = event
-      write(logger, "backend's name was resolved", { ...backend, endpoints, added, removed })
+      write(logger, 'backend addresses changed', { ...backend, endpoints, added, removed })
       return
     }
     case 'unresolved':
-      write(logger, "backend's name could not be resolved", { ...backend, error: event.error.message })
+      write(logger, 'backend name resolution failed', { ...backend, error: event.error.message })
       return
     case 'added':
-      write(logger, 'backend is there from now on', { ...backend, upstream: event.url })
+      write(logger, 'backend added', { ...backend, upstream: event.url })
       return
     case 'removed':
-      write(logger, 'backend gets nothing more', { ...backend, upstream: event.url })
+      write(logger, 'backend removed', { ...backend, upstream: event.url })
       return
     default:
       event satisfies never
@@ -154,11 +154,11 @@ function logBackend(event: BackendEvent, logger: Logger): void {
 }
 
 /** `backends added: gpu; routes changed: clip/visual`. */
-function inWords({ backends, routes, options }: PolicyChanges): string {
+function describeChanges({ backends, routes, options }: PolicyChanges): string {
   const parts: [what: string, names: readonly string[]][] = [
     ['backends added', backends.added],
     ['backends removed', backends.removed],
-    ['backends on another server', backends.replaced],
+    ['backends with another URL', backends.replaced],
     ['backends changed', backends.changed],
     ['routes added', routes.added],
     ['routes removed', routes.removed],
@@ -166,11 +166,11 @@ function inWords({ backends, routes, options }: PolicyChanges): string {
     ['options changed', options],
   ]
   const words = parts.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : []))
-  if (routes.reordered) words.push('routes in another order')
+  if (routes.reordered) words.push('routes reordered')
   return words.length > 0 ? words.join('; ') : 'nothing'
 }
 
-/** `clip/textual`, `ocr/detection+ocr/recognition`, or why it is not known. */
+/** `clip/textual`, `ocr/detection+ocr/recognition`, or why the request is not classified. */
 function jobOf({ classification }: RequestEvent): string {
   if (classification === undefined) return 'unknown'
   if (!classification.classified) return `unclassified (${classification.reason})`

@@ -41,13 +41,13 @@ describe('what became of a request', () => {
 })
 
 describe('the task of a request', () => {
-  it('has a label of its own when Immich has it or the policy names it, whatever clients send', () => {
+  it('is a label value only if Immich has it or the policy names it', () => {
     const names = new TaskNames()
     expect(names.of(job(['ocr', 'm']))).toBe('ocr')
     expect(names.of(job(['colorize', 'm']))).toBe('other')
-    names.know(['colorize'])
+    names.configure(['colorize'])
     expect(names.of(job(['colorize', 'm']))).toBe('colorize')
-    names.know([])
+    names.configure([])
     expect(names.of(job(['colorize', 'm']))).toBe('other')
     const invented = Array.from({ length: 1_000 }, (_, i) => names.of(job([`task ${i}`, 'm'])))
     expect(new Set(invented)).toEqual(new Set(['other']))
@@ -59,7 +59,7 @@ describe('the task of a request', () => {
 describe('a task and type of a backend', () => {
   it('have labels of their own when Immich has the type, and Immich or the policy the task', () => {
     const names = new TaskNames()
-    names.know(['colorize'])
+    names.configure(['colorize'])
     expect(names.partsOf('clip/visual')).toEqual({ task: 'clip', type: 'visual' })
     expect(names.partsOf('ocr/detection')).toEqual({ task: 'ocr', type: 'detection' })
     expect(names.partsOf('colorize/photo')).toEqual({ task: 'colorize', type: 'other' })

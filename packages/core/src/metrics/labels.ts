@@ -4,7 +4,7 @@ import { constants } from '../config/constants.ts'
 import type { RequestEvent } from '../router/router.ts'
 import { shorten } from '../shorten.ts'
 
-/** What became of a request, as its client sees it. */
+/** The outcome of a request for its client. */
 export type RequestOutcome =
   /** A backend's answer reached the client whole, with a status below 400. */
   | 'answered'
@@ -12,26 +12,26 @@ export type RequestOutcome =
   | 'client_error'
   /** The same, with a 5xx. */
   | 'server_error'
-  /** No backend could answer, or not in time. */
+  /** No backend answered in time. */
   | 'failed'
-  /** An answer had begun, and was cut off. */
+  /** The connection broke in the middle of the answer. */
   | 'cut_off'
-  /** There was no backend, it had waited too long, too many waited, or the router was closing: 503. */
+  /** 503: no backend, the wait expired, the queue is full, or the router is closing. */
   | 'unavailable'
-  /** The router did not take it, such as one that is too large: 4xx. */
+  /** The router refused the request, for example because it is too large: 4xx. */
   | 'refused'
-  /** The client did not wait for the answer, or broke its upload off. */
+  /** The client left before the answer, or aborted its upload. */
   | 'client_left'
 
-/** What stands for a route or a backend that a request has not come to. */
+/** The label of a request without a route or backend. */
 export const NONE = 'none'
 const SEVERAL = 'several'
 const OTHER = 'other'
 const UNKNOWN = 'unknown'
 
-/** The tasks that Immich has. */
+/** Immich's tasks. */
 const IMMICH_TASKS: readonly string[] = ['clip', 'facial-recognition', 'ocr']
-/** The types that Immich has. */
+/** Immich's types. */
 const IMMICH_TYPES: ReadonlySet<string> = new Set(['textual', 'visual', 'detection', 'recognition'])
 
 export function outcomeOf({ outcome, error }: RequestEvent): RequestOutcome {
@@ -44,9 +44,9 @@ export function outcomeOf({ outcome, error }: RequestEvent): RequestOutcome {
   return refusalOf(error) ?? (isShutdown(outcome) ? 'unavailable' : 'failed')
 }
 
-/** What an error of the router's own stands for. */
+/** The outcome for an error that the router raised itself. */
 function refusalOf(error: Error | undefined): RequestOutcome | undefined {
-  // Not by its class: a program that both imports and requires the packages has two of it.
+  // Not by class: a program that both imports and requires the package has two copies of it.
   if (error === undefined || !('code' in error) || !('status' in error)) return undefined
   const { code, status } = error
   if (code === 'client-left' || code === 'body-failed') return 'client_left'
@@ -59,25 +59,20 @@ function isShutdown(outcome: Outcome | undefined): boolean {
   return outcome?.kind === 'failed' && outcome.cause === 'shutdown'
 }
 
-/** `answered`, `passed_over`, …, and of a failure its cause: `connect_timeout`, `reset`, … */
+/** `answered`, `passed_over`, …; for a failure its cause: `connect_timeout`, `reset`, … */
 export function attemptOutcomeOf(outcome: Outcome): string {
   return (outcome.kind === 'failed' ? outcome.cause : outcome.kind).replaceAll('-', '_')
 }
 
-/** `text`, `image`, or none: what tells a search from the indexing of an image, which are one task. */
-export function inputOf(classification: Classification | undefined): string {
-  return classification?.input ?? NONE
-}
-
 /**
- * Names of tasks as labels. They come from clients, each of whom could invent more than a database can hold: those have a
- * label of their own that Immich has or the policy names.
+ * Task names as label values. A client can invent any number of names, so only the tasks of Immich and of the policy get a
+ * label value.
  */
 export class TaskNames {
   #known = new Set(IMMICH_TASKS)
 
-  /** The policy names these. */
-  know(tasks: readonly string[]): void {
+  /** Replaces the tasks that the policy names. */
+  configure(tasks: readonly string[]): void {
     this.#known = new Set([...IMMICH_TASKS, ...tasks])
   }
 
@@ -91,7 +86,7 @@ export class TaskNames {
     return this.#known.has(task) ? shorten(task) : OTHER
   }
 
-  /** Both labels of a name by which health is kept, such as `clip/visual`. */
+  /** The labels of a pair of task and type, such as `clip/visual`. */
   partsOf(name: string): { readonly task: string; readonly type: string } {
     const slash = name.indexOf('/')
     const [task, type] = slash === -1 ? [name, ''] : [name.slice(0, slash), name.slice(slash + 1)]
@@ -99,13 +94,10 @@ export class TaskNames {
   }
 }
 
-/** What real models are called; a comma would make two series one in prom-client. */
+/** Names of real models. Without commas: prom-client would merge two series. */
 const MODEL = /^[\w.:/@ -]{1,100}$/
 
-/**
- * Names of models as labels, with the same care: a name has a label of its own once a backend has answered a request for
- * it, and there are so many at most.
- */
+/** Model names as label values: the first {@link defaults.metricsMostModels} models for which a backend answered. */
 export class ModelNames {
   readonly #known = new Set<string>()
 

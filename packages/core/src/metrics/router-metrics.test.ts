@@ -8,8 +8,8 @@ import type { RequestEvent, Router, RouterEvents, RouterStatus } from '../router
 import type { BackendEvent } from '../router/select-backend.ts'
 import { type MetricsOptions, routerMetrics } from './router-metrics.ts'
 
-/** A router of which nothing is there but what it says. */
-class SayingRouter implements Pick<Router, 'on' | 'status'> {
+/** A router with a status and events that a test sets. */
+class FakeRouter implements Pick<Router, 'on' | 'status'> {
   readonly #events = new EventEmitter()
   asked = 0
   backends: BackendStatus[] = [backendStatus('gpu')]
@@ -59,7 +59,7 @@ const search: Partial<RequestEvent> = {
 }
 
 function stage(options: MetricsOptions = {}) {
-  const router = new SayingRouter()
+  const router = new FakeRouter()
   const metrics = routerMetrics(router, options)
   const lines = async (part: string) =>
     (await metrics.registry.metrics())
@@ -69,7 +69,7 @@ function stage(options: MetricsOptions = {}) {
 }
 
 describe('the metrics of a router', () => {
-  it('forget a backend and a route that are gone, also when a last request comes in later', async () => {
+  it('drop removed backends and routes, even if a last request completes later', async () => {
     const { router, lines } = stage()
     router.tell('request', search)
     expect(await lines('gpu')).not.toEqual([])
@@ -84,7 +84,7 @@ describe('the metrics of a router', () => {
     ])
   })
 
-  it('keep what came to no route', async () => {
+  it('keep requests without a route', async () => {
     const { router, lines } = stage()
     const { route: _, backend: __, classification: ___, outcome: ____, ...refused } = search
     router.tell('request', refused)
@@ -93,7 +93,7 @@ describe('the metrics of a router', () => {
     expect(await lines('requests_total')).toEqual([line])
   })
 
-  it('ask the router once for all of them', async () => {
+  it('read the status once per scrape', async () => {
     const { router, lines } = stage()
     const before = router.asked
     await lines('')
@@ -102,7 +102,7 @@ describe('the metrics of a router', () => {
     expect(router.asked).toBe(before + 2)
   })
 
-  it('put the endpoints of a backend together', async () => {
+  it('sum the endpoints of a backend', async () => {
     const { router, lines } = stage()
     const open = { kind: 'open', since: 0, until: 1, ejections: 1, reason: 'reset' } as const
     router.backends = [
@@ -134,7 +134,7 @@ describe('the metrics of a router', () => {
     ])
   })
 
-  it('have the model as a label by option', async () => {
+  it('have the label model by option', async () => {
     const { router, lines } = stage({ models: true })
     router.tell('request', search)
     expect(await lines('requests_total')).toEqual([
@@ -144,7 +144,7 @@ describe('the metrics of a router', () => {
     expect((await lines('request_duration_seconds_count'))[0]).toContain('model="ViT"')
   })
 
-  it('have the prefix, the buckets and the registry that they are given', async () => {
+  it('use the given prefix, buckets and registry', async () => {
     const registry = new Registry()
     const { router, lines } = stage({ prefix: 'ml_', buckets: [0.1, 1], registry })
     router.tell('request', search)
@@ -154,7 +154,7 @@ describe('the metrics of a router', () => {
     expect(registry.getMetricsAsArray().every(({ name }) => name.startsWith('ml_'))).toBe(true)
   })
 
-  it('leave nothing behind when they are closed', () => {
+  it('are removed by close()', () => {
     const registry = new Registry()
     const { router, metrics } = stage({ registry })
     expect(router.listeners).toBe(2)

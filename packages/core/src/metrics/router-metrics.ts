@@ -1,31 +1,31 @@
 import { Registry } from 'prom-client'
 import { constants } from '../config/constants.ts'
 import type { Router, RouterStatus } from '../router/router.ts'
-import type { Home } from './families.ts'
+import type { MetricContext } from './families.ts'
 import { makeGauges } from './gauges.ts'
 import { Records } from './records.ts'
 
 /** Options of `routerMetrics`. */
 export interface MetricsOptions {
   /**
-   * Where the metrics are registered, such as `register` of prom-client for the default one.
-   * @default one of its own
+   * The registry of the metrics, such as `register`, the default one of prom-client.
+   * @default a new registry
    */
   readonly registry?: Registry | undefined
   /**
-   * What their names begin with.
+   * Prefix of the metric names.
    * @default 'immich_ml_router_'
    */
   readonly prefix?: string | undefined
   /**
-   * Whether the model is a label of requests and of their durations: the first 50 models that a backend has answered for;
-   * what is further is `other`.
+   * Whether requests and their durations have the label `model`. The first 50 models for which a backend answered get a
+   * label value; other models are `other`.
    * @default false
    */
   readonly models?: boolean | undefined
   /**
    * Upper bounds of all durations, in seconds.
-   * @default 5 ms to 10 min; for waiting until a backend is there, up to 12 h
+   * @default 5 ms to 10 min; for held requests up to 12 h
    */
   readonly buckets?: readonly number[] | undefined
 }
@@ -33,15 +33,15 @@ export interface MetricsOptions {
 /** The metrics of one router. */
 export interface RouterMetrics {
   readonly registry: Registry
-  /** Takes the metrics off the registry, and listens to the router no more. */
+  /** Removes the metrics from the registry, and stops listening to the router. */
   close(): void
 }
 
 /**
- * Counts what a router does, for Prometheus. What it says of the present is read when the registry is; the rest is
- * counted when a request is over.
+ * Registers Prometheus metrics of a router. Gauges read the router's status at each scrape; counters and histograms are
+ * updated when a request completes.
  *
- * @throws when the registry has metrics of these names: two routers need a registry or a prefix each.
+ * @throws when the registry already has a metric of the same name: give each router its own registry or prefix.
  */
 export function routerMetrics(
   router: Pick<Router, 'on' | 'status'>,
@@ -53,21 +53,21 @@ export function routerMetrics(
   const status = (): RouterStatus => {
     if (read !== undefined) return read
     read = router.status()
-    // All metrics are read in one turn: they tell of the same moment, and it is asked for once.
+    // All metrics are read in one turn, so one status serves them all.
     queueMicrotask(() => {
       read = undefined
     })
-    records.heed(read)
+    records.sync(read)
     return read
   }
-  const home: Home = { registry, prefix, names, beforeRead: () => void status() }
-  const records = new Records(home, {
+  const context: MetricContext = { registry, prefix, names, beforeRead: () => void status() }
+  const records = new Records(context, {
     models,
     buckets: buckets ?? constants.metricsBuckets,
     longBuckets: buckets ?? [...constants.metricsBuckets, ...constants.metricsLongBuckets],
   })
-  makeGauges(home, status)
-  records.heed(router.status())
+  makeGauges(context, status)
+  records.sync(router.status())
   const stop = [
     router.on('request', (event) => records.request(event)),
     router.on('backend', (event) => records.backend(event)),

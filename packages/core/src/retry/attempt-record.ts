@@ -57,12 +57,14 @@ export function recordAttempt(
   clock: Clock,
   before: readonly AttemptRecord[],
 ): AttemptRecorder {
-  const { name, url, endpoint, failures } = backend
+  const { name, url, endpoint } = backend
+  const { requests } = backend.health
+  const { failures } = requests
   const start = clock.now()
   const marks: AttemptMarks = { received: 0 }
   // A backend that failed recently may fail again whatever the request is.
   const isShaky =
-    before.every((other) => other.backend !== name) && !backend.wellFor(defaults.retryBudgetWindow)
+    before.every((other) => other.backend !== name) && !requests.wellFor(defaults.retryBudgetWindow)
   const record = (outcome: Outcome): AttemptRecord => ({
     backend: name,
     url,
@@ -73,7 +75,7 @@ export function recordAttempt(
     connect: marks.connected === undefined ? undefined : marks.connected - start,
     firstByte: marks.answered === undefined ? undefined : marks.answered - start,
     received: marks.received,
-    inCompany: isShaky || backend.inFlight > 1 || backend.failures > failures,
+    inCompany: isShaky || backend.inFlight > 1 || requests.failures > failures,
     hedge,
   })
   return { marks, record }

@@ -21,7 +21,7 @@ const lease = (differing: Partial<Leeway> = {}): Leeway => ({
   holds: true,
   bulk: true,
   retries: 3,
-  backend: { leaving: false },
+  backend: { target: { isLeaving: false } },
   left: (tried) => ['a', 'b', 'c'].filter((name) => !tried.includes(id(name))).length,
   usableOthers: (tried) => ['a', 'b', 'c'].filter((name) => !tried.includes(id(name))).length,
   isRefusedByAll: () => false,
@@ -151,7 +151,9 @@ describe('a request that may not be held', () => {
   })
 
   it('goes elsewhere when a stale connection led to a backend that leaves the policy', () => {
-    expect(text(nextStep(made(failed('stale')), now({ backend: { leaving: true } }), true))).toBe('another')
+    expect(
+      text(nextStep(made(failed('stale')), now({ backend: { target: { isLeaving: true } } }), true)),
+    ).toBe('another')
   })
 
   it('is answered with the first failure when it has no retries', () => {

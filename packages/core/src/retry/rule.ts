@@ -1,4 +1,5 @@
-import { type Backend, idOf } from '../backend/backend.ts'
+import type { Backend } from '../backend/backend.ts'
+import { idOf } from '../backend/backend-view.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { AttemptRecord } from './attempt-record.ts'
@@ -7,7 +8,7 @@ import type { AttemptRecord } from './attempt-record.ts'
 export type Leeway = Pick<
   Lease,
   'retries' | 'left' | 'usableOthers' | 'isRefusedByAll' | 'isCredible' | 'holds' | 'bulk'
-> & { readonly backend: Pick<Backend, 'leaving'> }
+> & { readonly backend: { readonly target: Pick<Backend['target'], 'isLeaving'> } }
 
 /** What follows an attempt. */
 export type Step =
@@ -43,7 +44,8 @@ export function nextStep(
   const last = round.at(-1)?.outcome
   if (last === undefined || isOver(last)) return STOP
   if (!retained) return ANSWER
-  if (isStale(last) && !isStale(round.at(-2)?.outcome) && !lease.backend.leaving) return { kind: 'same' }
+  if (isStale(last) && !isStale(round.at(-2)?.outcome) && !lease.backend.target.isLeaving)
+    return { kind: 'same' }
   return lease.holds ? whereHeld(round, lease, parallel) : whereNotHeld(round, lease, parallel)
 }
 

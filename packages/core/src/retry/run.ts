@@ -3,7 +3,7 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { NoBackendError } from '../errors.ts'
-import { informativeness } from '../judge/verdict.ts'
+import { usefulness } from '../judge/verdict.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
 import { type AttemptRecord, type AttemptRecorder, recordAttempt } from './attempt-record.ts'
@@ -230,7 +230,7 @@ function bestAnswer<A>(round: readonly CompletedAttempt<A>[]): CompletedAttempt<
   for (const completed of round) {
     const { outcome } = completed.record
     if (completed.answer === undefined || outcome.kind !== 'passed-over' || outcome.status < 400) continue
-    const value = informativeness(outcome.verdict)
+    const value = usefulness(outcome.verdict)
     if (value < most) continue
     most = value
     best = completed

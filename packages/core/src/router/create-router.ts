@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
-import { Unresolved } from '../backend/unresolved.ts'
 import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
@@ -87,7 +86,7 @@ class PredictRouter implements Router {
     const commitPolicy = this.#select.prepare(written.policy)
     const ownOptions = { ...written.exchange, ...written.forward, path }
     const own = diffOptions(this.#written, ownOptions)
-    this.#options.store.adapt(retention)
+    this.#options.store.configure(retention)
     this.#options = { ...this.#options, ...checked }
     commitForward()
     this.#basePath = path
@@ -135,7 +134,8 @@ class PredictRouter implements Router {
 
   status(): RouterStatus {
     const report = (backend: Backend, leaving: boolean) => {
-      const { name, url, endpoint, weight, tier, inFlight, limit, waiting, latencies, health } = backend
+      const { name, url, endpoint, weight, tier, inFlight, health } = backend
+      const limit = backend.limit.current
       return {
         name,
         url,
@@ -144,12 +144,12 @@ class PredictRouter implements Router {
         tier,
         inFlight,
         limit: Number.isFinite(limit) ? limit : undefined,
-        held: waiting,
-        latencies,
-        health,
+        held: backend.demand.waiting,
+        latencies: backend.latency.all,
+        health: health.status,
         leaving,
-        unresolved: backend instanceof Unresolved ? backend.reason : undefined,
-        wakes: this.#wakesAll || backend.wakes,
+        unresolved: health.unresolved,
+        wakes: this.#wakesAll || backend.demand.canWake,
       }
     }
     const backends = [

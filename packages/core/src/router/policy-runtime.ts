@@ -1,8 +1,7 @@
-import type { Backend, BackendProbe } from '../backend/backend.ts'
-import { BackendGroup } from '../backend/backend-group.ts'
+import type { Backend } from '../backend/backend.ts'
+import { BackendGroup, type BackendProbe } from '../backend/backend-group.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
 import { Pool, type PoolChanges } from '../backend/pool.ts'
-import { Unresolved } from '../backend/unresolved.ts'
 import { first } from '../balance/first.ts'
 import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
@@ -66,7 +65,7 @@ export class PolicyRuntime {
   }
 
   #replace(policy: CompiledPolicy): PoolChanges {
-    const changes = this.pool.become(policy.backends)
+    const changes = this.pool.configure(policy.backends)
     this.table.replace(
       policy.routes((names) => this.pool.membersOf(names)),
       policy,
@@ -97,7 +96,7 @@ export class PolicyRuntime {
   /** Whether a request could be sent somewhere, or held. */
   get isUseful(): boolean {
     return (
-      this.pool.members.some((backend) => backend.obstacle(NO_KEYS) === undefined) ||
+      this.pool.members.some((backend) => backend.health.obstacle(NO_KEYS) === undefined) ||
       this.table.selectors.some(({ holds }) => holds)
     )
   }
@@ -135,8 +134,9 @@ export class PolicyRuntime {
     const { members } = this.pool.group(name)
     this.#discover()
     const [only] = members
-    if (only instanceof Unresolved) throw new NoBackendError(CHOSEN_IN_CODE, only.reason)
-    const free = members.filter((backend) => backend.obstacle(NO_KEYS) === undefined)
+    const { unresolved } = only.health
+    if (unresolved !== undefined) throw new NoBackendError(CHOSEN_IN_CODE, unresolved)
+    const free = members.filter((backend) => backend.health.obstacle(NO_KEYS) === undefined)
     const candidates = free.map((backend) => ({ backend, isFull: false }))
     const best = candidates.length > 0 ? this.#turns.rank(candidates, NO_JOB)[0]?.backend : undefined
     if (best !== undefined) this.#turns.picked?.(best)

@@ -53,7 +53,7 @@ describe('x-immich-ml-route', () => {
     [
       'a reason of several parts, as one item',
       { explained: undefined, attempts: [attemptRecord(passedOver(413), { backend: 'mac', time: 3 })] },
-      'search; mac answered 413 Payload Too Large: the proxy in front limits the size of bodies%3B raise it ' +
+      'search; mac answered 413 Payload Too Large: the proxy limits the body size%3B raise the limit ' +
         '(nginx: client_max_body_size 0) in 3 ms; gpu chosen',
     ],
     [

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { BackendInfo } from '../backend/backend.ts'
+import type { BackendInfo } from '../backend/backend-view.ts'
 import { describeOutcome } from '../backend/outcome.ts'
 import { defaults } from '../config/defaults.ts'
 import { RouterError } from '../errors.ts'

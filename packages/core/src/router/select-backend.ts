@@ -1,5 +1,6 @@
-import type { Backend, BackendInfo, BackendProbe } from '../backend/backend.ts'
-import type { GroupChange } from '../backend/backend-group.ts'
+import type { Backend } from '../backend/backend.ts'
+import type { BackendProbe, GroupChange } from '../backend/backend-group.ts'
+import type { BackendInfo } from '../backend/backend-view.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import type { PolicyChanges } from '../config/changes.ts'

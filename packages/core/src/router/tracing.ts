@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { BackendInfo } from '../backend/backend.ts'
+import type { BackendInfo } from '../backend/backend-view.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import { type ErrorCode, RouterError } from '../errors.ts'

@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/backend.ts'
-import type { Obstacle } from '../backend/health/health.ts'
+import type { Obstacle } from '../backend/health/obstacle.ts'
 import { defaults } from '../config/defaults.ts'
 import { isNamed } from './candidates.ts'
 import type { RouteRequest } from './route-request.ts'
@@ -44,9 +44,9 @@ const UPLOADING: Obstacle = { kind: 'recovering', until: Number.POSITIVE_INFINIT
 
 /** Why a backend cannot take the request now; `undefined` when it can. */
 export function obstacleOf({ job, priority, isReady }: RouteRequest, backend: Backend): Obstacle | undefined {
-  const obstacle = backend.obstacle(job, priority > 0)
+  const obstacle = backend.health.obstacle(job, priority > 0)
   if (obstacle !== undefined) return obstacle
-  return backend.isRare(job) && !isReady() ? UPLOADING : undefined
+  return backend.health.requests.isRare(job) && !isReady() ? UPLOADING : undefined
 }
 
 /** Whether a backend can take a request now, or as soon as another request there ends. */
@@ -64,7 +64,7 @@ export function isAnyFull(request: RouteRequest): boolean {
 
 /** Whether nothing has failed on the backend for as long as retries are counted. */
 export function isProven(backend: Backend): boolean {
-  return backend.wellFor(defaults.retryBudgetWindow)
+  return backend.health.requests.wellFor(defaults.retryBudgetWindow)
 }
 
 /** Whether a request could be sent there at all: the backend is neither drained nor without an address. */
@@ -77,5 +77,5 @@ export function isUsable({ obstacle }: Assessment): boolean {
  * itself.
  */
 export function isUnreachable({ retry, place }: RouteRequest, backend: Backend): boolean {
-  return !retry && backend.triedInVainSince(place.since)
+  return !retry && backend.health.triedInVainSince(place.since)
 }

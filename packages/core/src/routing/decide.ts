@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/backend.ts'
-import type { Obstacle } from '../backend/health/health.ts'
+import type { Obstacle } from '../backend/health/obstacle.ts'
 import type { Candidate, Ranked } from '../balance/strategy.ts'
 import { defaults } from '../config/defaults.ts'
 import type { RouterError } from '../errors.ts'
@@ -137,7 +137,7 @@ function whenUnavailable(
 ): Decision {
   const unavailable = assessments.filter(({ state: is }) => is === 'unavailable')
   // Waiting does not help where every candidate refuses the job, and none has ever served one like it.
-  const isRefused = unavailable.every(({ backend }) => backend.refuses(request.job))
+  const isRefused = unavailable.every(({ backend }) => backend.health.capabilities.refuses(request.job))
   if (request.patience.hold !== undefined && !isRefused)
     return wait(request, state, assessments, { isFull: false, retryAt: until })
   const backend = leastBadOf(request, unavailable)
@@ -154,7 +154,11 @@ function leastBadOf(request: RouteRequest, unavailable: readonly Assessment[]): 
   let best: Assessment | undefined
   for (const assessment of unavailable) {
     const { backend } = assessment
-    if (!isUsable(assessment) || isUnreachable(request, backend) || !backend.hasRoom(request.priority > 0))
+    if (
+      !isUsable(assessment) ||
+      isUnreachable(request, backend) ||
+      !backend.limit.hasSlot(request.priority > 0)
+    )
       continue
     if (best === undefined || isLessBad(assessment, best)) best = assessment
   }

@@ -148,7 +148,7 @@ describe('the endpoints of a backend', () => {
     const { become, endpoints, select, leases, places } = await pool({ ml: at(1, 2) })
     const running = await leases(2)
     const gone: string[] = []
-    for (const { backend } of running) backend.whenGone(() => gone.push(backend.endpoint ?? ''))
+    for (const { backend } of running) backend.target.onClose(() => gone.push(backend.endpoint ?? ''))
     await become(at(3))
     expect(endpoints()).toEqual(endpointsAt(3))
     expect(select.leaving().map(({ endpoint }) => endpoint)).toEqual(endpointsAt(1, 2))
@@ -245,7 +245,7 @@ describe('the endpoints of a backend', () => {
     expect(select.held()).toEqual({ default: 1 })
     await become(at(1, 2, 3))
     expect(placeOf(await waits)).toBe('10.0.0.3:3003')
-    expect(select.backends().map(({ inFlight, waiting }) => [inFlight, waiting])).toEqual([
+    expect(select.backends().map(({ inFlight, demand: { waiting } }) => [inFlight, waiting])).toEqual([
       [2, 0],
       [2, 0],
       [1, 0],
@@ -328,7 +328,7 @@ describe('a name that has no address', () => {
     await become(at(1, 2))
     const places = await Promise.all(waiting.map(async (lease) => placeOf(await lease)))
     expect(places).toEqual(endpointsAt(1, 2))
-    expect(select.backends().map(({ waiting: held }) => held)).toEqual([0, 0])
+    expect(select.backends().map(({ demand }) => demand.waiting)).toEqual([0, 0])
     clock.advance(60_000)
     expect(wanted).toEqual(['ml', 'ml'])
   })
@@ -355,7 +355,9 @@ describe('a request that waits', () => {
     const waits = select(search, { signal: leaving.signal, exclude: ['ml@10.0.0.3:3003'] })
     await settled()
     await become(at(2, 3))
-    expect([first?.waiting, second?.waiting, select.backends()[1]?.waiting]).toEqual([0, 1, 0])
+    expect([first?.demand.waiting, second?.demand.waiting, select.backends()[1]?.demand.waiting]).toEqual([
+      0, 1, 0,
+    ])
     running[0]?.release(answered)
     await settled()
     expect(select.held()).toEqual({ default: 1 })

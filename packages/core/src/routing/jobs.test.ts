@@ -103,8 +103,8 @@ describe('the keys of a job', () => {
       lease.release(index % 2 === 0 ? answered : passedOver(501))
     }
     const [backend] = select.backends()
-    const kept = JSON.stringify([backend?.latencies, backend?.health])
-    expect(Object.keys(backend?.latencies ?? {}).length).toBeGreaterThan(100)
+    const kept = JSON.stringify([backend?.latency.all, backend?.health.status])
+    expect(Object.keys(backend?.latency.all ?? {}).length).toBeGreaterThan(100)
     expect(kept.length).toBeLessThan(200 * 300 + 100 * 300)
   })
 

@@ -1,5 +1,4 @@
 import type { Backend } from '../backend/backend.ts'
-import { Unresolved } from '../backend/unresolved.ts'
 import { NoBackendError } from '../errors.ts'
 import { type Assessment, isUnreachable, isUsable, obstacleOf } from './assess.ts'
 import { isNamed } from './candidates.ts'
@@ -34,7 +33,7 @@ export function noneReachable(
     obstacle?.kind === 'disabled' ? [backend] : [],
   )
   const unresolved = unavailable.flatMap(({ backend, obstacle }) =>
-    obstacle?.kind === 'unresolved' && backend instanceof Unresolved ? [backend.reason] : [],
+    obstacle?.kind === 'unresolved' ? (backend.health.unresolved ?? []) : [],
   )
   const reasons = [
     ...(usable.length > 0 ? [`${namesOf(usable)} unreachable`] : []),
@@ -47,7 +46,7 @@ export function noneReachable(
 /** Such as `gpu is ejected: answered 401 Unauthorized: set backends.gpu.auth`. */
 export function unavailableReason(request: RouteRequest, backend: Backend): string {
   const kind = obstacleOf(request, backend)?.kind ?? 'unavailable'
-  const { probe, lastError } = backend.health
+  const { probe, lastError } = backend.health.status
   const reason = kind === 'down' && probe?.kind === 'down' ? probe.reason : lastError?.reason
   const isFailure = kind === 'down' || kind === 'ejected' || kind === 'unavailable'
   return `${backend.name} is ${WORDS[kind] ?? kind}${isFailure && reason !== undefined ? `: ${reason}` : ''}`

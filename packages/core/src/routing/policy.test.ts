@@ -162,7 +162,7 @@ describe('selectBackend', () => {
       'a',
     )
     const authorization = `Basic ${Buffer.from('me:p@ss').toString('base64')}`
-    expect(backend.ownHeaders()).toEqual({ authorization })
+    expect(backend.target.headers()).toEqual({ authorization })
     expect(backend.url).toBe('http://host:3003/ml')
     expect(JSON.stringify(backend)).not.toMatch(/p%40ss|p@ss|Basic/)
   })

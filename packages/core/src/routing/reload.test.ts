@@ -73,7 +73,7 @@ function start(first: Policy, environment: SelectEnvironment = {}) {
   const eject = (name: string) => {
     for (let i = 0; i < 3; i++) server(name).reserve().release(failed('connect'))
   }
-  const waiting = () => select.backends().map(({ name, waiting }) => `${name} ${waiting}`)
+  const waiting = () => select.backends().map(({ name, demand: { waiting } }) => `${name} ${waiting}`)
   onTestFinished(() => {
     select.close()
     expect(clock.pending).toBe(0)
@@ -99,40 +99,43 @@ describe('a backend that remains', () => {
       }),
     )
     expect(select.backends()).toEqual([c, a, b])
-    expect(a).toMatchObject({ inFlight: 1, tier: 2, connectTimeout: 7, latencies: { 'clip/visual/m': 30 } })
+    expect([a.inFlight, a.tier, a.target.connectTimeout]).toEqual([1, 2, 7])
+    expect(a.latency.all).toEqual({ 'clip/visual/m': 30 })
     expect([a.serves(['clip']), a.serves(['ocr'])]).toEqual([true, false])
-    expect(b.obstacle(keysOf())?.kind).toBe('ejected')
-    expect([b.limit, b.hasRoom(false)]).toEqual([5, true])
-    expect([c.enabled, c.weight]).toEqual([false, 3])
+    expect(b.health.obstacle(keysOf())?.kind).toBe('ejected')
+    expect([b.limit.current, b.limit.hasSlot(false)]).toEqual([5, true])
+    expect([c.health.status.enabled, c.weight]).toEqual([false, 3])
     lease.release(answered)
     expect(a.inFlight).toBe(0)
   })
 
-  it('keeps what it has learnt of its limit, unless that is given now', () => {
+  it('keeps what it has learned of its limit, unless that is given now', () => {
     const { select, server, clock } = start(policy({ a: { maxConcurrent: 'auto' } }))
     const work = () => {
       for (let i = 0; i < 200; i++) {
-        const slots = Array.from({ length: server('a').limit }, () => server('a').reserve(undefined, 'job'))
+        const slots = Array.from({ length: server('a').limit.current }, () =>
+          server('a').reserve(undefined, 'job'),
+        )
         clock.advance(100)
         for (const { release } of slots) release(answered)
       }
     }
     work()
-    const learnt = server('a').limit
-    expect(learnt).toBeGreaterThan(4)
+    const learned = server('a').limit.current
+    expect(learned).toBeGreaterThan(4)
     select.reload(policy({ a: { maxConcurrent: 'auto', weight: 2 } }))
-    expect(server('a').limit).toBe(learnt)
+    expect(server('a').limit.current).toBe(learned)
     select.reload(policy({ a: { maxConcurrent: 3 } }))
-    expect(server('a').limit).toBe(3)
+    expect(server('a').limit.current).toBe(3)
   })
 
   it('may have other credentials, which are no other server', async () => {
     const { select, server } = start(policy({ a: { url: 'http://u:old@a/ml' } }))
     const a = server('a')
-    const old = a.ownHeaders()
+    const old = a.target.headers()
     select.reload(policy({ a: { url: 'http://u:new@a/ml/' } }))
     expect(server('a')).toBe(a)
-    expect([old, a.ownHeaders()]).toEqual(
+    expect([old, a.target.headers()]).toEqual(
       ['u:old', 'u:new'].map((it) => ({ authorization: `Basic ${Buffer.from(it).toString('base64')}` })),
     )
   })
@@ -145,16 +148,16 @@ describe('a backend that remains', () => {
       return path === '/ping' ? 'no' : undefined
     })
     await settled()
-    expect(server('a').obstacle(keysOf())?.kind).toBe('down')
+    expect(server('a').health.obstacle(keysOf())?.kind).toBe('down')
     select.reload(policy({ a: {}, b: {} }, {}, { health: { path: '/well', rise: 1 } }))
-    expect(server('a').obstacle(keysOf())?.kind).toBe('down')
+    expect(server('a').health.obstacle(keysOf())?.kind).toBe('down')
     await settled()
     expect(asked).toEqual(['a/ping', 'a/well', 'b/well'])
-    expect(server('a').health.probe?.kind).toBe('up')
+    expect(server('a').health.status.probe?.kind).toBe('up')
     select.reload(policy({ a: {}, b: {} }))
     clock.advance(60_000)
     await settled()
-    expect([asked.length, server('a').health.probe, clock.pending]).toEqual([3, undefined, 0])
+    expect([asked.length, server('a').health.status.probe, clock.pending]).toEqual([3, undefined, 0])
     select.reload(policy({ a: {}, b: {} }, {}, { health: {} }))
     await settled()
     expect(asked.slice(3)).toEqual(['a/ping', 'b/ping'])
@@ -240,9 +243,9 @@ describe('a backend that goes', () => {
     const lease = await select(image)
     const old = server('a')
     const gone: string[] = []
-    old.whenGone(() => gone.push(old.url))
+    old.target.onClose(() => gone.push(old.url))
     select.reload(policy(next, {}, { health: {} }))
-    expect([lease.backend === old, old.leaving, select.leaving()]).toEqual([true, true, [old]])
+    expect([lease.backend === old, old.target.isLeaving, select.leaving()]).toEqual([true, true, [old]])
     const other = await select(image)
     expect(other.backend.url).not.toBe('http://a')
     probed.length = 0
@@ -268,11 +271,11 @@ describe('a backend that goes', () => {
     select.reload(policy({ b: {} }))
     select.reload(policy({ a: { weight: 2 }, b: {} }, {}, { health: {} }))
     await settled()
-    expect([server('a') === a, a.leaving, a.inFlight, a.weight]).toEqual([true, false, 1, 2])
-    expect([select.leaving(), a.health.probe?.kind]).toEqual([[], 'up'])
+    expect([server('a') === a, a.target.isLeaving, a.inFlight, a.weight]).toEqual([true, false, 1, 2])
+    expect([select.leaving(), a.health.status.probe?.kind]).toEqual([[], 'up'])
     lease.release(answered)
     await settled()
-    expect(a.leaving).toBe(false)
+    expect(a.target.isLeaving).toBe(false)
     select.reload(policy({ b: {} }))
     await settled()
     expect([select.leaving(), clock.pending]).toEqual([[], 0])
@@ -392,7 +395,7 @@ describe('a request that waits', () => {
     )
     const busy = await select(image)
     const waits = [send('image'), send('ocr', ocr), send('search', search)]
-    expect([select.held(), server('a').waiting]).toEqual([{ all: 3 }, 3])
+    expect([select.held(), server('a').demand.waiting]).toEqual([{ all: 3 }, 3])
     select.reload(
       routed([
         { name: 'ocr', match: { task: 'ocr' }, backends: ['b'] },
@@ -401,7 +404,7 @@ describe('a request that waits', () => {
     )
     await settled()
     expect([became, select.held()]).toEqual([{ ocr: 'http://b by ocr' }, { rest: 2 }])
-    expect([server('a').waiting, server('b').waiting]).toEqual([2, 0])
+    expect([server('a').demand.waiting, server('b').demand.waiting]).toEqual([2, 0])
     busy.release(answered)
     for (const lease of waits) (await lease).release(answered)
     expect(told).toEqual(['ocr', 'image', 'search'])
@@ -475,10 +478,10 @@ describe('a request that waits', () => {
     select.reload(policy({ a: {} }, { hold }, { queue: { maxLength: 3 } }))
     const fourth = send('four')
     await expect(send('five')).rejects.toMatchObject({ code: 'queue-full' })
-    expect([select.held(), server('a').waiting]).toEqual([{ all: 3 }, 3])
+    expect([select.held(), server('a').demand.waiting]).toEqual([{ all: 3 }, 3])
     busy.release(answered)
     for (const lease of [...waits, fourth]) (await lease).release(answered)
-    expect([select.held(), server('a').waiting, Object.keys(became).length]).toEqual([{}, 0, 5])
+    expect([select.held(), server('a').demand.waiting, Object.keys(became).length]).toEqual([{}, 0, 5])
   })
 
   it('wants a machine that it has not wanted before, and the old one no more', () => {
@@ -502,7 +505,7 @@ describe('a request that waits', () => {
     select.reload(policy({ a: {} }, { ...hold('2h'), name: 'other' }))
     client.abort(new Error('left'))
     await settled()
-    expect([became, select.held(), server('a').waiting]).toEqual([{ waits: 'Error: left' }, {}, 0])
+    expect([became, select.held(), server('a').demand.waiting]).toEqual([{ waits: 'Error: left' }, {}, 0])
   })
 
   it('fails alone when the match of a route that was written in code does', async () => {
@@ -519,7 +522,7 @@ describe('a request that waits', () => {
     ;(await waits).release(answered)
     await settled()
     expect([became, select.held()]).toEqual([{ image: 'http://a by default', ocr: 'Error: a mistake' }, {}])
-    expect([server('a').inFlight, server('a').waiting]).toEqual([0, 0])
+    expect([server('a').inFlight, server('a').demand.waiting]).toEqual([0, 0])
   })
 
   it('keeps the turn of its client', async () => {

@@ -1,4 +1,5 @@
 import type { Backend, Slot } from '../backend/backend.ts'
+import { NO_KEYS } from '../backend/job-keys.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import { isEligible, isProven } from './assess.ts'
 import { isNamed } from './candidates.ts'
@@ -59,14 +60,14 @@ export class RouteLease implements Lease {
       (candidate) =>
         !isNamed(candidate, exclude) &&
         !tried.includes(candidate.id) &&
-        (candidate.enabled || (holds && candidate === backend)),
+        (isEnabled(candidate) || (holds && candidate === backend)),
     ).length
   }
 
   lateAfter(): number | undefined {
     const after = this.#request.route.hedge?.after
     if (after === undefined || 'time' in after) return after?.time
-    return this.backend.percentile(this.#request.kind, after.percentile)
+    return this.backend.latency.percentile(this.#request.kind, after.percentile)
   }
 
   spare(used: readonly string[]): Lease | undefined {
@@ -85,21 +86,27 @@ export class RouteLease implements Lease {
     const [all, { job }] = [this.#all, this.#now]
     return (
       all.length > 0 &&
-      all.every((backend) => (refused.includes(backend.id) ? !backend.hasServed(job) : backend.refuses(job)))
+      all.every((backend) =>
+        refused.includes(backend.id)
+          ? !backend.health.capabilities.hasServed(job)
+          : backend.health.capabilities.refuses(job),
+      )
     )
   }
 
   isCredible(): boolean {
     const { job } = this.#now
-    const others = this.#all.filter((other) => other !== this.backend && !other.refuses(job))
-    return others.length === 0 || this.backend.hasServed(job)
+    const others = this.#all.filter(
+      (other) => other !== this.backend && !other.health.capabilities.refuses(job),
+    )
+    return others.length === 0 || this.backend.health.capabilities.hasServed(job)
   }
 
   /** The other candidates that can take the request now, or as soon as a request there ends. */
   #others(): readonly Backend[] {
     const { job, priority } = this.#now
     return this.#all.filter(
-      (other) => other !== this.backend && isEligible(other.obstacle(job, priority > 0)),
+      (other) => other !== this.backend && isEligible(other.health.obstacle(job, priority > 0)),
     )
   }
 
@@ -113,4 +120,8 @@ export class RouteLease implements Lease {
     this.#request = this.#table.current(this.#request)
     return this.#request
   }
+}
+
+function isEnabled({ health }: Backend): boolean {
+  return health.unresolved === undefined && health.obstacle(NO_KEYS)?.kind !== 'disabled'
 }

@@ -176,7 +176,7 @@ export class RouteSelector {
   /** A lease for a hedge of a request, on a backend that can take it now; it does not wait. */
   spare(request: RouteRequest, used: readonly string[]): Lease | undefined {
     if (this.route.hedge === undefined) return undefined
-    const rare = this.route.members.current.filter((backend) => backend.isRare(request.job))
+    const rare = this.route.members.current.filter((backend) => backend.health.requests.isRare(request.job))
     const exclude = new Set([...request.exclude, ...used, ...rare.map(({ id }) => id)])
     const hedge = { ...request, exclude, avoid: NONE, retry: true, notBefore: 0 }
     const decision = decide(hedge, this.#stateFor(hedge, false))
@@ -189,7 +189,7 @@ export class RouteSelector {
     for (const { backend: other, state } of assessments) {
       if (other === backend && !isLeastBad) {
         if (isOrdered) break
-      } else if (state === 'unavailable') other.want()
+      } else if (state === 'unavailable') other.demand.want()
     }
     if (!isLeastBad) strategy.picked?.(backend)
     return new RouteLease(this.#table, request, backend, this.#table.closed === undefined)
@@ -204,7 +204,7 @@ export class RouteSelector {
 /** A request that no backend can take now may still wake one for those that follow. */
 function rejection({ error, assessments }: Extract<Decision, { kind: 'reject' }>): RouterError {
   if (error instanceof NoBackendError)
-    for (const { backend, state } of assessments) if (state === 'unavailable') backend.want()
+    for (const { backend, state } of assessments) if (state === 'unavailable') backend.demand.want()
   return error
 }
 

@@ -86,7 +86,7 @@ export class RouteWait {
     const end = () => {
       this.#exit()
       stopAwaiting()
-      for (const backend of this.#awaited) backend.endWait()
+      for (const backend of this.#awaited) backend.demand.end()
       this.#awaited = []
     }
     this.#emit('held')
@@ -120,7 +120,7 @@ export class RouteWait {
     const before = this.#awaited
     this.#awaited = []
     this.#enter()
-    for (const backend of before) backend.endWait()
+    for (const backend of before) backend.demand.end()
     this.#updateRank(this.#rank())
   }
 
@@ -159,8 +159,8 @@ export class RouteWait {
     const { now } = this.#candidates
     if (now === before) return
     this.#awaited = now
-    for (const backend of without(before, now)) backend.endWait()
-    for (const backend of without(now, before)) backend.beginWait(!this.#isFull)
+    for (const backend of without(before, now)) backend.demand.end()
+    for (const backend of without(now, before)) backend.demand.begin(!this.#isFull)
   }
 
   #rank(): RankChange {
@@ -178,8 +178,8 @@ export class RouteWait {
       route.name,
       kind,
       job.exact(),
-      this.#candidates.now.flatMap(({ id, sizeLimit }) =>
-        sizeLimit !== undefined && size >= sizeLimit ? id : [],
+      this.#candidates.now.flatMap(({ id, health }) =>
+        size >= (health.capabilities.sizeLimit ?? Number.POSITIVE_INFINITY) ? id : [],
       ),
       priority,
       [...exclude].sort(),

@@ -128,7 +128,9 @@ class World {
     } else if (it.do === 'hedge') {
       const [, held] = pick(this.leases, it.which)
       const could = this.select.backends().filter((backend) => backend !== held?.lease.backend)
-      const free = could.filter(({ inFlight, limit, enabled }) => enabled && inFlight < limit)
+      const free = could.filter(
+        ({ inFlight, limit, health }) => health.status.enabled && inFlight < limit.current,
+      )
       const lease = held?.lease.spare([held.lease.backend.id])
       if (held === undefined || lease === undefined) return
       // It is one that could be had at once.
@@ -174,9 +176,11 @@ class World {
     for (const backend of [...this.select.backends(), ...this.select.leaving()]) {
       const mine = [...this.leases.values()].filter(({ lease }) => lease.backend === backend)
       expect(backend.inFlight).toBe(mine.length)
-      this.#learnt = Math.max(this.#learnt, backend.name === 'd' ? backend.limit : 0)
+      this.#learnt = Math.max(this.#learnt, backend.name === 'd' ? backend.limit.current : 0)
       // A limit that is learnt may shrink while they are there, and one more may wait inside.
-      expect(backend.inFlight).toBeLessThanOrEqual(backend.name === 'd' ? this.#learnt + 1 : backend.limit)
+      expect(backend.inFlight).toBeLessThanOrEqual(
+        backend.name === 'd' ? this.#learnt + 1 : backend.limit.current,
+      )
     }
     // A timer is up to a millisecond late for what the time alone makes free.
     if (this.free().length > 0) this.clock.advance(1)
@@ -193,7 +197,7 @@ class World {
       return this.select
         .backends()
         .filter(({ name, id }) => names.includes(name) && !exclude.includes(id))
-        .filter((backend) => backend.serves(tasks) && backend.obstacle(keys, urgent) === undefined)
+        .filter((backend) => backend.serves(tasks) && backend.health.obstacle(keys, urgent) === undefined)
         .map(({ id }) => id)
     })
   }
@@ -215,7 +219,10 @@ describe('slots', () => {
         for (const { lease } of world.leases.values()) lease.release(answered)
         await world.settle()
         expect([world.waiting.size, world.select.held()]).toEqual([0, {}])
-        for (const { inFlight, waiting } of world.select.backends())
+        for (const {
+          inFlight,
+          demand: { waiting },
+        } of world.select.backends())
           expect([inFlight, waiting]).toEqual([0, 0])
         expect(world.select.leaving()).toEqual([])
         expect(world.clock.pending).toBe(0)

@@ -1,5 +1,5 @@
 /**
- * Traces what a router does, with OpenTelemetry.
+ * Traces requests and attempts with OpenTelemetry.
  *
  * @module core/tracing
  */

@@ -26,21 +26,20 @@ import { LONGEST_TEXT, shorten } from '../shorten.ts'
 /** Options of `openTelemetryTracing`. */
 export interface OpenTelemetryOptions {
   /**
-   * Makes the tracer.
-   * @default the global one
+   * Creates the tracer.
+   * @default the global provider
    */
   readonly tracerProvider?: TracerProvider | undefined
   /**
-   * Reads the trace that a request belongs to from its headers, and writes the attempt's into those for the backend.
-   * @default the global one
+   * Reads the parent trace from a request's headers, and writes the attempt's trace into the headers for the backend.
+   * @default the global propagator
    */
   readonly propagator?: TextMapPropagator | undefined
 }
 
 /**
- * Traces requests with OpenTelemetry: a span for each, and one in it for each attempt, whose context is passed on to the
- * backend. The parent is the span that is active when the request comes, as it is where node:http is instrumented;
- * otherwise it is what the request's headers name.
+ * Traces requests with OpenTelemetry: one span per request with a child span per attempt, whose context is passed on to the
+ * backend. The parent is the active span, which exists if node:http is instrumented, or the trace in the request's headers.
  */
 export function openTelemetryTracing({ tracerProvider, propagator }: OpenTelemetryOptions = {}): Tracing {
   const tracer = (tracerProvider ?? trace).getTracer('@immich-ml-router/core')
@@ -48,7 +47,7 @@ export function openTelemetryTracing({ tracerProvider, propagator }: OpenTelemet
   return { begin: (req) => new RequestSpan(req, tracer, headers) }
 }
 
-/** As it is at the time: it may be set later than the router is made. */
+/** Looks the global propagator up at each call: it may be set after the router is created. */
 const GLOBAL_PROPAGATOR: TextMapPropagator = {
   inject: (from, carrier) => propagation.inject(from, carrier),
   extract: (into, carrier) => propagation.extract(into, carrier),
@@ -65,10 +64,10 @@ class RequestSpan implements RequestTrace {
     this.#tracer = tracer
     this.#propagator = propagator
     const active = context.active()
-    const around = trace.getSpan(active)
-    const isInside = around !== undefined && around.spanContext().isRemote !== true
+    const outer = trace.getSpan(active)
+    const isInside = outer !== undefined && outer.spanContext().isRemote !== true
     const parent =
-      around === undefined ? propagator.extract(active, req.headers, defaultTextMapGetter) : active
+      outer === undefined ? propagator.extract(active, req.headers, defaultTextMapGetter) : active
     this.#span = isInside
       ? tracer.startSpan('route predict request', { attributes: requestAttributes(req) }, parent)
       : tracer.startSpan(
@@ -154,17 +153,17 @@ class AttemptSpan implements AttemptTrace {
   }
 
   run<T>(send: () => T): T {
-    // An instrumentation of undici would make a span of its own, and add its context to the one that is in the headers.
+    // An instrumentation of undici would create another span, and add its context to the headers.
     return context.with(this.#context.setValue(SUPPRESS_TRACING, true), send)
   }
 
   end(record: AttemptRecord | undefined): void {
-    if (record !== undefined) this.#tell(record)
-    else fail(this.#span, 'internal', 'a mistake in the code')
+    if (record !== undefined) this.#describe(record)
+    else fail(this.#span, 'internal', 'the attempt threw an unexpected error')
     this.#span.end()
   }
 
-  #tell({ outcome, connect, firstByte }: AttemptRecord): void {
+  #describe({ outcome, connect, firstByte }: AttemptRecord): void {
     this.#span.setAttributes({
       'immich_ml.outcome': outcome.kind,
       ...(connect === undefined ? {} : { 'immich_ml.connect_time': connect }),
@@ -180,21 +179,21 @@ class AttemptSpan implements AttemptTrace {
   }
 }
 
-/** Names come from clients. */
+/** Bounds names, which come from clients. */
 function bounded(names: readonly string[]): string[] {
   return names.slice(0, MOST_NAMES).map((name) => shorten(name))
 }
 
 const MOST_NAMES = 64
 
-/** By this the SDK and its propagators know that nothing is to be traced; keys of one description are one. */
+/** The SDK's key that turns tracing off. Keys with the same description are equal. */
 const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
 
 function requestAttributes(req: IncomingMessage): Attributes {
   return { 'http.request.method': req.method ?? '', 'url.path': shorten(pathOf(req)) }
 }
 
-/** What an instrumentation of node:http says of a request as well. */
+/** The attributes that an instrumentation of node:http sets. */
 function serverAttributes(req: IncomingMessage): Attributes {
   const { headers, httpVersion, socket } = req
   const scheme = 'encrypted' in socket ? 'https' : 'http'
@@ -217,7 +216,7 @@ function statusAttribute(status: number | undefined): Attributes {
   return status === undefined ? {} : { 'http.response.status_code': status }
 }
 
-/** What a client did wrong, and that it left, is no error of a server. */
+/** Errors of the client are not errors of a server span, nor is a client that left. */
 function errorTypeOf({ status, code, outcome }: RequestEnd): string | undefined {
   if (code === 'client-left' || outcome?.kind === 'client-left') return undefined
   if (code !== undefined) return status !== undefined && status < 500 ? undefined : code

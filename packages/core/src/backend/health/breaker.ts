@@ -30,7 +30,7 @@ export type BreakerState =
     }
 
 /** A request that a breaker has let through. */
-export interface Run {
+export interface Pass {
   readonly breaker: Breaker
   /** Whether it is the one that finds out if the ejection is over for good. */
   readonly trial: boolean
@@ -48,7 +48,7 @@ export interface BreakerOptions {
 }
 
 /** A request that began before its breaker was made. */
-export const UNCOUNTED: Pick<Run, 'trial' | 'epoch'> = { trial: false, epoch: 0 }
+export const UNCOUNTED: Pick<Pass, 'trial' | 'epoch'> = { trial: false, epoch: 0 }
 
 /**
  * Ejects what fails several times in a row, each time for longer, lets one real request try whether it is back, and then
@@ -99,7 +99,7 @@ export class Breaker {
   }
 
   /** A request is about to be sent. */
-  begin(): Run {
+  begin(): Pass {
     const state = this.#state
     const trial = state.kind === 'open' && this.available
     if (trial) {
@@ -115,10 +115,10 @@ export class Breaker {
   }
 
   /**
-   * @param run Of a request that began before there was a breaker, {@link UNCOUNTED}.
+   * @param pass Of a request that began before there was a breaker, {@link UNCOUNTED}.
    * @param crowded Whether requests wait: they must not all come at once, so that it does not count as back yet.
    */
-  succeed({ epoch }: Pick<Run, 'epoch'>, crowded = false): void {
+  succeed({ epoch }: Pick<Pass, 'epoch'>, crowded = false): void {
     const state = this.#state
     // A request from before the ejection proves nothing of what has been since.
     if (epoch !== this.#epoch) return
@@ -128,11 +128,11 @@ export class Breaker {
     else this.#recover(this.#clock.now(), 2, state.ejections)
   }
 
-  fail(reason: string, run: Pick<Run, 'trial' | 'epoch'>): void {
+  fail(reason: string, pass: Pick<Pass, 'trial' | 'epoch'>): void {
     const state = this.#state
-    if (state.kind === 'trial' && run.trial) this.#eject(reason, state.ejections + 1, state.since)
+    if (state.kind === 'trial' && pass.trial) this.#eject(reason, state.ejections + 1, state.since)
     // Requests that were on their way when it was ejected say nothing new.
-    if (run.epoch !== this.#epoch) return
+    if (pass.epoch !== this.#epoch) return
     if (state.kind === 'closed' || state.kind === 'recovering') {
       const failures = state.failures + 1
       if (failures >= defaults.ejectAfter) this.#eject(reason, this.#inARow(state) + 1, this.#clock.now())

@@ -86,8 +86,8 @@ export class Checker {
     this.#ask()
   }
 
-  /** Asks in another way from now on, at once if it has begun to ask. What is known stays. */
-  adapt(options: CheckOptions): void {
+  /** Asks in another way, at once if it has begun to ask. What is known stays. */
+  configure(options: CheckOptions): void {
     if (isDeepStrictEqual(options, this.#options)) return
     this.#options = options
     const running = this.#running

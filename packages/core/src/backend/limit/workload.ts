@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import { removeItem } from '../../remove-item.ts'
 
-/** A job under way. */
-export interface Run {
+/** A request in flight. */
+export interface InFlight {
   /** When it began, on the clock. */
   readonly began: number
   /** How long it takes, in milliseconds, as far as one knew when it began. */
@@ -13,7 +13,7 @@ export interface Run {
 export class Workload {
   readonly #clock: Clock
   /** The oldest first. */
-  readonly #runs: Run[] = []
+  readonly #requests: InFlight[] = []
   #expected = 0
   readonly #left: number[] = []
 
@@ -23,25 +23,25 @@ export class Workload {
 
   /** How many jobs are under way. */
   get size(): number {
-    return this.#runs.length
+    return this.#requests.length
   }
 
   /** @param expected How long it takes, in milliseconds. */
-  begin(expected: number): Run {
-    const run = { began: this.#clock.now(), expected }
-    this.#runs.push(run)
+  begin(expected: number): InFlight {
+    const request = { began: this.#clock.now(), expected }
+    this.#requests.push(request)
     this.#expected += expected
-    return run
+    return request
   }
 
-  end(run: Run): void {
-    removeItem(this.#runs, run)
-    this.#expected = this.#runs.length === 0 ? 0 : this.#expected - run.expected
+  end(request: InFlight): void {
+    removeItem(this.#requests, request)
+    this.#expected = this.#requests.length === 0 ? 0 : this.#expected - request.expected
   }
 
   /** How long all of it takes, one after the other, in milliseconds. */
   get ahead(): number {
-    const [oldest] = this.#runs
+    const [oldest] = this.#requests
     const overdue = oldest === undefined ? 0 : this.#clock.now() - oldest.began - oldest.expected
     return this.#expected + Math.max(0, overdue)
   }
@@ -53,12 +53,12 @@ export class Workload {
    */
   freeIn(limit: number): number {
     const now = this.#clock.now()
-    const enough = Math.max(1, this.#runs.length - limit + 1)
+    const enough = Math.max(1, this.#requests.length - limit + 1)
     // Strategies ask again and again: an array for each time, and sorting all of it, is most of what that costs.
     const left = this.#left
     left.length = 0
     let leastStuck = Number.POSITIVE_INFINITY
-    for (const { began, expected } of this.#runs) {
+    for (const { began, expected } of this.#requests) {
       const elapsed = now - began
       // What is stuck will not make room; where all are, it may well take as long again.
       if (elapsed > STUCK * expected) leastStuck = Math.min(leastStuck, elapsed)

@@ -3,28 +3,45 @@ import { defaults } from '../../config/defaults.ts'
 import { keepLatest } from '../../keep-latest.ts'
 import { RecentLatencies } from './recent-latencies.ts'
 
-/** What is known of how long jobs of one kind take on one backend, in milliseconds. */
-export interface Latency {
-  readonly mean: number
-  /** How many jobs are in it, up to what is remembered. */
-  readonly count: number
-  /** By how much the last peak was above the mean. */
-  readonly peak: number
-  /** When that was, on the clock. */
-  readonly peakAt: number
-  /** When a job was done last, on the clock. */
-  readonly at: number
+/** What others see of a backend's latencies. Times are in milliseconds. */
+export interface LatencyView {
+  /** How long a job of this kind takes there, the wait inside it left out; `undefined` when that is not known. */
+  expected(kind: string): number | undefined
+  /** How long so many percent of the last jobs of this kind took at most; `undefined` when too few are known. */
+  percentile(kind: string, percent: number): number | undefined
+  /** How long any job takes there: the mean of all kinds; `undefined` when none has been done yet. */
+  readonly average: number | undefined
+  /** How long the last jobs of this kind took on average; `undefined` when none has been done yet. */
+  mean(kind: string): number | undefined
+  /** How many times as long jobs take here as there, by the kinds both have done; `undefined` when there are none. */
+  ratioTo(other: LatencyView): number | undefined
+  /** How long ago a job of this kind was done; of a kind that never was, the first job of any kind. */
+  sinceDone(kind: string): number | undefined
+  /** By kind. */
+  readonly all: Readonly<Record<string, number>>
 }
 
-type Observed = { -readonly [K in keyof Latency]: number } & { readonly recent: RecentLatencies }
+/** Jobs of one kind on one backend. Times are in milliseconds. */
+interface Observed {
+  mean: number
+  /** How many jobs are in it, up to what is remembered. */
+  count: number
+  /** By how much the last peak was above the mean. */
+  peak: number
+  /** When that was, on the clock. */
+  peakAt: number
+  /** When a job was done last, on the clock. */
+  at: number
+  readonly recent: RecentLatencies
+}
 
 /**
  * How long a backend takes, by kind of job: a mean of the last jobs, and a peak that counts at once and is forgotten with
  * time (after Finagle's peak EWMA, https://twitter.github.io/finagle/guide/Clients.html#p2c-peakewma). Unlike there, only
  * what takes twice as long as it should is a peak: images differ, and the mean says more about the next one than the
- * slowest of late.
+ * slowest recent one.
  */
-export class LatencyBook {
+export class LatencyTracker implements LatencyView {
   readonly #clock: Clock
   /** The kind that was observed longest ago is first: names come from clients, and must not fill the memory. */
   readonly #latencies = new Map<string, Observed>()
@@ -45,11 +62,6 @@ export class LatencyBook {
     return known === undefined || this.#clock.now() > knownUntil(known) ? undefined : this.#expectedOf(known)
   }
 
-  /** What {@link LatencyBook.expected} goes by. */
-  of(kind: string): Latency | undefined {
-    return this.#latencies.get(kind)
-  }
-
   /** Milliseconds since a job of this kind was done; of a kind that never was, since the first job of any kind. */
   sinceDone(kind: string): number | undefined {
     const at = this.#latencies.get(kind)?.at ?? this.#since
@@ -57,16 +69,22 @@ export class LatencyBook {
   }
 
   /** How many times as long jobs take here as there, by the kinds that both have done; `undefined` when there are none. */
-  ratioTo(other: LatencyBook): number | undefined {
+  ratioTo(other: LatencyView): number | undefined {
+    if (other === this) return 1
     let ratios = 0
     let kinds = 0
     for (const [kind, { mean, count }] of this.#latencies) {
-      const there = other.#latencies.get(kind)
-      if (count === 0 || there === undefined || there.count === 0 || there.mean === 0) continue
-      ratios += mean / there.mean
+      const there = other.mean(kind)
+      if (count === 0 || there === undefined || there === 0) continue
+      ratios += mean / there
       kinds++
     }
     return kinds === 0 ? undefined : ratios / kinds
+  }
+
+  mean(kind: string): number | undefined {
+    const known = this.#latencies.get(kind)
+    return known === undefined || known.count === 0 ? undefined : known.mean
   }
 
   /** Milliseconds that so many percent of the last jobs of this kind did not exceed; `undefined` when too few are known. */
@@ -142,8 +160,8 @@ export class LatencyBook {
     return Object.fromEntries([...this.#latencies].map(([kind, known]) => [kind, this.#expectedOf(known)]))
   }
 
-  #expectedOf({ mean, peak, peakAt }: Latency): number {
-    return peak === 0 ? mean : expectedBehind(mean, peak, this.#clock.now() - peakAt)
+  #expectedOf({ mean, peak, peakAt }: Observed): number {
+    return peak === 0 ? mean : mean + peak * Math.exp(-(this.#clock.now() - peakAt) / defaults.latencyDecay)
   }
 
   #peak(known: Observed, time: number): void {
@@ -168,13 +186,8 @@ export class LatencyBook {
   }
 }
 
-/** How long a job takes so long after a peak, in milliseconds. */
-export function expectedBehind(mean: number, peak: number, time: number): number {
-  return mean + peak * Math.exp(-time / defaults.latencyDecay)
-}
-
 /** Until when it says something, on the clock: what may have been the loading of a model says nothing for long. */
-export function knownUntil({ count, mean, at }: Latency): number {
+function knownUntil({ count, mean, at }: Observed): number {
   const mayHaveLoaded = count === 1 && mean >= defaults.modelLoading
   return mayHaveLoaded ? at + defaults.latencyDecay : Number.POSITIVE_INFINITY
 }

@@ -1,52 +1,52 @@
 import type { Endpoint } from './endpoint.ts'
 import type { ResolvedAddress, Resolver, ServiceRecord } from './resolver.ts'
 
-/** What a name stands for. */
-export interface Found {
+/** The result of one lookup. */
+export interface LookupResult {
   readonly endpoints: readonly Endpoint[]
-  /** For how long that may be believed, in milliseconds; `Infinity` when it is not known. */
+  /** TTL in milliseconds; `Infinity` if unknown. */
   readonly ttl: number
-  /** Why some of it is not known; what that has last stood for is among the endpoints. */
+  /** Why a part could not be resolved; `endpoints` has the previous addresses of that part. */
   readonly error?: Error | undefined
 }
 
-/** Looks one name up. It rejects when there is nothing. */
-export type Find = (signal: AbortSignal) => Promise<Found>
+/** Looks one name up; rejects if there is no result. */
+export type Lookup = (signal: AbortSignal) => Promise<LookupResult>
 
-/** The addresses of a host, all on one port. */
-export function findHost(resolver: Resolver, name: string, port: number): Find {
+/** Looks up the addresses of a host, all with the same port. */
+export function hostLookup(resolver: Resolver, name: string, port: number): Lookup {
   return async (signal) => {
     const addresses = await addressesOf(resolver, name, signal)
     return {
       endpoints: addresses.map(({ address }) => ({ address, port, share: 1, rank: 0 })),
-      ttl: shortest(addresses),
+      ttl: shortestTtl(addresses),
     }
   }
 }
 
-/** The servers of a service, each with its own port. Node does not tell the TTL of the records themselves. */
-export function findService(resolver: Resolver, name: string): Find {
-  /** What each server's name has last stood for: one that cannot be resolved must not take its server away. */
+/** Looks up the targets of a service, each with its own port. Node does not report the TTL of SRV records. */
+export function serviceLookup(resolver: Resolver, name: string): Lookup {
+  /** The previous addresses of each target: a target that cannot be resolved keeps its endpoints. */
   let known: ReadonlyMap<string, readonly ResolvedAddress[]> = new Map()
   return async (signal) => {
-    // A lone dot says that there is no such service.
+    // A single dot means that the service does not exist.
     const records = (await resolver.services(name, signal)).filter((record) => !/^\.?$/.test(record.name))
-    if (records.length === 0) throw new Error(`${name} has no servers`)
+    if (records.length === 0) throw new Error(`${name} has no SRV records`)
     const failed = new Map<string, Error>()
-    // In an order of their own: DNS servers give records in turn, and the same failures are to be the same error.
+    // Sorted, because DNS servers rotate records, and equal failures must give equal errors.
     const names = [...new Set(records.map((record) => record.name))].sort()
     const found = await Promise.all(
-      names.map(async (server): Promise<[string, readonly ResolvedAddress[]]> => {
+      names.map(async (target): Promise<[string, readonly ResolvedAddress[]]> => {
         try {
-          return [server, await addressesOf(resolver, server, signal)]
+          return [target, await addressesOf(resolver, target, signal)]
         } catch (error) {
-          failed.set(server, asError(error))
-          return [server, (known.get(server) ?? []).map(({ address }) => ({ address, ttl: 0 }))]
+          failed.set(target, asError(error))
+          return [target, (known.get(target) ?? []).map(({ address }) => ({ address, ttl: 0 }))]
         }
       }),
     )
     known = new Map(found)
-    const error = combined(names.flatMap((server) => failed.get(server) ?? []))
+    const error = joinErrors(names.flatMap((target) => failed.get(target) ?? []))
     if (failed.size === names.length) throw error
     return {
       endpoints: records.flatMap((record) =>
@@ -57,7 +57,7 @@ export function findService(resolver: Resolver, name: string): Find {
           rank: rankOf(record, records),
         })),
       ),
-      ttl: shortest([...known.values()].flat()),
+      ttl: shortestTtl([...known.values()].flat()),
       error,
     }
   }
@@ -67,8 +67,8 @@ export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }
 
-/** Several as one. */
-export function combined(errors: readonly Error[]): Error | undefined {
+/** Joins several errors into one. */
+export function joinErrors(errors: readonly Error[]): Error | undefined {
   if (errors.length <= 1) return errors[0]
   return new AggregateError(errors, errors.map(({ message }) => message).join('; '))
 }
@@ -83,18 +83,18 @@ async function addressesOf(
   return addresses
 }
 
-function shortest(addresses: readonly ResolvedAddress[]): number {
+function shortestTtl(addresses: readonly ResolvedAddress[]): number {
   return Math.min(...addresses.map(({ ttl = Number.POSITIVE_INFINITY }) => ttl * 1_000))
 }
 
-/** Its weight against the mean of its priority, so that a service as a whole weighs what its backend does. */
+/** The weight relative to the mean of the same priority, so that a service as a whole has the weight of its backend. */
 function shareOf(record: ServiceRecord, records: readonly ServiceRecord[]): number {
   const peers = records.filter(({ priority }) => priority === record.priority)
   const mean = peers.reduce((sum, peer) => sum + weightOf(peer), 0) / peers.length
   return weightOf(record) / mean
 }
 
-/** RFC 2782: a weight of 0 is a very small chance beside others. */
+/** RFC 2782: weight 0 means a very small share. */
 function weightOf({ weight }: ServiceRecord): number {
   return Math.max(weight, 0.1)
 }

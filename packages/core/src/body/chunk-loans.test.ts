@@ -11,7 +11,7 @@ import { ReplayBody } from './replay-body.ts'
 const SIZE = 100_000
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** A body of three chunks that nobody else has, what is in them, and how many of them still have their memory. */
+/** A body of three chunks, their bytes, and whether each chunk still has its memory. */
 function chunked({ owned = true } = {}) {
   const chunks = [1, 2, 3].map((byte) => Buffer.alloc(SIZE, byte))
   const whole = Buffer.concat(chunks)
@@ -36,7 +36,7 @@ async function held(body: ReplayBody): Promise<void> {
 }
 
 describe('the memory of a chunk', () => {
-  it('is given back as soon as it is on disk', async () => {
+  it('is freed as soon as it is on disk', async () => {
     const { body, whole, left } = chunked()
     await held(body)
     expect(left()).toEqual([false, false, false])
@@ -44,7 +44,7 @@ describe('the memory of a chunk', () => {
     body.destroy()
   })
 
-  it('stays with whoever has taken it', async () => {
+  it('is not freed while a cursor without loans has it', async () => {
     const { body, whole, left } = chunked()
     const cursor = body.cursor(() => {})
     cursor.take()
@@ -58,9 +58,9 @@ describe('the memory of a chunk', () => {
   })
 
   it.each([
-    ['is somebody else’s', { owned: false }, () => {}],
-    ['is listened to by somebody else', {}, (source: Readable) => source.on('data', () => {})],
-  ])('is left alone where the source %s', async (_, options, listen) => {
+    ['does not own its chunks', { owned: false }, () => {}],
+    ['has another listener', {}, (source: Readable) => source.on('data', () => {})],
+  ])('is not freed if the source %s', async (_, options, listen) => {
     const { source, body, left } = chunked(options)
     listen(source.pause())
     await held(body)
@@ -68,7 +68,7 @@ describe('the memory of a chunk', () => {
     body.destroy()
   })
 
-  it('is given back when whoever borrowed it is done, and nobody can start again', async () => {
+  it('is freed once its borrower is done and no reader can start again', async () => {
     const { body, whole, left } = chunked()
     body.retain(inMemory())
     const reader = body.stream()
@@ -76,14 +76,14 @@ describe('the memory of a chunk', () => {
     reader.lend(() => SIZE)
     for await (const chunk of reader) got.push(Buffer.from(chunk))
     expect(Buffer.concat(got).equals(whole)).toBe(true)
-    reader.giveBack()
+    reader.release()
     expect(left()).toEqual([true, true, true])
     body.release()
-    // What it has read last, it still uses.
+    // The last chunk is still in use.
     expect(left()).toEqual([false, false, true])
   })
 
-  it('is given back while the body goes through, where it is not retained', async () => {
+  it('is freed while the body passes through, if it is not retained', async () => {
     const { body, left } = chunked()
     const reader = body.stream()
     body.release()
@@ -91,26 +91,26 @@ describe('the memory of a chunk', () => {
     let before: unknown
     for await (const _ of reader) before ??= left()
     expect(before).toEqual([true, true, true])
-    reader.giveBack()
+    reader.release()
     expect(left()).toEqual([false, false, false])
   })
 
-  it('is given back by the only one who reads, as far as that has come', async () => {
+  it('is freed up to the position of the only reader', async () => {
     const { body, left } = chunked()
     body.retain(inMemory())
     const cursor = body.cursor(() => {})
     cursor.borrow()
     while (cursor.take() === 'wait') await turn()
-    cursor.giveBack()
+    cursor.release()
     while (cursor.take() !== 'end') await turn()
     expect(left()).toEqual([true, true, true])
     body.release()
     expect(left()).toEqual([false, true, true])
-    cursor.giveBack()
+    cursor.release()
     expect(left()).toEqual([false, false, false])
   })
 
-  it('is not given back by one that is through while another is on its way', async () => {
+  it('is not freed by a finished reader while another is reading', async () => {
     const { body, whole, left } = chunked()
     body.retain(inMemory())
     const through = body.cursor(() => {})
@@ -118,26 +118,26 @@ describe('the memory of a chunk', () => {
     while (through.take() !== 'end') await turn()
     through.close()
     const slow = body.stream()
-    through.giveBack()
+    through.release()
     body.release()
     expect(left()).toEqual([true, true, true])
     expect((await buffer(slow)).equals(whole)).toBe(true)
   })
 
-  it('is not given back while another is to come to it', async () => {
+  it('is not freed before a slower reader has read it', async () => {
     const { body, whole, left } = chunked()
     body.retain(inMemory())
     const slow = body.stream()
     const quick = body.stream()
     quick.lend(() => 0)
     expect((await buffer(quick)).length).toBe(whole.length)
-    quick.giveBack()
+    quick.release()
     body.release()
     expect(left()).toEqual([true, true, true])
     expect((await buffer(slow)).equals(whole)).toBe(true)
   })
 
-  it('is not given back by the first of two that have it when it goes to disk', async () => {
+  it('is freed by the last of two borrowers when it is on disk', async () => {
     const { body, left } = chunked()
     const cursors = [body.cursor(() => {}), body.cursor(() => {})] as const
     for (const cursor of cursors) {
@@ -146,14 +146,14 @@ describe('the memory of a chunk', () => {
     }
     await held(body)
     expect(left()).toEqual([true, false, false])
-    cursors[0].giveBack()
+    cursors[0].release()
     expect(left()).toEqual([true, false, false])
-    cursors[1].giveBack()
+    cursors[1].release()
     expect(left()).toEqual([false, false, false])
     body.destroy()
   })
 
-  it('is not given back by one that is through while one that broke off still uses it', async () => {
+  it('is not freed by a finished reader while a closed one still uses it', async () => {
     const { body, left } = chunked()
     body.retain(inMemory())
     const brokenOff = body.cursor(() => {})
@@ -163,10 +163,10 @@ describe('the memory of a chunk', () => {
     const through = body.cursor(() => {})
     through.borrow()
     while (through.take() !== 'end') await turn()
-    through.giveBack()
+    through.release()
     body.release()
     expect(left()).toEqual([true, false, false])
-    brokenOff.giveBack()
+    brokenOff.release()
     expect(left()).toEqual([false, false, false])
   })
 })

@@ -1,8 +1,9 @@
 import type { Clock, LoopUse } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
-import { keepLatest } from '../../keep-latest.ts'
-import { add, errorOf, halve, noSums, type Sums, shareOf } from '../latency/sums.ts'
 import { beyondLoop } from './beyond-loop.ts'
+import type { Limit } from './concurrency-limit.ts'
+import { add, errorOf, halve, noSums, type Sums, shareOf } from './sums.ts'
+import { UnqueuedTimes } from './unqueued-times.ts'
 
 /** What is remembered of a request from its begin to its end. */
 export interface Sample {
@@ -31,7 +32,7 @@ interface Phase {
 }
 
 /**
- * How many requests a backend can work on at once, learnt from how long they take.
+ * How many requests a backend can work on at once, learned from how long they take.
  *
  * By Little's law, of L requests in flight `L x (1 - S / W)` wait in a queue inside the backend, where W is how long they
  * take and S how long they take without a queue. As long as more in flight means more done, W stays S; from there on only
@@ -40,7 +41,7 @@ interface Phase {
  * (https://github.com/Netflix/concurrency-limits). Unlike theirs, S is no minimum but a mean, by kind of job, taken while
  * few are in flight: with jobs that differ by a third, the minimum would see queues where there are none.
  */
-export class AutoLimit {
+export class AdaptiveLimit implements Limit {
   readonly #clock: Clock
   /** The highest that has proved right. */
   #limit = 1
@@ -63,8 +64,7 @@ export class AutoLimit {
   /** Which share of that they did not spend in a queue, and when that was seen, on the clock, in milliseconds. */
   #share = 1
   #shareAt = 0
-  /** How long a job takes without a queue, by kind. The kind that came longest ago is first. */
-  readonly #unqueued = new Map<string, { time: number; count: number }>()
+  readonly #unqueued = new UnqueuedTimes()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -73,7 +73,7 @@ export class AutoLimit {
   }
 
   /** Requests that it may have at once. */
-  get limit(): number {
+  get current(): number {
     return this.#phase.limit
   }
 
@@ -82,8 +82,8 @@ export class AutoLimit {
     return Math.max(1, Math.min(this.#limit, Math.ceil(this.#limit * this.#share - UNSURE)))
   }
 
-  /** Whether it is being found out if it can work on twice as many. */
-  get mayHaveMore(): boolean {
+  /** Whether twice as many are being tried. */
+  get mayGrow(): boolean {
     return this.#phase.kind === 'raise' && this.#phase.limit >= 2 * this.#limit
   }
 
@@ -92,7 +92,11 @@ export class AutoLimit {
     return this.#phase.kind === 'lower' || this.#time > WORTH_STANDBY ? 0 : 1
   }
 
-  /** Whether jobs are over so soon that somebody in a hurry can wait for one. */
+  get urgentExtra(): number {
+    return 1 + this.standby
+  }
+
+  /** Whether jobs end so soon that an urgent request can wait for one. */
   get isQuick(): boolean {
     return this.#time > 0 && this.#time <= SOON_OVER
   }
@@ -103,7 +107,7 @@ export class AutoLimit {
       if (!this.#isFirstTrial) this.#phase = this.#newPhase('keep', this.#limit)
       else if (inFlight >= this.#limit && this.#limit >= MANY) this.#giveUpFirstTrial()
     }
-    // Whoever is taken to have fewer workers than it has gets no more than that, which would not show it.
+    // A limit that is too low confirms itself, so it expires.
     if (this.#share < 1 && this.#isLongAgo(this.#shareAt)) this.#share = 1
     const phase = this.#phase
     const loop = this.#loop()
@@ -128,7 +132,7 @@ export class AutoLimit {
       // What waits for us says nothing about the backend.
       const time = beyondLoop(taken, loop, this.#loop())
       this.#time ||= time
-      const known = this.#observe(kind, time, level <= this.#lowLevel)
+      const known = this.#unqueued.observe(kind, time, level <= this.#lowLevel, this.#share)
       if (batch !== undefined) add(batch.sums, { count: 1, level, time, ...known })
     }
     if (batch === undefined || --batch.toEnd > 0 || batch.phase !== this.#phase) return
@@ -152,18 +156,6 @@ export class AutoLimit {
   get #lowLevel(): number {
     const known = Math.min(this.#limit, this.#proven)
     return this.#doubling ? known : Math.max(1, Math.floor(known / 2))
-  }
-
-  /** @returns How long it would have taken without a queue, and how much that is to be doubted. */
-  #observe(kind: string, time: number, low: boolean): Pick<Sums, 'unqueued' | 'doubt'> {
-    const known = this.#unqueued.get(kind) ?? { time: low ? time : time * this.#share, count: 0 }
-    const before = { unqueued: known.time, doubt: known.time / Math.min(Math.max(known.count, 1), MEMORY) }
-    if (low) {
-      known.count++
-      known.time += (time - known.time) / Math.min(known.count, MEMORY)
-    }
-    keepLatest(this.#unqueued, kind, known, defaults.mostKinds)
-    return before
   }
 
   #judge(phase: Phase): void {
@@ -275,7 +267,7 @@ export class AutoLimit {
     const change = 1 / shareOf(sums)
     const isSure = Math.abs(Math.log(change)) > 0.1 + 2 * errorOf(sums)
     if (isSure) {
-      this.#scaleUnqueued(change)
+      this.#unqueued.scale(change, SMALLEST_BATCH)
       this.#lookSoon()
     } else {
       this.#lowerPause = Math.min(2 * this.#lowerPause, Math.max(LONGEST_LOWER_PAUSE, 100 * this.#time))
@@ -294,18 +286,10 @@ export class AutoLimit {
 
   /** Jobs take less time than they should without a queue. */
   #hasBecomeFaster(sums: Sums): void {
-    this.#scaleUnqueued(1 / shareOf(sums))
+    this.#unqueued.scale(1 / shareOf(sums), SMALLEST_BATCH)
     this.#lookSoon()
     this.#lowerAt = this.#clock.now()
     this.#phase = this.#newPhase('keep', this.#limit)
-  }
-
-  /** By what a few jobs have shown. */
-  #scaleUnqueued(factor: number): void {
-    for (const known of this.#unqueued.values()) {
-      known.time *= factor
-      known.count = Math.min(known.count, SMALLEST_BATCH)
-    }
   }
 
   /** Whether more of the same would not help, since it is not known how long these jobs take without a queue. */
@@ -339,8 +323,6 @@ const ALWAYS_IDLE: LoopUse = { busy: 0, turns: 0 }
 const UNSURE = 0.35
 /** That it can work on so many at once is not believed for good before a look at jobs without a queue. */
 const MANY = 4
-/** Jobs over which the time without a queue is averaged. */
-const MEMORY = 64
 const SMALLEST_BATCH = 6
 const SMALLEST_LOOK = 3
 /** How long jobs take without a queue is looked at again as long as it is known from some three of a kind. */

@@ -1,192 +1,20 @@
 import { describe, expect, it } from 'vitest'
-import { BusyLoop } from '../../../../../test/support/busy-loop.ts'
 import { FakeClock } from '../../../../../test/support/fake-clock.ts'
-import { AutoLimit } from './auto-limit.ts'
+import {
+  type At,
+  auto,
+  best,
+  DRAWS,
+  fixed,
+  MIX,
+  mean,
+  middle,
+  saturate,
+  throughLoop,
+} from '../../../../../test/support/limited-server.ts'
+import { AdaptiveLimit } from './adaptive-limit.ts'
 
-type At = (now: number) => { workers?: number; speed?: number }
-
-interface Server {
-  /** Jobs that it works on at once; the others wait, first in, first out. */
-  readonly workers: number
-  /** How long a job takes, on average, in milliseconds. */
-  readonly time: number
-  /** Kinds of jobs and how many times as long they take. */
-  readonly kinds?: Readonly<Record<string, number>>
-  /** What it is at a moment. */
-  readonly at?: At
-  /** How long the way there and back takes. */
-  readonly way?: number
-}
-
-const UNCHANGED: At = () => ({})
-
-/** Random, but the same every time (mulberry32). */
-function randomFrom(seed: number) {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-/** A time with a mean of 1 that differs by a third. */
-function variation(random: () => number): number {
-  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
-  return Math.exp(0.3 * normal - 0.045)
-}
-
-/**
- * Has as many jobs in flight as the limit allows, for so many seconds, or the most that there are.
- *
- * @returns What was done, the limits, and how many workers it was taken to have.
- */
-function saturate(
-  server: Server,
-  limited: (clock: FakeClock) => Pick<AutoLimit, 'limit'>,
-  seconds: number,
-  { seed = 1, most = (_now: number) => Number.POSITIVE_INFINITY } = {},
-) {
-  const { time, kinds = { image: 1 }, at = UNCHANGED, way = 1 } = server
-  const clock = new FakeClock()
-  const random = randomFrom(seed)
-  const limit = limited(clock)
-  const auto = limit instanceof AutoLimit ? limit : undefined
-  const queue: (() => void)[] = []
-  const limits: number[] = []
-  const workersSeen: number[] = []
-  let busy = 0
-  let inFlight = 0
-  let work = 0
-  let recently = 0
-  const workers = () => at(clock.now()).workers ?? server.workers
-  const fill = () => {
-    while (inFlight < Math.min(limit.limit, most(clock.now()))) {
-      const [kind = '', factor = 1] =
-        Object.entries(kinds)[Math.floor(random() * Object.keys(kinds).length)] ?? []
-      inFlight++
-      const sample = auto?.begin(inFlight)
-      const began = clock.now()
-      const finish = () => {
-        busy--
-        work += factor
-        if (clock.now() > (seconds * 1_000) / 2) recently += factor
-        while (busy < workers() && queue.length > 0) queue.shift()?.()
-        clock.after(way / 2, () => {
-          inFlight--
-          if (sample !== undefined) auto?.end(sample, kind, clock.now() - began)
-          fill()
-        })
-      }
-      const start = () => {
-        busy++
-        const { speed = 1 } = at(clock.now())
-        clock.after((time * factor * variation(random)) / speed, finish)
-      }
-      clock.after(way / 2, () => {
-        if (busy < workers()) start()
-        else queue.push(start)
-      })
-    }
-  }
-  fill()
-  for (let i = 0; i < seconds * 10; i++) {
-    clock.advance(100)
-    limits.push(limit.limit)
-    if (auto !== undefined) workersSeen.push(auto.workers)
-  }
-  return { work, recently, limits, workersSeen }
-}
-
-interface Router {
-  /** Requests that are to be done at any time. */
-  readonly clients: number
-  /** How long its event loop is busy with a request, on its way there and on its way back, in milliseconds. */
-  readonly cost: number
-  /** How long the backend takes for one. */
-  readonly time: number
-  readonly workers?: number
-  readonly seconds: number
-  /** The loop does something else all the time, that takes so many milliseconds. */
-  readonly others?: number
-}
-
-/** Has requests done by a router whose event loop has much to do. @returns The limits, who waited for one, and all times. */
-function throughLoop({ clients, cost, time, workers = Number.POSITIVE_INFINITY, seconds, others }: Router) {
-  const clock = new FakeClock()
-  const random = randomFrom(1)
-  const loop = new BusyLoop(clock)
-  const auto = new AutoLimit(loop.clock)
-  const queue: (() => void)[] = []
-  const limits: number[] = []
-  const held: number[] = []
-  const times: number[] = []
-  let waiting = 0
-  let inFlight = 0
-  let busy = 0
-  const work = (done: () => void) => {
-    busy++
-    clock.after(time * variation(random), () => {
-      busy--
-      queue.shift()?.()
-      done()
-    })
-  }
-  const send = () => {
-    while (waiting > 0 && inFlight < auto.limit) {
-      waiting--
-      const sample = auto.begin(++inFlight)
-      const began = clock.now()
-      const end = () => {
-        inFlight--
-        times.push(clock.now() - began)
-        auto.end(sample, 'image', clock.now() - began)
-        arrive()
-        send()
-      }
-      const start = () => work(() => loop.do(cost, end))
-      if (busy < workers) start()
-      else queue.push(start)
-    }
-  }
-  const arrive = () =>
-    loop.do(cost, () => {
-      waiting++
-      send()
-    })
-  for (let i = 0; i < clients; i++) arrive()
-  const doOther = (each: number) => loop.do(each, () => doOther(each))
-  if (others !== undefined) doOther(others)
-  for (let i = 0; i < seconds * 10; i++) {
-    clock.advance(100)
-    limits.push(auto.limit)
-    held.push(waiting)
-  }
-  return { limits, held, times }
-}
-
-const auto = (clock: FakeClock) => new AutoLimit(clock)
-const fixed = (limit: number) => () => ({ limit })
-/** How soon something is learnt depends on the draws: most tests are about the one in the middle. */
-const DRAWS = [1, 2, 3, 4, 5, 6, 7]
-const MIX = { image: 1, faces: 1.2, ocr: 2.5 }
-
-/** The most that can be done with any fixed limit. */
-function best(server: Server, seconds: number, seed: number) {
-  const most = server.workers + Math.ceil(server.workers / 4) + 1
-  return saturate(server, fixed(most), seconds, { seed })
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
-function middle(limits: readonly number[]): number {
-  return limits.toSorted((a, b) => a - b)[limits.length >> 1] ?? 0
-}
-
-describe('a limit that is learnt', () => {
+describe('the adaptive limit', () => {
   it.each<[workers: number, time: number, kinds: Record<string, number>, most: number]>([
     [1, 50, { image: 1 }, 1],
     [1, 200, MIX, 2],
@@ -304,19 +132,19 @@ describe('a limit that is learnt', () => {
 
   it('learns nothing from requests that fail, nor from few', () => {
     const clock = new FakeClock()
-    const limit = new AutoLimit(clock)
+    const limit = new AdaptiveLimit(clock)
     for (let i = 0; i < 1_000; i++) {
       const sample = limit.begin(1 + (i % 2))
       clock.advance(1)
       limit.end(sample, 'image', i % 2 === 0 ? 1 : undefined)
     }
-    expect([limit.workers, limit.limit]).toEqual([1, 2])
+    expect([limit.workers, limit.current]).toEqual([1, 2])
   })
 
   it('goes on trying two until so many come, however long that takes', () => {
     const clock = new FakeClock()
-    const limit = new AutoLimit(clock)
-    expect([limit.workers, limit.limit, limit.mayHaveMore]).toEqual([1, 2, true])
+    const limit = new AdaptiveLimit(clock)
+    expect([limit.workers, limit.current, limit.mayGrow]).toEqual([1, 2, true])
     clock.advance(600_000)
     for (let i = 0; i < 20; i++) {
       const samples = [limit.begin(1), limit.begin(2)]
@@ -336,28 +164,28 @@ describe('a limit that is learnt', () => {
 
   it('goes back to itself when too few come for a later trial to end', () => {
     const clock = new FakeClock()
-    const limit = new AutoLimit(clock)
+    const limit = new AdaptiveLimit(clock)
     // One after the other: it is one worker.
-    for (let i = 0; limit.limit > 1 && i < 100; i++) {
+    for (let i = 0; limit.current > 1 && i < 100; i++) {
       const samples = [limit.begin(1), limit.begin(2)]
       clock.advance(50)
       for (const [place, sample] of samples.entries()) limit.end(sample, 'image', 50 * (place + 1))
     }
-    expect(limit.limit).toBe(1)
-    for (let i = 0; limit.limit === 1 && i < 100; i++) {
+    expect(limit.current).toBe(1)
+    for (let i = 0; limit.current === 1 && i < 100; i++) {
       const sample = limit.begin(1)
       clock.advance(50)
       limit.end(sample, 'image', 50)
     }
-    expect([limit.workers, limit.limit]).toEqual([1, 2])
+    expect([limit.workers, limit.current]).toEqual([1, 2])
     clock.advance(60_000)
     limit.begin(1)
-    expect(limit.limit).toBe(1)
+    expect(limit.current).toBe(1)
   })
 
   it('remembers no more kinds than there is room for', () => {
     const clock = new FakeClock()
-    const limit = new AutoLimit(clock)
+    const limit = new AdaptiveLimit(clock)
     const before = process.memoryUsage().heapUsed
     for (let i = 0; i < 100_000; i++) limit.end(limit.begin(1), `kind ${i} ${'x'.repeat(1_000)}`, 1)
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(100_000_000)

@@ -2,9 +2,10 @@ import type { Clock } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
 import type { JobKeys } from '../job-keys.ts'
 import type { Outcome } from '../outcome.ts'
-import { Breaker, type BreakerState, type Run, UNCOUNTED } from './breaker.ts'
+import { Breaker, type BreakerState, type Pass, UNCOUNTED } from './breaker.ts'
 import { Capabilities } from './capabilities.ts'
 import { blameOf, type Evidence, evidenceOf } from './evidence.ts'
+import type { Obstacle } from './obstacle.ts'
 
 /** What the outcomes of requests say about a backend. Times are on the clock, in milliseconds. */
 export interface PassiveHealth {
@@ -53,28 +54,10 @@ export type PassiveChange =
       readonly until: number
     }
 
-/** Why a request cannot go to a backend now, and when that may change by itself. */
-export interface Obstacle {
-  readonly kind:
-    | 'full'
-    | 'recovering'
-    /** Its name is being resolved for the first time. */
-    | 'resolving'
-    | 'busy'
-    | 'ejected'
-    | 'down'
-    | 'lacks'
-    /** Its name has no address. */
-    | 'unresolved'
-    | 'disabled'
-  /** On the clock; `Infinity` when only an event can change it. */
-  readonly until: number
-}
-
-/** One request's place in the books. */
-export interface Ticket {
+/** A request that is running on the backend. */
+export interface RequestRecord {
   readonly job: JobKeys
-  readonly runs: readonly Run[]
+  readonly passes: readonly Pass[]
   /** On the clock. */
   readonly began: number
 }
@@ -83,13 +66,14 @@ export interface Ticket {
  * Passive health, from the outcomes of requests: a backend that cannot be reached or answers nothing of use is ejected as a
  * whole, one that fails at `ocr/detection` goes on serving CLIP. Only a good answer is evidence of health.
  */
-export class Health {
+export class RequestHealth {
   readonly #clock: Clock
   readonly #onChange: (change: PassiveChange) => void
   readonly #reachable: Breaker
   /** By task and type. Only those that have failed: names come from clients, and must not fill the memory. */
   readonly #types = new Map<string, Breaker>()
-  readonly #capabilities: Capabilities
+  /** What it can do, by its answers. */
+  readonly capabilities: Capabilities
   #busyUntil = 0
   #lastError: LastError | undefined
   /** Whether the last failure as a whole was that it could not be reached. */
@@ -97,12 +81,18 @@ export class Health {
   #lastVainTry = Number.NEGATIVE_INFINITY
   #failures = 0
   #ejections = 0
-  #isHurried = false
+  readonly #isHurried: () => boolean
 
-  constructor(clock: Clock, onChange: (change: PassiveChange) => void = () => {}) {
+  /** @param isHurried Whether requests wait for it to be available: while they do, trials come sooner. */
+  constructor(
+    clock: Clock,
+    onChange: (change: PassiveChange) => void = () => {},
+    isHurried: () => boolean = () => false,
+  ) {
     this.#clock = clock
+    this.#isHurried = isHurried
     this.#onChange = onChange
-    this.#capabilities = new Capabilities(clock)
+    this.capabilities = new Capabilities(clock)
     this.#reachable = this.#breaker(undefined)
   }
 
@@ -110,18 +100,13 @@ export class Health {
     return {
       reachable: this.#reachable.state,
       tasks: Object.fromEntries([...this.#types].map(([type, breaker]) => [type, breaker.state])),
-      lacks: this.#capabilities.lacks,
-      sizeLimit: this.#capabilities.sizeLimit,
+      lacks: this.capabilities.lacks,
+      sizeLimit: this.capabilities.sizeLimit,
       busyUntil: this.#busyUntil,
       lastError: this.#lastError,
       failures: this.#failures,
       ejections: this.#ejections,
     }
-  }
-
-  /** Bytes of a body that a proxy in front of it has refused as too large. */
-  get sizeLimit(): number | undefined {
-    return this.#capabilities.sizeLimit
   }
 
   /** Requests that have failed there, of all time. */
@@ -131,9 +116,9 @@ export class Health {
 
   /** Why no such request can be sent now. */
   obstacle(job: JobKeys): Obstacle | undefined {
-    if (this.isWell) return undefined
+    if (this.#isWell) return undefined
     const now = this.#clock.now()
-    const lackingUntil = this.#capabilities.lackingUntil(job)
+    const lackingUntil = this.capabilities.lackingUntil(job)
     if (now < lackingUntil) return { kind: 'lacks', until: lackingUntil }
     const breakers = this.#breakers(job)
     if (breakers.some(({ state, available }) => !available && state.kind !== 'recovering'))
@@ -144,24 +129,9 @@ export class Health {
     return undefined
   }
 
-  /** Whether it has served such a request. */
-  hasServed(job: JobKeys): boolean {
-    return this.#capabilities.hasServed(job)
-  }
-
-  /** Whether it refuses such requests, and has never served one. */
-  refuses(job: JobKeys): boolean {
-    return this.#capabilities.refuses(job)
-  }
-
-  /** Requests wait for it to be available, or none does any more: while they do, trials come sooner. */
-  hurry(isHurried: boolean): void {
-    this.#isHurried = isHurried
-  }
-
   /** Whether a breaker for such a request lets through one at a time. */
   isRare(job: JobKeys): boolean {
-    return !this.isWell && this.#breakers(job).some(({ state }) => state.kind !== 'closed')
+    return !this.#isWell && this.#breakers(job).some(({ state }) => state.kind !== 'closed')
   }
 
   /** Whether it cannot be reached, as far as requests have seen. */
@@ -186,22 +156,22 @@ export class Health {
     return now >= this.#busyUntil && (this.#lastError === undefined || now - this.#lastError.time >= time)
   }
 
-  begin(job: JobKeys): Ticket {
-    const runs = this.#breakers(job).map((breaker) => breaker.begin())
-    return { job, runs, began: this.#clock.now() }
+  begin(job: JobKeys): RequestRecord {
+    const passes = this.#breakers(job).map((breaker) => breaker.begin())
+    return { job, passes, began: this.#clock.now() }
   }
 
   /**
-   * The request is over. An undecided outcome says nothing yet: {@link Health.decide} is to follow.
+   * The request is over. An undecided outcome says nothing yet: {@link RequestHealth.decide} is to follow.
    *
    * @param crowded Whether requests wait for the backend.
    * @returns What the outcome was taken to say.
    */
-  record(ticket: Ticket, outcome: Outcome | undefined, crowded = false): Evidence {
-    for (const { breaker } of ticket.runs) breaker.end()
+  record(request: RequestRecord, outcome: Outcome | undefined, crowded = false): Evidence {
+    for (const { breaker } of request.passes) breaker.end()
     const evidence = evidenceOf(outcome)
-    this.#heed(ticket, evidence, crowded)
-    this.#endTrials(ticket, blameOf(outcome))
+    this.#heed(request, evidence, crowded)
+    this.#endTrials(request, blameOf(outcome))
     return evidence
   }
 
@@ -209,11 +179,11 @@ export class Health {
    * No trial outlasts its request. A type whose trial is undecided is ejected again: its next trial must not wait for a second
    * opinion, which may be hours away.
    */
-  #endTrials({ runs }: Ticket, blame: Evidence): void {
-    for (const run of runs) {
-      if (!run.trial) continue
-      if ('reason' in blame && run.breaker !== this.#reachable) run.breaker.fail(blame.reason, run)
-      run.breaker.abandon()
+  #endTrials({ passes }: RequestRecord, blame: Evidence): void {
+    for (const pass of passes) {
+      if (!pass.trial) continue
+      if ('reason' in blame && pass.breaker !== this.#reachable) pass.breaker.fail(blame.reason, pass)
+      pass.breaker.abandon()
     }
   }
 
@@ -223,42 +193,42 @@ export class Health {
    * @param isBlamed Whether the backend is at fault, and not the job.
    * @returns What the outcome is taken to say now.
    */
-  decide(ticket: Ticket, outcome: Outcome | undefined, isBlamed: boolean): Evidence {
+  decide(request: RequestRecord, outcome: Outcome | undefined, isBlamed: boolean): Evidence {
     const evidence: Evidence = isBlamed ? blameOf(outcome) : { kind: 'nothing' }
-    this.#heed(ticket, evidence, false)
+    this.#heed(request, evidence, false)
     return evidence
   }
 
-  #heed({ job, runs, began }: Ticket, evidence: Evidence, crowded: boolean): void {
-    const runOf = (breaker: Breaker) => runs.find((run) => run.breaker === breaker) ?? UNCOUNTED
+  #heed({ job, passes, began }: RequestRecord, evidence: Evidence, crowded: boolean): void {
+    const passOf = (breaker: Breaker) => passes.find((pass) => pass.breaker === breaker) ?? UNCOUNTED
     if ('reason' in evidence) {
       this.#failures++
       this.#lastError = { time: this.#clock.now(), reason: evidence.reason }
     }
     switch (evidence.kind) {
       case 'good':
-        this.#reachable.succeed(runOf(this.#reachable), crowded)
-        for (const type of job.types) this.#typeSucceeded(type, runOf, crowded)
-        this.#capabilities.served(job)
+        this.#reachable.succeed(passOf(this.#reachable), crowded)
+        for (const type of job.types) this.#typeSucceeded(type, passOf, crowded)
+        this.capabilities.served(job)
         break
       case 'unreachable':
         this.triedInVain(began)
-        this.#failWhole(evidence.reason, runs, true)
+        this.#failWhole(evidence.reason, passes, true)
         break
       case 'backend-failed':
-        this.#failWhole(evidence.reason, runs, false)
+        this.#failWhole(evidence.reason, passes, false)
         break
       case 'type-failed':
         for (const type of job.types) {
           const breaker = this.#breakerOf(type)
-          breaker?.fail(evidence.reason, runOf(breaker))
+          breaker?.fail(evidence.reason, passOf(breaker))
         }
         break
       case 'lacks':
-        this.#tellLack(this.#capabilities.refused(job, evidence.what))
+        this.#tellLack(this.capabilities.refused(job, evidence.what))
         break
       case 'too-large':
-        this.#tellLack(this.#capabilities.refusedSize(job.size()))
+        this.#tellLack(this.capabilities.refusedSize(job.size()))
         break
       case 'busy':
         this.#busyUntil = this.#clock.now() + evidence.time
@@ -270,17 +240,12 @@ export class Health {
     if (learned !== undefined) this.#onChange({ kind: 'lacks', task: learned.name, until: learned.until })
   }
 
-  /** Its operator says that it can do everything now. */
-  forgetLacks(): void {
-    this.#capabilities.forget()
-  }
-
-  #failWhole(reason: string, runs: readonly Run[], isAway: boolean): void {
+  #failWhole(reason: string, passes: readonly Pass[], isAway: boolean): void {
     this.#isAway = isAway
-    const run = runs.find(({ breaker }) => breaker === this.#reachable) ?? UNCOUNTED
-    this.#reachable.fail(reason, run)
+    const pass = passes.find(({ breaker }) => breaker === this.#reachable) ?? UNCOUNTED
+    this.#reachable.fail(reason, pass)
     // A type that was to be tried has failed its trial, whatever kept the request from it.
-    for (const other of runs)
+    for (const other of passes)
       if (other.trial && other.breaker !== this.#reachable) other.breaker.fail(reason, other)
   }
 
@@ -299,18 +264,18 @@ export class Health {
     this.#reachable.startSlowly()
   }
 
-  #typeSucceeded(type: string, runOf: (breaker: Breaker) => Pick<Run, 'epoch'>, crowded: boolean): void {
+  #typeSucceeded(type: string, passOf: (breaker: Breaker) => Pick<Pass, 'epoch'>, crowded: boolean): void {
     const breaker = this.#types.get(type)
     if (breaker === undefined) return
-    breaker.succeed(runOf(breaker), crowded)
+    breaker.succeed(passOf(breaker), crowded)
     if (breaker.state.kind === 'closed') this.#types.delete(type)
   }
 
   /** Nothing is known against it, as is nearly always the case. */
-  get isWell(): boolean {
+  get #isWell(): boolean {
     return (
       this.#types.size === 0 &&
-      this.#capabilities.isFull &&
+      this.capabilities.isFull &&
       this.#busyUntil === 0 &&
       this.#reachable.state.kind === 'closed'
     )
@@ -340,7 +305,7 @@ export class Health {
         if (to.kind === 'open') this.#ejections++
         this.#onChange({ kind: 'breaker', task, from, to })
       },
-      isHurried: () => this.#isHurried,
+      isHurried: this.#isHurried,
     })
   }
 }

@@ -5,11 +5,11 @@ import { answered, failed, superseded } from '../../../../../test/support/outcom
 import { defaults } from '../../config/defaults.ts'
 import { Backend } from '../backend.ts'
 import type { Outcome } from '../outcome.ts'
-import { LatencyBook } from './latency-book.ts'
+import { LatencyTracker } from './latency-tracker.ts'
 
 function book() {
   const clock = new FakeClock()
-  const latencies = new LatencyBook(clock)
+  const latencies = new LatencyTracker(clock)
   const observe = (...times: number[]) => {
     for (const time of times) {
       clock.advance(10)
@@ -179,15 +179,23 @@ describe('a copy that another was quicker than', () => {
   it('is no strike, and gives its slot back', () => {
     const { gpu, run } = backend()
     for (const _ of upTo(10)) run(300, superseded)
-    expect(gpu.health).toMatchObject({ failures: 0, tasks: {}, reachable: { kind: 'closed', failures: 0 } })
-    expect([gpu.inFlight, gpu.obstacle(keysOf('clip/visual'))]).toEqual([0, undefined])
+    expect(gpu.health.status).toMatchObject({
+      failures: 0,
+      tasks: {},
+      reachable: { kind: 'closed', failures: 0 },
+    })
+    expect([gpu.inFlight, gpu.health.obstacle(keysOf('clip/visual'))]).toEqual([0, undefined])
   })
 
   it('took at least so long, which counts when others took less', () => {
     const { gpu, run } = backend()
-    const learned = () => [gpu.expected('search'), gpu.percentile('search', 50), gpu.percentile('search', 95)]
+    const learned = () => [
+      gpu.latency.expected('search'),
+      gpu.latency.percentile('search', 50),
+      gpu.latency.percentile('search', 95),
+    ]
     run(5, superseded)
-    expect(gpu.expected('search')).toBeUndefined()
+    expect(gpu.latency.expected('search')).toBeUndefined()
     for (const _ of upTo(20)) run(100, answered)
     for (const _ of upTo(20)) run(5, superseded)
     expect(learned()).toEqual([100, 100, 100])
@@ -198,7 +206,7 @@ describe('a copy that another was quicker than', () => {
   it('as the trial of a backend that was ejected has found out nothing: the next request is the trial', () => {
     const { gpu, run } = backend()
     for (const _ of upTo(3)) run(1, failed('reset'))
-    expect(gpu.obstacle(keysOf('clip/visual'))?.kind).toBe('ejected')
+    expect(gpu.health.obstacle(keysOf('clip/visual'))?.kind).toBe('ejected')
     run(6_000, superseded)
     const slot = gpu.reserve(keysOf('clip/visual'), 'search')
     expect(slot.trial).toBe(true)
@@ -219,7 +227,10 @@ describe('a backend that dies with many requests', () => {
     const running = upTo(40).map(() => gpu.reserve(keysOf('clip/visual'), 'image'))
     clock.advance(20)
     for (const slot of running) slot.release(failed('reset'))
-    expect([gpu.obstacle(keysOf('clip/visual'))?.kind, gpu.expected('image')]).toEqual(['ejected', 60])
+    expect([gpu.health.obstacle(keysOf('clip/visual'))?.kind, gpu.latency.expected('image')]).toEqual([
+      'ejected',
+      60,
+    ])
   })
 
   it('takes off what a job has waited inside, but for percentiles', () => {

@@ -10,7 +10,7 @@ function backend(settings: Partial<BackendSettings> = {}) {
   /** How many more of a kind it takes. */
   const room = (urgent: boolean) => {
     const slots = []
-    while (gpu.hasRoom(urgent)) slots.push(gpu.reserve(undefined, 'image'))
+    while (gpu.limit.hasSlot(urgent)) slots.push(gpu.reserve(undefined, 'image'))
     for (const slot of slots) slot.release()
     return slots.length
   }
@@ -44,27 +44,27 @@ describe('a limit that is learnt', () => {
   it('lets a search go one beyond, also beyond an image that waits inside', () => {
     const { room, gpu, work } = backend()
     work(30, 30)
-    while (gpu.hasRoom(false)) gpu.reserve(undefined, 'image')
-    expect([gpu.inFlight - gpu.limit, room(true)]).toEqual([1, 1])
+    while (gpu.limit.hasSlot(false)) gpu.reserve(undefined, 'image')
+    expect([gpu.inFlight - gpu.limit.current, room(true)]).toEqual([1, 1])
   })
 
   it('lets a search go one beyond where nothing may wait inside', () => {
     const { room, gpu, work } = backend()
     work(30, 5_000)
-    while (gpu.hasRoom(false)) gpu.reserve(undefined, 'image')
-    expect([gpu.inFlight - gpu.limit, room(true)]).toEqual([0, 1])
+    while (gpu.limit.hasSlot(false)) gpu.reserve(undefined, 'image')
+    expect([gpu.inFlight - gpu.limit.current, room(true)]).toEqual([0, 1])
   })
 
   it('lets no image wait inside behind a search, as long as nothing is known', () => {
     const { room, gpu } = backend()
     gpu.reserve(undefined, 'search', true)
-    expect([gpu.limit, room(false)]).toEqual([2, 1])
+    expect([gpu.limit.current, room(false)]).toEqual([2, 1])
   })
 
   it('lets an image wait inside, as long as nobody is in a hurry and images are quick', () => {
     const { clock, gpu, room, work } = backend()
     work(30, 80)
-    const beyond = () => room(false) - gpu.limit
+    const beyond = () => room(false) - gpu.limit.current
     expect(beyond()).toBe(1)
     gpu.reserve(undefined, 'search', true).release()
     expect(beyond()).toBe(0)
@@ -76,18 +76,18 @@ describe('a limit that is learnt', () => {
     const { gpu, room, work } = backend()
     work(30, 30)
     gpu.reserve(undefined, 'search', true).release()
-    expect(room(false)).toBe(gpu.limit + 1)
+    expect(room(false)).toBe(gpu.limit.current + 1)
   })
 
   it('lets no image wait inside where each takes long', () => {
     const { gpu, room, work } = backend()
     work(30, 5_000)
-    expect(room(false)).toBe(gpu.limit)
+    expect(room(false)).toBe(gpu.limit.current)
   })
 
   it('leaves one slot to an import, whatever is in reserve', () => {
     const { gpu, room } = backend({ reserve: 3 })
     gpu.reserve(undefined, 'search', true).release()
-    expect([gpu.limit, room(false)]).toEqual([2, 1])
+    expect([gpu.limit.current, room(false)]).toEqual([2, 1])
   })
 })

@@ -1,0 +1,97 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { Link } from './link.ts'
+import { Spool, SpoolFile, type SpoolHandle } from './spool.ts'
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+function linkOf(text: string): Link {
+  return Link.of(Buffer.from(text), true)
+}
+
+/** A file whose writes complete one at a time. */
+function slowFile() {
+  const writes: { text: string; offset: number; done: (bytesWritten?: number) => void }[] = []
+  const handle: SpoolHandle = {
+    writev: (chunks, offset) =>
+      new Promise((resolve) => {
+        const text = Buffer.concat(chunks).toString()
+        writes.push({ text, offset, done: (bytesWritten = text.length) => resolve({ bytesWritten }) })
+      }),
+    read: async () => ({ bytesRead: 0 }),
+    close: async () => {},
+  }
+  return { writes, handle: Promise.resolve(handle) }
+}
+
+it('joins links that arrive during a write', async () => {
+  const { writes, handle } = slowFile()
+  const file = new SpoolFile(handle)
+  const links = ['ab', 'c', 'de'].map(linkOf)
+  let released = 0
+  file.listen(
+    (bytes) => {
+      released += bytes
+    },
+    () => {},
+  )
+  for (const link of links) {
+    file.write(link)
+    await turn()
+  }
+  writes[0]?.done()
+  await turn()
+  expect(writes.map(({ text, offset }) => [text, offset])).toEqual([
+    ['ab', 0],
+    ['cde', 2],
+  ])
+  writes[1]?.done()
+  await turn()
+  expect(links.map(({ offset, bytes }) => [offset, bytes])).toEqual(
+    [0, 2, 3].map((offset) => [offset, undefined]),
+  )
+  expect([released, file.pending]).toEqual([5, 0])
+})
+
+it('keeps a link in memory if the disk is full', async () => {
+  const { writes, handle } = slowFile()
+  const file = new SpoolFile(handle)
+  const failed = vi.fn()
+  file.listen(() => {}, failed)
+  const link = linkOf('abc')
+  file.write(link)
+  await turn()
+  writes[0]?.done(2)
+  await turn()
+  expect(failed).toHaveBeenCalledExactlyOnceWith(new Error('wrote only 2 of 3 bytes; the disk is full'))
+  expect([link.bytes?.toString(), file.failure?.message]).toEqual([
+    'abc',
+    expect.stringContaining('disk is full'),
+  ])
+})
+
+it('removes files that a killed process left, and no others', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  const leftover = join(directory, `immich-ml-router-${crypto.randomUUID()}.body`)
+  await Promise.all([leftover, join(directory, 'other.body')].map((path) => writeFile(path, '')))
+  new Spool(directory)
+  await vi.waitFor(() => expect(existsSync(leftover)).toBe(false))
+  expect(await readdir(directory)).toEqual(['other.body'])
+})
+
+it('warns once about a directory that cannot be written to', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  onTestFinished(() => warn.mockRestore())
+  const spool = new Spool(join(tmpdir(), crypto.randomUUID()))
+  for (const text of ['a', 'b']) {
+    const file = spool.open()
+    file.write(linkOf(text))
+    await vi.waitFor(() => expect(file.failure).toBeDefined())
+    file.close()
+  }
+  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('(bodySpool): ENOENT'))
+})
