@@ -36,6 +36,7 @@ export class BackendTarget {
     this.#headers = ownHeadersOf(traits)
   }
 
+  /** Applies new settings. */
   configure(traits: BackendTraits): void {
     const { tls } = this.#traits
     // Other TLS settings make new connections.
@@ -48,6 +49,7 @@ export class BackendTarget {
     return this.#headers
   }
 
+  /** The TLS settings of connections to it. A method, so that no log shows them. */
   tls(): TlsSettings | undefined {
     return this.#traits.tls
   }
@@ -77,6 +79,7 @@ export class BackendTarget {
     return this.#isLeaving
   }
 
+  /** Says whether the backend gets no more requests and goes once it is idle. */
   setLeaving(isLeaving: boolean): void {
     this.#isLeaving = isLeaving
   }

@@ -42,7 +42,7 @@ export interface AttemptRecord {
 export interface AttemptRecorder {
   /** Set as the attempt proceeds. */
   readonly marks: AttemptMarks
-  /** @returns The record of the attempt, if it ended now with this outcome. */
+  /** The record of the attempt, if it ended now with this outcome. */
   readonly record: (outcome: Outcome) => AttemptRecord
 }
 

@@ -34,6 +34,7 @@ export interface HealthView {
   triedInVainSince(time: number): boolean
 }
 
+/** A change of a backend's health. */
 export type HealthChange =
   | PassiveChange
   | { readonly kind: 'probe'; readonly from: ProbeState; readonly to: ProbeState }
