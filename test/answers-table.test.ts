@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { judge, type Verdict } from '@immich-ml-router/core'
+import { judge, type Verdict } from '@immich-ml-router/core/parts'
 import { describe, expect, it } from 'vitest'
 import { GOOD_ANSWER } from './support/predict-body.ts'
 

@@ -6,11 +6,11 @@ import {
   describePolicy,
   expandConfig,
   explanationText,
-  judge,
   parseConfig,
   selectBackend,
 } from '@immich-ml-router/core'
 import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
+import { judge } from '@immich-ml-router/core/parts'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { constants } from '../packages/core/src/config/constants.ts'

@@ -1,5 +1,6 @@
-import { createRouter, expandConfig, type Policy, parseConfig, parsePolicy } from '@immich-ml-router/core'
+import { createRouter, expandConfig, type Policy, parseConfig } from '@immich-ml-router/core'
 import { routerMetrics } from '@immich-ml-router/core/metrics'
+import { parsePolicy } from '@immich-ml-router/core/parts'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { post } from './support/client.ts'

@@ -1,12 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import {
-  answerError,
-  Exchange,
-  Forwarder,
-  type Outcome,
-  resolveExchangeOptions,
-  selectBackend,
-} from '@immich-ml-router/core'
+import { type Outcome, selectBackend } from '@immich-ml-router/core'
+import { answerError, Exchange, Forwarder, resolveExchangeOptions } from '@immich-ml-router/core/parts'
 import { describe, expect, it } from 'vitest'
 import type { Composed, Composition } from './adapters/adapter.ts'
 import { adapters, direct } from './adapters/all.ts'

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Classified, NoBackendError, parseConfig, selectBackend } from '@immich-ml-router/core'
+import { NoBackendError, parseConfig, selectBackend } from '@immich-ml-router/core'
+import type { Classified } from '@immich-ml-router/core/parts'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { classified } from './support/classifications.ts'

@@ -1,4 +1,5 @@
-import { defaults, type StrategyName } from '@immich-ml-router/core'
+import type { StrategyName } from '@immich-ml-router/core'
+import { defaults } from '@immich-ml-router/core/parts'
 import type { ServerSpec } from './pools.ts'
 
 /** A server that runs. */

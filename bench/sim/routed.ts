@@ -1,4 +1,5 @@
-import { type Classified, type Clock, type Policy, selectBackend } from '@immich-ml-router/core'
+import { type Clock, type Policy, selectBackend } from '@immich-ml-router/core'
+import type { Classified } from '@immich-ml-router/core/parts'
 import type { Job } from '../../test/support/predict-body.ts'
 
 export interface Request {

@@ -1,4 +1,5 @@
-import { defaults, type Policy, type Strategy, type StrategyName } from '@immich-ml-router/core'
+import type { Policy, Strategy, StrategyName } from '@immich-ml-router/core'
+import { defaults } from '@immich-ml-router/core/parts'
 import { strategies } from '../../packages/core/src/balance/strategies.ts'
 import { seeded } from '../../test/support/random.ts'
 import { type Part, type Target, table, targetsPart } from '../lib/report.ts'

@@ -1,5 +1,19 @@
-import { defineConfig } from 'tsup'
+import { defineConfig, type Options } from 'tsup'
 import { library } from '../../tsup.shared.ts'
+
+/** Keeps an entry out of the bundles of the others. */
+function external(name: string, sideEffects: boolean): NonNullable<Options['esbuildPlugins']>[number] {
+  return {
+    name,
+    setup({ initialOptions: { format }, onResolve }) {
+      onResolve({ filter: new RegExp(`/${name}\\.ts$`) }, ({ kind }) =>
+        kind === 'entry-point'
+          ? undefined
+          : { path: `./${name}.${format === 'cjs' ? 'cjs' : 'js'}`, external: true, sideEffects },
+      )
+    },
+  }
+}
 
 const entry = {
   index: 'src/index.ts',
@@ -15,21 +29,7 @@ export default defineConfig({
   dts: { entry },
   // For `import.meta.url` in CommonJS.
   shims: true,
-  esbuildPlugins: [
-    {
-      // In the bundle, it would be evaluated after the imports of other packages.
-      name: 'node-version',
-      setup({ initialOptions: { format }, onResolve }) {
-        onResolve({ filter: /\/node-version\.ts$/ }, ({ kind }) =>
-          kind === 'entry-point'
-            ? undefined
-            : {
-                path: `./node-version.${format === 'cjs' ? 'cjs' : 'js'}`,
-                external: true,
-                sideEffects: true,
-              },
-        )
-      },
-    },
-  ],
+  // In the bundle, node-version would be evaluated after the imports of other packages. The index re-exports the parts: with a
+  // copy of them, a class such as RouterError would exist twice.
+  esbuildPlugins: [external('node-version', true), external('parts', false)],
 })

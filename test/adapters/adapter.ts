@@ -1,14 +1,13 @@
 import type { RequestListener } from 'node:http'
 import type {
-  Exchange,
   ExchangeOptions,
-  ForwardOptions,
   Policy,
   Router,
   RouterOptions,
   Select,
   SelectEnvironment,
 } from '@immich-ml-router/core'
+import type { Exchange, ForwardOptions } from '@immich-ml-router/core/parts'
 
 /** What surrounds the all-in-one middleware. */
 export interface Surroundings {

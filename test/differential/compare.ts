@@ -1,4 +1,5 @@
-import type { Classification, Classified, UnclassifiedReason } from '@immich-ml-router/core'
+import type { Classification } from '@immich-ml-router/core'
+import type { Classified, UnclassifiedReason } from '@immich-ml-router/core/parts'
 import type { GeneratedRequest } from './generate.ts'
 import type { Reading } from './oracle.ts'
 

@@ -1,4 +1,4 @@
-import { defaults } from '@immich-ml-router/core'
+import { defaults } from '@immich-ml-router/core/parts'
 import { BACKENDS, LIMITS, type Present, ROUTES, type Round } from './truth.ts'
 
 /** What one query of a panel has to say, by legend. */

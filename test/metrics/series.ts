@@ -1,4 +1,4 @@
-import { defaults } from '@immich-ml-router/core'
+import { defaults } from '@immich-ml-router/core/parts'
 import { BACKENDS, LIMITS, type Present, ROUTES, type Round, STATES } from './truth.ts'
 
 /** Series by name and labels, as they stand in the output of `GET /metrics`. */

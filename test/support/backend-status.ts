@@ -1,4 +1,5 @@
-import type { BackendHealth, RouterStatus } from '@immich-ml-router/core'
+import type { RouterStatus } from '@immich-ml-router/core'
+import type { BackendHealth } from '@immich-ml-router/core/parts'
 
 export type BackendStatus = RouterStatus['backends'][number]
 

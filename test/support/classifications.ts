@@ -1,4 +1,4 @@
-import type { Classified } from '@immich-ml-router/core'
+import type { Classified } from '@immich-ml-router/core/parts'
 
 /** The classification of a request for jobs such as `clip/textual/ViT`. The model defaults to `m`. */
 export function classified(input: Classified['input'], ...jobs: readonly string[]): Classified {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -12,4 +12,20 @@ export function exampleOf(document: string, name: string): string {
   if (match === null) throw new Error(`${document} has no example "${name}"`)
   const [, indent = '', block = ''] = match
   return `${block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')}\n`
+}
+
+/** The code of the `@example` in the doc comment of an export of core. */
+export function sourceExampleOf(name: string): string {
+  for (const file of globSync('packages/core/src/**/*.ts', { cwd: ROOT })) {
+    const text = readFileSync(new URL(file, `file://${ROOT}`), 'utf8')
+    const [before = '', after] = text.split(
+      new RegExp(`^export (?:async )?(?:function|class|const) ${name}\\b`, 'm'),
+    )
+    if (after === undefined) continue
+    const comment = before.slice(before.lastIndexOf('/**'))
+    const [, block] = /@example\n \* ```ts\n([\s\S]*?) \* ```/.exec(comment) ?? []
+    if (block === undefined) throw new Error(`${name} in ${file} has no @example`)
+    return block.replaceAll(/^ \* ?/gm, '')
+  }
+  throw new Error(`core has no ${name}`)
 }

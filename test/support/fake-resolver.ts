@@ -1,4 +1,5 @@
-import type { Resolver, ServiceRecord } from '@immich-ml-router/core'
+import type { Resolver } from '@immich-ml-router/core'
+import type { ServiceRecord } from '@immich-ml-router/core/parts'
 
 /** The result for a name: addresses, optionally with a TTL in seconds, or an error. */
 export type Host = readonly string[] | { readonly addresses: readonly string[]; readonly ttl: number } | Error

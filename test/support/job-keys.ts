@@ -1,4 +1,4 @@
-import { type JobKeys, jobKeysOf } from '@immich-ml-router/core'
+import { type JobKeys, jobKeysOf } from '@immich-ml-router/core/parts'
 
 /** The keys of a request for tasks and types such as `clip/visual`, each with a different model. */
 export function keysOf(...types: readonly string[]): JobKeys {

@@ -1,4 +1,5 @@
-import { type FailureCause, judge, type Outcome, type Verdict } from '@immich-ml-router/core'
+import type { Outcome } from '@immich-ml-router/core'
+import { type FailureCause, judge, type Verdict } from '@immich-ml-router/core/parts'
 
 type OutcomeOf<K extends Outcome['kind']> = Extract<Outcome, { readonly kind: K }>
 

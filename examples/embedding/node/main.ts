@@ -2,14 +2,8 @@ import { readFile } from 'node:fs/promises'
 import http, { type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import {
-  createRouter,
-  deferContinue,
-  inheritedSocket,
-  parseConfig,
-  pathOf,
-  stopServer,
-} from '@immich-ml-router/core'
+import { createRouter, deferContinue, inheritedSocket, parseConfig, stopServer } from '@immich-ml-router/core'
+import { pathOf } from '@immich-ml-router/core/parts'
 import { parse } from 'yaml'
 
 const { PORT = '3003', ROUTER_CONFIG = new URL('router.yaml', import.meta.url) } = process.env

@@ -1,4 +1,5 @@
-import { describePolicy, resolveExchangeOptions } from '@immich-ml-router/core'
+import { describePolicy } from '@immich-ml-router/core'
+import { resolveExchangeOptions } from '@immich-ml-router/core/parts'
 import {
   type ConfiguredOptions,
   type Environment,

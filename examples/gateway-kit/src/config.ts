@@ -1,11 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import {
-  ConfigError,
-  expandConfig,
-  parseConfig,
-  parseDuration,
-  type RouterConfig,
-} from '@immich-ml-router/core'
+import { ConfigError, expandConfig, parseConfig, type RouterConfig } from '@immich-ml-router/core'
+import { parseDuration } from '@immich-ml-router/core/parts'
 import { StubMl } from '@immich-ml-router/example-stub-ml'
 import type { StatusPageOptions } from '@immich-ml-router/status-page'
 import { parseDocument } from 'yaml'

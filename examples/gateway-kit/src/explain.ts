@@ -5,12 +5,10 @@ import {
   type Classification,
   classifyPredictRequest,
   explanationText,
-  pathOf,
   RouterError,
-  resolveExchangeOptions,
   selectBackend,
-  UnclassifiedError,
 } from '@immich-ml-router/core'
+import { pathOf, resolveExchangeOptions, UnclassifiedError } from '@immich-ml-router/core/parts'
 import { type ConfiguredOptions, configFromVariables } from './config.ts'
 
 /**

@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import { defaults, pathOf, type Router } from '@immich-ml-router/core'
+import type { Router } from '@immich-ml-router/core'
 import { type RouterMetrics, routerMetrics } from '@immich-ml-router/core/metrics'
+import { defaults, pathOf } from '@immich-ml-router/core/parts'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Reloader } from './reloader.ts'
 

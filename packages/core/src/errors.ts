@@ -41,7 +41,18 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
 }
 
-/** Base class of the errors that this library throws while it handles a request. */
+/**
+ * Base class of the errors that this library throws while it handles a request.
+ *
+ * @example
+ * ```ts
+ * import { RouterError } from '@immich-ml-router/core'
+ *
+ * export function statusOf(error: unknown): number {
+ *   return error instanceof RouterError ? error.status : 500
+ * }
+ * ```
+ */
 export class RouterError extends Error {
   override readonly name: string = 'RouterError'
   /** Machine-readable reason. */
@@ -133,7 +144,25 @@ export class BodyReleasedError extends RouterError {
   }
 }
 
-/** No backend of the route is available for the request. */
+/**
+ * No backend of the route is available for the request.
+ *
+ * @example
+ * ```ts
+ * import { type Classification, NoBackendError, type Select } from '@immich-ml-router/core'
+ *
+ * export async function isServed(select: Select, classification: Classification): Promise<boolean> {
+ *   try {
+ *     const lease = await select(classification)
+ *     lease.release()
+ *     return true
+ *   } catch (error) {
+ *     if (error instanceof NoBackendError) return false
+ *     throw error
+ *   }
+ * }
+ * ```
+ */
 export class NoBackendError extends RouterError {
   override readonly name = 'NoBackendError'
 

@@ -1,159 +1,85 @@
 /**
- * The framework-agnostic router, and the parts that it is made of.
+ * Routes the machine-learning requests of Immich to the best backend.
+ *
+ * @example
+ * ```ts
+ * import http from 'node:http'
+ * import { createRouter } from '@immich-ml-router/core'
+ *
+ * const router = createRouter({ backends: { gpu: { url: 'http://gpu:3003' }, nas: { url: 'http://nas:3003' } } })
+ * http.createServer((req, res) => router.handle(req, res)).listen(3003)
+ * ```
  *
  * @module core
  */
 
 import './needs-node.ts'
 
-export { Backend, type Slot } from './backend/backend.ts'
-export type { BackendProbe, GroupChange } from './backend/backend-group.ts'
-export type { BackendSettings, TlsSettings } from './backend/backend-settings.ts'
-export type { BackendTarget } from './backend/backend-target.ts'
-export type { BackendInfo, BackendView } from './backend/backend-view.ts'
-export type { BreakerState } from './backend/health/breaker.ts'
-export type { CheckOptions, Probe, ProbeState } from './backend/health/checker.ts'
-export type { BackendHealth, HealthChange, HealthView } from './backend/health/health-monitor.ts'
-export type { Obstacle } from './backend/health/obstacle.ts'
-export type { LastError, PassiveChange, PassiveHealth } from './backend/health/request-health.ts'
-export { type JobKeys, jobKeysOf } from './backend/job-keys.ts'
-export type { LatencyView } from './backend/latency/latency-tracker.ts'
-export type { LimitView } from './backend/limit/concurrency-limit.ts'
-export type { FailureCause, Outcome } from './backend/outcome.ts'
-export type { WakeTarget } from './backend/wake.ts'
-export type { Candidate, Job, Ranked, Strategy } from './balance/strategy.ts'
-export type { BodyInput } from './body/body-source.ts'
-export type { BodyStore } from './body/body-store.ts'
-export type { ReplayBody } from './body/replay-body.ts'
-export type { SpoolUsage } from './body/spool.ts'
-export type {
-  Classification,
-  Classified,
-  Entry,
-  PredictInput,
-  Unclassified,
-  UnclassifiedReason,
-} from './classify/classification.ts'
-export {
-  type ClassifiedRequest,
-  type ClassifyOptions,
-  type ClassifyRequestOptions,
-  classifyPredictRequest,
-} from './classify/classify-predict-request.ts'
-export type { Clock, LoopUse } from './clock.ts'
-export type { Changes, PolicyChanges } from './config/changes.ts'
-export { defaults } from './config/defaults.ts'
-export { parseDuration } from './config/duration.ts'
-export { type ExpandedConfig, type ExpansionSources, expandConfig } from './config/expand-config.ts'
-export { parseConfig, parsePolicy } from './config/parse.ts'
-export type { Heartbeats, Patience } from './config/patience.ts'
 export type {
   AnswerOptions,
-  AuthOptions,
+  AttemptRecord,
+  BackendEvent,
   BackendOptions,
-  BasicCredentials,
-  ClassifyLimits,
-  ConnectionOptions,
+  BackendView,
+  Candidate,
+  Classification,
+  ClassifiedRequest,
+  Clock,
+  CloseOptions,
+  ConfigProblem,
   DiscoverOptions,
-  ExchangeData,
-  ForwardData,
+  ErrorCode,
+  ExchangeOptions,
+  Explanation,
   HealthOptions,
   HeartbeatOptions,
   HedgeOptions,
+  HoldEvent,
   HoldOptions,
+  Job,
+  Lease,
   Match,
   MatchFunction,
-  Pattern,
+  Outcome,
   Policy,
-  PolicyHoldOptions,
+  PolicyChanges,
   QueueOptions,
+  Ranked,
+  ReloadOptions,
+  RequestEvent,
+  Resolver,
   Route,
+  Router,
   RouterConfig,
+  RouterEvents,
+  RouterNotice,
+  RouterOptions,
+  RouterStatus,
+  Select,
+  SelectEnvironment,
+  SelectOptions,
+  StopOptions,
+  Strategy,
   StrategyName,
   TimeoutOptions,
   TlsOptions,
-  WakeOptions,
-} from './config/policy.ts'
-export { ConfigError, type ConfigProblem } from './config/problems.ts'
-export { resolveTimeouts, type Timeouts } from './config/timeouts.ts'
-export {
-  type DnsResolverOptions,
-  dnsResolver,
-  type ResolvedAddress,
-  type Resolver,
-  type ServiceRecord,
-} from './discover/resolver.ts'
-export {
-  BodyConsumedError,
-  BodyFailedError,
-  BodyReleasedError,
-  BodyTooLargeError,
-  ClientLeftError,
-  type ErrorCode,
-  HoldError,
-  NoBackendError,
-  RouterClosedError,
-  RouterError,
-  SpoolError,
-  TlsError,
-  UnclassifiedError,
-} from './errors.ts'
-export { describePolicy } from './explain/describe-policy.ts'
-export type {
-  CandidateExplanation,
-  CandidateReason,
-  ExplainedDecision,
-  Explanation,
-  PassedRoute,
-  RouteExplanation,
-} from './explain/explanation.ts'
-export { explanationText } from './explain/explanation-text.ts'
-export type {
-  AttemptHeaders,
-  AttemptPlan,
-  AttemptResult,
-  ForwardRequest,
-  KeptAnswer,
-} from './forward/forward-request.ts'
-export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
-export type { Heartbeat } from './forward/heartbeat.ts'
-export type { AnswerClass, AnswerClasses } from './judge/answer-classes.ts'
-export type { Asked, BackendAnswer } from './judge/backend-answer.ts'
-export { judge } from './judge/judge.ts'
-export type { Verdict } from './judge/verdict.ts'
-export { pathOf } from './path-of.ts'
-export type { AttemptMarks, AttemptRecord } from './retry/attempt-record.ts'
-export { answerError } from './router/answers.ts'
-export { createRouter } from './router/create-router.ts'
-export { deferContinue } from './router/defer-continue.ts'
-export { Exchange } from './router/exchange.ts'
-export {
-  type ExchangeOptions,
-  type ResolvedExchangeOptions,
-  resolveExchangeOptions,
-} from './router/exchange-options.ts'
-export type { Waiting } from './router/request-waits.ts'
-export type {
-  CloseOptions,
-  RequestEvent,
-  Router,
-  RouterEvents,
-  RouterNotice,
-  RouterStatus,
-  Steps,
+  Tracing,
   WaitingRequest,
-} from './router/router.ts'
-export type { PathOptions, ReloadOptions, RouterOptions } from './router/router-options.ts'
-export type { RouteInfo } from './router/select-backend.ts'
+  WakeOptions,
+} from './parts.ts'
 export {
-  type BackendEvent,
-  type Select,
-  type SelectEnvironment,
+  ConfigError,
+  classifyPredictRequest,
+  createRouter,
+  deferContinue,
+  describePolicy,
+  dnsResolver,
+  expandConfig,
+  explanationText,
+  inheritedSocket,
+  NoBackendError,
+  parseConfig,
+  RouterError,
   selectBackend,
-} from './router/select-backend.ts'
-export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
-export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
-export type { HoldEvent, Lease, Place } from './routing/lease.ts'
-export type { Decided } from './routing/route-selector.ts'
-export type { RoutedRequest } from './routing/routed-request.ts'
-export type { ExplainOptions, SelectOptions, Wait } from './routing/select-options.ts'
+  stopServer,
+} from './parts.ts'

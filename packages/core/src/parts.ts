@@ -1,9 +1,163 @@
 /**
- * Parts of the router for packages that extend it, such as `@immich-ml-router/status-page`.
+ * Every part of the router, for authors of adapters, strategies and other packages that extend it. Unlike the exports of
+ * `@immich-ml-router/core`, these may change with a minor version.
  *
  * @module core/parts
  */
 
+import './needs-node.ts'
+
+export { Backend, type Slot } from './backend/backend.ts'
+export type { BackendProbe, GroupChange } from './backend/backend-group.ts'
+export type { BackendSettings, TlsSettings } from './backend/backend-settings.ts'
+export type { BackendTarget } from './backend/backend-target.ts'
+export type { BackendInfo, BackendView } from './backend/backend-view.ts'
+export type { BreakerState } from './backend/health/breaker.ts'
 export { WITH_OPTIONS } from './backend/health/capabilities.ts'
+export type { CheckOptions, Probe, ProbeState } from './backend/health/checker.ts'
+export type { BackendHealth, HealthChange, HealthView } from './backend/health/health-monitor.ts'
+export type { Obstacle } from './backend/health/obstacle.ts'
+export type { LastError, PassiveChange, PassiveHealth } from './backend/health/request-health.ts'
+export { type JobKeys, jobKeysOf } from './backend/job-keys.ts'
+export type { LatencyView } from './backend/latency/latency-tracker.ts'
+export type { LimitView } from './backend/limit/concurrency-limit.ts'
+export type { FailureCause, Outcome } from './backend/outcome.ts'
+export type { WakeTarget } from './backend/wake.ts'
+export type { Candidate, Job, Ranked, Strategy } from './balance/strategy.ts'
+export type { BodyInput } from './body/body-source.ts'
+export type { BodyStore } from './body/body-store.ts'
+export type { ReplayBody } from './body/replay-body.ts'
+export type { SpoolUsage } from './body/spool.ts'
+export type {
+  Classification,
+  Classified,
+  Entry,
+  PredictInput,
+  Unclassified,
+  UnclassifiedReason,
+} from './classify/classification.ts'
+export {
+  type ClassifiedRequest,
+  type ClassifyOptions,
+  type ClassifyRequestOptions,
+  classifyPredictRequest,
+} from './classify/classify-predict-request.ts'
+export type { Clock, LoopUse } from './clock.ts'
 export { systemClock } from './clock.ts'
+export type { Changes, PolicyChanges } from './config/changes.ts'
+export { defaults } from './config/defaults.ts'
+export { parseDuration } from './config/duration.ts'
+export { type ExpandedConfig, type ExpansionSources, expandConfig } from './config/expand-config.ts'
+export { parseConfig, parsePolicy } from './config/parse.ts'
+export type { Heartbeats, Patience } from './config/patience.ts'
+export type {
+  AnswerOptions,
+  AuthOptions,
+  BackendOptions,
+  BasicCredentials,
+  ClassifyLimits,
+  ConnectionOptions,
+  DiscoverOptions,
+  ExchangeData,
+  ForwardData,
+  HealthOptions,
+  HeartbeatOptions,
+  HedgeOptions,
+  HoldOptions,
+  Match,
+  MatchFunction,
+  Pattern,
+  Policy,
+  PolicyHoldOptions,
+  QueueOptions,
+  Route,
+  RouterConfig,
+  StrategyName,
+  TimeoutOptions,
+  TlsOptions,
+  WakeOptions,
+} from './config/policy.ts'
+export { ConfigError, type ConfigProblem } from './config/problems.ts'
+export { resolveTimeouts, type Timeouts } from './config/timeouts.ts'
+export {
+  type DnsResolverOptions,
+  dnsResolver,
+  type ResolvedAddress,
+  type Resolver,
+  type ServiceRecord,
+} from './discover/resolver.ts'
+export {
+  BodyConsumedError,
+  BodyFailedError,
+  BodyReleasedError,
+  BodyTooLargeError,
+  ClientLeftError,
+  type ErrorCode,
+  HoldError,
+  NoBackendError,
+  RouterClosedError,
+  RouterError,
+  SpoolError,
+  TlsError,
+  UnclassifiedError,
+} from './errors.ts'
+export { describePolicy } from './explain/describe-policy.ts'
+export type {
+  CandidateExplanation,
+  CandidateReason,
+  ExplainedDecision,
+  Explanation,
+  PassedRoute,
+  RouteExplanation,
+} from './explain/explanation.ts'
+export { explanationText } from './explain/explanation-text.ts'
+export type {
+  AttemptHeaders,
+  AttemptPlan,
+  AttemptResult,
+  ForwardRequest,
+  KeptAnswer,
+} from './forward/forward-request.ts'
+export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
+export type { Heartbeat } from './forward/heartbeat.ts'
+export type { AnswerClass, AnswerClasses } from './judge/answer-classes.ts'
+export type { Asked, BackendAnswer } from './judge/backend-answer.ts'
+export { judge } from './judge/judge.ts'
+export type { Verdict } from './judge/verdict.ts'
+export { pathOf } from './path-of.ts'
+export type { AttemptMarks, AttemptRecord } from './retry/attempt-record.ts'
+export { answerError } from './router/answers.ts'
+export { createRouter } from './router/create-router.ts'
+export { deferContinue } from './router/defer-continue.ts'
+export { Exchange } from './router/exchange.ts'
+export {
+  type ExchangeOptions,
+  type ResolvedExchangeOptions,
+  resolveExchangeOptions,
+} from './router/exchange-options.ts'
+export type { Waiting } from './router/request-waits.ts'
+export type {
+  CloseOptions,
+  RequestEvent,
+  Router,
+  RouterEvents,
+  RouterNotice,
+  RouterStatus,
+  Steps,
+  WaitingRequest,
+} from './router/router.ts'
+export type { PathOptions, ReloadOptions, RouterOptions } from './router/router-options.ts'
+export type { RouteInfo } from './router/select-backend.ts'
+export {
+  type BackendEvent,
+  type Select,
+  type SelectEnvironment,
+  selectBackend,
+} from './router/select-backend.ts'
+export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
+export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
+export type { HoldEvent, Lease, Place } from './routing/lease.ts'
+export type { Decided } from './routing/route-selector.ts'
+export type { RoutedRequest } from './routing/routed-request.ts'
+export type { ExplainOptions, SelectOptions, Wait } from './routing/select-options.ts'
 export { shorten } from './shorten.ts'

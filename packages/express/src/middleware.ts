@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import * as core from '@immich-ml-router/core'
+import * as core from '@immich-ml-router/core/parts'
 
 /** What `classifyPredict()` leaves in `req.immichMl`: the classification, the body, and later the lease and outcome. */
 export type ImmichMlState = core.Exchange

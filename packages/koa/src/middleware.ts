@@ -1,4 +1,4 @@
-import * as core from '@immich-ml-router/core'
+import * as core from '@immich-ml-router/core/parts'
 import type { Context, Middleware } from 'koa'
 
 /** What `classifyPredict()` leaves in `ctx.state.immichMl`: the classification, the body, and later the lease and outcome. */

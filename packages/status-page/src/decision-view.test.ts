@@ -1,4 +1,5 @@
-import { ClientLeftError, HoldError, type RequestEvent, RouterError } from '@immich-ml-router/core'
+import { type RequestEvent, RouterError } from '@immich-ml-router/core'
+import { ClientLeftError, HoldError } from '@immich-ml-router/core/parts'
 import { describe, expect, it } from 'vitest'
 import { answered, answeredWith, clientLeft, passedOver, superseded } from '../../../test/support/outcomes.ts'
 import { decisionOf, decisionView, fateOf } from './decision-view.ts'

@@ -1,4 +1,4 @@
-import type { BackendHealth } from '@immich-ml-router/core'
+import type { BackendHealth } from '@immich-ml-router/core/parts'
 import { describe, expect, it } from 'vitest'
 import { type BackendStatus, backendStatus, healthy } from '../../../test/support/backend-status.ts'
 import { healthView } from './health-view.ts'

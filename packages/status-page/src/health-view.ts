@@ -1,4 +1,5 @@
-import type { BreakerState, RouterStatus } from '@immich-ml-router/core'
+import type { RouterStatus } from '@immich-ml-router/core'
+import type { BreakerState } from '@immich-ml-router/core/parts'
 import { shorten, WITH_OPTIONS } from '@immich-ml-router/core/parts'
 import type { HealthView, TaskView } from './wire.ts'
 

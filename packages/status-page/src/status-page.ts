@@ -1,6 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import { type Clock, pathOf, type Router } from '@immich-ml-router/core'
-import { systemClock } from '@immich-ml-router/core/parts'
+import type { Clock, Router } from '@immich-ml-router/core'
+import { pathOf, systemClock } from '@immich-ml-router/core/parts'
 import { act, isAction } from './actions.ts'
 import { defaults } from './defaults.ts'
 import { Hosts, hostRefusal } from './hosts.ts'

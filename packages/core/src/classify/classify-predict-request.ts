@@ -42,6 +42,17 @@ export interface ClassifiedRequest {
  * `application/x-www-form-urlencoded` body are read to the end. A body that cannot be classified is not an error: the
  * classification has the reason, and the body can be read as usual.
  *
+ * @example
+ * ```ts
+ * import http from 'node:http'
+ * import { classifyPredictRequest } from '@immich-ml-router/core'
+ *
+ * http.createServer(async (req, res) => {
+ *   const { classification } = await classifyPredictRequest(req)
+ *   res.end(classification.classified ? classification.tasks.join(', ') : classification.reason)
+ * })
+ * ```
+ *
  * @throws {BodyTooLargeError} if the declared length, or the bytes read so far, exceed `maxBodySize`.
  * @throws {BodyFailedError} if the stream fails before the job is known.
  * @throws {TypeError} if `input` is of another type.

@@ -68,6 +68,14 @@ export class ExpandedConfig {
  * Expands every string value of a configuration that was parsed from YAML or JSON: `${VAR}`, `${VAR:-default}` for a variable
  * that is unset or empty, and `${file:/path}` for the text of a file without its last line end. `$${` is a literal `${`.
  * Expanded text is not expanded again, and cannot add members or list items. Names of members are not expanded.
+ *
+ * @example
+ * ```ts
+ * import { expandConfig, parseConfig } from '@immich-ml-router/core'
+ *
+ * const data = { backends: { gpu: { url: '${GPU_URL:-http://gpu:3003}' } } }
+ * const config = parseConfig(expandConfig(data))
+ * ```
  */
 export function expandConfig(data: unknown, sources: ExpansionSources = {}): ExpandedConfig {
   const expanded = new Set<string>()

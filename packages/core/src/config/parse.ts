@@ -27,6 +27,14 @@ export function parsePolicy(data: unknown): Policy {
 /**
  * Validates a whole configuration that came from a file: a policy and the router's options.
  *
+ * @example
+ * ```ts
+ * import { createRouter, parseConfig } from '@immich-ml-router/core'
+ *
+ * const config = parseConfig(JSON.parse('{ "backends": { "gpu": { "url": "http://gpu:3003" } } }'))
+ * const router = createRouter(config)
+ * ```
+ *
  * @param data The configuration, or one that {@link expandConfig} has expanded.
  * @throws {ConfigError} with every mistake, each with its path.
  */

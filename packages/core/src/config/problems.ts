@@ -12,7 +12,20 @@ export interface ConfigProblem {
   readonly suggestion?: string
 }
 
-/** A configuration is not valid. It has every mistake. */
+/**
+ * A configuration is not valid. It has every mistake.
+ *
+ * @example
+ * ```ts
+ * import { ConfigError, parseConfig } from '@immich-ml-router/core'
+ *
+ * try {
+ *   parseConfig({ backends: { gpu: { ulr: 'http://gpu:3003' } } })
+ * } catch (error) {
+ *   if (error instanceof ConfigError) for (const { path, message } of error.problems) console.error(path, message)
+ * }
+ * ```
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly ConfigProblem[]

@@ -45,6 +45,16 @@ export interface DnsResolverOptions {
 /**
  * The default resolver. For a name with IPv4 and IPv6 addresses it returns only IPv4: both usually lead to the same hosts.
  *
+ * @example
+ * ```ts
+ * import { createRouter, dnsResolver } from '@immich-ml-router/core'
+ *
+ * const router = createRouter({
+ *   backends: { ml: { url: 'http://ml:3003', discover: 'dns' } },
+ *   resolver: dnsResolver({ servers: ['10.0.0.53'] }),
+ * })
+ * ```
+ *
  * @throws {TypeError} if one of the `servers` is not an address.
  */
 export function dnsResolver({ servers, lookup = servers === undefined }: DnsResolverOptions = {}): Resolver {

@@ -11,6 +11,13 @@ import { counted, listed, size, upTo } from './words.ts'
  * A configuration in plain words, complete with its defaults: which requests go where, what happens when a backend is full,
  * away or slow, and what each backend is. Nothing of what is secret is in it.
  *
+ * @example
+ * ```ts
+ * import { describePolicy } from '@immich-ml-router/core'
+ *
+ * console.log(describePolicy({ backends: { gpu: { url: 'http://gpu:3003' } } }))
+ * ```
+ *
  * @param config A valid one, as from `parseConfig`.
  */
 export function describePolicy(config: RouterConfig): string {

@@ -1,7 +1,20 @@
 import { shortenList } from '../shorten.ts'
 import type { CandidateExplanation, CandidateReason, ExplainedDecision, Explanation } from './explanation.ts'
 
-/** An explanation in words, several lines of them. */
+/**
+ * An explanation in words, several lines of them.
+ *
+ * @example
+ * ```ts
+ * import { classifyPredictRequest, createRouter, explanationText } from '@immich-ml-router/core'
+ *
+ * const router = createRouter({ backends: { gpu: { url: 'http://gpu:3003' } } })
+ * export async function explain(request: Request): Promise<string> {
+ *   const { classification } = await classifyPredictRequest(request)
+ *   return explanationText(router.explain(classification))
+ * }
+ * ```
+ */
 export function explanationText(explanation: Explanation): string {
   const { route, index, routes, strategy, priority, passedRoutes, candidates, decision } = explanation
   const urgency = priority > 0 ? `, priority ${priority}` : ''

@@ -33,6 +33,21 @@ import { refusedWith } from './tracing.ts'
 /**
  * Makes a router.
  *
+ * @example
+ * ```ts
+ * import http from 'node:http'
+ * import { createRouter } from '@immich-ml-router/core'
+ *
+ * const router = createRouter({
+ *   backends: { gpu: { url: 'http://gpu:3003' }, nas: { url: 'http://nas:3003' } },
+ *   routes: [
+ *     { match: { task: 'clip', type: 'textual' }, backends: ['nas', 'gpu'], strategy: 'first' },
+ *     { backends: ['gpu', 'nas'] },
+ *   ],
+ * })
+ * http.createServer((req, res) => router.handle(req, res)).listen(3003)
+ * ```
+ *
  * @throws {ConfigError} with every mistake in the options, each with its path.
  */
 export function createRouter<const Name extends string>(options: RouterOptions<Name>): Router {

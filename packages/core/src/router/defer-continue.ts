@@ -9,8 +9,12 @@ import type { Server as TlsServer } from 'node:https'
  *
  * @example
  * ```ts
- * const server = app.listen(3003)
+ * import http from 'node:http'
+ * import { deferContinue } from '@immich-ml-router/core'
+ *
+ * const server = http.createServer()
  * deferContinue(server)
+ * server.listen(3003)
  * ```
  * @throws {Error} when the server has a `checkContinue` listener, which would handle each such request as well.
  */

@@ -123,12 +123,25 @@ export interface Select {
   suspend(): void
   /** Aborted by `suspend()` and `close()`. */
   readonly stopping: AbortSignal
-  /** Ends the probes and the discovery, and every wait with {@link RouterClosedError}. No request waits from then on. */
+  /** Ends the probes and the discovery, and every wait with `RouterClosedError`. No request waits from then on. */
   close(): void
 }
 
 /**
  * Compiles a policy into a function that selects a backend for a request.
+ *
+ * @example
+ * ```ts
+ * import { classifyPredictRequest, selectBackend } from '@immich-ml-router/core'
+ *
+ * const select = selectBackend({ backends: { gpu: { url: 'http://gpu:3003' } } })
+ * export async function backendFor(request: Request): Promise<string> {
+ *   const { classification } = await classifyPredictRequest(request)
+ *   const lease = await select(classification, { signal: request.signal })
+ *   lease.release()
+ *   return lease.backend.name
+ * }
+ * ```
  *
  * @throws {ConfigError} with every mistake in the policy, each with its path.
  */

@@ -31,6 +31,10 @@ export interface StopOptions {
  *
  * @example
  * ```ts
+ * import http from 'node:http'
+ * import { createRouter, inheritedSocket, stopServer } from '@immich-ml-router/core'
+ *
+ * const router = createRouter({ backends: { gpu: { url: 'http://gpu:3003' } } })
  * const socket = inheritedSocket()
  * const server = http.createServer((req, res) => router.handle(req, res))
  * server.requestTimeout = 0
@@ -111,6 +115,14 @@ function stopListening(server: Server): void {
 
 /**
  * The listening socket that a supervisor such as systemd has handed over (`LISTEN_FDS`), for `server.listen()`.
+ *
+ * @example
+ * ```ts
+ * import http from 'node:http'
+ * import { inheritedSocket } from '@immich-ml-router/core'
+ *
+ * http.createServer().listen(inheritedSocket() ?? { port: 3003 })
+ * ```
  *
  * @returns `undefined` when there is none for this process.
  * @throws {Error} when there are several.
