@@ -11,7 +11,12 @@ const gpu = await StubMl.start({ serviceTime: { clip: 10, 'facial-recognition': 
 const options = parseConfig({
   backends: { nas: { url: nas.url }, gpu: { url: gpu.url, health: { interval: '500ms', timeout: '250ms' } } },
   routes: [
-    { name: 'text search', match: { task: 'clip', type: 'textual' }, backends: ['gpu', 'nas'] },
+    {
+      name: 'text search',
+      match: { task: 'clip', type: 'textual' },
+      backends: ['gpu', 'nas'],
+      strategy: 'first',
+    },
     { name: 'the rest', backends: ['gpu'] },
   ],
   // The defaults are 2 min and 30 s, which is too long for a demo.
