@@ -135,6 +135,7 @@ export {
   type ResolvedExchangeOptions,
   resolveExchangeOptions,
 } from './router/exchange-options.ts'
+export type { BackendEvent, SelectEnvironment } from './router/policy-runtime.ts'
 export type { Waiting } from './router/request-waits.ts'
 export type {
   CloseOptions,
@@ -148,12 +149,7 @@ export type {
 } from './router/router.ts'
 export type { PathOptions, ReloadOptions, RouterOptions } from './router/router-options.ts'
 export type { RouteInfo } from './router/select-backend.ts'
-export {
-  type BackendEvent,
-  type Select,
-  type SelectEnvironment,
-  selectBackend,
-} from './router/select-backend.ts'
+export { type Select, selectBackend } from './router/select-backend.ts'
 export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
 export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
 export type { HoldEvent, Lease, Place } from './routing/lease.ts'

@@ -1,4 +1,4 @@
-import { WORTH_FREEING } from './chunk-loans.ts'
+import { WORTH_FREEING } from './free-memory.ts'
 import { Link } from './link.ts'
 
 /** Accounts for the links of a chain. */

@@ -20,10 +20,8 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { free, WORTH_FREEING } from './free-memory.ts'
 import type { Link } from './link.ts'
-
-/** Smaller chunks are left to the garbage collector, which costs less. In bytes. */
-export const WORTH_FREEING = 4 * 1024
 
 /** Whether nothing but the reader uses the chunks of a source. A test may still use the chunks of a mock. */
 export function ownsChunks(source: Readable): boolean {
@@ -33,16 +31,6 @@ export function ownsChunks(source: Readable): boolean {
 /** Whether a chunk may be freed after use. @param owned The result of {@link ownsChunks}. */
 export function mayFree(chunk: Buffer, owned: boolean, source: Readable): boolean {
   return owned && chunk.length >= WORTH_FREEING && source.listenerCount('data') === 1
-}
-
-/**
- * Frees memory at once; the buffer becomes empty. The garbage collector would wait for tens of megabytes, and take a fifth of the
- * CPU time of an upload.
- */
-export function free({ buffer, length }: Buffer): void {
-  // Only if the buffer does not share its memory.
-  if (length >= WORTH_FREEING && buffer instanceof ArrayBuffer && buffer.byteLength === length)
-    buffer.transfer(0)
 }
 
 /** Bytes taken from one link. Without a link, they were read from disk for this cursor. */

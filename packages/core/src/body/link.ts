@@ -1,4 +1,4 @@
-import { free } from './chunk-loans.ts'
+import { free } from './free-memory.ts'
 
 /** Bytes of a link in memory besides its chunk: the link, its Buffer and ArrayBuffer, and V8's record of the memory. */
 const COST_IN_MEMORY = 512

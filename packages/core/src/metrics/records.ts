@@ -1,6 +1,6 @@
 import type { AttemptRecord } from '../retry/attempt-record.ts'
+import type { BackendEvent } from '../router/policy-runtime.ts'
 import type { RequestEvent, RouterStatus } from '../router/router.ts'
-import type { BackendEvent } from '../router/select-backend.ts'
 import { Count, type Description, Durations, type MetricContext } from './families.ts'
 import { attemptOutcomeOf, ModelNames, NONE, outcomeOf, type RequestOutcome, TaskNames } from './labels.ts'
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { type BackendStatus, backendStatus, healthy } from '../../../../test/support/backend-status.ts'
 import { classified } from '../../../../test/support/classifications.ts'
 import { answered } from '../../../../test/support/outcomes.ts'
+import type { BackendEvent } from '../router/policy-runtime.ts'
 import type { RequestEvent, Router, RouterEvents, RouterStatus } from '../router/router.ts'
-import type { BackendEvent } from '../router/select-backend.ts'
 import { type MetricsOptions, routerMetrics } from './router-metrics.ts'
 
 /** A router with a status and events that a test sets. */

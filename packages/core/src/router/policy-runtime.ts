@@ -1,20 +1,51 @@
 import type { Backend } from '../backend/backend.ts'
-import { BackendGroup, type BackendProbe } from '../backend/backend-group.ts'
+import { BackendGroup, type BackendProbe, type GroupChange } from '../backend/backend-group.ts'
+import type { BackendInfo } from '../backend/backend-view.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
 import { Pool, type PoolChanges } from '../backend/pool.ts'
 import { first } from '../balance/first.ts'
 import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
-import { systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { diff, type PolicyChanges } from '../config/changes.ts'
 import type { Policy } from '../config/policy.ts'
-import { dnsResolver } from '../discover/resolver.ts'
+import { dnsResolver, type Resolver } from '../discover/resolver.ts'
 import { NoBackendError, RouterClosedError } from '../errors.ts'
 import { type CompiledPolicy, compilePolicy } from '../routing/compile-policy.ts'
-import type { Lease } from '../routing/lease.ts'
+import type { HoldEvent, Lease } from '../routing/lease.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { RoutedRequest } from '../routing/routed-request.ts'
-import type { SelectEnvironment } from './select-backend.ts'
+
+/** What has changed about a backend. */
+export type BackendEvent = GroupChange & {
+  /** Name of the backend. */
+  readonly backend: string
+  /** The address, when it is one of several that the backend has. */
+  readonly endpoint: string | undefined
+}
+
+/** What a policy gets from outside: time, name resolution, and listeners. */
+export interface SelectEnvironment {
+  /**
+   * Source of time, for tests.
+   * @default the system's
+   */
+  readonly clock?: Clock | undefined
+  /**
+   * Where the names of backends with `discover` are looked up.
+   * @default `dnsResolver()`: the system's DNS servers, and then the operating system
+   */
+  readonly resolver?: Resolver | undefined
+  /** Called with every change of a backend. */
+  readonly onBackendChange?: ((event: BackendEvent) => void) | undefined
+  /** Called when a request begins to wait, and when its wait ends. */
+  readonly onHold?: ((event: HoldEvent) => void) | undefined
+  /**
+   * Starts a machine in any way that is not Wake-on-LAN. Called when a request wants a backend that is down, at most once in
+   * the backend's `wake.every`, or in 30 s.
+   */
+  readonly onUnavailable?: ((backend: BackendInfo) => void) | undefined
+}
 
 /** A policy in force: its backends with their live state, and its routes. */
 export class PolicyRuntime {

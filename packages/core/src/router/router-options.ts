@@ -1,7 +1,7 @@
 import type { RouterConfig } from '../config/policy.ts'
 import type { ForwardOptions } from '../forward/forwarder.ts'
 import type { ExchangeOptions } from './exchange-options.ts'
-import type { SelectEnvironment } from './select-backend.ts'
+import type { SelectEnvironment } from './policy-runtime.ts'
 
 /**
  * Every option of a router. All but `proxy`, `clock`, `resolver`, `tracing`, `onUnavailable` and functions can be data, in a

@@ -8,9 +8,10 @@ import type { Explanation } from '../explain/explanation.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { HoldEvent } from '../routing/lease.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
+import type { BackendEvent } from './policy-runtime.ts'
 import type { Waiting } from './request-waits.ts'
 import type { ReloadOptions } from './router-options.ts'
-import type { BackendEvent, RouteInfo } from './select-backend.ts'
+import type { RouteInfo } from './select-backend.ts'
 
 /** One predict request, when it is over. Times are in milliseconds. */
 export interface RequestEvent {

@@ -1,49 +1,16 @@
 import type { Backend } from '../backend/backend.ts'
-import type { BackendProbe, GroupChange } from '../backend/backend-group.ts'
-import type { BackendInfo } from '../backend/backend-view.ts'
+import type { BackendProbe } from '../backend/backend-group.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import type { PolicyChanges } from '../config/changes.ts'
 import type { Policy } from '../config/policy.ts'
-import type { Resolver } from '../discover/resolver.ts'
 import { explain } from '../explain/explain-route.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RouteSelector } from '../routing/route-selector.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
 import type { ExplainOptions, SelectOptions } from '../routing/select-options.ts'
-import { PolicyRuntime } from './policy-runtime.ts'
-
-/** What has changed about a backend. */
-export type BackendEvent = GroupChange & {
-  /** Name of the backend. */
-  readonly backend: string
-  /** The address, when it is one of several that the backend has. */
-  readonly endpoint: string | undefined
-}
-
-/** What a policy gets from outside: time, name resolution, and listeners. */
-export interface SelectEnvironment {
-  /**
-   * Source of time, for tests.
-   * @default the system's
-   */
-  readonly clock?: Clock | undefined
-  /**
-   * Where the names of backends with `discover` are looked up.
-   * @default `dnsResolver()`: the system's DNS servers, and then the operating system
-   */
-  readonly resolver?: Resolver | undefined
-  /** Called with every change of a backend. */
-  readonly onBackendChange?: ((event: BackendEvent) => void) | undefined
-  /** Called when a request begins to wait, and when its wait ends. */
-  readonly onHold?: ((event: HoldEvent) => void) | undefined
-  /**
-   * Starts a machine in any way that is not Wake-on-LAN. Called when a request wants a backend that is down, at most once in
-   * the backend's `wake.every`, or in 30 s.
-   */
-  readonly onUnavailable?: ((backend: BackendInfo) => void) | undefined
-}
+import { PolicyRuntime, type SelectEnvironment } from './policy-runtime.ts'
 
 /** What is known of a route. */
 export interface RouteInfo {

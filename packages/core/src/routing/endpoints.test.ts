@@ -5,7 +5,8 @@ import { FakeResolver, type Host, settled } from '../../../../test/support/fake-
 import { answered, failed } from '../../../../test/support/outcomes.ts'
 import { type StrategyName, strategies } from '../balance/strategies.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
-import { type BackendEvent, selectBackend } from '../router/select-backend.ts'
+import type { BackendEvent } from '../router/policy-runtime.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import type { Lease } from './lease.ts'
 
 const search = classified('text', 'clip/textual')

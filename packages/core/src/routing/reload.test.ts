@@ -10,7 +10,8 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { Classified } from '../classify/classification.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
-import { type BackendEvent, type SelectEnvironment, selectBackend } from '../router/select-backend.ts'
+import type { BackendEvent, SelectEnvironment } from '../router/policy-runtime.ts'
+import { selectBackend } from '../router/select-backend.ts'
 import type { SelectOptions } from './select-options.ts'
 
 const image = classified('image', 'clip/visual')

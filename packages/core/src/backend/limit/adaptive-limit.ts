@@ -1,35 +1,9 @@
 import type { Clock, LoopUse } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
 import { beyondLoop } from './beyond-loop.ts'
-import type { Limit } from './concurrency-limit.ts'
+import type { Limit, Phase, Sample } from './limit.ts'
 import { add, errorOf, halve, noSums, type Sums, shareOf } from './sums.ts'
 import { UnqueuedTimes } from './unqueued-times.ts'
-
-/** What is remembered of a request from its begin to its end. */
-export interface Sample {
-  /** How many were in flight as it began, with itself. */
-  readonly level: number
-  readonly batch: Batch | undefined
-  /** What our event loop had done by then. */
-  readonly loop: LoopUse
-}
-
-/** So many requests in a row: only when all of them are over is it known how long they take, for the short end first. */
-interface Batch {
-  readonly phase: Phase
-  readonly sums: Sums
-  toBegin: number
-  toEnd: number
-}
-
-interface Phase {
-  /** It keeps to the limit, tries a higher one, or goes far below it to see how long jobs take when none waits. */
-  readonly kind: 'keep' | 'raise' | 'lower'
-  readonly limit: number
-  readonly since: number
-  readonly sums: Sums
-  batch: Batch | undefined
-}
 
 /**
  * How many requests a backend can work on at once, learned from how long they take.

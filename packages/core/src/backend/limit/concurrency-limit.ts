@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
-import { AdaptiveLimit, type Sample } from './adaptive-limit.ts'
+import { AdaptiveLimit } from './adaptive-limit.ts'
 import { FixedLimit } from './fixed-limit.ts'
+import type { Limit, Sample } from './limit.ts'
 import { type InFlight, Workload } from './workload.ts'
 
 export interface LimitSettings {
@@ -9,25 +10,6 @@ export interface LimitSettings {
   readonly maxConcurrent?: number | 'auto' | undefined
   /** How many of them, or which share, are kept for urgent requests. */
   readonly reserve?: number | { readonly share: number } | undefined
-}
-
-/** How many requests a backend gets at once: a configured number, or a learned one. */
-export interface Limit {
-  readonly current: number
-  /** How many it works on at once, as far as is known; the others wait inside it. */
-  readonly workers: number
-  /** Whether twice as many are being tried. */
-  readonly mayGrow: boolean
-  /** How many more may wait inside the backend, so that it goes on at once when one ends. */
-  readonly standby: number
-  /** Whether its jobs end so soon that an urgent request can wait for one. */
-  readonly isQuick: boolean
-  /** How many urgent requests may exceed the limit. */
-  readonly urgentExtra: number
-  /** @param inFlight Requests there, with the one that begins. */
-  begin(inFlight: number): Sample | undefined
-  /** @param taken Milliseconds; `undefined` when they say nothing, as when the request failed. */
-  end(sample: Sample, kind: string, taken: number | undefined): void
 }
 
 /** What others see of a backend's concurrency limit and of the work in flight. Times are in milliseconds. */

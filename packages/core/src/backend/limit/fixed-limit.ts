@@ -1,4 +1,4 @@
-import type { Limit } from './concurrency-limit.ts'
+import type { Limit } from './limit.ts'
 
 /** A limit from the configuration. */
 export class FixedLimit implements Limit {
