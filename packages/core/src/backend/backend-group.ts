@@ -212,7 +212,7 @@ export class BackendGroup implements BackendInfo {
     if (changed || error !== undefined) this.#environment.onRelief?.()
   }
 
-  /** Keeps those that are still there, with all that is known of them. */
+  /** Keeps the endpoints that remain, with their state. */
   #place(endpoints: readonly Endpoint[]): { added: readonly Backend[]; removed: readonly Backend[] } {
     const before = this.#members
     const known = new Map([...before, ...this.#leaving].map((member) => [member.endpoint, member]))

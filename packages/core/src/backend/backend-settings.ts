@@ -19,7 +19,7 @@ export interface TlsSettings {
 export interface BackendTraits extends LimitSettings {
   /** The base URL; what changes in it is the user name and password alone, which become `authorization`. */
   readonly url: string
-  /** Headers that its requests and probes get, and nobody else's; their names in lower case. */
+  /** Headers for its requests and probes only; names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly tls?: TlsSettings | undefined
   readonly weight: number

@@ -54,7 +54,7 @@ export class Demand {
     this.want()
   }
 
-  /** It is woken no more. */
+  /** Stops waking the machine. */
   stop(): void {
     this.#stopWaking?.()
     this.#stopWaking = undefined

@@ -8,7 +8,7 @@ import { boundedKey } from './job-keys.ts'
 export interface Members {
   /** As they are now: another array each time that they have changed, and only then. */
   readonly current: readonly Backend[]
-  /** Those that serve all of these tasks: the same array as before, as long as they and the servers are the same. */
+  /** The backends that serve all of these tasks: the same array until the tasks or the backends change. */
   serving(tasks: readonly string[]): readonly Backend[]
 }
 
@@ -99,7 +99,7 @@ export class Pool {
   #leave(group: BackendGroup): void {
     this.#leaving.add(group)
     group.leave().then(() => {
-      // It may have come back meanwhile.
+      // It may have come back by now.
       if (!this.#groups.includes(group)) this.#leaving.delete(group)
     })
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { sendWakePacket, type WakeTarget } from './wake.ts'
 
-/** How a machine is woken, and how often; without it, somebody else is told. */
+/** How a machine is woken, and how often; without it, only the event is emitted. */
 export type WakeSettings = (WakeTarget & { readonly every: number }) | undefined
 
 export interface WakerSettings {
@@ -47,7 +47,7 @@ export class Waker {
   /** A request would go there, if it could. */
   want(): void {
     if (this.#clock.now() - this.#last < this.#interval || !this.#settings.isDown()) return
-    // Whoever is told of it is told of what went wrong, too.
+    // The event has the error as well.
     this.wake().catch(() => {})
   }
 

@@ -30,7 +30,7 @@ export class Turns {
     return ranked
   }
 
-  /** The backend takes its turn among those that were its equals when it was last ranked first. */
+  /** The backend takes its turn among its equals of the last ranking that it led. */
   picked(backend: BackendView): void {
     let total = 0
     for (const equal of this.#equals.get(backend) ?? []) {

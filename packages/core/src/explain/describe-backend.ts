@@ -89,7 +89,7 @@ function tlsLine({ url, tls = {} }: BackendOptions): string[] {
 function limit({ maxConcurrent, reserve }: ResolvedBackend, written: BackendOptions): string {
   const most =
     maxConcurrent === 'auto'
-      ? 'as many as it can work on, which is learnt'
+      ? 'a learned number'
       : maxConcurrent === Number.POSITIVE_INFINITY
         ? 'any number'
         : counted(maxConcurrent, 'request')

@@ -238,7 +238,7 @@ describe('a backend', () => {
     ca = own.cert
     certified = await own.certify(['router'])
   })
-  const LEARNT = 'at once: as many as it can work on, which is learnt'
+  const LEARNT = 'at once: a learned number'
   const PROBES = 'probes: /ping every 10 seconds'
 
   it.each<[string, () => BackendOptions, string[]]>([

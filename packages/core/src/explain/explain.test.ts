@@ -233,7 +233,7 @@ describe('what is said of a candidate', () => {
     await select(image, { exclude: ['b', 'c', 'd', 'f'] })
     await select(image, { exclude: ['b', 'c', 'd', 'f'] })
     expect(words(select.explain(image))[0]).toBe(
-      'a awaited: coming back, with 2 in flight as many as it gets meanwhile',
+      'a awaited: recovering, with as many requests in flight as it gets for now (2)',
     )
   })
 
@@ -241,7 +241,7 @@ describe('what is said of a candidate', () => {
     const { select, fail } = stage({ backends: { a: {}, b: {}, c: {} } })
     await fail('a', unreachable, 1)
     expect(words(select.explain(image, { avoid: ['b'], retry: true }))).toMatchObject([
-      'a next: something has failed there of late',
+      'a next: a request failed there recently',
       'b passed-over: this request has failed there',
       expect.stringMatching(/^c chosen: /),
     ])

@@ -98,9 +98,9 @@ export function reasonText(reason: CandidateReason): string {
     case 'busy':
       return `has asked to be left alone for another ${durationText(reason.endsIn)}`
     case 'recovering':
-      return `coming back, with ${reason.inFlight} in flight as many as it gets meanwhile`
+      return `recovering, with as many requests in flight as it gets for now (${reason.inFlight})`
     case 'still-arriving':
-      return 'coming back, and the request is still arriving'
+      return 'recovering, and the request is still arriving'
     case 'full': {
       const { inFlight, limit, rating } = reason
       return `full (${inFlight} of ${limit} in flight)${rating === undefined ? '' : `, ${rating}`}`
@@ -110,7 +110,7 @@ export function reasonText(reason: CandidateReason): string {
     case 'tried':
       return 'this request has failed there'
     case 'failed-lately':
-      return 'something has failed there of late'
+      return 'a request failed there recently'
     case 'higher-tier':
       return `of tier ${reason.tier}, and one of tier ${reason.used} is there`
   }

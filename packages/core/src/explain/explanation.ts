@@ -89,9 +89,9 @@ export type CandidateReason =
     }
   /** It has asked to be left alone. */
   | { readonly kind: 'busy'; readonly endsIn: number }
-  /** It is coming back, and has as many requests as it gets meanwhile. */
+  /** It is recovering, and has as many requests as it gets for now. */
   | { readonly kind: 'recovering'; readonly inFlight: number }
-  /** It is coming back, and the request is still arriving. */
+  /** It is recovering, and the request is still arriving. */
   | { readonly kind: 'still-arriving' }
   /** It has as many requests as it may have. */
   | {
@@ -105,7 +105,7 @@ export type CandidateReason =
   | { readonly kind: 'reserved'; readonly inFlight: number; readonly limit: number }
   /** The request has failed there. */
   | { readonly kind: 'tried' }
-  /** Something has failed there of late, and the request is tried again where nothing has. */
+  /** A request failed there recently, and a retry prefers a backend without failures. */
   | { readonly kind: 'failed-lately' }
   | { readonly kind: 'higher-tier'; readonly tier: number; readonly used: number }
 

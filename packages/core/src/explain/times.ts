@@ -2,7 +2,7 @@ import type { Heartbeats } from '../config/patience.ts'
 import { resolveTimeouts, type TimeoutOptions } from '../config/timeouts.ts'
 import { duration } from './words.ts'
 
-/** `timeouts: response 20 minutes`: those that are written and differ from what holds without them. */
+/** `timeouts: response 20 minutes`: the configured ones that differ from the general ones. */
 export function timeoutsLine(own: TimeoutOptions | undefined, general?: TimeoutOptions): string[] {
   const [resolved, otherwise] = [resolveTimeouts(own, general), resolveTimeouts(general)]
   const differing = (['connect', 'response', 'idle', 'total'] as const).filter(

@@ -29,7 +29,7 @@ interface Queued<T> extends EnqueueOptions {
 
 /**
  * The queue of requests that wait for a backend. No request is served before another that ranks higher and could be served as
- * well. Nothing polls: whoever changes what requests wait for calls {@link RequestQueue.wake}.
+ * well. Nothing polls: a change of what requests wait for calls {@link RequestQueue.wake}.
  */
 export class RequestQueue<T> {
   readonly #clock: Clock

@@ -16,7 +16,7 @@ export class Candidates {
     this.#exclude = exclude
   }
 
-  /** Those that there are now: while a request waits, endpoints come and go. */
+  /** The current ones: endpoints come and go while a request waits. */
   get now(): readonly Backend[] {
     const { current } = this.#members
     if (current !== this.#from) {

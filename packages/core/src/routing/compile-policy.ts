@@ -17,7 +17,7 @@ import { compileMatch, describeMatch } from './match.ts'
 /** A route, complete, and with its servers. */
 export interface CompiledRoute {
   readonly name: string
-  /** As it was written, for people who want to know why. */
+  /** The route as configured, for explanations. */
   readonly written: Route
   readonly takes: (classification: Classification) => boolean
   readonly members: Members

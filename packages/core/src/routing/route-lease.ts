@@ -110,7 +110,7 @@ export class RouteLease implements Lease {
     )
   }
 
-  /** Every candidate, also those that are excluded because they failed the request. */
+  /** Every candidate, including backends excluded because they failed the request. */
   get #all(): readonly Backend[] {
     const { route, classification } = this.#now
     return route.members.serving(classification.tasks)

@@ -201,7 +201,7 @@ export class RouteSelector {
   }
 }
 
-/** A request that no backend can take now may still wake one for those that follow. */
+/** A request that no backend can take now may still wake one for the next. */
 function rejection({ error, assessments }: Extract<Decision, { kind: 'reject' }>): RouterError {
   if (error instanceof NoBackendError)
     for (const { backend, state } of assessments) if (state === 'unavailable') backend.demand.want()

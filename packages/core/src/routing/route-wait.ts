@@ -153,7 +153,7 @@ export class RouteWait {
     this.#table.queued.delete(this)
   }
 
-  /** Has the candidates count it as waiting, also those that come later: they are probed and woken for it. */
+  /** Has the candidates count it as waiting, also later ones: they are probed and woken for it. */
   #awaitCandidates(): void {
     const before = this.#awaited
     const { now } = this.#candidates

@@ -149,7 +149,7 @@ export class Breaker {
     return true
   }
 
-  /** The trial ended without a verdict, as when its client left: the next request is the trial. Nobody is told. */
+  /** The trial ended without a verdict, as when its client left: the next request is the trial. No event is emitted. */
   abandon(): void {
     const state = this.#state
     if (state.kind === 'trial') this.#state = { ...state, kind: 'open', until: this.#clock.now() }
@@ -166,7 +166,7 @@ export class Breaker {
     else this.#become({ kind: 'recovering', since, limit, failures: 0, ejections })
   }
 
-  /** Ejections that the next would be another of. What has been back for as long as it was ejected last begins anew. */
+  /** Ejections in a row. A healthy period as long as the last ejection resets the count. */
   #inARow(state: BreakerState): number {
     if (state.kind !== 'recovering') return 0
     return this.#clock.now() - state.since < timeOf(state.ejections) ? state.ejections : 0

@@ -48,7 +48,7 @@ export interface CheckListener {
   onAnswered?(): void
 }
 
-/** Active health: asks one backend again and again, sooner when in doubt and while somebody waits for it. */
+/** Active health: probes one backend, more often when in doubt and while a request waits for it. */
 export class Checker {
   readonly #clock: Clock
   #options: CheckOptions
@@ -102,7 +102,7 @@ export class Checker {
     this.#running?.abort()
   }
 
-  /** Somebody waits, or nobody any more. */
+  /** Whether a request waits for the backend. */
   hurry(hurried: boolean): void {
     this.#hurried = hurried
     if (hurried) this.#askNow()

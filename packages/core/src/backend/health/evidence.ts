@@ -66,7 +66,7 @@ export function blameOf(outcome: Outcome | undefined): Evidence {
     : { kind: 'type-failed', reason: verdict.reason }
 }
 
-/** Whether a second opinion is to decide who is at fault. */
+/** Whether a second opinion decides if the backend or the job is at fault. */
 export function isUndecided(outcome: Outcome | undefined): outcome is Outcome {
   return (
     (outcome?.kind === 'passed-over' || outcome?.kind === 'answered') && outcome.verdict.kind === 'undecided'

@@ -70,7 +70,7 @@ export class RequestHealth {
   readonly #clock: Clock
   readonly #onChange: (change: PassiveChange) => void
   readonly #reachable: Breaker
-  /** By task and type. Only those that have failed: names come from clients, and must not fill the memory. */
+  /** By task and type. Only failed ones: names come from clients and must not fill the memory. */
   readonly #types = new Map<string, Breaker>()
   /** What it can do, by its answers. */
   readonly capabilities: Capabilities

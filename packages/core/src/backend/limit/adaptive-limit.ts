@@ -155,7 +155,7 @@ export class AdaptiveLimit implements Limit {
     }
   }
 
-  /** As long as nobody waits for long, it does not matter where. */
+  /** While waits are short, it does not matter where requests wait. */
   #allow({ limit, sums }: Phase): void {
     if (limit > this.#limit) this.#lastStep = limit - this.#limit
     this.#limit = limit

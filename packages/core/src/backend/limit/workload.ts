@@ -68,7 +68,7 @@ export class Workload {
   }
 }
 
-/** Adds a number to those that are the least so far, in order, of which so many are kept. */
+/** Inserts a number into a sorted list of the lowest numbers, which has a maximum length. */
 function keepLeast(least: number[], number: number, most: number): void {
   let place = least.length
   for (; place > 0; place--) {
