@@ -33,8 +33,7 @@ const UNLIMITED = Number.POSITIVE_INFINITY
 /**
  * A request body that can be read several times from its start while it is retained.
  *
- * The source is read only as fast as the fastest reader, plus a small read-ahead. Slower readers get retained chunks from memory
- * or disk. Small chunks are joined, so the cost depends on the bytes, not on the chunks.
+ * The source is read at the pace of the fastest reader; slower ones get retained chunks from memory or disk. Small chunks are joined.
  */
 export class ReplayBody {
   readonly #maxSize: number

@@ -238,11 +238,11 @@ describe('a backend', () => {
     ca = own.cert
     certified = await own.certify(['router'])
   })
-  const LEARNT = 'at once: a learned number'
+  const LEARNED = 'at once: a learned number'
   const PROBES = 'probes: /ping every 10 seconds'
 
   it.each<[string, () => BackendOptions, string[]]>([
-    ['with nothing but a URL', () => ({ url: 'http://a:3003/' }), ['a: http://a:3003', LEARNT, PROBES]],
+    ['with nothing but a URL', () => ({ url: 'http://a:3003/' }), ['a: http://a:3003', LEARNED, PROBES]],
     [
       'with all that differs',
       () => ({
@@ -287,12 +287,12 @@ describe('a backend', () => {
     [
       'with a header of its own for them',
       () => ({ url: 'https://a', headers: { Authorization: 's3cret' }, tls: { insecure: true } }),
-      ['a: https://a (authorization header)', 'TLS: any certificate will do', LEARNT, PROBES],
+      ['a: https://a (authorization header)', 'TLS: any certificate will do', LEARNED, PROBES],
     ],
     [
       'with basic authentication',
       () => ({ url: 'http://a', auth: { basic: { username: 's3cret', password: 's3cret' } } }),
-      ['a: http://a (basic)', LEARNT, PROBES],
+      ['a: http://a (basic)', LEARNED, PROBES],
     ],
   ])('%s', (_, options, [head, ...lines]) => {
     const config = parseConfig({ backends: { a: options() } })

@@ -138,7 +138,7 @@ describe('a queue', () => {
     queue.close(new Error('closed'))
   })
 
-  it('lets go at the deadline, and of whoever leaves, at once', async () => {
+  it('ends the wait at the deadline, and at once when a request leaves', async () => {
     const clock = new FakeClock()
     const { queue, slots, served, join } = queueOf(clock)
     const leaving = new AbortController()
@@ -213,7 +213,7 @@ describe('a queue', () => {
   })
 })
 
-describe('those who wait for something else than before', () => {
+describe('requests whose group changes', () => {
   it('keep their turn, and are served when all of them know', async () => {
     const { queue, slots, served, join } = queueOf(new FakeClock())
     let become = (_: RankChange) => {}

@@ -111,7 +111,7 @@ class World {
   readonly leases = new Map<number, { lease: Lease; job: Classified }>()
   #requests = 0
   /** The highest that was learnt. */
-  #learnt = 0
+  #learned = 0
 
   async run(it: Step): Promise<void> {
     const pick = <T>(from: ReadonlyMap<number, T>, index: number) =>
@@ -176,10 +176,10 @@ class World {
     for (const backend of [...this.select.backends(), ...this.select.leaving()]) {
       const mine = [...this.leases.values()].filter(({ lease }) => lease.backend === backend)
       expect(backend.inFlight).toBe(mine.length)
-      this.#learnt = Math.max(this.#learnt, backend.name === 'd' ? backend.limit.current : 0)
+      this.#learned = Math.max(this.#learned, backend.name === 'd' ? backend.limit.current : 0)
       // A limit that is learnt may shrink while they are there, and one more may wait inside.
       expect(backend.inFlight).toBeLessThanOrEqual(
-        backend.name === 'd' ? this.#learnt + 1 : backend.limit.current,
+        backend.name === 'd' ? this.#learned + 1 : backend.limit.current,
       )
     }
     // A timer is up to a millisecond late for what the time alone makes free.

@@ -44,7 +44,7 @@ describe('the breaker', () => {
     expect(breaker.state).toMatchObject({ kind: 'recovering', limit: 2 })
   })
 
-  it('begins anew with the shortest ejection once it has been back for as long as the last one', () => {
+  it('starts again with the shortest ejection after a healthy period as long as the last ejection', () => {
     const clock = new FakeClock()
     const breaker = breakerOn(clock)
     const failFor = (back: number) => {
