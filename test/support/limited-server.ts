@@ -174,7 +174,7 @@ export function throughLoop({
 
 export const auto = (clock: FakeClock) => new AdaptiveLimit(clock)
 export const fixed = (limit: number) => () => ({ current: limit })
-/** How soon something is learnt depends on the draws: most tests are about the one in the middle. */
+/** How soon something is learned depends on the random draws, so most tests use the median. */
 export const DRAWS = [1, 2, 3, 4, 5, 6, 7]
 export const MIX = { image: 1, faces: 1.2, ocr: 2.5 }
 

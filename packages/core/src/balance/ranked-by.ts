@@ -1,8 +1,3 @@
-/** The item with the lowest score; the first of equals. */
-export function leastBy<T>(items: readonly [T, ...T[]], score: (item: T) => number): T {
-  return rankedBy(items, score)[0] ?? items[0]
-}
-
 /** The items from the lowest score to the highest, by the first score that differs; equals keep their order. */
 export function rankedBy<T>(items: readonly T[], ...scores: readonly ((item: T) => number)[]): readonly T[] {
   if (items.length === 1) return items

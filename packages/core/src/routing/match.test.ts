@@ -5,8 +5,6 @@ import type { Match } from '../config/policy.ts'
 import { explainMiss } from '../explain/explain-match.ts'
 import { compileMatch, describeMatch } from './match.ts'
 
-const _backends = { gpu: { url: 'http://gpu:3003' }, nas: { url: 'http://nas:3003', weight: 2 } }
-
 const search = classified('text', 'clip/textual/ViT-B-32__openai')
 const faces = classified(
   'image',

@@ -12,7 +12,7 @@ import type { RouteRequest } from './route-request.ts'
 import type { RouteTable } from './route-table.ts'
 import { RouteWait } from './route-wait.ts'
 import { RouteWaits } from './route-waits.ts'
-import type { SelectOptions } from './select-options.ts'
+import type { ExplainOptions, SelectOptions } from './select-options.ts'
 
 const NONE: ReadonlySet<string> = new Set()
 const unknownSize = () => 0
@@ -84,10 +84,8 @@ export class RouteSelector {
   }
 
   /** What would be decided now. It changes nothing. */
-  decide(classification: Classification, place: Place, options: SelectOptions): Decided {
-    const request = this.#requestOf(classification, place, options)
-    const state = this.#stateFor(request, true)
-    return { request, state, decision: decide(request, state), waiting: this.waits.size }
+  decide(classification: Classification, place: Place, options: ExplainOptions): Decided {
+    return this.#decide(this.#requestOf(classification, place, options), true)
   }
 
   /** Serves a queued request, or says when to try again. */
