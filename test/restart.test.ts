@@ -60,6 +60,20 @@ describe.each(['express', 'koa'] as const)('the %s gateway that is told to stop'
     await until(() => lines.some(({ msg }) => msg === 'stopped'), 'it says that it has stopped')
   })
 
+  itNeeds('signals')('holds the job that a client sends once it has the last answer', async () => {
+    const ml = await stubMl({ serviceTime: 200 })
+    const { url, child, exited, lines } = await startProcess(which, { ML_DEFAULT_URL: ml.url })
+    const running = post(url, immichBody('indexing', imageBytes(1_000)))
+    await until(() => ml.started === 1, 'the job runs')
+    child.kill('SIGTERM')
+    await until(() => lines.some(({ msg }) => String(msg).startsWith('SIGTERM')), 'it is stopping')
+    expect((await running).status).toBe(200)
+    const next = await post(url, immichBody('indexing', imageBytes(1_000)))
+    expect([next.status, next.headers.connection]).toEqual([503, 'close'])
+    await expect(post(url, immichBody('indexing', imageBytes(1_000)))).rejects.toThrow('ECONNREFUSED')
+    expect([await exited, ml.started]).toEqual([0, 1])
+  })
+
   itNeeds('signals')('holds new requests while a job runs, and answers 503 to /ping', async () => {
     const ml = await stubMl({ serviceTime: 600 })
     const { url, child, exited, lines } = await startProcess(which, { ML_DEFAULT_URL: ml.url })

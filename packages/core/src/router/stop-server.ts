@@ -96,15 +96,19 @@ const CHECK_INTERVAL = 100
 const CLOSING_TIME = 2_000
 
 /**
- * Closes the port and idle connections while every client of Immich waits in a request that is held. Only then may these
- * be refused: a client that uses an idle connection for its next job would lose that as well.
+ * Closes the port and idle connections once every client of Immich waits in a request that is held, so that each loses that
+ * job alone. Closed any earlier, a client that sends its next job loses it with the connection, and then another.
  */
 async function closePort(server: Server): Promise<void> {
+  // The clients whose answers ended the drain send their next jobs now.
+  if (server.listening) await setTimeout(NEXT_JOB_TIME)
   stopListening(server)
   server.closeIdleConnections()
   await setTimeout(NOTICE_TIME)
 }
 
+/** Time in which a client that has its answer sends its next job, in milliseconds. */
+const NEXT_JOB_TIME = 250
 /** Time in which clients notice that their idle connections were closed, in milliseconds. */
 const NOTICE_TIME = 100
 
