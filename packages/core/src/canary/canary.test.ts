@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { Canary, type CanaryResult } from './canary.ts'
+import type { CanaryJob } from './canary-job.ts'
+
+const JOB: CanaryJob = { key: 'clip/visual/a', exact: () => 'exact a', entries: [], input: 'image' }
+const OTHER: CanaryJob = { ...JOB, exact: () => 'exact b' }
+const PASSED: CanaryResult = { kind: 'passed' }
+const FAILED: CanaryResult = { kind: 'failed', reason: 'answered 500' }
+
+/** Lets what has resolved go on. */
+const settle = () => new Promise((resolve) => setImmediate(resolve))
+
+function setUp() {
+  const clock = new FakeClock()
+  const sent: { job: CanaryJob; signal: AbortSignal; end: (result: CanaryResult) => void }[] = []
+  const canary = new Canary(clock, (job, signal) => {
+    const { promise, resolve } = Promise.withResolvers<CanaryResult>()
+    sent.push({ job, signal, end: resolve })
+    return promise
+  })
+  return { clock, canary, sent }
+}
+
+describe('the canary of a backend', () => {
+  it('judges all that failed before it began, and what failed since by the next', async () => {
+    const { canary, sent } = setUp()
+    const first = canary.judge(JOB)
+    await settle()
+    expect(sent.length).toBe(1)
+    const second = canary.judge(JOB)
+    const third = canary.judge(JOB)
+    sent[0]?.end(PASSED)
+    expect(await first).toEqual(PASSED)
+    await settle()
+    expect(sent.length).toBe(2)
+    sent[1]?.end(FAILED)
+    expect(await Promise.all([second, third])).toEqual([FAILED, FAILED])
+    expect(sent.length).toBe(2)
+  })
+
+  it('judges jobs with other entries apart', async () => {
+    const { canary, sent } = setUp()
+    const [one, other] = [canary.judge(JOB), canary.judge(OTHER)]
+    await settle()
+    expect(sent.map(({ job }) => job)).toEqual([JOB, OTHER])
+    sent[0]?.end(PASSED)
+    sent[1]?.end(FAILED)
+    expect(await Promise.all([one, other])).toEqual([PASSED, FAILED])
+  })
+
+  it('takes at most a fifth of the time of its backend, after two seconds at once', async () => {
+    const { clock, canary, sent } = setUp()
+    const run = async (milliseconds: number) => {
+      const verdict = canary.judge(JOB)
+      await settle()
+      if (sent.length === 0) return verdict
+      clock.shift(milliseconds)
+      sent.pop()?.end(PASSED)
+      return verdict
+    }
+    await run(1_500)
+    await run(1_500)
+    const late = canary.judge(JOB)
+    await settle()
+    expect(sent.length).toBe(0)
+    // 0.7 s were taken too much: 2 s at once and a fifth of 1.5 s are less than 3 s.
+    clock.advance(3_499)
+    await settle()
+    expect(sent.length).toBe(0)
+    clock.advance(2)
+    await settle()
+    expect(sent.length).toBe(1)
+    sent.pop()?.end(PASSED)
+    expect(await late).toEqual(PASSED)
+  })
+
+  it('says nothing once it has stopped, whatever runs or waits', async () => {
+    const { clock, canary, sent } = setUp()
+    const running = canary.judge(JOB)
+    const waiting = canary.judge(JOB)
+    await settle()
+    canary.stop()
+    expect(sent[0]?.signal.aborted).toBe(true)
+    sent[0]?.end(FAILED)
+    expect(await Promise.all([running, waiting, canary.judge(OTHER)])).toEqual(
+      Array(3).fill({ kind: 'unknown' }),
+    )
+    expect([sent.length, clock.pending]).toEqual([1, 0])
+  })
+})

@@ -1,0 +1,104 @@
+import type { Clock } from '../clock.ts'
+import type { CanaryJob } from './canary-job.ts'
+
+/** What a canary has found. */
+export type CanaryResult =
+  /** The backend works: what failed before the canary began was at fault itself. */
+  | { readonly kind: 'passed' }
+  /** The backend fails at such jobs. */
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** Nothing: the backend was busy, or is not asked any more. */
+  | { readonly kind: 'unknown' }
+
+/** Sends one canary. It never rejects. */
+export type SendCanary = (job: CanaryJob, signal: AbortSignal) => Promise<CanaryResult>
+
+/** Canaries take at most this share of a backend's time. */
+const SHARE = 0.2
+/** The time in milliseconds that canaries may take at once, after a while without any. */
+const BURST = 2_000
+
+const UNKNOWN: CanaryResult = { kind: 'unknown' }
+
+/** Asks one backend itself whether it works, by requests of the router's own. */
+export class Canary {
+  readonly #clock: Clock
+  readonly #send: SendCanary
+  readonly #stopping = new AbortController()
+  /** By the digest of its entries: the canary that runs, and the one that follows for what failed since it began. */
+  readonly #running = new Map<
+    string,
+    { readonly current: Promise<CanaryResult>; next?: Promise<CanaryResult> }
+  >()
+  /** The time that canaries may take, in milliseconds, as it was at `#since`; below 0 they wait. */
+  #allowance = BURST
+  #since: number
+
+  constructor(clock: Clock, send: SendCanary) {
+    this.#clock = clock
+    this.#send = send
+    this.#since = clock.now()
+  }
+
+  /**
+   * Judges a job that has failed: by a canary that begins from now on, which judges all that failed before it began.
+   *
+   * @returns when the canary is over; it never rejects.
+   */
+  judge(job: CanaryJob): Promise<CanaryResult> {
+    if (this.#stopping.signal.aborted) return Promise.resolve(UNKNOWN)
+    const running = this.#running.get(job.exact())
+    if (running === undefined) return this.#start(job)
+    running.next ??= running.current.then(() => this.#start(job))
+    return running.next
+  }
+
+  /** Ends the canaries that run. */
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  #start(job: CanaryJob): Promise<CanaryResult> {
+    const current = this.#run(job).then((result) => {
+      if (this.#running.get(job.exact())?.next === undefined) this.#running.delete(job.exact())
+      return result
+    })
+    this.#running.set(job.exact(), { current })
+    return current
+  }
+
+  async #run(job: CanaryJob): Promise<CanaryResult> {
+    const { signal } = this.#stopping
+    const wait = this.#untilAllowed()
+    if (wait > 0) await pause(this.#clock, wait, signal)
+    if (signal.aborted) return UNKNOWN
+    const start = this.#clock.now()
+    const result = await this.#send(job, signal)
+    this.#allowance = this.#allowed() - (this.#clock.now() - start)
+    this.#since = this.#clock.now()
+    return signal.aborted ? UNKNOWN : result
+  }
+
+  #allowed(): number {
+    return Math.min(BURST, this.#allowance + SHARE * (this.#clock.now() - this.#since))
+  }
+
+  /** How long the next canary has to wait, in milliseconds. */
+  #untilAllowed(): number {
+    return Math.max(0, -this.#allowed() / SHARE)
+  }
+}
+
+function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(milliseconds, resolve)
+    signal.addEventListener(
+      'abort',
+      () => {
+        cancel()
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}
