@@ -1,0 +1,87 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { StubOptions } from '../../../../examples/stub-ml/src/index.ts'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { stubMl } from '../../../../test/support/servers.ts'
+import { Backend } from '../backend/backend.ts'
+import { canaryBody } from '../canary/canary-body.ts'
+import type { CanaryJob } from '../canary/canary-job.ts'
+import { resolveAnswerClasses } from '../judge/answer-classes.ts'
+import { Dispatchers } from './dispatchers.ts'
+import { sendCanary } from './send-canary.ts'
+
+const JOB: CanaryJob = {
+  key: 'clip/visual/a',
+  exact: () => 'exact a',
+  entries: [{ task: 'clip', type: 'visual', model: 'a', options: {} }],
+  input: 'image',
+}
+
+async function setUp(options: StubOptions = {}) {
+  const ml = await stubMl(options)
+  const clock = new FakeClock()
+  const backend = new Backend('gpu', { url: ml.url, weight: 1, headers: { 'x-key': 'secret' } })
+  const dispatchers = new Dispatchers({})
+  onTestFinished(() => dispatchers.destroy())
+  const stopping = new AbortController()
+  const send = async () =>
+    sendCanary(backend, JOB, await canaryBody(JOB, undefined), {
+      clock,
+      dispatcher: dispatchers.for(backend),
+      headers: {},
+      classes: resolveAnswerClasses(undefined),
+      answerMemory: 1024 * 1024,
+      timeout: 1_000,
+      signal: stopping.signal,
+    })
+  return { ml, clock, send, stopping }
+}
+
+describe('sending a canary', () => {
+  it('passes with a good answer, and has the credentials of the backend', async () => {
+    const { ml, send } = await setUp()
+    expect(await send()).toEqual({ kind: 'passed' })
+    const [received] = ml.received
+    expect([received?.url, received?.headers['x-key'], received?.jobs]).toEqual([
+      '/predict',
+      'secret',
+      [{ task: 'clip', type: 'visual', model: 'a' }],
+    ])
+  })
+
+  it.each([
+    [{ fault: 'error' }, /500/],
+    [{ fault: { kind: 'login-page' } }, /page/],
+    [{ fault: { kind: 'json', value: {} } }, /without "clip"/],
+    [{ fault: 'reset' }, /reset|ECONNRESET|other side closed/],
+    [{ models: ['other'] }, /500/],
+  ] satisfies [StubOptions, RegExp][])('fails with %j', async (options, reason) => {
+    const { send } = await setUp(options)
+    expect(await send()).toEqual({ kind: 'failed', reason: expect.stringMatching(reason) })
+  })
+
+  it('says nothing when the backend is busy', async () => {
+    const { send } = await setUp({ fault: { kind: 'status', status: 429, detail: 'later' } })
+    expect(await send()).toEqual({ kind: 'unknown' })
+  })
+
+  it('fails without an answer in time, and says nothing when it is cancelled', async () => {
+    const { ml, clock, send, stopping } = await setUp({ fault: 'hang' })
+    const late = send()
+    await expect.poll(() => ml.received.length).toBe(1)
+    clock.advance(1_000)
+    expect(await late).toEqual({ kind: 'failed', reason: 'no answer in 1000 ms' })
+    const cancelled = send()
+    await expect.poll(() => ml.received.length).toBe(2)
+    stopping.abort()
+    expect(await cancelled).toEqual({ kind: 'unknown' })
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is sent again on a connection that was closed without notice', async () => {
+    const { ml, send } = await setUp()
+    expect(await send()).toEqual({ kind: 'passed' })
+    await ml.setFault('refuse')
+    await ml.setFault(undefined)
+    expect(await send()).toEqual({ kind: 'passed' })
+  })
+})

@@ -1,0 +1,105 @@
+import type { Pool } from 'undici'
+import type { Backend } from '../backend/backend.ts'
+import type { CanaryResult } from '../canary/canary.ts'
+import type { CanaryJob } from '../canary/canary-job.ts'
+import type { Sample } from '../canary/samples.ts'
+import type { Clock } from '../clock.ts'
+import type { AnswerClasses } from '../judge/answer-classes.ts'
+import type { BackendAnswer } from '../judge/backend-answer.ts'
+import { judge } from '../judge/judge.ts'
+import { causeOf } from './cause.ts'
+import { type HeaderRecord, withOwnHeaders } from './headers.ts'
+import { namesIn } from './names-in.ts'
+import { tlsErrorOf } from './tls-errors.ts'
+
+export interface CanaryOptions {
+  readonly clock: Clock
+  readonly dispatcher: Pool
+  /** Headers that the user's proxy options add. */
+  readonly headers: HeaderRecord
+  readonly classes: AnswerClasses
+  /** Bytes of an answer that are read. */
+  readonly answerMemory: number
+  /** Time to answer, in milliseconds. */
+  readonly timeout: number
+  readonly signal: AbortSignal
+}
+
+/** Sends a canary to a backend and judges its answer like that of a client's request. It never rejects. */
+export async function sendCanary(
+  backend: Backend,
+  job: CanaryJob,
+  body: Sample,
+  options: CanaryOptions,
+): Promise<CanaryResult> {
+  const { clock, timeout, signal } = options
+  const late = new AbortController()
+  const cancel = clock.after(timeout, () => late.abort())
+  const either = AbortSignal.any([signal, late.signal])
+  const send = () => answerTo(backend, body, { ...options, signal: either })
+  try {
+    // After a 500 an ML server closes the connection without notice, so the first try may be lost on it.
+    const answer = await send().catch((error: unknown) => {
+      if (either.aborted || causeOf(toError(error), true) !== 'reset') throw error
+      return send()
+    })
+    return resultOf(answer, backend, job, options.classes)
+  } catch (error) {
+    if (signal.aborted) return { kind: 'unknown' }
+    if (late.signal.aborted) return { kind: 'failed', reason: `no answer in ${timeout} ms` }
+    return { kind: 'failed', reason: reasonOf(toError(error)) }
+  } finally {
+    cancel()
+  }
+}
+
+async function answerTo(
+  backend: Backend,
+  { body, contentType }: Sample,
+  { dispatcher, headers, answerMemory, signal }: CanaryOptions,
+): Promise<BackendAnswer> {
+  const own = { ...headers, 'content-type': contentType, 'accept-encoding': 'identity' }
+  const response = await dispatcher.request({
+    path: backend.target.path,
+    method: 'POST',
+    headers: withOwnHeaders(own, backend.target.headers()),
+    body,
+    signal,
+  })
+  const chunks: Buffer[] = []
+  let size = 0
+  // Leaving the loop early closes the connection.
+  for await (const chunk of response.body) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > answerMemory) break
+  }
+  const { statusCode: status, headers: answered } = response
+  return { status, headers: answered, body: Buffer.concat(chunks), complete: size <= answerMemory }
+}
+
+function resultOf(
+  answer: BackendAnswer,
+  { name }: Backend,
+  { entries }: CanaryJob,
+  classes: AnswerClasses,
+): CanaryResult {
+  const tasks = [...new Set(entries.map(({ task }) => task))]
+  // Its text is not the client's, so nothing of it can be in an error message.
+  const verdict = judge(
+    answer,
+    { backend: name, tasks, names: () => namesIn(entries), written: () => '' },
+    classes,
+  )
+  if (verdict.kind === 'good') return { kind: 'passed' }
+  return verdict.kind === 'busy' ? { kind: 'unknown' } : { kind: 'failed', reason: verdict.reason }
+}
+
+function reasonOf(error: Error): string {
+  const code: unknown = Reflect.get(error, 'code')
+  return tlsErrorOf(error)?.message ?? (typeof code === 'string' ? code : error.message)
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
