@@ -237,7 +237,7 @@ describe('what is full', () => {
     stuck.catch(() => {})
     await until(() => a.started === 1, 'the first has one')
     // What is under way stays there, and nothing else gets through.
-    a.setSilent(true)
+    await a.setFault('freeze')
     await until(() => router.status().backends[0]?.health.probe?.kind === 'down', 'it is down')
     for (let i = 0; i < 4; i++) expect((await post(url, ocr)).headers['x-immich-ml-backend']).toBe('b')
     expect(router.status().backends[0]?.inFlight).toBe(1)

@@ -14,6 +14,8 @@ export type Fault =
   | 'slow-body'
   /** The connection is reset after half of the answer, as when the server is killed. */
   | 'half-response'
+  /** Connections are accepted and nothing is answered, `/ping` and requests in flight included, like a suspended machine. */
+  | 'freeze'
 
 /** A wrong answer to every predict request. `everywhere` extends it to `/ping` and all other paths. */
 export type AnswerFault =
@@ -33,6 +35,8 @@ export type AnswerFault =
   | { readonly kind: 'redirect'; readonly everywhere?: boolean }
   /** 200 with this JSON instead of the results, such as `{}` or `{"clip":{"error":"missing image"}}`, like some ports. */
   | { readonly kind: 'json'; readonly value: unknown }
+  /** 500 for each predict request beyond this many in computation, like a GPU whose memory is full. */
+  | { readonly kind: 'memory'; readonly requests: number }
   /** 501 with FastAPI's JSON for these types, such as `clip/visual`. Other types work. */
   | { readonly kind: 'lacks'; readonly types: readonly string[] }
 
@@ -66,6 +70,8 @@ export function answerOf(
       return { ...page(302, 'Found'), headers: { location: origin + LOGIN_PATH } }
     case 'json':
       return jsonText(200, fault.value)
+    case 'memory':
+      return undefined
     case 'lacks': {
       const lacking = jobs.map(({ task, type }) => `${task}/${type}`).find((it) => fault.types.includes(it))
       return lacking === undefined ? undefined : jsonText(501, { detail: `${lacking} is not supported` })

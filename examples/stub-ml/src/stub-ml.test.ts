@@ -129,6 +129,29 @@ describe('faults', () => {
     expect((await ask(url, form(textual, { text: 'cat' }))).status).toBe(200)
   })
 
+  it('memory for one request fails the second', async () => {
+    const ml = await stub({ serviceTime: 50, fault: { kind: 'memory', requests: 1 } })
+    const [first, second] = await Promise.all([
+      ask(ml.url, form(visual, image)),
+      ask(ml.url, form(visual, image)),
+    ])
+    expect([first.status, second.status].sort()).toEqual([200, 500])
+    expect((await ask(ml.url, form(visual, image))).status).toBe(200)
+  })
+
+  it('a freeze leaves requests in flight and /ping without an answer', async () => {
+    const ml = await stub({ serviceTime: 50 })
+    const asked = ask(ml.url, form(visual, image))
+    await expect.poll(() => ml.started).toBe(1)
+    await ml.setFault('freeze')
+    const signal = AbortSignal.timeout(150)
+    await expect(fetch(`${ml.url}/ping`, { signal })).rejects.toThrow('timeout')
+    const state = await Promise.race([asked, Promise.resolve('no answer')])
+    expect(state).toBe('no answer')
+    await ml.close()
+    await expect(asked).rejects.toThrow()
+  })
+
   it('a redirect leads to a login page that answers 200', async () => {
     const { url } = await stub({ fault: { kind: 'redirect' } })
     expect(await ask(url, form(visual, image), 'follow')).toEqual({ status: 200, ...html })

@@ -59,7 +59,6 @@ export class StubMl {
   #running = 0
   #started = 0
   #fault: Fault | AnswerFault | undefined
-  #silent = false
 
   private constructor(options: StubOptions) {
     this.#options = {
@@ -107,18 +106,13 @@ export class StubMl {
     else await this.#listener.open()
   }
 
-  /** While silent, the server accepts connections but answers nothing, like a suspended machine. */
-  setSilent(silent: boolean): void {
-    this.#silent = silent
-  }
-
   async close(): Promise<void> {
     this.#stop.abort()
     await this.#listener.close()
   }
 
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    if (this.#silent) return
+    if (this.#fault === 'freeze') return
     const path = req.url?.split('?', 1)[0]
     if (path === '/predict' && req.method === 'POST') return this.#predict(req, res)
     const fault = this.#fault
@@ -158,8 +152,14 @@ export class StubMl {
     const answer =
       typeof this.#fault === 'object' ? answerOf(this.#fault, this.url, prediction.jobs) : undefined
     if (answer !== undefined) return write(res, answer)
+    if (this.#isOutOfMemory) return write(res, INTERNAL_SERVER_ERROR)
     await this.#compute(prediction)
     await this.#respond(res, prediction.answer)
+  }
+
+  get #isOutOfMemory(): boolean {
+    const fault = this.#fault
+    return typeof fault === 'object' && fault.kind === 'memory' && this.#running >= fault.requests
   }
 
   /** A busy thread starts the next job at the time the last one was due, so that late timers cost no throughput. */
@@ -188,6 +188,7 @@ export class StubMl {
   }
 
   async #respond(res: ServerResponse, answer: Answer): Promise<void> {
+    if (this.#fault === 'freeze') return
     if (this.#fault !== 'slow-body' && this.#fault !== 'half-response') return write(res, answer)
     const bytes = Buffer.from(answer.body)
     writeHead(res, answer)
