@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { CanaryResult } from '../canary/canary.ts'
+import type { CanaryJob } from '../canary/canary-job.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { type Discovered, Discovery, type DiscoverySettings } from '../discover/discovery.ts'
@@ -17,6 +19,15 @@ export type GroupChange =
   | HealthChange
   /** A request wants it while it is down: it was sent a packet, if it has an address for that. */
   | { readonly kind: 'wanted'; readonly error: Error | undefined }
+  /** A canary was sent to it. */
+  | {
+      readonly kind: 'canary'
+      /** Tasks, types and models of its job, such as `clip/visual/ViT-B-32__openai`. */
+      readonly job: string
+      readonly result: CanaryResult
+      /** How long it took, in milliseconds. */
+      readonly time: number
+    }
   /** Its name has got other addresses, or can be resolved again. */
   | {
       readonly kind: 'resolved'
@@ -42,6 +53,9 @@ export type BackendProbe = (
   signal: AbortSignal,
   progress: ProbeProgress,
 ) => ReturnType<Probe>
+
+/** Sends one canary to a backend. It never rejects. */
+export type BackendCanary = (backend: Backend, job: CanaryJob, signal: AbortSignal) => Promise<CanaryResult>
 
 /** What is the same for every endpoint of a backend. */
 export interface GroupSettings extends BackendTraits {
@@ -78,6 +92,7 @@ export class BackendGroup implements BackendInfo {
   #members: readonly [Backend, ...Backend[]]
   #enabled = true
   #probe: BackendProbe | undefined
+  #sendCanary: BackendCanary | undefined
   #failure: string | undefined
   /** Whether its name has had an address. */
   #isResolved: boolean
@@ -125,7 +140,7 @@ export class BackendGroup implements BackendInfo {
     for (const member of this.#leaving) member.configure(this.#traits)
     this.#configureMembers()
     if (settings.discover !== undefined) this.#discovery?.configure(settings.discover)
-    if (this.#probe !== undefined) this.start(this.#probe)
+    if (this.#probe !== undefined) this.start(this.#probe, this.#sendCanary)
   }
 
   /**
@@ -167,9 +182,10 @@ export class BackendGroup implements BackendInfo {
     this.#discovery?.start()
   }
 
-  /** Starts the probes, now and of endpoints that come later. */
-  start(probe: BackendProbe): void {
+  /** Starts the probes, now and of endpoints that come later, and has canaries sent when failed jobs ask for them. */
+  start(probe: BackendProbe, sendCanary?: BackendCanary): void {
     this.#probe ??= probe
+    this.#sendCanary ??= sendCanary
     for (const member of this.#members) this.#startProbes(member)
   }
 
@@ -262,6 +278,15 @@ export class BackendGroup implements BackendInfo {
     const probe = this.#probe
     if (probe !== undefined)
       member.health.start((options, signal, progress) => probe(member, options, signal, progress))
+    const sendCanary = this.#sendCanary
+    if (sendCanary === undefined) return
+    member.startCanaries(async (job, signal) => {
+      const start = this.#clock.now()
+      const result = await sendCanary(member, job, signal)
+      const time = this.#clock.now() - start
+      if (!signal.aborted) this.#tell({ kind: 'canary', job: job.key, result, time }, member.endpoint)
+      return result
+    })
   }
 
   #join(member: Backend): void {
@@ -334,8 +359,9 @@ export class BackendGroup implements BackendInfo {
   }
 }
 
-function stop({ health, demand }: Backend): void {
+function stop({ health, demand, canary }: Backend): void {
   health.stop()
+  canary?.stop()
   demand.stop()
 }
 

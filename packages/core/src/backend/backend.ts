@@ -1,3 +1,4 @@
+import { Canary, type SendCanary } from '../canary/canary.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { formatEndpoint } from '../discover/endpoint.ts'
@@ -44,6 +45,7 @@ export class Backend implements BackendView {
   readonly #latency: LatencyTracker
   readonly #demand: Demand
   #traits: BackendTraits
+  #canary: Canary | undefined
 
   constructor(name: string, settings: BackendSettings) {
     this.#settings = settings
@@ -112,6 +114,16 @@ export class Backend implements BackendView {
   /** The requests that wait for it. */
   get demand(): Demand {
     return this.#demand
+  }
+
+  /** Asks it whether it works; `undefined` before {@link Backend.startCanaries}. */
+  get canary(): Canary | undefined {
+    return this.#canary
+  }
+
+  /** @param send Sends one canary there. */
+  startCanaries(send: SendCanary): void {
+    this.#canary = new Canary(this.#clock, send)
   }
 
   /** How requests are sent there, for `forward/` only. */

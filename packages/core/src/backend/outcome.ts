@@ -22,6 +22,10 @@ export type FailureCause =
   | 'shutdown'
   /** What the backend sent is no valid HTTP response. */
   | 'protocol'
+  /** A canary failed there, so the request was not sent. */
+  | 'canary'
+  /** Backends died with it or did not answer, and now one passes a canary: the job is at fault, and was not sent again. */
+  | 'poison'
 
 /** What became of one attempt. */
 export type Outcome =
@@ -51,6 +55,8 @@ export type Outcome =
       readonly reachedBackend: boolean
       /** Whether any byte of the response reached the client: then nothing can be retried. */
       readonly reachedClient: boolean
+      /** What a canary has found. */
+      readonly verdict?: Extract<Verdict, { kind: 'fault' }>
     }
   | {
       /** The body turned out to be larger than the limit. No fault of the backend. */
@@ -77,7 +83,8 @@ export function describeOutcome(outcome: Outcome): string {
   if (outcome.kind === 'failed') {
     const { cause, error } = outcome
     // By its name: what is bundled on its own, as logging is, would have another class.
-    return error.name === 'TlsError' ? `failed (${cause}: ${error.message})` : `failed (${cause})`
+    const isTelling = error.name === 'TlsError' || cause === 'canary'
+    return isTelling ? `failed (${cause}: ${error.message})` : `failed (${cause})`
   }
   if (outcome.kind !== 'passed-over') return outcome.kind
   return 'reason' in outcome.verdict ? outcome.verdict.reason : `answered ${outcome.status}`

@@ -3,10 +3,10 @@ import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { Canary, type CanaryResult } from './canary.ts'
 import type { CanaryJob } from './canary-job.ts'
 
-const JOB: CanaryJob = { key: 'clip/visual/a', exact: () => 'exact a', entries: [], input: 'image' }
-const OTHER: CanaryJob = { ...JOB, exact: () => 'exact b' }
+const JOB: CanaryJob = { key: 'clip/visual/a', exact: 'exact a', entries: [], input: 'image' }
+const OTHER: CanaryJob = { ...JOB, exact: 'exact b' }
 const PASSED: CanaryResult = { kind: 'passed' }
-const FAILED: CanaryResult = { kind: 'failed', reason: 'answered 500' }
+const FAILED: CanaryResult = { kind: 'failed', scope: 'type', reason: 'answered 500' }
 
 /** Lets what has resolved go on. */
 const settle = () => new Promise((resolve) => setImmediate(resolve))

@@ -5,8 +5,12 @@ import type { CanaryJob } from './canary-job.ts'
 export type CanaryResult =
   /** The backend works: what failed before the canary began was at fault itself. */
   | { readonly kind: 'passed' }
-  /** The backend fails at such jobs. */
-  | { readonly kind: 'failed'; readonly reason: string }
+  /** The backend cannot be reached, or fails: at everything, at such tasks and types, or at exactly these entries. */
+  | {
+      readonly kind: 'failed'
+      readonly scope: 'unreachable' | 'backend' | 'type' | 'entries'
+      readonly reason: string
+    }
   /** Nothing: the backend was busy, or is not asked any more. */
   | { readonly kind: 'unknown' }
 
@@ -47,7 +51,7 @@ export class Canary {
    */
   judge(job: CanaryJob): Promise<CanaryResult> {
     if (this.#stopping.signal.aborted) return Promise.resolve(UNKNOWN)
-    const running = this.#running.get(job.exact())
+    const running = this.#running.get(job.exact)
     if (running === undefined) return this.#start(job)
     running.next ??= running.current.then(() => this.#start(job))
     return running.next
@@ -60,10 +64,10 @@ export class Canary {
 
   #start(job: CanaryJob): Promise<CanaryResult> {
     const current = this.#run(job).then((result) => {
-      if (this.#running.get(job.exact())?.next === undefined) this.#running.delete(job.exact())
+      if (this.#running.get(job.exact)?.next === undefined) this.#running.delete(job.exact)
       return result
     })
-    this.#running.set(job.exact(), { current })
+    this.#running.set(job.exact, { current })
     return current
   }
 

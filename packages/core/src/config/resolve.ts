@@ -75,6 +75,7 @@ export interface ResolvedPolicy {
   readonly backends: ReadonlyMap<string, ResolvedBackend>
   readonly routes: readonly ResolvedRoute[]
   readonly queue: Queue
+  readonly canary: boolean
   /** Most bytes that the bodies of held requests take together. */
   readonly maxHeldBytes: number
   /** The heartbeats of a route that does not set its own. */
@@ -155,6 +156,7 @@ function policyOf({ written: data, values }: Parsed<typeof policySchema>, option
     backends: new Map(backends),
     routes: resolved,
     queue: values.queue ?? queueSchema.parse({}),
+    canary: values.canary,
     maxHeldBytes: holdOptions.parse(typeof written.hold === 'object' ? written.hold : {}).maxBytes,
     heartbeats: inherited(heartbeatOptions, undefined, written.heartbeat),
     timeouts: resolveTimeouts(written.timeouts),

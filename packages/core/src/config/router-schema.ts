@@ -34,6 +34,11 @@ const policyShape = {
    */
   hold: policyHold.optional(),
   ...ownHealth,
+  /**
+   * Whether the router asks a backend itself when a job fails there: a request of its own (a canary) tells whether the job or
+   * the backend is at fault.
+   */
+  canary: z.boolean('must be true or false').prefault(true),
   ...ownHeartbeat,
 }
 

@@ -12,10 +12,15 @@ export const timeouts = z.strictObject(
     response: duration.prefault('10m'),
     /** Longest silence between two chunks of the response. A client that does not read does not count. */
     idle: duration.prefault('2m'),
+    /**
+     * Time that a backend may take to load a model: without an answer for so long, it is asked whether it still works. Twice the
+     * longest load of that model counts where that is longer.
+     */
+    load: duration.prefault('2m'),
     /** All attempts together, from the first one. Waiting for the first backend does not count. */
     total: duration.prefault('unlimited'),
   },
-  'must be an object of connect, response, idle, total',
+  'must be an object of connect, response, idle, load, total',
 )
 
 export const queue = z.strictObject(

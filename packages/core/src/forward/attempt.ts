@@ -141,6 +141,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
         this.#cannotDeliver(new Error(UNDECODABLE))
         return
       }
+      if (!answer.isEncoded) request.onGood?.(last)
       if (!this.#begin(answer)) return
     }
     // From here on, only the client can be slow. An answer that comes before the upload is complete is final.

@@ -24,6 +24,8 @@ export interface ForwardRequest {
   readonly keptLength?: number | undefined
   /** Keeps the client from giving up. */
   readonly heartbeat?: Heartbeat | undefined
+  /** Called with a good answer that is complete, while the body of the request is still there. */
+  readonly onGood?: ((answer: Buffer) => void) | undefined
   /** The value of `x-immich-ml-route` when the answer is given to the client; `undefined` unless it was asked for. */
   readonly routeHeader?: (() => string) | undefined
 }

@@ -1,4 +1,5 @@
 import type { ServerOptions } from 'http-proxy-3'
+import type { Backend } from '../backend/backend.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import type { ForwardData } from '../config/policy.ts'
@@ -19,6 +20,7 @@ import {
 } from './http-proxy-transport.ts'
 import { probe } from './probe.ts'
 import { type OwnHeader, ResponseWriter } from './response-writer.ts'
+import { sendCanary } from './send-canary.ts'
 import { directTransport, type Transport } from './transport.ts'
 
 /** Options for forwarding requests. */
@@ -157,19 +159,29 @@ export class Forwarder {
   }
 
   /**
-   * Starts the probes of a policy's backends, with the settings of requests. `destroy()` ends them, and the requests that wait for
-   * a backend.
+   * Starts the probes of a policy's backends, and its canaries, with the settings of requests. `destroy()` ends them, and the
+   * requests that wait for a backend.
    */
   watch(select: Select): void {
     if (this.#watched.has(select)) return
     this.#watched.add(select)
-    select.start((backend, options, signal, progress) =>
-      probe(backend, options, {
-        dispatcher: this.#dispatchers.for(backend),
-        headers: this.#ownHeaders,
-        signal,
-        progress,
-      }),
+    const sentTo = (backend: Backend) => ({
+      dispatcher: this.#dispatchers.for(backend),
+      headers: this.#ownHeaders,
+    })
+    select.start(
+      (backend, options, signal, progress) =>
+        probe(backend, options, { ...sentTo(backend), signal, progress }),
+      (backend, job, body, options) => {
+        const { classes, answerMemory } = this.#settings
+        return sendCanary(backend, job, body, {
+          ...sentTo(backend),
+          ...options,
+          clock: this.clock,
+          classes,
+          answerMemory,
+        })
+      },
     )
   }
 

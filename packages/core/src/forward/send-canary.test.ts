@@ -11,7 +11,7 @@ import { sendCanary } from './send-canary.ts'
 
 const JOB: CanaryJob = {
   key: 'clip/visual/a',
-  exact: () => 'exact a',
+  exact: 'exact a',
   entries: [{ task: 'clip', type: 'visual', model: 'a', options: {} }],
   input: 'image',
 }
@@ -56,7 +56,17 @@ describe('sending a canary', () => {
     [{ models: ['other'] }, /500/],
   ] satisfies [StubOptions, RegExp][])('fails with %j', async (options, reason) => {
     const { send } = await setUp(options)
-    expect(await send()).toEqual({ kind: 'failed', reason: expect.stringMatching(reason) })
+    expect(await send()).toMatchObject({ kind: 'failed', reason: expect.stringMatching(reason) })
+  })
+
+  it('says what fails: the connection, the backend, or the task', async () => {
+    const { ml, send } = await setUp()
+    const scopes: unknown[] = []
+    for (const fault of ['refuse', { kind: 'status', status: 401 }, 'error', 'reset'] as const) {
+      await ml.setFault(fault)
+      scopes.push(Reflect.get(await send(), 'scope'))
+    }
+    expect(scopes).toEqual(['unreachable', 'backend', 'type', 'type'])
   })
 
   it('says nothing when the backend is busy', async () => {
@@ -69,7 +79,7 @@ describe('sending a canary', () => {
     const late = send()
     await expect.poll(() => ml.received.length).toBe(1)
     clock.advance(1_000)
-    expect(await late).toEqual({ kind: 'failed', reason: 'no answer in 1000 ms' })
+    expect(await late).toEqual({ kind: 'failed', scope: 'type', reason: 'no answer in 1000 ms' })
     const cancelled = send()
     await expect.poll(() => ml.received.length).toBe(2)
     stopping.abort()

@@ -1,4 +1,4 @@
-import type { Pool } from 'undici'
+import { errors, type Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import type { CanaryJob } from '../canary/canary-job.ts'
@@ -46,8 +46,8 @@ export async function sendCanary(
     return resultOf(answer, backend, job, options.classes)
   } catch (error) {
     if (signal.aborted) return { kind: 'unknown' }
-    if (late.signal.aborted) return { kind: 'failed', reason: `no answer in ${timeout} ms` }
-    return { kind: 'failed', reason: reasonOf(toError(error)) }
+    if (late.signal.aborted) return { kind: 'failed', scope: 'type', reason: `no answer in ${timeout} ms` }
+    return failure(toError(error))
   } finally {
     cancel()
   }
@@ -92,12 +92,21 @@ function resultOf(
     classes,
   )
   if (verdict.kind === 'good') return { kind: 'passed' }
-  return verdict.kind === 'busy' ? { kind: 'unknown' } : { kind: 'failed', reason: verdict.reason }
+  if (verdict.kind === 'busy') return { kind: 'unknown' }
+  const scope = verdict.kind === 'fault' ? verdict.scope : 'type'
+  return { kind: 'failed', scope, reason: verdict.reason }
 }
 
-function reasonOf(error: Error): string {
+function failure(error: Error): CanaryResult {
+  const refused = tlsErrorOf(error)
   const code: unknown = Reflect.get(error, 'code')
-  return tlsErrorOf(error)?.message ?? (typeof code === 'string' ? code : error.message)
+  const reason = refused?.message ?? (typeof code === 'string' ? code : error.message)
+  const isConnected = refused === undefined && !isConnectError(error)
+  return { kind: 'failed', scope: isConnected ? 'type' : 'unreachable', reason }
+}
+
+function isConnectError(error: Error): boolean {
+  return error instanceof errors.ConnectTimeoutError || Reflect.get(error, 'syscall') === 'connect'
 }
 
 function toError(error: unknown): Error {

@@ -25,6 +25,8 @@ export const LINES = {
   'backend recovered': ['info'],
   'backend does not support this task': ['warn'],
   'backend throttled': ['info'],
+  'canary passed': ['info'],
+  'canary failed': ['warn'],
   'backend draining': ['info'],
   'backend enabled': ['info'],
   'backend needed while down': ['info'],

@@ -127,6 +127,13 @@ function logBackend(event: BackendEvent, logger: Logger): void {
     case 'busy':
       write(logger, 'backend throttled', backend)
       return
+    case 'canary': {
+      const { job, result } = event
+      if (result.kind === 'passed') write(logger, 'canary passed', { ...backend, job })
+      else if (result.kind === 'failed')
+        write(logger, 'canary failed', { ...backend, job, reason: result.reason })
+      return
+    }
     case 'enabled':
       write(logger, event.enabled ? 'backend enabled' : 'backend draining', backend)
       return

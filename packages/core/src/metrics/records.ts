@@ -104,6 +104,11 @@ function attemptMetrics({ count, durations }: MetricFactory) {
       help: 'Ejections of endpoints of a backend: as a whole (task and type "all"), or for a task and type.',
       labels: ['backend', 'task', 'type'],
     }),
+    canaries: count({
+      name: 'canaries_total',
+      help: 'Requests of the router itself that find out whether a backend works, by result.',
+      labels: ['backend', 'result'],
+    }),
   }
 }
 
@@ -146,8 +151,10 @@ export class Records {
     this.#countAttempts(event.attempts, route, task, input)
   }
 
-  /** Counts ejections. */
+  /** Counts ejections and canaries. */
   backend(event: BackendEvent): void {
+    if (event.kind === 'canary')
+      this.#metrics.canaries.add({ backend: event.backend, result: event.result.kind })
     if (event.kind !== 'breaker' || event.to.kind !== 'open') return
     const what = event.task === undefined ? WHOLE : this.#tasks.partsOf(event.task)
     this.#metrics.ejections.add({ backend: event.backend, ...what })
@@ -177,6 +184,7 @@ export class Records {
       metrics.attempts.begin({ backend, outcome: 'answered' })
       metrics.connect.begin({ backend })
       metrics.ejections.begin({ backend, ...WHOLE })
+      for (const result of ['passed', 'failed', 'unknown']) metrics.canaries.begin({ backend, result })
     }
   }
 

@@ -43,6 +43,7 @@ export function nextStep(
 ): Step {
   const last = round.at(-1)?.outcome
   if (last === undefined || isOver(last)) return STOP
+  if (isJobsFault(last)) return { kind: 'answer', isConfirmed: true }
   if (!retained) return ANSWER
   if (isStale(last) && !isStale(round.at(-2)?.outcome) && !lease.backend.target.isLeaving)
     return { kind: 'same' }
@@ -61,7 +62,7 @@ function whereHeld(round: readonly AttemptRecord[], lease: Leeway, parallel: num
     if (mayRepeat) return { ...step, exclude: [] }
     return lease.isCredible() || !lease.bulk ? ANSWER : { kind: 'next-round' }
   }
-  const isSpent = isPoison(round, parallel) || worked(round) > lease.retries || endedByTotal(round)
+  const isSpent = killsBackends(round, parallel) || worked(round) > lease.retries || endedByTotal(round)
   if (isSpent && !lease.bulk) return ANSWER
   return isSpent || others === 0 ? { kind: 'next-round' } : step
 }
@@ -69,7 +70,7 @@ function whereHeld(round: readonly AttemptRecord[], lease: Leeway, parallel: num
 function whereNotHeld(round: readonly AttemptRecord[], lease: Leeway, parallel: number): Step {
   const against = round.filter(({ outcome }) => isAgainstJob(outcome))
   if (isConfirmed(against)) return { kind: 'answer', isConfirmed: true }
-  if (isPoison(round, parallel) || endedByTotal(round)) return ANSWER
+  if (killsBackends(round, parallel) || endedByTotal(round)) return ANSWER
   const counted = round.filter(({ outcome }) => !isStale(outcome))
   const exclude = idsOf(round)
   return counted.length <= lease.retries && lease.left(exclude) > 0
@@ -96,6 +97,13 @@ function isOver(outcome: Outcome): boolean {
   if (outcome.reachedClient) return true
   if (outcome.kind === 'failed') return outcome.cause === 'shutdown'
   return outcome.kind !== 'passed-over'
+}
+
+/** A backend that passes a canary says so. */
+function isJobsFault(outcome: Outcome): boolean {
+  return outcome.kind === 'failed'
+    ? outcome.cause === 'poison'
+    : outcome.kind === 'passed-over' && outcome.verdict.kind === 'job'
 }
 
 /** Two candidates report that the job is at fault. */
@@ -158,15 +166,16 @@ function isStale(outcome: Outcome | undefined): boolean {
  * A request that killed two backends in a row does not go to a third in this round; three where other requests were there,
  * because a backend that dies fails them all. Two that die with it in parallel are enough.
  */
-function isPoison(round: readonly AttemptRecord[], parallel: number): boolean {
+export function killsBackends(round: readonly AttemptRecord[], parallel: number): boolean {
   const inARow = round.length - 1 - round.findLastIndex(({ outcome }) => !killedBackend(outcome))
   const alone = round.slice(-2).every(({ inCompany }) => !inCompany)
   return inARow >= (alone || parallel > 1 ? 2 : 3)
 }
 
-/** The backend had the request, and the connection broke before it answered. */
+/** The backend had the request, and the connection broke before it answered, or it did not answer in time. */
 function killedBackend(outcome: Outcome): boolean {
-  return outcome.kind === 'failed' && outcome.cause === 'reset' && outcome.reachedBackend
+  if (outcome.kind !== 'failed' || !outcome.reachedBackend) return false
+  return outcome.cause === 'reset' || outcome.cause === 'response-timeout'
 }
 
 /**

@@ -26,6 +26,7 @@ async function retried(outcomes: readonly Outcome[], policy: Partial<Policy> = {
     retained: () => true,
     canHedge: () => true,
     select: (options) => select(search, options),
+    ask: async () => ({ kind: 'unknown' }) as const,
     send: async ({ lease }) => {
       sent.push(lease.backend.name)
       const outcome = left.shift() ?? answered
@@ -73,6 +74,7 @@ describe('run', () => {
       retained: () => true,
       canHedge: () => true,
       select: undefined,
+      ask: async () => ({ kind: 'unknown' }) as const,
       send: () => Promise.reject(new TypeError('a bug')),
       onLease: () => {},
       onAttempt: () => {},

@@ -1,5 +1,6 @@
 import { isUndecided } from '../backend/health/evidence.ts'
 import type { Outcome } from '../backend/outcome.ts'
+import type { CanaryResult } from '../canary/canary.ts'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { NoBackendError } from '../errors.ts'
@@ -9,7 +10,8 @@ import type { SelectOptions } from '../routing/select-options.ts'
 import { type AttemptRecord, type AttemptRecorder, recordAttempt } from './attempt-record.ts'
 import type { Budget } from './budget.ts'
 import { type HedgedAttempt, type HedgedResult, sendHedged } from './hedge.ts'
-import { idsOf, isFree, isSuspect, nextStep, type Step, worked } from './rule.ts'
+import { idsOf, isFree, isSuspect, killsBackends, nextStep, type Step, worked } from './rule.ts'
+import { sendVerified } from './verify.ts'
 
 /** What an attempt can ask about its request. */
 export interface AttemptContext extends HedgedAttempt, AttemptRecorder {
@@ -36,6 +38,8 @@ export interface RetryRequest<A extends Kept> {
   readonly retained: () => boolean
   /** Whether it can be sent again in parallel. */
   readonly canHedge: () => boolean
+  /** Asks the backend of a lease by a canary whether it works. It never rejects. */
+  readonly ask: (lease: Lease) => Promise<CanaryResult>
   /** Makes one attempt. */
   readonly send: (attempt: AttemptContext) => Promise<{ outcome: Outcome; answer: A | undefined }>
   /** Chooses a backend, or waits for one; `undefined` without a policy. */
@@ -73,10 +77,11 @@ export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease
   let deadline = clock.now() + first.timeouts.total
   let round: CompletedAttempt<A>[] = []
   let suspectRounds = 0
+  let isPoison = false
   if (first.hedges > 0) request.hedgeBudget.count()
   try {
     for (;;) {
-      const ended = await attempt(request, lease, round, deadline)
+      const ended = await attempt(request, lease, round, { deadline, isPoison })
       const { outcome } = ended
       lease = ended.lease
       request.onLease(lease)
@@ -97,6 +102,7 @@ export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease
       if (step.kind === 'next-round' && request.select !== undefined) {
         settle(round, 'unknown')
         if (isSuspect(records)) suspectRounds++
+        isPoison = killsBackends(records, ended.attempts)
         releaseAnswers(round)
         round = []
         deadline = Number.POSITIVE_INFINITY
@@ -121,7 +127,7 @@ async function attempt<A extends Kept>(
   request: RetryRequest<A>,
   first: Lease,
   round: CompletedAttempt<A>[],
-  deadline: number,
+  { deadline, isPoison }: { readonly deadline: number; readonly isPoison: boolean },
 ): Promise<HedgedResult> {
   const before = round.map(({ record }) => record)
   const send = async (hedged: HedgedAttempt) => {
@@ -139,7 +145,8 @@ async function attempt<A extends Kept>(
       },
       hasOther: () => lease.usableOthers([]) > 0,
     }
-    const { outcome, answer } = await request.send(context)
+    const verified = { ask: request.ask, send: () => request.send(context) }
+    const { outcome, answer } = await sendVerified(lease, verified, isPoison)
     const ended = record(outcome)
     round.push({ record: ended, lease, answer })
     request.onAttempt(ended, context)

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Outcome } from '../backend/outcome.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
+import type { CanaryResult } from '../canary/canary.ts'
+import { hasResult, LARGEST_SAMPLE, type Sample } from '../canary/samples.ts'
 import type { Classification } from '../classify/classification.ts'
 import { clientOf } from '../client-of.ts'
 import type { Clock } from '../clock.ts'
@@ -203,6 +205,7 @@ export class Exchange {
       hedgeBudget,
       retained: () => this.body.retained,
       canHedge: () => this.body.complete && this.body.retained,
+      ask: (lease: Lease) => this.#askCanary(lease),
       send: (attempt: AttemptContext) => this.#attempt(forwarder, attempt),
       select: select && routed && ((options: SelectOptions) => this.#choose(select, routed, options)),
       onLease: (lease: Lease) => {
@@ -271,13 +274,35 @@ export class Exchange {
     }
   }
 
+  /** A client that leaves does not wait for the canary. */
+  async #askCanary({ backend }: Lease): Promise<CanaryResult> {
+    const { promise, resolve } = Promise.withResolvers<CanaryResult>()
+    const onClose = () => resolve({ kind: 'unknown' })
+    this.res.once('close', onClose)
+    this.#select?.canaries.ask(backend, this.classification).then(resolve)
+    if (this.#select === undefined || this.res.destroyed) onClose()
+    return promise.finally(() => this.res.off('close', onClose))
+  }
+
+  /** The request for canaries, if it is small enough and the answer has a result. */
+  #sample(answer: Buffer): Sample | undefined {
+    const { 'content-type': contentType, 'content-encoding': coding } = this.req.headers
+    const { complete, size } = this.body
+    if (!complete || size > LARGEST_SAMPLE || contentType === undefined || coding !== undefined)
+      return undefined
+    if (!hasResult(answer, this.classification.tasks)) return undefined
+    return { body: this.body.beginning(size), contentType }
+  }
+
   /** @param attempt The one whose answer is given to the client. */
   #forwardRequest(attempt: HedgedAttempt | undefined): ForwardRequest {
     const { req, res, body, classification } = this
     const header = this.#routeHeader
     const kept = { store: this.#store, keptLength: this.#keptLength, heartbeat: this.#heartbeat }
     const routeHeader = header && (() => header.value(undefined, attempt))
-    return { req, res, body, classification, ...kept, routeHeader }
+    const onGood = (answer: Buffer) =>
+      this.#select?.canaries.answeredWell(classification, () => this.#sample(answer))
+    return { req, res, body, classification, ...kept, onGood, routeHeader }
   }
 
   /** No good answer came: the client gets the best one, or an error of the router. */

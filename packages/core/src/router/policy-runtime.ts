@@ -1,5 +1,10 @@
 import type { Backend } from '../backend/backend.ts'
-import { BackendGroup, type BackendProbe, type GroupChange } from '../backend/backend-group.ts'
+import {
+  type BackendCanary,
+  BackendGroup,
+  type BackendProbe,
+  type GroupChange,
+} from '../backend/backend-group.ts'
 import type { BackendInfo } from '../backend/backend-view.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
 import { Pool, type PoolChanges } from '../backend/pool.ts'
@@ -15,6 +20,7 @@ import { type CompiledPolicy, compilePolicy } from '../routing/compile-policy.ts
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { RoutedRequest } from '../routing/routed-request.ts'
+import { Canaries, type ForwardCanary } from './canaries.ts'
 
 /** What has changed about a backend. */
 export type BackendEvent = GroupChange & {
@@ -51,6 +57,7 @@ export interface SelectEnvironment {
 export class PolicyRuntime {
   readonly pool: Pool
   readonly table: RouteTable
+  readonly canaries: Canaries
   readonly #environment: SelectEnvironment
   readonly #stopping = new AbortController()
   /** For leases by name. */
@@ -58,6 +65,7 @@ export class PolicyRuntime {
   #policy: CompiledPolicy
   #isDiscovering = false
   #probe: BackendProbe | undefined
+  #sendCanary: BackendCanary | undefined
   /** Events of a reload, which are sent once it is complete. */
   #pendingEvents: (() => void)[] | undefined
 
@@ -71,6 +79,7 @@ export class PolicyRuntime {
       clock,
       onHold: (event) => callSafely(() => environment.onHold?.(event)),
     })
+    this.canaries = new Canaries(clock, () => this.#policy)
     this.#policy = compilePolicy(policy)
     this.#replace(this.#policy)
   }
@@ -180,11 +189,12 @@ export class PolicyRuntime {
     for (const group of this.pool.groups) group.discover()
   }
 
-  /** Starts the probes and the discovery. */
-  start(probe: BackendProbe): void {
+  /** Starts the probes and the discovery, and has canaries sent when failed jobs ask for them. */
+  start(probe: BackendProbe, forwardCanary?: ForwardCanary): void {
     this.#probe = probe
+    this.#sendCanary = forwardCanary && this.canaries.sender(forwardCanary)
     this.#discover()
-    for (const group of this.pool.groups) group.start(probe)
+    for (const group of this.pool.groups) group.start(probe, this.#sendCanary)
   }
 
   /**
@@ -209,7 +219,7 @@ export class PolicyRuntime {
       const { added, removed } = this.table.queue.batch(() => this.#replace(next))
       for (const group of added) {
         if (this.#isDiscovering) group.discover()
-        if (this.#probe !== undefined) group.start(this.#probe)
+        if (this.#probe !== undefined) group.start(this.#probe, this.#sendCanary)
       }
       for (const group of removed) this.#emitChange(group, 'removed')
       for (const group of added) this.#emitChange(group, 'added')

@@ -10,6 +10,7 @@ import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RouteSelector } from '../routing/route-selector.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
 import type { ExplainOptions, SelectOptions } from '../routing/select-options.ts'
+import type { Canaries, ForwardCanary } from './canaries.ts'
 import { PolicyRuntime, type SelectEnvironment } from './policy-runtime.ts'
 
 /** What is known of a route. */
@@ -81,8 +82,14 @@ export interface Select {
    * @throws as {@link Select.reload} does.
    */
   prepare(policy: Policy): () => PolicyChanges
-  /** Starts the probes and the discovery of endpoints, which otherwise begins with the first request. Only the first call counts. */
-  start(probe: BackendProbe): void
+  /**
+   * Starts the probes and the discovery of endpoints, which otherwise begins with the first request. Only the first call counts.
+   *
+   * @param forwardCanary How canaries are sent; without it, none is.
+   */
+  start(probe: BackendProbe, forwardCanary?: ForwardCanary): void
+  /** Requests of the router's own, which tell whether a backend or a job is at fault. */
+  readonly canaries: Canaries
   /**
    * Drains: new and waiting requests wait until `close()`, whatever their longest wait. A request that was sent before may still
    * get a lease, and probes go on.
@@ -143,7 +150,8 @@ export function selectBackend<const Name extends string>(
     wake: async (name: string) => pool.group(name).wake(),
     reload: (next: Policy) => runtime.prepare(next)(),
     prepare: (next: Policy) => runtime.prepare(next),
-    start: (probe: BackendProbe) => runtime.start(probe),
+    start: (probe: BackendProbe, forwardCanary?: ForwardCanary) => runtime.start(probe, forwardCanary),
+    canaries: runtime.canaries,
     suspend: () => runtime.drain(),
     close: () => runtime.close(),
   })

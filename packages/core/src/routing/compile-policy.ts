@@ -47,6 +47,8 @@ export interface CompiledPolicy {
   /** @param membersOf The servers of some backends, by their names. */
   readonly routes: (membersOf: (backends: readonly string[]) => Members) => readonly CompiledRoute[]
   readonly queue: Queue
+  /** Whether canaries are sent. */
+  readonly canary: boolean
   /** The most bytes that the bodies of held requests take together. */
   readonly maxBytes: number
   /** The highest priority that a request can have. */
@@ -62,7 +64,7 @@ export interface CompiledPolicy {
  * @throws {ConfigError} with every mistake in the policy, each with its path.
  */
 export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] = []): CompiledPolicy {
-  const { written, backends, routes, queue, maxHeldBytes, timeouts } = resolvePolicy(policy)
+  const { written, backends, routes, queue, canary, maxHeldBytes, timeouts } = resolvePolicy(policy)
   const known = new Map(before.map((route) => [route.name, route]))
   const compiled = routes.map(
     ({ match, strategy: madeBy, priority, timeouts: byBackend, ...route }, index) => {
@@ -91,6 +93,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
       compiled.map(({ backends: names, ...route }) => ({ ...route, members: membersOf(names) })),
     timeouts: (backend) => backends.get(backend)?.timeouts ?? timeouts,
     queue,
+    canary,
     maxBytes: maxHeldBytes,
     mostUrgent: Math.max(INTERACTIVE, ...routes.map(({ priority = BULK }) => priority)),
   }

@@ -39,6 +39,8 @@ export interface Pass {
 }
 
 export interface BreakerOptions {
+  /** What it guards, such as `clip/visual`; `undefined` for the backend as a whole. */
+  readonly task?: string | undefined
   /** Told of every change of kind. */
   readonly onChange?: (from: BreakerState, to: BreakerState) => void
   /** Whether requests wait for the ejection to end, so that a trial comes sooner. */
@@ -55,6 +57,7 @@ export const UNCOUNTED: Pick<Pass, 'trial' | 'epoch'> = { trial: false, epoch: 0
  * lets it start slowly.
  */
 export class Breaker {
+  readonly task: string | undefined
   readonly #clock: Clock
   readonly #random: () => number
   readonly #onChange: (from: BreakerState, to: BreakerState) => void
@@ -67,8 +70,9 @@ export class Breaker {
 
   constructor(
     clock: Clock,
-    { onChange = () => {}, isHurried = () => false, random = Math.random }: BreakerOptions = {},
+    { task, onChange = () => {}, isHurried = () => false, random = Math.random }: BreakerOptions = {},
   ) {
+    this.task = task
     this.#clock = clock
     this.#onChange = onChange
     this.#isHurried = isHurried
@@ -128,14 +132,16 @@ export class Breaker {
     else this.#recover(this.#clock.now(), 2, state.ejections)
   }
 
-  fail(reason: string, pass: Pick<Pass, 'trial' | 'epoch'>): void {
+  /** @param certain Whether one failure is enough. */
+  fail(reason: string, pass: Pick<Pass, 'trial' | 'epoch'>, certain = false): void {
     const state = this.#state
     if (state.kind === 'trial' && pass.trial) this.#eject(reason, state.ejections + 1, state.since)
     // Requests that were on their way when it was ejected say nothing new.
     if (pass.epoch !== this.#epoch) return
     if (state.kind === 'closed' || state.kind === 'recovering') {
       const failures = state.failures + 1
-      if (failures >= defaults.ejectAfter) this.#eject(reason, this.#inARow(state) + 1, this.#clock.now())
+      if (certain || failures >= defaults.ejectAfter)
+        this.#eject(reason, this.#inARow(state) + 1, this.#clock.now())
       else if (state.kind === 'closed') this.#become({ kind: 'closed', failures })
       else this.#become({ ...state, failures, limit: Math.max(1, Math.floor(state.limit / 2)) })
     }

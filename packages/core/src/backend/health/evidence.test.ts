@@ -7,35 +7,42 @@ import {
   passedOver,
 } from '../../../../../test/support/outcomes.ts'
 import type { Outcome } from '../outcome.ts'
-import { type Evidence, evidenceOf, isUndecided } from './evidence.ts'
+import { evidenceOf, isUndecided } from './evidence.ts'
 
 describe('what an outcome says about a backend', () => {
-  it.each<[Outcome | undefined, Evidence['kind']]>([
+  it.each<[Outcome | undefined, string]>([
     [answered, 'good'],
-    [answeredWith(503), 'type-failed'],
-    [passedOver(503), 'type-failed'],
+    [answeredWith(503), 'failed type'],
+    [passedOver(503), 'failed type'],
     [passedOver(503, '', { 'retry-after': '3' }), 'busy'],
     [passedOver(429), 'busy'],
     [answeredWith(429), 'busy'],
     [passedOver(501), 'lacks'],
     [passedOver(422, '{"detail":"unknown task"}'), 'lacks'],
-    [passedOver(401), 'backend-failed'],
-    [passedOver(302), 'backend-failed'],
-    [passedOver(200, '<html>'), 'backend-failed'],
+    [passedOver(401), 'failed backend'],
+    [passedOver(302), 'failed backend'],
+    [passedOver(200, '<html>'), 'failed backend'],
     [passedOver(413), 'too-large'],
     [passedOver(500), 'nothing'],
     [passedOver(422, '{"detail":"Invalid request format."}'), 'nothing'],
     [failed('stale'), 'nothing'],
     [failed('connect'), 'unreachable'],
     [failed('connect-timeout'), 'unreachable'],
-    [failed('response-timeout'), 'type-failed'],
-    [failed('reset'), 'type-failed'],
+    [failed('response-timeout'), 'failed type'],
+    [failed('reset'), 'failed type'],
     [failed('total-timeout'), 'nothing'],
     [failed('shutdown'), 'nothing'],
     [clientLeft, 'nothing'],
     [undefined, 'nothing'],
+    [{ ...passedOver(500), verdict: { kind: 'job', reason: '' } }, 'works'],
+    [failed('poison'), 'works'],
+    [
+      { ...failed('canary'), verdict: { kind: 'fault', scope: 'entries', reason: '', certain: true } },
+      'failed entries',
+    ],
   ])('%j: %s', (outcome, kind) => {
-    expect(evidenceOf(outcome).kind).toBe(kind)
+    const evidence = evidenceOf(outcome)
+    expect(evidence.kind === 'failed' ? `failed ${evidence.scope}` : evidence.kind).toBe(kind)
   })
 })
 

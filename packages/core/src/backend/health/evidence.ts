@@ -1,5 +1,6 @@
 import { defaults } from '../../config/defaults.ts'
 import { TlsError } from '../../errors.ts'
+import type { Verdict } from '../../judge/verdict.ts'
 import type { FailureCause, Outcome } from '../outcome.ts'
 
 /** What an outcome says about its backend. */
@@ -7,20 +8,27 @@ export type Evidence =
   /** Nothing: it was not the backend's doing, or a second opinion is to decide. */
   | { readonly kind: 'nothing' }
   | { readonly kind: 'good' }
+  /** It works, as a canary has found; the request itself failed. */
+  | { readonly kind: 'works' }
   | { readonly kind: 'lacks'; readonly what: 'type' | 'model' | 'exact' }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'busy'; readonly time: number }
   /** It cannot be reached. */
   | { readonly kind: 'unreachable'; readonly reason: string }
-  /** It can be reached, and fails at everything. */
-  | { readonly kind: 'backend-failed'; readonly reason: string }
-  /** It fails at the tasks and types of the request. */
-  | { readonly kind: 'type-failed'; readonly reason: string }
+  /** It can be reached, and fails: at everything, at the tasks and types of the request, or at exactly its entries. */
+  | {
+      readonly kind: 'failed'
+      readonly scope: 'backend' | 'type' | 'entries'
+      readonly reason: string
+      /** Whether a canary failed as well, so that there is no need to wait for further failures. */
+      readonly certain: boolean
+    }
 
 /** Neither is the backend's doing, nor anything that its probes have not said already. */
 const SAY_NOTHING: ReadonlySet<FailureCause> = new Set(['total-timeout', 'shutdown', 'stale', 'gone'])
 
 const NOTHING: Evidence = { kind: 'nothing' }
+const WORKS: Evidence = { kind: 'works' }
 
 export function evidenceOf(outcome: Outcome | undefined): Evidence {
   switch (outcome?.kind) {
@@ -36,21 +44,22 @@ export function evidenceOf(outcome: Outcome | undefined): Evidence {
         case 'busy':
           return { kind: 'busy', time: verdict.retryAfter ?? defaults.busyTime }
         case 'fault':
-          return {
-            kind: verdict.scope === 'backend' ? 'backend-failed' : 'type-failed',
-            reason: verdict.reason,
-          }
+          return failedBy(verdict)
+        case 'job':
+          return WORKS
         case 'undecided':
           return NOTHING
       }
       return NOTHING
     }
-    case 'failed':
+    case 'failed': {
       if (SAY_NOTHING.has(outcome.cause)) return NOTHING
-      return {
-        kind: outcome.reachedBackend ? 'type-failed' : 'unreachable',
-        reason: outcome.error instanceof TlsError ? outcome.error.message : outcome.cause,
-      }
+      if (outcome.cause === 'poison') return WORKS
+      if (outcome.verdict !== undefined) return failedBy(outcome.verdict)
+      const reason = outcome.error instanceof TlsError ? outcome.error.message : outcome.cause
+      if (!outcome.reachedBackend) return { kind: 'unreachable', reason }
+      return { kind: 'failed', scope: 'type', reason, certain: false }
+    }
     default:
       return NOTHING
   }
@@ -63,7 +72,11 @@ export function blameOf(outcome: Outcome | undefined): Evidence {
   if (verdict.kind !== 'undecided') return NOTHING
   return verdict.otherwise === 'lacks'
     ? { kind: 'lacks', what: 'exact' }
-    : { kind: 'type-failed', reason: verdict.reason }
+    : { kind: 'failed', scope: 'type', reason: verdict.reason, certain: false }
+}
+
+function failedBy({ scope, reason, certain = false }: Extract<Verdict, { kind: 'fault' }>): Evidence {
+  return { kind: 'failed', scope, reason, certain }
 }
 
 /** Whether a second opinion decides if the backend or the job is at fault. */

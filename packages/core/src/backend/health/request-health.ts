@@ -1,9 +1,10 @@
 import type { Clock } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
+import { shortenList } from '../../shorten.ts'
 import type { JobKeys } from '../job-keys.ts'
 import type { Outcome } from '../outcome.ts'
 import { Breaker, type BreakerState, type Pass, UNCOUNTED } from './breaker.ts'
-import { Capabilities } from './capabilities.ts'
+import { Capabilities, WITH_OPTIONS } from './capabilities.ts'
 import { blameOf, type Evidence, evidenceOf } from './evidence.ts'
 import type { Obstacle } from './obstacle.ts'
 
@@ -70,7 +71,7 @@ export class RequestHealth {
   readonly #clock: Clock
   readonly #onChange: (change: PassiveChange) => void
   readonly #reachable: Breaker
-  /** By task and type. Only failed ones: names come from clients and must not fill the memory. */
+  /** By task and type, or by entries. Only failed ones: names come from clients and must not fill the memory. */
   readonly #types = new Map<string, Breaker>()
   /** What it can do, by its answers. */
   readonly capabilities: Capabilities
@@ -99,7 +100,7 @@ export class RequestHealth {
   get status(): PassiveHealth {
     return {
       reachable: this.#reachable.state,
-      tasks: Object.fromEntries([...this.#types].map(([type, breaker]) => [type, breaker.state])),
+      tasks: Object.fromEntries([...this.#types.values()].map(({ task, state }) => [task, state])),
       lacks: this.capabilities.lacks,
       sizeLimit: this.capabilities.sizeLimit,
       busyUntil: this.#busyUntil,
@@ -207,22 +208,22 @@ export class RequestHealth {
     }
     switch (evidence.kind) {
       case 'good':
+      case 'works':
         this.#reachable.succeed(passOf(this.#reachable), crowded)
-        for (const type of job.types) this.#typeSucceeded(type, passOf, crowded)
-        this.capabilities.served(job)
+        for (const key of this.#keysOf(job)) this.#typeSucceeded(key, passOf, crowded)
+        if (evidence.kind === 'good') this.capabilities.served(job)
         break
       case 'unreachable':
         this.triedInVain(began)
         this.#failWhole(evidence.reason, passes, true)
         break
-      case 'backend-failed':
-        this.#failWhole(evidence.reason, passes, false)
-        break
-      case 'type-failed':
-        for (const type of job.types) {
-          const breaker = this.#breakerOf(type)
-          breaker?.fail(evidence.reason, passOf(breaker))
-        }
+      case 'failed':
+        if (evidence.scope === 'backend') this.#failWhole(evidence.reason, passes, false, evidence.certain)
+        else
+          for (const [key, name] of failingKeys(job, evidence.scope)) {
+            const breaker = this.#breakerOf(key, name)
+            breaker?.fail(evidence.reason, passOf(breaker), evidence.certain)
+          }
         break
       case 'lacks':
         this.#tellLack(this.capabilities.refused(job, evidence.what))
@@ -240,10 +241,10 @@ export class RequestHealth {
     if (learned !== undefined) this.#onChange({ kind: 'lacks', task: learned.name, until: learned.until })
   }
 
-  #failWhole(reason: string, passes: readonly Pass[], isAway: boolean): void {
+  #failWhole(reason: string, passes: readonly Pass[], isAway: boolean, certain = false): void {
     this.#isAway = isAway
     const pass = passes.find(({ breaker }) => breaker === this.#reachable) ?? UNCOUNTED
-    this.#reachable.fail(reason, pass)
+    this.#reachable.fail(reason, pass, certain)
     // A type that was to be tried has failed its trial, whatever kept the request from it.
     for (const other of passes)
       if (other.trial && other.breaker !== this.#reachable) other.breaker.fail(reason, other)
@@ -281,26 +282,32 @@ export class RequestHealth {
     )
   }
 
-  #breakers({ types }: JobKeys): Breaker[] {
+  #breakers(job: JobKeys): Breaker[] {
     const breakers = [this.#reachable]
     if (this.#types.size === 0) return breakers
-    for (const type of types) {
-      const breaker = this.#types.get(type)
+    for (const key of this.#keysOf(job)) {
+      const breaker = this.#types.get(key)
       if (breaker !== undefined) breakers.push(breaker)
     }
     return breakers
   }
 
-  #breakerOf(type: string): Breaker | undefined {
-    const known = this.#types.get(type)
+  /** The keys of the breakers that a job may have: its types and, where there are any, its entries. */
+  #keysOf({ types, exact }: JobKeys): readonly string[] {
+    return this.#types.size === 0 ? types : [...types, exact()]
+  }
+
+  #breakerOf(key: string, name: string): Breaker | undefined {
+    const known = this.#types.get(key)
     if (known !== undefined || this.#types.size >= defaults.mostTasks) return known
-    const made = this.#breaker(type)
-    this.#types.set(type, made)
+    const made = this.#breaker(name)
+    this.#types.set(key, made)
     return made
   }
 
   #breaker(task: string | undefined): Breaker {
     return new Breaker(this.#clock, {
+      task,
       onChange: (from, to) => {
         if (to.kind === 'open') this.#ejections++
         this.#onChange({ kind: 'breaker', task, from, to })
@@ -308,4 +315,14 @@ export class RequestHealth {
       isHurried: this.#isHurried,
     })
   }
+}
+
+/** The keys of the breakers of a job that fails, and how people name them. */
+function failingKeys(
+  { types, exact }: JobKeys,
+  scope: 'type' | 'entries',
+): readonly (readonly [key: string, name: string])[] {
+  // Options may be long, and hold anything.
+  if (scope === 'entries') return [[exact(), `${shortenList(types, '+')}${WITH_OPTIONS}`]]
+  return types.map((type) => [type, type])
 }

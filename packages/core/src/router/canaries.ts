@@ -1,0 +1,77 @@
+import type { Backend } from '../backend/backend.ts'
+import type { BackendCanary } from '../backend/backend-group.ts'
+import { exactKey } from '../backend/job-keys.ts'
+import type { CanaryResult } from '../canary/canary.ts'
+import { canaryBody } from '../canary/canary-body.ts'
+import type { CanaryJob } from '../canary/canary-job.ts'
+import { CanarySamples, type Sample } from '../canary/samples.ts'
+import type { Classification } from '../classify/classification.ts'
+import type { Clock } from '../clock.ts'
+import type { CompiledPolicy } from '../routing/compile-policy.ts'
+import { jobNames } from '../routing/jobs.ts'
+
+/** Sends the body of a canary to a backend. It never rejects. */
+export type ForwardCanary = (
+  backend: Backend,
+  job: CanaryJob,
+  body: Sample,
+  options: { readonly timeout: number; readonly signal: AbortSignal },
+) => Promise<CanaryResult>
+
+const UNKNOWN: CanaryResult = { kind: 'unknown' }
+
+/** The canaries of a policy: made of requests that its backends have answered well, and asked for by those that failed. */
+export class Canaries {
+  readonly #samples: CanarySamples
+  readonly #policy: () => Pick<CompiledPolicy, 'canary' | 'timeouts'>
+
+  /** @param policy The one in force. */
+  constructor(clock: Clock, policy: () => Pick<CompiledPolicy, 'canary' | 'timeouts'>) {
+    this.#samples = new CanarySamples(clock)
+    this.#policy = policy
+  }
+
+  /** Sends canaries of the samples. */
+  sender(forward: ForwardCanary): BackendCanary {
+    return async (backend, job, signal) => {
+      const body = await canaryBody(job, this.#samples.get(job.key))
+      return forward(backend, job, body, { timeout: this.#policy().timeouts(backend.name).load, signal })
+    }
+  }
+
+  /**
+   * Asks a backend itself whether it works at such requests. It never rejects.
+   *
+   * @returns when a canary that began from now on is over.
+   */
+  async ask({ canary }: Pick<Backend, 'canary'>, classification: Classification): Promise<CanaryResult> {
+    const job = jobOf(classification)
+    if (!this.#policy().canary || canary === undefined || job === undefined) return UNKNOWN
+    const found = await canary.judge(job)
+    // A job that no backend has done may be one that none can do.
+    const isNew = found.kind === 'failed' && found.scope === 'type' && !this.#samples.hasAnswered(job.exact)
+    return isNew ? { ...found, scope: 'entries' } : found
+  }
+
+  /**
+   * A backend has answered a request well.
+   *
+   * @param sample The request, if it is fit for a canary; called when another one is to be kept.
+   */
+  answeredWell(classification: Classification, sample: () => Sample | undefined): void {
+    if (!this.#policy().canary || classification.input === undefined) return
+    const { entries } = classification
+    this.#samples.answered(entries, () => exactKey(entries))
+    const { kind } = jobNames(classification)
+    if (!this.#samples.isDue(kind)) return
+    const kept = sample()
+    if (kept !== undefined) this.#samples.keep(kind, kept)
+  }
+}
+
+/** The job of a canary; `undefined` when the job is not known, or has no payload of its own, as with some forks. */
+function jobOf(classification: Classification): CanaryJob | undefined {
+  const { entries, input } = classification
+  if (input === undefined) return undefined
+  return { key: jobNames(classification).kind, exact: exactKey(entries), entries, input }
+}
