@@ -7,7 +7,7 @@ import { stubMl, until } from './support/servers.ts'
 
 const GOOD_IMAGE = immichBody('indexing', Buffer.from('a photo'))
 const BAD_IMAGE = immichBody('indexing', Buffer.from(UNDECODABLE))
-const OPTIONS = { health: false, hold: '1h' } as const
+const OPTIONS = { health: false, hold: '1h', canary: true } as const
 
 /** How often each backend was ejected. */
 const ejections = (router: { status(): { backends: readonly { health: { ejections: number } }[] } }) =>
@@ -88,8 +88,8 @@ describe('a canary', () => {
     const { url } = await serveRouter({
       backends: { gpu: { url: gpu.url }, nas: { url: nas.url } },
       routes: [{ backends: ['gpu', 'nas'], strategy: 'first' }],
-      canary: false,
       ...OPTIONS,
+      canary: false,
     })
     expect((await post(url, BAD_IMAGE)).status).toBe(500)
     expect([gpu.started, nas.started]).toEqual([1, 1])

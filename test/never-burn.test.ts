@@ -125,6 +125,7 @@ describe('a fault costs no good job with nothing configured but two URLs', () =>
     const stubs = await backends()
     const recovers = row.lasts !== undefined || row.period !== undefined
     const { url } = await serveRouter({
+      canary: true,
       backends: { gpu: { url: stubs.gpu.url }, nas: { url: stubs.nas.url } },
       // The default, which other tests turn off.
       hold: undefined,

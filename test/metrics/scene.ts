@@ -301,6 +301,7 @@ function policy(urls: Record<string, string>): RouterConfig {
       away: { ...url('away'), maxConcurrent: 2, health: { fall: 1, rise: 1, timeout: '1h' } },
     },
     hold: false,
+    canary: false,
     routes: [
       {
         name: 'search',

@@ -73,6 +73,8 @@ export function counted(rounds: readonly Round[]): Expected {
   for (const backend of BACKENDS) {
     expected.add('attempts_total', { backend, outcome: 'answered' }, 0)
     expected.add('ejections_total', { backend, task: 'all', type: 'all' }, 0)
+    for (const result of ['passed', 'failed', 'unknown'])
+      expected.add('canaries_total', { backend, result }, 0)
     expected.observe('connect_duration_seconds', { backend }, [], BUCKETS)
   }
   for (const it of rounds) addRound(expected, it)

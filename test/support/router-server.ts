@@ -19,9 +19,12 @@ export interface RouterServer {
   readonly changes: BackendEvent[]
 }
 
-/** Starts a router on a free port of the loopback interface and closes it after the test. By default it holds no requests. */
+/**
+ * Starts a router on a free port of the loopback interface and closes it after the test. By default it holds no requests and
+ * sends no canaries.
+ */
 export async function serveRouter(options: RouterOptions): Promise<RouterServer> {
-  const router = createRouter({ hold: false, ...options })
+  const router = createRouter({ hold: false, canary: false, ...options })
   onTestFinished(() => router.close({ timeout: 0 }))
   const requests: RequestEvent[] = []
   const changes: BackendEvent[] = []

@@ -77,9 +77,10 @@ describe('what routes and backends inherit', () => {
       { timeouts: { response: '1s', idle: undefined } },
       { timeouts: { idle: 4, total: '1m' } },
     )
-    expect(route?.timeouts.get('ml')).toEqual({ connect: 3_000, response: 1_000, idle: 3, total: 60_000 })
-    expect(backend?.timeouts).toEqual({ connect: 3_000, response: 2_000, idle: 3, total: 60_000 })
-    expect(timeouts).toEqual({ connect: 2_000, response: 600_000, idle: 4, total: 60_000 })
+    const rest = { load: 120_000, total: 60_000 }
+    expect(route?.timeouts.get('ml')).toEqual({ connect: 3_000, response: 1_000, idle: 3, ...rest })
+    expect(backend?.timeouts).toEqual({ connect: 3_000, response: 2_000, idle: 3, ...rest })
+    expect(timeouts).toEqual({ connect: 2_000, response: 600_000, idle: 4, ...rest })
   })
 
   it('the longest time to connect of all routes is that of the connections of a backend', () => {

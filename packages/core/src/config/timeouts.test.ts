@@ -6,12 +6,14 @@ it('the most particular timeout counts', () => {
     connect: 2_000,
     response: 1_000,
     idle: 3,
+    load: 120_000,
     total: 60_000,
   })
   expect(resolveTimeouts(undefined, undefined)).toEqual({
     connect: 2_000,
     response: 600_000,
     idle: 120_000,
+    load: 120_000,
     total: Number.POSITIVE_INFINITY,
   })
 })

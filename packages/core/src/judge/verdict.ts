@@ -41,11 +41,12 @@ export function usefulness(verdict: Verdict): number {
     case 'job':
       return 4
     case 'lacks':
+      return verdict.what === 'exact' ? 4 : 3
     case 'too-large':
       return 3
     case 'busy':
       return 1
     case 'fault':
-      return 0
+      return verdict.certain === true ? 2 : 0
   }
 }

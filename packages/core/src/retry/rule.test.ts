@@ -140,7 +140,7 @@ describe('a request that may not be held', () => {
 
   it.each<[string, AttemptRecord[], string]>([
     ['failed on two', made(passedOver(502), failed('connect')), 'another'],
-    ['timed out on two', made(failed('response-timeout'), failed('response-timeout')), 'another'],
+    ['timed out on two', made(failed('response-timeout'), failed('response-timeout')), 'answer'],
     ['broke one connection', made(failed('reset'), passedOver(503)), 'another'],
     ['broke two connections', made(failed('reset'), failed('reset')), 'answer'],
     ['failed everywhere', made(passedOver(401), passedOver(502), failed('connect')), 'answer'],
