@@ -9,7 +9,7 @@ import type { BackendSettings, BackendTraits } from './backend-settings.ts'
 import type { BackendInfo } from './backend-view.ts'
 import { withoutCredentials } from './credentials.ts'
 import type { CheckOptions, Probe, ProbeProgress } from './health/checker.ts'
-import type { HealthChange, MissingAddress } from './health/health-monitor.ts'
+import type { HealthChange, MissingAddress } from './health/health-view.ts'
 import { Waker, type WakeSettings } from './waker.ts'
 
 /** What has changed about a backend, or about one of its endpoints. */
@@ -261,7 +261,7 @@ export class BackendGroup implements BackendInfo {
   #startProbes(member: Backend): void {
     const probe = this.#probe
     if (probe !== undefined)
-      member.health.start((options, signal, progress) => probe(member, options, signal, progress))
+      member.health.checker.start((options, signal, progress) => probe(member, options, signal, progress))
   }
 
   #join(member: Backend): void {
@@ -335,7 +335,7 @@ export class BackendGroup implements BackendInfo {
 }
 
 function stop({ health, demand }: Backend): void {
-  health.stop()
+  health.checker.stop()
   demand.stop()
 }
 

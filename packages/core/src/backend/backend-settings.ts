@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Endpoint } from '../discover/endpoint.ts'
 import { takeCredentials } from './credentials.ts'
 import type { CheckOptions } from './health/checker.ts'
-import type { HealthChange, MissingAddress } from './health/health-monitor.ts'
+import type { HealthChange, MissingAddress } from './health/health-view.ts'
 import type { LimitSettings } from './limit/concurrency-limit.ts'
 import type { Waker } from './waker.ts'
 

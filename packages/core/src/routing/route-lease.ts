@@ -1,7 +1,7 @@
 import type { Backend, Slot } from '../backend/backend.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
 import type { Timeouts } from '../config/timeouts.ts'
-import { isEligible, isProven } from './assess.ts'
+import { isPassing, isProven } from './assess.ts'
 import { isNamed } from './candidates.ts'
 import type { Lease, Place } from './lease.ts'
 import type { RouteRequest } from './route-request.ts'
@@ -105,9 +105,11 @@ export class RouteLease implements Lease {
   /** The other candidates that can take the request now, or as soon as a request there ends. */
   #others(): readonly Backend[] {
     const { job, priority } = this.#now
-    return this.#all.filter(
-      (other) => other !== this.backend && isEligible(other.health.obstacle(job, priority > 0)),
-    )
+    return this.#all.filter((other) => {
+      if (other === this.backend) return false
+      const obstacle = other.health.obstacle(job, priority > 0)
+      return obstacle === undefined || isPassing(obstacle)
+    })
   }
 
   /** Every candidate, including backends excluded because they failed the request. */

@@ -4,8 +4,10 @@ import type { FailureCause, Outcome } from '../outcome.ts'
 
 /** What an outcome says about its backend. */
 export type Evidence =
-  /** Nothing: it was not the backend's doing, or a second opinion is to decide. */
+  /** Nothing: it was not the backend's doing. */
   | { readonly kind: 'nothing' }
+  /** A second opinion is to decide. `blame` is what it says once another backend has answered the same request well. */
+  | { readonly kind: 'undecided'; readonly blame: Evidence }
   | { readonly kind: 'good' }
   | { readonly kind: 'lacks'; readonly what: 'type' | 'model' | 'exact' }
   | { readonly kind: 'too-large' }
@@ -41,7 +43,13 @@ export function evidenceOf(outcome: Outcome | undefined): Evidence {
             reason: verdict.reason,
           }
         case 'undecided':
-          return NOTHING
+          return {
+            kind: 'undecided',
+            blame:
+              verdict.otherwise === 'lacks'
+                ? { kind: 'lacks', what: 'exact' }
+                : { kind: 'type-failed', reason: verdict.reason },
+          }
       }
       return NOTHING
     }
@@ -54,16 +62,6 @@ export function evidenceOf(outcome: Outcome | undefined): Evidence {
     default:
       return NOTHING
   }
-}
-
-/** What an undecided answer says once another backend has answered the same request well. */
-export function blameOf(outcome: Outcome | undefined): Evidence {
-  if (outcome?.kind !== 'passed-over' && outcome?.kind !== 'answered') return NOTHING
-  const { verdict } = outcome
-  if (verdict.kind !== 'undecided') return NOTHING
-  return verdict.otherwise === 'lacks'
-    ? { kind: 'lacks', what: 'exact' }
-    : { kind: 'type-failed', reason: verdict.reason }
 }
 
 /** Whether a second opinion decides if the backend or the job is at fault. */
