@@ -5,7 +5,7 @@ import { type Discovered, Discovery, type DiscoverySettings } from '../discover/
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import type { Resolver } from '../discover/resolver.ts'
 import { Backend } from './backend.ts'
-import type { BackendSettings, BackendTraits } from './backend-settings.ts'
+import type { BackendTraits } from './backend-settings.ts'
 import type { BackendInfo } from './backend-view.ts'
 import { withoutCredentials } from './credentials.ts'
 import type { CheckOptions, Probe, ProbeProgress } from './health/checker.ts'
@@ -55,7 +55,9 @@ export interface GroupEnvironment {
   /** Makes what names are looked up in. */
   readonly resolver: () => Resolver
   readonly onChange?: ((change: GroupChange, endpoint: string | undefined) => void) | undefined
-  /** A request may find room that found none before. */
+  /** `members` has changed. */
+  readonly onMembers?: (() => void) | undefined
+  /** A request may find a slot that found none before. */
   readonly onRelief?: (() => void) | undefined
 }
 
@@ -83,7 +85,6 @@ export class BackendGroup implements BackendInfo {
   #isResolved: boolean
   readonly #idle = new Map<Backend, () => void>()
   #endpoints: readonly Endpoint[] = []
-  #onMembers: () => void = () => {}
 
   constructor(name: string, settings: GroupSettings, environment: GroupEnvironment) {
     this.name = name
@@ -156,11 +157,6 @@ export class BackendGroup implements BackendInfo {
     return [...this.#leaving]
   }
 
-  /** Calls back when `members` has changed. */
-  onMembers(callback: () => void): void {
-    this.#onMembers = callback
-  }
-
   /** Begins to look for its endpoints, if it has some. */
   discover(): void {
     this.#discovering = true
@@ -231,7 +227,7 @@ export class BackendGroup implements BackendInfo {
       for (const member of removed) this.#leave(member)
     }
     this.#configureMembers()
-    if (added.length + removed.length > 0) this.#onMembers()
+    if (added.length + removed.length > 0) this.#environment.onMembers?.()
     return { added, removed }
   }
 
@@ -283,31 +279,8 @@ export class BackendGroup implements BackendInfo {
   }
 
   #make(endpoint?: Endpoint): Backend {
-    const member: Backend = new Backend(
-      this.name,
-      this.#settingsOf(endpoint, () => this.#relieved(member)),
-    )
-    return member
-  }
-
-  #relieved(member: Backend): void {
-    if (member.inFlight === 0) {
-      const resolve = this.#idle.get(member)
-      this.#idle.delete(member)
-      resolve?.()
-    }
-    this.#environment.onRelief?.()
-  }
-
-  #missingAddress(): MissingAddress {
-    const error = this.#failure
-    const words = `${this.name} has no address ${error === undefined ? 'yet' : `(${error})`}`
-    return { kind: error === undefined ? 'resolving' : 'unresolved', words }
-  }
-
-  #settingsOf(endpoint: Endpoint | undefined, onRelief: () => void): BackendSettings {
     const text = endpoint && formatEndpoint(endpoint)
-    return {
+    const member: Backend = new Backend(this.name, {
       ...this.#traits,
       endpoint,
       missingAddress: this.#isResolved || endpoint !== undefined ? undefined : () => this.#missingAddress(),
@@ -320,8 +293,21 @@ export class BackendGroup implements BackendInfo {
         // There may be others by now.
         if (isLoss(change)) this.#discovery?.refresh()
       },
-      onRelief,
-    }
+      onRelief: () => {
+        if (this.#idle.size > 0 && member.inFlight === 0) {
+          this.#idle.get(member)?.()
+          this.#idle.delete(member)
+        }
+        this.#environment.onRelief?.()
+      },
+    })
+    return member
+  }
+
+  #missingAddress(): MissingAddress {
+    const error = this.#failure
+    const words = `${this.name} has no address ${error === undefined ? 'yet' : `(${error})`}`
+    return { kind: error === undefined ? 'resolving' : 'unresolved', words }
   }
 
   get #traits(): BackendTraits {

@@ -34,8 +34,8 @@ export function peakEwma(): Strategy {
       const [next = best] = turns.rank(equalsOf(best, rows), inFlightPerWeight)
       return [next, ...ranked.filter((row) => row !== next)]
     },
-    picked(backend) {
-      // Only the endpoints of one backend take turns.
+    // Only the endpoints of one backend take turns.
+    picked: (backend) => {
       if (backend.endpoint !== undefined) turns.picked(backend)
     },
   }

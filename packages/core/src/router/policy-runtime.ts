@@ -1,5 +1,10 @@
 import type { Backend } from '../backend/backend.ts'
-import { BackendGroup, type BackendProbe, type GroupChange } from '../backend/backend-group.ts'
+import {
+  BackendGroup,
+  type BackendProbe,
+  type GroupChange,
+  type GroupSettings,
+} from '../backend/backend-group.ts'
 import type { BackendInfo } from '../backend/backend-view.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
 import { Pool, type PoolChanges } from '../backend/pool.ts'
@@ -65,7 +70,7 @@ export class PolicyRuntime {
   constructor(policy: Policy, environment: SelectEnvironment) {
     this.#environment = environment
     const { clock = systemClock } = environment
-    this.pool = new Pool((name, settings) => this.#makeGroup(name, settings))
+    this.pool = new Pool((name, settings, onMembers) => this.#makeGroup(name, settings, onMembers))
     this.table = new RouteTable({
       pool: this.pool,
       clock,
@@ -75,7 +80,7 @@ export class PolicyRuntime {
     this.#replace(this.#policy)
   }
 
-  #makeGroup(name: string, settings: ConstructorParameters<typeof BackendGroup>[1]): BackendGroup {
+  #makeGroup(name: string, settings: GroupSettings, onMembers: () => void): BackendGroup {
     const { resolver, onUnavailable, onBackendChange } = this.#environment
     const group: BackendGroup = new BackendGroup(name, settings, {
       clock: this.table.context.clock,
@@ -85,7 +90,11 @@ export class PolicyRuntime {
           if (change.kind === 'wanted') callSafely(() => onUnavailable?.(group))
           onBackendChange?.({ backend: name, endpoint, ...change })
         }),
-      onRelief: () => this.table.queue.wake(),
+      onMembers,
+      onRelief: () => {
+        const { queue } = this.table
+        if (queue.length > 0) queue.wake()
+      },
     })
     return group
   }

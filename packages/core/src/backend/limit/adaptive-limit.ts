@@ -76,17 +76,20 @@ export class AdaptiveLimit implements Limit {
 
   /** @param inFlight Requests there, with the one that begins. */
   begin(inFlight: number): Sample {
-    if (this.#phase.kind !== 'keep' && this.#isLongAgo(this.#phase.since)) {
+    const now = this.#clock.now()
+    // Long enough for a phase to end, where enough come.
+    const longest = Math.max(1_000, 30 * this.#time)
+    if (this.#phase.kind !== 'keep' && now - this.#phase.since > longest) {
       // How far the first trial goes is worth knowing however long that takes.
       if (!this.#doubling || this.#phase.kind === 'lower') this.#phase = this.#newPhase('keep', this.#limit)
       else if (inFlight >= this.#limit && this.#limit >= MANY) {
         // All that come fit into what was proved at the beginning: nothing would show whether that was right.
         this.#putOffRaise()
-        this.#lowerAt = this.#clock.now()
+        this.#lowerAt = now
       }
     }
     // A limit that is too low confirms itself, so it expires.
-    if (this.#share < 1 && this.#isLongAgo(this.#shareAt)) this.#share = 1
+    if (this.#share < 1 && now - this.#shareAt > longest) this.#share = 1
     const phase = this.#phase
     const { kind, limit } = phase
     const loop = this.#clock.loop?.() ?? ALWAYS_IDLE
@@ -262,11 +265,6 @@ export class AdaptiveLimit implements Limit {
   #isDoubtful({ count, unqueued, doubt }: Sums): boolean {
     if (this.#clock.now() - this.#loweredLast < Math.max(SHORTEST_LOOK_PAUSE, 5 * this.#time)) return false
     return doubt > MOST_DOUBT * unqueued && doubt * count > DOUBT_BY_NOISE * unqueued
-  }
-
-  /** Long enough for a phase to end, where enough come. */
-  #isLongAgo(time: number): boolean {
-    return this.#clock.now() - time > Math.max(1_000, 30 * this.#time)
   }
 
   #setShare(share: number): void {
