@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts'
 import type { Endpoint } from '../discover/endpoint.ts'
-import { takeCredentials } from './credentials.ts'
 import type { CheckOptions } from './health/checker.ts'
 import type { HealthChange, MissingAddress } from './health/health-view.ts'
 import type { LimitSettings } from './limit/concurrency-limit.ts'
@@ -48,11 +47,4 @@ export interface BackendSettings extends BackendTraits {
   readonly onChange?: (change: HealthChange) => void
   /** It may be able to take a request that it could not take before. */
   readonly onRelief?: () => void
-}
-
-/** The headers that only this backend may see, its credentials among them; `undefined` for none. */
-export function ownHeadersOf({ url, headers }: BackendTraits): Readonly<Record<string, string>> | undefined {
-  const { base: _, ...authorization } = takeCredentials(url)
-  const own = { ...authorization, ...headers }
-  return Object.keys(own).length === 0 ? undefined : own
 }

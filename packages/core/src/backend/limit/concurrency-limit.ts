@@ -2,7 +2,6 @@ import type { Clock } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
 import { removeItem } from '../../remove-item.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
-import { FixedLimit } from './fixed-limit.ts'
 import type { Limit, Sample } from './limit.ts'
 
 export interface LimitSettings {
@@ -158,7 +157,21 @@ export class ConcurrencyLimit implements LimitView {
 }
 
 function limitOf({ maxConcurrent = defaults.maxConcurrent }: LimitSettings, clock: Clock): Limit {
-  return maxConcurrent === 'auto' ? new AdaptiveLimit(clock) : new FixedLimit(maxConcurrent)
+  return maxConcurrent === 'auto' ? new AdaptiveLimit(clock) : fixedLimit(maxConcurrent)
+}
+
+/** A limit from the configuration. @param limit `Infinity` for none. */
+function fixedLimit(limit: number): Limit {
+  return {
+    current: limit,
+    workers: limit,
+    mayGrow: false,
+    standby: 0,
+    isQuick: false,
+    urgentExtra: 0,
+    begin: () => undefined,
+    end: () => {},
+  }
 }
 
 /** Inserts a number into a sorted list of the lowest numbers, which has a maximum length. */
