@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { NoBackendError } from '../errors.ts'
 import { usefulness } from '../judge/verdict.ts'
+import { isProven } from '../routing/assess.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
 import { type AttemptRecord, type AttemptRecorder, recordAttempt } from './attempt-record.ts'
@@ -73,7 +74,7 @@ export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease
   let deadline = clock.now() + first.timeouts.total
   let round: CompletedAttempt<A>[] = []
   let suspectRounds = 0
-  if (first.hedges > 0) request.hedgeBudget.count()
+  if (first.hedge !== undefined) request.hedgeBudget.count()
   try {
     for (;;) {
       const ended = await attempt(request, lease, round, deadline)
@@ -133,11 +134,11 @@ async function attempt<A extends Kept>(
       record,
       deadline,
       hasNextStep: () => {
-        if (!lease.holds && !lease.provenOther()) return false
+        if (!lease.holds && !lease.usableOthers([]).some(isProven)) return false
         const { kind } = nextStep([...before, record(GONE)], lease, request.retained())
         return kind === 'another' || kind === 'next-round'
       },
-      hasOther: () => lease.usableOthers([]) > 0,
+      hasOther: () => lease.usableOthers([]).length > 0,
     }
     const { outcome, answer } = await request.send(context)
     const ended = record(outcome)
@@ -145,7 +146,7 @@ async function attempt<A extends Kept>(
     request.onAttempt(ended, context)
     return outcome
   }
-  if (first.hedges === 0)
+  if (first.hedge === undefined)
     return { lease: first, outcome: await send({ lease: first, ...NO_HEDGE }), attempts: 1 }
   const { clock, hedgeBudget: budget, canHedge } = request
   return sendHedged(first, { clock, budget, tried: idsOf(before), canHedge, attempt: send })

@@ -157,15 +157,12 @@ export class PolicyRuntime {
       retries: 0,
       left: () => 0,
       place: { arrival: 0, since: this.table.context.clock.now() },
-      provenOther: () => false,
-      usableOthers: () => 0,
+      usableOthers: () => [],
       isRefusedByAll: () => false,
       isCredible: () => true,
       bulk: false,
       holds: false,
-      hedges: 0,
-      lateAfter: () => undefined,
-      spare: () => undefined,
+      hedge: undefined,
       ...backend.reserve(),
     }
   }

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.ts'
+import type { BackendView } from '../backend/backend-view.ts'
 import type { Obstacle } from '../backend/health/health-view.ts'
 import { defaults } from '../config/defaults.ts'
 import { isNamed } from './candidates.ts'
@@ -57,8 +58,8 @@ export function isAnyFull(request: RouteRequest): boolean {
 }
 
 /** Whether nothing has failed on the backend for as long as retries are counted. */
-export function isProven(backend: Backend): boolean {
-  return backend.health.wellFor(defaults.retryBudgetWindow)
+export function isProven({ health }: BackendView): boolean {
+  return health.wellFor(defaults.retryBudgetWindow)
 }
 
 /** Whether a request could be sent there at all: the backend is neither drained nor without an address. */
