@@ -81,15 +81,16 @@ export class BackendGroup implements BackendInfo {
   #enabled = true
   #probe: BackendProbe | undefined
   #failure: string | undefined
-  /** Whether its name has had an address. */
-  #isResolved: boolean
+  /** Why its name has no address; `undefined` once it has had one. */
+  #missingAddress: MissingAddress | undefined
   readonly #idle = new Map<Backend, () => void>()
   #endpoints: readonly Endpoint[] = []
 
   constructor(name: string, settings: GroupSettings, environment: GroupEnvironment) {
     this.name = name
     this.#settings = settings
-    this.#isResolved = settings.discover === undefined
+    if (settings.discover !== undefined)
+      this.#missingAddress = { kind: 'resolving', words: `${name} has no address yet` }
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
     this.#waker = new Waker(this.#clock, {
@@ -197,6 +198,8 @@ export class BackendGroup implements BackendInfo {
   #onDiscovered({ endpoints, error }: Discovered): void {
     const failed = this.#failure
     this.#failure = error?.message
+    if (this.#missingAddress !== undefined && error !== undefined)
+      this.#missingAddress = { kind: 'unresolved', words: `${this.name} has no address (${error.message})` }
     const { added, removed } = this.#place(endpoints)
     const changed = added.length + removed.length > 0
     if (changed || (failed !== undefined && error === undefined)) {
@@ -210,6 +213,10 @@ export class BackendGroup implements BackendInfo {
 
   /** Keeps the endpoints that remain, with their state. */
   #place(endpoints: readonly Endpoint[]): { added: readonly Backend[]; removed: readonly Backend[] } {
+    // What has never had an address has none now; what has had some keeps them.
+    if (endpoints.length === 0) return { added: [], removed: [] }
+    this.#endpoints = endpoints
+    this.#missingAddress = undefined
     const before = this.#members
     const known = new Map([...before, ...this.#leaving].map((member) => [member.endpoint, member]))
     const found = endpoints.map((endpoint) => known.get(formatEndpoint(endpoint)) ?? this.#make(endpoint))
@@ -217,11 +224,7 @@ export class BackendGroup implements BackendInfo {
     const added = found.filter((member) => !staying.includes(member))
     const removed = before.filter((member) => !staying.includes(member))
     const [first, ...others] = [...staying, ...added]
-    // What has never had an address has none now; what has had some keeps them.
-    if (first === undefined) return { added: [], removed: [] }
-    this.#endpoints = endpoints
-    this.#isResolved = true
-    if (added.length + removed.length > 0) {
+    if (first !== undefined && added.length + removed.length > 0) {
       this.#members = [first, ...others]
       for (const member of added) this.#join(member)
       for (const member of removed) this.#leave(member)
@@ -283,7 +286,7 @@ export class BackendGroup implements BackendInfo {
     const member: Backend = new Backend(this.name, {
       ...this.#traits,
       endpoint,
-      missingAddress: this.#isResolved || endpoint !== undefined ? undefined : () => this.#missingAddress(),
+      missingAddress: () => this.#missingAddress,
       enabled: this.#enabled,
       waker: this.#waker,
       clock: this.#clock,
@@ -304,15 +307,10 @@ export class BackendGroup implements BackendInfo {
     return member
   }
 
-  #missingAddress(): MissingAddress {
-    const error = this.#failure
-    const words = `${this.name} has no address ${error === undefined ? 'yet' : `(${error})`}`
-    return { kind: error === undefined ? 'resolving' : 'unresolved', words }
-  }
-
+  /** Without an address there is nothing to probe. */
   get #traits(): BackendTraits {
     const { wake: _, discover: __, ...traits } = this.#settings
-    return traits
+    return this.#missingAddress === undefined ? traits : { ...traits, check: undefined }
   }
 
   #tell(change: GroupChange, endpoint?: string): void {

@@ -36,8 +36,8 @@ export interface BackendTraits extends LimitSettings {
 export interface BackendSettings extends BackendTraits {
   /** The one address of its name that it is; any, when not given. */
   readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
-  /** Why its name has no address yet, for a group without endpoints: requests wait for it, and none is sent. */
-  readonly missingAddress?: (() => MissingAddress) | undefined
+  /** Why its name has no address, while that is so: requests wait for it, and none is sent. */
+  readonly missingAddress?: (() => MissingAddress | undefined) | undefined
   /** Whether it takes requests from the start, as it does unless told otherwise. */
   readonly enabled?: boolean | undefined
   /** What has its machine switched on. */

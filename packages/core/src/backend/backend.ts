@@ -6,7 +6,6 @@ import { BackendTarget } from './backend-target.ts'
 import { type BackendView, idOf } from './backend-view.ts'
 import { withoutCredentials } from './credentials.ts'
 import { Demand } from './demand.ts'
-import type { CheckOptions } from './health/checker.ts'
 import { type Evidence, evidenceOf } from './health/evidence.ts'
 import { Health } from './health/health.ts'
 import type { HealthChange } from './health/health-view.ts'
@@ -62,7 +61,7 @@ export class Backend implements BackendView {
     this.#latency = new LatencyTracker(this.#clock)
     this.#health = new Health({
       clock: this.#clock,
-      check: this.#checkOf(settings),
+      check: settings.check,
       enabled: settings.enabled ?? true,
       hasSlot: (urgent) => this.#limit.hasSlot(urgent),
       missingAddress: settings.missingAddress,
@@ -84,12 +83,7 @@ export class Backend implements BackendView {
     this.#tier = traits.tier ?? defaults.tier
     this.#target.configure(traits)
     this.#limit.configure(traits)
-    this.#health.checker.configure(this.#checkOf(traits))
-  }
-
-  /** Without an address there is nothing to probe. */
-  #checkOf({ check }: BackendTraits): CheckOptions | undefined {
-    return this.#settings.missingAddress === undefined ? check : undefined
+    this.#health.checker.configure(traits.check)
   }
 
   get weight(): number {

@@ -21,7 +21,7 @@ export interface HealthSettings {
   /** Whether one more request fits. */
   readonly hasSlot: (urgent: boolean) => boolean
   /** Why its name has no address, and whether that is known for sure; `undefined` when it has one. */
-  readonly missingAddress?: (() => MissingAddress) | undefined
+  readonly missingAddress?: (() => MissingAddress | undefined) | undefined
   readonly onChange: (change: HealthChange) => void
   /** It may be able to take a request that it could not take before. */
   readonly onRelief: () => void
@@ -109,11 +109,11 @@ export class Health implements HealthView {
   }
 
   get unresolved(): string | undefined {
-    return this.#settings.missingAddress?.().words
+    return this.#settings.missingAddress?.()?.words
   }
 
   get isDown(): boolean {
-    if (this.#settings.missingAddress !== undefined || this.checker.state?.kind === 'down') return true
+    if (this.unresolved !== undefined || this.checker.state?.kind === 'down') return true
     const { kind } = this.#reachable.state
     return this.#isAway && (kind === 'open' || kind === 'trial')
   }
@@ -132,7 +132,8 @@ export class Health implements HealthView {
   obstacle(job: JobKeys, urgent = true): Obstacle | undefined {
     if (!this.#enabled) return DISABLED
     const { missingAddress, hasSlot } = this.#settings
-    if (missingAddress !== undefined) return { kind: missingAddress().kind, until: Number.POSITIVE_INFINITY }
+    const missing = missingAddress?.()
+    if (missing !== undefined) return { kind: missing.kind, until: Number.POSITIVE_INFINITY }
     if (this.checker.state?.kind === 'down') return DOWN
     if (this.#isWell) return hasSlot(urgent) ? undefined : FULL
     const obstacle = this.#obstacleOf(job)
