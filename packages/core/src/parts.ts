@@ -15,9 +15,15 @@ export type { BackendInfo, BackendView } from './backend/backend-view.ts'
 export type { BreakerState } from './backend/health/breaker.ts'
 export { WITH_OPTIONS } from './backend/health/capabilities.ts'
 export type { CheckOptions, Probe, ProbeState } from './backend/health/checker.ts'
-export type { BackendHealth, HealthChange, HealthView } from './backend/health/health-monitor.ts'
-export type { Obstacle } from './backend/health/obstacle.ts'
-export type { LastError, PassiveChange, PassiveHealth } from './backend/health/request-health.ts'
+export type {
+  BackendHealth,
+  HealthChange,
+  HealthView,
+  LastError,
+  Obstacle,
+  PassiveChange,
+  PassiveHealth,
+} from './backend/health/health-view.ts'
 export { type JobKeys, jobKeysOf } from './backend/job-keys.ts'
 export type { LatencyView } from './backend/latency/latency-tracker.ts'
 export type { LimitView } from './backend/limit/concurrency-limit.ts'

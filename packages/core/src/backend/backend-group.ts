@@ -7,11 +7,11 @@ import { type Discovered, Discovery, type DiscoverySettings } from '../discover/
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import type { Resolver } from '../discover/resolver.ts'
 import { Backend } from './backend.ts'
-import type { BackendSettings, BackendTraits } from './backend-settings.ts'
+import type { BackendTraits } from './backend-settings.ts'
 import type { BackendInfo } from './backend-view.ts'
 import { withoutCredentials } from './credentials.ts'
 import type { CheckOptions, Probe, ProbeProgress } from './health/checker.ts'
-import type { HealthChange, MissingAddress } from './health/health-monitor.ts'
+import type { HealthChange, MissingAddress } from './health/health-view.ts'
 import { Waker, type WakeSettings } from './waker.ts'
 
 /** What has changed about a backend, or about one of its endpoints. */
@@ -69,7 +69,9 @@ export interface GroupEnvironment {
   /** Makes what names are looked up in. */
   readonly resolver: () => Resolver
   readonly onChange?: ((change: GroupChange, endpoint: string | undefined) => void) | undefined
-  /** A request may find room that found none before. */
+  /** `members` has changed. */
+  readonly onMembers?: (() => void) | undefined
+  /** A request may find a slot that found none before. */
   readonly onRelief?: (() => void) | undefined
 }
 
@@ -94,16 +96,16 @@ export class BackendGroup implements BackendInfo {
   #probe: BackendProbe | undefined
   #sendCanary: BackendCanary | undefined
   #failure: string | undefined
-  /** Whether its name has had an address. */
-  #isResolved: boolean
+  /** Why its name has no address; `undefined` once it has had one. */
+  #missingAddress: MissingAddress | undefined
   readonly #idle = new Map<Backend, () => void>()
   #endpoints: readonly Endpoint[] = []
-  #onMembers: () => void = () => {}
 
   constructor(name: string, settings: GroupSettings, environment: GroupEnvironment) {
     this.name = name
     this.#settings = settings
-    this.#isResolved = settings.discover === undefined
+    if (settings.discover !== undefined)
+      this.#missingAddress = { kind: 'resolving', words: `${name} has no address yet` }
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
     this.#waker = new Waker(this.#clock, {
@@ -171,11 +173,6 @@ export class BackendGroup implements BackendInfo {
     return [...this.#leaving]
   }
 
-  /** Calls back when `members` has changed. */
-  onMembers(callback: () => void): void {
-    this.#onMembers = callback
-  }
-
   /** Begins to look for its endpoints, if it has some. */
   discover(): void {
     this.#discovering = true
@@ -217,6 +214,8 @@ export class BackendGroup implements BackendInfo {
   #onDiscovered({ endpoints, error }: Discovered): void {
     const failed = this.#failure
     this.#failure = error?.message
+    if (this.#missingAddress !== undefined && error !== undefined)
+      this.#missingAddress = { kind: 'unresolved', words: `${this.name} has no address (${error.message})` }
     const { added, removed } = this.#place(endpoints)
     const changed = added.length + removed.length > 0
     if (changed || (failed !== undefined && error === undefined)) {
@@ -230,6 +229,10 @@ export class BackendGroup implements BackendInfo {
 
   /** Keeps the endpoints that remain, with their state. */
   #place(endpoints: readonly Endpoint[]): { added: readonly Backend[]; removed: readonly Backend[] } {
+    // What has never had an address has none now; what has had some keeps them.
+    if (endpoints.length === 0) return { added: [], removed: [] }
+    this.#endpoints = endpoints
+    this.#missingAddress = undefined
     const before = this.#members
     const known = new Map([...before, ...this.#leaving].map((member) => [member.endpoint, member]))
     const found = endpoints.map((endpoint) => known.get(formatEndpoint(endpoint)) ?? this.#make(endpoint))
@@ -237,17 +240,13 @@ export class BackendGroup implements BackendInfo {
     const added = found.filter((member) => !staying.includes(member))
     const removed = before.filter((member) => !staying.includes(member))
     const [first, ...others] = [...staying, ...added]
-    // What has never had an address has none now; what has had some keeps them.
-    if (first === undefined) return { added: [], removed: [] }
-    this.#endpoints = endpoints
-    this.#isResolved = true
-    if (added.length + removed.length > 0) {
+    if (first !== undefined && added.length + removed.length > 0) {
       this.#members = [first, ...others]
       for (const member of added) this.#join(member)
       for (const member of removed) this.#leave(member)
     }
     this.#configureMembers()
-    if (added.length + removed.length > 0) this.#onMembers()
+    if (added.length + removed.length > 0) this.#environment.onMembers?.()
     return { added, removed }
   }
 
@@ -277,7 +276,7 @@ export class BackendGroup implements BackendInfo {
   #startProbes(member: Backend): void {
     const probe = this.#probe
     if (probe !== undefined)
-      member.health.start((options, signal, progress) => probe(member, options, signal, progress))
+      member.health.checker.start((options, signal, progress) => probe(member, options, signal, progress))
     const sendCanary = this.#sendCanary
     if (sendCanary === undefined) return
     member.startCanaries(async (job, signal) => {
@@ -308,34 +307,11 @@ export class BackendGroup implements BackendInfo {
   }
 
   #make(endpoint?: Endpoint): Backend {
-    const member: Backend = new Backend(
-      this.name,
-      this.#settingsOf(endpoint, () => this.#relieved(member)),
-    )
-    return member
-  }
-
-  #relieved(member: Backend): void {
-    if (member.inFlight === 0) {
-      const resolve = this.#idle.get(member)
-      this.#idle.delete(member)
-      resolve?.()
-    }
-    this.#environment.onRelief?.()
-  }
-
-  #missingAddress(): MissingAddress {
-    const error = this.#failure
-    const words = `${this.name} has no address ${error === undefined ? 'yet' : `(${error})`}`
-    return { kind: error === undefined ? 'resolving' : 'unresolved', words }
-  }
-
-  #settingsOf(endpoint: Endpoint | undefined, onRelief: () => void): BackendSettings {
     const text = endpoint && formatEndpoint(endpoint)
-    return {
+    const member: Backend = new Backend(this.name, {
       ...this.#traits,
       endpoint,
-      missingAddress: this.#isResolved || endpoint !== undefined ? undefined : () => this.#missingAddress(),
+      missingAddress: () => this.#missingAddress,
       enabled: this.#enabled,
       waker: this.#waker,
       clock: this.#clock,
@@ -345,13 +321,21 @@ export class BackendGroup implements BackendInfo {
         // There may be others by now.
         if (isLoss(change)) this.#discovery?.refresh()
       },
-      onRelief,
-    }
+      onRelief: () => {
+        if (this.#idle.size > 0 && member.inFlight === 0) {
+          this.#idle.get(member)?.()
+          this.#idle.delete(member)
+        }
+        this.#environment.onRelief?.()
+      },
+    })
+    return member
   }
 
+  /** Without an address there is nothing to probe. */
   get #traits(): BackendTraits {
     const { wake: _, discover: __, ...traits } = this.#settings
-    return traits
+    return this.#missingAddress === undefined ? traits : { ...traits, check: undefined }
   }
 
   #tell(change: GroupChange, endpoint?: string): void {
@@ -360,7 +344,7 @@ export class BackendGroup implements BackendInfo {
 }
 
 function stop({ health, demand, canary }: Backend): void {
-  health.stop()
+  health.checker.stop()
   canary?.stop()
   demand.stop()
 }

@@ -1,8 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Endpoint } from '../discover/endpoint.ts'
-import { takeCredentials } from './credentials.ts'
 import type { CheckOptions } from './health/checker.ts'
-import type { HealthChange, MissingAddress } from './health/health-monitor.ts'
+import type { HealthChange, MissingAddress } from './health/health-view.ts'
 import type { LimitSettings } from './limit/concurrency-limit.ts'
 import type { Waker } from './waker.ts'
 
@@ -37,8 +36,8 @@ export interface BackendTraits extends LimitSettings {
 export interface BackendSettings extends BackendTraits {
   /** The one address of its name that it is; any, when not given. */
   readonly endpoint?: Pick<Endpoint, 'address' | 'port'> | undefined
-  /** Why its name has no address yet, for a group without endpoints: requests wait for it, and none is sent. */
-  readonly missingAddress?: (() => MissingAddress) | undefined
+  /** Why its name has no address, while that is so: requests wait for it, and none is sent. */
+  readonly missingAddress?: (() => MissingAddress | undefined) | undefined
   /** Whether it takes requests from the start, as it does unless told otherwise. */
   readonly enabled?: boolean | undefined
   /** What has its machine switched on. */
@@ -48,11 +47,4 @@ export interface BackendSettings extends BackendTraits {
   readonly onChange?: (change: HealthChange) => void
   /** It may be able to take a request that it could not take before. */
   readonly onRelief?: () => void
-}
-
-/** The headers that only this backend may see, its credentials among them; `undefined` for none. */
-export function ownHeadersOf({ url, headers }: BackendTraits): Readonly<Record<string, string>> | undefined {
-  const { base: _, ...authorization } = takeCredentials(url)
-  const own = { ...authorization, ...headers }
-  return Object.keys(own).length === 0 ? undefined : own
 }

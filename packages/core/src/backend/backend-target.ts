@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { defaults } from '../config/defaults.ts'
 import type { Endpoint } from '../discover/endpoint.ts'
 import { removeItem } from '../remove-item.ts'
-import { type BackendTraits, ownHeadersOf, type TlsSettings } from './backend-settings.ts'
+import type { BackendTraits, TlsSettings } from './backend-settings.ts'
+import { takeCredentials } from './credentials.ts'
 
 /** An attempt that is running on a backend. */
 export interface RunningAttempt {
@@ -93,4 +94,11 @@ export class BackendTarget {
   close(): void {
     for (const callback of this.#onClose.splice(0)) callback()
   }
+}
+
+/** The headers that only this backend may see, its credentials among them; `undefined` for none. */
+function ownHeadersOf({ url, headers }: BackendTraits): Readonly<Record<string, string>> | undefined {
+  const { base: _, ...authorization } = takeCredentials(url)
+  const own = { ...authorization, ...headers }
+  return Object.keys(own).length === 0 ? undefined : own
 }

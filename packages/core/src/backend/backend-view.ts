@@ -1,4 +1,4 @@
-import type { HealthView } from './health/health-monitor.ts'
+import type { HealthView } from './health/health-view.ts'
 import type { LatencyView } from './latency/latency-tracker.ts'
 import type { LimitView } from './limit/concurrency-limit.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { keysOf } from '../../../../test/support/job-keys.ts'
-import { answered, failed } from '../../../../test/support/outcomes.ts'
+import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import { Backend } from './backend.ts'
 import type { BackendSettings } from './backend-settings.ts'
 
@@ -58,6 +58,28 @@ describe('a backend', () => {
       'ejected',
       undefined,
     ])
+  })
+
+  it('does not end a trial when an earlier outcome is decided', () => {
+    const { clock, backend } = start()
+    for (let i = 0; i < 3; i++) backend.reserve(IMAGE, 'image').release(passedOver(503))
+    clock.advance(6_000)
+    const first = backend.reserve(IMAGE, 'image')
+    first.release(passedOver(500))
+    clock.advance(12_000)
+    expect([first.trial, backend.reserve(IMAGE, 'image').trial]).toEqual([true, true])
+    first.decide(false)
+    expect(backend.health.status.tasks['clip/visual']?.kind).toBe('trial')
+  })
+
+  it('blames an undecided outcome on the backend once that is decided', () => {
+    const { backend } = start()
+    const { release, decide } = backend.reserve(IMAGE, 'image')
+    release(passedOver(500))
+    expect(backend.health.failures).toBe(0)
+    decide(true)
+    decide(true)
+    expect([backend.health.failures, backend.latency.expected('image')]).toEqual([1, 1_000])
   })
 
   it('keeps its state when it is configured', () => {

@@ -7,8 +7,9 @@ import { BackendTarget } from './backend-target.ts'
 import { type BackendView, idOf } from './backend-view.ts'
 import { withoutCredentials } from './credentials.ts'
 import { Demand } from './demand.ts'
-import { type Evidence, isUndecided } from './health/evidence.ts'
-import { type HealthChange, HealthMonitor } from './health/health-monitor.ts'
+import { type Evidence, evidenceOf } from './health/evidence.ts'
+import { Health } from './health/health.ts'
+import type { HealthChange } from './health/health-view.ts'
 import { type JobKeys, NO_KEYS } from './job-keys.ts'
 import { LatencyTracker } from './latency/latency-tracker.ts'
 import { ConcurrencyLimit } from './limit/concurrency-limit.ts'
@@ -40,7 +41,7 @@ export class Backend implements BackendView {
   #tier: number
   readonly #clock: Clock
   readonly #target: BackendTarget
-  readonly #health: HealthMonitor
+  readonly #health: Health
   readonly #limit: ConcurrencyLimit
   readonly #latency: LatencyTracker
   readonly #demand: Demand
@@ -60,7 +61,7 @@ export class Backend implements BackendView {
     this.#target = new BackendTarget(this.url, settings.endpoint, settings)
     this.#limit = new ConcurrencyLimit(this.#clock, settings)
     this.#latency = new LatencyTracker(this.#clock)
-    this.#health = new HealthMonitor({
+    this.#health = new Health({
       clock: this.#clock,
       check: settings.check,
       enabled: settings.enabled ?? true,
@@ -73,7 +74,7 @@ export class Backend implements BackendView {
     this.#demand = new Demand({
       waker: settings.waker,
       isDown: () => this.#health.isDown,
-      onHurry: (isHurried) => this.#health.hurry(isHurried),
+      onHurry: (isHurried) => this.#health.checker.hurry(isHurried),
     })
   }
 
@@ -84,7 +85,7 @@ export class Backend implements BackendView {
     this.#tier = traits.tier ?? defaults.tier
     this.#target.configure(traits)
     this.#limit.configure(traits)
-    this.#health.configure(traits.check)
+    this.#health.checker.configure(traits.check)
   }
 
   get weight(): number {
@@ -107,7 +108,7 @@ export class Backend implements BackendView {
     return this.#latency
   }
 
-  get health(): HealthMonitor {
+  get health(): Health {
     return this.#health
   }
 
@@ -144,37 +145,39 @@ export class Backend implements BackendView {
    * @param urgent Whether it may have what is reserved.
    */
   reserve(job: JobKeys = NO_KEYS, kind = '', urgent = false): Slot {
-    const admission = this.#limit.begin(this.#latency.expected(kind) ?? 0, urgent)
+    const request = this.#limit.begin(this.#latency.expected(kind) ?? 0, urgent)
     const { inFlight } = this
-    const record = this.#health.requests.begin(job)
-    let held = true
-    let undecided: { readonly outcome: Outcome; readonly time: number } | undefined
+    const record = this.#health.begin(job)
+    let isHeld = true
+    let undecided: { readonly blame: Evidence; readonly time: number } | undefined
     const release = (outcome?: Outcome) => {
-      if (!held) return
-      held = false
-      const taken = this.#limit.end(admission)
-      const evidence = this.#health.requests.record(record, outcome, this.#demand.waiting > 0)
+      if (!isHeld) return
+      isHeld = false
+      const evidence = evidenceOf(outcome)
       // A client that is slow to upload does not make a backend slow.
       const starvedFor = (outcome?.kind === 'answered' ? outcome.starvedFor : undefined) ?? 0
-      const time = Math.max(0, taken - starvedFor)
-      if (isUndecided(outcome)) undecided = { outcome, time }
+      const time = Math.max(0, this.#clock.now() - request.began - starvedFor)
       const isGood = evidence.kind === 'good'
-      this.#limit.learn(admission, kind, isGood ? time : undefined)
+      this.#limit.end(request, kind, isGood ? time : undefined)
+      this.#health.end(record, evidence, this.#demand.waiting > 0)
       // How many times as long it took as it would have without waiting inside.
       if (isGood) this.#latency.observe(kind, time, Math.max(1, inFlight / this.#limit.workers))
       else if (outcome?.kind === 'superseded') this.#latency.observeAtLeast(kind, time)
+      else if (evidence.kind === 'undecided') undecided = { blame: evidence.blame, time }
       else this.#observeFailure(evidence, job, kind, time)
-      if (isGood || evidence.kind === 'unreachable') this.#health.heed(isGood)
       this.#settings.onRelief?.()
     }
     const decide = (isBlamed: boolean) => {
       if (undecided === undefined) return
-      const { outcome, time } = undecided
+      const { blame, time } = undecided
       undecided = undefined
-      this.#observeFailure(this.#health.requests.decide(record, outcome, isBlamed), job, kind, time)
+      if (isBlamed) {
+        this.#health.learn(record, blame)
+        this.#observeFailure(blame, job, kind, time)
+      }
       this.#settings.onRelief?.()
     }
-    return { trial: record.passes.some(({ trial }) => trial), release, decide }
+    return { trial: record.trial, release, decide }
   }
 
   /** An ejected backend gets no requests, so that a peak would stay until it is back: its peaks are forgotten. */

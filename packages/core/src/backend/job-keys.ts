@@ -12,6 +12,8 @@ export interface JobKeys {
   readonly exact: () => string
   /** Bytes of the body, as far as they are known. */
   readonly size: () => number
+  /** Whether the body has arrived; it has, when not given. */
+  readonly isReady?: (() => boolean) | undefined
 }
 
 /** Of a request whose job is not known, or that does not matter. */

@@ -19,16 +19,19 @@ export interface PoolChanges {
   readonly removed: readonly BackendGroup[]
 }
 
+/** Makes a backend. @param onMembers Its members have changed. */
+export type MakeGroup = (name: string, settings: GroupSettings, onMembers: () => void) => BackendGroup
+
 /** The backends with their live state. Which there are, and which servers, may change at any time. */
 export class Pool {
-  readonly #make: (name: string, settings: GroupSettings) => BackendGroup
+  readonly #make: MakeGroup
   #groups: readonly BackendGroup[] = []
   /** They are no backends any more, and requests are still running there. */
   readonly #leaving = new Set<BackendGroup>()
   #views: View[] = []
   readonly #listeners = new Set<() => void>()
 
-  constructor(make: (name: string, settings: GroupSettings) => BackendGroup) {
+  constructor(make: MakeGroup) {
     this.#make = make
   }
 
@@ -62,14 +65,15 @@ export class Pool {
     const before = this.#groups
     const next = [...settings].map(([name, its]) => {
       const known = [...before, ...this.#leaving].find((group) => group.name === name && group.isMeantBy(its))
-      return { its, known, group: known ?? this.#make(name, its) }
+      const group: BackendGroup = known ?? this.#make(name, its, () => this.#changed(group))
+      return { its, known, group }
     })
     this.#groups = next.map(({ group }) => group)
     for (const { its, known } of next) known?.configure(its)
     const added = this.#groups.filter((group) => !before.includes(group))
     const removed = before.filter((group) => !this.#groups.includes(group))
     this.#views = []
-    for (const group of added) this.#join(group)
+    for (const group of added) if (this.#leaving.delete(group)) group.comeBack()
     for (const group of removed) this.#leave(group)
     return { added, removed }
   }
@@ -89,11 +93,6 @@ export class Pool {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
-  }
-
-  #join(group: BackendGroup): void {
-    group.onMembers(() => this.#changed(group))
-    if (this.#leaving.delete(group)) group.comeBack()
   }
 
   #leave(group: BackendGroup): void {

@@ -14,13 +14,30 @@ export function peakEwma(): Strategy {
   return {
     rank(candidates, job) {
       const rows = candidates.map((candidate) => new Row(candidate, job))
-      const ranked = byCost(rows, job)
+      const load = loadOf(rows, job)
+      // By insertion: most pools are small, and this is done for every request.
+      const ranked: Row[] = []
+      for (const row of rows) {
+        if (!row.isRecovering) row.score = costOf(row, job, load)
+        let place = ranked.length
+        for (
+          let before = ranked[place - 1];
+          before !== undefined && before.score > row.score;
+          before = ranked[place - 1]
+        ) {
+          ranked[place--] = before
+        }
+        ranked[place] = row
+      }
       const [best] = ranked
       if (best === undefined || best.backend.endpoint === undefined) return ranked
       const [next = best] = turns.rank(equalsOf(best, rows), inFlightPerWeight)
       return [next, ...ranked.filter((row) => row !== next)]
     },
-    picked: (backend) => turns.picked(backend),
+    // Only the endpoints of one backend take turns.
+    picked: (backend) => {
+      if (backend.endpoint !== undefined) turns.picked(backend)
+    },
   }
 }
 
@@ -72,25 +89,6 @@ interface Load {
   readonly followers: number
   /** The backend that the latencies of others are estimated by; `undefined` when all are measured. */
   readonly quickest: Row | undefined
-}
-
-/** By insertion: most pools are small, and this is done for every request. */
-function byCost(rows: readonly Row[], job: Job): readonly Row[] {
-  const load = loadOf(rows, job)
-  const ranked: Row[] = []
-  for (const row of rows) {
-    if (!row.isRecovering) row.score = costOf(row, job, load)
-    let place = ranked.length
-    for (
-      let before = ranked[place - 1];
-      before !== undefined && before.score > row.score;
-      before = ranked[place - 1]
-    ) {
-      ranked[place--] = before
-    }
-    ranked[place] = row
-  }
-  return ranked
 }
 
 function loadOf(rows: readonly Row[], job: Job): Load {
@@ -170,14 +168,14 @@ function quickestOf(rows: readonly Row[]): Row | undefined {
  */
 function equalsOf(best: Row, rows: readonly Row[]): readonly Row[] {
   if (best.latency === undefined) return [best]
-  const isProven = best.backend.health.requests.wellFor(defaults.latencyDecay)
+  const isProven = best.backend.health.wellFor(defaults.latencyDecay)
   const equals = rows.filter(
     ({ backend, inFlight, limit, latency, isRecovering }) =>
       backend.name === best.backend.name &&
       inFlight < limit &&
       latency !== undefined &&
       !isRecovering &&
-      (!isProven || backend.health.requests.wellFor(defaults.latencyDecay)),
+      (!isProven || backend.health.wellFor(defaults.latencyDecay)),
   )
   return equals.length === 0 ? [best] : equals
 }

@@ -1,6 +1,6 @@
 import type { Backend } from '../backend/backend.ts'
 import { defaults } from '../config/defaults.ts'
-import { type Assessment, isEligible } from '../routing/assess.ts'
+import type { Assessment } from '../routing/assess.ts'
 import type { CompiledRoute } from '../routing/compile-policy.ts'
 import { type Decision, decide, longestWait } from '../routing/decide.ts'
 import type { Decided } from '../routing/route-selector.ts'
@@ -121,7 +121,7 @@ function reasonFor(
     case 'full':
       return ownReason() ?? { kind: 'usable' }
     case 'candidate': {
-      const reason = isEligible(obstacle) ? ownReason() : undefined
+      const reason = ownReason()
       if (reason !== undefined) return reason
       if (rating === undefined) return { kind: 'usable' }
       return {

@@ -1,7 +1,6 @@
 import type { BackendView } from '../backend/backend-view.ts'
 import type { BreakerState } from '../backend/health/breaker.ts'
-import type { BackendHealth } from '../backend/health/health-monitor.ts'
-import type { Obstacle } from '../backend/health/obstacle.ts'
+import type { BackendHealth, Obstacle } from '../backend/health/health-view.ts'
 import type { JobKeys } from '../backend/job-keys.ts'
 import type { RouteRequest } from '../routing/route-request.ts'
 import type { CandidateReason } from './explanation.ts'

@@ -92,7 +92,6 @@ export class RequestQueue<T> {
 
   /** Serves every request that can be served, in order. Call it whenever something may have become available. */
   wake(): void {
-    if (this.#queue.length === 0) return
     this.#wokenAgain = true
     // Serving a request may itself wake the queue.
     if (this.#serving) return

@@ -58,13 +58,13 @@ export function recordAttempt(
   before: readonly AttemptRecord[],
 ): AttemptRecorder {
   const { name, url, endpoint } = backend
-  const { requests } = backend.health
-  const { failures } = requests
+  const { health } = backend
+  const { failures } = health
   const start = clock.now()
   const marks: AttemptMarks = { received: 0 }
   // A backend that failed recently may fail again whatever the request is.
   const isShaky =
-    before.every((other) => other.backend !== name) && !requests.wellFor(defaults.retryBudgetWindow)
+    before.every((other) => other.backend !== name) && !health.wellFor(defaults.retryBudgetWindow)
   const record = (outcome: Outcome): AttemptRecord => ({
     backend: name,
     url,
@@ -75,7 +75,7 @@ export function recordAttempt(
     connect: marks.connected === undefined ? undefined : marks.connected - start,
     firstByte: marks.answered === undefined ? undefined : marks.answered - start,
     received: marks.received,
-    inCompany: isShaky || backend.inFlight > 1 || requests.failures > failures,
+    inCompany: isShaky || backend.inFlight > 1 || health.failures > failures,
     hedge,
   })
   return { marks, record }

@@ -48,7 +48,7 @@ export function sendHedged(first: Lease, request: HedgedRequest): Promise<Hedged
   const { promise, resolve, reject } = Promise.withResolvers<HedgedResult>()
   let cancelHedge: (() => void) | undefined
   const send = (lease: Lease) => {
-    const abort = lease.hedges > 0 ? new AbortController() : undefined
+    const abort = lease.hedge === undefined ? undefined : new AbortController()
     const hedge = used.length > 0
     running.set(lease, abort)
     used.push(lease.backend.id)
@@ -75,7 +75,7 @@ export function sendHedged(first: Lease, request: HedgedRequest): Promise<Hedged
   }
   const hedgeAfter = (delay: number, count: number) => {
     cancelHedge = clock.after(delay, () => {
-      const lease = canHedge() && budget.allows ? first.spare([...tried, ...used]) : undefined
+      const lease = canHedge() && budget.allows ? first.hedge?.spare([...tried, ...used]) : undefined
       if (lease !== undefined) {
         budget.take()
         send(lease)
@@ -83,8 +83,8 @@ export function sendHedged(first: Lease, request: HedgedRequest): Promise<Hedged
       if (count > 1) hedgeAfter(delay, count - 1)
     })
   }
-  const delay = first.hedges > 0 ? first.lateAfter() : undefined
+  const delay = first.hedge?.lateAfter()
   send(first)
-  if (delay !== undefined) hedgeAfter(delay, first.hedges)
+  if (first.hedge !== undefined && delay !== undefined) hedgeAfter(delay, first.hedge.max)
   return promise
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { attemptRecord } from '../../../../test/support/attempt-record.ts'
 import { answered, failed, passedOver, superseded } from '../../../../test/support/outcomes.ts'
+import { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { AttemptRecord } from './attempt-record.ts'
 import { failureOf } from './failure.ts'
@@ -16,6 +17,8 @@ const made = (...outcomes: (Outcome | [Outcome, 'in company'])[]): AttemptRecord
 
 const id = (name: string) => `${name}@http://${name}`
 
+const BACKENDS = ['a', 'b', 'c'].map((name) => new Backend(name, { url: `http://${name}`, weight: 1 }))
+
 /** A route to a, b and c, all of them available. */
 const lease = (differing: Partial<Leeway> = {}): Leeway => ({
   holds: true,
@@ -23,14 +26,14 @@ const lease = (differing: Partial<Leeway> = {}): Leeway => ({
   retries: 3,
   backend: { target: { isLeaving: false } },
   left: (tried) => ['a', 'b', 'c'].filter((name) => !tried.includes(id(name))).length,
-  usableOthers: (tried) => ['a', 'b', 'c'].filter((name) => !tried.includes(id(name))).length,
+  usableOthers: (tried) => BACKENDS.filter((backend) => !tried.includes(backend.id)),
   isRefusedByAll: () => false,
   isCredible: () => true,
   ...differing,
 })
 /** The same, with no other candidate. */
 const alone = (differing: Partial<Leeway> = {}) =>
-  lease({ usableOthers: () => 0, left: () => 0, ...differing })
+  lease({ usableOthers: () => [], left: () => 0, ...differing })
 const text = (step: Step) =>
   step.kind === 'answer' ? (step.isConfirmed ? 'answer (confirmed)' : 'answer') : step.kind
 const refusal = passedOver(422, '{"detail":"Invalid request format."}')
@@ -65,7 +68,9 @@ describe('a bulk job that may be held', () => {
 
   it('is never answered by running out of retries', () => {
     const attempts = made(...Array(5).fill(passedOver(502)))
-    expect(text(nextStep(attempts, lease({ usableOthers: () => 1 }), true))).toBe('next-round')
+    expect(text(nextStep(attempts, lease({ usableOthers: () => BACKENDS.slice(0, 1) }), true))).toBe(
+      'next-round',
+    )
   })
 
   it('is asked for once more where no second opinion is to be had, and then answered with its 500', () => {

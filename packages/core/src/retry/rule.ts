@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.ts'
 import { idOf } from '../backend/backend-view.ts'
 import type { Outcome } from '../backend/outcome.ts'
+import { isProven } from '../routing/assess.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { AttemptRecord } from './attempt-record.ts'
 
@@ -55,8 +56,12 @@ function whereHeld(round: readonly AttemptRecord[], lease: Leeway, parallel: num
   if (isConfirmed(against)) return { kind: 'answer', isConfirmed: true }
   if (lease.isRefusedByAll(idsOf(round.filter(({ outcome }) => refuses(outcome))))) return ANSWER
   const step = another(round)
-  const others = lease.usableOthers(step.avoid)
-  if (against.length > 0 && isAgainstJob(round.at(-1)?.outcome) && lease.usableOthers(idsOf(against)) === 0) {
+  const others = lease.usableOthers(step.avoid).length
+  if (
+    against.length > 0 &&
+    isAgainstJob(round.at(-1)?.outcome) &&
+    lease.usableOthers(idsOf(against)).length === 0
+  ) {
     // No second opinion is available: a 500 is retried once, a refusal of the request would only be repeated.
     const mayRepeat = against.length === 1 && against.every(({ outcome }) => isFault(outcome))
     if (mayRepeat) return { ...step, exclude: [] }
@@ -184,8 +189,8 @@ function killedBackend(outcome: Outcome): boolean {
  */
 export function isFree(
   outcome: Outcome | undefined,
-  lease: Pick<Lease, 'trial' | 'holds' | 'provenOther'>,
+  lease: Pick<Lease, 'trial' | 'holds' | 'usableOthers'>,
 ): boolean {
   if (lease.trial || lease.holds) return true
-  return (outcome?.kind === 'failed' && !outcome.reachedBackend) || lease.provenOther()
+  return (outcome?.kind === 'failed' && !outcome.reachedBackend) || lease.usableOthers([]).some(isProven)
 }

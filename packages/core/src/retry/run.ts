@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { NoBackendError } from '../errors.ts'
 import { usefulness } from '../judge/verdict.ts'
+import { isProven } from '../routing/assess.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
 import { type AttemptRecord, type AttemptRecorder, recordAttempt } from './attempt-record.ts'
@@ -78,7 +79,7 @@ export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease
   let round: CompletedAttempt<A>[] = []
   let suspectRounds = 0
   let isPoison = false
-  if (first.hedges > 0) request.hedgeBudget.count()
+  if (first.hedge !== undefined) request.hedgeBudget.count()
   try {
     for (;;) {
       const ended = await attempt(request, lease, round, { deadline, isPoison })
@@ -139,11 +140,11 @@ async function attempt<A extends Kept>(
       record,
       deadline,
       hasNextStep: () => {
-        if (!lease.holds && !lease.provenOther()) return false
+        if (!lease.holds && !lease.usableOthers([]).some(isProven)) return false
         const { kind } = nextStep([...before, record(GONE)], lease, request.retained())
         return kind === 'another' || kind === 'next-round'
       },
-      hasOther: () => lease.usableOthers([]) > 0,
+      hasOther: () => lease.usableOthers([]).length > 0,
     }
     const verified = { ask: request.ask, send: () => request.send(context) }
     const { outcome, answer } = await sendVerified(lease, verified, isPoison)
@@ -152,7 +153,7 @@ async function attempt<A extends Kept>(
     request.onAttempt(ended, context)
     return outcome
   }
-  if (first.hedges === 0)
+  if (first.hedge === undefined)
     return { lease: first, outcome: await send({ lease: first, ...NO_HEDGE }), attempts: 1 }
   const { clock, hedgeBudget: budget, canHedge } = request
   return sendHedged(first, { clock, budget, tried: idsOf(before), canHedge, attempt: send })

@@ -1,4 +1,4 @@
-import { blameOf, isUndecided } from '../backend/health/evidence.ts'
+import { isUndecided } from '../backend/health/evidence.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import type { Lease } from '../routing/lease.ts'
@@ -56,7 +56,7 @@ function decided(outcome: Outcome, found: CanaryResult): Outcome {
     return outcome
   const { reason } = outcome.verdict
   if (found.kind === 'passed') return { ...outcome, verdict: { kind: 'job', reason } }
-  if (blameOf(outcome).kind === 'lacks')
+  if (outcome.verdict.kind === 'undecided' && outcome.verdict.otherwise === 'lacks')
     return { ...outcome, verdict: { kind: 'lacks', what: 'exact', reason } }
   const scope = found.scope === 'unreachable' ? 'type' : found.scope
   return { ...outcome, verdict: { kind: 'fault', scope, reason, certain: true } }

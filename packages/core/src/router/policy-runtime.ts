@@ -4,6 +4,7 @@ import {
   BackendGroup,
   type BackendProbe,
   type GroupChange,
+  type GroupSettings,
 } from '../backend/backend-group.ts'
 import type { BackendInfo } from '../backend/backend-view.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
@@ -73,7 +74,7 @@ export class PolicyRuntime {
   constructor(policy: Policy, environment: SelectEnvironment) {
     this.#environment = environment
     const { clock = systemClock } = environment
-    this.pool = new Pool((name, settings) => this.#makeGroup(name, settings))
+    this.pool = new Pool((name, settings, onMembers) => this.#makeGroup(name, settings, onMembers))
     this.table = new RouteTable({
       pool: this.pool,
       clock,
@@ -84,7 +85,7 @@ export class PolicyRuntime {
     this.#replace(this.#policy)
   }
 
-  #makeGroup(name: string, settings: ConstructorParameters<typeof BackendGroup>[1]): BackendGroup {
+  #makeGroup(name: string, settings: GroupSettings, onMembers: () => void): BackendGroup {
     const { resolver, onUnavailable, onBackendChange } = this.#environment
     const group: BackendGroup = new BackendGroup(name, settings, {
       clock: this.table.context.clock,
@@ -94,7 +95,11 @@ export class PolicyRuntime {
           if (change.kind === 'wanted') callSafely(() => onUnavailable?.(group))
           onBackendChange?.({ backend: name, endpoint, ...change })
         }),
-      onRelief: () => this.table.queue.wake(),
+      onMembers,
+      onRelief: () => {
+        const { queue } = this.table
+        if (queue.length > 0) queue.wake()
+      },
     })
     return group
   }
@@ -157,15 +162,12 @@ export class PolicyRuntime {
       retries: 0,
       left: () => 0,
       place: { arrival: 0, since: this.table.context.clock.now() },
-      provenOther: () => false,
-      usableOthers: () => 0,
+      usableOthers: () => [],
       isRefusedByAll: () => false,
       isCredible: () => true,
       bulk: false,
       holds: false,
-      hedges: 0,
-      lateAfter: () => undefined,
-      spare: () => undefined,
+      hedge: undefined,
       ...backend.reserve(),
     }
   }

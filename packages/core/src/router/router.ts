@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BackendInfo } from '../backend/backend-view.ts'
-import type { BackendHealth } from '../backend/health/health-monitor.ts'
+import type { BackendHealth } from '../backend/health/health-view.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { PolicyChanges } from '../config/changes.ts'

@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.ts'
-import type { Obstacle } from '../backend/health/obstacle.ts'
+import type { BackendView } from '../backend/backend-view.ts'
+import type { Obstacle } from '../backend/health/health-view.ts'
 import { defaults } from '../config/defaults.ts'
 import { isNamed } from './candidates.ts'
 import type { RouteRequest } from './route-request.ts'
@@ -30,28 +31,22 @@ export type MutableAssessment = { -readonly [K in keyof Assessment]: Assessment[
 export function assess(request: RouteRequest, backend: Backend): MutableAssessment {
   if (!backend.serves(request.classification.tasks))
     return { backend, obstacle: undefined, state: 'lacks-task' }
-  const { exclude } = request
+  const { exclude, job, priority } = request
   if (exclude.size > 0 && isNamed(backend, exclude))
     return { backend, obstacle: undefined, state: 'excluded' }
-  const obstacle = obstacleOf(request, backend)
-  return { backend, obstacle, state: isEligible(obstacle) ? 'candidate' : 'unavailable' }
+  const obstacle = backend.health.obstacle(job, priority > 0)
+  return {
+    backend,
+    obstacle,
+    state: obstacle === undefined || isPassing(obstacle) ? 'candidate' : 'unavailable',
+  }
 }
 
 /** Obstacles that end when a request on the backend ends: such a backend is worth waiting for. */
 const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering', 'resolving'])
-/** A recovering backend gets one request at a time, and no slow upload may keep that slot from the others. */
-const UPLOADING: Obstacle = { kind: 'recovering', until: Number.POSITIVE_INFINITY }
-
-/** Why a backend cannot take the request now; `undefined` when it can. */
-export function obstacleOf({ job, priority, isReady }: RouteRequest, backend: Backend): Obstacle | undefined {
-  const obstacle = backend.health.obstacle(job, priority > 0)
-  if (obstacle !== undefined) return obstacle
-  return backend.health.requests.isRare(job) && !isReady() ? UPLOADING : undefined
-}
-
-/** Whether a backend can take a request now, or as soon as another request there ends. */
-export function isEligible(obstacle: Obstacle | undefined): boolean {
-  return obstacle === undefined || PASSING.has(obstacle.kind)
+/** Whether a backend with this obstacle can take a request as soon as another request there ends. */
+export function isPassing({ kind }: Obstacle): boolean {
+  return PASSING.has(kind)
 }
 
 /** Whether some candidate is available and at its limit. */
@@ -63,8 +58,8 @@ export function isAnyFull(request: RouteRequest): boolean {
 }
 
 /** Whether nothing has failed on the backend for as long as retries are counted. */
-export function isProven(backend: Backend): boolean {
-  return backend.health.requests.wellFor(defaults.retryBudgetWindow)
+export function isProven({ health }: BackendView): boolean {
+  return health.wellFor(defaults.retryBudgetWindow)
 }
 
 /** Whether a request could be sent there at all: the backend is neither drained nor without an address. */

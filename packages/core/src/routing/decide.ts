@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/backend.ts'
-import type { Obstacle } from '../backend/health/obstacle.ts'
+import type { Obstacle } from '../backend/health/health-view.ts'
 import type { Candidate, Ranked } from '../balance/strategy.ts'
 import { defaults } from '../config/defaults.ts'
 import type { RouterError } from '../errors.ts'
@@ -55,7 +55,7 @@ export type Decision = {
 
 /** Decides what to do with a request now. It changes nothing. */
 export function decide(request: RouteRequest, state: RoutingState): Decision {
-  const { route, notBefore, retry } = request
+  const { route, notBefore, retry, kind, models, priority } = request
   const assessments = route.members.current.map((backend) => assess(request, backend))
   if (assessments.every(({ state: is }) => is === 'lacks-task' || is === 'excluded'))
     return { kind: 'reject', error: noCandidate(request), assessments, ranked: [] }
@@ -78,7 +78,9 @@ export function decide(request: RouteRequest, state: RoutingState): Decision {
   if (retry) narrow(assessments, ({ backend }) => isProven(backend), 'failed-recently')
   const candidates = bestTier(assessments, route.spill)
   const hasFree = candidates.some((candidate) => !candidate.isFull)
-  const ranked = hasFree ? rank(request, candidates, state) : []
+  const { queued, sinceLast } = state
+  const job = { kind, models, queued, urgent: priority > 0, sinceLast }
+  const ranked = hasFree ? route.strategy.rank(candidates, job) : []
   const best = assessments.find(({ backend }) => backend === ranked[0]?.backend)
   if (best !== undefined && best.obstacle === undefined)
     return { kind: 'forward', backend: best.backend, isLeastBad: false, assessments, ranked }
@@ -117,15 +119,6 @@ function bestTier(assessments: readonly MutableAssessment[], spill: boolean): Ca
     else candidates.push({ backend, isFull: obstacle !== undefined })
   }
   return candidates
-}
-
-function rank(
-  { kind, models, priority, route }: RouteRequest,
-  candidates: readonly Candidate[],
-  { queued, sinceLast }: RoutingState,
-): readonly Ranked[] {
-  if (candidates.length === 0) return []
-  return route.strategy.rank(candidates, { kind, models, queued, urgent: priority > 0, sinceLast })
 }
 
 /** No candidate is available: the request is held, or the least bad backend is tried rather than none. */

@@ -53,7 +53,7 @@ function pool(own: Partial<BackendOptions>[], route: Partial<Route> = {}, policy
   )
   const spare = async (classification = search) => {
     const lease = await select(classification)
-    return lease.spare([lease.backend.id])?.backend.name
+    return lease.hedge?.spare([lease.backend.id])?.backend.name
   }
   return { clock, select, spare }
 }
@@ -62,28 +62,23 @@ describe('a lease', () => {
   it('without hedge is never late', async () => {
     const { select } = pool([{}, {}], { hedge: undefined })
     const lease = await select(search)
-    expect([lease.hedges, lease.lateAfter()]).toEqual([0, undefined])
-    expect([select.lease('a').hedges, select.lease('a').lateAfter(), select.lease('a').spare([])]).toEqual([
-      0,
-      undefined,
-      undefined,
-    ])
+    expect([lease.hedge, select.lease('a').hedge]).toEqual([undefined, undefined])
   })
 
   it('is late after a time, or after a percentile of its backend for jobs of its kind', async () => {
-    expect((await pool([{}, {}]).select(search)).lateAfter()).toBe(300)
+    expect((await pool([{}, {}]).select(search)).hedge?.lateAfter()).toBe(300)
     const { clock, select } = pool([{}, {}], { hedge: {}, strategy: 'round-robin' })
     for (let i = 1; i <= 40; i++) {
       const lease = await select(search)
-      expect(lease.lateAfter()).toBeUndefined()
+      expect(lease.hedge?.lateAfter()).toBeUndefined()
       // Of a, 20 to 400 ms.
       clock.advance(lease.backend.name === 'a' ? i * 10 + 10 : 7)
       lease.release(answered)
     }
     const [a, b] = [await select(search), await select(search)]
-    expect([a.backend.name, a.lateAfter()]).toEqual(['a', 380])
-    expect([b.backend.name, b.lateAfter()]).toEqual(['b', 7])
-    expect((await select(image)).lateAfter()).toBeUndefined()
+    expect([a.backend.name, a.hedge?.lateAfter()]).toEqual(['a', 380])
+    expect([b.backend.name, b.hedge?.lateAfter()]).toEqual(['b', 7])
+    expect((await select(image)).hedge?.lateAfter()).toBeUndefined()
   })
 })
 
@@ -99,8 +94,8 @@ describe('the backend of a further copy', () => {
   it('is none that has had one', async () => {
     const { select } = pool([{}, {}, {}])
     const lease = await select(search, { exclude: ['c'] })
-    expect(lease.spare(['a@http://a'])?.backend.name).toBe('b')
-    expect(lease.spare(['a@http://a', 'b@http://b'])).toBeUndefined()
+    expect(lease.hedge?.spare(['a@http://a'])?.backend.name).toBe('b')
+    expect(lease.hedge?.spare(['a@http://a', 'b@http://b'])).toBeUndefined()
     expect(await pool([{}]).spare()).toBeUndefined()
   })
 
@@ -140,7 +135,7 @@ describe('the backend of a further copy', () => {
     const other = await select(search)
     const waiting = select(search)
     other.release(answered)
-    expect(first.spare(['a@http://a'])).toBeUndefined()
+    expect(first.hedge?.spare(['a@http://a'])).toBeUndefined()
     expect((await waiting).backend.name).toBe('b')
   })
 
@@ -150,7 +145,7 @@ describe('the backend of a further copy', () => {
     select.lease('b').release(answeredWith(429))
     const waiting = select(search)
     clock.shift(2_000)
-    expect(first.spare(['a@http://a'])).toBeUndefined()
+    expect(first.hedge?.spare(['a@http://a'])).toBeUndefined()
     expect((await waiting).backend.name).toBe('b')
   })
 
@@ -181,7 +176,7 @@ describe('the backend of a further copy', () => {
       const { select, clock } = pool([{}, {}], route)
       const lease = await select(search)
       spoil(select, clock)
-      expect(lease.spare(['a@http://a'])).toBeUndefined()
+      expect(lease.hedge?.spare(['a@http://a'])).toBeUndefined()
       expect(select.held()).toEqual({})
     }
   })

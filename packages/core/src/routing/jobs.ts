@@ -55,11 +55,12 @@ export function keysOf(
   { types, typeModels }: JobNames,
   { entries }: Classification,
   size: () => number,
+  isReady?: () => boolean,
 ): JobKeys {
   let exact: string | undefined
   const exactOnce = () => {
     exact ??= exactKey(entries)
     return exact
   }
-  return { types, models: typeModels, exact: exactOnce, size }
+  return { types, models: typeModels, exact: exactOnce, size, isReady }
 }

@@ -1,4 +1,5 @@
 import type { Backend, Slot } from '../backend/backend.ts'
+import type { BackendView } from '../backend/backend-view.ts'
 import type { Patience } from '../config/patience.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 
@@ -15,10 +16,8 @@ export interface Lease extends Slot {
   readonly left: (tried: readonly string[]) => number
   /** The request's place in the queue. */
   readonly place: Place
-  /** Whether another candidate can take the request, now or after a queue, and has had no recent failure. */
-  readonly provenOther: () => boolean
-  /** The number of other candidates, without these ids, that can take the request now or after a queue. */
-  readonly usableOthers: (tried: readonly string[]) => number
+  /** The other candidates, without these ids, that can take the request now or after a queue. */
+  readonly usableOthers: (tried: readonly string[]) => readonly BackendView[]
   /**
    * Whether every candidate refuses such requests, and none has ever served one.
    *
@@ -34,9 +33,15 @@ export interface Lease extends Slot {
   readonly bulk: boolean
   /** Whether the request may be held. */
   readonly holds: boolean
-  /** The most hedges of the request: `hedge.max` of the route, or 0. */
-  readonly hedges: number
-  /** Milliseconds after which an attempt is late, and hedged; `undefined` when that is not known, or never. */
+  /** How the request is hedged; `undefined` when its route does not hedge. */
+  readonly hedge: LeaseHedge | undefined
+}
+
+/** The hedges of a request. */
+export interface LeaseHedge {
+  /** The most hedges: `hedge.max` of the route. */
+  readonly max: number
+  /** Milliseconds after which an attempt is late, and hedged; `undefined` when that is not known. */
   readonly lateAfter: () => number | undefined
   /**
    * A lease for a hedge, on a candidate that can take it now. It neither waits nor takes an unavailable backend.

@@ -1,6 +1,6 @@
 import type { Backend } from '../backend/backend.ts'
 import { NoBackendError } from '../errors.ts'
-import { type Assessment, isUnreachable, isUsable, obstacleOf } from './assess.ts'
+import { type Assessment, isUnreachable, isUsable } from './assess.ts'
 import { isNamed } from './candidates.ts'
 import type { RouteRequest } from './route-request.ts'
 
@@ -45,7 +45,7 @@ export function noneReachable(
 
 /** Such as `gpu is ejected: answered 401 Unauthorized: set backends.gpu.auth`. */
 export function unavailableReason(request: RouteRequest, backend: Backend): string {
-  const kind = obstacleOf(request, backend)?.kind ?? 'unavailable'
+  const kind = backend.health.obstacle(request.job, request.priority > 0)?.kind ?? 'unavailable'
   const { probe, lastError } = backend.health.status
   const reason = kind === 'down' && probe?.kind === 'down' ? probe.reason : lastError?.reason
   const isFailure = kind === 'down' || kind === 'ejected' || kind === 'unavailable'

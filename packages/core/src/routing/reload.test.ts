@@ -12,6 +12,7 @@ import type { BackendOptions, Policy, Route } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
 import type { BackendEvent, SelectEnvironment } from '../router/policy-runtime.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { isProven } from './assess.ts'
 import type { SelectOptions } from './select-options.ts'
 
 const image = classified('image', 'clip/visual')
@@ -343,7 +344,7 @@ describe('a request that runs', () => {
     const next = policy({ c: {}, d: {}, e: {} }, { retries: 2, hold: '1h', name: 'new' })
     select.reload(next)
     expect([lease.retries, lease.holds, lease.left([lease.backend.id])]).toEqual([2, true, 3])
-    expect([lease.route, lease.provenOther()]).toEqual(['all', true])
+    expect([lease.route, lease.usableOthers([]).some(isProven)]).toEqual(['all', true])
     lease.release(failed('reset'))
     const another = await select(image, { exclude: [lease.backend.id], place: lease.place, retry: true })
     expect([another.backend.name, another.route]).toEqual(['c', 'new'])
@@ -364,11 +365,11 @@ describe('a request that runs', () => {
     const { select } = start(policy({ a: {}, b: {} }, { hedge: {} }))
     const lease = await select(search)
     select.reload(policy({ a: {}, c: {} }, { hedge: {} }))
-    const spare = lease.spare([lease.backend.id])
+    const spare = lease.hedge?.spare([lease.backend.id])
     expect(spare?.backend.name).toBe('c')
     spare?.release()
     select.reload(policy({ a: {}, c: {} }))
-    expect(lease.spare([lease.backend.id])).toBeUndefined()
+    expect(lease.hedge?.spare([lease.backend.id])).toBeUndefined()
     lease.release()
   })
 })

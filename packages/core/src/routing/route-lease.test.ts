@@ -4,6 +4,7 @@ import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Policy } from '../config/policy.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { isProven } from './assess.ts'
 
 const image = classified('image', 'clip/visual/m')
 
@@ -24,17 +25,18 @@ describe('a lease by a route', () => {
     const lease = await select(image)
     const [a, b, c] = select.backends().map(({ id }) => id)
     expect([lease.backend.id, lease.left([]), lease.left([a ?? '', b ?? ''])]).toEqual([a, 3, 1])
-    expect([lease.usableOthers([]), lease.usableOthers([c ?? ''])]).toEqual([2, 1])
+    const usable = (tried: readonly string[] = []) => lease.usableOthers(tried).map(({ name }) => name)
+    expect([usable(), usable([c ?? ''])]).toEqual([['b', 'c'], ['b']])
     await select.drain('b')
-    expect([lease.left([a ?? '']), lease.usableOthers([])]).toEqual([1, 1])
+    expect([lease.left([a ?? '']), usable()]).toEqual([1, ['c']])
   })
 
   it('knows whether another candidate has had no recent failure', async () => {
     const select = stage()
     const lease = await select(image)
-    expect(lease.provenOther()).toBe(true)
+    expect(lease.usableOthers([]).every(isProven)).toBe(true)
     for (const name of ['b', 'c']) select.lease(name).release(failed('reset'))
-    expect(lease.provenOther()).toBe(false)
+    expect(lease.usableOthers([]).some(isProven)).toBe(false)
   })
 
   it('is credible once its backend has served such a job', async () => {
@@ -59,6 +61,6 @@ describe('a lease by a route', () => {
     expect([lease.retries, lease.holds, lease.bulk]).toEqual([1, true, true])
     const backends = { a: { url: 'http://a', health: false as const } }
     select.reload({ backends, retries: 5, hold: false })
-    expect([lease.retries, lease.holds, lease.usableOthers([])]).toEqual([5, false, 0])
+    expect([lease.retries, lease.holds, lease.usableOthers([])]).toEqual([5, false, []])
   })
 })

@@ -1,9 +1,10 @@
 import type { Backend, Slot } from '../backend/backend.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
+import type { Hedge } from '../config/resolve.ts'
 import type { Timeouts } from '../config/timeouts.ts'
-import { isEligible, isProven } from './assess.ts'
+import { isPassing } from './assess.ts'
 import { isNamed } from './candidates.ts'
-import type { Lease, Place } from './lease.ts'
+import type { Lease, LeaseHedge, Place } from './lease.ts'
 import type { RouteRequest } from './route-request.ts'
 import type { RouteTable } from './route-table.ts'
 
@@ -19,7 +20,7 @@ export class RouteLease implements Lease {
   readonly trial: boolean
   readonly release: Slot['release']
   readonly decide: Slot['decide']
-  readonly hedges: number
+  readonly hedge: LeaseHedge | undefined
   readonly #table: RouteTable
   readonly #mayHold: boolean
   #request: RouteRequest
@@ -35,10 +36,10 @@ export class RouteLease implements Lease {
     this.trial = trial
     this.release = release
     this.decide = decide
-    this.hedges = route.hedge?.max ?? 0
     this.#table = table
     this.#mayHold = mayHold
     this.#request = request
+    this.hedge = route.hedge && this.#hedgeOf(route.hedge)
   }
 
   get retries(): number {
@@ -64,22 +65,13 @@ export class RouteLease implements Lease {
     ).length
   }
 
-  lateAfter(): number | undefined {
-    const after = this.#request.route.hedge?.after
-    if (after === undefined || 'time' in after) return after?.time
-    return this.backend.latency.percentile(this.#request.kind, after.percentile)
-  }
-
-  spare(used: readonly string[]): Lease | undefined {
-    return this.#table.spare(this.#request, used)
-  }
-
-  provenOther(): boolean {
-    return this.#others().some(isProven)
-  }
-
-  usableOthers(tried: readonly string[]): number {
-    return this.#others().filter(({ id }) => !tried.includes(id)).length
+  usableOthers(tried: readonly string[]): readonly Backend[] {
+    const { job, priority } = this.#now
+    return this.#all.filter((other) => {
+      if (other === this.backend || tried.includes(other.id)) return false
+      const obstacle = other.health.obstacle(job, priority > 0)
+      return obstacle === undefined || isPassing(obstacle)
+    })
   }
 
   isRefusedByAll(refused: readonly string[]): boolean {
@@ -102,12 +94,14 @@ export class RouteLease implements Lease {
     return others.length === 0 || this.backend.health.capabilities.hasServed(job)
   }
 
-  /** The other candidates that can take the request now, or as soon as a request there ends. */
-  #others(): readonly Backend[] {
-    const { job, priority } = this.#now
-    return this.#all.filter(
-      (other) => other !== this.backend && isEligible(other.health.obstacle(job, priority > 0)),
-    )
+  #hedgeOf({ max, after }: Hedge): LeaseHedge {
+    const { kind } = this.#request
+    return {
+      max,
+      lateAfter: () =>
+        'time' in after ? after.time : this.backend.latency.percentile(kind, after.percentile),
+      spare: (used) => this.#table.spare(this.#request, used),
+    }
   }
 
   /** Every candidate, including backends excluded because they failed the request. */

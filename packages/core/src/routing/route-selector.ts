@@ -78,8 +78,8 @@ export class RouteSelector {
     if (decision.kind === 'forward') return this.#commit(request, decision)
     if (decision.kind === 'reject') throw rejection(decision)
     // A listener may have reloaded the policy when it got the decision.
-    if (!this.#table.has(this.route))
-      return this.#table.selectorOf(classification).select(classification, place, { ...options, place })
+    const selector = this.#table.selectorOf(classification, this)
+    if (selector !== this) return selector.select(classification, place, { ...options, place })
     return new RouteWait(this.#table, this, request, decision, options).lease()
   }
 
@@ -98,22 +98,18 @@ export class RouteSelector {
   }
 
   #decide(request: RouteRequest, isNew: boolean): Decided {
-    const state = this.#stateFor(request, isNew)
-    const decided = { request, state, decision: decide(request, state), waiting: this.waits.size }
-    request.onDecision?.(decided)
-    return decided
-  }
-
-  #stateFor(request: RouteRequest, isNew: boolean): RoutingState {
-    const { context, queue, arrivals, isDraining } = this.#table
+    const { context, queue, lastArrival, isDraining } = this.#table
     const now = context.clock.now()
-    return {
+    const state: RoutingState = {
       now,
       queued: queue.length === 0 ? 0 : queue.countOf(this.headStartOf(request)),
-      sinceLast: isNew ? 0 : now - arrivals.last,
+      sinceLast: isNew ? 0 : now - lastArrival,
       isDraining,
       refusal: (wait) => this.#refusal(request, wait, isNew),
     }
+    const decided = { request, state, decision: decide(request, state), waiting: this.waits.size }
+    request.onDecision?.(decided)
+    return decided
   }
 
   #requestOf(classification: Classification, place: Place, options: SelectOptions): RouteRequest {
@@ -122,13 +118,14 @@ export class RouteSelector {
     const { isReady = always, size = unknownSize } = options
     const names = jobNames(classification)
     const priority = route.priorityOf(classification)
+    const patience = this.#patience[priority > 0 ? 'interactive' : 'bulk']
     return {
       classification,
       route,
-      patience: this.#patienceOf(place, priority),
+      patience: place.patience === undefined ? patience : longer(place.patience, patience),
       kind: names.kind,
       models: names.models,
-      job: keysOf(names, classification, size),
+      job: keysOf(names, classification, size, isReady),
       priority,
       exclude: exclude === undefined ? NONE : new Set(exclude),
       avoid: avoid === undefined ? NONE : new Set(avoid),
@@ -141,17 +138,18 @@ export class RouteSelector {
     }
   }
 
-  /** The same request on this route, after a reload or when its exclusions have changed. */
+  /** The same request on this route, after a reload or when its exclusions have changed. Its waits do not become shorter. */
   adopt(request: RouteRequest): RouteRequest {
     const { route } = this
-    const priority = route.priorityOf(request.classification)
-    return { ...request, route, patience: this.#patienceOf(request.place, priority), priority }
-  }
-
-  /** A reload never shortens the wait of a queued request. */
-  #patienceOf({ patience }: Place, priority: number): Patience {
-    const own = this.#patience[priority > 0 ? 'interactive' : 'bulk']
-    return patience === undefined ? own : longer(patience, own)
+    const { classification, place } = request
+    const priority = route.priorityOf(classification)
+    const patience = this.#patience[priority > 0 ? 'interactive' : 'bulk']
+    return {
+      ...request,
+      route,
+      patience: place.patience === undefined ? patience : longer(place.patience, patience),
+      priority,
+    }
   }
 
   #refusal({ priority }: RouteRequest, wait: 'queue' | 'hold', isNew: boolean): RouterError | undefined {
@@ -174,10 +172,10 @@ export class RouteSelector {
   /** A lease for a hedge of a request, on a backend that can take it now; it does not wait. */
   spare(request: RouteRequest, used: readonly string[]): Lease | undefined {
     if (this.route.hedge === undefined) return undefined
-    const rare = this.route.members.current.filter((backend) => backend.health.requests.isRare(request.job))
+    const rare = this.route.members.current.filter((backend) => backend.health.isRare(request.job))
     const exclude = new Set([...request.exclude, ...used, ...rare.map(({ id }) => id)])
-    const hedge = { ...request, exclude, avoid: NONE, retry: true, notBefore: 0 }
-    const decision = decide(hedge, this.#stateFor(hedge, false))
+    const hedge = { ...request, exclude, avoid: NONE, retry: true, notBefore: 0, onDecision: undefined }
+    const { decision } = this.#decide(hedge, false)
     return decision.kind === 'forward' && !decision.isLeastBad ? this.#commit(request, decision) : undefined
   }
 

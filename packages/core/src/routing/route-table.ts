@@ -3,9 +3,8 @@ import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import type { RouterError } from '../errors.ts'
 import { RequestQueue } from '../queue/request-queue.ts'
-import { Arrivals } from './arrivals.ts'
 import type { CompiledRoute } from './compile-policy.ts'
-import type { HoldEvent, Lease } from './lease.ts'
+import type { HoldEvent, Lease, Place } from './lease.ts'
 import type { RouteRequest } from './route-request.ts'
 import { type Decided, RouteSelector, type Rules } from './route-selector.ts'
 import type { RouteWait } from './route-wait.ts'
@@ -22,9 +21,10 @@ export interface RoutingContext {
 export class RouteTable {
   readonly context: RoutingContext
   readonly queue: RequestQueue<Lease>
-  readonly arrivals: Arrivals
   /** The requests that wait for a slot, on any route. */
   readonly queued = new Set<RouteWait>()
+  #arrivals = 0
+  #lastArrival = 0
   #closed: RouterError | undefined
   #isDraining = false
   #selectors: ReadonlyMap<CompiledRoute, RouteSelector> = new Map()
@@ -32,7 +32,6 @@ export class RouteTable {
   constructor(context: RoutingContext) {
     this.context = context
     this.queue = new RequestQueue(context.clock)
-    this.arrivals = new Arrivals(context.clock)
   }
 
   get selectors(): readonly RouteSelector[] {
@@ -49,20 +48,28 @@ export class RouteTable {
     return this.#isDraining
   }
 
+  /** When the last request arrived, on the clock. */
+  get lastArrival(): number {
+    return this.#lastArrival
+  }
+
+  /** The place in the queue of a request that arrives now. */
+  arrive(): Place {
+    this.#lastArrival = this.context.clock.now()
+    return { arrival: ++this.#arrivals, since: this.#lastArrival }
+  }
+
   /** What would be decided for a new request now. It changes nothing. */
   decide(classification: Classification, options: ExplainOptions): Decided {
-    return this.selectorOf(classification).decide(classification, this.arrivals.preview(), options)
+    const place = { arrival: this.#arrivals + 1, since: this.context.clock.now() }
+    return this.selectorOf(classification).decide(classification, place, options)
   }
 
-  /** The first route that matches. */
-  selectorOf(classification: Classification): RouteSelector {
+  /** The first route that matches. @param known The selector of an earlier match: the result while its route is in force. */
+  selectorOf(classification: Classification, known?: RouteSelector): RouteSelector {
+    if (known !== undefined && this.#selectors.has(known.route)) return known
     for (const selector of this.#selectors.values()) if (selector.route.takes(classification)) return selector
     throw new TypeError('the last route of a policy matches every request')
-  }
-
-  /** Whether a route is in force. */
-  has(route: CompiledRoute): boolean {
-    return this.#selectors.has(route)
   }
 
   /** The request on the route that matches it now: the same object, unless the policy has changed. */

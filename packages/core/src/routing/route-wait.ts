@@ -1,8 +1,8 @@
 import type { Backend } from '../backend/backend.ts'
 import { HoldError } from '../errors.ts'
 import type { RankChange } from '../queue/request-queue.ts'
-import { isAnyFull, isEligible, obstacleOf } from './assess.ts'
-import { Candidates } from './candidates.ts'
+import { isAnyFull, isPassing } from './assess.ts'
+import { candidatesOf } from './candidates.ts'
 import { type Decision, longestWait, waitKind } from './decide.ts'
 import type { HoldEvent, Lease } from './lease.ts'
 import { namesOf, unavailableReason } from './no-backend.ts'
@@ -25,7 +25,6 @@ export class RouteWait {
   readonly #leaving = new AbortController()
   #selector: RouteSelector
   #request: RouteRequest
-  #candidates: Candidates
   /** Whether some candidate is available and at its limit. */
   #isFull: boolean
   /** The backends that count it as waiting. */
@@ -44,7 +43,6 @@ export class RouteWait {
     this.#table = table
     this.#selector = selector
     this.#request = withPatience(request)
-    this.#candidates = candidatesOf(request)
     this.#options = options
     this.#began = table.context.clock.now()
     this.#isFull = isFull
@@ -127,9 +125,12 @@ export class RouteWait {
   #tryServe(): ReturnType<RouteSelector['tryServe']> {
     // A body that stopped for want of memory is ready, and reads on when there is some.
     if (this.#request.isReady() !== this.#wasReady) this.#updateRank(this.#rank())
-    const { exclude, relaxes } = this.#request
-    const isEligibleNow = (backend: Backend) => isEligible(obstacleOf(this.#request, backend))
-    if (relaxes && exclude.size > 0 && !this.#candidates.now.some(isEligibleNow)) {
+    const { exclude, relaxes, job, priority } = this.#request
+    const isAvailable = ({ health }: Backend) => {
+      const obstacle = health.obstacle(job, priority > 0)
+      return obstacle === undefined || isPassing(obstacle)
+    }
+    if (relaxes && exclude.size > 0 && !candidatesOf(this.#request).some(isAvailable)) {
       this.#adopt({ ...this.#request, exclude: new Set() })
       this.#awaitCandidates()
       this.#updateRank(this.#rank())
@@ -139,7 +140,6 @@ export class RouteWait {
 
   #adopt(request: RouteRequest): void {
     this.#request = withPatience(this.#selector.adopt(request))
-    this.#candidates = candidatesOf(this.#request)
   }
 
   #enter(): void {
@@ -156,7 +156,7 @@ export class RouteWait {
   /** Has the candidates count it as waiting, also later ones: they are probed and woken for it. */
   #awaitCandidates(): void {
     const before = this.#awaited
-    const { now } = this.#candidates
+    const now = candidatesOf(this.#request)
     if (now === before) return
     this.#awaited = now
     for (const backend of without(before, now)) backend.demand.end()
@@ -178,7 +178,7 @@ export class RouteWait {
       route.name,
       kind,
       job.exact(),
-      this.#candidates.now.flatMap(({ id, health }) =>
+      candidatesOf(this.#request).flatMap(({ id, health }) =>
         size >= (health.capabilities.sizeLimit ?? Number.POSITIVE_INFINITY) ? id : [],
       ),
       priority,
@@ -204,7 +204,7 @@ export class RouteWait {
     const deadline = this.#deadline(isFull)
     if (this.#table.context.clock.now() < deadline) return deadline
     const { patience, route } = this.#request
-    const { now } = this.#candidates
+    const now = candidatesOf(this.#request)
     const reason = isFull
       ? `${namesOf(now)} full`
       : now.map((backend) => unavailableReason(this.#request, backend)).join('; ')
@@ -220,10 +220,6 @@ export class RouteWait {
     const time = clock.now() - this.#began
     onHold({ route: route.name, kind, reason: this.reason, error, time, held: waits.size })
   }
-}
-
-function candidatesOf({ route, classification, exclude }: RouteRequest): Candidates {
-  return new Candidates(route.members, classification.tasks, exclude)
 }
 
 function without(backends: readonly Backend[], others: readonly Backend[]): readonly Backend[] {

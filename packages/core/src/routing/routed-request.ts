@@ -18,7 +18,7 @@ export class RoutedRequest {
   }
 
   get #selector(): RouteSelector {
-    if (!this.#table.has(this.#matched.route)) this.#matched = this.#table.selectorOf(this.#classification)
+    this.#matched = this.#table.selectorOf(this.#classification, this.#matched)
     return this.#matched
   }
 
@@ -41,7 +41,7 @@ export class RoutedRequest {
   /** As {@link Select} does. */
   async select(options: SelectOptions): Promise<Lease> {
     options.signal?.throwIfAborted()
-    const place: Place = options.place ?? this.#table.arrivals.next()
+    const place: Place = options.place ?? this.#table.arrive()
     // Queued requests come first. One that nothing is available for does not keep others back.
     if (this.#table.queue.length > 0) this.#table.queue.wakeIfDue()
     return this.#selector.select(this.#classification, place, options)

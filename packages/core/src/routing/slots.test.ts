@@ -131,7 +131,7 @@ class World {
       const free = could.filter(
         ({ inFlight, limit, health }) => health.status.enabled && inFlight < limit.current,
       )
-      const lease = held?.lease.spare([held.lease.backend.id])
+      const lease = held?.lease.hedge?.spare([held.lease.backend.id])
       if (held === undefined || lease === undefined) return
       // It is one that could be had at once.
       expect(free).toContain(lease.backend)

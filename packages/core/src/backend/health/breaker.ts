@@ -83,6 +83,11 @@ export class Breaker {
     return this.#state
   }
 
+  /** Whether a success changes nothing: nothing has failed since it was closed. */
+  get isClear(): boolean {
+    return this.#state.kind === 'closed' && this.#state.failures === 0
+  }
+
   /** Whether a request may be sent now; the first behind an ejection is the trial. */
   get available(): boolean {
     const state = this.#state

@@ -66,14 +66,16 @@ export class Capabilities {
   }
 
   /** Whether it has answered such a job well. */
-  hasServed(job: JobKeys): boolean {
-    return servedKeys(job).every((key) => this.#served.has(key))
+  hasServed({ types, models }: JobKeys): boolean {
+    return (models.length === 0 ? types : models).every((key) => this.#served.has(key))
   }
 
   /** It has done this job. */
   served(job: JobKeys): void {
     const { types, models, exact, size } = job
-    for (const key of servedKeys(job)) if (this.#served.size < defaults.mostTasks) this.#served.add(key)
+    // Of a request whose job is not known, there are no models.
+    for (const key of models.length === 0 ? types : models)
+      if (this.#served.size < defaults.mostTasks) this.#served.add(key)
     if (this.#lacks.size > 0) for (const key of [...types, ...models, exact()]) this.#lacks.delete(key)
     if (this.#tooLarge !== undefined && size() >= this.#tooLarge.size) this.#tooLarge = undefined
   }
@@ -109,11 +111,6 @@ export class Capabilities {
       ? undefined
       : { name: `bodies of ${size} bytes or more`, until }
   }
-}
-
-/** Of a request whose job is not known, there are no models. */
-function servedKeys({ types, models }: JobKeys): readonly string[] {
-  return models.length === 0 ? types : models
 }
 
 /** A request of faces or OCR has two types of one task, of which both are missing where one is. */

@@ -64,7 +64,7 @@ describe('probes', () => {
   it('come four times a second for ten seconds after it went down, and then in their interval', async () => {
     const { sent, advance, checker } = checkerOn(new FakeClock(), 'down')
     await advance(2_000)
-    expect([sent, checker.state.kind]).toEqual([[0, 1_000, 2_000], 'down'])
+    expect([sent, checker.state?.kind]).toEqual([[0, 1_000, 2_000], 'down'])
     await advance(10_000)
     const soon = sent.slice(3)
     expect(soon.length).toBeGreaterThan(30)
@@ -90,7 +90,7 @@ describe('probes', () => {
     const { sent, advance, state, checker } = checkerOn(new FakeClock(), 'silent')
     await advance(8_200)
     expect(sent).toEqual([0, 3_000, 6_000])
-    expect([checker.state.kind, state.aborted]).toEqual(['down', 3])
+    expect([checker.state?.kind, state.aborted]).toEqual(['down', 3])
   })
 
   it('come at once and every two seconds while somebody waits', async () => {
@@ -112,7 +112,7 @@ describe('probes', () => {
     checker.doubt()
     await advance(2_000)
     expect(sent).toEqual([0, 4_000, 5_000, 6_000])
-    expect(checker.state.kind).toBe('down')
+    expect(checker.state?.kind).toBe('down')
     checker.doubt()
     expect(sent).toHaveLength(4)
   })
@@ -120,7 +120,7 @@ describe('probes', () => {
   it('are overruled by a request that is answered', async () => {
     const { advance, checker, changes } = checkerOn(new FakeClock(), 'down')
     await advance(3_000)
-    expect(checker.state.kind).toBe('down')
+    expect(checker.state?.kind).toBe('down')
     checker.succeed()
     expect([checker.state, changes]).toEqual([
       { kind: 'up', since: 3_000, failures: 0 },

@@ -48,24 +48,24 @@ export interface CheckListener {
   onAnswered?(): void
 }
 
-/** Active health: probes one backend, more often when in doubt and while a request waits for it. */
+/** Active health: probes one backend, more often when in doubt and while a request waits for it. Without options it sends none. */
 export class Checker {
   readonly #clock: Clock
-  #options: CheckOptions
+  #options: CheckOptions | undefined
   readonly #listener: CheckListener
   readonly #random: () => number
   #state: ProbeState = { kind: 'unknown', failures: 0 }
   #probe: Probe | undefined
   #running: AbortController | undefined
   #cancel: (() => void) | undefined
-  #hurried = false
+  #isHurried = false
 
   /**
    * @param random From 0 to 1, for the jitter: probes of many must not come at once.
    */
   constructor(
     clock: Clock,
-    options: CheckOptions,
+    options: CheckOptions | undefined,
     listener: CheckListener = {},
     random: () => number = Math.random,
   ) {
@@ -75,8 +75,14 @@ export class Checker {
     this.#random = random
   }
 
-  get state(): ProbeState {
-    return this.#state
+  /** `undefined` where no probes are sent. */
+  get state(): ProbeState | undefined {
+    return this.#options === undefined ? undefined : this.#state
+  }
+
+  /** Whether a request waits for the backend. */
+  get isHurried(): boolean {
+    return this.#isHurried
   }
 
   /** Asks at once, and goes on until `stop()`. */
@@ -86,10 +92,11 @@ export class Checker {
     this.#ask()
   }
 
-  /** Asks in another way, at once if it has begun to ask. What is known stays. */
-  configure(options: CheckOptions): void {
+  /** Asks in another way, at once if it has begun to ask. What is known stays as long as it asks. */
+  configure(options: CheckOptions | undefined): void {
     if (isDeepStrictEqual(options, this.#options)) return
     this.#options = options
+    if (options === undefined) this.#state = { kind: 'unknown', failures: 0 }
     const running = this.#running
     this.#running = undefined
     running?.abort()
@@ -103,9 +110,9 @@ export class Checker {
   }
 
   /** Whether a request waits for the backend. */
-  hurry(hurried: boolean): void {
-    this.#hurried = hurried
-    if (hurried) this.#askNow()
+  hurry(isHurried: boolean): void {
+    this.#isHurried = isHurried
+    if (isHurried) this.#askNow()
   }
 
   /** A request could not reach it: asks now rather than later. */
@@ -126,8 +133,8 @@ export class Checker {
   }
 
   #ask(): void {
-    const probe = this.#probe
-    if (probe === undefined) return
+    const [probe, options] = [this.#probe, this.#options]
+    if (probe === undefined || options === undefined) return
     const running = new AbortController()
     this.#running = running
     const progress: ProbeProgress = {}
@@ -137,30 +144,30 @@ export class Checker {
       this.#running = undefined
       cancel()
       if (this.#probe === undefined) return
-      this.#note(reason)
+      this.#note(reason, options)
       if (reason === undefined) this.#listener.onAnswered?.()
       if (this.#state.kind === 'down' && progress.connected === false) this.#listener.onGone?.(began)
-      this.#cancel = this.#clock.after(this.#pause(), () => this.#ask())
+      this.#cancel = this.#clock.after(this.#pause(options), () => this.#ask())
     }
-    const cancel = this.#clock.after(this.#options.timeout, () => {
+    const cancel = this.#clock.after(options.timeout, () => {
       done('timeout')
       running.abort()
     })
     running.signal.addEventListener('abort', cancel)
-    probe(this.#options, running.signal, progress).then(done, (error) => done(String(error)))
+    probe(options, running.signal, progress).then(done, (error) => done(String(error)))
   }
 
-  #note(reason: string | undefined): void {
+  #note(reason: string | undefined, { rise, fall }: CheckOptions): void {
     const state = this.#state
     if (reason === undefined) {
       const successes = state.kind === 'down' ? state.successes + 1 : 0
-      if (state.kind === 'down' && successes < this.#options.rise) this.#state = { ...state, successes }
+      if (state.kind === 'down' && successes < rise) this.#state = { ...state, successes }
       else this.#rise()
     } else if (state.kind === 'down') {
       this.#state = { ...state, reason, successes: 0 }
     } else {
       const failures = state.failures + 1
-      if (failures < this.#options.fall) this.#state = { ...state, failures }
+      if (failures < fall) this.#state = { ...state, failures }
       else this.#become({ kind: 'down', since: this.#clock.now(), reason, successes: 0 })
     }
   }
@@ -170,8 +177,7 @@ export class Checker {
     this.#become({ kind: 'up', since, failures: 0 })
   }
 
-  #pause(): number {
-    const { interval } = this.#options
+  #pause({ interval }: CheckOptions): number {
     const state = this.#state
     const jittered = interval * (1 + defaults.probeJitter * (2 * this.#random() - 1))
     if (state.kind === 'down') {
@@ -179,7 +185,7 @@ export class Checker {
       const isRecent = this.#clock.now() - state.since < defaults.returnWindow
       if (isRecent || state.successes > 0) return Math.min(jittered, defaults.returnInterval)
     } else if (state.failures > 0) return Math.min(jittered, defaults.recheckInterval)
-    return this.#hurried ? Math.min(jittered, defaults.waitingProbeInterval) : jittered
+    return this.#isHurried ? Math.min(jittered, defaults.waitingProbeInterval) : jittered
   }
 
   #become(state: ProbeState): void {

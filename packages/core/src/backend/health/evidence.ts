@@ -5,8 +5,10 @@ import type { FailureCause, Outcome } from '../outcome.ts'
 
 /** What an outcome says about its backend. */
 export type Evidence =
-  /** Nothing: it was not the backend's doing, or a second opinion is to decide. */
+  /** Nothing: it was not the backend's doing. */
   | { readonly kind: 'nothing' }
+  /** A second opinion is to decide. `blame` is what it says once another backend has answered the same request well. */
+  | { readonly kind: 'undecided'; readonly blame: Evidence }
   | { readonly kind: 'good' }
   /** It works, as a canary has found; the request itself failed. */
   | { readonly kind: 'works' }
@@ -48,7 +50,13 @@ export function evidenceOf(outcome: Outcome | undefined): Evidence {
         case 'job':
           return WORKS
         case 'undecided':
-          return NOTHING
+          return {
+            kind: 'undecided',
+            blame:
+              verdict.otherwise === 'lacks'
+                ? { kind: 'lacks', what: 'exact' }
+                : failedBy({ kind: 'fault', scope: 'type', reason: verdict.reason }),
+          }
       }
       return NOTHING
     }
@@ -63,16 +71,6 @@ export function evidenceOf(outcome: Outcome | undefined): Evidence {
     default:
       return NOTHING
   }
-}
-
-/** What an undecided answer says once another backend has answered the same request well. */
-export function blameOf(outcome: Outcome | undefined): Evidence {
-  if (outcome?.kind !== 'passed-over' && outcome?.kind !== 'answered') return NOTHING
-  const { verdict } = outcome
-  if (verdict.kind !== 'undecided') return NOTHING
-  return verdict.otherwise === 'lacks'
-    ? { kind: 'lacks', what: 'exact' }
-    : { kind: 'failed', scope: 'type', reason: verdict.reason, certain: false }
 }
 
 function failedBy({ scope, reason, certain = false }: Extract<Verdict, { kind: 'fault' }>): Evidence {

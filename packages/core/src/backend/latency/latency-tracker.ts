@@ -1,7 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
 import { keepLatest } from '../../keep-latest.ts'
-import { RecentLatencies } from './recent-latencies.ts'
 
 /** What others see of a backend's latencies. Times are in milliseconds. */
 export interface LatencyView {
@@ -59,7 +58,11 @@ export class LatencyTracker implements LatencyView {
    */
   expected(kind: string): number | undefined {
     const known = this.#latencies.get(kind)
-    return known === undefined || this.#clock.now() > knownUntil(known) ? undefined : this.#expectedOf(known)
+    if (known === undefined) return undefined
+    const { count, mean, at, peak } = known
+    const mayHaveLoaded = count === 1 && mean >= defaults.modelLoading
+    if (mayHaveLoaded && this.#clock.now() > at + defaults.latencyDecay) return undefined
+    return peak === 0 ? mean : this.#expectedOf(known)
   }
 
   /** Milliseconds since a job of this kind was done; of a kind that never was, since the first job of any kind. */
@@ -114,16 +117,16 @@ export class LatencyTracker implements LatencyView {
     const now = this.#clock.now()
     const time = taken / crowding
     const known = this.#known(kind, time)
-    const expected = this.#expectedOf(known)
     const isPeak = time > defaults.latencyPeak * known.mean
     // What has not been done for a while counts for less than the first job since, unless that had to load its model.
     const forgotten = isPeak ? 0 : 1 - Math.exp(-(now - known.at) / defaults.latencyDecay)
     const first = known.count === 1 ? known.mean : 0
+    const highest = isPeak ? Math.max(time, this.#expectedOf(known)) : 0
     known.count = Math.min(known.count + 1, defaults.latencyMemory)
     known.mean += (time - known.mean) * Math.max(1 / known.count, forgotten)
     known.at = now
     known.recent.add(taken)
-    if (isPeak) this.#peak(known, Math.max(time, expected))
+    if (isPeak) this.#peak(known, highest)
     else if (first > defaults.latencyPeak * time) {
       // It was the first that was a peak.
       known.mean = time
@@ -186,8 +189,26 @@ export class LatencyTracker implements LatencyView {
   }
 }
 
-/** Until when it says something, on the clock: what may have been the loading of a model says nothing for long. */
-function knownUntil({ count, mean, at }: Observed): number {
-  const mayHaveLoaded = count === 1 && mean >= defaults.modelLoading
-  return mayHaveLoaded ? at + defaults.latencyDecay : Number.POSITIVE_INFINITY
+/**
+ * The last latencies of one kind of job, for their percentiles: few enough to be sorted when these are asked for, and to
+ * forget soon how a backend was before.
+ */
+class RecentLatencies {
+  readonly #times: number[] = []
+  #next = 0
+
+  add(time: number): void {
+    this.#times[this.#next] = time
+    this.#next = (this.#next + 1) % defaults.latencySamples
+  }
+
+  /**
+   * The time, in milliseconds, that so many percent of them did not exceed, by nearest rank; `undefined` as long as there
+   * are too few to tell.
+   */
+  percentile(percent: number): number | undefined {
+    const { length } = this.#times
+    if (length < defaults.fewestSamples) return undefined
+    return Float64Array.from(this.#times).sort()[Math.ceil((percent * length) / 100) - 1]
+  }
 }

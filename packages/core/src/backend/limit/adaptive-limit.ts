@@ -1,9 +1,8 @@
-import type { Clock, LoopUse } from '../../clock.ts'
+import { beyondLoop, type Clock, type LoopUse } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
-import { beyondLoop } from './beyond-loop.ts'
+import { keepLatest } from '../../keep-latest.ts'
 import type { Limit, Phase, Sample } from './limit.ts'
 import { add, errorOf, halve, noSums, type Sums, shareOf } from './sums.ts'
-import { UnqueuedTimes } from './unqueued-times.ts'
 
 /**
  * How many requests a backend can work on at once, learned from how long they take.
@@ -77,15 +76,27 @@ export class AdaptiveLimit implements Limit {
 
   /** @param inFlight Requests there, with the one that begins. */
   begin(inFlight: number): Sample {
-    if (this.#phase.kind !== 'keep' && this.#isLongAgo(this.#phase.since)) {
-      if (!this.#isFirstTrial) this.#phase = this.#newPhase('keep', this.#limit)
-      else if (inFlight >= this.#limit && this.#limit >= MANY) this.#giveUpFirstTrial()
+    const now = this.#clock.now()
+    // Long enough for a phase to end, where enough come.
+    const longest = Math.max(1_000, 30 * this.#time)
+    if (this.#phase.kind !== 'keep' && now - this.#phase.since > longest) {
+      // How far the first trial goes is worth knowing however long that takes.
+      if (!this.#doubling || this.#phase.kind === 'lower') this.#phase = this.#newPhase('keep', this.#limit)
+      else if (inFlight >= this.#limit && this.#limit >= MANY) {
+        // All that come fit into what was proved at the beginning: nothing would show whether that was right.
+        this.#putOffRaise()
+        this.#lowerAt = now
+      }
     }
     // A limit that is too low confirms itself, so it expires.
-    if (this.#share < 1 && this.#isLongAgo(this.#shareAt)) this.#share = 1
+    if (this.#share < 1 && now - this.#shareAt > longest) this.#share = 1
     const phase = this.#phase
-    const loop = this.#loop()
-    if (!this.#counts(inFlight, phase)) return { level: inFlight, batch: undefined, loop }
+    const { kind, limit } = phase
+    const loop = this.#clock.loop?.() ?? ALWAYS_IDLE
+    // One that begins with fewer in flight than there may be says nothing about the limit.
+    const least = kind === 'raise' ? this.#limit + 1 : limit
+    const counts = kind === 'lower' ? inFlight <= limit : inFlight >= least
+    if (!counts) return { level: inFlight, batch: undefined, loop }
     if (phase.batch === undefined || phase.batch.toBegin === 0) {
       const size = this.#batchSize(phase)
       phase.batch = { phase, toBegin: size, toEnd: size, sums: noSums() }
@@ -94,17 +105,11 @@ export class AdaptiveLimit implements Limit {
     return { level: inFlight, batch: phase.batch, loop }
   }
 
-  /** One that begins with fewer in flight than there may be says nothing about the limit. */
-  #counts(inFlight: number, { kind, limit }: Phase): boolean {
-    if (kind === 'lower') return inFlight <= limit
-    return kind === 'raise' ? inFlight > this.#limit : inFlight >= limit
-  }
-
   /** @param taken How long it took, in milliseconds; `undefined` when that says nothing, as when it failed. */
   end({ level, batch, loop }: Sample, kind: string, taken: number | undefined): void {
     if (taken !== undefined) {
       // What waits for us says nothing about the backend.
-      const time = beyondLoop(taken, loop, this.#loop())
+      const time = beyondLoop(taken, loop, this.#clock.loop?.() ?? ALWAYS_IDLE)
       this.#time ||= time
       const known = this.#unqueued.observe(kind, time, level <= this.#lowLevel, this.#share)
       if (batch !== undefined) add(batch.sums, { count: 1, level, time, ...known })
@@ -115,10 +120,6 @@ export class AdaptiveLimit implements Limit {
     if (sums.count === 0) return
     this.#time = sums.time / sums.count
     this.#judge(batch.phase)
-  }
-
-  #loop(): LoopUse {
-    return this.#clock.loop?.() ?? ALWAYS_IDLE
   }
 
   #batchSize({ kind, limit }: Phase): number {
@@ -187,12 +188,6 @@ export class AdaptiveLimit implements Limit {
     this.#doubling = false
     this.#lastStep = 0
     this.#phase = this.#newPhase('keep', this.#limit)
-  }
-
-  /** All that come fit into what was proved at the beginning: nothing would show whether that was right. */
-  #giveUpFirstTrial(): void {
-    this.#putOffRaise()
-    this.#lowerAt = this.#clock.now()
   }
 
   #judgeLimit(limit: number, queued: number, error: number, sums: Sums): void {
@@ -272,16 +267,6 @@ export class AdaptiveLimit implements Limit {
     return doubt > MOST_DOUBT * unqueued && doubt * count > DOUBT_BY_NOISE * unqueued
   }
 
-  /** How far it goes at first is worth knowing however long that takes. */
-  get #isFirstTrial(): boolean {
-    return this.#doubling && this.#phase.kind === 'raise'
-  }
-
-  /** Long enough for a phase to end, where enough come. */
-  #isLongAgo(time: number): boolean {
-    return this.#clock.now() - time > Math.max(1_000, 30 * this.#time)
-  }
-
   #setShare(share: number): void {
     this.#share = Math.min(1, share)
     this.#shareAt = this.#clock.now()
@@ -292,11 +277,45 @@ export class AdaptiveLimit implements Limit {
   }
 }
 
+/** How long a job takes without a queue, by kind, in milliseconds. */
+class UnqueuedTimes {
+  /** The kind that came longest ago is first: clients choose the names, so the memory is bounded. */
+  readonly #times = new Map<string, { time: number; count: number }>()
+
+  /**
+   * A job was done.
+   *
+   * @param isLow Whether so few were in flight that none was queued.
+   * @param share Which part of the time was not spent in a queue, where that is not known of the kind.
+   * @returns How long it would have taken without a queue, and how doubtful that is.
+   */
+  observe(kind: string, time: number, isLow: boolean, share: number): Pick<Sums, 'unqueued' | 'doubt'> {
+    const known = this.#times.get(kind) ?? { time: isLow ? time : time * share, count: 0 }
+    const before = { unqueued: known.time, doubt: known.time / Math.min(Math.max(known.count, 1), MEMORY) }
+    if (isLow) {
+      known.count++
+      known.time += (time - known.time) / Math.min(known.count, MEMORY)
+    }
+    keepLatest(this.#times, kind, known, defaults.mostKinds)
+    return before
+  }
+
+  /** Jobs of all kinds take so many times as long, as a few have shown. @param count How many jobs that is worth. */
+  scale(factor: number, count: number): void {
+    for (const known of this.#times.values()) {
+      known.time *= factor
+      known.count = Math.min(known.count, count)
+    }
+  }
+}
+
 const ALWAYS_IDLE: LoopUse = { busy: 0, turns: 0 }
 /** So much of a worker may be a mistake of measuring. */
 const UNSURE = 0.35
 /** That it can work on so many at once is not believed for good before a look at jobs without a queue. */
 const MANY = 4
+/** Jobs over which the time without a queue is averaged. */
+const MEMORY = 64
 const SMALLEST_BATCH = 6
 const SMALLEST_LOOK = 3
 /** How long jobs take without a queue is looked at again as long as it is known from some three of a kind. */

@@ -1,8 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../../test/support/fake-clock.ts'
 import { answered } from '../../../../../test/support/outcomes.ts'
 import { Backend } from '../backend.ts'
 import type { BackendSettings } from '../backend-settings.ts'
+import { ConcurrencyLimit } from './concurrency-limit.ts'
 
 function backend(settings: Partial<BackendSettings> = {}) {
   const clock = new FakeClock()
@@ -90,4 +92,24 @@ describe('a limit that is learnt', () => {
     gpu.reserve(undefined, 'search', true).release()
     expect([gpu.limit.current, room(false)]).toEqual([2, 1])
   })
+})
+
+it('has a free slot once as many are done as are too many, and one', () => {
+  const jobs = fc.array(fc.integer({ min: 50, max: 100 }), { minLength: 1, maxLength: 12 })
+  fc.assert(
+    fc.property(
+      jobs,
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 0, max: 40 }),
+      (times, limit, passed) => {
+        const clock = new FakeClock()
+        const inFlight = new ConcurrencyLimit(clock, { maxConcurrent: limit })
+        for (const time of times) inFlight.begin(time, false)
+        clock.shift(passed)
+        const ends = times.map((time) => time - passed).sort((a, b) => a - b)
+        for (let again = 0; again < 2; again++)
+          expect(inFlight.slotFreeIn).toBe(ends[Math.max(0, times.length - limit)])
+      },
+    ),
+  )
 })

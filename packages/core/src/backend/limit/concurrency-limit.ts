@@ -1,9 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
+import { removeItem } from '../../remove-item.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
-import { FixedLimit } from './fixed-limit.ts'
 import type { Limit, Sample } from './limit.ts'
-import { type InFlight, Workload } from './workload.ts'
 
 export interface LimitSettings {
   /** Requests that it gets at once: `Infinity` for any number, `auto` to learn it. */
@@ -31,22 +30,29 @@ export interface LimitView {
 }
 
 /** A request in flight. */
-export interface Admission {
-  readonly inFlight: InFlight
+export interface InFlight {
+  /** When it began, on the clock. */
+  readonly began: number
+  /** How long it takes in milliseconds, as far as was known when it began. */
+  readonly expected: number
+  /** What the limit remembers of it. */
   readonly sample: Sample | undefined
 }
 
 /** The requests in flight on a backend, and how many more it gets: the limit, less the reserve, plus the standby. */
 export class ConcurrencyLimit implements LimitView {
   readonly #clock: Clock
-  readonly #workload: Workload
   #settings: LimitSettings
   #limit: Limit
+  /** The oldest first. */
+  readonly #requests: InFlight[] = []
+  /** How long all of them take, by what was expected of each. */
+  #expected = 0
+  readonly #left: number[] = []
   #lastUrgent = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock, settings: LimitSettings) {
     this.#clock = clock
-    this.#workload = new Workload(clock)
     this.#settings = settings
     this.#limit = limitOf(settings, clock)
   }
@@ -70,19 +76,21 @@ export class ConcurrencyLimit implements LimitView {
   }
 
   get inFlight(): number {
-    return this.#workload.size
+    return this.#requests.length
   }
 
   get ahead(): number {
-    return this.#workload.ahead
+    const [oldest] = this.#requests
+    const overdue = oldest === undefined ? 0 : this.#clock.now() - oldest.began - oldest.expected
+    return this.#expected + Math.max(0, overdue)
   }
 
   get slotFreeIn(): number {
-    return this.#workload.freeIn(this.current)
+    return this.#freeIn(this.current)
   }
 
   get workerFreeIn(): number {
-    return this.#workload.freeIn(this.workers)
+    return this.#freeIn(this.workers)
   }
 
   /** A learned limit does not stop an urgent request: it goes before what has just begun, and before what waits inside. */
@@ -96,21 +104,24 @@ export class ConcurrencyLimit implements LimitView {
    *
    * @param expected How long it takes, in milliseconds.
    */
-  begin(expected: number, urgent: boolean): Admission {
-    if (urgent) this.#lastUrgent = this.#clock.now()
-    const inFlight = this.#workload.begin(expected)
-    return { inFlight, sample: this.#limit.begin(this.inFlight) }
+  begin(expected: number, urgent: boolean): InFlight {
+    const began = this.#clock.now()
+    if (urgent) this.#lastUrgent = began
+    const request = { began, expected, sample: this.#limit.begin(this.inFlight + 1) }
+    this.#requests.push(request)
+    this.#expected += expected
+    return request
   }
 
-  /** A request is over. @returns Milliseconds since it began. */
-  end({ inFlight }: Admission): number {
-    this.#workload.end(inFlight)
-    return this.#clock.now() - inFlight.began
-  }
-
-  /** @param taken Milliseconds that the request took; `undefined` when they say nothing, as when it failed. */
-  learn({ sample }: Admission, kind: string, taken: number | undefined): void {
-    if (sample !== undefined) this.#limit.end(sample, kind, taken)
+  /**
+   * A request is over.
+   *
+   * @param taken Milliseconds that it took; `undefined` when they say nothing, as when it failed.
+   */
+  end(request: InFlight, kind: string, taken: number | undefined): void {
+    removeItem(this.#requests, request)
+    this.#expected = this.#requests.length === 0 ? 0 : this.#expected - request.expected
+    if (request.sample !== undefined) this.#limit.end(request.sample, kind, taken)
   }
 
   /** Slots that only urgent requests get; one is left for the others. */
@@ -126,8 +137,53 @@ export class ConcurrencyLimit implements LimitView {
     if (standby === 0) return 0
     return isQuick || this.#clock.now() - this.#lastUrgent > defaults.standbyAfter ? standby : 0
   }
+
+  /** How long it takes until fewer than `limit` are left, in milliseconds. */
+  #freeIn(limit: number): number {
+    const now = this.#clock.now()
+    const enough = Math.max(1, this.#requests.length - limit + 1)
+    // Strategies ask again and again: an array for each time, and sorting all of it, is most of what that costs.
+    const left = this.#left
+    left.length = 0
+    let leastStuck = Number.POSITIVE_INFINITY
+    for (const { began, expected } of this.#requests) {
+      const elapsed = now - began
+      // A stuck request frees no slot; where all are stuck, each may well take as long again.
+      if (elapsed > STUCK * expected) leastStuck = Math.min(leastStuck, elapsed)
+      else keepLeast(left, Math.max(expected - elapsed, elapsed / 4), enough)
+    }
+    return left.at(-1) ?? leastStuck
+  }
 }
 
 function limitOf({ maxConcurrent = defaults.maxConcurrent }: LimitSettings, clock: Clock): Limit {
-  return maxConcurrent === 'auto' ? new AdaptiveLimit(clock) : new FixedLimit(maxConcurrent)
+  return maxConcurrent === 'auto' ? new AdaptiveLimit(clock) : fixedLimit(maxConcurrent)
 }
+
+/** A limit from the configuration. @param limit `Infinity` for none. */
+function fixedLimit(limit: number): Limit {
+  return {
+    current: limit,
+    workers: limit,
+    mayGrow: false,
+    standby: 0,
+    isQuick: false,
+    urgentExtra: 0,
+    begin: () => undefined,
+    end: () => {},
+  }
+}
+
+/** Inserts a number into a sorted list of the lowest numbers, which has a maximum length. */
+function keepLeast(least: number[], number: number, most: number): void {
+  let place = least.length
+  for (; place > 0; place--) {
+    const before = least[place - 1] ?? number
+    if (before <= number) break
+    if (place < most) least[place] = before
+  }
+  if (place < most) least[place] = number
+}
+
+/** What has run for so many times as long as such a job takes is stuck. */
+const STUCK = 3
