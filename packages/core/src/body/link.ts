@@ -1,7 +1,6 @@
+import { CHUNK_COST } from './body-store.ts'
 import { free } from './free-memory.ts'
 
-/** Bytes of a link in memory besides its chunk: the link, its Buffer and ArrayBuffer, and V8's record of the memory. */
-const COST_IN_MEMORY = 512
 /** Bytes of a link whose chunk is on disk. */
 const COST_ON_DISK = 128
 
@@ -61,7 +60,7 @@ export class Link {
 
   /** Its cost in bytes besides its own bytes. */
   get overhead(): number {
-    return this.memory === undefined ? COST_ON_DISK : COST_IN_MEMORY + this.memory.length - this.size
+    return this.memory === undefined ? COST_ON_DISK : CHUNK_COST + this.memory.length - this.size
   }
 
   /** Copies as much of a chunk as fits. @returns The number of bytes copied. */

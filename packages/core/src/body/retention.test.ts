@@ -1,7 +1,6 @@
 import { expect, it, vi } from 'vitest'
-import { BodyStore } from './body-store.ts'
+import { BodyStore, CHUNK_ROOM } from './body-store.ts'
 import { Chain } from './chain.ts'
-import { CHUNK_ROOM } from './memory-budget.ts'
 import { Retention, type Terms } from './retention.ts'
 import { SpoolFile } from './spool.ts'
 

@@ -1,7 +1,6 @@
-import type { BodyStore } from './body-store.ts'
+import { type BodyStore, CHUNK_ROOM } from './body-store.ts'
 import type { ChainWatch } from './chain.ts'
 import type { Link } from './link.ts'
-import { CHUNK_ROOM } from './memory-budget.ts'
 import type { SpoolFile } from './spool.ts'
 
 /** Why a body is retained, and how much of it in memory. */

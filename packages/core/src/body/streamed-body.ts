@@ -1,0 +1,308 @@
+import type { Readable } from 'node:stream'
+import { type Clock, systemClock } from '../clock.ts'
+import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } from '../errors.ts'
+import { BodyCursor, ReplayReader } from './body-reader.ts'
+import type { BodyStore } from './body-store.ts'
+import { Chain } from './chain.ts'
+import { BodyLoans, mayFree } from './chunk-loans.ts'
+import { WORTH_FREEING } from './free-memory.ts'
+import type { Link } from './link.ts'
+import { type ReplayBody, SMALL_BODY } from './replay-body.ts'
+import { Retention, type Terms } from './retention.ts'
+import { flowOf, type SourceFlow } from './source-flow.ts'
+import { toBuffer } from './to-buffer.ts'
+import { Waiters } from './waiters.ts'
+
+export interface StreamedBodyOptions {
+  /** Bytes above which the body fails with {@link BodyTooLargeError}. `Infinity` turns the limit off. */
+  readonly maxSize: number
+  /** The exact size of the source. The body is complete with its last byte. */
+  readonly exactSize?: number | undefined
+  /** Whether nothing else uses the chunks of the source, so their memory may be freed early. */
+  readonly owned?: boolean | undefined
+  /** Counts the body from its first byte, and moves a large body to disk. By default, counting starts with `retain()`. */
+  readonly store?: BodyStore | undefined
+  /** A chunk that was already read from the source. */
+  readonly first?: unknown
+}
+
+/** No limit per body, only that of the store. */
+const UNLIMITED = Number.POSITIVE_INFINITY
+
+/**
+ * A body that is read from its source while it is sent.
+ *
+ * The source is read at the pace of the fastest reader; slower ones get retained chunks from memory or disk. Small chunks are joined.
+ */
+export class StreamedBody implements ReplayBody {
+  readonly #maxSize: number
+  readonly #exactSize: number | undefined
+  readonly #source: Readable
+  readonly #ownsSource: boolean
+  readonly #owned: boolean
+  readonly #flow: SourceFlow
+  readonly #chain = new Chain()
+  #head: Link | undefined = this.#chain.tail
+  readonly #loans = new BodyLoans()
+  #size = 0
+  #retention: Retention | undefined
+  #givenUp = false
+  #onReady: (() => void) | undefined
+  #readers = 0
+  #ended = false
+  #failure: Error | undefined
+  readonly #waiters = new Waiters()
+  readonly #detach: () => void
+
+  /**
+   * @param source Source of the bytes. Nothing else may read from it.
+   * @param ownsSource Whether {@link StreamedBody.destroy} destroys the source. Destroying an `http.IncomingMessage` would break
+   *   the response.
+   */
+  constructor(source: Readable, options: StreamedBodyOptions, ownsSource: boolean) {
+    this.#source = source
+    this.#flow = flowOf(source)
+    this.#maxSize = options.maxSize
+    this.#exactSize = options.exactSize
+    this.#ownsSource = ownsSource
+    this.#owned = options.owned ?? false
+    const onData = (chunk: unknown) => this.#take(chunk)
+    const onEnd = () => this.#finish(undefined)
+    const onError = (error: Error) => this.#finish(new BodyFailedError(error))
+    const onClose = () => this.#finish(new BodyFailedError(new Error('the sender closed the stream')))
+    this.#detach = () => {
+      source.off('data', onData).off('end', onEnd).off('close', onClose)
+      this.#flow.detach()
+      // A late error must not end the process, and its listener must not retain the body.
+      source.off('error', onError).on('error', ignore)
+    }
+    if (options.store !== undefined) this.#retainIn(options.store, { purpose: 'count', inMemory: UNLIMITED })
+    source.pause().on('data', onData).on('error', onError).on('end', onEnd).on('close', onClose)
+    if (options.first !== undefined) this.#take(options.first)
+    if (source.readableEnded) this.#finish(undefined)
+    else if (source.errored) this.#finish(new BodyFailedError(source.errored))
+    else if (source.destroyed) onClose()
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get complete(): boolean {
+    return this.#ended && this.#failure === undefined
+  }
+
+  get retained(): boolean {
+    return this.#head !== undefined
+  }
+
+  get ready(): boolean {
+    return this.#ended || this.#retention?.isFull === true
+  }
+
+  get givenUp(): boolean {
+    return this.#givenUp
+  }
+
+  /** Whether a part of it is, or was, on disk. */
+  get #spooled(): boolean {
+    return this.#retention?.spooled === true
+  }
+
+  get starving(): boolean {
+    return !this.#ended && this.#waiters.any && this.#retention?.hasRoom !== false
+  }
+
+  stream(clock: Pick<Clock, 'now'> = systemClock): ReplayReader {
+    const reader: ReplayReader = new ReplayReader(
+      this.cursor(() => reader.wake()),
+      clock,
+    )
+    return reader
+  }
+
+  /**
+   * Opens a cursor at the start of the body.
+   *
+   * @param wake Called once after each `take()` that returned `'wait'`.
+   * @throws {BodyReleasedError} after {@link ReplayBody.release}.
+   */
+  cursor(wake: () => void): BodyCursor {
+    if (this.#head === undefined) throw new BodyReleasedError()
+    this.#readers++
+    this.#loans.restart()
+    return new BodyCursor(this.#head, {
+      next: (link, taken) => this.#next(link, taken, wake),
+      load: (link, from) => this.#load(link, from),
+      wake,
+      endLoan: (link, memory, reader) =>
+        this.#loans.endLoan(link, memory, {
+          isLast: reader !== 'in' && this.#readers === (reader === 'closed' ? 0 : 1),
+          isRetained: this.retained,
+          isSpooled: this.#spooled,
+        }),
+      close: () => {
+        this.#waiters.remove(wake)
+        this.#readers--
+        this.#closeUnusedFile()
+      },
+    })
+  }
+
+  beginning(most: number): Buffer {
+    const chunks: Buffer[] = []
+    let size = 0
+    for (let link = this.#head?.next; link !== undefined && size < most; link = link.next) {
+      const { bytes } = link
+      if (bytes === undefined) break
+      chunks.push(bytes)
+      size += bytes.length
+    }
+    return Buffer.concat(chunks, Math.min(size, most))
+  }
+
+  retain(store: BodyStore): void {
+    this.#retainIn(store, { purpose: 'retry', inMemory: UNLIMITED })
+    // A held body stays in memory after a failed write; a body with a reader does not.
+    if (this.#retention?.failed === true) this.#giveUp()
+  }
+
+  hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
+    const inMemory = where === 'memory' ? UNLIMITED : SMALL_BODY
+    this.#retainIn(store, { purpose: 'hold', inMemory })
+    if (this.#size > inMemory) this.#retention?.moveToDisk()
+    this.#onReady = this.#ended ? undefined : onReady
+    this.#readAhead()
+  }
+
+  release(): void {
+    this.#loans.release(this.#spooled ? undefined : this.#head?.next)
+    this.#head = undefined
+    this.#retention?.end()
+    if (!this.#spooled) this.#retention = undefined
+    this.#closeUnusedFile()
+    // Readers need not wait for the disk any more.
+    if (this.#spooled) this.#waiters.wakeAll()
+  }
+
+  destroy(): void {
+    this.release()
+    if (!this.#ended) this.#finish(new BodyFailedError(new Error('the request was cancelled')))
+    if (this.#ownsSource) this.#source.destroy()
+    this.#retention?.closeFile()
+  }
+
+  #retainIn(store: BodyStore, terms: Terms): void {
+    if (this.#head === undefined) return
+    if (this.#retention !== undefined) {
+      this.#retention.terms = terms
+      return
+    }
+    this.#retention = new Retention(store, this.#head, terms, {
+      onRoom: () => this.#waiters.wakeAll(),
+      onGivenUp: () => this.#giveUp(),
+    })
+    this.#retention.addAll()
+  }
+
+  #giveUp(): void {
+    this.#givenUp = true
+    this.release()
+  }
+
+  #requestRoom(): boolean {
+    return this.#retention === undefined || this.#retention.requestRoom()
+  }
+
+  #tellReady(): void {
+    const onReady = this.#onReady
+    if (onReady === undefined || !this.ready) return
+    // A body that stopped for lack of room can become ready again later.
+    if (this.#ended) this.#onReady = undefined
+    onReady()
+  }
+
+  /** Reads from the source without a reader, while the body is held and there is room. */
+  #readAhead(): void {
+    let place = this.#chain.tail
+    const ahead = () => {
+      while (this.#retention?.isHeld === true) {
+        const next = this.#ended ? 'end' : this.#next(place, place.size, ahead)
+        if (typeof next === 'string') return
+        place = next
+      }
+    }
+    ahead()
+  }
+
+  /** The link with the next bytes. @throws the failure of the body, after its last byte. */
+  #next(link: Link, taken: number, wake: () => void): Link | 'wait' | 'end' {
+    const next = taken < link.size ? link : link.next
+    if (next !== undefined) {
+      // The reader takes the chunk now, so it must not be woken for it.
+      this.#waiters.remove(wake)
+      return next
+    }
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#ended) return 'end'
+    this.#waiters.add(wake)
+    if (this.#requestRoom()) this.#flow.start()
+    else this.#tellReady()
+    return 'wait'
+  }
+
+  /** Reads bytes of a link from disk. */
+  async #load(link: Link, from: number): Promise<Buffer> {
+    try {
+      if (this.#retention === undefined) throw new Error('the body was never retained')
+      return await this.#retention.load(link, from)
+    } catch (error) {
+      throw new SpoolError(error)
+    }
+  }
+
+  /** Takes a chunk of the source, and stops the source if no reader waits for more. */
+  #take(chunk: unknown): void {
+    const bytes = toBuffer(chunk)
+    if (bytes === undefined)
+      this.#finish(new BodyFailedError(new TypeError('the stream has chunks that are not bytes')))
+    else if (bytes.length > 0) this.#append(bytes)
+    if (this.#ended) return
+    if (!this.#requestRoom()) this.#flow.stop()
+    else if (!this.#waiters.any) this.#flow.unwanted(bytes?.length ?? 0)
+  }
+
+  #append(chunk: Buffer): void {
+    this.#size += chunk.length
+    if (this.#size > this.#maxSize) {
+      this.#finish(new BodyTooLargeError(this.#maxSize))
+      return
+    }
+    this.#chain.append(chunk, mayFree(chunk, this.#owned, this.#source), this.#retention)
+    if (this.#size === this.#exactSize) this.#finish(undefined)
+    else if (chunk.length >= WORTH_FREEING) this.#waiters.wakeAll()
+    else {
+      this.#waiters.wakeForSmall()
+      this.#flow.tookSmall()
+    }
+  }
+
+  #finish(failure: Error | undefined): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#failure = failure
+    this.#chain.seal(this.#retention)
+    this.#detach()
+    // A complete source ends by itself.
+    if (failure !== undefined) this.#source.pause()
+    this.#waiters.wakeAll()
+    this.#tellReady()
+  }
+
+  /** Closes the file if there is no open reader and none can be opened. */
+  #closeUnusedFile(): void {
+    if (this.#head === undefined && this.#readers === 0) this.#retention?.closeFile()
+  }
+}
+
+const ignore = () => {}
