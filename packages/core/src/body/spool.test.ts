@@ -9,7 +9,7 @@ import { Spool, SpoolFile, type SpoolHandle } from './spool.ts'
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 function linkOf(text: string): Link {
-  return Link.of(Buffer.from(text), true)
+  return new Link(Buffer.from(text), text.length)
 }
 
 /** A file whose writes complete one at a time. */
@@ -50,7 +50,7 @@ it('joins links that arrive during a write', async () => {
   ])
   writes[1]?.done()
   await turn()
-  expect(links.map(({ offset, bytes }) => [offset, bytes])).toEqual(
+  expect(links.map((link) => [link.offset, link.from(0)])).toEqual(
     [0, 2, 3].map((offset) => [offset, undefined]),
   )
   expect([released, file.pending]).toEqual([5, 0])
@@ -67,7 +67,7 @@ it('keeps a link in memory if the disk is full', async () => {
   writes[0]?.done(2)
   await turn()
   expect(failed).toHaveBeenCalledExactlyOnceWith(new Error('wrote only 2 of 3 bytes; the disk is full'))
-  expect([link.bytes?.toString(), file.failure?.message]).toEqual([
+  expect([link.from(0)?.toString(), file.failure?.message]).toEqual([
     'abc',
     expect.stringContaining('disk is full'),
   ])

@@ -171,7 +171,7 @@ export class SpoolFile {
   }
 
   async #writeAll(handle: SpoolHandle, links: readonly Link[]): Promise<void> {
-    const chunks = links.flatMap(({ bytes }) => bytes ?? [])
+    const chunks = links.flatMap((link) => link.from(0) ?? [])
     const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
     const { bytesWritten } = await handle.writev(chunks, this.#end)
     // A short write means that the disk is full.

@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } from '../errors.ts'
+import { removeItem } from '../remove-item.ts'
 import { BodyCursor, ReplayReader } from './body-reader.ts'
 import type { BodyStore } from './body-store.ts'
 import { Chain } from './chain.ts'
-import { BodyLoans, mayFree } from './chunk-loans.ts'
+import { mayFree } from './chunk-loans.ts'
 import { WORTH_FREEING } from './free-memory.ts'
 import type { Link } from './link.ts'
 import { type ReplayBody, SMALL_BODY } from './replay-body.ts'
@@ -42,13 +43,14 @@ export class StreamedBody implements ReplayBody {
   readonly #owned: boolean
   readonly #flow: SourceFlow
   readonly #chain = new Chain()
-  #head: Link | undefined = this.#chain.tail
-  readonly #loans = new BodyLoans()
+  /** The position before the first byte while the body is retained, then that of the slowest reader. */
+  #head: Link = this.#chain.tail
+  #retained = true
   #size = 0
   #retention: Retention | undefined
   #givenUp = false
   #onReady: (() => void) | undefined
-  #readers = 0
+  readonly #readers: BodyCursor[] = []
   #ended = false
   #failure: Error | undefined
   readonly #waiters = new Waiters()
@@ -93,7 +95,7 @@ export class StreamedBody implements ReplayBody {
   }
 
   get retained(): boolean {
-    return this.#head !== undefined
+    return this.#retained
   }
 
   get ready(): boolean {
@@ -102,11 +104,6 @@ export class StreamedBody implements ReplayBody {
 
   get givenUp(): boolean {
     return this.#givenUp
-  }
-
-  /** Whether a part of it is, or was, on disk. */
-  get #spooled(): boolean {
-    return this.#retention?.spooled === true
   }
 
   get starving(): boolean {
@@ -128,32 +125,32 @@ export class StreamedBody implements ReplayBody {
    * @throws {BodyReleasedError} after {@link ReplayBody.release}.
    */
   cursor(wake: () => void): BodyCursor {
-    if (this.#head === undefined) throw new BodyReleasedError()
-    this.#readers++
-    this.#loans.restart()
-    return new BodyCursor(this.#head, {
+    if (!this.#retained) throw new BodyReleasedError()
+    const cursor: BodyCursor = new BodyCursor(this.#head, {
       next: (link, taken) => this.#next(link, taken, wake),
       load: (link, from) => this.#load(link, from),
       wake,
-      endLoan: (link, memory, reader) =>
-        this.#loans.endLoan(link, memory, {
-          isLast: reader !== 'in' && this.#readers === (reader === 'closed' ? 0 : 1),
-          isRetained: this.retained,
-          isSpooled: this.#spooled,
-        }),
+      moved: () => this.#dropPassed(),
       close: () => {
         this.#waiters.remove(wake)
-        this.#readers--
+        removeItem(this.#readers, cursor)
+        this.#dropPassed()
         this.#closeUnusedFile()
       },
     })
+    this.#readers.push(cursor)
+    return cursor
   }
 
   beginning(most: number): Buffer {
     const chunks: Buffer[] = []
     let size = 0
-    for (let link = this.#head?.next; link !== undefined && size < most; link = link.next) {
-      const { bytes } = link
+    for (
+      let link = this.#retained ? this.#head.next : undefined;
+      link !== undefined && size < most;
+      link = link.next
+    ) {
+      const bytes = link.from(0)
       if (bytes === undefined) break
       chunks.push(bytes)
       size += bytes.length
@@ -164,7 +161,7 @@ export class StreamedBody implements ReplayBody {
   retain(store: BodyStore): void {
     this.#retainIn(store, { purpose: 'retry', inMemory: UNLIMITED })
     // A held body stays in memory after a failed write; a body with a reader does not.
-    if (this.#retention?.failed === true) this.#giveUp()
+    if (this.#retention?.file?.failure !== undefined) this.#giveUp()
   }
 
   hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
@@ -176,33 +173,32 @@ export class StreamedBody implements ReplayBody {
   }
 
   release(): void {
-    this.#loans.release(this.#spooled ? undefined : this.#head?.next)
-    this.#head = undefined
+    this.#retained = false
     this.#retention?.end()
-    if (!this.#spooled) this.#retention = undefined
+    this.#dropPassed()
     this.#closeUnusedFile()
     // Readers need not wait for the disk any more.
-    if (this.#spooled) this.#waiters.wakeAll()
+    if (this.#retention?.file !== undefined) this.#waiters.wakeAll()
   }
 
   destroy(): void {
     this.release()
     if (!this.#ended) this.#finish(new BodyFailedError(new Error('the request was cancelled')))
     if (this.#ownsSource) this.#source.destroy()
-    this.#retention?.closeFile()
+    this.#retention?.file?.close()
   }
 
   #retainIn(store: BodyStore, terms: Terms): void {
-    if (this.#head === undefined) return
+    if (!this.#retained) return
     if (this.#retention !== undefined) {
       this.#retention.terms = terms
       return
     }
-    this.#retention = new Retention(store, this.#head, terms, {
+    this.#retention = new Retention(store, this.#chain, this.#head, terms, {
       onRoom: () => this.#waiters.wakeAll(),
       onGivenUp: () => this.#giveUp(),
     })
-    this.#retention.addAll()
+    this.#retention.update()
   }
 
   #giveUp(): void {
@@ -254,8 +250,8 @@ export class StreamedBody implements ReplayBody {
   /** Reads bytes of a link from disk. */
   async #load(link: Link, from: number): Promise<Buffer> {
     try {
-      if (this.#retention === undefined) throw new Error('the body was never retained')
-      return await this.#retention.load(link, from)
+      if (this.#retention?.file === undefined) throw new Error('the body has no temp file')
+      return await this.#retention.file.read(link, from)
     } catch (error) {
       throw new SpoolError(error)
     }
@@ -278,7 +274,8 @@ export class StreamedBody implements ReplayBody {
       this.#finish(new BodyTooLargeError(this.#maxSize))
       return
     }
-    this.#chain.append(chunk, mayFree(chunk, this.#owned, this.#source), this.#retention)
+    this.#chain.append(chunk, mayFree(chunk, this.#owned, this.#source))
+    this.#retention?.update()
     if (this.#size === this.#exactSize) this.#finish(undefined)
     else if (chunk.length >= WORTH_FREEING) this.#waiters.wakeAll()
     else {
@@ -291,7 +288,8 @@ export class StreamedBody implements ReplayBody {
     if (this.#ended) return
     this.#ended = true
     this.#failure = failure
-    this.#chain.seal(this.#retention)
+    this.#chain.seal()
+    this.#retention?.update()
     this.#detach()
     // A complete source ends by itself.
     if (failure !== undefined) this.#source.pause()
@@ -299,9 +297,23 @@ export class StreamedBody implements ReplayBody {
     this.#tellReady()
   }
 
+  /** Drops the links that every reader has passed, once no new reader can start. */
+  #dropPassed(): void {
+    if (this.#retained) return
+    for (let link: Link | undefined = this.#head; link !== undefined; link = link.next) {
+      this.#head = link
+      const { open, size } = link
+      const here = this.#readers.filter((reader) => reader.link === link)
+      if (open || here.some(({ taken }) => taken < size)) return
+      // A write to disk may still use the memory.
+      if (this.#retention?.file === undefined) link.drop()
+      if (here.length > 0) return
+    }
+  }
+
   /** Closes the file if there is no open reader and none can be opened. */
   #closeUnusedFile(): void {
-    if (this.#head === undefined && this.#readers === 0) this.#retention?.closeFile()
+    if (!this.#retained && this.#readers.length === 0) this.#retention?.file?.close()
   }
 }
 
