@@ -1,9 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { DiskSpace } from './disk-space.ts'
+import { Link } from './link.ts'
 
 const statfsSync = vi.hoisted(() => vi.fn())
 vi.mock('node:fs', async (original) => ({ ...(await original<typeof import('node:fs')>()), statfsSync }))
@@ -48,4 +50,26 @@ it('counts the files of all its directories', async () => {
   second?.close()
   second?.close()
   expect(disk.usage).toEqual({ files: 0, bytes: 0 })
+})
+
+it('removes files that a killed process left, and no others', async () => {
+  const directory = await temporary()
+  const leftover = join(directory, `immich-ml-router-${crypto.randomUUID()}.body`)
+  await Promise.all([leftover, join(directory, 'other.body')].map((path) => writeFile(path, '')))
+  new DiskSpace(directory)
+  await vi.waitFor(() => expect(existsSync(leftover)).toBe(false))
+  expect(await readdir(directory)).toEqual(['other.body'])
+})
+
+it('warns once about a directory that cannot be written to', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  onTestFinished(() => warn.mockRestore())
+  const disk = new DiskSpace(join(tmpdir(), crypto.randomUUID()))
+  for (const text of ['a', 'b']) {
+    const file = disk.open()
+    file?.write(new Link(Buffer.from(text), 1))
+    await vi.waitFor(() => expect(file?.failure).toBeDefined())
+    file?.close()
+  }
+  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('(bodySpool): ENOENT'))
 })

@@ -1,14 +1,13 @@
 import { expect, it, vi } from 'vitest'
 import { BodyStore, CHUNK_ROOM } from './body-store.ts'
 import { Chain } from './chain.ts'
-import { Retention, type Terms } from './retention.ts'
+import { type Purpose, Retention } from './retention.ts'
 import { SpoolFile } from './spool.ts'
 
 const TOTAL = 4 * CHUNK_ROOM
-const UNLIMITED = Number.POSITIVE_INFINITY
 
 /** A retention in a store without a disk. */
-function retain(purpose: Terms['purpose'], inMemory = UNLIMITED) {
+function retain(purpose: Purpose) {
   const store = new BodyStore({
     bodyMemory: TOTAL,
     spareMemory: 0,
@@ -17,7 +16,7 @@ function retain(purpose: Terms['purpose'], inMemory = UNLIMITED) {
   })
   const chain = new Chain()
   const watch = { onRoom: vi.fn(), onGivenUp: vi.fn() }
-  const retention = new Retention(store, chain, chain.tail, { purpose, inMemory }, watch)
+  const retention = new Retention(store, chain, chain.tail, purpose, watch)
   const append = (size: number) => {
     chain.append(Buffer.alloc(size), false)
     retention.update()
@@ -33,10 +32,10 @@ it('gives up a body for a retry that is larger than the memory of all bodies', (
   expect(onGivenUp).toHaveBeenCalledOnce()
 })
 
-it('keeps a held body beyond the limit, and reads no more of it', () => {
-  const { append, retention, store, onGivenUp } = retain('hold')
+it('keeps a queued body beyond the limit, and reads no more of it', () => {
+  const { append, retention, store, onGivenUp } = retain('queue')
   append(TOTAL + 1)
-  expect([onGivenUp.mock.calls, store.used, retention.isHeld, retention.isFull]).toEqual([
+  expect([onGivenUp.mock.calls, store.used, retention.readsAhead, retention.isFull]).toEqual([
     [],
     TOTAL + 1,
     true,
@@ -49,7 +48,7 @@ it('gives up a counted body that is too large once it is retained for a retry', 
   const { append, retention, onGivenUp } = retain('count')
   append(TOTAL + 1)
   expect(onGivenUp).not.toHaveBeenCalled()
-  retention.terms = { purpose: 'retry', inMemory: UNLIMITED }
+  retention.purpose = 'retry'
   expect(onGivenUp).toHaveBeenCalledOnce()
 })
 
@@ -74,7 +73,7 @@ it('releases its memory at the end', () => {
 })
 
 it('moves a body to disk above its limit, and waits for the disk', async () => {
-  const { append, retention, store, onRoom } = retain('hold', 100)
+  const { append, retention, store, onRoom } = retain('hold')
   const file = {
     writev: async (chunks: readonly Buffer[]) => ({ bytesWritten: Buffer.concat(chunks).length }),
     read: async () => ({ bytesRead: 0 }),

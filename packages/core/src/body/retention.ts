@@ -1,19 +1,18 @@
 import { type BodyStore, CHUNK_ROOM } from './body-store.ts'
 import type { Chain } from './chain.ts'
 import type { Link } from './link.ts'
+import { SMALL_BODY } from './replay-body.ts'
 import type { SpoolFile } from './spool.ts'
 
-/** Why a body is retained, and how much of it in memory. */
-export interface Terms {
-  /**
-   * `count`: the job is not known yet, so the body is not given up; without a disk it waits for room as with `retry`.
-   * `retry`: the body is retained for another reader as long as there is room.
-   * `hold`: the body waits for its first reader.
-   */
-  readonly purpose: 'count' | 'retry' | 'hold'
-  /** Bytes above which the body goes to disk even with room in memory. */
-  readonly inMemory: number
-}
+/**
+ * Why a body is retained.
+ *
+ * `count`: the job is not known yet, so the body is not given up; without a disk it waits for room as with `retry`.
+ * `retry`: the body is retained for another reader as long as there is room.
+ * `queue`: the body waits for its first reader, which will come soon.
+ * `hold`: the body waits for its first reader, possibly for hours: on disk unless it is small.
+ */
+export type Purpose = 'count' | 'retry' | 'queue' | 'hold'
 
 /** Callbacks of a retention. */
 export interface RetentionWatch {
@@ -28,7 +27,7 @@ const SPOOL_AHEAD = 512 * 1024
 
 /** Retains a body until it is answered: in memory as far as there is room, else on disk. */
 export class Retention {
-  #terms: Terms
+  #purpose: Purpose
   readonly #store: BodyStore
   readonly #chain: Chain
   readonly #watch: RetentionWatch
@@ -42,31 +41,38 @@ export class Retention {
   #file: SpoolFile | undefined
 
   /** @param head The position before the first byte of the chain. */
-  constructor(store: BodyStore, chain: Chain, head: Link, terms: Terms, watch: RetentionWatch) {
+  constructor(store: BodyStore, chain: Chain, head: Link, purpose: Purpose, watch: RetentionWatch) {
     this.#store = store
     this.#chain = chain
     this.#last = head
-    this.#terms = terms
+    this.#purpose = purpose
     this.#watch = watch
   }
 
-  /** Applies new terms. Only a body with a reader may take a turn without room. */
-  set terms(terms: Terms) {
-    const wasCounted = this.#terms.purpose === 'count'
-    this.#terms = terms
-    if (!this.#takesTurns) this.#store.leave(this.#watch.onRoom)
-    else if (wasCounted && this.#file === undefined && this.#taken > this.#store.total)
+  /** Applies another purpose. Only a body with a reader may take a turn without room. */
+  set purpose(purpose: Purpose) {
+    const wasCounted = this.#purpose === 'count'
+    this.#purpose = purpose
+    if (!this.#takesTurns) {
+      this.#store.leave(this.#watch.onRoom)
+      if (this.#taken > this.#mostInMemory) this.#moveToDisk()
+    } else if (wasCounted && this.#file === undefined && this.#taken > this.#store.total)
       this.#watch.onGivenUp()
   }
 
   /** Whether it must be retained even without room: its first reader is still to come. */
   get #isPinned(): boolean {
-    return this.#terms.purpose !== 'retry'
+    return this.#purpose !== 'retry'
   }
 
-  /** Whether it may go on without room when it is its turn. A held body waits for room instead. */
+  /** Whether it may go on without room when it is its turn. A body without a reader waits for room instead. */
   get #takesTurns(): boolean {
-    return this.#terms.purpose !== 'hold'
+    return this.#purpose === 'count' || this.#purpose === 'retry'
+  }
+
+  /** Bytes above which the body goes to disk even with room in memory. */
+  get #mostInMemory(): number {
+    return this.#purpose === 'hold' ? SMALL_BODY : Number.POSITIVE_INFINITY
   }
 
   /** The file with a part of the body, once there is one; it can be read after the end. */
@@ -98,18 +104,18 @@ export class Retention {
     if (this.#file !== undefined && this.#file.failure === undefined) return this.#file.pending < SPOOL_AHEAD
     if (this.#store.hasRoom(CHUNK_ROOM)) return true
     // Enough to find the job of most requests: a search must not wait for the uploads of others.
-    if (this.#terms.purpose === 'count' && this.#taken < CHUNK_ROOM) return true
+    if (this.#purpose === 'count' && this.#taken < CHUNK_ROOM) return true
     return this.#takesTurns && this.#store.disk.available ? true : undefined
   }
 
-  /** Whether the body is held: it is read before it has a reader. */
-  get isHeld(): boolean {
-    return this.#last !== undefined && this.#terms.purpose === 'hold'
+  /** Whether the body is read before it has a reader. */
+  get readsAhead(): boolean {
+    return this.#last !== undefined && !this.#takesTurns
   }
 
-  /** Whether it is held and no more can be read until other bodies release memory. */
+  /** Whether it is read ahead and no more can be read until other bodies release memory. */
   get isFull(): boolean {
-    return this.isHeld && (this.#file === undefined || this.#file.failure !== undefined) && !this.hasRoom
+    return this.readsAhead && (this.#file === undefined || this.#file.failure !== undefined) && !this.hasRoom
   }
 
   /** Retains what has arrived since the last call. */
@@ -126,17 +132,17 @@ export class Retention {
 
   #admit(bytes: number, overhead: number): void {
     const size = this.#taken + bytes
-    const most = Math.min(this.#terms.inMemory, this.#store.share)
+    const most = Math.min(this.#mostInMemory, this.#store.share)
     const fits = this.#file === undefined && size <= most && this.#store.hasRoom(bytes + overhead)
     // Without a disk, bytes that have arrived stay in memory, and the rest of the upload waits for room.
-    if (fits || this.moveToDisk() || this.#isPinned || size <= this.#store.total) {
+    if (fits || this.#moveToDisk() || this.#isPinned || size <= this.#store.total) {
       this.#store.overdraw(bytes, overhead)
       this.#count(bytes, overhead)
     } else this.#watch.onGivenUp()
   }
 
   /** Opens a file, and queues the links for it. @returns Whether there is a file. */
-  moveToDisk(): boolean {
+  #moveToDisk(): boolean {
     if (this.#file !== undefined) return true
     if (this.#last === undefined) return false
     this.#file = this.#store.disk.open()

@@ -1,10 +1,6 @@
-import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { Link } from './link.ts'
-import { Spool, SpoolFile, type SpoolHandle } from './spool.ts'
+import { SpoolFile, type SpoolHandle } from './spool.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -71,27 +67,4 @@ it('keeps a link in memory if the disk is full', async () => {
     'abc',
     expect.stringContaining('disk is full'),
   ])
-})
-
-it('removes files that a killed process left, and no others', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
-  const leftover = join(directory, `immich-ml-router-${crypto.randomUUID()}.body`)
-  await Promise.all([leftover, join(directory, 'other.body')].map((path) => writeFile(path, '')))
-  new Spool(directory)
-  await vi.waitFor(() => expect(existsSync(leftover)).toBe(false))
-  expect(await readdir(directory)).toEqual(['other.body'])
-})
-
-it('warns once about a directory that cannot be written to', async () => {
-  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
-  onTestFinished(() => warn.mockRestore())
-  const spool = new Spool(join(tmpdir(), crypto.randomUUID()))
-  for (const text of ['a', 'b']) {
-    const file = spool.open()
-    file.write(linkOf(text))
-    await vi.waitFor(() => expect(file.failure).toBeDefined())
-    file.close()
-  }
-  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('(bodySpool): ENOENT'))
 })

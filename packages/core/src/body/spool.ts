@@ -13,12 +13,6 @@ export interface SpoolHandle {
   close(): Promise<void>
 }
 
-/** The files and bytes of bodies on disk. */
-export interface SpoolUsage {
-  readonly files: number
-  readonly bytes: number
-}
-
 /** Callbacks for the usage and errors of a file. */
 export interface SpoolWatch {
   /** Bytes were written. */
@@ -30,47 +24,6 @@ export interface SpoolWatch {
 }
 
 const UNWATCHED: SpoolWatch = { onGrown: () => {}, onClosed: () => {}, onError: () => {} }
-
-/** A directory for bodies that are too large for memory. */
-export class Spool {
-  readonly #directory: string
-  #warned = false
-  #files = 0
-  #bytes = 0
-
-  constructor(directory: string) {
-    this.#directory = directory
-    void removeLeftovers(directory)
-  }
-
-  get usage(): SpoolUsage {
-    return { files: this.#files, bytes: this.#bytes }
-  }
-
-  open(): SpoolFile {
-    this.#files++
-    return new SpoolFile(openTempFile(this.#directory), {
-      onGrown: (bytes) => {
-        this.#bytes += bytes
-      },
-      onClosed: (bytes) => {
-        this.#files--
-        this.#bytes -= bytes
-      },
-      onError: (error) => this.#warn(error),
-    })
-  }
-
-  /** Warns once; each affected request has a log line of its own. */
-  #warn(error: Error): void {
-    if (this.#warned) return
-    this.#warned = true
-    process.emitWarning(
-      `immich-ml-router cannot write request bodies to ${this.#directory} (bodySpool): ${error.message}. ` +
-        'Large requests are not retried until this is fixed.',
-    )
-  }
-}
 
 /** One body on disk. Links stay in memory until they are written. */
 export class SpoolFile {
@@ -192,7 +145,7 @@ export class SpoolFile {
 }
 
 /** Opens a file that only this user can read and that disappears when it is closed, even by a crash. */
-async function openTempFile(directory: string): Promise<SpoolHandle> {
+export async function openTempFile(directory: string): Promise<SpoolHandle> {
   // Most file systems of Linux support unnamed files (open(2), O_TMPFILE).
   const { O_DIRECTORY, O_RDWR } = constants
   const unnamed =
@@ -220,7 +173,7 @@ async function openUnlinked(path: string): Promise<SpoolHandle> {
  * Removes files of processes that were killed between open and unlink. A running process unlinks its files anyway, so removing
  * one of them is harmless.
  */
-async function removeLeftovers(directory: string): Promise<void> {
+export async function removeLeftovers(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => [])
   await Promise.allSettled(
     names.filter((name) => NAME.test(name)).map((name) => unlink(join(directory, name))),

@@ -8,8 +8,8 @@ import { Chain } from './chain.ts'
 import { mayFree } from './chunk-loans.ts'
 import { WORTH_FREEING } from './free-memory.ts'
 import type { Link } from './link.ts'
-import { type ReplayBody, SMALL_BODY } from './replay-body.ts'
-import { Retention, type Terms } from './retention.ts'
+import type { ReplayBody } from './replay-body.ts'
+import { type Purpose, Retention } from './retention.ts'
 import { flowOf, type SourceFlow } from './source-flow.ts'
 import { toBuffer } from './to-buffer.ts'
 import { Waiters } from './waiters.ts'
@@ -26,9 +26,6 @@ export interface StreamedBodyOptions {
   /** A chunk that was already read from the source. */
   readonly first?: unknown
 }
-
-/** No limit per body, only that of the store. */
-const UNLIMITED = Number.POSITIVE_INFINITY
 
 /**
  * A body that is read from its source while it is sent.
@@ -78,7 +75,7 @@ export class StreamedBody implements ReplayBody {
       // A late error must not end the process, and its listener must not retain the body.
       source.off('error', onError).on('error', ignore)
     }
-    if (options.store !== undefined) this.#retainIn(options.store, { purpose: 'count', inMemory: UNLIMITED })
+    if (options.store !== undefined) this.#retainIn(options.store, 'count')
     source.pause().on('data', onData).on('error', onError).on('end', onEnd).on('close', onClose)
     if (options.first !== undefined) this.#take(options.first)
     if (source.readableEnded) this.#finish(undefined)
@@ -159,15 +156,13 @@ export class StreamedBody implements ReplayBody {
   }
 
   retain(store: BodyStore): void {
-    this.#retainIn(store, { purpose: 'retry', inMemory: UNLIMITED })
+    this.#retainIn(store, 'retry')
     // A held body stays in memory after a failed write; a body with a reader does not.
     if (this.#retention?.file?.failure !== undefined) this.#giveUp()
   }
 
   hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
-    const inMemory = where === 'memory' ? UNLIMITED : SMALL_BODY
-    this.#retainIn(store, { purpose: 'hold', inMemory })
-    if (this.#size > inMemory) this.#retention?.moveToDisk()
+    this.#retainIn(store, where === 'disk' ? 'hold' : 'queue')
     this.#onReady = this.#ended ? undefined : onReady
     this.#readAhead()
   }
@@ -188,13 +183,13 @@ export class StreamedBody implements ReplayBody {
     this.#retention?.file?.close()
   }
 
-  #retainIn(store: BodyStore, terms: Terms): void {
+  #retainIn(store: BodyStore, purpose: Purpose): void {
     if (!this.#retained) return
     if (this.#retention !== undefined) {
-      this.#retention.terms = terms
+      this.#retention.purpose = purpose
       return
     }
-    this.#retention = new Retention(store, this.#chain, this.#head, terms, {
+    this.#retention = new Retention(store, this.#chain, this.#head, purpose, {
       onRoom: () => this.#waiters.wakeAll(),
       onGivenUp: () => this.#giveUp(),
     })
@@ -222,7 +217,7 @@ export class StreamedBody implements ReplayBody {
   #readAhead(): void {
     let place = this.#chain.tail
     const ahead = () => {
-      while (this.#retention?.isHeld === true) {
+      while (this.#retention?.readsAhead === true) {
         const next = this.#ended ? 'end' : this.#next(place, place.size, ahead)
         if (typeof next === 'string') return
         place = next
