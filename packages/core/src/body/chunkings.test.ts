@@ -190,7 +190,8 @@ it.each([
         totalBodyMemory: 1e9,
         directory: undefined,
       })
-      if (bodyMemory < 1e9) store.disk.open = () => new SpoolFile(Promise.resolve(new MemoryFile()))
+      if (bodyMemory < 1e9)
+        store.disk.open = (watch) => new SpoolFile(Promise.resolve(new MemoryFile()), watch)
       await play(steps, store)
     }),
     { numRuns: 60 },

@@ -10,6 +10,8 @@ import { Link } from './link.ts'
 const statfsSync = vi.hoisted(() => vi.fn())
 vi.mock('node:fs', async (original) => ({ ...(await original<typeof import('node:fs')>()), statfsSync }))
 
+const unwatched = { onWritten: () => {}, onFailed: () => {} }
+
 async function temporary(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'disk-space-test-'))
   onTestFinished(() => rm(directory, { recursive: true }))
@@ -35,16 +37,16 @@ it('reserves at most half of the free disk, which it reads every 10 s', async ()
 
 it('reserves up to the limit of held bodies without a disk', () => {
   const disk = new DiskSpace(undefined)
-  expect([disk.available, disk.open()]).toEqual([false, undefined])
+  expect([disk.available, disk.open(unwatched)]).toEqual([false, undefined])
   expect(disk.hold(100, 100)).toBeDefined()
   expect(disk.hold(1, 100)).toBeUndefined()
 })
 
 it('counts the files of all its directories', async () => {
   const disk = new DiskSpace(await temporary())
-  const first = disk.open()
+  const first = disk.open(unwatched)
   disk.configure(await temporary())
-  const second = disk.open()
+  const second = disk.open(unwatched)
   expect(disk.usage).toEqual({ files: 2, bytes: 0 })
   first?.close()
   second?.close()
@@ -66,7 +68,7 @@ it('warns once about a directory that cannot be written to', async () => {
   onTestFinished(() => warn.mockRestore())
   const disk = new DiskSpace(join(tmpdir(), crypto.randomUUID()))
   for (const text of ['a', 'b']) {
-    const file = disk.open()
+    const file = disk.open(unwatched)
     file?.write(new Link(Buffer.from(text), 1))
     await vi.waitFor(() => expect(file?.failure).toBeDefined())
     file?.close()

@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs'
 import { type Clock, systemClock } from '../clock.ts'
-import { openTempFile, removeLeftovers, SpoolFile } from './spool.ts'
+import { openTempFile, removeLeftovers, SpoolFile, type SpoolWatch } from './spool.ts'
 
 /** The files and bytes of bodies on disk. */
 export interface SpoolUsage {
@@ -47,19 +47,23 @@ export class DiskSpace {
   }
 
   /** Opens a file for one body; `undefined` if nothing goes to disk. */
-  open(): SpoolFile | undefined {
+  open({ onWritten, onFailed }: SpoolWatch): SpoolFile | undefined {
     const directory = this.#directory
     if (directory === undefined) return undefined
     this.#files++
     return new SpoolFile(openTempFile(directory), {
-      onGrown: (bytes) => {
+      onWritten: (bytes, overhead) => {
         this.#bytes += bytes
+        onWritten(bytes, overhead)
+      },
+      onFailed: (error) => {
+        this.#warn(directory, error)
+        onFailed(error)
       },
       onClosed: (bytes) => {
         this.#files--
         this.#bytes -= bytes
       },
-      onError: (error) => this.#warn(directory, error),
     })
   }
 

@@ -29,7 +29,7 @@ class MemoryFile implements SpoolHandle {
 async function inBlock(retain: 'memory' | 'not') {
   const file = new MemoryFile()
   const store = new BodyStore({ bodyMemory: 1e6, spareMemory: 0, totalBodyMemory: 1e9, directory: undefined })
-  store.disk.open = () => new SpoolFile(Promise.resolve(file))
+  store.disk.open = (watch) => new SpoolFile(Promise.resolve(file), watch)
   const source = new Readable({ read: () => {} })
   const body = new StreamedBody(source, { maxSize: 1e9 }, true)
   const cursor = body.cursor(() => {})

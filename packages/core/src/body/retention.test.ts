@@ -79,7 +79,7 @@ it('moves a body to disk above its limit, and waits for the disk', async () => {
     read: async () => ({ bytesRead: 0 }),
     close: async () => {},
   }
-  store.disk.open = () => new SpoolFile(Promise.resolve(file))
+  store.disk.open = (watch) => new SpoolFile(Promise.resolve(file), watch)
   append(600 * 1_024)
   expect([retention.file !== undefined, retention.hasRoom]).toEqual([true, false])
   await vi.waitFor(() => expect(onRoom).toHaveBeenCalled())

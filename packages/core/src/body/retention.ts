@@ -145,17 +145,16 @@ export class Retention {
   #moveToDisk(): boolean {
     if (this.#file !== undefined) return true
     if (this.#last === undefined) return false
-    this.#file = this.#store.disk.open()
-    this.#file?.listen(
-      (bytes, overhead) => {
+    this.#file = this.#store.disk.open({
+      onWritten: (bytes, overhead) => {
         if (this.#last !== undefined) this.#release(bytes, overhead)
         this.#watch.onRoom()
       },
-      () => {
+      onFailed: () => {
         if (this.#last === undefined || this.#isPinned) this.#watch.onRoom()
         else this.#watch.onGivenUp()
       },
-    )
+    })
     this.#writeSealed()
     return this.#file !== undefined
   }

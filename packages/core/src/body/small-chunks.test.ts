@@ -42,7 +42,7 @@ const content = Buffer.from(Array.from({ length: SIZE }, (_, i) => i % 251))
 
 function storeOf({ bodyMemory = 1e9, file }: { bodyMemory?: number; file?: SpoolHandle } = {}): BodyStore {
   const store = new BodyStore({ bodyMemory, spareMemory: 0, totalBodyMemory: 1e9, directory: undefined })
-  if (file !== undefined) store.disk.open = () => new SpoolFile(Promise.resolve(file))
+  if (file !== undefined) store.disk.open = (watch) => new SpoolFile(Promise.resolve(file), watch)
   return store
 }
 

@@ -25,15 +25,14 @@ function slowFile() {
 
 it('joins links that arrive during a write', async () => {
   const { writes, handle } = slowFile()
-  const file = new SpoolFile(handle)
-  const links = ['ab', 'c', 'de'].map(linkOf)
   let released = 0
-  file.listen(
-    (bytes) => {
+  const file = new SpoolFile(handle, {
+    onWritten: (bytes) => {
       released += bytes
     },
-    () => {},
-  )
+    onFailed: () => {},
+  })
+  const links = ['ab', 'c', 'de'].map(linkOf)
   for (const link of links) {
     file.write(link)
     await turn()
@@ -54,9 +53,8 @@ it('joins links that arrive during a write', async () => {
 
 it('keeps a link in memory if the disk is full', async () => {
   const { writes, handle } = slowFile()
-  const file = new SpoolFile(handle)
   const failed = vi.fn()
-  file.listen(() => {}, failed)
+  const file = new SpoolFile(handle, { onWritten: () => {}, onFailed: failed })
   const link = linkOf('abc')
   file.write(link)
   await turn()

@@ -13,17 +13,15 @@ export interface SpoolHandle {
   close(): Promise<void>
 }
 
-/** Callbacks for the usage and errors of a file. */
+/** Callbacks of a file. */
 export interface SpoolWatch {
-  /** Bytes were written. */
-  readonly onGrown: (bytes: number) => void
+  /** A write released bytes and overhead from memory. */
+  readonly onWritten: (bytes: number, overhead: number) => void
+  /** A write failed, the first time: the disk is full or missing. */
+  readonly onFailed: (error: Error) => void
   /** The file was closed. @param bytes Its size. */
-  readonly onClosed: (bytes: number) => void
-  /** A write failed. */
-  readonly onError: (error: Error) => void
+  readonly onClosed?: (bytes: number) => void
 }
-
-const UNWATCHED: SpoolWatch = { onGrown: () => {}, onClosed: () => {}, onError: () => {} }
 
 /** One body on disk. Links stay in memory until they are written. */
 export class SpoolFile {
@@ -34,25 +32,14 @@ export class SpoolFile {
   #writing = false
   #stopped = false
   #failure: Error | undefined
-  #onWritten: (bytes: number, overhead: number) => void = () => {}
-  #onFailed: (error: Error) => void = () => {}
   #closed = false
   readonly #watch: SpoolWatch
 
-  constructor(handle: Promise<SpoolHandle>, watch: SpoolWatch = UNWATCHED) {
+  constructor(handle: Promise<SpoolHandle>, watch: SpoolWatch) {
     this.#handle = handle
     this.#watch = watch
     // The first write reports a failure; this avoids an unhandled rejection before.
     handle.catch(() => {})
-  }
-
-  /**
-   * @param onWritten Called with the bytes and the overhead that a write released from memory.
-   * @param onFailed Called once, if a write fails: the disk is full or missing.
-   */
-  listen(onWritten: (bytes: number, overhead: number) => void, onFailed: (error: Error) => void): void {
-    this.#onWritten = onWritten
-    this.#onFailed = onFailed
   }
 
   /** Bytes waiting for the disk. */
@@ -101,7 +88,7 @@ export class SpoolFile {
     if (this.#closed) return
     this.#closed = true
     this.stop()
-    this.#watch.onClosed(this.#end)
+    this.#watch.onClosed?.(this.#end)
     this.#handle.then((handle) => handle.close()).catch(() => {})
   }
 
@@ -117,8 +104,7 @@ export class SpoolFile {
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
       this.stop()
-      this.#watch.onError(this.#failure)
-      this.#onFailed(this.#failure)
+      this.#watch.onFailed(this.#failure)
     }
     this.#writing = false
   }
@@ -139,8 +125,7 @@ export class SpoolFile {
       this.#end += link.size
     }
     this.#pending -= bytes
-    this.#watch.onGrown(bytes)
-    this.#onWritten(bytes, overhead)
+    this.#watch.onWritten(bytes, overhead)
   }
 }
 

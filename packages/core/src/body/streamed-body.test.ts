@@ -120,7 +120,7 @@ class FakeFile implements SpoolHandle {
 /** A store with limits in bytes, and a file for larger bodies. */
 function storeOf(bodyMemory: number, totalBodyMemory: number, file?: FakeFile, spareMemory = 0): BodyStore {
   const store = new BodyStore({ bodyMemory, spareMemory, totalBodyMemory, directory: undefined })
-  if (file !== undefined) store.disk.open = () => new SpoolFile(Promise.resolve(file))
+  if (file !== undefined) store.disk.open = (watch) => new SpoolFile(Promise.resolve(file), watch)
   return store
 }
 
@@ -254,7 +254,7 @@ describe('retaining on disk', () => {
   it('slows the sender down to the speed of the disk', async () => {
     const { promise: opened, resolve } = Promise.withResolvers<SpoolHandle>()
     const store = storeOf(5, 1e9)
-    store.disk.open = () => new SpoolFile(opened)
+    store.disk.open = (watch) => new SpoolFile(opened, watch)
     const megabytes = Array.from({ length: 80 }, () => Buffer.alloc(50_000, 'x'))
     const body = bodyOf(...megabytes)
     body.retain(store)

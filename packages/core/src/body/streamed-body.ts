@@ -28,6 +28,12 @@ export interface StreamedBodyOptions {
 }
 
 /**
+ * Approximate number of small chunks of one body per turn of the event loop. Node reads a socket up to 32 times per turn, 64 KiB
+ * each: 350,000 chunks of one byte would block the event loop for a third of a second.
+ */
+const CHUNKS_PER_TURN = 2_000
+
+/**
  * A body that is read from its source while it is sent.
  *
  * The source is read at the pace of the fastest reader; slower ones get retained chunks from memory or disk. Small chunks are joined.
@@ -51,6 +57,8 @@ export class StreamedBody implements ReplayBody {
   #ended = false
   #failure: Error | undefined
   readonly #waiters = new Waiters()
+  /** Small chunks in this turn of the event loop. */
+  #inTurn = 0
   readonly #detach: () => void
 
   /**
@@ -273,10 +281,23 @@ export class StreamedBody implements ReplayBody {
     this.#retention?.update()
     if (this.#size === this.#exactSize) this.#finish(undefined)
     else if (chunk.length >= WORTH_FREEING) this.#waiters.wakeAll()
-    else {
-      this.#waiters.wakeForSmall()
-      this.#flow.tookSmall()
-    }
+    else this.#tookSmall()
+  }
+
+  /**
+   * Wakes readers for a small chunk: at once for the first chunk in a turn of the event loop, and at the end of the turn for all
+   * others. So a reader gets the small chunks of one socket read together; Node drains the `nextTick` queue after each chunk.
+   */
+  #tookSmall(): void {
+    this.#inTurn++
+    if (this.#inTurn >= CHUNKS_PER_TURN) this.#flow.stop()
+    if (this.#inTurn > 1) return
+    this.#waiters.wakeAll()
+    setImmediate(() => {
+      const hasMore = this.#inTurn > 1
+      this.#inTurn = 0
+      if (hasMore) this.#waiters.wakeAll()
+    })
   }
 
   #finish(failure: Error | undefined): void {
