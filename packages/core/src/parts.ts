@@ -32,8 +32,8 @@ export type { WakeTarget } from './backend/wake.ts'
 export type { Candidate, Job, Ranked, Strategy } from './balance/strategy.ts'
 export type { BodyInput } from './body/body-source.ts'
 export type { BodyStore } from './body/body-store.ts'
+export type { SpoolUsage } from './body/disk-space.ts'
 export type { ReplayBody } from './body/replay-body.ts'
-export type { SpoolUsage } from './body/spool.ts'
 export type {
   Classification,
   Classified,

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
-import { ReplayBody } from './replay-body.ts'
+import { StreamedBody } from './streamed-body.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 function bodyOf() {
   const source = new Readable({ read: () => {} })
-  return { source, body: new ReplayBody(source, { maxSize: 1e9 }, true) }
+  return { source, body: new StreamedBody(source, { maxSize: 1e9 }, true) }
 }
 
 it('measures how long a reader waits for the sender', async () => {

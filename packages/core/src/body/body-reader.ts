@@ -13,12 +13,8 @@ interface LinkSource {
   /** Reads bytes of a link from disk. @param from Offset in the link. */
   load(link: Link, from: number): Promise<Buffer>
   wake(): void
-  /**
-   * Ends a loan.
-   *
-   * @param reader The position of the cursor: in the link, past it, or closed.
-   */
-  endLoan(link: Link, memory: Buffer, reader: 'in' | 'past' | 'closed'): void
+  /** The cursor has moved on. */
+  moved(): void
   close(): void
 }
 
@@ -59,12 +55,20 @@ export class BodyCursor {
     this.#taken = next.size
     const { memory } = next
     const bytes = next.from(from)
-    if (memory !== undefined && bytes !== undefined) {
-      this.#loans.add(next, memory, bytes.length)
-      return bytes
-    }
-    this.#load(next, from)
-    return 'wait'
+    if (memory === undefined || bytes === undefined) this.#load(next, from)
+    else this.#loans.add(next, memory, bytes.length)
+    this.#source.moved()
+    return bytes ?? 'wait'
+  }
+
+  /** The link whose bytes it took last; `undefined` once it is closed. */
+  get link(): Link | undefined {
+    return this.#link
+  }
+
+  /** Bytes that it took of its link. */
+  get taken(): number {
+    return this.#taken
   }
 
   /** Declares that the user releases what it takes. By default, the user may keep it for good. */
@@ -78,18 +82,13 @@ export class BodyCursor {
    * @param inUse Bytes still in use: the last ones taken.
    */
   release(inUse = 0): void {
-    this.#loans.release(inUse, (link, memory) => this.#source.endLoan(link, memory, this.#positionAt(link)))
+    this.#loans.release(inUse)
   }
 
   /** Closes the cursor. Chunks it took can still be released. */
   close(): void {
     if (this.#link !== undefined) this.#source.close()
     this.#link = undefined
-  }
-
-  #positionAt(link: Link): 'in' | 'past' | 'closed' {
-    if (this.#link === undefined) return 'closed'
-    return this.#link === link && this.#taken < link.size ? 'in' : 'past'
   }
 
   #load(link: Link, from: number): void {

@@ -1,9 +1,12 @@
 import { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
+import { BodyTooLargeError } from '../errors.ts'
 import { isRecord } from '../record.ts'
 import { ownsChunks } from './chunk-loans.ts'
-import { ReplayBody, type ReplayBodyOptions } from './replay-body.ts'
+import { SMALL_BODY } from './replay-body.ts'
+import { StreamedBody, type StreamedBodyOptions } from './streamed-body.ts'
+import { WholeBody } from './whole-body.ts'
 
 /** The sources of a body. */
 export type BodyInput =
@@ -22,14 +25,47 @@ export interface DeclaredHeaders {
   readonly contentLength: number | undefined
 }
 
-/** Creates a body from any input. */
-export function toReplayBody(input: BodyInput, options: ReplayBodyOptions): ReplayBody {
-  if (input instanceof IncomingMessage) {
-    // Node's HTTP parser enforces the declared length.
-    const exactSize = declaredHeaders(input).contentLength
-    return new ReplayBody(input, { ...options, exactSize, owned: ownsChunks(input) }, false)
-  }
-  return new ReplayBody(toReadable(input), { ...options, borrowed: input instanceof Uint8Array }, true)
+/** What the body of any input needs. */
+export type BodyOptions = Pick<StreamedBodyOptions, 'maxSize' | 'store'>
+
+/**
+ * Creates a body from any input.
+ *
+ * @throws {BodyTooLargeError} if the input is bytes and exceeds `maxSize`.
+ */
+export function toReplayBody(input: BodyInput, options: BodyOptions): WholeBody | StreamedBody {
+  if (!(input instanceof Uint8Array)) return streamBody(input, options)
+  if (input.length > options.maxSize) throw new BodyTooLargeError(options.maxSize)
+  return new WholeBody(Buffer.from(input.buffer, input.byteOffset, input.length), undefined)
+}
+
+/** Like {@link toReplayBody}, but waits for the first chunk of a small request, which usually is the whole body. */
+export async function openBody(input: BodyInput, options: BodyOptions): Promise<WholeBody | StreamedBody> {
+  if (!(input instanceof IncomingMessage) || input.destroyed || input.readableEnded)
+    return toReplayBody(input, options)
+  const { contentLength = 0 } = declaredHeaders(input)
+  if (contentLength === 0 || contentLength > Math.min(SMALL_BODY, options.maxSize))
+    return streamBody(input, options)
+  return new Promise((resolve) => {
+    const open = (chunk?: unknown) => {
+      input.off('data', open).off('end', onEnd).off('error', onEnd).off('close', onEnd)
+      const isWhole = Buffer.isBuffer(chunk) && chunk.length === contentLength
+      const whole = isWhole ? WholeBody.inMemory(chunk, options.store) : undefined
+      resolve(whole ?? streamBody(input, options, chunk))
+    }
+    const onEnd = () => open()
+    input.on('data', open).on('end', onEnd).on('error', onEnd).on('close', onEnd).resume()
+  })
+}
+
+type StreamInput = Exclude<BodyInput, Uint8Array>
+
+/** @param first A chunk that was already read from the input. */
+export function streamBody(input: StreamInput, options: BodyOptions, first?: unknown): StreamedBody {
+  if (!(input instanceof IncomingMessage)) return new StreamedBody(toReadable(input), options, true)
+  // Node's HTTP parser enforces the declared length.
+  const exactSize = declaredHeaders(input).contentLength
+  return new StreamedBody(input, { ...options, exactSize, owned: ownsChunks(input), first }, false)
 }
 
 /** Reads the headers of a Node or web request. */
@@ -58,9 +94,8 @@ function headerLookup(input: BodyInput): (name: Header) => string | undefined {
   return () => undefined
 }
 
-function toReadable(input: Exclude<BodyInput, IncomingMessage>): Readable {
+function toReadable(input: Exclude<StreamInput, IncomingMessage>): Readable {
   if (input instanceof Readable) return input
-  if (input instanceof Uint8Array) return Readable.from([input], { objectMode: false })
   if (isWebRequest(input)) {
     return input.body === null ? Readable.from([]) : fromWeb(input.body)
   }

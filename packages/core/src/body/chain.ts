@@ -1,16 +1,6 @@
 import { WORTH_FREEING } from './free-memory.ts'
 import { Link } from './link.ts'
 
-/** Accounts for the links of a chain. */
-export interface ChainWatch {
-  /** A link was added, with its first bytes. */
-  add(link: Link): void
-  /** The last link grew. */
-  grow(link: Link, bytes: number): void
-  /** The last link no longer grows. */
-  seal(link: Link): void
-}
-
 /** Sizes of blocks in bytes. */
 const SMALLEST_BLOCK = 1024
 const LARGEST_BLOCK = 64 * 1024
@@ -20,56 +10,61 @@ const LARGEST_BLOCK = 64 * 1024
  * large as the one before, so at most half of the memory is unused.
  */
 export class Chain {
-  #tail = Link.head()
+  #tail = new Link(undefined, 0)
   /** Capacity of the last link if it is a block, else 0. */
   #block = 0
+  #size = 0
+  #overhead = 0
 
   /** The last link, or the position before the first byte. */
   get tail(): Link {
     return this.#tail
   }
 
+  /** Bytes of all chunks. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Cost of all links in memory, in bytes, besides the bytes of the chunks. */
+  get overhead(): number {
+    return this.#overhead
+  }
+
   /**
    * @param chunk Not empty.
    * @param isOurs Whether its memory may be freed.
    */
-  append(chunk: Buffer, isOurs: boolean, watch: ChainWatch | undefined): void {
-    const tail = this.#tail
-    const joins = chunk.length < WORTH_FREEING && (this.#block > 0 || isSmall(tail.size))
+  append(chunk: Buffer, isOurs: boolean): void {
+    this.#size += chunk.length
+    const { size } = this.#tail
+    const joins = chunk.length < WORTH_FREEING && (this.#block > 0 || (size > 0 && size < WORTH_FREEING))
     if (!joins) {
-      this.#push(Link.of(chunk, isOurs), watch)
+      const link = new Link(chunk, chunk.length)
+      if (!isOurs) link.lend()
+      this.#push(link)
       this.#block = 0
       return
     }
-    let at = 0
-    if (tail.room > 0) {
-      at = tail.grow(chunk, 0)
-      watch?.grow(tail, at)
-    }
+    let at = this.#tail.grow(chunk, 0)
+    this.#overhead -= at
     while (at < chunk.length) {
       this.#block = Math.min(LARGEST_BLOCK, Math.max(SMALLEST_BLOCK, 2 * this.#block))
-      const block = Link.block(this.#block)
+      const block = new Link(Buffer.allocUnsafeSlow(this.#block), 0)
       at += block.grow(chunk, at)
-      this.#push(block, watch)
+      this.#push(block)
     }
   }
 
   /** Ends the growth of the last link. */
-  seal(watch: ChainWatch | undefined): void {
-    const tail = this.#tail
-    if (!tail.open) return
-    tail.seal()
-    watch?.seal(tail)
+  seal(): void {
+    this.#tail.seal()
   }
 
-  #push(link: Link, watch: ChainWatch | undefined): void {
-    this.seal(watch)
+  #push(link: Link): void {
+    this.seal()
     this.#tail.append(link)
     this.#tail = link
-    watch?.add(link)
+    this.#overhead += link.overhead
   }
-}
-
-function isSmall(size: number): boolean {
-  return size > 0 && size < WORTH_FREEING
 }

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { BodyStore } from './body-store.ts'
-import { ReplayBody } from './replay-body.ts'
+import { StreamedBody } from './streamed-body.ts'
 
 /** More than a stream reads ahead. */
 const SIZE = 100_000
@@ -16,7 +16,7 @@ function chunked({ owned = true } = {}) {
   const chunks = [1, 2, 3].map((byte) => Buffer.alloc(SIZE, byte))
   const whole = Buffer.concat(chunks)
   const source = Readable.from(chunks, { objectMode: false })
-  const body = new ReplayBody(source, { maxSize: 1e9, owned }, true)
+  const body = new StreamedBody(source, { maxSize: 1e9, owned }, true)
   return { source, body, whole, left: () => chunks.map(({ length }) => length > 0) }
 }
 
@@ -29,7 +29,7 @@ async function onDisk(): Promise<BodyStore> {
   return new BodyStore({ bodyMemory: 1, spareMemory: 0, totalBodyMemory: 1e9, directory })
 }
 
-async function held(body: ReplayBody): Promise<void> {
+async function held(body: StreamedBody): Promise<void> {
   const store = await onDisk()
   body.hold(store, 'disk')
   while (!body.complete || store.used > 0) await turn()

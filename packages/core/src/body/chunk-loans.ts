@@ -64,54 +64,16 @@ export class Loans {
    * Ends loans.
    *
    * @param inUse Bytes still in use: the last ones taken.
-   * @param onEnd Called for each released link.
    */
-  release(inUse: number, onEnd: (link: Link, memory: Buffer) => void): void {
+  release(inUse: number): void {
     const loans = this.#loans
     if (loans === undefined || loans.length === 0) return
     let done = loans.length
     for (let bytes = 0; bytes < inUse && done > 0; bytes += loans[done]?.bytes ?? 0) done--
     for (const { link, memory } of loans.splice(0, done)) {
       if (link === undefined) free(memory)
-      else onEnd(link, memory)
+      else link.endLoan(memory)
     }
-  }
-}
-
-/** The state of the body when a reader releases a link. */
-export interface ReleaseState {
-  /** Whether no other reader is open, and this one has passed the link. */
-  readonly isLast: boolean
-  /** Whether new readers can start. */
-  readonly isRetained: boolean
-  /** Whether the link may be queued for the disk. */
-  readonly isSpooled: boolean
-}
-
-/** Frees the links of one body that all readers have passed. */
-export class BodyLoans {
-  /** The last link that every reader has released, as have all before it. */
-  #passed: Link | undefined
-
-  /** A new reader starts at the first byte. */
-  restart(): void {
-    this.#passed = undefined
-  }
-
-  /** Ends a loan of a link. */
-  endLoan(link: Link, memory: Buffer, { isLast, isRetained, isSpooled }: ReleaseState): void {
-    link.endLoan(memory)
-    if (!isLast || link.open) return
-    if (isRetained) this.#passed = link
-    else if (!isSpooled) link.drop()
-  }
-
-  /** Frees the links kept for new readers: none can start any more. @param first The first link of the body. */
-  release(first: Link | undefined): void {
-    const last = this.#passed
-    this.#passed = undefined
-    if (last === undefined) return
-    for (let link = first; link !== undefined; link = link === last ? undefined : link.next) link.drop()
   }
 }
 

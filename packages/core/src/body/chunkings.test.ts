@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { BodyCursor } from './body-reader.ts'
 import { BodyStore } from './body-store.ts'
-import { ReplayBody } from './replay-body.ts'
 import { SpoolFile, type SpoolHandle } from './spool.ts'
+import { StreamedBody } from './streamed-body.ts'
 
 const KIB = 1024
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -72,7 +72,7 @@ class Checker {
   at = 0
   ended = false
 
-  constructor(body: ReplayBody, borrows: boolean) {
+  constructor(body: StreamedBody, borrows: boolean) {
     this.#cursor = body.cursor(() => {})
     this.#borrows = borrows
     if (borrows) this.#cursor.borrow()
@@ -135,7 +135,7 @@ class MemoryFile implements SpoolHandle {
 
 async function play(steps: readonly Step[], store: BodyStore): Promise<void> {
   const source = new Pushed()
-  const body = new ReplayBody(source, { maxSize: 1e9, owned: true }, true)
+  const body = new StreamedBody(source, { maxSize: 1e9, owned: true }, true)
   const readers = [new Checker(body, true)]
   let size = 0
   for (const it of steps) {
@@ -190,7 +190,8 @@ it.each([
         totalBodyMemory: 1e9,
         directory: undefined,
       })
-      if (bodyMemory < 1e9) store.disk.open = () => new SpoolFile(Promise.resolve(new MemoryFile()))
+      if (bodyMemory < 1e9)
+        store.disk.open = (watch) => new SpoolFile(Promise.resolve(new MemoryFile()), watch)
       await play(steps, store)
     }),
     { numRuns: 60 },

@@ -1,12 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { DiskSpace } from './disk-space.ts'
+import { Link } from './link.ts'
 
 const statfsSync = vi.hoisted(() => vi.fn())
 vi.mock('node:fs', async (original) => ({ ...(await original<typeof import('node:fs')>()), statfsSync }))
+
+const unwatched = { onWritten: () => {}, onFailed: () => {} }
 
 async function temporary(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'disk-space-test-'))
@@ -33,19 +37,41 @@ it('reserves at most half of the free disk, which it reads every 10 s', async ()
 
 it('reserves up to the limit of held bodies without a disk', () => {
   const disk = new DiskSpace(undefined)
-  expect([disk.available, disk.open()]).toEqual([false, undefined])
+  expect([disk.available, disk.open(unwatched)]).toEqual([false, undefined])
   expect(disk.hold(100, 100)).toBeDefined()
   expect(disk.hold(1, 100)).toBeUndefined()
 })
 
 it('counts the files of all its directories', async () => {
   const disk = new DiskSpace(await temporary())
-  const first = disk.open()
+  const first = disk.open(unwatched)
   disk.configure(await temporary())
-  const second = disk.open()
+  const second = disk.open(unwatched)
   expect(disk.usage).toEqual({ files: 2, bytes: 0 })
   first?.close()
   second?.close()
   second?.close()
   expect(disk.usage).toEqual({ files: 0, bytes: 0 })
+})
+
+it('removes files that a killed process left, and no others', async () => {
+  const directory = await temporary()
+  const leftover = join(directory, `immich-ml-router-${crypto.randomUUID()}.body`)
+  await Promise.all([leftover, join(directory, 'other.body')].map((path) => writeFile(path, '')))
+  new DiskSpace(directory)
+  await vi.waitFor(() => expect(existsSync(leftover)).toBe(false))
+  expect(await readdir(directory)).toEqual(['other.body'])
+})
+
+it('warns once about a directory that cannot be written to', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  onTestFinished(() => warn.mockRestore())
+  const disk = new DiskSpace(join(tmpdir(), crypto.randomUUID()))
+  for (const text of ['a', 'b']) {
+    const file = disk.open(unwatched)
+    file?.write(new Link(Buffer.from(text), 1))
+    await vi.waitFor(() => expect(file?.failure).toBeDefined())
+    file?.close()
+  }
+  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('(bodySpool): ENOENT'))
 })

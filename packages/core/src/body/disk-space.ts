@@ -1,6 +1,12 @@
 import { statfsSync } from 'node:fs'
 import { type Clock, systemClock } from '../clock.ts'
-import { Spool, type SpoolFile, type SpoolUsage } from './spool.ts'
+import { openTempFile, removeLeftovers, SpoolFile, type SpoolWatch } from './spool.ts'
+
+/** The files and bytes of bodies on disk. */
+export interface SpoolUsage {
+  readonly files: number
+  readonly bytes: number
+}
 
 /** How long the free disk space is cached, in milliseconds. */
 const DISK_INTERVAL = 10_000
@@ -9,8 +15,10 @@ const DISK_INTERVAL = 10_000
 export class DiskSpace {
   readonly #clock: Pick<Clock, 'now'>
   #directory: string | undefined
-  /** By directory: a retained body stays in the directory where it was opened. */
-  readonly #spools = new Map<string, Spool>()
+  #files = 0
+  #bytes = 0
+  /** Directories that cannot be written to. */
+  readonly #warned = new Set<string>()
   /** Bytes of held bodies. */
   #held = 0
   /** The disk space that is free or used by bodies, in bytes, and when it was read. */
@@ -22,11 +30,11 @@ export class DiskSpace {
     this.configure(directory)
   }
 
-  /** Applies a new directory. */
+  /** Applies a new directory. A retained body stays in the directory where it was opened. */
   configure(directory: string | undefined): void {
+    if (directory === this.#directory) return
     this.#directory = directory
-    if (directory !== undefined && !this.#spools.has(directory))
-      this.#spools.set(directory, new Spool(directory))
+    if (directory !== undefined) void removeLeftovers(directory)
   }
 
   /** Whether bodies can go to disk. */
@@ -34,19 +42,29 @@ export class DiskSpace {
     return this.#directory !== undefined
   }
 
-  /** The files and bytes on disk. */
   get usage(): SpoolUsage {
-    let [files, bytes] = [0, 0]
-    for (const { usage } of this.#spools.values()) {
-      files += usage.files
-      bytes += usage.bytes
-    }
-    return { files, bytes }
+    return { files: this.#files, bytes: this.#bytes }
   }
 
   /** Opens a file for one body; `undefined` if nothing goes to disk. */
-  open(): SpoolFile | undefined {
-    return this.#directory === undefined ? undefined : this.#spools.get(this.#directory)?.open()
+  open({ onWritten, onFailed }: SpoolWatch): SpoolFile | undefined {
+    const directory = this.#directory
+    if (directory === undefined) return undefined
+    this.#files++
+    return new SpoolFile(openTempFile(directory), {
+      onWritten: (bytes, overhead) => {
+        this.#bytes += bytes
+        onWritten(bytes, overhead)
+      },
+      onFailed: (error) => {
+        this.#warn(directory, error)
+        onFailed(error)
+      },
+      onClosed: (bytes) => {
+        this.#files--
+        this.#bytes -= bytes
+      },
+    })
   }
 
   /**
@@ -68,8 +86,18 @@ export class DiskSpace {
     if (this.#directory === undefined) return Number.POSITIVE_INFINITY
     const now = this.#clock.now()
     if (now - this.#free.read > DISK_INTERVAL)
-      this.#free = { read: now, bytes: freeBytes(this.#directory) + this.usage.bytes }
+      this.#free = { read: now, bytes: freeBytes(this.#directory) + this.#bytes }
     return this.#free.bytes / 2
+  }
+
+  /** Warns once; each affected request has a log line of its own. */
+  #warn(directory: string, error: Error): void {
+    if (this.#warned.has(directory)) return
+    this.#warned.add(directory)
+    process.emitWarning(
+      `immich-ml-router cannot write request bodies to ${directory} (bodySpool): ${error.message}. ` +
+        'Large requests are not retried until this is fixed.',
+    )
   }
 }
 

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { BodyStore } from './body-store.ts'
-import { ReplayBody } from './replay-body.ts'
 import { SpoolFile, type SpoolHandle } from './spool.ts'
+import { StreamedBody } from './streamed-body.ts'
 
 const LARGE = 'x'.repeat(10_000)
 /** A small chunk that fills the block, and goes on in the next. */
@@ -29,9 +29,9 @@ class MemoryFile implements SpoolHandle {
 async function inBlock(retain: 'memory' | 'not') {
   const file = new MemoryFile()
   const store = new BodyStore({ bodyMemory: 1e6, spareMemory: 0, totalBodyMemory: 1e9, directory: undefined })
-  store.disk.open = () => new SpoolFile(Promise.resolve(file))
+  store.disk.open = (watch) => new SpoolFile(Promise.resolve(file), watch)
   const source = new Readable({ read: () => {} })
-  const body = new ReplayBody(source, { maxSize: 1e9 }, true)
+  const body = new StreamedBody(source, { maxSize: 1e9 }, true)
   const cursor = body.cursor(() => {})
   cursor.borrow()
   const push = async (...chunks: string[]) => {

@@ -1,8 +1,7 @@
+import { CHUNK_COST } from './body-store.ts'
 import { free } from './free-memory.ts'
 
-/** Bytes of a link in memory besides its chunk: the link, its Buffer and ArrayBuffer, and V8's record of the memory. */
-const COST_IN_MEMORY = 512
-/** Bytes of a link whose chunk is on disk. */
+/** Memory in bytes of a link whose chunk is on disk. */
 const COST_ON_DISK = 128
 
 /**
@@ -14,38 +13,19 @@ export class Link {
   /** Memory with the bytes at its start; `undefined` once they are on disk or released. */
   memory: Buffer | undefined
   size: number
-  /** Cursors that use the memory. */
-  loans: number
   /** Whether it may still grow. */
   open: boolean
   /** Offset in the body's file. */
   offset = 0
   next: Link | undefined
+  /** Cursors that use the memory. */
+  #loans = 0
 
-  private constructor(memory: Buffer | undefined, size: number, loans: number, open: boolean) {
+  /** @param memory Memory with `size` bytes at its start; `undefined` for the position before the first byte of a body. */
+  constructor(memory: Buffer | undefined, size: number) {
     this.memory = memory
     this.size = size
-    this.loans = loans
-    this.open = open
-  }
-
-  /** The position before the first byte of a body. */
-  static head(): Link {
-    return new Link(undefined, 0, 0, false)
-  }
-
-  /** A chunk, which is not copied. @param isOurs Whether its memory may be freed. */
-  static of(chunk: Buffer, isOurs: boolean): Link {
-    return new Link(chunk, chunk.length, isOurs ? 0 : 1, false)
-  }
-
-  /** An empty block for small chunks. */
-  static block(capacity: number): Link {
-    return new Link(Buffer.allocUnsafeSlow(capacity), 0, 0, true)
-  }
-
-  get bytes(): Buffer | undefined {
-    return this.from(0)
+    this.open = memory !== undefined && memory.length > size
   }
 
   /** Its bytes from an offset on; `undefined` if they are not in memory. */
@@ -54,20 +34,16 @@ export class Link {
     return offset === 0 && memory?.length === size ? memory : memory?.subarray(offset, size)
   }
 
-  /** Bytes by which it can grow. */
-  get room(): number {
-    return this.open && this.memory !== undefined ? this.memory.length - this.size : 0
-  }
-
   /** Its cost in bytes besides its own bytes. */
   get overhead(): number {
-    return this.memory === undefined ? COST_ON_DISK : COST_IN_MEMORY + this.memory.length - this.size
+    return this.memory === undefined ? COST_ON_DISK : CHUNK_COST + this.memory.length - this.size
   }
 
   /** Copies as much of a chunk as fits. @returns The number of bytes copied. */
   grow(chunk: Buffer, from: number): number {
-    const size = Math.min(chunk.length - from, this.room)
-    this.memory?.set(size === chunk.length ? chunk : chunk.subarray(from, from + size), this.size)
+    if (!this.open || this.memory === undefined) return 0
+    const size = Math.min(chunk.length - from, this.memory.length - this.size)
+    this.memory.set(size === chunk.length ? chunk : chunk.subarray(from, from + size), this.size)
     this.size += size
     return size
   }
@@ -81,22 +57,22 @@ export class Link {
     this.next = next
   }
 
-  /** Lends the memory to a cursor. */
+  /** Lends the memory to a cursor. A loan that never ends keeps it from being freed. */
   lend(): void {
-    this.loans++
+    this.#loans++
   }
 
   /** Ends a loan. @param memory The lent memory: freed if it was dropped in the meantime and this was the last loan. */
   endLoan(memory: Buffer): void {
-    this.loans--
-    if (this.memory === undefined && this.loans === 0) free(memory)
+    this.#loans--
+    if (this.memory === undefined && this.#loans === 0) free(memory)
   }
 
   /** Drops the memory, and frees it unless it is lent. */
   drop(): void {
     const { memory } = this
     this.memory = undefined
-    if (memory !== undefined && this.loans === 0) free(memory)
+    if (memory !== undefined && this.#loans === 0) free(memory)
   }
 
   /** Drops the memory: the bytes are on disk. */

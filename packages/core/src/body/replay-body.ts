@@ -1,130 +1,21 @@
 import type { Readable } from 'node:stream'
-import { type Clock, systemClock } from '../clock.ts'
-import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } from '../errors.ts'
-import { BodyCursor, ReplayReader } from './body-reader.ts'
+import type { Clock } from '../clock.ts'
 import type { BodyStore } from './body-store.ts'
-import { Chain } from './chain.ts'
-import { BodyLoans, mayFree } from './chunk-loans.ts'
-import { WORTH_FREEING } from './free-memory.ts'
-import type { Link } from './link.ts'
-import { Retention, type Terms } from './retention.ts'
-import { flowOf, type SourceFlow } from './source-flow.ts'
-import { toBuffer } from './to-buffer.ts'
-import { Waiters } from './waiters.ts'
 
-export interface ReplayBodyOptions {
-  /** Bytes above which the body fails with {@link BodyTooLargeError}. `Infinity` turns the limit off. */
-  readonly maxSize: number
-  /** The exact size of the source. The body is complete with its last byte. */
-  readonly exactSize?: number | undefined
-  /** Whether the caller keeps the bytes in memory, so retaining them costs nothing. */
-  readonly borrowed?: boolean | undefined
-  /** Whether nothing else uses the chunks of the source, so their memory may be freed early. */
-  readonly owned?: boolean | undefined
-  /** Counts the body from its first byte, and moves a large body to disk. By default, counting starts with `retain()`. */
-  readonly store?: BodyStore | undefined
-}
-
-/** Held bodies up to this size in bytes stay in memory: a file would cost more. */
-const SMALL = 16 * 1024
-/** No limit per body, only that of the store. */
-const UNLIMITED = Number.POSITIVE_INFINITY
-
-/**
- * A request body that can be read several times from its start while it is retained.
- *
- * The source is read at the pace of the fastest reader; slower ones get retained chunks from memory or disk. Small chunks are joined.
- */
-export class ReplayBody {
-  readonly #maxSize: number
-  readonly #exactSize: number | undefined
-  readonly #source: Readable
-  readonly #ownsSource: boolean
-  readonly #borrowed: boolean
-  readonly #owned: boolean
-  readonly #flow: SourceFlow
-  readonly #chain = new Chain()
-  #head: Link | undefined = this.#chain.tail
-  readonly #loans = new BodyLoans()
-  #size = 0
-  #retention: Retention | undefined
-  #givenUp = false
-  #onReady: (() => void) | undefined
-  #readers = 0
-  #ended = false
-  #failure: Error | undefined
-  readonly #waiters = new Waiters()
-  readonly #detach: () => void
-
-  /**
-   * @param source Source of the bytes. Nothing else may read from it.
-   * @param ownsSource Whether {@link ReplayBody.destroy} destroys the source. Destroying an `http.IncomingMessage` would break
-   *   the response.
-   */
-  constructor(source: Readable, options: ReplayBodyOptions, ownsSource: boolean) {
-    this.#source = source
-    this.#flow = flowOf(source)
-    this.#maxSize = options.maxSize
-    this.#exactSize = options.exactSize
-    this.#ownsSource = ownsSource
-    this.#borrowed = options.borrowed ?? false
-    this.#owned = options.owned ?? false
-    const onData = (chunk: unknown) => this.#take(chunk)
-    const onEnd = () => this.#finish(undefined)
-    const onError = (error: Error) => this.#finish(new BodyFailedError(error))
-    const onClose = () => this.#finish(new BodyFailedError(new Error('the sender closed the stream')))
-    this.#detach = () => {
-      source.off('data', onData).off('end', onEnd).off('close', onClose)
-      this.#flow.detach()
-      // A late error must not end the process, and its listener must not retain the body.
-      source.off('error', onError).on('error', ignore)
-    }
-    if (options.store !== undefined) this.#retainIn(options.store, { purpose: 'count', inMemory: UNLIMITED })
-    source.pause().on('data', onData).on('error', onError).on('end', onEnd).on('close', onClose)
-    if (source.readableEnded) this.#finish(undefined)
-    else if (source.errored) this.#finish(new BodyFailedError(source.errored))
-    else if (source.destroyed) onClose()
-  }
-
+/** A request body that can be read several times from its start while it is retained. */
+export interface ReplayBody {
   /** Bytes received so far. */
-  get size(): number {
-    return this.#size
-  }
-
+  readonly size: number
   /** Whether all bytes have arrived. */
-  get complete(): boolean {
-    return this.#ended && this.#failure === undefined
-  }
-
-  /** Why the body cannot become complete. */
-  get failure(): Error | undefined {
-    return this.#failure
-  }
-
+  readonly complete: boolean
   /** Whether {@link ReplayBody.stream} can be called. */
-  get retained(): boolean {
-    return this.#head !== undefined
-  }
-
+  readonly retained: boolean
   /** Whether a held body has arrived, or as much of it as there is room for. */
-  get ready(): boolean {
-    return this.#ended || this.#borrowed || this.#retention?.isFull === true
-  }
-
+  readonly ready: boolean
   /** Whether retention ended for lack of room. */
-  get givenUp(): boolean {
-    return this.#givenUp
-  }
-
-  /** Whether a part of it is, or was, on disk. */
-  get #spooled(): boolean {
-    return this.#retention?.spooled === true
-  }
-
+  readonly givenUp: boolean
   /** Whether a reader waits for the sender. */
-  get starving(): boolean {
-    return !this.#ended && this.#waiters.any && this.#retention?.hasRoom !== false
-  }
+  readonly starving: boolean
 
   /**
    * Opens a stream of the whole body from its first byte.
@@ -132,219 +23,32 @@ export class ReplayBody {
    * @param clock Measures how long the stream waits for the sender.
    * @throws {BodyReleasedError} after {@link ReplayBody.release}.
    */
-  stream(clock: Pick<Clock, 'now'> = systemClock): ReplayReader {
-    const reader: ReplayReader = new ReplayReader(
-      this.cursor(() => reader.wake()),
-      clock,
-    )
-    return reader
-  }
-
-  /**
-   * Opens a cursor at the start of the body.
-   *
-   * @param wake Called once after each `take()` that returned `'wait'`.
-   * @throws {BodyReleasedError} after {@link ReplayBody.release}.
-   */
-  cursor(wake: () => void): BodyCursor {
-    if (this.#head === undefined) throw new BodyReleasedError()
-    this.#readers++
-    this.#loans.restart()
-    return new BodyCursor(this.#head, {
-      next: (link, taken) => this.#next(link, taken, wake),
-      load: (link, from) => this.#load(link, from),
-      wake,
-      endLoan: (link, memory, reader) =>
-        this.#loans.endLoan(link, memory, {
-          isLast: reader !== 'in' && this.#readers === (reader === 'closed' ? 0 : 1),
-          isRetained: this.retained,
-          isSpooled: this.#spooled,
-        }),
-      close: () => {
-        this.#waiters.remove(wake)
-        this.#readers--
-        this.#closeUnusedFile()
-      },
-    })
-  }
-
-  /** The body as one buffer if it is complete and arrived as one chunk, as most small bodies do. */
-  inOnePiece(): Buffer | undefined {
-    const first = this.#head?.next
-    if (!this.complete || first === undefined || first.next !== undefined) return undefined
-    const { bytes } = first
-    if (bytes !== undefined) first.lend()
-    return bytes
-  }
+  stream(clock?: Pick<Clock, 'now'>): Readable
 
   /** The first bytes, as far as they are in memory. @param most Limit in bytes. */
-  beginning(most: number): Buffer {
-    const chunks: Buffer[] = []
-    let size = 0
-    for (let link = this.#head?.next; link !== undefined && size < most; link = link.next) {
-      const { bytes } = link
-      if (bytes === undefined) break
-      chunks.push(bytes)
-      size += bytes.length
-    }
-    return Buffer.concat(chunks, Math.min(size, most))
-  }
+  beginning(most: number): Buffer
 
   /**
    * Retains the body for another reader: in memory as far as there is room, else on disk. Without either, the sender waits for
    * room. A body larger than the memory of all bodies is not retained, and can be read once.
    */
-  retain(store: BodyStore): void {
-    this.#retainIn(store, { purpose: 'retry', inMemory: UNLIMITED })
-    // A held body stays in memory after a failed write; a body with a reader does not.
-    if (this.#retention?.failed === true) this.#giveUp()
-  }
+  retain(store: BodyStore): void
 
   /**
    * Retains the body for its first reader, possibly for hours. Reads it to the end so that the sender need not wait, and moves it
    * to disk. Without a disk, reads as much as fits into the memory of all bodies.
    *
-   * @param onReady Called each time the body becomes {@link ReplayBody.ready}.
    * @param where `memory`, for a short wait: goes to disk only without room in memory.
+   * @param onReady Called each time the body becomes {@link ReplayBody.ready}.
    */
-  hold(store: BodyStore, where: 'disk' | 'memory', onReady: () => void = () => {}): void {
-    const inMemory = where === 'memory' ? UNLIMITED : SMALL
-    this.#retainIn(store, { purpose: 'hold', inMemory })
-    if (this.#size > inMemory) this.#retention?.moveToDisk()
-    this.#onReady = this.#ended ? undefined : onReady
-    if (!this.#borrowed) this.#readAhead()
-  }
+  hold(store: BodyStore, where: 'disk' | 'memory', onReady?: () => void): void
 
   /** Ends retention. Open streams continue to the end; new ones cannot be opened. */
-  release(): void {
-    this.#loans.release(this.#spooled ? undefined : this.#head?.next)
-    this.#head = undefined
-    this.#retention?.end()
-    if (!this.#spooled) this.#retention = undefined
-    this.#closeUnusedFile()
-    // Readers need not wait for the disk any more.
-    if (this.#spooled) this.#waiters.wakeAll()
-  }
+  release(): void
 
   /** Releases the body and stops reading; open streams fail. */
-  destroy(): void {
-    this.release()
-    if (!this.#ended) this.#finish(new BodyFailedError(new Error('the request was cancelled')))
-    if (this.#ownsSource) this.#source.destroy()
-    this.#retention?.closeFile()
-  }
-
-  #retainIn(store: BodyStore, terms: Terms): void {
-    if (this.#head === undefined || this.#borrowed) return
-    if (this.#retention !== undefined) {
-      this.#retention.terms = terms
-      return
-    }
-    this.#retention = new Retention(store, this.#head, terms, {
-      onRoom: () => this.#waiters.wakeAll(),
-      onGivenUp: () => this.#giveUp(),
-    })
-    this.#retention.addAll()
-  }
-
-  #giveUp(): void {
-    this.#givenUp = true
-    this.release()
-  }
-
-  #requestRoom(): boolean {
-    return this.#retention === undefined || this.#retention.requestRoom()
-  }
-
-  #tellReady(): void {
-    const onReady = this.#onReady
-    if (onReady === undefined || !this.ready) return
-    // A body that stopped for lack of room can become ready again later.
-    if (this.#ended) this.#onReady = undefined
-    onReady()
-  }
-
-  /** Reads from the source without a reader, while the body is held and there is room. */
-  #readAhead(): void {
-    let place = this.#chain.tail
-    const ahead = () => {
-      while (this.#retention?.isHeld === true) {
-        const next = this.#ended ? 'end' : this.#next(place, place.size, ahead)
-        if (typeof next === 'string') return
-        place = next
-      }
-    }
-    ahead()
-  }
-
-  /** The link with the next bytes. @throws the failure of the body, after its last byte. */
-  #next(link: Link, taken: number, wake: () => void): Link | 'wait' | 'end' {
-    const next = taken < link.size ? link : link.next
-    if (next !== undefined) {
-      // The reader takes the chunk now, so it must not be woken for it.
-      this.#waiters.remove(wake)
-      return next
-    }
-    if (this.#failure !== undefined) throw this.#failure
-    if (this.#ended) return 'end'
-    this.#waiters.add(wake)
-    if (this.#requestRoom()) this.#flow.start()
-    else this.#tellReady()
-    return 'wait'
-  }
-
-  /** Reads bytes of a link from disk. */
-  async #load(link: Link, from: number): Promise<Buffer> {
-    try {
-      if (this.#retention === undefined) throw new Error('the body was never retained')
-      return await this.#retention.load(link, from)
-    } catch (error) {
-      throw new SpoolError(error)
-    }
-  }
-
-  /** Takes a chunk of the source, and stops the source if no reader waits for more. */
-  #take(chunk: unknown): void {
-    const bytes = toBuffer(chunk)
-    if (bytes === undefined)
-      this.#finish(new BodyFailedError(new TypeError('the stream has chunks that are not bytes')))
-    else if (bytes.length > 0) this.#append(bytes)
-    if (this.#ended) return
-    if (!this.#requestRoom()) this.#flow.stop()
-    else if (!this.#waiters.any) this.#flow.unwanted(bytes?.length ?? 0)
-  }
-
-  #append(chunk: Buffer): void {
-    this.#size += chunk.length
-    if (this.#size > this.#maxSize) {
-      this.#finish(new BodyTooLargeError(this.#maxSize))
-      return
-    }
-    this.#chain.append(chunk, mayFree(chunk, this.#owned, this.#source), this.#retention)
-    if (this.#size === this.#exactSize) this.#finish(undefined)
-    else if (chunk.length >= WORTH_FREEING) this.#waiters.wakeAll()
-    else {
-      this.#waiters.wakeForSmall()
-      this.#flow.tookSmall()
-    }
-  }
-
-  #finish(failure: Error | undefined): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.#failure = failure
-    this.#chain.seal(this.#retention)
-    this.#detach()
-    // A complete source ends by itself.
-    if (failure !== undefined) this.#source.pause()
-    this.#waiters.wakeAll()
-    this.#tellReady()
-  }
-
-  /** Closes the file if there is no open reader and none can be opened. */
-  #closeUnusedFile(): void {
-    if (this.#head === undefined && this.#readers === 0) this.#retention?.closeFile()
-  }
+  destroy(): void
 }
 
-const ignore = () => {}
+/** Largest body in bytes that stays in memory while it is held: a file would cost more. */
+export const SMALL_BODY = 16 * 1024

@@ -1,15 +1,13 @@
 import { expect, it, vi } from 'vitest'
-import { BodyStore } from './body-store.ts'
+import { BodyStore, CHUNK_ROOM } from './body-store.ts'
 import { Chain } from './chain.ts'
-import { CHUNK_ROOM } from './memory-budget.ts'
-import { Retention, type Terms } from './retention.ts'
+import { type Purpose, Retention } from './retention.ts'
 import { SpoolFile } from './spool.ts'
 
 const TOTAL = 4 * CHUNK_ROOM
-const UNLIMITED = Number.POSITIVE_INFINITY
 
 /** A retention in a store without a disk. */
-function retain(purpose: Terms['purpose'], inMemory = UNLIMITED) {
+function retain(purpose: Purpose) {
   const store = new BodyStore({
     bodyMemory: TOTAL,
     spareMemory: 0,
@@ -18,8 +16,11 @@ function retain(purpose: Terms['purpose'], inMemory = UNLIMITED) {
   })
   const chain = new Chain()
   const watch = { onRoom: vi.fn(), onGivenUp: vi.fn() }
-  const retention = new Retention(store, chain.tail, { purpose, inMemory }, watch)
-  const append = (size: number) => chain.append(Buffer.alloc(size), false, retention)
+  const retention = new Retention(store, chain, chain.tail, purpose, watch)
+  const append = (size: number) => {
+    chain.append(Buffer.alloc(size), false)
+    retention.update()
+  }
   return { store, retention, append, ...watch }
 }
 
@@ -31,10 +32,10 @@ it('gives up a body for a retry that is larger than the memory of all bodies', (
   expect(onGivenUp).toHaveBeenCalledOnce()
 })
 
-it('keeps a held body beyond the limit, and reads no more of it', () => {
-  const { append, retention, store, onGivenUp } = retain('hold')
+it('keeps a queued body beyond the limit, and reads no more of it', () => {
+  const { append, retention, store, onGivenUp } = retain('queue')
   append(TOTAL + 1)
-  expect([onGivenUp.mock.calls, store.used, retention.isHeld, retention.isFull]).toEqual([
+  expect([onGivenUp.mock.calls, store.used, retention.readsAhead, retention.isFull]).toEqual([
     [],
     TOTAL + 1,
     true,
@@ -47,7 +48,7 @@ it('gives up a counted body that is too large once it is retained for a retry', 
   const { append, retention, onGivenUp } = retain('count')
   append(TOTAL + 1)
   expect(onGivenUp).not.toHaveBeenCalled()
-  retention.terms = { purpose: 'retry', inMemory: UNLIMITED }
+  retention.purpose = 'retry'
   expect(onGivenUp).toHaveBeenCalledOnce()
 })
 
@@ -72,15 +73,15 @@ it('releases its memory at the end', () => {
 })
 
 it('moves a body to disk above its limit, and waits for the disk', async () => {
-  const { append, retention, store, onRoom } = retain('hold', 100)
+  const { append, retention, store, onRoom } = retain('hold')
   const file = {
     writev: async (chunks: readonly Buffer[]) => ({ bytesWritten: Buffer.concat(chunks).length }),
     read: async () => ({ bytesRead: 0 }),
     close: async () => {},
   }
-  store.disk.open = () => new SpoolFile(Promise.resolve(file))
+  store.disk.open = (watch) => new SpoolFile(Promise.resolve(file), watch)
   append(600 * 1_024)
-  expect([retention.spooled, retention.hasRoom]).toEqual([true, false])
+  expect([retention.file !== undefined, retention.hasRoom]).toEqual([true, false])
   await vi.waitFor(() => expect(onRoom).toHaveBeenCalled())
   expect([retention.hasRoom, store.used]).toEqual([true, 0])
 })

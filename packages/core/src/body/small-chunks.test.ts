@@ -2,8 +2,8 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { BodyStore } from './body-store.ts'
-import { ReplayBody } from './replay-body.ts'
 import { SpoolFile, type SpoolHandle } from './spool.ts'
+import { StreamedBody } from './streamed-body.ts'
 
 const KIB = 1024
 const SIZE = 300_000
@@ -42,18 +42,18 @@ const content = Buffer.from(Array.from({ length: SIZE }, (_, i) => i % 251))
 
 function storeOf({ bodyMemory = 1e9, file }: { bodyMemory?: number; file?: SpoolHandle } = {}): BodyStore {
   const store = new BodyStore({ bodyMemory, spareMemory: 0, totalBodyMemory: 1e9, directory: undefined })
-  if (file !== undefined) store.disk.open = () => new SpoolFile(Promise.resolve(file))
+  if (file !== undefined) store.disk.open = (watch) => new SpoolFile(Promise.resolve(file), watch)
   return store
 }
 
 function segmented() {
   const source = new Segments({ highWaterMark: 1 })
-  const body = new ReplayBody(source, { maxSize: 1e9 }, true)
+  const body = new StreamedBody(source, { maxSize: 1e9 }, true)
   return { source, body }
 }
 
 /** The chunks of a complete body for a reader that starts after the end. */
-function chunksOf(body: ReplayBody): Buffer[] {
+function chunksOf(body: StreamedBody): Buffer[] {
   const cursor = body.cursor(() => {})
   const chunks: Buffer[] = []
   for (let taken = cursor.take(); taken !== 'end'; taken = cursor.take()) {
@@ -71,7 +71,7 @@ function memoryOf(chunks: readonly Buffer[]): number {
 }
 
 describe('a body in chunks of one byte', () => {
-  it.each<[string, (body: ReplayBody, store: BodyStore) => unknown]>([
+  it.each<[string, (body: StreamedBody, store: BodyStore) => unknown]>([
     ['that is read once', (body) => buffer(body.stream())],
     ['that is retained', (body, store) => [body.retain(store), buffer(body.stream())]],
     ['that is held', (body, store) => body.hold(store, 'memory')],
@@ -171,7 +171,7 @@ describe('a body in chunks of one byte', () => {
 describe('a body in large chunks', () => {
   it('is not copied', async () => {
     const chunks = [1, 2, 3].map((byte) => Buffer.alloc(64 * KIB, byte))
-    const body = new ReplayBody(Readable.from(chunks, { objectMode: false }), { maxSize: 1e9 }, true)
+    const body = new StreamedBody(Readable.from(chunks, { objectMode: false }), { maxSize: 1e9 }, true)
     await buffer(body.stream())
     expect(chunksOf(body).map(({ buffer }) => buffer)).toEqual(chunks.map(({ buffer }) => buffer))
     for (const [i, chunk] of chunksOf(body).entries()) expect(chunk).toBe(chunks[i])
@@ -180,7 +180,7 @@ describe('a body in large chunks', () => {
 
 it('a body of empty chunks keeps none of them', async () => {
   const empty = Array.from({ length: 1_000 }, () => Buffer.alloc(0))
-  const body = new ReplayBody(Readable.from([...empty, Buffer.from('x')]), { maxSize: 1e9 }, true)
+  const body = new StreamedBody(Readable.from([...empty, Buffer.from('x')]), { maxSize: 1e9 }, true)
   await buffer(body.stream())
   expect(chunksOf(body).map(String)).toEqual(['x'])
 })
@@ -197,7 +197,7 @@ describe('a body that is counted from its first byte', () => {
       Array.from({ length: 5 }, () => Buffer.alloc(50 * KIB)),
       { objectMode: false },
     )
-    const body = new ReplayBody(source, { maxSize: 1e9, store }, true)
+    const body = new StreamedBody(source, { maxSize: 1e9, store }, true)
     const reader = body.stream()
     expect((await buffer(reader)).length).toBe(250 * KIB)
     expect(store.used).toBe(250 * KIB)
@@ -214,7 +214,7 @@ describe('a body that is counted from its first byte', () => {
       Array.from({ length: 5 }, () => Buffer.alloc(50 * KIB, 'x')),
       { objectMode: false },
     )
-    const body = new ReplayBody(source, { maxSize: 1e9, store }, true)
+    const body = new StreamedBody(source, { maxSize: 1e9, store }, true)
     await buffer(body.stream())
     while (store.used > 0) await turn()
     body.retain(store)

@@ -8,8 +8,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { authority } from '../../../../test/support/certificates.ts'
 import { listen } from '../../../../test/support/servers.ts'
 import { discardUpload } from '../forward/ending.ts'
-import { toReplayBody } from './body-source.ts'
-import type { ReplayBody } from './replay-body.ts'
+import { streamBody } from './body-source.ts'
+import type { StreamedBody } from './streamed-body.ts'
 
 const KIB = 1024
 const SIZE = 300_000
@@ -22,12 +22,12 @@ async function upload(scheme: 'http' | 'https') {
   const arrived = Promise.withResolvers<{
     req: http.IncomingMessage
     res: http.ServerResponse
-    body: ReplayBody
+    body: StreamedBody
   }>()
   let requests = 0
   const listener: http.RequestListener = (req, res) => {
     if (requests++ > 0) res.end('second')
-    else arrived.resolve({ req, res, body: toReplayBody(req, { maxSize: 1e9 }) })
+    else arrived.resolve({ req, res, body: streamBody(req, { maxSize: 1e9 }) })
   }
   const secure = scheme === 'https' ? await (await authority()).certify(['127.0.0.1']) : undefined
   const { url } = await listen(secure === undefined ? listener : https.createServer({ ...secure }, listener))

@@ -4,12 +4,6 @@ import type { Readable } from 'node:stream'
 
 /** Bytes to read from a socket before a reader waits for them: the size of Node's own buffer. */
 const AHEAD = 64 * 1024
-/**
- * Approximate number of small chunks of one body per turn of the event loop. Node reads a socket up to 32 times per turn, 64 KiB
- * each: 350,000 chunks of one byte would block the event loop for a third of a second.
- */
-const CHUNKS_PER_TURN = 2_000
-
 /** Starts and stops the source of a body. */
 export interface SourceFlow {
   /** A reader waits for bytes. */
@@ -18,8 +12,6 @@ export interface SourceFlow {
   stop(): void
   /** Bytes arrived that no reader waits for. */
   unwanted(bytes: number): void
-  /** A small chunk arrived. */
-  tookSmall(): void
   /** Restores the state that Node expects: the body does not read any more. */
   detach(): void
 }
@@ -31,7 +23,6 @@ export function flowOf(source: Readable): SourceFlow {
     start: () => source.resume(),
     stop: () => source.pause(),
     unwanted: () => source.pause(),
-    tookSmall: () => {},
     detach: () => {},
   }
 }
@@ -46,8 +37,6 @@ class RequestFlow implements SourceFlow {
   #state: 'flowing' | 'stopping' | 'stopped' = 'flowing'
   #ahead = 0
   #pausing = false
-  /** Small chunks in this turn of the event loop. */
-  #inTurn = 0
 
   constructor(request: IncomingMessage, socket: Socket) {
     this.#request = request
@@ -77,21 +66,8 @@ class RequestFlow implements SourceFlow {
     if (this.#ahead >= AHEAD) this.stop()
   }
 
-  /** After {@link CHUNKS_PER_TURN} chunks, pauses the socket until the next turn. */
-  tookSmall(): void {
-    this.#inTurn++
-    if (this.#inTurn === 1) setImmediate(() => this.#nextTurn())
-    if (this.#inTurn >= CHUNKS_PER_TURN) this.#pauseSocket()
-  }
-
   detach(): void {
     this.#resumeSocket()
-  }
-
-  #nextTurn(): void {
-    const wasPaused = this.#inTurn >= CHUNKS_PER_TURN
-    this.#inTurn = 0
-    if (wasPaused && this.#state === 'flowing') this.#socket.resume()
   }
 
   /** Node resumes the socket itself only if the request's buffer was full. */
@@ -107,7 +83,7 @@ class RequestFlow implements SourceFlow {
     this.#pausing = true
     queueMicrotask(() => {
       this.#pausing = false
-      if (this.#state !== 'flowing' || this.#inTurn >= CHUNKS_PER_TURN) this.#socket.pause()
+      if (this.#state !== 'flowing') this.#socket.pause()
     })
   }
 }

@@ -1,15 +1,11 @@
-import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { Link } from './link.ts'
-import { Spool, SpoolFile, type SpoolHandle } from './spool.ts'
+import { SpoolFile, type SpoolHandle } from './spool.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 function linkOf(text: string): Link {
-  return Link.of(Buffer.from(text), true)
+  return new Link(Buffer.from(text), text.length)
 }
 
 /** A file whose writes complete one at a time. */
@@ -29,15 +25,14 @@ function slowFile() {
 
 it('joins links that arrive during a write', async () => {
   const { writes, handle } = slowFile()
-  const file = new SpoolFile(handle)
-  const links = ['ab', 'c', 'de'].map(linkOf)
   let released = 0
-  file.listen(
-    (bytes) => {
+  const file = new SpoolFile(handle, {
+    onWritten: (bytes) => {
       released += bytes
     },
-    () => {},
-  )
+    onFailed: () => {},
+  })
+  const links = ['ab', 'c', 'de'].map(linkOf)
   for (const link of links) {
     file.write(link)
     await turn()
@@ -50,7 +45,7 @@ it('joins links that arrive during a write', async () => {
   ])
   writes[1]?.done()
   await turn()
-  expect(links.map(({ offset, bytes }) => [offset, bytes])).toEqual(
+  expect(links.map((link) => [link.offset, link.from(0)])).toEqual(
     [0, 2, 3].map((offset) => [offset, undefined]),
   )
   expect([released, file.pending]).toEqual([5, 0])
@@ -58,40 +53,16 @@ it('joins links that arrive during a write', async () => {
 
 it('keeps a link in memory if the disk is full', async () => {
   const { writes, handle } = slowFile()
-  const file = new SpoolFile(handle)
   const failed = vi.fn()
-  file.listen(() => {}, failed)
+  const file = new SpoolFile(handle, { onWritten: () => {}, onFailed: failed })
   const link = linkOf('abc')
   file.write(link)
   await turn()
   writes[0]?.done(2)
   await turn()
   expect(failed).toHaveBeenCalledExactlyOnceWith(new Error('wrote only 2 of 3 bytes; the disk is full'))
-  expect([link.bytes?.toString(), file.failure?.message]).toEqual([
+  expect([link.from(0)?.toString(), file.failure?.message]).toEqual([
     'abc',
     expect.stringContaining('disk is full'),
   ])
-})
-
-it('removes files that a killed process left, and no others', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
-  const leftover = join(directory, `immich-ml-router-${crypto.randomUUID()}.body`)
-  await Promise.all([leftover, join(directory, 'other.body')].map((path) => writeFile(path, '')))
-  new Spool(directory)
-  await vi.waitFor(() => expect(existsSync(leftover)).toBe(false))
-  expect(await readdir(directory)).toEqual(['other.body'])
-})
-
-it('warns once about a directory that cannot be written to', async () => {
-  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
-  onTestFinished(() => warn.mockRestore())
-  const spool = new Spool(join(tmpdir(), crypto.randomUUID()))
-  for (const text of ['a', 'b']) {
-    const file = spool.open()
-    file.write(linkOf(text))
-    await vi.waitFor(() => expect(file.failure).toBeDefined())
-    file.close()
-  }
-  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('(bodySpool): ENOENT'))
 })

@@ -13,63 +13,14 @@ export interface SpoolHandle {
   close(): Promise<void>
 }
 
-/** The files and bytes of bodies on disk. */
-export interface SpoolUsage {
-  readonly files: number
-  readonly bytes: number
-}
-
-/** Callbacks for the usage and errors of a file. */
+/** Callbacks of a file. */
 export interface SpoolWatch {
-  /** Bytes were written. */
-  readonly onGrown: (bytes: number) => void
+  /** A write released bytes and overhead from memory. */
+  readonly onWritten: (bytes: number, overhead: number) => void
+  /** A write failed, the first time: the disk is full or missing. */
+  readonly onFailed: (error: Error) => void
   /** The file was closed. @param bytes Its size. */
-  readonly onClosed: (bytes: number) => void
-  /** A write failed. */
-  readonly onError: (error: Error) => void
-}
-
-const UNWATCHED: SpoolWatch = { onGrown: () => {}, onClosed: () => {}, onError: () => {} }
-
-/** A directory for bodies that are too large for memory. */
-export class Spool {
-  readonly #directory: string
-  #warned = false
-  #files = 0
-  #bytes = 0
-
-  constructor(directory: string) {
-    this.#directory = directory
-    void removeLeftovers(directory)
-  }
-
-  get usage(): SpoolUsage {
-    return { files: this.#files, bytes: this.#bytes }
-  }
-
-  open(): SpoolFile {
-    this.#files++
-    return new SpoolFile(openTempFile(this.#directory), {
-      onGrown: (bytes) => {
-        this.#bytes += bytes
-      },
-      onClosed: (bytes) => {
-        this.#files--
-        this.#bytes -= bytes
-      },
-      onError: (error) => this.#warn(error),
-    })
-  }
-
-  /** Warns once; each affected request has a log line of its own. */
-  #warn(error: Error): void {
-    if (this.#warned) return
-    this.#warned = true
-    process.emitWarning(
-      `immich-ml-router cannot write request bodies to ${this.#directory} (bodySpool): ${error.message}. ` +
-        'Large requests are not retried until this is fixed.',
-    )
-  }
+  readonly onClosed?: (bytes: number) => void
 }
 
 /** One body on disk. Links stay in memory until they are written. */
@@ -81,25 +32,14 @@ export class SpoolFile {
   #writing = false
   #stopped = false
   #failure: Error | undefined
-  #onWritten: (bytes: number, overhead: number) => void = () => {}
-  #onFailed: (error: Error) => void = () => {}
   #closed = false
   readonly #watch: SpoolWatch
 
-  constructor(handle: Promise<SpoolHandle>, watch: SpoolWatch = UNWATCHED) {
+  constructor(handle: Promise<SpoolHandle>, watch: SpoolWatch) {
     this.#handle = handle
     this.#watch = watch
     // The first write reports a failure; this avoids an unhandled rejection before.
     handle.catch(() => {})
-  }
-
-  /**
-   * @param onWritten Called with the bytes and the overhead that a write released from memory.
-   * @param onFailed Called once, if a write fails: the disk is full or missing.
-   */
-  listen(onWritten: (bytes: number, overhead: number) => void, onFailed: (error: Error) => void): void {
-    this.#onWritten = onWritten
-    this.#onFailed = onFailed
   }
 
   /** Bytes waiting for the disk. */
@@ -148,7 +88,7 @@ export class SpoolFile {
     if (this.#closed) return
     this.#closed = true
     this.stop()
-    this.#watch.onClosed(this.#end)
+    this.#watch.onClosed?.(this.#end)
     this.#handle.then((handle) => handle.close()).catch(() => {})
   }
 
@@ -164,14 +104,13 @@ export class SpoolFile {
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
       this.stop()
-      this.#watch.onError(this.#failure)
-      this.#onFailed(this.#failure)
+      this.#watch.onFailed(this.#failure)
     }
     this.#writing = false
   }
 
   async #writeAll(handle: SpoolHandle, links: readonly Link[]): Promise<void> {
-    const chunks = links.flatMap(({ bytes }) => bytes ?? [])
+    const chunks = links.flatMap((link) => link.from(0) ?? [])
     const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
     const { bytesWritten } = await handle.writev(chunks, this.#end)
     // A short write means that the disk is full.
@@ -186,13 +125,12 @@ export class SpoolFile {
       this.#end += link.size
     }
     this.#pending -= bytes
-    this.#watch.onGrown(bytes)
-    this.#onWritten(bytes, overhead)
+    this.#watch.onWritten(bytes, overhead)
   }
 }
 
 /** Opens a file that only this user can read and that disappears when it is closed, even by a crash. */
-async function openTempFile(directory: string): Promise<SpoolHandle> {
+export async function openTempFile(directory: string): Promise<SpoolHandle> {
   // Most file systems of Linux support unnamed files (open(2), O_TMPFILE).
   const { O_DIRECTORY, O_RDWR } = constants
   const unnamed =
@@ -220,7 +158,7 @@ async function openUnlinked(path: string): Promise<SpoolHandle> {
  * Removes files of processes that were killed between open and unlink. A running process unlinks its files anyway, so removing
  * one of them is harmless.
  */
-async function removeLeftovers(directory: string): Promise<void> {
+export async function removeLeftovers(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => [])
   await Promise.allSettled(
     names.filter((name) => NAME.test(name)).map((name) => unlink(join(directory, name))),

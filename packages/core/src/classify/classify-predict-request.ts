@@ -1,7 +1,9 @@
 import type { BodyCursor } from '../body/body-reader.ts'
-import { type BodyInput, declaredHeaders, toReplayBody } from '../body/body-source.ts'
+import { type BodyInput, declaredHeaders, openBody, toReplayBody } from '../body/body-source.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
+import type { StreamedBody } from '../body/streamed-body.ts'
+import { WholeBody } from '../body/whole-body.ts'
 import { defaults } from '../config/defaults.ts'
 import { BodyTooLargeError } from '../errors.ts'
 import { type Classification, unclassified } from './classification.ts'
@@ -79,41 +81,50 @@ export class Classifier {
    *
    * @param store Counts the bytes read to find the job: the whole body if the image comes first.
    */
-  classify(
+  async classify(
     input: BodyInput,
     options: ClassifyRequestOptions = {},
     store?: BodyStore,
   ): Promise<ClassifiedRequest> {
-    return new Promise((resolve, reject) => {
-      const maxSize = options.maxBodySize ?? defaults.maxBodySize
-      const declared = declaredHeaders(input)
-      if (declared.contentLength !== undefined && declared.contentLength > maxSize) {
-        throw new BodyTooLargeError(maxSize, declared.contentLength)
-      }
-      const body = toReplayBody(input, { maxSize, store })
-      const format: BodyFormat = isEncoded(declared.contentEncoding)
-        ? { kind: 'unreadable', reason: 'content-encoded' }
-        : bodyFormat(options.contentType ?? declared.contentType, this.#limits.headerParameters)
-      if (format.kind === 'unreadable') return resolve({ classification: unclassified(format.reason), body })
-      const classifier = new BodyClassifier(format, this.#limits, this.#cache)
-      const read = () => {
-        try {
-          const classification = classifier.read(cursor)
-          if (classification === undefined) return
-          // The classification shares no memory with the body.
-          cursor.release()
-          cursor.close()
-          resolve({ classification, body })
-        } catch (error) {
-          body.destroy()
-          reject(error)
-        }
-      }
-      const cursor = body.cursor(read)
-      cursor.borrow()
-      read()
-    })
+    const maxSize = options.maxBodySize ?? defaults.maxBodySize
+    const declared = declaredHeaders(input)
+    if (declared.contentLength !== undefined && declared.contentLength > maxSize) {
+      throw new BodyTooLargeError(maxSize, declared.contentLength)
+    }
+    const format: BodyFormat = isEncoded(declared.contentEncoding)
+      ? { kind: 'unreadable', reason: 'content-encoded' }
+      : bodyFormat(options.contentType ?? declared.contentType, this.#limits.headerParameters)
+    if (format.kind === 'unreadable') {
+      return { classification: unclassified(format.reason), body: toReplayBody(input, { maxSize, store }) }
+    }
+    const body = await openBody(input, { maxSize, store })
+    const classifier = new BodyClassifier(format, this.#limits, this.#cache)
+    const classification =
+      body instanceof WholeBody ? classifier.readWhole(body.bytes()) : await readStreamed(body, classifier)
+    return { classification, body }
   }
+}
+
+/** Classifies a body while it arrives. */
+function readStreamed(body: StreamedBody, classifier: BodyClassifier): Promise<Classification> {
+  return new Promise((resolve, reject) => {
+    const read = () => {
+      try {
+        const classification = classifier.read(cursor)
+        if (classification === undefined) return
+        // The classification shares no memory with the body.
+        cursor.release()
+        cursor.close()
+        resolve(classification)
+      } catch (error) {
+        body.destroy()
+        reject(error)
+      }
+    }
+    const cursor = body.cursor(read)
+    cursor.borrow()
+    read()
+  })
 }
 
 /** An empty list of codings and `identity` encode nothing (RFC 9110 section 8.4.1). */
@@ -135,6 +146,10 @@ class BodyClassifier {
     this.#format = format
     this.#limits = limits
     this.#cache = cache
+  }
+
+  readWhole(bytes: Buffer): Classification {
+    return this.#push(bytes) ?? this.#end()
   }
 
   /** @returns `undefined` until more bytes arrive. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Outcome } from '../backend/outcome.ts'
-import type { ReplayReader } from '../body/body-reader.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
@@ -53,7 +53,7 @@ export interface AttemptOptions {
   readonly clock: Clock
   readonly dispatcher: Dispatcher
   /** The whole body, or a stream of it. */
-  readonly body: ReplayReader | Buffer
+  readonly body: Readable | Buffer
   readonly request: ForwardRequest
   /** What statuses mean. */
   readonly classes: AnswerClasses

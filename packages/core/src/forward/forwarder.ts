@@ -1,5 +1,6 @@
 import type { ServerOptions } from 'http-proxy-3'
 import type { Backend } from '../backend/backend.ts'
+import { WholeBody } from '../body/whole-body.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import type { ForwardData } from '../config/policy.ts'
@@ -99,10 +100,10 @@ export class Forwarder {
   attempt(request: ForwardRequest, plan: AttemptPlan): Promise<AttemptResult> {
     const { backend } = plan.lease
     const { classes, answerMemory, transport } = this.#settings
-    // A complete body goes out in one write with its headers.
-    const whole = request.req.headers['content-length'] === undefined ? undefined : request.body.inOnePiece()
-    const body = whole ?? request.body.stream(this.clock)
-    request.body.retain(request.store)
+    const replay = request.body
+    // A whole body goes out in one write with its headers.
+    const body = replay instanceof WholeBody ? replay.bytes() : replay.stream(this.clock)
+    replay.retain(request.store)
     const attempt = new Attempt({
       plan,
       clock: this.clock,

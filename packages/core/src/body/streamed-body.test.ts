@@ -9,20 +9,20 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
 import { BodyStore } from './body-store.ts'
-import { ReplayBody } from './replay-body.ts'
 import { SpoolFile, type SpoolHandle } from './spool.ts'
+import { StreamedBody } from './streamed-body.ts'
 
 const unlimited = { maxSize: Number.POSITIVE_INFINITY }
 const chunks = ['one ', 'two ', 'three'].map((text) => Buffer.from(text))
 
-function bodyOf(...parts: Buffer[]): ReplayBody {
-  return new ReplayBody(Readable.from(parts, { objectMode: false }), unlimited, true)
+function bodyOf(...parts: Buffer[]): StreamedBody {
+  return new StreamedBody(Readable.from(parts, { objectMode: false }), unlimited, true)
 }
 
 describe('a replayable body', () => {
   it('reads nothing unless a reader waits', async () => {
     const source = new PassThrough({ highWaterMark: 1 })
-    const body = new ReplayBody(source, unlimited, true)
+    const body = new StreamedBody(source, unlimited, true)
     source.write('abc')
     await new Promise((resolve) => setImmediate(resolve))
     expect(body.size).toBe(0)
@@ -41,18 +41,19 @@ describe('a replayable body', () => {
     expect(() => body.stream()).toThrow(BodyReleasedError)
   })
 
-  it('is in one piece when it came as one, and is whole', async () => {
-    const exact = new ReplayBody(
-      Readable.from([Buffer.from('whole')], { objectMode: false }),
-      { ...unlimited, exactSize: 5 },
-      true,
-    )
-    expect(exact.inOnePiece()).toBeUndefined()
-    await buffer(exact.stream())
-    expect(exact.inOnePiece()?.toString()).toBe('whole')
-    const several = bodyOf(...chunks)
-    await buffer(several.stream())
-    expect(several.inOnePiece()).toBeUndefined()
+  it('is complete with the last byte of its exact size', async () => {
+    const source = new PassThrough()
+    const body = new StreamedBody(source, { ...unlimited, exactSize: 5 }, true)
+    const read = buffer(body.stream())
+    source.write('whole')
+    expect([(await read).toString(), body.complete]).toEqual(['whole', true])
+  })
+
+  it('begins with a chunk that was read before', async () => {
+    const source = Readable.from(chunks.slice(1), { objectMode: false })
+    const body = new StreamedBody(source, { ...unlimited, first: chunks[0] }, true)
+    expect(body.size).toBe(4)
+    expect((await buffer(body.stream())).toString()).toBe('one two three')
   })
 
   it('is not retained by its source once it is complete, and ignores a late error of it', async () => {
@@ -60,7 +61,7 @@ describe('a replayable body', () => {
     const collect: () => void = runInNewContext('gc')
     const source = new PassThrough()
     const readOne = async () => {
-      const body = new ReplayBody(source, unlimited, false)
+      const body = new StreamedBody(source, unlimited, false)
       const read = buffer(body.stream())
       source.end('one')
       expect((await read).toString()).toBe('one')
@@ -75,17 +76,17 @@ describe('a replayable body', () => {
   })
 
   it('fails every reader, early or late, at the limit', async () => {
-    const body = new ReplayBody(Readable.from(chunks, { objectMode: false }), { maxSize: 7 }, true)
+    const body = new StreamedBody(Readable.from(chunks, { objectMode: false }), { maxSize: 7 }, true)
     await expect(buffer(body.stream())).rejects.toThrow(BodyTooLargeError)
     await expect(buffer(body.stream())).rejects.toThrow(BodyTooLargeError)
   })
 
   it('fails if its source is closed before its end, or has chunks that are not bytes', async () => {
     const source = new PassThrough()
-    const cut = buffer(new ReplayBody(source, unlimited, true).stream())
+    const cut = buffer(new StreamedBody(source, unlimited, true).stream())
     source.destroy()
     await expect(cut).rejects.toThrow(BodyFailedError)
-    const objects = new ReplayBody(Readable.from([{ no: 'bytes' }]), unlimited, true)
+    const objects = new StreamedBody(Readable.from([{ no: 'bytes' }]), unlimited, true)
     await expect(buffer(objects.stream())).rejects.toThrow(/chunks that are not bytes/)
   })
 })
@@ -119,7 +120,7 @@ class FakeFile implements SpoolHandle {
 /** A store with limits in bytes, and a file for larger bodies. */
 function storeOf(bodyMemory: number, totalBodyMemory: number, file?: FakeFile, spareMemory = 0): BodyStore {
   const store = new BodyStore({ bodyMemory, spareMemory, totalBodyMemory, directory: undefined })
-  if (file !== undefined) store.disk.open = () => new SpoolFile(Promise.resolve(file))
+  if (file !== undefined) store.disk.open = (watch) => new SpoolFile(Promise.resolve(file), watch)
   return store
 }
 
@@ -233,7 +234,7 @@ describe('retaining on disk', () => {
   it('ends when the disk is full: open readers go on, and no new one can start', async () => {
     const file = new FakeFile(10)
     const source = new PassThrough()
-    const body = new ReplayBody(source, unlimited, true)
+    const body = new StreamedBody(source, unlimited, true)
     const store = storeOf(5, 100, file)
     body.retain(store)
     const [fast, slow] = [body.stream(), body.stream()]
@@ -253,7 +254,7 @@ describe('retaining on disk', () => {
   it('slows the sender down to the speed of the disk', async () => {
     const { promise: opened, resolve } = Promise.withResolvers<SpoolHandle>()
     const store = storeOf(5, 1e9)
-    store.disk.open = () => new SpoolFile(opened)
+    store.disk.open = (watch) => new SpoolFile(opened, watch)
     const megabytes = Array.from({ length: 80 }, () => Buffer.alloc(50_000, 'x'))
     const body = bodyOf(...megabytes)
     body.retain(store)
@@ -286,7 +287,7 @@ describe('retaining on disk', () => {
     await writeFile(join(directory, 'other'), '')
     const store = new BodyStore({ bodyMemory: 5, spareMemory: 0, totalBodyMemory: 100, directory })
     const large = randomBytes(3_000_000)
-    const body = new ReplayBody(Readable.from([large], { objectMode: false }), unlimited, true)
+    const body = new StreamedBody(Readable.from([large], { objectMode: false }), unlimited, true)
     body.retain(store)
     expect((await buffer(body.stream())).equals(large)).toBe(true)
     while (store.used > 0) await turn()
@@ -303,7 +304,7 @@ describe('holding', () => {
     const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
     const onDisk = new BodyStore({ bodyMemory: 1e6, spareMemory: 0, totalBodyMemory: 1e9, directory })
     const large = randomBytes(300_000)
-    const body = new ReplayBody(
+    const body = new StreamedBody(
       Readable.from([large], { objectMode: false, highWaterMark: 1 }),
       unlimited,
       true,
@@ -318,7 +319,7 @@ describe('holding', () => {
     const small = bodyOf(...chunks)
     small.hold(store, 'disk')
     while (!small.complete) await turn()
-    expect([store.used, small.inOnePiece()]).toEqual([13, undefined])
+    expect([store.used, small.retained]).toEqual([13, true])
     body.destroy()
     await rm(directory, { recursive: true })
   })
