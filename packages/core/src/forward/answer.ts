@@ -108,7 +108,7 @@ export class Answer {
     const { backend, request, classes } = this.#context
     const { classification, body } = request
     this.#judged = this.#size
-    const plain = this.isEncoded ? this.#plain(complete) : bytes
+    const plain = this.isEncoded ? (complete ? this.decoded : undefined) : bytes
     const asked = {
       backend,
       // An answer that cannot be decoded is judged by its status and content type.
@@ -121,20 +121,10 @@ export class Answer {
     return judge({ status, headers, body: begun, complete }, asked, classes)
   }
 
-  /** Without its coding; `undefined` when that cannot be undone. */
-  #plain(complete: boolean): Buffer | undefined {
-    if (!complete) return undefined
-    this.#decoded ??= { body: decoded(this.bytes, this.#coding, this.#context.limit) }
+  /** The whole answer without its content coding; `undefined` when that cannot be undone. */
+  get decoded(): Buffer | undefined {
+    this.#decoded ??= { body: decode(this.bytes, this.#coding, this.#context.limit) }
     return this.#decoded.body
-  }
-
-  /**
-   * The body for the client. After a heartbeat, whose head names no content coding, it is decoded.
-   *
-   * @returns `undefined` when it cannot be decoded.
-   */
-  bodyFor(hasHeartbeat: boolean): Buffer | undefined {
-    return hasHeartbeat && this.isEncoded ? this.#plain(true) : this.bytes
   }
 
   /** The outcome of an attempt whose answer is not given to the client, at least for now. */
@@ -173,12 +163,12 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
  * @param limit Most bytes of the result.
  * @returns `undefined` when it is larger or the coding is unknown; {@link DAMAGED} when it is damaged.
  */
-function decoded(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
-  const decode = DECODERS.get(coding.trim())
+function decode(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
+  const decoder = DECODERS.get(coding.trim())
   // What looks like JSON is not encoded, whatever the header says.
-  if (decode === undefined && bytes[0] === OPEN_BRACE) return bytes
+  if (decoder === undefined && bytes[0] === OPEN_BRACE) return bytes
   try {
-    return decode?.(bytes, { maxOutputLength: limit })
+    return decoder?.(bytes, { maxOutputLength: limit })
   } catch (error) {
     return Reflect.get(Object(error), 'code') === 'ERR_BUFFER_TOO_LARGE' ? undefined : DAMAGED
   }

@@ -6,6 +6,7 @@ import { ConfigError, problem } from '../config/problems.ts'
 import { type ResolvedForward, resolveForward } from '../config/resolve.ts'
 import { type AnswerClasses, resolveAnswerClasses } from '../judge/answer-classes.ts'
 import { Budget } from '../retry/budget.ts'
+import type { HedgedAttempt } from '../retry/hedge.ts'
 import type { Select } from '../router/select-backend.ts'
 import { Attempt } from './attempt.ts'
 import { Dispatchers } from './dispatchers.ts'
@@ -49,7 +50,7 @@ export class Forwarder {
   readonly #proxy: ProxyOption
   #settings: ForwardSettings
   /** Headers that the user's proxy options add. */
-  readonly #ownHeaders: HeaderRecord
+  readonly #ownHeaders: HeaderRecord | undefined
 
   /** @throws {ConfigError} with every mistake in the options, each with its path. */
   constructor({ proxy, clock = systemClock, ...data }: ForwardOptions = {}) {
@@ -96,22 +97,34 @@ export class Forwarder {
   /** Makes one attempt. It never rejects: a failure is its outcome. */
   attempt(request: ForwardRequest, plan: AttemptPlan): Promise<AttemptResult> {
     const { backend } = plan.lease
-    const { classes, answerMemory, transport } = this.#settings
+    const { req, body, keptLength } = request
+    const { classes, answerMemory, transport, passed, upstreamHeader } = this.#settings
+    let headers = requestHeaders(req.headers, passed)
+    if (keptLength !== undefined) {
+      delete headers['content-encoding']
+      headers['content-length'] = String(keptLength)
+    }
+    // The answer's content is judged.
+    headers['accept-encoding'] = 'identity'
+    if (this.#ownHeaders !== undefined) headers = withOwnHeaders(headers, this.#ownHeaders)
+    if (upstreamHeader !== undefined) headers = withOwnHeaders(headers, { [upstreamHeader]: backend.url })
+    const { own } = plan
+    if (own !== undefined) headers = withOwnHeaders(withoutHeaders(headers, own.replaces), own.headers)
     // A complete body goes out in one write with its headers.
-    const whole = request.req.headers['content-length'] === undefined ? undefined : request.body.inOnePiece()
-    const body = whole ?? request.body.stream(this.clock)
-    request.body.retain(request.store)
+    const whole = req.headers['content-length'] === undefined ? undefined : body.inOnePiece()
+    const bytes = whole ?? body.stream(this.clock)
+    body.retain(request.store)
     const attempt = new Attempt({
       plan,
       clock: this.clock,
       dispatcher: this.#dispatchers.for(backend),
-      body,
+      body: bytes,
       request,
       classes,
       answerMemory,
-      addedHeaders: () => this.#addedHeaders(request, backend.name),
+      addedHeaders: () => this.#addedHeaders(request, backend.name, plan),
     })
-    transport.send(attempt, this.#headersFor(request, plan))
+    transport.send(attempt, headers)
     return attempt.result
   }
 
@@ -130,9 +143,9 @@ export class Forwarder {
   ): Promise<boolean> {
     const { res } = request
     if (res.headersSent || res.destroyed) return false
-    const writer = new ResponseWriter(res)
+    let writer: ResponseWriter
     try {
-      writer.start(answer, this.#addedHeaders(request, backend))
+      writer = new ResponseWriter(res, answer, this.#addedHeaders(request, backend))
     } catch {
       // A header that Node refuses to write.
       return false
@@ -149,10 +162,14 @@ export class Forwarder {
   }
 
   /** Headers that the router adds to a backend's answer. */
-  #addedHeaders({ routeHeader }: ForwardRequest, backend: string): readonly OwnHeader[] {
+  #addedHeaders(
+    { routeHeader }: ForwardRequest,
+    backend: string,
+    attempt?: HedgedAttempt,
+  ): readonly OwnHeader[] {
     const { backendHeader } = this.#settings
     const added: OwnHeader[] = backendHeader === false ? [] : [[backendHeader, backend]]
-    if (routeHeader !== undefined) added.push([ROUTE_HEADER, routeHeader()])
+    if (routeHeader !== undefined) added.push([ROUTE_HEADER, routeHeader(attempt)])
     return added
   }
 
@@ -166,7 +183,7 @@ export class Forwarder {
     select.start((backend, options, signal, progress) =>
       probe(backend, options, {
         dispatcher: this.#dispatchers.for(backend),
-        headers: this.#ownHeaders,
+        headers: this.#ownHeaders ?? {},
         signal,
         progress,
       }),
@@ -177,20 +194,6 @@ export class Forwarder {
   async destroy(): Promise<void> {
     for (const select of this.#watched) select.close()
     await this.#dispatchers.destroy()
-  }
-
-  #headersFor({ req, keptLength }: ForwardRequest, { lease, own }: AttemptPlan): HeaderRecord {
-    const { upstreamHeader, passed } = this.#settings
-    const headers = requestHeaders(req.headers, passed)
-    if (keptLength !== undefined) {
-      delete headers['content-encoding']
-      headers['content-length'] = String(keptLength)
-    }
-    // The answer's content is judged.
-    headers['accept-encoding'] = 'identity'
-    let all = withOwnHeaders(headers, this.#ownHeaders)
-    if (upstreamHeader !== undefined) all = withOwnHeaders(all, { [upstreamHeader]: lease.backend.url })
-    return own === undefined ? all : withOwnHeaders(withoutHeaders(all, own.replaces), own.headers)
   }
 }
 
@@ -221,11 +224,11 @@ function transportOf(transport: 'http-proxy-3' | 'direct', proxy: ProxyOption): 
   return directTransport
 }
 
-/** http-proxy-3's `headers` and `auth`. */
-function headersOf({ headers = {}, auth }: ServerOptions): HeaderRecord {
+/** http-proxy-3's `headers` and `auth`; `undefined` without either. */
+function headersOf({ headers = {}, auth }: ServerOptions): HeaderRecord | undefined {
   const own: HeaderRecord = {}
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined) own[name.toLowerCase()] = value
   if (auth !== undefined) own['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`
-  return own
+  return Object.keys(own).length === 0 ? undefined : own
 }

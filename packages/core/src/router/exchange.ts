@@ -8,14 +8,13 @@ import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { ClientLeftError, RouterError } from '../errors.ts'
 import { explainRoute } from '../explain/explain-route.ts'
-import { discardUpload } from '../forward/ending.ts'
 import type { AttemptPlan, AttemptResult, ForwardRequest, KeptAnswer } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { ASKING_HEADER } from '../forward/headers.ts'
 import { Heartbeat, takesHeartbeats } from '../forward/heartbeat.ts'
+import { discardUpload } from '../forward/response-writer.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import { failureOf } from '../retry/failure.ts'
-import type { HedgedAttempt } from '../retry/hedge.ts'
 import { type AttemptContext, type RetryResult, run } from '../retry/run.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
@@ -197,13 +196,25 @@ export class Exchange {
     if (select !== undefined) forwarder.watch(select)
     const { clock, retryBudget, hedgeBudget } = forwarder
     retryBudget.count()
+    const { req, res, body, classification } = this
+    const header = this.#routeHeader
+    const forwarded: ForwardRequest = {
+      req,
+      res,
+      body,
+      classification,
+      store: this.#store,
+      keptLength: this.#keptLength,
+      heartbeat: this.#heartbeat,
+      routeHeader: header && ((attempt) => header.value(undefined, attempt)),
+    }
     const request = {
       clock,
       retryBudget,
       hedgeBudget,
-      retained: () => this.body.retained,
-      canHedge: () => this.body.complete && this.body.retained,
-      send: (attempt: AttemptContext) => this.#attempt(forwarder, attempt),
+      retained: () => body.retained,
+      canHedge: () => body.complete && body.retained,
+      send: (attempt: AttemptContext) => this.#attempt(forwarder, forwarded, attempt),
       select: select && routed && ((options: SelectOptions) => this.#choose(select, routed, options)),
       onLease: (lease: Lease) => {
         this.#lease = lease
@@ -214,7 +225,9 @@ export class Exchange {
       const result = await run(request, this.#lease)
       this.body.destroy()
       if (result.outcome.reachedClient) return result.outcome
-      return await this.#answerFailed(forwarder, result).finally(() => result.best?.answer?.release())
+      return await this.#answerFailed(forwarder, forwarded, result).finally(() =>
+        result.best?.answer?.release(),
+      )
     } catch (error) {
       // A bug, such as a body that was released too early, or the wait for a backend failed.
       this.#heartbeat?.cut()
@@ -245,7 +258,11 @@ export class Exchange {
     return this.#waits?.isWaiting === true ? selecting.finally(() => this.#waits?.end(select)) : selecting
   }
 
-  async #attempt(forwarder: Forwarder, attempt: AttemptContext): Promise<AttemptResult> {
+  async #attempt(
+    forwarder: Forwarder,
+    request: ForwardRequest,
+    attempt: AttemptContext,
+  ): Promise<AttemptResult> {
     const { lease, hedge } = attempt
     if (this.res.destroyed)
       return {
@@ -260,36 +277,28 @@ export class Exchange {
       own,
       onOutcome: (outcome) => this.#attempts.set(attempt, attempt.record(outcome)),
     }
-    const send = () => forwarder.attempt(this.#forwardRequest(attempt), plan)
+    if (own === undefined) return forwarder.attempt(request, plan)
     let ended: Outcome | undefined
     try {
-      const result = await (own === undefined ? send() : own.run(send))
+      const result = await own.run(() => forwarder.attempt(request, plan))
       ended = result.outcome
       return result
     } finally {
-      own?.end(ended && attempt.record(ended))
+      own.end(ended && attempt.record(ended))
     }
-  }
-
-  /** @param attempt The one whose answer is given to the client. */
-  #forwardRequest(attempt: HedgedAttempt | undefined): ForwardRequest {
-    const { req, res, body, classification } = this
-    const header = this.#routeHeader
-    const kept = { store: this.#store, keptLength: this.#keptLength, heartbeat: this.#heartbeat }
-    const routeHeader = header && (() => header.value(undefined, attempt))
-    return { req, res, body, classification, ...kept, routeHeader }
   }
 
   /** No good answer came: the client gets the best one, or an error of the router. */
   async #answerFailed(
     forwarder: Forwarder,
+    request: ForwardRequest,
     { outcome, best, budgetExhausted }: RetryResult<KeptAnswer>,
   ): Promise<Outcome> {
     if (best?.answer !== undefined && this.#heartbeat?.begun !== true) {
       this.#heartbeat?.stop()
       const { record, answer } = { ...best, answer: best.answer }
       const delivered = await this.#attempts.deliver(record, this.res, (onEnd) =>
-        forwarder.deliver(this.#forwardRequest(undefined), answer, record.backend, onEnd),
+        forwarder.deliver(request, answer, record.backend, onEnd),
       )
       if (delivered !== undefined) return delivered
     }
