@@ -91,9 +91,10 @@ export class Classifier {
         throw new BodyTooLargeError(maxSize, declared.contentLength)
       }
       const body = toReplayBody(input, { maxSize, store })
-      const format: BodyFormat = isEncoded(declared.contentEncoding)
-        ? { kind: 'unreadable', reason: 'content-encoded' }
-        : bodyFormat(options.contentType ?? declared.contentType, this.#limits.headerParameters)
+      const format: BodyFormat =
+        declared.contentEncoding !== undefined && isEncoded(declared.contentEncoding)
+          ? { kind: 'unreadable', reason: 'content-encoded' }
+          : bodyFormat(options.contentType ?? declared.contentType, this.#limits.headerParameters)
       if (format.kind === 'unreadable') return resolve({ classification: unclassified(format.reason), body })
       const classifier = new BodyClassifier(format, this.#limits, this.#cache)
       const read = () => {
@@ -117,7 +118,7 @@ export class Classifier {
 }
 
 /** An empty list of codings and `identity` encode nothing (RFC 9110 section 8.4.1). */
-function isEncoded(contentEncoding = ''): boolean {
+function isEncoded(contentEncoding: string): boolean {
   return !/^(?:[\s,]|identity)*$/i.test(contentEncoding)
 }
 

@@ -108,7 +108,8 @@ export class Answer {
     const { backend, request, classes } = this.#context
     const { classification, body } = request
     this.#judged = this.#size
-    const plain = this.isEncoded ? (complete ? this.decoded : undefined) : bytes
+    let plain: Buffer | undefined = bytes
+    if (this.isEncoded) plain = complete ? this.decoded : undefined
     const asked = {
       backend,
       // An answer that cannot be decoded is judged by its status and content type.

@@ -76,7 +76,10 @@ export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease
   if (first.hedges > 0) request.hedgeBudget.count()
   try {
     for (;;) {
-      const ended = await attempt(request, lease, round, deadline)
+      const ended =
+        lease.hedges === 0
+          ? { lease, outcome: await attempt(request, { lease, ...NO_HEDGE }, round, deadline), attempts: 1 }
+          : await attemptHedged(request, lease, round, deadline)
       const { outcome } = ended
       lease = ended.lease
       request.onLease(lease)
@@ -116,38 +119,45 @@ export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease
   }
 }
 
-/** Makes one attempt, or with `hedge` several in parallel. */
+/** Makes one attempt. @param before What was completed before it; with a hedge, before the first of those in parallel. */
 async function attempt<A extends Kept>(
+  request: RetryRequest<A>,
+  hedged: HedgedAttempt,
+  round: CompletedAttempt<A>[],
+  deadline: number,
+  before: readonly AttemptRecord[] = round.map(({ record }) => record),
+): Promise<Outcome> {
+  const { lease, hedge } = hedged
+  const { marks, record } = recordAttempt(lease, hedge, request.clock, before)
+  const context: AttemptContext = {
+    ...hedged,
+    marks,
+    record,
+    deadline,
+    hasNextStep: () => {
+      if (!lease.holds && !lease.provenOther()) return false
+      const { kind } = nextStep([...before, record(GONE)], lease, request.retained())
+      return kind === 'another' || kind === 'next-round'
+    },
+    hasOther: () => lease.usableOthers([]) > 0,
+  }
+  const { outcome, answer } = await request.send(context)
+  const ended = record(outcome)
+  round.push({ record: ended, lease, answer })
+  request.onAttempt(ended, context)
+  return outcome
+}
+
+/** Makes several attempts in parallel while they are late. */
+function attemptHedged<A extends Kept>(
   request: RetryRequest<A>,
   first: Lease,
   round: CompletedAttempt<A>[],
   deadline: number,
 ): Promise<HedgedResult> {
-  const before = round.map(({ record }) => record)
-  const send = async (hedged: HedgedAttempt) => {
-    const { lease } = hedged
-    const { marks, record } = recordAttempt(lease, hedged.hedge, request.clock, before)
-    const context: AttemptContext = {
-      ...hedged,
-      marks,
-      record,
-      deadline,
-      hasNextStep: () => {
-        if (!lease.holds && !lease.provenOther()) return false
-        const { kind } = nextStep([...before, record(GONE)], lease, request.retained())
-        return kind === 'another' || kind === 'next-round'
-      },
-      hasOther: () => lease.usableOthers([]) > 0,
-    }
-    const { outcome, answer } = await request.send(context)
-    const ended = record(outcome)
-    round.push({ record: ended, lease, answer })
-    request.onAttempt(ended, context)
-    return outcome
-  }
-  if (first.hedges === 0)
-    return { lease: first, outcome: await send({ lease: first, ...NO_HEDGE }), attempts: 1 }
   const { clock, hedgeBudget: budget, canHedge } = request
+  const before = round.map(({ record }) => record)
+  const send = (hedged: HedgedAttempt) => attempt(request, hedged, round, deadline, before)
   return sendHedged(first, { clock, budget, tried: idsOf(before), canHedge, attempt: send })
 }
 

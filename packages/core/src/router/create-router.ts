@@ -3,21 +3,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
 import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
-import { clientOf } from '../client-of.ts'
 import { diffOptions, type PolicyChanges } from '../config/changes.ts'
 import { defaults } from '../config/defaults.ts'
 import { resolveConfig } from '../config/resolve.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { Forwarder } from '../forward/forwarder.ts'
-import { pathBelow } from '../path-of.ts'
+import { clientOf, pathBelow, pathOf } from '../incoming-message.ts'
 import { selectBackend } from '../router/select-backend.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
 import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import { checkExchange, type ResolvedExchangeOptions, resolveExchangeOptions } from './exchange-options.ts'
-import { IdleUploads } from './idle-uploads.ts'
 import { toRequestEvent } from './request-event.ts'
 import type {
   CloseOptions,
@@ -60,9 +58,8 @@ class PredictRouter implements Router {
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
   readonly #events = new EventEmitter<RouterEvents>()
-  readonly #active = new ActiveRequests()
+  readonly #active: ActiveRequests
   readonly #notices: RouterNotice[] = []
-  readonly #idleUploads: IdleUploads
   #basePath: string
   readonly #wakesAll: boolean
   #state: RouterStatus['state'] = 'running'
@@ -89,7 +86,7 @@ class PredictRouter implements Router {
     this.#wakesAll = onUnavailable !== undefined
     this.#forwarder = new Forwarder({ proxy, clock, ...written.forward })
     this.#forwarder.watch(this.#select)
-    this.#idleUploads = new IdleUploads(this.#forwarder.clock, this.#active)
+    this.#active = new ActiveRequests(this.#forwarder.clock)
   }
 
   reload(options: ReloadOptions): PolicyChanges {
@@ -114,19 +111,14 @@ class PredictRouter implements Router {
   }
 
   handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
-    const path = pathBelow(this.#basePath, req)
-    return req.method === 'POST' && path === '/predict'
+    return req.method === 'POST' && pathOf(req) === `${this.#basePath}/predict`
       ? this.#predict(req, res)
-      : this.#handleOther(req, res, path, next)
+      : this.#handleOther(req, res, next)
   }
 
-  async #handleOther(
-    { method }: IncomingMessage,
-    res: ServerResponse,
-    path: string | undefined,
-    next?: () => unknown,
-  ): Promise<void> {
-    const asks = method === 'GET' || method === 'HEAD'
+  async #handleOther(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
+    const path = pathBelow(this.#basePath, req)
+    const asks = req.method === 'GET' || req.method === 'HEAD'
     if (asks && path === '/ping') return this.#answerPing(res)
     if (asks && path === '/') return answer(res, 200, { message: 'Immich ML' })
     if (next === undefined) return answerError(res, new RouterError('not-found', 'Not Found'))
@@ -271,7 +263,6 @@ class PredictRouter implements Router {
     let failure: Error | undefined
     this.#active.add(active)
     if (req.httpVersion === '1.0' && this.#notices.length === 0) this.#reportOldHttp(req)
-    this.#idleUploads.watch(active)
     try {
       if (this.#refusing) {
         const closed = new RouterClosedError()
@@ -292,7 +283,6 @@ class PredictRouter implements Router {
       await answerError(res, failure)
     } finally {
       this.#active.remove(active)
-      if (this.#active.size === 0) this.#idleUploads.stop()
     }
     if (this.#events.listenerCount('request') === 0) return
     const { exchange } = active

@@ -3,8 +3,6 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
-import { clientOf } from '../client-of.ts'
-import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { ClientLeftError, RouterError } from '../errors.ts'
 import { explainRoute } from '../explain/explain-route.ts'
@@ -13,6 +11,7 @@ import type { Forwarder } from '../forward/forwarder.ts'
 import { ASKING_HEADER } from '../forward/headers.ts'
 import { Heartbeat, takesHeartbeats } from '../forward/heartbeat.ts'
 import { discardUpload } from '../forward/response-writer.ts'
+import { clientOf } from '../incoming-message.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import { failureOf } from '../retry/failure.ts'
 import { type AttemptContext, type RetryResult, run } from '../retry/run.ts'
@@ -165,10 +164,17 @@ export class Exchange {
   async select(select: Select): Promise<Lease> {
     this.#select = select
     try {
-      this.#routed = select.route(this.classification)
-      this.#startHeartbeat(select.clock, this.#routed)
+      const routed = select.route(this.classification)
+      this.#routed = routed
+      if (this.#heartbeat === undefined) {
+        const { classification, res, body } = this
+        if (!classification.classified || !takesHeartbeats(this.req))
+          this.#headBy = select.clock.now() + defaults.longestSilence
+        else if (routed.heartbeats !== undefined)
+          this.#heartbeat = new Heartbeat(res, select.clock, routed.heartbeats, () => body.starving)
+      }
       const lease =
-        this.#named === undefined ? await this.#choose(select, this.#routed, {}) : select.lease(this.#named)
+        this.#named === undefined ? await this.#choose(select, routed, {}) : select.lease(this.#named)
       this.#lease?.release()
       this.#lease = lease
       this.#failure = undefined
@@ -321,14 +327,6 @@ export class Exchange {
   #endTrace(trace: RequestTrace): void {
     this.#trace = undefined
     trace.end(endOf(this, this.#begun, this.#failure))
-  }
-
-  #startHeartbeat(clock: Clock, { heartbeats }: RoutedRequest): void {
-    if (this.#heartbeat !== undefined) return
-    if (!this.classification.classified || !takesHeartbeats(this.req))
-      this.#headBy = clock.now() + defaults.longestSilence
-    else if (heartbeats !== undefined)
-      this.#heartbeat = new Heartbeat(this.res, clock, heartbeats, () => this.body.starving)
   }
 
   #dispose(): void {
