@@ -3,9 +3,8 @@ import { type ResolvedConfig, resolveConfig } from '../config/resolve.ts'
 import type { AnswerClass } from '../judge/answer-classes.ts'
 import { describeBackend, warningsOf } from './describe-backend.ts'
 import { describeRoute } from './describe-route.ts'
-import { heartbeatWords, timeoutsLine } from './times.ts'
 import { unclassifiedWarnings, unservedWarnings } from './unserved.ts'
-import { counted, listed, size, upTo } from './words.ts'
+import { counted, heartbeatWords, listed, type Paragraph, said, size, timeoutsLine, upTo } from './words.ts'
 
 /**
  * A configuration in plain words, complete with its defaults: which requests go where, what happens when a backend is full,
@@ -51,7 +50,7 @@ export function describePolicy(config: RouterConfig): string {
   ].join('\n')
 }
 
-function indented([head, ...lines]: readonly [string, ...string[]]): string[] {
+function indented([head, ...lines]: Paragraph): string[] {
   return [`  ${head}`, ...lines.map((line) => `    ${line}`)]
 }
 
@@ -59,33 +58,32 @@ function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): st
   const { queue, maxHeldBytes, heartbeats } = policy
   const { maxWait, maxLength } = queue
   const { forwardHeaders = [] } = config
-  return [
+  return said(
     `queue: ${counted(maxLength, 'request')} at most, each ${upTo(maxWait)}`,
     `held bodies: ${Number.isFinite(maxHeldBytes) ? `${size(maxHeldBytes)} at most` : 'any amount'}`,
     `bodies: ${bodies(exchange)}`,
     `a job that is not known: ${exchange.onUnclassified === 'route' ? 'to the last route' : 'refused with 422'}`,
-    ...limitsLine(config.limits),
+    limitsLine(config.limits),
     `a client that waits gets ${heartbeatWords(heartbeats)}`,
-    ...timeoutsLine(config.timeouts),
-    ...answersLine(config.answers),
-    ...(forwardHeaders.length === 0 ? [] : [`client headers passed on: ${listed(forwardHeaders)}`]),
-  ]
+    timeoutsLine(config.timeouts),
+    answersLine(config.answers),
+    forwardHeaders.length === 0 ? undefined : `client headers passed on: ${listed(forwardHeaders)}`,
+  )
 }
 
 /** The limits that are given; the others have their defaults. */
-function limitsLine(limits: ClassifyLimits = {}): string[] {
+function limitsLine(limits: ClassifyLimits = {}): string | undefined {
   const given = Object.entries(limits).filter(([, limit]) => limit !== undefined)
-  return given.length === 0
-    ? []
-    : [`limits of what is read to know a job: ${listed(given.map(([name, limit]) => `${name} ${limit}`))}`]
+  const words = listed(given.map(([name, limit]) => `${name} ${limit}`))
+  return given.length === 0 ? undefined : `limits of what is read to know a job: ${words}`
 }
 
-function answersLine(answers: AnswerOptions = {}): string[] {
+function answersLine(answers: AnswerOptions = {}): string | undefined {
   const meanings = ANSWER_MEANINGS.flatMap(([name, meaning]) => {
     const statuses = answers[name] ?? []
     return statuses.length === 0 ? [] : [`status ${listed(statuses.map(String), 'or')} means that ${meaning}`]
   })
-  return meanings.length === 0 ? [] : [`answers: ${meanings.join('; ')}`]
+  return meanings.length === 0 ? undefined : `answers: ${meanings.join('; ')}`
 }
 
 const ANSWER_MEANINGS: readonly (readonly [AnswerClass, string])[] = [
