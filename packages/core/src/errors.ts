@@ -206,3 +206,8 @@ export class ClientLeftError extends RouterError {
     super('client-left', 'The client left.')
   }
 }
+
+/** What was thrown, as an error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}

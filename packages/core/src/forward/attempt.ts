@@ -5,7 +5,7 @@ import { ReplayReader } from '../body/body-reader.ts'
 import { lendToUndici } from '../body/chunk-loans.ts'
 import { callAt } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
-import { BodyFailedError, RouterError, TlsError } from '../errors.ts'
+import { BodyFailedError, RouterError, TlsError, toError } from '../errors.ts'
 import { GOOD } from '../judge/verdict.ts'
 import { Answer } from './answer.ts'
 import { causeOf } from './cause.ts'
@@ -174,7 +174,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
 
   /** The attempt failed for a reason that is not the client's. */
   fail(reason: unknown): void {
-    const error = tlsErrorOf(reason) ?? (reason instanceof Error ? reason : new Error(String(reason)))
+    const error = tlsErrorOf(reason) ?? toError(reason)
     this.#onBodyError(error)
     if (this.#settled) return
     const answer = this.#answer
@@ -246,7 +246,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
       this.#writer = new ResponseWriter(request.res, answer.head, addedHeaders())
     } catch (error) {
       // A header that Node refuses to write.
-      this.#cannotDeliver(error instanceof Error ? error : new Error(String(error)))
+      this.#cannotDeliver(toError(error))
       return
     }
     answer.release()

@@ -55,7 +55,7 @@ async function stage(read: (req: http.IncomingMessage) => void) {
   const uploads = new ActiveRequests(clock)
   const active: ActiveRequest[] = []
   const server = http.createServer({ requestTimeout: 0 }, (req, res) => {
-    const request = { req, res, start: 0, exchange: undefined }
+    const request = { req, res, client: undefined, start: 0 }
     active.push(request)
     uploads.add(request)
     read(req)

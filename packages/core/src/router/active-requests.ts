@@ -10,10 +10,18 @@ import type { Exchange } from './exchange.ts'
 export interface ActiveRequest {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** The client's address; by the end of the request, its socket may have forgotten it. */
+  readonly client: string | undefined
   /** When it arrived, on the clock. */
   readonly start: number
   /** Set once its job is known. */
-  exchange: Exchange | undefined
+  exchange?: Exchange
+  /** When that was, on the clock. */
+  classified?: number
+  /** When its backend was chosen, on the clock. */
+  sent?: number
+  /** The error that ended it. */
+  failure?: Error
 }
 
 /** Progress of an upload at the last check. */

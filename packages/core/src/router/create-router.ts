@@ -6,7 +6,7 @@ import type { Classification } from '../classify/classification.ts'
 import { diffOptions, type PolicyChanges } from '../config/changes.ts'
 import { defaults } from '../config/defaults.ts'
 import { resolveConfig } from '../config/resolve.ts'
-import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
+import { RouterClosedError, RouterError, toError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { Forwarder } from '../forward/forwarder.ts'
 import { clientOf, pathBelow, pathOf } from '../incoming-message.ts'
@@ -26,7 +26,7 @@ import type {
   WaitingRequest,
 } from './router.ts'
 import type { ReloadOptions, RouterOptions } from './router-options.ts'
-import { refusedWith } from './tracing.ts'
+import { endOf } from './tracing.ts'
 
 /**
  * Makes a router.
@@ -178,10 +178,10 @@ class PredictRouter implements Router {
   }
 
   *waiting(): Generator<WaitingRequest> {
-    for (const { req, start, exchange } of this.#active) {
+    for (const { client, start, exchange } of this.#active) {
       const wait = exchange?.wait
       if (exchange === undefined || wait === undefined) continue
-      yield { ...wait, start, classification: exchange.classification, client: clientOf(req) }
+      yield { ...wait, start, classification: exchange.classification, client }
     }
   }
 
@@ -236,10 +236,10 @@ class PredictRouter implements Router {
     this.#emitSafely('close')
   }
 
-  #reportOldHttp(req: IncomingMessage): void {
+  #reportOldHttp(client: string | undefined): void {
     const message =
       'Predict requests come over HTTP/1.0, so clients that wait get no heartbeats; in nginx, set proxy_http_version 1.1'
-    const notice: RouterNotice = { kind: 'http-1.0', message, client: clientOf(req) }
+    const notice: RouterNotice = { kind: 'http-1.0', message, client }
     this.#notices.push(notice)
     this.#emitSafely('notice', notice)
   }
@@ -255,27 +255,23 @@ class PredictRouter implements Router {
 
   async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { clock } = this.#forwarder
-    const client = clientOf(req)
-    const start = clock.now()
-    const active: ActiveRequest = { req, res, start, exchange: undefined }
-    let classified: number | undefined
-    let sent: number | undefined
-    let failure: Error | undefined
+    const active: ActiveRequest = { req, res, client: clientOf(req), start: clock.now() }
     this.#active.add(active)
-    if (req.httpVersion === '1.0' && this.#notices.length === 0) this.#reportOldHttp(req)
+    if (req.httpVersion === '1.0' && this.#notices.length === 0) this.#reportOldHttp(active.client)
     try {
       if (this.#refusing) {
         const closed = new RouterClosedError()
-        this.#options.tracing?.begin(req).end(refusedWith(closed))
+        this.#options.tracing?.begin(req).end(endOf(undefined, 0, closed))
         throw closed
       }
       active.exchange = await Exchange.begin(req, res, this.#options)
-      classified = clock.now()
+      active.classified = clock.now()
       await active.exchange.select(this.#select)
-      sent = clock.now()
+      active.sent = clock.now()
       await active.exchange.forward(this.#forwarder)
     } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error))
+      const failure = toError(error)
+      active.failure = failure
       // Any other error is a bug, in the router or in a listener, and must be visible.
       if (!(failure instanceof RouterError)) process.emitWarning(failure)
       // A body that is still attached stops the upload, which must be read to its end after the answer.
@@ -284,14 +280,8 @@ class PredictRouter implements Router {
     } finally {
       this.#active.remove(active)
     }
-    if (this.#events.listenerCount('request') === 0) return
-    const { exchange } = active
-    const ended = clock.now()
-    const route = exchange?.route
-    this.#emitSafely(
-      'request',
-      toRequestEvent({ req, res, client, exchange, route, failure, start, classified, sent, ended }),
-    )
+    if (this.#events.listenerCount('request') > 0)
+      this.#emitSafely('request', toRequestEvent(active, clock.now()))
   }
 
   #emitSafely<E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): void {

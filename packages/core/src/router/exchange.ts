@@ -4,7 +4,7 @@ import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../config/defaults.ts'
-import { ClientLeftError, RouterError } from '../errors.ts'
+import { ClientLeftError, RouterError, toError } from '../errors.ts'
 import { explainRoute } from '../explain/explain-route.ts'
 import type { AttemptPlan, AttemptResult, ForwardRequest, KeptAnswer } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
@@ -26,7 +26,7 @@ import { RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteHeader } from './route-header.ts'
 import type { Select } from './select-backend.ts'
 import { refuseSlowly } from './slow-refusal.ts'
-import { endOf, type RequestTrace, refusedWith } from './tracing.ts'
+import { endOf, type RequestTrace } from './tracing.ts'
 
 /**
  * One predict request: classified, then leased to a backend, then forwarded.
@@ -98,7 +98,7 @@ export class Exchange {
       trace?.classified(classified.classification)
       return new Exchange(req, res, classified, options, trace)
     } catch (error) {
-      trace?.end(refusedWith(error))
+      trace?.end(endOf(undefined, 0, toError(error)))
       throw error
     }
   }
@@ -122,11 +122,6 @@ export class Exchange {
   /** The outcome of the last attempt, if there was one; known before the response ends. */
   get outcome(): Outcome | undefined {
     return this.#attempts.all.at(-1)?.outcome
-  }
-
-  /** Whether there was room to keep the body for another attempt. */
-  get retained(): boolean {
-    return !this.body.givenUp
   }
 
   /** Completed attempts in the order in which they ended; the answered one is the last. */
@@ -317,7 +312,7 @@ export class Exchange {
   }
 
   #fail(error: unknown): void {
-    this.#failure = error instanceof Error ? error : new Error(String(error))
+    this.#failure = toError(error)
     this.#routeHeader?.set(error)
     const select = this.#select
     if (select === undefined || !this.classification.classified || this.#routed?.isHeldBulk !== true) return
