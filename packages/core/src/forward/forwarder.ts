@@ -3,8 +3,8 @@ import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import type { ForwardData } from '../config/policy.ts'
 import { ConfigError, problem } from '../config/problems.ts'
-import { type ResolvedForward, resolveForward } from '../config/resolve.ts'
-import { type AnswerClasses, resolveAnswerClasses } from '../judge/answer-classes.ts'
+import { resolveForward } from '../config/resolve.ts'
+import { resolveAnswerClasses } from '../judge/answer-classes.ts'
 import { Budget } from '../retry/budget.ts'
 import type { HedgedAttempt } from '../retry/hedge.ts'
 import type { Select } from '../router/select-backend.ts'
@@ -48,7 +48,7 @@ export class Forwarder {
   readonly #watched = new Set<Select>()
   readonly #dispatchers: Dispatchers
   readonly #proxy: ProxyOption
-  #settings: ForwardSettings
+  #settings: ReturnType<typeof settingsOf>
   /** Headers that the user's proxy options add. */
   readonly #ownHeaders: HeaderRecord | undefined
 
@@ -197,14 +197,8 @@ export class Forwarder {
   }
 }
 
-/** {@link ForwardData} with its defaults. */
-interface ForwardSettings extends Pick<ResolvedForward, 'answerMemory' | 'backendHeader' | 'upstreamHeader'> {
-  readonly transport: Transport
-  readonly passed: ReadonlySet<string>
-  readonly classes: AnswerClasses
-}
-
-function settingsOf(data: ForwardData, proxy: ProxyOption): ForwardSettings {
+/** The options with their defaults, as attempts need them. */
+function settingsOf(data: ForwardData, proxy: ProxyOption) {
   const { transport, forwardHeaders, answers, ...settings } = resolveForward(data)
   return {
     ...settings,

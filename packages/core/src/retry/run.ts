@@ -6,7 +6,7 @@ import { NoBackendError } from '../errors.ts'
 import { usefulness } from '../judge/verdict.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
-import { type AttemptRecord, type AttemptRecorder, recordAttempt } from './attempt-record.ts'
+import type { AttemptMarks, AttemptRecord, AttemptRecorder } from './attempt-record.ts'
 import type { Budget } from './budget.ts'
 import { type HedgedAttempt, type HedgedResult, sendHedged } from './hedge.ts'
 import { idsOf, isFree, isSuspect, nextStep, type Step, worked } from './rule.ts'
@@ -128,7 +128,29 @@ async function attempt<A extends Kept>(
   before: readonly AttemptRecord[] = round.map(({ record }) => record),
 ): Promise<Outcome> {
   const { lease, hedge } = hedged
-  const { marks, record } = recordAttempt(lease, hedge, request.clock, before)
+  const { clock } = request
+  const { backend } = lease
+  const { name, url, endpoint } = backend
+  const { requests } = backend.health
+  const { failures } = requests
+  const start = clock.now()
+  const marks: AttemptMarks = { received: 0 }
+  // A backend that failed recently may fail again whatever the request is.
+  const isShaky =
+    before.every((other) => other.backend !== name) && !requests.wellFor(defaults.retryBudgetWindow)
+  const record = (outcome: Outcome): AttemptRecord => ({
+    backend: name,
+    url,
+    endpoint,
+    outcome,
+    start,
+    time: clock.now() - start,
+    connect: marks.connected === undefined ? undefined : marks.connected - start,
+    firstByte: marks.answered === undefined ? undefined : marks.answered - start,
+    received: marks.received,
+    inCompany: isShaky || backend.inFlight > 1 || requests.failures > failures,
+    hedge,
+  })
   const context: AttemptContext = {
     ...hedged,
     marks,
