@@ -1,4 +1,4 @@
-import type { Heartbeats } from '../config/patience.ts'
+import type { Heartbeats } from '../config/resolve.ts'
 import { resolveTimeouts, type TimeoutOptions } from '../config/timeouts.ts'
 
 /** A head and, behind it, what there is to say. */

@@ -1,10 +1,11 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import type { Outcome } from '../backend/outcome.ts'
+import type { Entry } from '../classify/classification.ts'
 import type { AnswerClasses } from '../judge/answer-classes.ts'
 import { judge } from '../judge/judge.ts'
 import type { Verdict } from '../judge/verdict.ts'
+import { isRecord } from '../record.ts'
 import type { ForwardRequest, KeptAnswer } from './forward-request.ts'
-import { namesIn } from './names-in.ts'
 import type { AnswerHead } from './response-writer.ts'
 
 type ThinHeaders = Record<string, string | string[] | undefined>
@@ -173,4 +174,20 @@ function decode(bytes: Buffer, coding: string, limit: number): Buffer | undefine
   } catch (error) {
     return Reflect.get(Object(error), 'code') === 'ERR_BUFFER_TOO_LARGE' ? undefined : DAMAGED
   }
+}
+
+/** Names and texts of a request's entries: an error message may repeat them without being about them. */
+function namesIn(entries: readonly Entry[]): string[] {
+  return entries.flatMap(({ task, type, model, options }) => [task, type, model, ...textsIn(options, DEPTH)])
+}
+
+/** Immich's options contain no objects. */
+const DEPTH = 3
+
+function textsIn(value: unknown, depth: number): string[] {
+  if (typeof value === 'string') return [value]
+  if (depth === 0) return []
+  if (Array.isArray(value)) return value.flatMap((item) => textsIn(item, depth - 1))
+  if (!isRecord(value)) return []
+  return Object.entries(value).flatMap(([key, item]) => [key, ...textsIn(item, depth - 1)])
 }

@@ -19,13 +19,14 @@ import { checkExchange, type ResolvedExchangeOptions, resolveExchangeOptions } f
 import { toRequestEvent } from './request-event.ts'
 import type {
   CloseOptions,
+  ReloadOptions,
   Router,
   RouterEvents,
   RouterNotice,
+  RouterOptions,
   RouterStatus,
   WaitingRequest,
 } from './router.ts'
-import type { ReloadOptions, RouterOptions } from './router-options.ts'
 import { endOf } from './tracing.ts'
 
 /**
