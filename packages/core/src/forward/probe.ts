@@ -57,10 +57,8 @@ export function probe(
       },
       onResponseData(controller, chunk) {
         size += chunk.length
-        if (size <= MOST) {
-          chunks.push(chunk)
-          return
-        }
+        chunks.push(chunk)
+        if (size <= MOST) return
         judge()
         controller.abort(new Error('the answer is too long'))
       },
@@ -77,5 +75,5 @@ export function probe(
   })
 }
 
-/** Bytes of an answer that are read. */
+/** Bytes of an answer after which no more is read. */
 const MOST = 16_384
