@@ -6,3 +6,8 @@ export function callSafely(listener: () => unknown): void {
     process.emitWarning(error instanceof Error ? error : String(error))
   }
 }
+
+/** What was thrown, as an error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}

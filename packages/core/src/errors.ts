@@ -1,26 +1,5 @@
-/** Machine-readable reason of an error answer of the router: `code` in its JSON body. */
-export type ErrorCode =
-  | 'body-too-large'
-  | 'body-consumed'
-  | 'body-failed'
-  | 'upload-timeout'
-  | 'unsupported-transfer-coding'
-  | 'unclassified'
-  | 'no-backend-available'
-  | 'hold-expired'
-  | 'hold-full'
-  | 'queue-expired'
-  | 'queue-full'
-  | 'backend-failed'
-  | 'backend-timeout'
-  | 'router-closed'
-  | 'client-left'
-  | 'not-found'
-  | 'not-classified'
-  | 'internal'
-
 /** The HTTP status of each error. */
-const STATUS: Readonly<Record<ErrorCode, number>> = {
+const STATUS = {
   'body-too-large': 413,
   'body-consumed': 500,
   'body-failed': 400,
@@ -39,7 +18,10 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'not-found': 404,
   'not-classified': 500,
   internal: 500,
-}
+} as const
+
+/** Machine-readable reason of an error answer of the router: `code` in its JSON body. */
+export type ErrorCode = keyof typeof STATUS
 
 /**
  * Base class of the errors that this library throws while it handles a request.

@@ -29,7 +29,7 @@ export type { LatencyView } from './backend/latency/latency-tracker.ts'
 export type { LimitView } from './backend/limit/concurrency-limit.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { WakeTarget } from './backend/wake.ts'
-export type { Candidate, Job, Ranked, Strategy } from './balance/strategy.ts'
+export type * from './balance/strategy.ts'
 export type { BodyInput } from './body/body-source.ts'
 export type { BodyStore } from './body/body-store.ts'
 export type { SpoolUsage } from './body/disk-space.ts'
@@ -55,67 +55,14 @@ export { defaults } from './config/defaults.ts'
 export { parseDuration } from './config/duration.ts'
 export { type ExpandedConfig, type ExpansionSources, expandConfig } from './config/expand-config.ts'
 export { parseConfig, parsePolicy } from './config/parse.ts'
-export type { Heartbeats, Patience } from './config/patience.ts'
-export type {
-  AnswerOptions,
-  AuthOptions,
-  BackendOptions,
-  BasicCredentials,
-  ClassifyLimits,
-  ConnectionOptions,
-  DiscoverOptions,
-  ExchangeData,
-  ForwardData,
-  HealthOptions,
-  HeartbeatOptions,
-  HedgeOptions,
-  HoldOptions,
-  Match,
-  MatchFunction,
-  Pattern,
-  Policy,
-  PolicyHoldOptions,
-  QueueOptions,
-  Route,
-  RouterConfig,
-  StrategyName,
-  TimeoutOptions,
-  TlsOptions,
-  WakeOptions,
-} from './config/policy.ts'
+export type * from './config/policy.ts'
 export { ConfigError, type ConfigProblem } from './config/problems.ts'
+export type { Heartbeats } from './config/resolve.ts'
 export { resolveTimeouts, type Timeouts } from './config/timeouts.ts'
-export {
-  type DnsResolverOptions,
-  dnsResolver,
-  type ResolvedAddress,
-  type Resolver,
-  type ServiceRecord,
-} from './discover/resolver.ts'
-export {
-  BodyConsumedError,
-  BodyFailedError,
-  BodyReleasedError,
-  BodyTooLargeError,
-  ClientLeftError,
-  type ErrorCode,
-  HoldError,
-  NoBackendError,
-  RouterClosedError,
-  RouterError,
-  SpoolError,
-  TlsError,
-  UnclassifiedError,
-} from './errors.ts'
+export * from './discover/resolver.ts'
+export * from './errors.ts'
 export { describePolicy } from './explain/describe-policy.ts'
-export type {
-  CandidateExplanation,
-  CandidateReason,
-  ExplainedDecision,
-  Explanation,
-  PassedRoute,
-  RouteExplanation,
-} from './explain/explanation.ts'
+export type * from './explain/explanation.ts'
 export { explanationText } from './explain/explanation-text.ts'
 export type {
   AttemptHeaders,
@@ -126,11 +73,11 @@ export type {
 } from './forward/forward-request.ts'
 export { Forwarder, type ForwardOptions } from './forward/forwarder.ts'
 export type { Heartbeat } from './forward/heartbeat.ts'
+export { pathOf } from './incoming-message.ts'
 export type { AnswerClass, AnswerClasses } from './judge/answer-classes.ts'
 export type { Asked, BackendAnswer } from './judge/backend-answer.ts'
 export { judge } from './judge/judge.ts'
 export type { Verdict } from './judge/verdict.ts'
-export { pathOf } from './path-of.ts'
 export type { AttemptMarks, AttemptRecord } from './retry/attempt-record.ts'
 export { answerError } from './router/answers.ts'
 export { createRouter } from './router/create-router.ts'
@@ -143,22 +90,13 @@ export {
 } from './router/exchange-options.ts'
 export type { BackendEvent, SelectEnvironment } from './router/policy-runtime.ts'
 export type { Waiting } from './router/request-waits.ts'
-export type {
-  CloseOptions,
-  RequestEvent,
-  Router,
-  RouterEvents,
-  RouterNotice,
-  RouterStatus,
-  Steps,
-  WaitingRequest,
-} from './router/router.ts'
-export type { PathOptions, ReloadOptions, RouterOptions } from './router/router-options.ts'
+export type * from './router/router.ts'
 export type { RouteInfo } from './router/select-backend.ts'
 export { type Select, selectBackend } from './router/select-backend.ts'
 export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
 export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
 export type { HoldEvent, Lease, Place } from './routing/lease.ts'
+export type { Patience } from './routing/patience.ts'
 export type { Decided } from './routing/route-selector.ts'
 export type { RoutedRequest } from './routing/routed-request.ts'
 export type { ExplainOptions, SelectOptions, Wait } from './routing/select-options.ts'

@@ -7,7 +7,7 @@ import tls from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { authority } from '../../../../test/support/certificates.ts'
 import { listen } from '../../../../test/support/servers.ts'
-import { discardUpload } from '../forward/ending.ts'
+import { discardUpload } from '../forward/response-writer.ts'
 import { streamBody } from './body-source.ts'
 import type { StreamedBody } from './streamed-body.ts'
 

@@ -91,9 +91,10 @@ export class Classifier {
     if (declared.contentLength !== undefined && declared.contentLength > maxSize) {
       throw new BodyTooLargeError(maxSize, declared.contentLength)
     }
-    const format: BodyFormat = isEncoded(declared.contentEncoding)
-      ? { kind: 'unreadable', reason: 'content-encoded' }
-      : bodyFormat(options.contentType ?? declared.contentType, this.#limits.headerParameters)
+    const format: BodyFormat =
+      declared.contentEncoding !== undefined && isEncoded(declared.contentEncoding)
+        ? { kind: 'unreadable', reason: 'content-encoded' }
+        : bodyFormat(options.contentType ?? declared.contentType, this.#limits.headerParameters)
     if (format.kind === 'unreadable') {
       return { classification: unclassified(format.reason), body: toReplayBody(input, { maxSize, store }) }
     }
@@ -128,7 +129,7 @@ function readStreamed(body: StreamedBody, classifier: BodyClassifier): Promise<C
 }
 
 /** An empty list of codings and `identity` encode nothing (RFC 9110 section 8.4.1). */
-function isEncoded(contentEncoding = ''): boolean {
+function isEncoded(contentEncoding: string): boolean {
   return !/^(?:[\s,]|identity)*$/i.test(contentEncoding)
 }
 

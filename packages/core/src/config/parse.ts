@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import { isRecord } from '../record.ts'
 import { crossProblems } from './cross-problems.ts'
 import { ExpandedConfig } from './expand-config.ts'
 import type { Policy, RouterConfig } from './policy.ts'
-import { ConfigError, type ConfigProblem, toProblems } from './problems.ts'
-import { protoProblems } from './proto-names.ts'
+import { ConfigError, type ConfigProblem, formatPath, problem, toProblems } from './problems.ts'
 import { configSchema, policySchema } from './router-schema.ts'
 
 /** Valid options. */
@@ -111,4 +111,37 @@ function unwrap(schema: unknown): unknown {
   if (schema instanceof z.ZodUnion)
     return unwrap(schema.options.find((option) => option instanceof z.ZodObject))
   return schema
+}
+
+/** A name that no member can have. */
+const PROTO = '__proto__'
+
+/**
+ * Members named `__proto__`, each with its path. JavaScript may read such a member as the prototype of the object, and the
+ * schema leaves it out, so it would be ignored.
+ */
+function protoProblems(data: unknown): ConfigProblem[] {
+  const seen = new Set<unknown>()
+  const visit = (value: unknown, path: readonly PropertyKey[]): ConfigProblem[] => {
+    // A YAML alias can refer to its own parent.
+    if (seen.has(value) || (!isRecord(value) && !Array.isArray(value))) return []
+    seen.add(value)
+    if (Array.isArray(value)) return value.flatMap((item, index) => visit(item, [...path, index]))
+    const own = hasProto(value)
+      ? [problem(formatPath([...path, PROTO]), 'cannot be a name: JavaScript reserves it; choose another')]
+      : []
+    return own.concat(Object.entries(value).flatMap(([key, item]) => visit(item, [...path, key])))
+  }
+  return visit(data, [])
+}
+
+/** Whether it has a member of this name, or was written in code with one, which is its prototype then. */
+function hasProto(value: object): boolean {
+  if (Object.hasOwn(value, PROTO)) return true
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (
+    isRecord(prototype) &&
+    Object.getPrototypeOf(prototype) !== null &&
+    !Object.hasOwn(prototype, 'constructor')
+  )
 }

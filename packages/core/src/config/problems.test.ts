@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ConfigError, formatPath, problem, suggest } from './problems.ts'
-import { renamed } from './renamed.ts'
+import { ConfigError, formatPath, problem, renamed, suggest } from './problems.ts'
 
 describe('suggest', () => {
   const known = ['url', 'weight', 'retries', 'backends', 'tasks', 'maxBodySize']

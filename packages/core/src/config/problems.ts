@@ -1,6 +1,5 @@
 import leven from 'leven'
 import type { z } from 'zod'
-import { renamed } from './renamed.ts'
 
 /** One mistake in a configuration. */
 export interface ConfigProblem {
@@ -130,4 +129,16 @@ export function formatPath(path: readonly PropertyKey[]): string {
     if (!/^[\w$-]+$/.test(name)) return `${text}[${JSON.stringify(name)}]`
     return text === '' ? name : `${text}.${name}`
   }, '')
+}
+
+/** Former options by the end of their path, and their new names. */
+const RENAMED: readonly (readonly [path: RegExp, message: string])[] = [
+  [/(^|\.)whenUnavailable$/, 'is now hold: write hold: 12h'],
+  [/^forwarder$/, 'is now transport'],
+  [/(^|\.)health\.ejectOn$/, 'is now answers'],
+]
+
+/** The message for an option with a new name; `undefined` for any other. */
+export function renamed(path: string): string | undefined {
+  return RENAMED.find(([pattern]) => pattern.test(path))?.[1]
 }

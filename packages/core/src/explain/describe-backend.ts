@@ -3,8 +3,7 @@ import { defaults } from '../config/defaults.ts'
 import type { BackendOptions, Policy } from '../config/policy.ts'
 import type { ResolvedBackend } from '../config/resolve.ts'
 import { healthOptions } from '../config/shared-schema.ts'
-import { timeoutsLine } from './times.ts'
-import { counted, duration, listed } from './words.ts'
+import { counted, duration, listed, type Paragraph, said, timeoutsLine } from './words.ts'
 
 /** A backend in words, without what is secret: its name and URL, and behind these what there is to say of it. */
 export function describeBackend(
@@ -12,48 +11,42 @@ export function describeBackend(
   options: BackendOptions,
   resolved: ResolvedBackend,
   policy: Policy,
-): readonly [head: string, ...lines: string[]] {
+): Paragraph {
   const { weight, tier, tasks, wake } = resolved
   const auth = authOf(options)
+  const others = options.unclassified === true ? ', and unclassified requests' : ''
   return [
     `${name}: ${urlOf(options)}${auth === undefined ? '' : ` (${auth})`}`,
-    ...headersLine(options),
-    ...tlsLine(options),
-    `at once: ${limit(resolved, options)}`,
-    ...(tasks === undefined
-      ? []
-      : [
-          `tasks: ${listed(tasks)} alone${options.unclassified === true ? ', and unclassified requests' : ''}`,
-        ]),
-    ...(tier === defaults.tier ? [] : [`tier: ${tier}`]),
-    ...(weight === defaults.weight ? [] : [`weight: ${weight}`]),
-    ...discoverLine(resolved),
-    `probes: ${probes(resolved)}`,
-    ...(wake === undefined ? [] : ['wake: by Wake-on-LAN, while a request wants it']),
-    ...timeoutsLine(options.timeouts, policy.timeouts),
+    ...said(
+      headersLine(options),
+      tlsLine(options),
+      `at once: ${limit(resolved, options)}`,
+      tasks && `tasks: ${listed(tasks)} alone${others}`,
+      tier === defaults.tier ? undefined : `tier: ${tier}`,
+      weight === defaults.weight ? undefined : `weight: ${weight}`,
+      discoverLine(resolved),
+      `probes: ${probes(resolved)}`,
+      wake && 'wake: by Wake-on-LAN, while a request wants it',
+      timeoutsLine(options.timeouts, policy.timeouts),
+    ),
   ]
 }
 
 /** What should not stay as it is. */
 export function warningsOf(name: string, options: BackendOptions): string[] {
   const { tls, url, tasks, unclassified } = options
-  const isSecure = url.toLowerCase().startsWith('https:')
-  return [
-    ...(/\/predict\/*$/.test(new URL(url).pathname)
-      ? [`${name}: its URL ends in /predict, which the router appends by itself; remove it`]
-      : []),
-    ...(unclassified === true && tasks === undefined
-      ? [`${name}: unclassified has no effect without tasks: the backend takes every request`]
-      : []),
-    ...(tls?.insecure === true
-      ? [
-          `${name}: its certificate is not verified (tls.insecure), so anybody on the way can read and change everything`,
-        ]
-      : []),
-    ...(authOf(options) !== undefined && !isSecure
-      ? [`${name}: its credentials go over http, where anybody on the way can read them`]
-      : []),
-  ]
+  const warnings: string[] = []
+  if (/\/predict\/*$/.test(new URL(url).pathname))
+    warnings.push('its URL ends in /predict, which the router appends by itself; remove it')
+  if (unclassified === true && tasks === undefined)
+    warnings.push('unclassified has no effect without tasks: the backend takes every request')
+  if (tls?.insecure === true)
+    warnings.push(
+      'its certificate is not verified (tls.insecure), so anybody on the way can read and change everything',
+    )
+  if (authOf(options) !== undefined && !url.toLowerCase().startsWith('https:'))
+    warnings.push('its credentials go over http, where anybody on the way can read them')
+  return warnings.map((warning) => `${name}: ${warning}`)
 }
 
 function urlOf({ url }: BackendOptions): string {
@@ -68,22 +61,20 @@ function authOf({ url, auth, headers = {} }: BackendOptions): string | undefined
     : undefined
 }
 
-function headersLine({ headers = {} }: BackendOptions): string[] {
+function headersLine({ headers = {} }: BackendOptions): string | undefined {
   const names = Object.keys(headers).filter((name) => name.toLowerCase() !== 'authorization')
-  return names.length === 0 ? [] : [`headers: ${names.join(', ')}`]
+  return names.length === 0 ? undefined : `headers: ${names.join(', ')}`
 }
 
-function tlsLine({ url, tls = {} }: BackendOptions): string[] {
-  if (!url.toLowerCase().startsWith('https:')) return []
+function tlsLine({ url, tls = {} }: BackendOptions): string | undefined {
+  if (!url.toLowerCase().startsWith('https:')) return undefined
   const authority = tls.ca === undefined ? 'the usual authorities' : 'its own authorities (ca)'
-  const checked = tls.insecure === true ? 'any certificate will do' : `certified by ${authority}`
-  return [
-    `TLS: ${[
-      checked,
-      ...(tls.servername === undefined ? [] : [`for ${tls.servername}`]),
-      ...(tls.cert === undefined ? [] : ['with a client certificate']),
-    ].join(', ')}`,
-  ]
+  const words = said(
+    tls.insecure === true ? 'any certificate will do' : `certified by ${authority}`,
+    tls.servername && `for ${tls.servername}`,
+    tls.cert && 'with a client certificate',
+  )
+  return `TLS: ${words.join(', ')}`
 }
 
 function limit({ maxConcurrent, reserve }: ResolvedBackend, written: BackendOptions): string {
@@ -96,23 +87,23 @@ function limit({ maxConcurrent, reserve }: ResolvedBackend, written: BackendOpti
   return reserve === 0 ? most : `${most}; ${written.reserve} of them for the urgent alone`
 }
 
-function discoverLine({ discover: found }: ResolvedBackend): string[] {
-  if (found === undefined) return []
-  const names = [
-    ...(found.names.length === 0 ? [] : [`each address of ${listed(found.names)}`]),
-    ...(found.services.length === 0 ? [] : [`each server that ${listed(found.services)} names`]),
-  ]
-  return [`endpoints: ${listed(names)}, looked up every ${duration(found.interval)}`]
+function discoverLine({ discover: found }: ResolvedBackend): string | undefined {
+  if (found === undefined) return undefined
+  const names = said(
+    found.names.length === 0 ? undefined : `each address of ${listed(found.names)}`,
+    found.services.length === 0 ? undefined : `each server that ${listed(found.services)} names`,
+  )
+  return `endpoints: ${listed(names)}, looked up every ${duration(found.interval)}`
 }
 
 function probes({ check }: ResolvedBackend): string {
   if (check === undefined) return 'none'
   const usual = healthOptions.parse({})
   const { path, interval, timeout, rise, fall } = check
-  return [
+  return said(
     `${path} every ${duration(interval)}`,
-    ...(timeout === usual.timeout ? [] : [`timeout ${duration(timeout)}`]),
-    ...(fall === usual.fall ? [] : [`down after ${fall} without an answer`]),
-    ...(rise === usual.rise ? [] : [`up after ${counted(rise, 'answer')}`]),
-  ].join(', ')
+    timeout === usual.timeout ? undefined : `timeout ${duration(timeout)}`,
+    fall === usual.fall ? undefined : `down after ${fall} without an answer`,
+    rise === usual.rise ? undefined : `up after ${counted(rise, 'answer')}`,
+  ).join(', ')
 }

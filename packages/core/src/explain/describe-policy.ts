@@ -1,11 +1,11 @@
-import type { AnswerOptions, ClassifyLimits, RouterConfig } from '../config/policy.ts'
+import type { AnswerOptions, ClassifyLimits, Policy, Route, RouterConfig } from '../config/policy.ts'
 import { type ResolvedConfig, resolveConfig } from '../config/resolve.ts'
 import type { AnswerClass } from '../judge/answer-classes.ts'
+import { compileMatch } from '../routing/match.ts'
 import { describeBackend, warningsOf } from './describe-backend.ts'
 import { describeRoute } from './describe-route.ts'
-import { heartbeatWords, timeoutsLine } from './times.ts'
-import { unclassifiedWarnings, unservedWarnings } from './unserved.ts'
-import { counted, listed, size, upTo } from './words.ts'
+import { type ImmichJob, JOBS } from './job-words.ts'
+import { counted, heartbeatWords, listed, type Paragraph, said, size, timeoutsLine, upTo } from './words.ts'
 
 /**
  * A configuration in plain words, complete with its defaults: which requests go where, what happens when a backend is full,
@@ -51,7 +51,7 @@ export function describePolicy(config: RouterConfig): string {
   ].join('\n')
 }
 
-function indented([head, ...lines]: readonly [string, ...string[]]): string[] {
+function indented([head, ...lines]: Paragraph): string[] {
   return [`  ${head}`, ...lines.map((line) => `    ${line}`)]
 }
 
@@ -59,33 +59,32 @@ function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): st
   const { queue, maxHeldBytes, heartbeats } = policy
   const { maxWait, maxLength } = queue
   const { forwardHeaders = [] } = config
-  return [
+  return said(
     `queue: ${counted(maxLength, 'request')} at most, each ${upTo(maxWait)}`,
     `held bodies: ${Number.isFinite(maxHeldBytes) ? `${size(maxHeldBytes)} at most` : 'any amount'}`,
     `bodies: ${bodies(exchange)}`,
     `a job that is not known: ${exchange.onUnclassified === 'route' ? 'to the last route' : 'refused with 422'}`,
-    ...limitsLine(config.limits),
+    limitsLine(config.limits),
     `a client that waits gets ${heartbeatWords(heartbeats)}`,
-    ...timeoutsLine(config.timeouts),
-    ...answersLine(config.answers),
-    ...(forwardHeaders.length === 0 ? [] : [`client headers passed on: ${listed(forwardHeaders)}`]),
-  ]
+    timeoutsLine(config.timeouts),
+    answersLine(config.answers),
+    forwardHeaders.length === 0 ? undefined : `client headers passed on: ${listed(forwardHeaders)}`,
+  )
 }
 
 /** The limits that are given; the others have their defaults. */
-function limitsLine(limits: ClassifyLimits = {}): string[] {
+function limitsLine(limits: ClassifyLimits = {}): string | undefined {
   const given = Object.entries(limits).filter(([, limit]) => limit !== undefined)
-  return given.length === 0
-    ? []
-    : [`limits of what is read to know a job: ${listed(given.map(([name, limit]) => `${name} ${limit}`))}`]
+  const words = listed(given.map(([name, limit]) => `${name} ${limit}`))
+  return given.length === 0 ? undefined : `limits of what is read to know a job: ${words}`
 }
 
-function answersLine(answers: AnswerOptions = {}): string[] {
+function answersLine(answers: AnswerOptions = {}): string | undefined {
   const meanings = ANSWER_MEANINGS.flatMap(([name, meaning]) => {
     const statuses = answers[name] ?? []
     return statuses.length === 0 ? [] : [`status ${listed(statuses.map(String), 'or')} means that ${meaning}`]
   })
-  return meanings.length === 0 ? [] : [`answers: ${meanings.join('; ')}`]
+  return meanings.length === 0 ? undefined : `answers: ${meanings.join('; ')}`
 }
 
 const ANSWER_MEANINGS: readonly (readonly [AnswerClass, string])[] = [
@@ -112,4 +111,57 @@ function bodies({
     Number.isFinite(most) ? `up to ${size(most)}` : 'of any size',
     `for another attempt ${words(bodyMemory)} of each and ${words(totalBodyMemory)} of all in memory, the rest ${rest}`,
   ].join('; ')
+}
+
+/** Warns of each of Immich's jobs whose route has no backend that serves it. */
+function unservedWarnings(backends: Policy['backends'], routes: readonly Route[]): string[] {
+  return JOBS.flatMap((job) =>
+    routesOf(job, routes).flatMap((route) => {
+      if (route.backends.some((name) => serves(backends[name]?.tasks, job))) return []
+      const [task = ''] = job.tasks
+      const where = route.name === undefined ? 'its route' : `route "${route.name}"`
+      return [`${nameOf(job)}: no backend of ${where} serves it; add ${task} to the tasks of one`]
+    }),
+  )
+}
+
+/** Warns where no backend of the last route takes unclassified requests. */
+function unclassifiedWarnings(backends: Policy['backends'], routes: readonly Route[]): string[] {
+  const route = routes.at(-1)
+  if (route === undefined || route.match !== undefined) return []
+  const taken = route.backends.some((name) => {
+    const { tasks, unclassified } = backends[name] ?? {}
+    return tasks === undefined || unclassified === true
+  })
+  const where = route.name === undefined ? 'the last route' : `route "${route.name}"`
+  return taken
+    ? []
+    : [
+        `unclassified requests: no backend of ${where} takes them; set unclassified: true on one, or onUnclassified: reject`,
+      ]
+}
+
+/** The routes that may take a job: which one may depend on its model. A match in code is not asked. */
+function routesOf(job: ImmichJob, routes: readonly Route[]): readonly Route[] {
+  const taking: Route[] = []
+  for (const route of routes) {
+    const { match } = route
+    if (typeof match === 'function') continue
+    const { model, ...rest } = match ?? {}
+    if (!compileMatch(rest)(job)) continue
+    taking.push(route)
+    if (model === undefined) break
+  }
+  return taking
+}
+
+function serves(tasks: readonly string[] | undefined, job: ImmichJob): boolean {
+  return tasks === undefined || job.tasks.every((task) => tasks.includes(task))
+}
+
+/** `clip/textual`; the task alone where the job has several types. */
+function nameOf({ entries, tasks }: ImmichJob): string {
+  const [task = ''] = tasks
+  const [entry, ...others] = entries
+  return entry === undefined || others.length > 0 ? task : `${task}/${entry.type}`
 }

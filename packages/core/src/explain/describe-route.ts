@@ -2,26 +2,36 @@ import type { Route } from '../config/policy.ts'
 import type { Hold, ResolvedPolicy, ResolvedRoute } from '../config/resolve.ts'
 import { BULK, INTERACTIVE } from '../config/route-schema.ts'
 import { type JobsInWords, jobsOf } from './job-words.ts'
-import { heartbeatWords, timeoutsLine } from './times.ts'
-import { counted, duration, listed, upTo } from './words.ts'
+import {
+  counted,
+  duration,
+  heartbeatWords,
+  listed,
+  type Paragraph,
+  said,
+  timeoutsLine,
+  upTo,
+} from './words.ts'
 
 /** A route in words: what it takes and where that goes, and behind it what there is to say of it. */
 export function describeRoute(
   route: ResolvedRoute,
   policy: ResolvedPolicy,
   earlier: readonly Route[],
-): readonly [head: string, ...lines: string[]] {
+): Paragraph {
   const jobs = jobsTaken(route, earlier)
   const name = route.name === undefined ? '' : ` (${route.name})`
   return [
     `${jobs.words}${name}: ${order(route, policy)}`,
-    ...urgency(route, jobs),
-    ...whenFull(route, policy, jobs),
-    `when unavailable: ${whenUnavailable(route, jobs)}`,
-    ...whenFailing(route, policy),
-    ...hedging(route),
-    ...timeoutsLine(route.written.timeouts, policy.written.timeouts),
-    ...heartbeats(route, policy),
+    ...said(
+      urgency(route, jobs),
+      whenFull(route, policy, jobs),
+      `when unavailable: ${whenUnavailable(route, jobs)}`,
+      whenFailing(route, policy),
+      hedging(route),
+      timeoutsLine(route.written.timeouts, policy.written.timeouts),
+      heartbeats(route, policy),
+    ),
   ]
 }
 
@@ -74,31 +84,28 @@ function chosen(
   }
 }
 
-function urgency({ priority }: ResolvedRoute, { search }: JobsInWords): string[] {
+function urgency({ priority }: ResolvedRoute, { search }: JobsInWords): string | undefined {
   if (priority === undefined) {
-    if (search === 'alone') return ['urgent']
-    return search === 'no' ? [] : ['text search is urgent, the rest is not']
+    if (search === 'alone') return 'urgent'
+    return search === 'no' ? undefined : 'text search is urgent, the rest is not'
   }
-  if (priority === BULK) return ['not urgent']
-  return [priority === INTERACTIVE ? 'urgent' : `urgent, with priority ${priority}`]
+  if (priority === BULK) return 'not urgent'
+  return priority === INTERACTIVE ? 'urgent' : `urgent, with priority ${priority}`
 }
 
-function whenFull(route: ResolvedRoute, policy: ResolvedPolicy, jobs: JobsInWords): string[] {
+function whenFull(route: ResolvedRoute, policy: ResolvedPolicy, jobs: JobsInWords): string | undefined {
   const settings = route.backends.flatMap((name) => policy.backends.get(name) ?? [])
-  if (settings.every((backend) => backend.maxConcurrent === Number.POSITIVE_INFINITY)) return []
+  if (settings.every((backend) => backend.maxConcurrent === Number.POSITIVE_INFINITY)) return undefined
   const { maxWait } = policy.queue
   const { bulk, interactive } = route.hold ?? { bulk: 0, interactive: 0 }
   const longest = { bulk: Math.max(maxWait, bulk), interactive: Math.max(maxWait, interactive) }
   const wait = `queued ${byClass(longest, route, jobs)}`
-  if (settings.length === 1) return [`when full: ${wait}`]
   const tiers = new Set(settings.map(({ tier }) => tier))
-  const isOrdered = route.strategy === 'first' || tiers.size > 1
-  if (!isOrdered) return [`when full: ${wait}`]
-  return [
-    route.spill
-      ? `when full: the next available backend; when all are full, ${wait}`
-      : `when full: ${wait}, even while a later backend is free`,
-  ]
+  const isOrdered = settings.length > 1 && (route.strategy === 'first' || tiers.size > 1)
+  if (!isOrdered) return `when full: ${wait}`
+  return route.spill
+    ? `when full: the next available backend; when all are full, ${wait}`
+    : `when full: ${wait}, even while a later backend is free`
 }
 
 function whenUnavailable(route: ResolvedRoute, jobs: JobsInWords): string {
@@ -122,26 +129,24 @@ function byClass(
   return `${upTo(bulk)} (text search: ${upTo(interactive)})`
 }
 
-function whenFailing({ backends, retries: most }: ResolvedRoute, policy: ResolvedPolicy): string[] {
+function whenFailing({ backends, retries: most }: ResolvedRoute, policy: ResolvedPolicy): string | undefined {
   const discovers = backends.some((name) => policy.backends.get(name)?.discover !== undefined)
   const others = discovers ? most : Math.min(most, backends.length - 1)
-  if (others > 0)
-    return [`when one fails: ${others === 1 ? 'another is' : `up to ${others} others are`} tried`]
-  return most === 0 ? ['when one fails: no other is tried'] : []
+  if (others > 0) return `when one fails: ${others === 1 ? 'another is' : `up to ${others} others are`} tried`
+  return most === 0 ? 'when one fails: no other is tried' : undefined
 }
 
-function hedging({ hedge }: ResolvedRoute): string[] {
-  if (hedge === undefined) return []
+function hedging({ hedge }: ResolvedRoute): string | undefined {
+  if (hedge === undefined) return undefined
   const { after, max } = hedge
   const late =
     'time' in after
       ? `after ${duration(after.time)}`
       : `when it takes longer than ${after.percentile} % of its kind do`
-  return [`when late: ${max === 1 ? 'another gets it' : `up to ${max} others get it`} as well, ${late}`]
+  return `when late: ${max === 1 ? 'another gets it' : `up to ${max} others get it`} as well, ${late}`
 }
 
-function heartbeats(route: ResolvedRoute, policy: ResolvedPolicy): string[] {
+function heartbeats(route: ResolvedRoute, policy: ResolvedPolicy): string | undefined {
   const own = heartbeatWords(route.heartbeats)
-  const general = heartbeatWords(policy.heartbeats)
-  return own === general ? [] : [`a client that waits gets ${own}`]
+  return own === heartbeatWords(policy.heartbeats) ? undefined : `a client that waits gets ${own}`
 }

@@ -1,3 +1,14 @@
+import type { Heartbeats } from '../config/resolve.ts'
+import { resolveTimeouts, type TimeoutOptions } from '../config/timeouts.ts'
+
+/** A head and, behind it, what there is to say. */
+export type Paragraph = readonly [head: string, ...lines: string[]]
+
+/** What there is to say: a line that is `undefined` is not said. */
+export function said(...lines: readonly (string | undefined)[]): string[] {
+  return lines.filter((line) => line !== undefined)
+}
+
 const UNITS: readonly (readonly [milliseconds: number, name: string])[] = [
   [86_400_000, 'day'],
   [3_600_000, 'hour'],
@@ -40,4 +51,19 @@ export function counted(count: number, what: string): string {
 export function listed(items: readonly string[], link = 'and'): string {
   const last = items.at(-1) ?? ''
   return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} ${link} ${last}`
+}
+
+/** `timeouts: response 20 minutes`: the configured ones that differ from the general ones. */
+export function timeoutsLine(own: TimeoutOptions | undefined, general?: TimeoutOptions): string | undefined {
+  const [resolved, otherwise] = [resolveTimeouts(own, general), resolveTimeouts(general)]
+  const words = (['connect', 'response', 'idle', 'total'] as const)
+    .filter((key) => resolved[key] !== otherwise[key])
+    .map((key) => `${key} ${Number.isFinite(resolved[key]) ? duration(resolved[key]) : 'unlimited'}`)
+  return words.length === 0 ? undefined : `timeouts: ${words.join(', ')}`
+}
+
+/** What a client that waits is sent. */
+export function heartbeatWords(beats: Heartbeats | undefined): string {
+  if (beats === undefined) return 'nothing'
+  return `a sign of life after ${duration(beats.after)}, then every ${duration(beats.every)}`
 }

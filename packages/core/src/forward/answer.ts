@@ -1,10 +1,11 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import type { Outcome } from '../backend/outcome.ts'
+import type { Entry } from '../classify/classification.ts'
 import type { AnswerClasses } from '../judge/answer-classes.ts'
 import { judge } from '../judge/judge.ts'
 import type { Verdict } from '../judge/verdict.ts'
+import { isRecord } from '../record.ts'
 import type { ForwardRequest, KeptAnswer } from './forward-request.ts'
-import { namesIn } from './names-in.ts'
 import type { AnswerHead } from './response-writer.ts'
 
 type ThinHeaders = Record<string, string | string[] | undefined>
@@ -108,7 +109,8 @@ export class Answer {
     const { backend, request, classes } = this.#context
     const { classification, body } = request
     this.#judged = this.#size
-    const plain = this.isEncoded ? this.#plain(complete) : bytes
+    let plain: Buffer | undefined = bytes
+    if (this.isEncoded) plain = complete ? this.decoded : undefined
     const asked = {
       backend,
       // An answer that cannot be decoded is judged by its status and content type.
@@ -121,20 +123,10 @@ export class Answer {
     return judge({ status, headers, body: begun, complete }, asked, classes)
   }
 
-  /** Without its coding; `undefined` when that cannot be undone. */
-  #plain(complete: boolean): Buffer | undefined {
-    if (!complete) return undefined
-    this.#decoded ??= { body: decoded(this.bytes, this.#coding, this.#context.limit) }
+  /** The whole answer without its content coding; `undefined` when that cannot be undone. */
+  get decoded(): Buffer | undefined {
+    this.#decoded ??= { body: decode(this.bytes, this.#coding, this.#context.limit) }
     return this.#decoded.body
-  }
-
-  /**
-   * The body for the client. After a heartbeat, whose head names no content coding, it is decoded.
-   *
-   * @returns `undefined` when it cannot be decoded.
-   */
-  bodyFor(hasHeartbeat: boolean): Buffer | undefined {
-    return hasHeartbeat && this.isEncoded ? this.#plain(true) : this.bytes
   }
 
   /** The outcome of an attempt whose answer is not given to the client, at least for now. */
@@ -173,13 +165,29 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
  * @param limit Most bytes of the result.
  * @returns `undefined` when it is larger or the coding is unknown; {@link DAMAGED} when it is damaged.
  */
-function decoded(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
-  const decode = DECODERS.get(coding.trim())
+function decode(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
+  const decoder = DECODERS.get(coding.trim())
   // What looks like JSON is not encoded, whatever the header says.
-  if (decode === undefined && bytes[0] === OPEN_BRACE) return bytes
+  if (decoder === undefined && bytes[0] === OPEN_BRACE) return bytes
   try {
-    return decode?.(bytes, { maxOutputLength: limit })
+    return decoder?.(bytes, { maxOutputLength: limit })
   } catch (error) {
     return Reflect.get(Object(error), 'code') === 'ERR_BUFFER_TOO_LARGE' ? undefined : DAMAGED
   }
+}
+
+/** Names and texts of a request's entries: an error message may repeat them without being about them. */
+export function namesIn(entries: readonly Entry[]): string[] {
+  return entries.flatMap(({ task, type, model, options }) => [task, type, model, ...textsIn(options, DEPTH)])
+}
+
+/** Immich's options contain no objects. */
+const DEPTH = 3
+
+function textsIn(value: unknown, depth: number): string[] {
+  if (typeof value === 'string') return [value]
+  if (depth === 0) return []
+  if (Array.isArray(value)) return value.flatMap((item) => textsIn(item, depth - 1))
+  if (!isRecord(value)) return []
+  return Object.entries(value).flatMap(([key, item]) => [key, ...textsIn(item, depth - 1)])
 }

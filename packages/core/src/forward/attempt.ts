@@ -3,6 +3,7 @@ import type { RunningAttempt } from '../backend/backend-target.ts'
 import type { FailureCause, Outcome } from '../backend/outcome.ts'
 import { ReplayReader } from '../body/body-reader.ts'
 import { lendToUndici } from '../body/chunk-loans.ts'
+import { toError } from '../call-safely.ts'
 import { callAt } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { BodyFailedError, RouterError, TlsError } from '../errors.ts'
@@ -25,7 +26,8 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
   readonly result: Promise<AttemptResult>
   connection: ConnectionAware['connection']
   readonly options: AttemptOptions
-  readonly #writer: ResponseWriter
+  /** Set once the answer goes to the client. */
+  #writer: ResponseWriter | undefined
   #settle: (result: AttemptResult) => void = () => {}
   #settled = false
   #controller: Dispatcher.DispatchController | undefined
@@ -51,7 +53,6 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
 
   constructor(options: AttemptOptions) {
     this.options = options
-    this.#writer = new ResponseWriter(options.request.res)
     this.result = new Promise((resolve) => {
       this.#settle = resolve
     })
@@ -60,8 +61,10 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
     options.request.res.prependListener('close', this.#onClientLeft)
     const { plan, clock } = options
     this.#watchdog = new Watchdog(clock, plan.lease.timeouts.connect, () => this.#onSilence())
-    this.#cancelDeadline = callAt(clock, plan.deadline, () => this.#timeOut('total-timeout'))
-    this.#cancelHeadBy = callAt(clock, plan.headBy, () => this.#commitEarly())
+    if (plan.deadline !== Number.POSITIVE_INFINITY)
+      this.#cancelDeadline = callAt(clock, plan.deadline, () => this.#timeOut('total-timeout'))
+    if (plan.headBy !== Number.POSITIVE_INFINITY)
+      this.#cancelHeadBy = callAt(clock, plan.headBy, () => this.#commitEarly())
     plan.superseded?.addEventListener('abort', this.#onSuperseded)
     plan.lease.backend.target.enter(this)
     if (options.request.res.destroyed) this.#onClientLeft()
@@ -88,12 +91,12 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
   }
 
   onBodySent(): void {
-    this.#watchdog.touch()
+    this.#watchdog.restart()
   }
 
   onRequestSent(): void {
     this.#sent = true
-    this.#watchdog.touch()
+    this.#watchdog.restart()
   }
 
   onResponseStart(
@@ -116,9 +119,9 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const answer = this.#answer
     if (this.#settled || answer === undefined) return
-    this.#watchdog.touch()
+    this.#watchdog.restart()
     this.options.plan.marks.received += chunk.length
-    if (this.#writer.started) this.#writer.write(chunk, controller)
+    if (this.#writer !== undefined) this.#writer.write(chunk, controller)
     else if (!answer.add(chunk)) this.#decideEarly(answer, controller, chunk)
     else if (this.#isHeadDue && answer.isWorthJudging) this.#commitEarly()
   }
@@ -128,7 +131,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
     if (this.#settled || answer === undefined) return
     const { body, request, plan } = this.options
     let last: Buffer | undefined
-    if (!this.#writer.started) {
+    if (this.#writer === undefined) {
       const verdict = answer.judge(true)
       if (verdict.kind !== 'good') {
         this.#finish(answer.passedOver(verdict), answer.keep())
@@ -136,14 +139,15 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
         if (!this.#sent) controller.abort(new Error('the answer came before the upload was complete'))
         return
       }
-      last = answer.bodyFor(request.heartbeat?.begun === true)
-      if (last === undefined) {
-        this.#cannotDeliver(new Error(UNDECODABLE))
-        return
+      // After a heartbeat, whose head names no content coding, the body is decoded.
+      last = request.heartbeat?.begun === true && answer.isEncoded ? answer.decoded : answer.bytes
+      if (last === undefined) this.#cannotDeliver(new Error(UNDECODABLE))
+      else {
+        if (!answer.isEncoded) request.onGood?.(last)
+        this.#begin(answer)
       }
-      if (!answer.isEncoded) request.onGood?.(last)
-      if (!this.#begin(answer)) return
     }
+    if (this.#writer === undefined) return
     // From here on, only the client can be slow. An answer that comes before the upload is complete is final.
     this.#detach()
     request.body.destroy()
@@ -174,11 +178,12 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
 
   /** The attempt failed for a reason that is not the client's. */
   fail(reason: unknown): void {
-    const error = tlsErrorOf(reason) ?? (reason instanceof Error ? reason : new Error(String(reason)))
+    const error = tlsErrorOf(reason) ?? toError(reason)
     this.#onBodyError(error)
     if (this.#settled) return
     const answer = this.#answer
-    const verdict = answer?.isSuccess === false && !this.#writer.started ? answer.judge(false) : undefined
+    const verdict =
+      answer?.isSuccess === false && this.#writer === undefined ? answer.judge(false) : undefined
     if (answer !== undefined && verdict !== undefined && verdict.kind !== 'undecided') {
       // An error answer that broke off: its status is enough, unless the job may be at fault.
       this.#finish(answer.passedOver(verdict))
@@ -214,45 +219,45 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
   #decideEarly(answer: Answer, controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const verdict = answer.judge(false, chunk)
     if (verdict.kind !== 'good') this.#abort(answer.passedOver(verdict), 'the answer is passed over')
-    else if (this.#stream(answer, controller)) this.#writer.write(chunk, controller)
+    else this.#stream(answer, controller, chunk)
   }
 
   /** Gives a client that takes no heartbeats the head of an answer, so that it does not give up. */
   #commitEarly(): void {
     this.#isHeadDue = true
     const [answer, controller] = [this.#answer, this.#controller]
-    if (answer === undefined || controller === undefined || this.#writer.started || this.#settled) return
+    if (answer === undefined || controller === undefined || this.#writer !== undefined || this.#settled)
+      return
     if (answer.judge(false).kind === 'good') this.#stream(answer, controller)
   }
 
-  /** Gives what has arrived to the client, and the rest as it arrives. @returns Whether that began. */
-  #stream(answer: Answer, controller: Dispatcher.DispatchController): boolean {
+  /** Gives what has arrived to the client, and the rest as it arrives. @param next What has arrived after the kept bytes. */
+  #stream(answer: Answer, controller: Dispatcher.DispatchController, next?: Buffer): void {
     if (answer.isEncoded && this.options.request.heartbeat?.begun === true) {
       this.#cannotDeliver(new Error(UNDECODABLE))
-      return false
+      return
     }
     const { bytes } = answer
-    if (!this.#begin(answer)) return false
-    if (bytes.length > 0) this.#writer.write(bytes, controller)
-    return true
+    this.#begin(answer)
+    if (bytes.length > 0) this.#writer?.write(bytes, controller)
+    if (next !== undefined) this.#writer?.write(next, controller)
   }
 
-  /** Commits: from here on there is no other attempt. @returns Whether the answer began. */
-  #begin(answer: Answer): boolean {
+  /** Commits, unless the answer cannot be given to this client: from here on there is no other attempt. */
+  #begin(answer: Answer): void {
     const { request, addedHeaders, body, plan } = this.options
     try {
-      this.#writer.start(answer.head, addedHeaders())
+      this.#writer = new ResponseWriter(request.res, answer.head, addedHeaders())
     } catch (error) {
       // A header that Node refuses to write.
-      this.#cannotDeliver(error instanceof Error ? error : new Error(String(error)))
-      return false
+      this.#cannotDeliver(toError(error))
+      return
     }
     answer.release()
     request.heartbeat?.stop()
     if (body instanceof ReplayReader) body.release()
     request.body.release()
     plan.onCommit()
-    return true
   }
 
   /** The answer is good, but cannot be given to this client. */
@@ -297,7 +302,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
     plan.lease.backend.target.exit(this)
     if (body instanceof ReplayReader) body.destroy()
     plan.onOutcome?.(outcome)
-    if (outcome.kind !== 'answered' && this.#writer.started) this.#writer.cut()
+    if (outcome.kind !== 'answered') this.#writer?.cut()
     this.#settle({ outcome, answer })
   }
 
@@ -311,7 +316,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
   }
 
   #reached(): { reachedBackend: boolean; reachedClient: boolean } {
-    return { reachedBackend: this.#controller !== undefined, reachedClient: this.#writer.started }
+    return { reachedBackend: this.#controller !== undefined, reachedClient: this.#writer !== undefined }
   }
 }
 

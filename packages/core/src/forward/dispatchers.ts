@@ -49,7 +49,7 @@ class CountingClient extends Client {
   ): boolean {
     this.#requests++
     // undici sends a request only when the answer to the previous one is complete.
-    this.#interim?.await()
+    if (this.#interim !== undefined) this.#interim.awaiting = true
     if ('connection' in handler) handler.connection = this
     return super.dispatch(options, handler)
   }

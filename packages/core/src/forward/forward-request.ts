@@ -7,6 +7,7 @@ import type { ReplayBody } from '../body/replay-body.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import type { AnswerClasses } from '../judge/answer-classes.ts'
+import type { HedgedAttempt } from '../retry/hedge.ts'
 import type { AttemptContext } from '../retry/run.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import type { AnswerHead, OwnHeader } from './response-writer.ts'
@@ -26,8 +27,11 @@ export interface ForwardRequest {
   readonly heartbeat?: Heartbeat | undefined
   /** Called with a good answer that is complete, while the body of the request is still there. */
   readonly onGood?: ((answer: Buffer) => void) | undefined
-  /** The value of `x-immich-ml-route` when the answer is given to the client; `undefined` unless it was asked for. */
-  readonly routeHeader?: (() => string) | undefined
+  /**
+   * The value of `x-immich-ml-route` when the answer of an attempt is given to the client, or one that was passed over;
+   * `undefined` unless it was asked for.
+   */
+  readonly routeHeader?: ((attempt?: HedgedAttempt) => string) | undefined
 }
 
 /** Headers of one attempt, such as those of a trace. */

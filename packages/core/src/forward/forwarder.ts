@@ -5,9 +5,10 @@ import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import type { ForwardData } from '../config/policy.ts'
 import { ConfigError, problem } from '../config/problems.ts'
-import { type ResolvedForward, resolveForward } from '../config/resolve.ts'
-import { type AnswerClasses, resolveAnswerClasses } from '../judge/answer-classes.ts'
+import { resolveForward } from '../config/resolve.ts'
+import { resolveAnswerClasses } from '../judge/answer-classes.ts'
 import { Budget } from '../retry/budget.ts'
+import type { HedgedAttempt } from '../retry/hedge.ts'
 import type { Select } from '../router/select-backend.ts'
 import { Attempt } from './attempt.ts'
 import { Dispatchers } from './dispatchers.ts'
@@ -50,9 +51,9 @@ export class Forwarder {
   readonly #watched = new Set<Select>()
   readonly #dispatchers: Dispatchers
   readonly #proxy: ProxyOption
-  #settings: ForwardSettings
+  #settings: ReturnType<typeof settingsOf>
   /** Headers that the user's proxy options add. */
-  readonly #ownHeaders: HeaderRecord
+  readonly #ownHeaders: HeaderRecord | undefined
 
   /** @throws {ConfigError} with every mistake in the options, each with its path. */
   constructor({ proxy, clock = systemClock, ...data }: ForwardOptions = {}) {
@@ -99,8 +100,19 @@ export class Forwarder {
   /** Makes one attempt. It never rejects: a failure is its outcome. */
   attempt(request: ForwardRequest, plan: AttemptPlan): Promise<AttemptResult> {
     const { backend } = plan.lease
-    const { classes, answerMemory, transport } = this.#settings
-    const replay = request.body
+    const { req, body: replay, keptLength } = request
+    const { classes, answerMemory, transport, passed, upstreamHeader } = this.#settings
+    let headers = requestHeaders(req.headers, passed)
+    if (keptLength !== undefined) {
+      delete headers['content-encoding']
+      headers['content-length'] = String(keptLength)
+    }
+    // The answer's content is judged.
+    headers['accept-encoding'] = 'identity'
+    if (this.#ownHeaders !== undefined) headers = withOwnHeaders(headers, this.#ownHeaders)
+    if (upstreamHeader !== undefined) headers = withOwnHeaders(headers, { [upstreamHeader]: backend.url })
+    const { own } = plan
+    if (own !== undefined) headers = withOwnHeaders(withoutHeaders(headers, own.replaces), own.headers)
     // A whole body goes out in one write with its headers.
     const body = replay instanceof WholeBody ? replay.bytes() : replay.stream(this.clock)
     replay.retain(request.store)
@@ -112,9 +124,9 @@ export class Forwarder {
       request,
       classes,
       answerMemory,
-      addedHeaders: () => this.#addedHeaders(request, backend.name),
+      addedHeaders: () => this.#addedHeaders(request, backend.name, plan),
     })
-    transport.send(attempt, this.#headersFor(request, plan))
+    transport.send(attempt, headers)
     return attempt.result
   }
 
@@ -133,9 +145,9 @@ export class Forwarder {
   ): Promise<boolean> {
     const { res } = request
     if (res.headersSent || res.destroyed) return false
-    const writer = new ResponseWriter(res)
+    let writer: ResponseWriter
     try {
-      writer.start(answer, this.#addedHeaders(request, backend))
+      writer = new ResponseWriter(res, answer, this.#addedHeaders(request, backend))
     } catch {
       // A header that Node refuses to write.
       return false
@@ -152,10 +164,14 @@ export class Forwarder {
   }
 
   /** Headers that the router adds to a backend's answer. */
-  #addedHeaders({ routeHeader }: ForwardRequest, backend: string): readonly OwnHeader[] {
+  #addedHeaders(
+    { routeHeader }: ForwardRequest,
+    backend: string,
+    attempt?: HedgedAttempt,
+  ): readonly OwnHeader[] {
     const { backendHeader } = this.#settings
     const added: OwnHeader[] = backendHeader === false ? [] : [[backendHeader, backend]]
-    if (routeHeader !== undefined) added.push([ROUTE_HEADER, routeHeader()])
+    if (routeHeader !== undefined) added.push([ROUTE_HEADER, routeHeader(attempt)])
     return added
   }
 
@@ -168,7 +184,7 @@ export class Forwarder {
     this.#watched.add(select)
     const sentTo = (backend: Backend) => ({
       dispatcher: this.#dispatchers.for(backend),
-      headers: this.#ownHeaders,
+      headers: this.#ownHeaders ?? {},
     })
     select.start(
       (backend, options, signal, progress) =>
@@ -191,30 +207,10 @@ export class Forwarder {
     for (const select of this.#watched) select.close()
     await this.#dispatchers.destroy()
   }
-
-  #headersFor({ req, keptLength }: ForwardRequest, { lease, own }: AttemptPlan): HeaderRecord {
-    const { upstreamHeader, passed } = this.#settings
-    const headers = requestHeaders(req.headers, passed)
-    if (keptLength !== undefined) {
-      delete headers['content-encoding']
-      headers['content-length'] = String(keptLength)
-    }
-    // The answer's content is judged.
-    headers['accept-encoding'] = 'identity'
-    let all = withOwnHeaders(headers, this.#ownHeaders)
-    if (upstreamHeader !== undefined) all = withOwnHeaders(all, { [upstreamHeader]: lease.backend.url })
-    return own === undefined ? all : withOwnHeaders(withoutHeaders(all, own.replaces), own.headers)
-  }
 }
 
-/** {@link ForwardData} with its defaults. */
-interface ForwardSettings extends Pick<ResolvedForward, 'answerMemory' | 'backendHeader' | 'upstreamHeader'> {
-  readonly transport: Transport
-  readonly passed: ReadonlySet<string>
-  readonly classes: AnswerClasses
-}
-
-function settingsOf(data: ForwardData, proxy: ProxyOption): ForwardSettings {
+/** The options with their defaults, as attempts need them. */
+function settingsOf(data: ForwardData, proxy: ProxyOption) {
   const { transport, forwardHeaders, answers, ...settings } = resolveForward(data)
   return {
     ...settings,
@@ -234,11 +230,11 @@ function transportOf(transport: 'http-proxy-3' | 'direct', proxy: ProxyOption): 
   return directTransport
 }
 
-/** http-proxy-3's `headers` and `auth`. */
-function headersOf({ headers = {}, auth }: ServerOptions): HeaderRecord {
+/** http-proxy-3's `headers` and `auth`; `undefined` without either. */
+function headersOf({ headers = {}, auth }: ServerOptions): HeaderRecord | undefined {
   const own: HeaderRecord = {}
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined) own[name.toLowerCase()] = value
   if (auth !== undefined) own['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`
-  return own
+  return Object.keys(own).length === 0 ? undefined : own
 }

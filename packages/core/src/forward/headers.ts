@@ -30,6 +30,9 @@ export type HeaderRecord = Record<string, string | string[]>
 const PLAIN = /^[a-z0-9-]*$/
 const ODD = /[^a-z0-9-]/g
 
+/** A `Connection` that names no further header. */
+const USUAL_CONNECTION = /^(?:keep-alive|close)$/i
+
 /**
  * One name for all headers that a server may take for the same: CGI, WSGI and PHP replace every character of a header's name
  * except letters and digits with an underscore.
@@ -37,7 +40,7 @@ const ODD = /[^a-z0-9-]/g
  * @param name In lower case.
  */
 function plainName(name: string): string {
-  return PLAIN.test(name) ? name : name.replace(ODD, '-')
+  return name.replace(ODD, '-')
 }
 
 /**
@@ -46,13 +49,15 @@ function plainName(name: string): string {
  * @param passed Names, in lower case, of private headers to pass on; such a name does not include names that differ in punctuation.
  */
 export function requestHeaders(headers: IncomingHttpHeaders, passed: ReadonlySet<string>): HeaderRecord {
-  const named = new Set(connectionOptions(headers.connection).map(plainName))
+  const { connection } = headers
+  const isUsual = connection === undefined || USUAL_CONNECTION.test(connection)
+  const named = new Set(isUsual ? [] : connectionOptions(connection).map(plainName))
   const kept: HeaderRecord = {}
   for (const name in headers) {
     const value = headers[name]
     // HTTP/2's pseudo-headers begin with a colon.
     if (value === undefined || name.startsWith(':')) continue
-    const plain = plainName(name)
+    const plain = PLAIN.test(name) ? name : plainName(name)
     if (HOP_BY_HOP.has(plain) || REQUEST_ONLY.has(plain) || named.has(plain)) continue
     if (PRIVATE.test(plain) && !passed.has(name)) continue
     if (plain !== name && FRAMING.has(plain)) continue
@@ -87,13 +92,13 @@ export function responseHeaders(
   raw: readonly (Buffer | string)[],
   dropped: readonly string[] = [],
 ): string[] {
+  const texts = raw.map((text) => (typeof text === 'string' ? text : text.toString('latin1')))
   const kept: string[] = []
-  let named: readonly string[] = []
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = latin1(raw[i])
-    const value = latin1(raw[i + 1])
+  const named: string[] = []
+  for (let i = 0; i + 1 < texts.length; i += 2) {
+    const [name = '', value = ''] = [texts[i], texts[i + 1]]
     const lower = name.toLowerCase()
-    if (lower === 'connection') named = [...named, ...connectionOptions(value)]
+    if (lower === 'connection' && !USUAL_CONNECTION.test(value)) named.push(...connectionOptions(value))
     if (!HOP_BY_HOP.has(lower) && !dropped.includes(lower)) kept.push(name, value)
   }
   if (named.length === 0) return kept
@@ -101,10 +106,6 @@ export function responseHeaders(
 }
 
 /** The headers that `Connection` declares to be of this connection only. */
-function connectionOptions(connection: string | undefined): string[] {
-  return connection?.split(',').map((option) => option.trim().toLowerCase()) ?? []
-}
-
-function latin1(value: Buffer | string | undefined): string {
-  return typeof value === 'string' ? value : (value?.toString('latin1') ?? '')
+function connectionOptions(connection: string): string[] {
+  return connection.split(',').map((option) => option.trim().toLowerCase())
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../clock.ts'
-import type { Heartbeats } from '../config/patience.ts'
+import type { Heartbeats } from '../config/resolve.ts'
 
 /**
  * Keeps a client from giving up while it waits for its first byte: sends the head of a JSON answer, then white space, which

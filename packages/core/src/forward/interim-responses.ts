@@ -4,6 +4,9 @@ import type { Socket } from 'node:net'
 const INTERIM = /^HTTP\/1\.\d 1(?!01)\d\d/
 /** The bytes that are compared; completes the part that has not arrived yet. */
 const START = 'HTTP/1.1 100'
+/** Offset of the first digit of the status. */
+const CLASS = 'HTTP/1.1 '.length
+const ONE = 0x31
 const END = '\r\n\r\n'
 const NOTHING = Buffer.alloc(0)
 /** Most bytes of interim responses before one final response. */
@@ -15,8 +18,8 @@ const MOST = 64 * 1024
  */
 export class InterimResponses {
   readonly #socket: Socket
-  /** Whether the head of a final response has not arrived yet. */
-  #awaiting = true
+  /** Whether the head of a final response has not arrived yet. Must be set when the next bytes answer another request. */
+  awaiting = true
   /** Whether the next bytes belong to an interim response, up to its empty line. */
   #inside = false
   /** The last bytes that arrived, if more are needed to decide. */
@@ -29,17 +32,18 @@ export class InterimResponses {
     socket.read = (size?: number) => {
       for (;;) {
         const chunk: Buffer | null = read(size)
-        if (chunk === null || !this.#awaiting) return chunk
+        if (chunk === null || !this.awaiting) return chunk
+        const isBegun = this.#inside || this.#kept.length > 0
+        // The digit that tells an interim response: nearly every answer begins with its final one.
+        if (!isBegun && chunk.length > CLASS && chunk[CLASS] !== ONE) {
+          this.awaiting = false
+          this.#dropped = 0
+          return chunk
+        }
         const rest = this.#without(chunk)
         if (rest.length > 0) return rest
       }
     }
-  }
-
-  /** The next bytes answer another request. */
-  await(): void {
-    this.#awaiting = true
-    this.#dropped = 0
   }
 
   #without(chunk: Buffer): Buffer {
@@ -55,7 +59,8 @@ export class InterimResponses {
       }
       const start = bytes.toString('latin1', 0, START.length)
       if (!INTERIM.test(start + START.slice(start.length))) {
-        this.#awaiting = false
+        this.awaiting = false
+        this.#dropped = 0
         return bytes
       }
       if (start.length < START.length) return this.#keep(bytes)

@@ -30,6 +30,13 @@ export function probe(
     progress.connected ??= false
   })
   return new Promise((resolve) => {
+    let head: Pick<BackendAnswer, 'status' | 'headers'> | undefined
+    const chunks: Buffer[] = []
+    let size = 0
+    const judge = () => {
+      if (head !== undefined)
+        resolve(probeProblem({ ...head, body: Buffer.concat(chunks), complete: true }, backend.name))
+    }
     const request: Dispatcher.DispatchOptions = {
       origin: base.origin,
       path: `${base.pathname.replace(/\/$/, '')}${path}`,
@@ -38,72 +45,35 @@ export function probe(
       // A new connection: the probe also checks that one can be opened.
       reset: true,
     }
-    dispatcher.dispatch(request, new ProbeHandler(backend.name, signal, progress, resolve))
+    dispatcher.dispatch(request, {
+      onRequestStart(controller) {
+        progress.connected = true
+        const abort = () => controller.abort(new Error('the probe is over'))
+        if (signal.aborted) abort()
+        else signal.addEventListener('abort', abort, { once: true })
+      },
+      onResponseStart(_, status, headers) {
+        if (status >= 200) head = { status, headers }
+      },
+      onResponseData(controller, chunk) {
+        size += chunk.length
+        chunks.push(chunk)
+        if (size <= MOST) return
+        judge()
+        controller.abort(new Error('the answer is too long'))
+      },
+      onResponseEnd: judge,
+      onResponseError(_, error) {
+        const refused = tlsErrorOf(error)
+        // The server is reachable, but refuses the handshake.
+        if (refused !== undefined) progress.connected = true
+        else progress.connected ??= false
+        const code: unknown = Reflect.get(error, 'code')
+        resolve(refused?.message ?? (typeof code === 'string' ? code : String(error)))
+      },
+    })
   })
 }
 
-class ProbeHandler implements Dispatcher.DispatchHandler {
-  readonly #backend: string
-  readonly #signal: AbortSignal
-  readonly #progress: ProbeProgress
-  readonly #report: (problem: string | undefined) => void
-  #head: Pick<BackendAnswer, 'status' | 'headers'> | undefined
-  #chunks: Buffer[] = []
-  #size = 0
-
-  constructor(
-    backend: string,
-    signal: AbortSignal,
-    progress: ProbeProgress,
-    report: (problem: string | undefined) => void,
-  ) {
-    this.#backend = backend
-    this.#signal = signal
-    this.#progress = progress
-    this.#report = report
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#progress.connected = true
-    const abort = () => controller.abort(new Error('the probe is over'))
-    if (this.#signal.aborted) abort()
-    else this.#signal.addEventListener('abort', abort, { once: true })
-  }
-
-  onResponseStart(
-    _: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    if (status >= 200) this.#head = { status, headers }
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#size += chunk.length
-    if (this.#size <= MOST) {
-      this.#chunks.push(chunk)
-      return
-    }
-    this.onResponseEnd()
-    controller.abort(new Error('the answer is too long'))
-  }
-
-  onResponseEnd(): void {
-    if (this.#head === undefined) return
-    this.#report(
-      probeProblem({ ...this.#head, body: Buffer.concat(this.#chunks), complete: true }, this.#backend),
-    )
-  }
-
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    const refused = tlsErrorOf(error)
-    // The server is reachable, but refuses the handshake.
-    if (refused !== undefined) this.#progress.connected = true
-    else this.#progress.connected ??= false
-    const code: unknown = Reflect.get(error, 'code')
-    this.#report(refused?.message ?? (typeof code === 'string' ? code : String(error)))
-  }
-}
-
-/** Bytes of an answer that are read. */
+/** Bytes of an answer after which no more is read. */
 const MOST = 16_384

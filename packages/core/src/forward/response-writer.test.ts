@@ -10,10 +10,10 @@ const head: AnswerHead = {
 }
 
 /** What a client gets of a response. */
-async function written(write: (writer: ResponseWriter, res: http.ServerResponse) => void) {
+async function written(write: (res: http.ServerResponse) => void) {
   const { url } = await listen((req, res) => {
     req.resume()
-    write(new ResponseWriter(res), res)
+    write(res)
   })
   const res = await new Promise<http.IncomingMessage>((resolve, reject) => {
     http.get(url, { agent: false }, resolve).on('error', reject)
@@ -23,8 +23,9 @@ async function written(write: (writer: ResponseWriter, res: http.ServerResponse)
 }
 
 it('writes head, body and trailers, without headers of the connection', async () => {
-  const { res, body } = await written((writer) => {
-    writer.start({ ...head, rawHeaders: [...head.rawHeaders, 'Trailer', 'x-sum'] }, [['x-name', 'ours']])
+  const { res, body } = await written((response) => {
+    const rawHeaders = [...head.rawHeaders, 'Trailer', 'x-sum']
+    const writer = new ResponseWriter(response, { ...head, rawHeaders }, [['x-name', 'ours']])
     writer.write(Buffer.from('{"a"'), { pause() {}, resume() {} })
     writer.end(Buffer.from(':1}'), ['x-sum', '3'], () => {})
   })
@@ -37,17 +38,21 @@ it('writes head, body and trailers, without headers of the connection', async ()
 })
 
 it('replaces a reason phrase that cannot be written', async () => {
-  const { res } = await written((writer) => {
-    writer.start({ ...head, statusText: 'bad\r\nx: y' }, [])
-    writer.end(undefined, undefined, () => {})
+  const { res } = await written((response) => {
+    new ResponseWriter(response, { ...head, statusText: 'bad\r\nx: y' }, []).end(
+      undefined,
+      undefined,
+      () => {},
+    )
   })
   expect(res.statusMessage).toBe('OK')
 })
 
 it('writes nothing when Node refuses a header', async () => {
-  const { res } = await written((writer, response) => {
-    expect(() => writer.start({ ...head, rawHeaders: ['x bad', '1'] }, [])).toThrow(/Header name/)
-    expect([writer.started, response.headersSent]).toEqual([false, false])
+  const { res } = await written((response) => {
+    const bad = { ...head, rawHeaders: ['x bad', '1'] }
+    expect(() => new ResponseWriter(response, bad, [])).toThrow(/Header name/)
+    expect([response.headersSent, response.hasHeader('x bad')]).toEqual([false, false])
     response.writeHead(502).end()
   })
   expect(res.statusCode).toBe(502)
@@ -56,8 +61,8 @@ it('writes nothing when Node refuses a header', async () => {
 it('pauses the source while the client does not read', async () => {
   const calls: string[] = []
   const source = { pause: () => calls.push('pause'), resume: () => calls.push('resume') }
-  const { body } = await written((writer) => {
-    writer.start(head, [])
+  const { body } = await written((response) => {
+    const writer = new ResponseWriter(response, head, [])
     writer.write(Buffer.alloc(4_000_000, ' '), source)
     void until(() => calls.includes('resume'), 'it goes on').then(() =>
       writer.end(undefined, undefined, () => {}),
@@ -68,8 +73,8 @@ it('pauses the source while the client does not read', async () => {
 
 it('cuts the connection, so that a short answer is no whole one', async () => {
   await expect(
-    written((writer) => {
-      writer.start(head, [])
+    written((response) => {
+      const writer = new ResponseWriter(response, head, [])
       writer.write(Buffer.from('{'), { pause() {}, resume() {} })
       setImmediate(() => writer.cut())
     }),

@@ -7,9 +7,9 @@ import type { Clock } from '../clock.ts'
 import type { AnswerClasses } from '../judge/answer-classes.ts'
 import type { BackendAnswer } from '../judge/backend-answer.ts'
 import { judge } from '../judge/judge.ts'
+import { namesIn } from './answer.ts'
 import { causeOf } from './cause.ts'
 import { type HeaderRecord, withOwnHeaders } from './headers.ts'
-import { namesIn } from './names-in.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 
 export interface CanaryOptions {

@@ -13,9 +13,9 @@ describe('the watchdog', () => {
   it('barks once, when nothing has happened for the whole time', () => {
     const { clock, barks, dog } = watched(100)
     clock.advance(90)
-    dog.touch()
+    dog.restart()
     clock.advance(90)
-    dog.touch()
+    dog.restart()
     clock.advance(1000)
     expect(barks).toEqual([280])
     expect(clock.pending).toBe(0)

@@ -10,7 +10,7 @@ export class Watchdog {
   readonly #clock: Clock
   readonly #onIdle: () => void
   #limit: number
-  #last: number
+  #last = 0
   #cancel: (() => void) | undefined
   /** When the timer fires. */
   #firesAt = Number.POSITIVE_INFINITY
@@ -19,40 +19,27 @@ export class Watchdog {
     this.#clock = clock
     this.#limit = limit
     this.#onIdle = onIdle
-    this.#last = clock.now()
-    this.#watch()
+    this.restart()
   }
 
-  /** Something has happened. */
-  touch(): void {
-    this.#last = this.#clock.now()
-  }
-
-  /** Something has happened, and another limit applies from now on. */
-  restart(limit: number): void {
+  /** Something has happened. @param limit Applies from now on. */
+  restart(limit = this.#limit, last = this.#clock.now()): void {
     this.#limit = limit
-    this.touch()
-    if (this.#last + limit < this.#firesAt) this.#watch()
+    this.#last = last
+    const end = last + limit
+    if (end >= this.#firesAt) return
+    this.#cancel?.()
+    this.#firesAt = end
+    this.#cancel = this.#clock.after(end - this.#clock.now(), () => {
+      this.#firesAt = Number.POSITIVE_INFINITY
+      if (this.#last + this.#limit > this.#clock.now()) this.restart(this.#limit, this.#last)
+      else this.#onIdle()
+    })
   }
 
+  /** Stops for good. */
   stop(): void {
     this.#cancel?.()
-    this.#cancel = undefined
-    this.#firesAt = Number.POSITIVE_INFINITY
-  }
-
-  #watch(): void {
-    this.stop()
-    const end = this.#last + this.#limit
-    if (end === Number.POSITIVE_INFINITY) return
-    this.#firesAt = end
-    this.#cancel = this.#clock.after(end - this.#clock.now(), () => this.#check())
-  }
-
-  #check(): void {
-    this.#cancel = undefined
-    this.#firesAt = Number.POSITIVE_INFINITY
-    if (this.#last + this.#limit > this.#clock.now()) this.#watch()
-    else this.#onIdle()
+    this.#firesAt = Number.NEGATIVE_INFINITY
   }
 }

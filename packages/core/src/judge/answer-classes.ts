@@ -1,22 +1,10 @@
 import type { AnswerOptions } from '../config/policy.ts'
 
-/** How an answer is judged by its status alone. */
-export type AnswerClass =
-  /** The backend or its proxy fails for every job. */
-  | 'backend'
-  /** The backend fails for this task and type. */
-  | 'type'
-  /** The backend fails for this task and type, or the job is bad: the answer of a second backend decides. */
-  | 'undecided'
-  /** The job is bad if the answer has FastAPI's `detail`; otherwise a proxy fails. */
-  | 'job'
-  /** The backend does not support this task and type. */
-  | 'lacks'
-  /** The backend is throttled. */
-  | 'busy'
+/** How an answer is judged by its status alone; the option `answers` describes the classes. */
+export type AnswerClass = keyof AnswerOptions
 
 /** The default classes. All other statuses from 400 on are `backend`. */
-export const ANSWER_CLASSES: Readonly<Record<Exclude<AnswerClass, 'backend'>, readonly number[]>> = {
+const BY_DEFAULT: AnswerOptions = {
   type: [502, 503, 504],
   undecided: [500],
   job: [400, 413, 415, 422],
@@ -24,19 +12,16 @@ export const ANSWER_CLASSES: Readonly<Record<Exclude<AnswerClass, 'backend'>, re
   busy: [429],
 }
 
+const CLASSES = ['backend', 'type', 'undecided', 'job', 'lacks', 'busy'] as const
+
 /** The class of each listed status. */
 export type AnswerClasses = ReadonlyMap<number, AnswerClass>
 
 export function resolveAnswerClasses(options: AnswerOptions = {}): AnswerClasses {
   const classes = new Map<number, AnswerClass>()
-  for (const table of [ANSWER_CLASSES, options])
-    for (const [name, statuses] of Object.entries(table))
-      for (const status of statuses ?? []) if (isAnswerClass(name)) classes.set(status, name)
+  for (const table of [BY_DEFAULT, options])
+    for (const name of CLASSES) for (const status of table[name] ?? []) classes.set(status, name)
   return classes
 }
 
 export const DEFAULT_CLASSES: AnswerClasses = resolveAnswerClasses()
-
-function isAnswerClass(name: string): name is AnswerClass {
-  return name === 'backend' || name in ANSWER_CLASSES
-}

@@ -20,6 +20,12 @@ const CLOSE_ARRAY = 0x5d
 const COLON = 0x3a
 const COMMA = 0x2c
 
+const KINDS: ReadonlyMap<number, Member['kind']> = new Map([
+  [QUOTE, 'string'],
+  [OPEN_OBJECT, 'object'],
+  [OPEN_ARRAY, 'array'],
+])
+
 /**
  * Finds the members of a JSON object without parsing their values. A native search skips strings, which takes a tenth of the
  * time of `JSON.parse` for an embedding.
@@ -32,12 +38,13 @@ export function membersOf(bytes: Buffer, from = 0): Members | undefined {
   let at = skipWhitespace(bytes, from)
   if (bytes[at] !== OPEN_OBJECT) return undefined
   at = skipWhitespace(bytes, at + 1)
-  if (bytes[at] === CLOSE_OBJECT) return { byName, complete: isEnd(bytes, at + 1) }
+  if (bytes[at] === CLOSE_OBJECT) return { byName, complete: skipWhitespace(bytes, at + 1) === bytes.length }
   while (at < bytes.length) {
     if (bytes[at] !== QUOTE) return undefined
     const nameEnd = stringEnd(bytes, at)
     if (nameEnd === undefined) break
-    const name = nameOf(bytes, at, nameEnd)
+    const written = bytes.toString('utf8', at + 1, nameEnd - 1)
+    const name = written.includes('\\') ? unescaped(bytes, at, nameEnd) : written
     if (name === undefined) return undefined
     at = skipWhitespace(bytes, nameEnd)
     if (at >= bytes.length) break
@@ -46,10 +53,11 @@ export function membersOf(bytes: Buffer, from = 0): Members | undefined {
     const end = valueEnd(bytes, start)
     if (end === undefined) break
     if (end === MALFORMED) return undefined
-    byName.set(name, { kind: kindOf(bytes[start]), start, end })
+    byName.set(name, { kind: KINDS.get(bytes[start] ?? 0) ?? 'literal', start, end })
     at = skipWhitespace(bytes, end)
     if (at >= bytes.length) break
-    if (bytes[at] === CLOSE_OBJECT) return { byName, complete: isEnd(bytes, at + 1) }
+    if (bytes[at] === CLOSE_OBJECT)
+      return { byName, complete: skipWhitespace(bytes, at + 1) === bytes.length }
     if (bytes[at] !== COMMA) return undefined
     at = skipWhitespace(bytes, at + 1)
   }
@@ -67,16 +75,6 @@ export function skipWhitespace(bytes: Buffer, from: number): number {
 }
 
 /** `JSON.parse` accepts white space after an object, and nothing else. */
-function isEnd(bytes: Buffer, at: number): boolean {
-  return skipWhitespace(bytes, at) === bytes.length
-}
-
-function kindOf(byte: number | undefined): Member['kind'] {
-  if (byte === QUOTE) return 'string'
-  if (byte === OPEN_OBJECT) return 'object'
-  return byte === OPEN_ARRAY ? 'array' : 'literal'
-}
-
 /** The offset after the string that starts here; `undefined` if the string does not end. */
 function stringEnd(bytes: Buffer, start: number): number | undefined {
   for (let at = start + 1; ; ) {
@@ -89,24 +87,13 @@ function stringEnd(bytes: Buffer, start: number): number | undefined {
   }
 }
 
-/** The offset after the value that starts here; `undefined` if it does not end, {@link MALFORMED} if it is not a value. */
-function valueEnd(bytes: Buffer, start: number): number | undefined {
-  const first = bytes[start]
-  if (first === QUOTE) return stringEnd(bytes, start)
-  if (first === OPEN_OBJECT || first === OPEN_ARRAY) return nestedEnd(bytes, start)
-  let at = start
-  while (at < bytes.length && isLiteral(bytes[at])) at++
-  if (at === bytes.length) return undefined
-  return LITERAL.test(bytes.toString('latin1', start, at)) ? at : MALFORMED
-}
-
 const LITERAL = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/
 
 /**
- * The offset after the object or array that starts here. Checks brackets, commas and colons as `JSON.parse` does, but not the
- * content of strings.
+ * The offset after the value that starts here; `undefined` if it does not end, {@link MALFORMED} if it is not a value. Checks
+ * brackets, commas and colons as `JSON.parse` does, but not the content of strings.
  */
-function nestedEnd(bytes: Buffer, start: number): number | undefined {
+function valueEnd(bytes: Buffer, start: number): number | undefined {
   const open: number[] = []
   let expected: Expected = 'value'
   for (let at = start; at < bytes.length; ) {
@@ -121,7 +108,6 @@ function nestedEnd(bytes: Buffer, start: number): number | undefined {
       if (opened === undefined || opened !== byte - 2) return MALFORMED
       if (expected !== 'comma' && expected !== 'first') return MALFORMED
       at++
-      if (open.length === 0) return at
       expected = 'comma'
     } else if (byte === COMMA) {
       if (expected !== 'comma') return MALFORMED
@@ -131,26 +117,34 @@ function nestedEnd(bytes: Buffer, start: number): number | undefined {
       if (expected !== 'colon') return MALFORMED
       expected = 'value'
       at++
-    } else if (expected === 'name' || (expected === 'first' && inObject)) {
-      if (byte !== QUOTE) return MALFORMED
-      const end = stringEnd(bytes, at)
-      if (end === undefined) return undefined
-      at = end
-      expected = 'colon'
-    } else if (expected === 'value' || expected === 'first') {
+    } else if (expected === 'value' || (expected === 'first' && !inObject)) {
       if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
         open.push(byte)
         expected = 'first'
         at++
         continue
       }
-      const end = valueEnd(bytes, at)
+      const end = byte === QUOTE ? stringEnd(bytes, at) : literalEnd(bytes, at)
       if (end === undefined || end === MALFORMED) return end
       at = end
       expected = 'comma'
-    } else return MALFORMED
+    } else {
+      if (byte !== QUOTE || expected === 'comma' || expected === 'colon') return MALFORMED
+      const end = stringEnd(bytes, at)
+      if (end === undefined) return undefined
+      at = end
+      expected = 'colon'
+    }
+    if (open.length === 0) return at
   }
   return undefined
+}
+
+function literalEnd(bytes: Buffer, start: number): number | undefined {
+  let at = start
+  while (at < bytes.length && isLiteral(bytes[at])) at++
+  if (at === bytes.length) return undefined
+  return LITERAL.test(bytes.toString('latin1', start, at)) ? at : MALFORMED
 }
 
 /** The token expected next. `first`: a value, a name, or the end of the object or array just opened. */
@@ -167,9 +161,7 @@ function isLiteral(byte: number | undefined): boolean {
 
 const LITERAL_SIGNS: ReadonlySet<number> = new Set([...'+-.E'].map((sign) => sign.charCodeAt(0)))
 
-function nameOf(bytes: Buffer, start: number, end: number): string | undefined {
-  const text = bytes.toString('utf8', start + 1, end - 1)
-  if (!text.includes('\\')) return text
+function unescaped(bytes: Buffer, start: number, end: number): string | undefined {
   try {
     return String(JSON.parse(bytes.toString('utf8', start, end)))
   } catch {

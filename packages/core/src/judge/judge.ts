@@ -75,7 +75,12 @@ function backendFault(reason: string): Verdict {
 
 function judgeSuccess(answer: BackendAnswer, asked: Asked): Verdict {
   const { status, headers, body, complete } = answer
-  if (!isJson(headers, body)) return backendFault(notJsonReason(answer, asked))
+  const type = headers['content-type']
+  const first = body[skipWhitespace(body, 0)]
+  // Without a content type, the first byte counts.
+  const isJson =
+    typeof type === 'string' && JSON_TYPE.test(type) ? body.length > 0 : first === 0x7b || first === 0x5b
+  if (!isJson) return backendFault(notJsonReason(answer, asked))
   if (asked.tasks.length === 0) return GOOD
   const members = membersOf(body)
   if (members === undefined || (complete && !members.complete))
@@ -90,14 +95,6 @@ function judgeSuccess(answer: BackendAnswer, asked: Asked): Verdict {
       }
   }
   return GOOD
-}
-
-/** Goes by the content type or, without one, by the first byte. */
-function isJson(headers: BackendAnswer['headers'], body: Buffer): boolean {
-  const type = headers['content-type']
-  if (typeof type === 'string' && JSON_TYPE.test(type)) return body.length > 0
-  const first = body[skipWhitespace(body, 0)]
-  return first === 0x7b || first === 0x5b
 }
 
 const JSON_TYPE = /^\s*application\/(?:[\w.+-]+\+)?json\b/i

@@ -268,6 +268,21 @@ const changes: readonly Change[] = [
     fields: { task: 'ocr' },
   },
   { change: { kind: 'busy', until: 1 }, message: 'backend throttled' },
+  {
+    change: { kind: 'canary', job: 'clip/visual/a', result: { kind: 'passed' }, time: 1 },
+    message: 'backend passed canary',
+    fields: { job: 'clip/visual/a' },
+  },
+  {
+    change: {
+      kind: 'canary',
+      job: 'clip/visual/a',
+      result: { kind: 'failed', scope: 'type', reason: 'answered 500' },
+      time: 1,
+    },
+    message: 'backend failed canary',
+    fields: { job: 'clip/visual/a', reason: 'answered 500' },
+  },
   { change: { kind: 'enabled', enabled: true }, message: 'backend enabled' },
   { change: { kind: 'enabled', enabled: false }, message: 'backend draining' },
   { change: { kind: 'wanted', error: undefined }, message: 'backend needed while down' },

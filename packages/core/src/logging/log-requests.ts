@@ -6,7 +6,7 @@ import type { BackendEvent } from '../router/policy-runtime.ts'
 import type { RequestEvent, Router } from '../router/router.ts'
 import type { HoldEvent } from '../routing/lease.ts'
 import { shorten, shortenList } from '../shorten.ts'
-import { type Fields, type Logger, write } from './lines.ts'
+import { type Fields, type Logger, type Message, write } from './lines.ts'
 
 /**
  * Logs one line for each predict request, each change of a backend's state, each reload, and each start and end of a wait.
@@ -104,61 +104,50 @@ function logHold({ kind, reason, route, held, time, error }: HoldEvent, logger: 
 }
 
 function logBackend(event: BackendEvent, logger: Logger): void {
-  const backend: Fields = { backend: event.backend, endpoint: event.endpoint }
+  const { backend, endpoint } = event
+  const [message, fields] = lineOf(event)
+  write(logger, message, { backend, endpoint, ...fields })
+}
+
+/** The message for a change of a backend, and its further fields. */
+function lineOf(event: BackendEvent): readonly [BackendMessage, Fields?] {
   switch (event.kind) {
     case 'breaker': {
       const { task, to } = event
-      const what: Fields = { ...backend, task }
-      if (to.kind === 'open') {
-        const { reason, ejections } = to
-        write(logger, 'backend ejected', { ...what, reason, ejections })
-      } else if (to.kind === 'trial') write(logger, 'backend on trial', what)
-      else if (to.kind === 'recovering') write(logger, 'backend recovering', what)
-      else write(logger, 'backend recovered', what)
-      return
+      if (to.kind === 'open') return ['backend ejected', { task, reason: to.reason, ejections: to.ejections }]
+      if (to.kind === 'trial') return ['backend on trial', { task }]
+      return [to.kind === 'recovering' ? 'backend recovering' : 'backend recovered', { task }]
     }
     case 'probe':
-      if (event.to.kind === 'down') write(logger, 'backend down', { ...backend, reason: event.to.reason })
-      else write(logger, 'backend up', backend)
-      return
+      return event.to.kind === 'down' ? ['backend down', { reason: event.to.reason }] : ['backend up']
     case 'lacks':
-      write(logger, 'backend does not support this task', { ...backend, task: event.task })
-      return
+      return ['backend does not support this task', { task: event.task }]
     case 'busy':
-      write(logger, 'backend throttled', backend)
-      return
+      return ['backend throttled']
     case 'canary': {
       const { job, result } = event
-      if (result.kind === 'passed') write(logger, 'canary passed', { ...backend, job })
-      else if (result.kind === 'failed')
-        write(logger, 'canary failed', { ...backend, job, reason: result.reason })
-      return
+      if (result.kind === 'failed') return ['backend failed canary', { job, reason: result.reason }]
+      return [result.kind === 'passed' ? 'backend passed canary' : 'backend throttled', { job }]
     }
     case 'enabled':
-      write(logger, event.enabled ? 'backend enabled' : 'backend draining', backend)
-      return
+      return [event.enabled ? 'backend enabled' : 'backend draining']
     case 'wanted':
-      if (event.error === undefined) write(logger, 'backend needed while down', backend)
-      else write(logger, 'backend wake-up failed', { ...backend, error: event.error.message })
-      return
+      return event.error === undefined
+        ? ['backend needed while down']
+        : ['backend wake-up failed', { error: event.error.message }]
     case 'resolved': {
       const { endpoints, added, removed } = event
-      write(logger, 'backend addresses changed', { ...backend, endpoints, added, removed })
-      return
+      return ['backend addresses changed', { endpoints, added, removed }]
     }
     case 'unresolved':
-      write(logger, 'backend name resolution failed', { ...backend, error: event.error.message })
-      return
+      return ['backend name resolution failed', { error: event.error.message }]
     case 'added':
-      write(logger, 'backend added', { ...backend, upstream: event.url })
-      return
     case 'removed':
-      write(logger, 'backend removed', { ...backend, upstream: event.url })
-      return
-    default:
-      event satisfies never
+      return [`backend ${event.kind}`, { upstream: event.url }]
   }
 }
+
+type BackendMessage = Extract<Message, `backend ${string}`>
 
 /** `backends added: gpu; routes changed: clip/visual`. */
 function describeChanges({ backends, routes, options }: PolicyChanges): string {

@@ -11,7 +11,7 @@ function contextOf() {
 
 it('starts a counter at 0, and drops the series of removed labels', async () => {
   const { context, lines } = contextOf()
-  const count = new Count(context, { name: 'n_total', help: 'n', labels: ['route'] })
+  const count = new Count(context, 'n_total', 'n', ['route'])
   count.begin({ route: 'a' })
   count.add({ route: 'b' }, 2)
   count.begin({ route: 'b' })
@@ -25,7 +25,7 @@ it('starts a counter at 0, and drops the series of removed labels', async () => 
 
 it('converts durations to seconds, and keeps them when a series begins again', async () => {
   const { context, lines } = contextOf()
-  const durations = new Durations(context, { name: 's', help: 's', labels: ['route'] }, [1])
+  const durations = new Durations(context, 's', 's', ['route'], [1])
   durations.begin({ route: 'a' })
   durations.observe({ route: 'a' }, 1_500)
   durations.begin({ route: 'a' })

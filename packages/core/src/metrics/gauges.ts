@@ -9,9 +9,9 @@ const STATES = ['up', 'recovering', 'ejected', 'down', 'unresolved', 'drained'] 
 /** Creates the gauges; each reads the router's status at a scrape. */
 export function makeGauges(context: MetricContext, status: () => RouterStatus): void {
   const simple = (name: string, help: string, read: (status: RouterStatus) => number) =>
-    gauge(context, { name, help, labels: [] }, status, (now) => [[{}, read(now)]])
+    gauge(context, status, name, help, [], (now) => [[{}, read(now)]])
   const byRoute = (name: string, help: string, reason: 'full' | 'unavailable') =>
-    gauge(context, { name, help, labels: ['route'] }, status, ({ routes }) =>
+    gauge(context, status, name, help, ['route'], ({ routes }) =>
       routes.map(({ name: route, waiting }) => [{ route }, waiting[reason]]),
     )
   const byBackend = (
@@ -19,7 +19,7 @@ export function makeGauges(context: MetricContext, status: () => RouterStatus): 
     help: string,
     read: (endpoints: readonly EndpointStatus[]) => number | undefined,
   ) =>
-    gauge(context, { name, help, labels: ['backend'] }, status, function* ({ backends }) {
+    gauge(context, status, name, help, ['backend'], function* ({ backends }) {
       for (const [backend, endpoints] of Map.groupBy(backends, ({ name }) => name)) {
         const value = read(endpoints)
         if (value !== undefined) yield [{ backend }, value]
@@ -47,12 +47,10 @@ export function makeGauges(context: MetricContext, status: () => RouterStatus): 
   )
   gauge(
     context,
-    {
-      name: 'backend_servers',
-      help: 'Endpoints of a backend by state; several with discover.',
-      labels: ['backend', 'state'],
-    },
     status,
+    'backend_servers',
+    'Endpoints of a backend by state; several with discover.',
+    ['backend', 'state'],
     ({ backends }) => endpointsByState(backends),
   )
   simple('body_memory_bytes', 'Bytes of request bodies retained in memory.', ({ bodies }) => bodies.memory)

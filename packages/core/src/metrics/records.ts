@@ -1,7 +1,7 @@
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { BackendEvent } from '../router/policy-runtime.ts'
 import type { RequestEvent, RouterStatus } from '../router/router.ts'
-import { Count, type Description, Durations, type MetricContext } from './families.ts'
+import { Count, Durations, type LabelNames, type MetricContext } from './families.ts'
 import { attemptOutcomeOf, ModelNames, NONE, outcomeOf, type RequestOutcome, TaskNames } from './labels.ts'
 
 /** The labels of a request; `model` is optional. */
@@ -22,93 +22,83 @@ export interface RecordOptions {
 
 /** Creates the metrics of {@link Records}. */
 interface MetricFactory {
-  count<N extends string>(description: Description<N>): Count<N>
-  /** @param buckets Upper bounds in seconds; by default those of all durations. */
-  durations<N extends string>(description: Description<N>, buckets?: readonly number[]): Durations<N>
+  count<N extends string>(name: string, help: string, labels: LabelNames<N>): Count<N>
+  /** @param upTo Upper bounds of its buckets in seconds; by default those of all durations. */
+  durations<N extends string>(
+    name: string,
+    help: string,
+    labels: LabelNames<N>,
+    upTo?: readonly number[],
+  ): Durations<N>
 }
 
 function requestMetrics({ count, durations }: MetricFactory, { models, longBuckets }: RecordOptions) {
   const labels = models ? ([...REQUEST_LABELS, 'model'] as const) : REQUEST_LABELS
   return {
-    requests: count<RequestLabel | 'outcome'>({
-      name: 'requests_total',
-      help: 'Completed predict requests, by outcome.',
-      labels: [...labels, 'outcome'],
-    }),
-    duration: durations<RequestLabel>({
-      name: 'request_duration_seconds',
-      help: 'Time from the arrival of a request to the end of its answer, for requests that a backend answered.',
+    requests: count<RequestLabel | 'outcome'>('requests_total', 'Completed predict requests, by outcome.', [
+      ...labels,
+      'outcome',
+    ]),
+    duration: durations<RequestLabel>(
+      'request_duration_seconds',
+      'Time from the arrival of a request to the end of its answer, for requests that a backend answered.',
       labels,
-    }),
-    firstByte: durations<RequestLabel>({
-      name: 'first_byte_duration_seconds',
-      help: 'Time from the arrival of a request to the first byte of its answer, for requests that a backend answered.',
+    ),
+    firstByte: durations<RequestLabel>(
+      'first_byte_duration_seconds',
+      'Time from the arrival of a request to the first byte of its answer, for requests that a backend answered.',
       labels,
-    }),
-    queue: durations({
-      name: 'queue_duration_seconds',
-      help: 'Time that queued requests waited for a backend below its concurrency limit.',
-      labels: ['route'],
-    }),
+    ),
+    queue: durations(
+      'queue_duration_seconds',
+      'Time that queued requests waited for a backend below its concurrency limit.',
+      ['route'],
+    ),
     hold: durations(
-      {
-        name: 'hold_duration_seconds',
-        help: 'Time that held requests waited for an available backend.',
-        labels: ['route'],
-      },
+      'hold_duration_seconds',
+      'Time that held requests waited for an available backend.',
+      ['route'],
       longBuckets,
     ),
-    received: count({
-      name: 'request_bytes_total',
-      help: 'Bytes of request bodies received.',
-      labels: ['route'],
-    }),
-    sent: count({
-      name: 'response_bytes_total',
-      help: 'Bytes of response bodies passed on to clients.',
-      labels: ['route'],
-    }),
-    heartbeats: count({
-      name: 'heartbeats_total',
-      help: 'Heartbeats sent to waiting clients.',
-      labels: ['route'],
-    }),
+    received: count('request_bytes_total', 'Bytes of request bodies received.', ['route']),
+    sent: count('response_bytes_total', 'Bytes of response bodies passed on to clients.', ['route']),
+    heartbeats: count('heartbeats_total', 'Heartbeats sent to waiting clients.', ['route']),
   }
 }
 
 function attemptMetrics({ count, durations }: MetricFactory) {
   return {
-    retries: count({ name: 'retries_total', help: 'Retries after a failed attempt.', labels: ['route'] }),
-    hedges: count({
-      name: 'hedges_total',
-      help: 'Hedged attempts, by result: won when the client got the answer of the hedge.',
-      labels: ['route', 'result'],
-    }),
-    attempts: count({
-      name: 'attempts_total',
-      help: 'Attempts on backends, by outcome; a retried or hedged request has several.',
-      labels: ['backend', 'outcome'],
-    }),
-    attemptDuration: durations({
-      name: 'attempt_duration_seconds',
-      help: 'Duration of answered attempts, without the time in the queue.',
-      labels: ['backend', 'task', 'input'],
-    }),
-    connect: durations({
-      name: 'connect_duration_seconds',
-      help: 'Time until an attempt had a connection; near 0 for a reused connection.',
-      labels: ['backend'],
-    }),
-    ejections: count({
-      name: 'ejections_total',
-      help: 'Ejections of endpoints of a backend: as a whole (task and type "all"), or for a task and type.',
-      labels: ['backend', 'task', 'type'],
-    }),
-    canaries: count({
-      name: 'canaries_total',
-      help: 'Requests of the router itself that find out whether a backend works, by result.',
-      labels: ['backend', 'result'],
-    }),
+    retries: count('retries_total', 'Retries after a failed attempt.', ['route']),
+    hedges: count(
+      'hedges_total',
+      'Hedged attempts, by result: won when the client got the answer of the hedge.',
+      ['route', 'result'],
+    ),
+    attempts: count(
+      'attempts_total',
+      'Attempts on backends, by outcome; a retried or hedged request has several.',
+      ['backend', 'outcome'],
+    ),
+    attemptDuration: durations(
+      'attempt_duration_seconds',
+      'Duration of answered attempts, without the time in the queue.',
+      ['backend', 'task', 'input'],
+    ),
+    connect: durations(
+      'connect_duration_seconds',
+      'Time until an attempt had a connection; near 0 for a reused connection.',
+      ['backend'],
+    ),
+    ejections: count(
+      'ejections_total',
+      'Ejections of endpoints of a backend: as a whole (task and type "all"), or for a task and type.',
+      ['backend', 'task', 'type'],
+    ),
+    canaries: count(
+      'canaries_total',
+      'Requests of the router itself that find out whether a backend works, by result.',
+      ['backend', 'result'],
+    ),
   }
 }
 
@@ -121,8 +111,9 @@ export class Records {
   constructor(context: MetricContext, options: RecordOptions) {
     this.#models = options.models ? new ModelNames() : undefined
     const factory: MetricFactory = {
-      count: (description) => new Count(context, description),
-      durations: (description, buckets = options.buckets) => new Durations(context, description, buckets),
+      count: (name, help, labels) => new Count(context, name, help, labels),
+      durations: (name, help, labels, upTo = options.buckets) =>
+        new Durations(context, name, help, labels, upTo),
     }
     this.#metrics = { ...requestMetrics(factory, options), ...attemptMetrics(factory) }
   }

@@ -1,7 +1,4 @@
 import type { Outcome } from '../backend/outcome.ts'
-import type { Clock } from '../clock.ts'
-import { defaults } from '../config/defaults.ts'
-import type { Lease } from '../routing/lease.ts'
 
 /** When an attempt reached its steps, on the clock; written while the attempt runs. */
 export interface AttemptMarks {
@@ -44,39 +41,4 @@ export interface AttemptRecorder {
   readonly marks: AttemptMarks
   /** The record of the attempt, if it ended now with this outcome. */
   readonly record: (outcome: Outcome) => AttemptRecord
-}
-
-/**
- * Starts to record an attempt.
- *
- * @param before Completed attempts of the same request.
- */
-export function recordAttempt(
-  { backend }: Pick<Lease, 'backend'>,
-  hedge: boolean,
-  clock: Clock,
-  before: readonly AttemptRecord[],
-): AttemptRecorder {
-  const { name, url, endpoint } = backend
-  const { health } = backend
-  const { failures } = health
-  const start = clock.now()
-  const marks: AttemptMarks = { received: 0 }
-  // A backend that failed recently may fail again whatever the request is.
-  const isShaky =
-    before.every((other) => other.backend !== name) && !health.wellFor(defaults.retryBudgetWindow)
-  const record = (outcome: Outcome): AttemptRecord => ({
-    backend: name,
-    url,
-    endpoint,
-    outcome,
-    start,
-    time: clock.now() - start,
-    connect: marks.connected === undefined ? undefined : marks.connected - start,
-    firstByte: marks.answered === undefined ? undefined : marks.answered - start,
-    received: marks.received,
-    inCompany: isShaky || backend.inFlight > 1 || health.failures > failures,
-    hedge,
-  })
-  return { marks, record }
 }

@@ -8,7 +8,7 @@ import { usefulness } from '../judge/verdict.ts'
 import { isProven } from '../routing/assess.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
-import { type AttemptRecord, type AttemptRecorder, recordAttempt } from './attempt-record.ts'
+import type { AttemptMarks, AttemptRecord, AttemptRecorder } from './attempt-record.ts'
 import type { Budget } from './budget.ts'
 import { type HedgedAttempt, type HedgedResult, sendHedged } from './hedge.ts'
 import { idsOf, isFree, isSuspect, killsBackends, nextStep, type Step, worked } from './rule.ts'
@@ -75,22 +75,23 @@ export interface RetryResult<A> {
 export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease): Promise<RetryResult<A>> {
   const { clock } = request
   let lease = first
-  let deadline = clock.now() + first.timeouts.total
-  let round: CompletedAttempt<A>[] = []
+  let round: Round<A> = { attempts: [], deadline: clock.now() + first.timeouts.total, isPoison: false }
   let suspectRounds = 0
-  let isPoison = false
   if (first.hedge !== undefined) request.hedgeBudget.count()
   try {
     for (;;) {
-      const ended = await attempt(request, lease, round, { deadline, isPoison })
+      const ended =
+        lease.hedge === undefined
+          ? { lease, outcome: await attempt(request, { lease, ...NO_HEDGE }, round), attempts: 1 }
+          : await attemptHedged(request, lease, round)
       const { outcome } = ended
       lease = ended.lease
       request.onLease(lease)
-      if (outcome.kind === 'answered' && round.length === 1) {
+      if (outcome.kind === 'answered' && round.attempts.length === 1) {
         lease.release(outcome)
         return { outcome, best: undefined, budgetExhausted: false }
       }
-      const records = round.map(({ record }) => record)
+      const records = round.attempts.map(({ record }) => record)
       // The slot is kept where the same backend gets the request again at once.
       if (nextStep(records, lease, request.retained(), ended.attempts).kind === 'same') continue
       lease.release(outcome)
@@ -98,64 +99,100 @@ export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease
       const budgetExhausted =
         step.kind === 'another' && !isFree(outcome, lease) && !request.retryBudget.take()
       if (step.kind === 'stop' || step.kind === 'answer' || budgetExhausted)
-        return finish(round, outcome, step, budgetExhausted)
+        return finish(round.attempts, outcome, step, budgetExhausted)
       let notBefore: number | undefined
       if (step.kind === 'next-round' && request.select !== undefined) {
-        settle(round, 'unknown')
+        settle(round.attempts, 'unknown')
         if (isSuspect(records)) suspectRounds++
-        isPoison = killsBackends(records, ended.attempts)
-        releaseAnswers(round)
-        round = []
-        deadline = Number.POSITIVE_INFINITY
+        releaseAnswers(round.attempts)
+        const isPoison = killsBackends(records, ended.attempts)
+        round = { attempts: [], deadline: Number.POSITIVE_INFINITY, isPoison }
         notBefore = clock.now() + pauseAfter(records, suspectRounds, lease.bulk)
       }
-      const next = await selectNext(request, step, { lease, records, deadline, notBefore })
-      if (next === undefined) return finish(round, outcome, step, false)
+      const selection = { lease, records, deadline: round.deadline, notBefore }
+      const next = await selectNext(request, step, selection)
+      if (next === undefined) return finish(round.attempts, outcome, step, false)
       lease = next
-      if (step.kind === 'next-round') deadline = clock.now() + lease.timeouts.total
+      if (step.kind === 'next-round') round.deadline = clock.now() + lease.timeouts.total
       request.onLease(lease)
     }
   } catch (error) {
     lease.release()
-    settle(round, 'unknown')
-    releaseAnswers(round)
+    settle(round.attempts, 'unknown')
+    releaseAnswers(round.attempts)
     throw error
   }
 }
 
-/** Makes one attempt, or with `hedge` several in parallel. */
+/** What the attempts of a round have in common. */
+interface Round<A> {
+  /** Those that are over. */
+  attempts: CompletedAttempt<A>[]
+  /** When all must be over, on the clock. */
+  deadline: number
+  /** Whether the request killed backends in the round before. */
+  isPoison: boolean
+}
+
+/** Makes one attempt. @param before What was completed before it; with a hedge, before the first of those in parallel. */
 async function attempt<A extends Kept>(
   request: RetryRequest<A>,
-  first: Lease,
-  round: CompletedAttempt<A>[],
-  { deadline, isPoison }: { readonly deadline: number; readonly isPoison: boolean },
-): Promise<HedgedResult> {
-  const before = round.map(({ record }) => record)
-  const send = async (hedged: HedgedAttempt) => {
-    const { lease } = hedged
-    const { marks, record } = recordAttempt(lease, hedged.hedge, request.clock, before)
-    const context: AttemptContext = {
-      ...hedged,
-      marks,
-      record,
-      deadline,
-      hasNextStep: () => {
-        if (!lease.holds && !lease.usableOthers([]).some(isProven)) return false
-        const { kind } = nextStep([...before, record(GONE)], lease, request.retained())
-        return kind === 'another' || kind === 'next-round'
-      },
-      hasOther: () => lease.usableOthers([]).length > 0,
-    }
-    const verified = { ask: request.ask, send: () => request.send(context) }
-    const { outcome, answer } = await sendVerified(lease, verified, isPoison)
-    const ended = record(outcome)
-    round.push({ record: ended, lease, answer })
-    request.onAttempt(ended, context)
-    return outcome
+  hedged: HedgedAttempt,
+  round: Round<A>,
+  before: readonly AttemptRecord[] = round.attempts.map(({ record }) => record),
+): Promise<Outcome> {
+  const { lease, hedge } = hedged
+  const { clock } = request
+  const { backend } = lease
+  const { name, url, endpoint, health } = backend
+  const { failures } = health
+  const start = clock.now()
+  const marks: AttemptMarks = { received: 0 }
+  // A backend that failed recently may fail again whatever the request is.
+  const isShaky =
+    before.every((other) => other.backend !== name) && !health.wellFor(defaults.retryBudgetWindow)
+  const record = (outcome: Outcome): AttemptRecord => ({
+    backend: name,
+    url,
+    endpoint,
+    outcome,
+    start,
+    time: clock.now() - start,
+    connect: marks.connected === undefined ? undefined : marks.connected - start,
+    firstByte: marks.answered === undefined ? undefined : marks.answered - start,
+    received: marks.received,
+    inCompany: isShaky || backend.inFlight > 1 || health.failures > failures,
+    hedge,
+  })
+  const context: AttemptContext = {
+    ...hedged,
+    marks,
+    record,
+    deadline: round.deadline,
+    hasNextStep: () => {
+      if (!lease.holds && !lease.usableOthers([]).some(isProven)) return false
+      const { kind } = nextStep([...before, record(GONE)], lease, request.retained())
+      return kind === 'another' || kind === 'next-round'
+    },
+    hasOther: () => lease.usableOthers([]).length > 0,
   }
-  if (first.hedge === undefined)
-    return { lease: first, outcome: await send({ lease: first, ...NO_HEDGE }), attempts: 1 }
+  const send = () => request.send(context)
+  const { outcome, answer } = await sendVerified(lease, { ask: request.ask, send }, round.isPoison)
+  const ended = record(outcome)
+  round.attempts.push({ record: ended, lease, answer })
+  request.onAttempt(ended, context)
+  return outcome
+}
+
+/** Makes several attempts in parallel while they are late. */
+function attemptHedged<A extends Kept>(
+  request: RetryRequest<A>,
+  first: Lease,
+  round: Round<A>,
+): Promise<HedgedResult> {
   const { clock, hedgeBudget: budget, canHedge } = request
+  const before = round.attempts.map(({ record }) => record)
+  const send = (hedged: HedgedAttempt) => attempt(request, hedged, round, before)
   return sendHedged(first, { clock, budget, tried: idsOf(before), canHedge, attempt: send })
 }
 

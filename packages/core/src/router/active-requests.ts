@@ -1,22 +1,52 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { LONGEST_TIMER } from '../clock.ts'
+import { type Clock, LONGEST_TIMER } from '../clock.ts'
+import { defaults } from '../config/defaults.ts'
+import { RouterError } from '../errors.ts'
 import { removeItem } from '../remove-item.ts'
+import { answerError } from './answers.ts'
 import type { Exchange } from './exchange.ts'
 
 /** A predict request that is being handled. */
 export interface ActiveRequest {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** The client's address; by the end of the request, its socket may have forgotten it. */
+  readonly client: string | undefined
   /** When it arrived, on the clock. */
   readonly start: number
   /** Set once its job is known. */
-  exchange: Exchange | undefined
+  exchange?: Exchange
+  /** When that was, on the clock. */
+  classified?: number
+  /** When its backend was chosen, on the clock. */
+  sent?: number
+  /** The error that ended it. */
+  failure?: Error
 }
 
-/** The predict requests that are being handled, in the order of their arrival. */
+/** Progress of an upload at the last check. */
+interface Progress {
+  readonly bytes: number
+  /** On the clock. */
+  readonly since: number
+}
+
+/**
+ * The predict requests that are being handled, in the order of their arrival.
+ *
+ * Ends uploads whose client has stopped sending: one timer for all of them runs while requests are active. An upload that the
+ * router has paused is not idle.
+ */
 export class ActiveRequests implements Iterable<ActiveRequest> {
   readonly #active: ActiveRequest[] = []
   #watchers: (() => void)[] = []
+  readonly #clock: Clock
+  #progress = new Map<ActiveRequest, Progress>()
+  #cancelCheck: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   get size(): number {
     return this.#active.length
@@ -28,10 +58,20 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
 
   add(active: ActiveRequest): void {
     this.#active.push(active)
+    // By then, Node has parsed everything that arrived with the head. An upload that came in one piece needs no timer.
+    queueMicrotask(() => {
+      if (active.req.complete) return
+      this.#cancelCheck ??= this.#clock.after(defaults.uploadCheckInterval, () => this.#checkUploads())
+    })
   }
 
   remove(active: ActiveRequest): void {
     removeItem(this.#active, active)
+    if (this.#active.length === 0 && this.#cancelCheck !== undefined) {
+      this.#cancelCheck()
+      this.#cancelCheck = undefined
+      this.#progress.clear()
+    }
     if (this.#watchers.length > 0) this.changed()
   }
 
@@ -50,6 +90,22 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
     return this.#until(() => !this.#active.some(isRunning), milliseconds)
   }
 
+  #checkUploads(): void {
+    const now = this.#clock.now()
+    const progress = new Map<ActiveRequest, Progress>()
+    for (const active of this.#active) {
+      const { req } = active
+      if (req.complete || req.readableFlowing !== true) continue
+      const bytes = req.socket.bytesRead
+      const before = this.#progress.get(active)
+      const since = before?.bytes === bytes ? before.since : now
+      if (now - since >= defaults.uploadIdleTimeout) endIdle(active)
+      else progress.set(active, { bytes, since })
+    }
+    this.#progress = progress
+    this.#cancelCheck = this.#clock.after(defaults.uploadCheckInterval, () => this.#checkUploads())
+  }
+
   async #until(holds: () => boolean, milliseconds: number): Promise<void> {
     if (holds()) return
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -66,4 +122,16 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
 
 function isRunning({ exchange }: ActiveRequest): boolean {
   return exchange !== undefined && exchange.wait === undefined
+}
+
+function endIdle({ req, res }: ActiveRequest): void {
+  const { socket } = req
+  const seconds = defaults.uploadIdleTimeout / 1_000
+  res.shouldKeepAlive = false
+  void answerError(
+    res,
+    new RouterError('upload-timeout', `The client sent no part of its request body for ${seconds} s.`),
+  )
+  // Sends what is written, then closes.
+  socket.destroySoon()
 }

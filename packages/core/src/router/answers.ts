@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { defaults } from '../config/defaults.ts'
 import { type ErrorCode, RouterError } from '../errors.ts'
-import { endResponse } from '../forward/ending.ts'
+import { endResponse } from '../forward/response-writer.ts'
 import { turnToRefuse } from './slow-refusal.ts'
 
 /**

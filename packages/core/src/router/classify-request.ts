@@ -20,7 +20,10 @@ export async function classifyRequest(
 ): Promise<ClassifiedExchange> {
   const { 'transfer-encoding': codings, 'content-type': contentType } = req.headers
   if (codings !== undefined) refuseTransferCodings(codings)
-  const kept = keptBody(req)
+  // The raw bytes that an earlier middleware read and kept: `express.raw()` in `body`, others in `rawBody`.
+  const kept = [Reflect.get(req, 'rawBody'), Reflect.get(req, 'body')].find(
+    (value: unknown): value is Uint8Array => value instanceof Uint8Array,
+  )
   if (kept === undefined && (req.readableDidRead || req.readableEnded))
     throw new BodyConsumedError(culprit(req))
   const declared = kept === undefined || contentType === undefined ? {} : { contentType }
@@ -30,15 +33,6 @@ export async function classifyRequest(
     throw new UnclassifiedError(classification.reason)
   }
   return { classification, body, keptLength: kept?.length }
-}
-
-/** The raw bytes that an earlier middleware read and kept: `express.raw()` in `body`, others in `rawBody`. */
-function keptBody(req: IncomingMessage): Uint8Array | undefined {
-  for (const key of ['rawBody', 'body']) {
-    const value: unknown = Reflect.get(req, key)
-    if (value instanceof Uint8Array) return value
-  }
-  return undefined
 }
 
 /** The middleware that read the body, by the members that the usual ones set. */

@@ -1,34 +1,33 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
-import { callSafely } from '../call-safely.ts'
+import { callSafely, toError } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
-import { clientOf } from '../client-of.ts'
 import { diffOptions, type PolicyChanges } from '../config/changes.ts'
 import { defaults } from '../config/defaults.ts'
 import { resolveConfig } from '../config/resolve.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { Forwarder } from '../forward/forwarder.ts'
-import { pathBelow } from '../path-of.ts'
+import { clientOf, pathBelow, pathOf } from '../incoming-message.ts'
 import { selectBackend } from '../router/select-backend.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
 import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import { checkExchange, type ResolvedExchangeOptions, resolveExchangeOptions } from './exchange-options.ts'
-import { IdleUploads } from './idle-uploads.ts'
 import { toRequestEvent } from './request-event.ts'
 import type {
   CloseOptions,
+  ReloadOptions,
   Router,
   RouterEvents,
   RouterNotice,
+  RouterOptions,
   RouterStatus,
   WaitingRequest,
 } from './router.ts'
-import type { ReloadOptions, RouterOptions } from './router-options.ts'
-import { refusedWith } from './tracing.ts'
+import { endOf } from './tracing.ts'
 
 /**
  * Makes a router.
@@ -60,9 +59,8 @@ class PredictRouter implements Router {
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
   readonly #events = new EventEmitter<RouterEvents>()
-  readonly #active = new ActiveRequests()
+  readonly #active: ActiveRequests
   readonly #notices: RouterNotice[] = []
-  readonly #idleUploads: IdleUploads
   #basePath: string
   readonly #wakesAll: boolean
   #state: RouterStatus['state'] = 'running'
@@ -89,7 +87,7 @@ class PredictRouter implements Router {
     this.#wakesAll = onUnavailable !== undefined
     this.#forwarder = new Forwarder({ proxy, clock, ...written.forward })
     this.#forwarder.watch(this.#select)
-    this.#idleUploads = new IdleUploads(this.#forwarder.clock, this.#active)
+    this.#active = new ActiveRequests(this.#forwarder.clock)
   }
 
   reload(options: ReloadOptions): PolicyChanges {
@@ -114,19 +112,14 @@ class PredictRouter implements Router {
   }
 
   handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
-    const path = pathBelow(this.#basePath, req)
-    return req.method === 'POST' && path === '/predict'
+    return req.method === 'POST' && pathOf(req) === `${this.#basePath}/predict`
       ? this.#predict(req, res)
-      : this.#handleOther(req, res, path, next)
+      : this.#handleOther(req, res, next)
   }
 
-  async #handleOther(
-    { method }: IncomingMessage,
-    res: ServerResponse,
-    path: string | undefined,
-    next?: () => unknown,
-  ): Promise<void> {
-    const asks = method === 'GET' || method === 'HEAD'
+  async #handleOther(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
+    const path = pathBelow(this.#basePath, req)
+    const asks = req.method === 'GET' || req.method === 'HEAD'
     if (asks && path === '/ping') return this.#answerPing(res)
     if (asks && path === '/') return answer(res, 200, { message: 'Immich ML' })
     if (next === undefined) return answerError(res, new RouterError('not-found', 'Not Found'))
@@ -186,10 +179,10 @@ class PredictRouter implements Router {
   }
 
   *waiting(): Generator<WaitingRequest> {
-    for (const { req, start, exchange } of this.#active) {
+    for (const { client, start, exchange } of this.#active) {
       const wait = exchange?.wait
       if (exchange === undefined || wait === undefined) continue
-      yield { ...wait, start, classification: exchange.classification, client: clientOf(req) }
+      yield { ...wait, start, classification: exchange.classification, client }
     }
   }
 
@@ -244,10 +237,10 @@ class PredictRouter implements Router {
     this.#emitSafely('close')
   }
 
-  #reportOldHttp(req: IncomingMessage): void {
+  #reportOldHttp(client: string | undefined): void {
     const message =
       'Predict requests come over HTTP/1.0, so clients that wait get no heartbeats; in nginx, set proxy_http_version 1.1'
-    const notice: RouterNotice = { kind: 'http-1.0', message, client: clientOf(req) }
+    const notice: RouterNotice = { kind: 'http-1.0', message, client }
     this.#notices.push(notice)
     this.#emitSafely('notice', notice)
   }
@@ -263,28 +256,23 @@ class PredictRouter implements Router {
 
   async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { clock } = this.#forwarder
-    const client = clientOf(req)
-    const start = clock.now()
-    const active: ActiveRequest = { req, res, start, exchange: undefined }
-    let classified: number | undefined
-    let sent: number | undefined
-    let failure: Error | undefined
+    const active: ActiveRequest = { req, res, client: clientOf(req), start: clock.now() }
     this.#active.add(active)
-    if (req.httpVersion === '1.0' && this.#notices.length === 0) this.#reportOldHttp(req)
-    this.#idleUploads.watch(active)
+    if (req.httpVersion === '1.0' && this.#notices.length === 0) this.#reportOldHttp(active.client)
     try {
       if (this.#refusing) {
         const closed = new RouterClosedError()
-        this.#options.tracing?.begin(req).end(refusedWith(closed))
+        this.#options.tracing?.begin(req).end(endOf(undefined, 0, closed))
         throw closed
       }
       active.exchange = await Exchange.begin(req, res, this.#options)
-      classified = clock.now()
+      active.classified = clock.now()
       await active.exchange.select(this.#select)
-      sent = clock.now()
+      active.sent = clock.now()
       await active.exchange.forward(this.#forwarder)
     } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error))
+      const failure = toError(error)
+      active.failure = failure
       // Any other error is a bug, in the router or in a listener, and must be visible.
       if (!(failure instanceof RouterError)) process.emitWarning(failure)
       // A body that is still attached stops the upload, which must be read to its end after the answer.
@@ -292,16 +280,9 @@ class PredictRouter implements Router {
       await answerError(res, failure)
     } finally {
       this.#active.remove(active)
-      if (this.#active.size === 0) this.#idleUploads.stop()
     }
-    if (this.#events.listenerCount('request') === 0) return
-    const { exchange } = active
-    const ended = clock.now()
-    const route = exchange?.route
-    this.#emitSafely(
-      'request',
-      toRequestEvent({ req, res, client, exchange, route, failure, start, classified, sent, ended }),
-    )
+    if (this.#events.listenerCount('request') > 0)
+      this.#emitSafely('request', toRequestEvent(active, clock.now()))
   }
 
   #emitSafely<E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): void {

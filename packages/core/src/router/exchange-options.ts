@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { BodyStore, type BodyStoreOptions } from '../body/body-store.ts'
+import { BodyStore } from '../body/body-store.ts'
 import { Classifier } from '../classify/classify-predict-request.ts'
 import { defaults } from '../config/defaults.ts'
 import type { ExchangeData } from '../config/policy.ts'
@@ -28,11 +28,6 @@ export interface ResolvedExchangeOptions {
   readonly tracing: Tracing | undefined
 }
 
-/** The same, complete and checked; the store is one for all requests, whatever the options. */
-export interface CheckedExchangeOptions extends Omit<ResolvedExchangeOptions, 'store' | 'tracing'> {
-  readonly retention: BodyStoreOptions
-}
-
 /**
  * Checks the options and completes them with the defaults.
  *
@@ -48,8 +43,12 @@ export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedE
   return { ...resolved, store: new BodyStore(retention), tracing }
 }
 
-/** @throws {ConfigError} with every mistake, each with its path. */
-export function checkExchange(options: ResolvedExchange): CheckedExchangeOptions {
+/**
+ * Checks resolved options. The store of the bodies, which `retention` is for, is one for all requests, whatever the options.
+ *
+ * @throws {ConfigError} with every mistake, each with its path.
+ */
+export function checkExchange(options: ResolvedExchange) {
   const { limits, bodyMemory, totalBodyMemory, bodySpool, ...resolved } = options
   if (typeof bodySpool === 'string' && !isWritable(bodySpool)) {
     throw new ConfigError([problem('bodySpool', 'must be a directory that can be written to')])

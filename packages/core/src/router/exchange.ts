@@ -2,22 +2,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Outcome } from '../backend/outcome.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
-import type { CanaryResult } from '../canary/canary.ts'
-import { hasResult, LARGEST_SAMPLE, type Sample } from '../canary/samples.ts'
+import { toError } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
-import { clientOf } from '../client-of.ts'
-import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { ClientLeftError, RouterError } from '../errors.ts'
 import { explainRoute } from '../explain/explain-route.ts'
-import { discardUpload } from '../forward/ending.ts'
 import type { AttemptPlan, AttemptResult, ForwardRequest, KeptAnswer } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { ASKING_HEADER } from '../forward/headers.ts'
 import { Heartbeat, takesHeartbeats } from '../forward/heartbeat.ts'
+import { discardUpload } from '../forward/response-writer.ts'
+import { clientOf } from '../incoming-message.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import { failureOf } from '../retry/failure.ts'
-import type { HedgedAttempt } from '../retry/hedge.ts'
 import { type AttemptContext, type RetryResult, run } from '../retry/run.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
@@ -25,12 +22,13 @@ import type { SelectOptions } from '../routing/select-options.ts'
 import { answerError } from './answers.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ClassifiedExchange, classifyRequest } from './classify-request.ts'
+import { askCanary, sampleOf } from './exchange-canary.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteHeader } from './route-header.ts'
 import type { Select } from './select-backend.ts'
 import { refuseSlowly } from './slow-refusal.ts'
-import { endOf, type RequestTrace, refusedWith } from './tracing.ts'
+import { endOf, type RequestTrace } from './tracing.ts'
 
 /**
  * One predict request: classified, then leased to a backend, then forwarded.
@@ -102,7 +100,7 @@ export class Exchange {
       trace?.classified(classified.classification)
       return new Exchange(req, res, classified, options, trace)
     } catch (error) {
-      trace?.end(refusedWith(error))
+      trace?.end(endOf(undefined, 0, toError(error)))
       throw error
     }
   }
@@ -126,11 +124,6 @@ export class Exchange {
   /** The outcome of the last attempt, if there was one; known before the response ends. */
   get outcome(): Outcome | undefined {
     return this.#attempts.all.at(-1)?.outcome
-  }
-
-  /** Whether there was room to keep the body for another attempt. */
-  get retained(): boolean {
-    return !this.body.givenUp
   }
 
   /** Completed attempts in the order in which they ended; the answered one is the last. */
@@ -168,10 +161,17 @@ export class Exchange {
   async select(select: Select): Promise<Lease> {
     this.#select = select
     try {
-      this.#routed = select.route(this.classification)
-      this.#startHeartbeat(select.clock, this.#routed)
+      const routed = select.route(this.classification)
+      this.#routed = routed
+      if (this.#heartbeat === undefined) {
+        const { classification, res, body } = this
+        if (!classification.classified || !takesHeartbeats(this.req))
+          this.#headBy = select.clock.now() + defaults.longestSilence
+        else if (routed.heartbeats !== undefined)
+          this.#heartbeat = new Heartbeat(res, select.clock, routed.heartbeats, () => body.starving)
+      }
       const lease =
-        this.#named === undefined ? await this.#choose(select, this.#routed, {}) : select.lease(this.#named)
+        this.#named === undefined ? await this.#choose(select, routed, {}) : select.lease(this.#named)
       this.#lease?.release()
       this.#lease = lease
       this.#failure = undefined
@@ -199,14 +199,27 @@ export class Exchange {
     if (select !== undefined) forwarder.watch(select)
     const { clock, retryBudget, hedgeBudget } = forwarder
     retryBudget.count()
+    const { req, res, body, classification } = this
+    const header = this.#routeHeader
+    const forwarded: ForwardRequest = {
+      req,
+      res,
+      body,
+      classification,
+      store: this.#store,
+      keptLength: this.#keptLength,
+      heartbeat: this.#heartbeat,
+      onGood: (answer) => select?.canaries.answeredWell(classification, () => sampleOf(this, answer)),
+      routeHeader: header && ((attempt) => header.value(undefined, attempt)),
+    }
     const request = {
       clock,
       retryBudget,
       hedgeBudget,
-      retained: () => this.body.retained,
-      canHedge: () => this.body.complete && this.body.retained,
-      ask: (lease: Lease) => this.#askCanary(lease),
-      send: (attempt: AttemptContext) => this.#attempt(forwarder, attempt),
+      retained: () => body.retained,
+      canHedge: () => body.complete && body.retained,
+      ask: ({ backend }: Lease) => askCanary(select?.canaries, backend, this),
+      send: (attempt: AttemptContext) => this.#attempt(forwarder, forwarded, attempt),
       select: select && routed && ((options: SelectOptions) => this.#choose(select, routed, options)),
       onLease: (lease: Lease) => {
         this.#lease = lease
@@ -217,7 +230,9 @@ export class Exchange {
       const result = await run(request, this.#lease)
       this.body.destroy()
       if (result.outcome.reachedClient) return result.outcome
-      return await this.#answerFailed(forwarder, result).finally(() => result.best?.answer?.release())
+      return await this.#answerFailed(forwarder, forwarded, result).finally(() =>
+        result.best?.answer?.release(),
+      )
     } catch (error) {
       // A bug, such as a body that was released too early, or the wait for a backend failed.
       this.#heartbeat?.cut()
@@ -248,7 +263,11 @@ export class Exchange {
     return this.#waits?.isWaiting === true ? selecting.finally(() => this.#waits?.end(select)) : selecting
   }
 
-  async #attempt(forwarder: Forwarder, attempt: AttemptContext): Promise<AttemptResult> {
+  async #attempt(
+    forwarder: Forwarder,
+    request: ForwardRequest,
+    attempt: AttemptContext,
+  ): Promise<AttemptResult> {
     const { lease, hedge } = attempt
     if (this.res.destroyed)
       return {
@@ -263,58 +282,28 @@ export class Exchange {
       own,
       onOutcome: (outcome) => this.#attempts.set(attempt, attempt.record(outcome)),
     }
-    const send = () => forwarder.attempt(this.#forwardRequest(attempt), plan)
+    if (own === undefined) return forwarder.attempt(request, plan)
     let ended: Outcome | undefined
     try {
-      const result = await (own === undefined ? send() : own.run(send))
+      const result = await own.run(() => forwarder.attempt(request, plan))
       ended = result.outcome
       return result
     } finally {
-      own?.end(ended && attempt.record(ended))
+      own.end(ended && attempt.record(ended))
     }
-  }
-
-  /** A client that leaves does not wait for the canary. */
-  async #askCanary({ backend }: Lease): Promise<CanaryResult> {
-    const { promise, resolve } = Promise.withResolvers<CanaryResult>()
-    const onClose = () => resolve({ kind: 'unknown' })
-    this.res.once('close', onClose)
-    this.#select?.canaries.ask(backend, this.classification).then(resolve)
-    if (this.#select === undefined || this.res.destroyed) onClose()
-    return promise.finally(() => this.res.off('close', onClose))
-  }
-
-  /** The request for canaries, if it is small enough and the answer has a result. */
-  #sample(answer: Buffer): Sample | undefined {
-    const { 'content-type': contentType, 'content-encoding': coding } = this.req.headers
-    const { complete, size } = this.body
-    if (!complete || size > LARGEST_SAMPLE || contentType === undefined || coding !== undefined)
-      return undefined
-    if (!hasResult(answer, this.classification.tasks)) return undefined
-    return { body: this.body.beginning(size), contentType }
-  }
-
-  /** @param attempt The one whose answer is given to the client. */
-  #forwardRequest(attempt: HedgedAttempt | undefined): ForwardRequest {
-    const { req, res, body, classification } = this
-    const header = this.#routeHeader
-    const kept = { store: this.#store, keptLength: this.#keptLength, heartbeat: this.#heartbeat }
-    const routeHeader = header && (() => header.value(undefined, attempt))
-    const onGood = (answer: Buffer) =>
-      this.#select?.canaries.answeredWell(classification, () => this.#sample(answer))
-    return { req, res, body, classification, ...kept, onGood, routeHeader }
   }
 
   /** No good answer came: the client gets the best one, or an error of the router. */
   async #answerFailed(
     forwarder: Forwarder,
+    request: ForwardRequest,
     { outcome, best, budgetExhausted }: RetryResult<KeptAnswer>,
   ): Promise<Outcome> {
     if (best?.answer !== undefined && this.#heartbeat?.begun !== true) {
       this.#heartbeat?.stop()
       const { record, answer } = { ...best, answer: best.answer }
       const delivered = await this.#attempts.deliver(record, this.res, (onEnd) =>
-        forwarder.deliver(this.#forwardRequest(undefined), answer, record.backend, onEnd),
+        forwarder.deliver(request, answer, record.backend, onEnd),
       )
       if (delivered !== undefined) return delivered
     }
@@ -327,7 +316,7 @@ export class Exchange {
   }
 
   #fail(error: unknown): void {
-    this.#failure = error instanceof Error ? error : new Error(String(error))
+    this.#failure = toError(error)
     this.#routeHeader?.set(error)
     const select = this.#select
     if (select === undefined || !this.classification.classified || this.#routed?.isHeldBulk !== true) return
@@ -337,14 +326,6 @@ export class Exchange {
   #endTrace(trace: RequestTrace): void {
     this.#trace = undefined
     trace.end(endOf(this, this.#begun, this.#failure))
-  }
-
-  #startHeartbeat(clock: Clock, { heartbeats }: RoutedRequest): void {
-    if (this.#heartbeat !== undefined) return
-    if (!this.classification.classified || !takesHeartbeats(this.req))
-      this.#headBy = clock.now() + defaults.longestSilence
-    else if (heartbeats !== undefined)
-      this.#heartbeat = new Heartbeat(this.res, clock, heartbeats, () => this.body.starving)
   }
 
   #dispose(): void {

@@ -147,8 +147,8 @@ export class PolicyRuntime {
   }
 
   /** The request on its route. Starts the discovery of endpoints. */
-  route(classification: Classification): RoutedRequest {
-    this.#discover()
+  readonly route = (classification: Classification): RoutedRequest => {
+    if (!this.#isDiscovering) this.#discover()
     return new RoutedRequest(this.table, classification)
   }
 
@@ -174,7 +174,7 @@ export class PolicyRuntime {
 
   #backendOf(name: string): Backend {
     const { members } = this.pool.group(name)
-    this.#discover()
+    if (!this.#isDiscovering) this.#discover()
     const [only] = members
     const { unresolved } = only.health
     if (unresolved !== undefined) throw new NoBackendError(CHOSEN_IN_CODE, unresolved)
@@ -186,7 +186,6 @@ export class PolicyRuntime {
   }
 
   #discover(): void {
-    if (this.#isDiscovering) return
     this.#isDiscovering = true
     for (const group of this.pool.groups) group.discover()
   }
@@ -195,7 +194,7 @@ export class PolicyRuntime {
   start(probe: BackendProbe, forwardCanary?: ForwardCanary): void {
     this.#probe = probe
     this.#sendCanary = forwardCanary && this.canaries.sender(forwardCanary)
-    this.#discover()
+    if (!this.#isDiscovering) this.#discover()
     for (const group of this.pool.groups) group.start(probe, this.#sendCanary)
   }
 

@@ -4,14 +4,34 @@ import type { BackendHealth } from '../backend/health/health-view.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { PolicyChanges } from '../config/changes.ts'
+import type { RouterConfig } from '../config/policy.ts'
 import type { Explanation } from '../explain/explanation.ts'
+import type { ForwardOptions } from '../forward/forwarder.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { HoldEvent } from '../routing/lease.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
-import type { BackendEvent } from './policy-runtime.ts'
+import type { ExchangeOptions } from './exchange-options.ts'
+import type { BackendEvent, SelectEnvironment } from './policy-runtime.ts'
 import type { Waiting } from './request-waits.ts'
-import type { ReloadOptions } from './router-options.ts'
 import type { RouteInfo } from './select-backend.ts'
+
+/**
+ * Every option of a router. All but `proxy`, `clock`, `resolver`, `tracing`, `onUnavailable` and functions can be data, in a
+ * file.
+ *
+ * @typeParam Name The names of the backends: routes cannot name others.
+ */
+export interface RouterOptions<Name extends string = string>
+  extends RouterConfig<Name>,
+    Pick<ExchangeOptions, 'tracing'>,
+    Pick<ForwardOptions, 'clock' | 'proxy'>,
+    Pick<SelectEnvironment, 'onUnavailable' | 'resolver'> {}
+
+/** What `reload()` can change: every option that can be data, and functions in their place. */
+export interface ReloadOptions<Name extends string = string> extends RouterConfig<Name> {}
+
+/** The paths that a router answers. */
+export type PathOptions = Pick<RouterConfig, 'path'>
 
 /** One predict request, when it is over. Times are in milliseconds. */
 export interface RequestEvent {

@@ -124,8 +124,7 @@ export function selectBackend<const Name extends string>(
   environment: SelectEnvironment = {},
 ): Select {
   const runtime = new PolicyRuntime(policy, environment)
-  const { pool, table } = runtime
-  const route = (classification: Classification) => runtime.route(classification)
+  const { pool, table, route } = runtime
   const select = (classification: Classification, options: SelectOptions = {}) =>
     route(classification).select(options)
   return Object.assign(select, {

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import type { ErrorCode } from '../errors.ts'
-import { discardUpload } from '../forward/ending.ts'
+import { discardUpload } from '../forward/response-writer.ts'
 
 /** Refusals of requests that the router would have held. Where it does not hold, other URLs may follow in Immich's list. */
 const SLOW: ReadonlySet<ErrorCode> = new Set([

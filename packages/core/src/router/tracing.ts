@@ -73,45 +73,34 @@ interface Followed extends Pick<RequestEnd, 'outcome' | 'heartbeats'> {
   readonly waited: Readonly<Record<HoldEvent['reason'], number>>
 }
 
-/** Its end. @param attempts How many were begun. */
+/**
+ * The end of a request.
+ *
+ * @param followed `undefined` when it ended before it was classified.
+ * @param attempts How many were begun.
+ */
 export function endOf(
-  { res, lease, outcome, waited, heartbeats }: Followed,
+  followed: Followed | undefined,
   attempts: number,
   error: Error | undefined,
 ): RequestEnd {
-  const answered = res.writableFinished || outcome?.reachedClient === true
-  const refusal = error === undefined ? undefined : refusedWith(error)
+  const { res, lease, outcome, waited, heartbeats = 0 } = followed ?? {}
+  const isAnswered = res?.writableFinished === true || outcome?.reachedClient === true
+  // An error of another kind is a bug.
+  const refusal = error === undefined || error instanceof RouterError ? error : BUG
+  const refusedWith = res?.destroyed === true ? undefined : refusal?.status
   return {
-    status: answered ? res.statusCode : res.destroyed ? undefined : refusal?.status,
+    status: isAnswered ? res?.statusCode : refusedWith,
     code: refusal?.code,
     route: lease?.route,
     backend: lease?.backend,
     outcome,
     error,
     attempts,
-    queue: waited.full,
-    hold: waited.unavailable,
+    queue: waited?.full ?? 0,
+    hold: waited?.unavailable ?? 0,
     heartbeats,
   }
 }
 
-/** The end of a request that has come nowhere. */
-export function refusedWith(reason: unknown): RequestEnd {
-  const error = reason instanceof Error ? reason : new Error(String(reason))
-  const { status, code } = error instanceof RouterError ? error : UNKNOWN
-  return {
-    status,
-    code,
-    route: undefined,
-    backend: undefined,
-    outcome: undefined,
-    error,
-    attempts: 0,
-    queue: 0,
-    hold: 0,
-    heartbeats: 0,
-  }
-}
-
-/** Any other error is a bug. */
-const UNKNOWN = { status: 500, code: 'internal' } as const
+const BUG = { status: 500, code: 'internal' } as const

@@ -1,48 +1,71 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
 import { unclassified } from '../classify/classification.ts'
-import type { Route } from '../config/policy.ts'
-import { compilePolicy } from './compile-policy.ts'
+import type { Policy, Route } from '../config/policy.ts'
+import { ConfigError } from '../config/problems.ts'
+import { type CompiledRoute, compilePolicy } from './compile-policy.ts'
 
-const search = classified('text', 'clip/textual/m')
-const image = classified('image', 'clip/visual/m')
-const backends = { gpu: { url: 'http://gpu' }, nas: { url: 'http://nas' } }
-const NOBODY = { current: [], serving: () => [] }
-const compile = (routes: readonly Route[], before: Parameters<typeof compilePolicy>[1] = []) => {
-  const policy = compilePolicy({ backends, routes }, before)
-  return { policy, routes: policy.routes(() => NOBODY) }
+const search = classified('text', 'clip/textual')
+const image = classified('image', 'clip/visual')
+const both = classified('image', 'clip/textual', 'clip/visual')
+const unknown = unclassified('no-entries')
+
+const backends = { gpu: { url: 'http://gpu' }, nas: { url: 'http://nas', timeouts: { response: '3s' } } }
+
+function compiled(routes: readonly Route[], before?: readonly CompiledRoute[], policy: Partial<Policy> = {}) {
+  return compilePolicy({ ...policy, backends, routes }, before).routes(() => ({
+    current: [],
+    serving: () => [],
+  }))
 }
 
-describe('a compiled route', () => {
-  it('has the name of its match, and takes unclassified requests only without one', () => {
-    const [first, last] = compile([
-      { match: { task: 'clip' }, backends: ['gpu'] },
-      { backends: ['nas'] },
-    ]).routes
-    expect([first?.name, last?.name]).toEqual(['clip', 'default'])
-    const unknown = unclassified('no-entries')
-    expect([first?.takes(image), first?.takes(unknown), last?.takes(unknown)]).toEqual([true, false, true])
+describe('compilePolicy', () => {
+  it('names a route by its match, and writes that name down', () => {
+    const routes: Route[] = [
+      { match: { task: 'clip', type: 'textual' }, backends: ['nas'] },
+      { name: 'mine', match: () => true, backends: ['gpu'] },
+      { backends: ['gpu', 'nas'] },
+    ]
+    const names = ['clip/textual', 'mine', 'default']
+    expect(compiled(routes).map(({ name }) => name)).toEqual(names)
+    expect(compilePolicy({ backends, routes }).written.routes.map(({ name }) => name)).toEqual(names)
   })
 
-  it('is urgent for text searches, unless it says another priority', () => {
-    const [usual] = compile([{ backends: ['gpu'] }]).routes
-    expect([search, image, classified('text')].map((it) => usual?.priorityOf(it))).toEqual([1, 0, 0])
-    const { policy, routes } = compile([{ backends: ['gpu'], priority: 7 }])
-    expect([routes[0]?.priorityOf(image), policy.mostUrgent]).toEqual([7, 7])
+  it('gives an unclassified request only to a route without a match', () => {
+    const [matching, last] = compiled([{ match: { task: 'clip' }, backends: ['gpu'] }, { backends: ['gpu'] }])
+    expect([matching?.takes(search), matching?.takes(unknown)]).toEqual([true, false])
+    expect([last?.takes(search), last?.takes(unknown)]).toEqual([true, true])
   })
 
-  it('keeps the turns of a route with the same name and strategy', () => {
-    const route: Route = { backends: ['gpu'], strategy: 'round-robin' }
-    const before = compile([route]).routes
-    const same = compile([route], before).routes
-    const other = compile([{ ...route, strategy: 'first' }], before).routes
-    expect([same[0]?.strategy === before[0]?.strategy, other[0]?.isOrdered]).toEqual([true, true])
+  it('takes text search alone for urgent, unless the route has a priority', () => {
+    const [own, plain] = compiled([
+      { match: { type: 'x' }, priority: 7, backends: ['gpu'] },
+      { backends: ['gpu'] },
+    ])
+    expect([search, image, both, unknown].map((job) => plain?.priorityOf(job))).toEqual([1, 0, 0, 0])
+    expect(own?.priorityOf(image)).toBe(7)
+    const { mostUrgent } = compilePolicy({ backends, routes: [{ priority: 7, backends: ['gpu'] }] })
+    expect([mostUrgent, compilePolicy({ backends }).mostUrgent]).toEqual([7, 1])
   })
 
-  it('needs a strategy that ranks', () => {
-    const strategy: unknown = () => ({})
-    expect(() => compile([{ backends: ['gpu'], strategy: strategy as () => never }])).toThrow(
-      /routes\[0\]\.strategy.*must be a name, or a function that makes an object with rank\(\)/s,
-    )
+  it('keeps the strategy of a route with the same name and strategy', () => {
+    const turns: Route = { name: 'a', strategy: 'round-robin', backends: ['gpu', 'nas'] }
+    const before = compiled([turns])
+    const strategy = before[0]?.strategy
+    expect(compiled([{ ...turns, retries: 1 }], before)[0]?.strategy).toBe(strategy)
+    expect(compiled([{ ...turns, strategy: 'first' }], before)[0]?.strategy).not.toBe(strategy)
+    expect(compiled([{ ...turns, name: 'b' }], before)[0]?.strategy).not.toBe(strategy)
+  })
+
+  it('has the timeouts of a backend, by any route or none', () => {
+    const policy = compilePolicy({ backends, timeouts: { response: '9s' } })
+    expect([policy.timeouts('nas').response, policy.timeouts('gpu').response]).toEqual([3_000, 9_000])
+    expect(policy.timeouts('gone').response).toBe(9_000)
+  })
+
+  it('refuses a strategy in code that ranks nothing', () => {
+    const strategy = (() => ({})) as unknown as NonNullable<Route['strategy']>
+    expect(() => compiled([{ strategy, backends: ['gpu'] }])).toThrow(ConfigError)
+    expect(() => compiled([{ strategy, backends: ['gpu'] }])).toThrow('routes[0].strategy must be a name')
   })
 })

@@ -3,10 +3,10 @@ import { classified } from '../../../../test/support/classifications.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { failed } from '../../../../test/support/outcomes.ts'
 import { parsePolicy } from '../config/parse.ts'
-import { mostBulkHeld } from '../config/patience.ts'
 import type { Policy } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { mostBulkHeld } from './patience.ts'
 
 const search = classified('text', 'clip/textual')
 const image = classified('image', 'clip/visual')

@@ -1,7 +1,7 @@
 import type { Backend, Slot } from '../backend/backend.ts'
 import type { BackendView } from '../backend/backend-view.ts'
-import type { Patience } from '../config/patience.ts'
 import type { Timeouts } from '../config/timeouts.ts'
+import type { Patience } from './patience.ts'
 
 /** The right to send one request to one backend. It must be released, with its outcome where there is one. */
 export interface Lease extends Slot {

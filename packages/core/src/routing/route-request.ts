@@ -1,8 +1,8 @@
 import type { JobKeys } from '../backend/job-keys.ts'
 import type { Classification } from '../classify/classification.ts'
-import type { Patience } from '../config/patience.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { Place } from './lease.ts'
+import type { Patience } from './patience.ts'
 import type { OnDecision } from './select-options.ts'
 
 /** A request on a route: everything about it that a decision depends on. */

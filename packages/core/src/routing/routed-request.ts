@@ -1,5 +1,5 @@
 import type { Classification } from '../classify/classification.ts'
-import type { Heartbeats } from '../config/patience.ts'
+import type { Heartbeats } from '../config/resolve.ts'
 import type { Lease, Place } from './lease.ts'
 import type { RouteSelector } from './route-selector.ts'
 import type { RouteTable } from './route-table.ts'

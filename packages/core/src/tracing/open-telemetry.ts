@@ -16,8 +16,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { Classification } from '../classify/classification.ts'
-import { clientOf } from '../client-of.ts'
-import { pathOf } from '../path-of.ts'
+import { clientOf, pathOf } from '../incoming-message.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
 import type { HoldEvent } from '../routing/lease.ts'

@@ -96,8 +96,7 @@ export class Capabilities {
     const isKnown = this.#lacks.has(key)
     if (this.#lacks.size >= defaults.mostTasks && !isKnown) return undefined
     const until = now + defaults.lackTime
-    // Options may be long, and hold anything.
-    const name = what === 'exact' ? `${shortenList(job.types, '+')}${WITH_OPTIONS}` : key
+    const name = what === 'exact' ? nameOfEntries(job.types) : key
     this.#lacks.set(key, { until, name })
     return isKnown ? undefined : { name, until }
   }
@@ -121,4 +120,9 @@ function keyOf({ types, models, exact }: JobKeys, what: 'type' | 'model' | 'exac
   if (first === undefined) return undefined
   const task = first.split('/', 1)[0]
   return others.every((key) => key.split('/', 1)[0] === task) ? first : undefined
+}
+
+/** How people name a job with its options: these may be long, and hold anything. */
+export function nameOfEntries(types: readonly string[]): string {
+  return `${shortenList(types, '+')}${WITH_OPTIONS}`
 }

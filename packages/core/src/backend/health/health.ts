@@ -1,9 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
-import { shortenList } from '../../shorten.ts'
 import type { JobKeys } from '../job-keys.ts'
 import { Breaker, type Pass, UNCOUNTED } from './breaker.ts'
-import { Capabilities, WITH_OPTIONS } from './capabilities.ts'
+import { Capabilities, nameOfEntries } from './capabilities.ts'
 import { Checker, type CheckOptions } from './checker.ts'
 import type { Evidence } from './evidence.ts'
 import type {
@@ -307,8 +306,7 @@ function failingKeys(
   { types, exact }: JobKeys,
   scope: 'type' | 'entries',
 ): readonly (readonly [key: string, name: string])[] {
-  // Options may be long, and hold anything.
-  if (scope === 'entries') return [[exact(), `${shortenList(types, '+')}${WITH_OPTIONS}`]]
+  if (scope === 'entries') return [[exact(), nameOfEntries(types)]]
   return types.map((type) => [type, type])
 }
 

@@ -1,7 +1,5 @@
-import { constants } from './constants.ts'
-import type { Hold } from './resolve.ts'
-
-export type { Heartbeats, Hold, Queue } from './resolve.ts'
+import { constants } from '../config/constants.ts'
+import type { Hold } from '../config/resolve.ts'
 
 /** How long a request waits, in milliseconds. */
 export interface Patience {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { pathBelow, pathOf } from './path-of.ts'
+import { clientOf, pathBelow, pathOf } from './incoming-message.ts'
 
 const asked = (url: string) => ({ url }) as IncomingMessage
 
@@ -37,4 +38,16 @@ describe('pathBelow', () => {
   ])('%j, %s', (base, url, path) => {
     expect(pathBelow(base, asked(url))).toBe(path)
   })
+})
+
+it.each([
+  ['172.18.0.5', '172.18.0.5'],
+  ['::ffff:172.18.0.5', '172.18.0.5'],
+  ['::1', '::1'],
+  ['2001:db8::5', '2001:db8::5'],
+  ['::ffff:0:5', '::ffff:0:5'],
+  [undefined, undefined],
+])('the client at %s is %s', (remoteAddress, client) => {
+  const socket = Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress })
+  expect(clientOf({ socket })).toBe(client)
 })

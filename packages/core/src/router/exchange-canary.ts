@@ -1,0 +1,43 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Backend } from '../backend/backend.ts'
+import type { ReplayBody } from '../body/replay-body.ts'
+import type { CanaryResult } from '../canary/canary.ts'
+import { hasResult, LARGEST_SAMPLE, type Sample } from '../canary/samples.ts'
+import type { Classification } from '../classify/classification.ts'
+import type { Canaries } from './canaries.ts'
+
+/** A request as canaries see it. */
+interface SampledRequest {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly body: ReplayBody
+  readonly classification: Classification
+}
+
+const UNKNOWN: CanaryResult = { kind: 'unknown' }
+
+/** Asks the backend on which a request has failed whether it works. A client that leaves does not wait for that. */
+export function askCanary(
+  canaries: Canaries | undefined,
+  backend: Backend,
+  { res, classification }: SampledRequest,
+): Promise<CanaryResult> {
+  return new Promise((resolve) => {
+    if (canaries === undefined || res.destroyed) return resolve(UNKNOWN)
+    const onClose = () => resolve(UNKNOWN)
+    res.once('close', onClose)
+    canaries.ask(backend, classification).then((found) => {
+      res.off('close', onClose)
+      resolve(found)
+    })
+  })
+}
+
+/** A request that was answered well, if it is fit for canaries: small, plain, and with a result. */
+export function sampleOf({ req, body, classification }: SampledRequest, answer: Buffer): Sample | undefined {
+  const { 'content-type': contentType, 'content-encoding': coding } = req.headers
+  const { complete, size } = body
+  if (!complete || size > LARGEST_SAMPLE || contentType === undefined || coding !== undefined)
+    return undefined
+  return hasResult(answer, classification.tasks) ? { body: body.beginning(size), contentType } : undefined
+}
