@@ -5,6 +5,7 @@ import { answered, failed, passedOver } from '../../../../test/support/outcomes.
 import type { Outcome } from '../backend/outcome.ts'
 import type { Policy } from '../config/policy.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import type { Lease } from '../routing/lease.ts'
 import { Budget } from './budget.ts'
 import { type RetryRequest, run } from './run.ts'
 
@@ -27,6 +28,7 @@ async function retried(outcomes: readonly Outcome[], policy: Partial<Policy> = {
     canHedge: () => true,
     select: (options) => select(search, options),
     ask: async () => ({ kind: 'unknown' }) as const,
+    repeat: async ({ backend }: Lease, most: number) => backend.limit.repeat(most),
     send: async ({ lease }) => {
       sent.push(lease.backend.name)
       const outcome = left.shift() ?? answered
@@ -75,6 +77,7 @@ describe('run', () => {
       canHedge: () => true,
       select: undefined,
       ask: async () => ({ kind: 'unknown' }) as const,
+      repeat: async ({ backend }: Lease, most: number) => backend.limit.repeat(most),
       send: () => Promise.reject(new TypeError('a bug')),
       onLease: () => {},
       onAttempt: () => {},

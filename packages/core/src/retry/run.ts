@@ -1,4 +1,5 @@
 import { isUndecided } from '../backend/health/evidence.ts'
+import type { Repeat } from '../backend/limit/memory-limit.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import type { Clock } from '../clock.ts'
@@ -41,6 +42,8 @@ export interface RetryRequest<A extends Kept> {
   readonly canHedge: () => boolean
   /** Asks the backend of a lease by a canary whether it works. It never rejects. */
   readonly ask: (lease: Lease) => Promise<CanaryResult>
+  /** Resolves when at most so many requests are in flight on the backend of a lease, or the client has left. */
+  readonly repeat: (lease: Lease, most: number) => Promise<Repeat>
   /** Makes one attempt. */
   readonly send: (attempt: AttemptContext) => Promise<{ outcome: Outcome; answer: A | undefined }>
   /** Chooses a backend, or waits for one; `undefined` without a policy. */
@@ -176,8 +179,9 @@ async function attempt<A extends Kept>(
     },
     hasOther: () => lease.usableOthers([]).length > 0,
   }
-  const send = () => request.send(context)
-  const { outcome, answer } = await sendVerified(lease, { ask: request.ask, send }, round.isPoison)
+  const { ask, repeat, retained } = request
+  const verified = { ask, repeat, retained, send: () => request.send(context) }
+  const { outcome, answer } = await sendVerified(lease, verified, round.isPoison)
   const ended = record(outcome)
   round.attempts.push({ record: ended, lease, answer })
   request.onAttempt(ended, context)

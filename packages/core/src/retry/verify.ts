@@ -1,43 +1,81 @@
 import { isUndecided } from '../backend/health/evidence.ts'
+import type { Repeat } from '../backend/limit/memory-limit.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import type { Lease } from '../routing/lease.ts'
 
-/** An attempt, and the backend's own word on it. */
-export interface Verified<R> {
-  /** Asks the backend of a lease by a canary whether it works. It never rejects. */
-  readonly ask: (lease: Lease) => Promise<CanaryResult>
+/** The end of an attempt. */
+interface Sent {
+  readonly outcome: Outcome
+  readonly answer: { release(): void } | undefined
+}
+
+/** How an attempt is made, and what its backend is asked. None of these rejects. */
+export interface Verified<S extends Sent> {
   /** Sends the request. */
-  readonly send: () => Promise<R>
+  readonly send: () => Promise<S>
+  /** Asks the backend of a lease by a canary whether it works. */
+  readonly ask: (lease: Lease) => Promise<CanaryResult>
+  /** Resolves when at most so many requests are in flight on the backend of a lease, or the client has left. */
+  readonly repeat: (lease: Lease, most: number) => Promise<Repeat>
+  /** Whether the body can be sent again. */
+  readonly retained: () => boolean
 }
 
 /**
- * Makes an attempt, and has a canary decide what the attempt leaves open: whether a backend that was ejected works again, before
- * the request is sent there, and who is at fault in a failure that may be the job's.
+ * Makes an attempt, and decides with its backend what the attempt leaves open: whether a backend that was ejected works again,
+ * before the request is sent there; whether it has memory for so many requests; and who is at fault in a failure that may be the
+ * job's.
  *
  * @param isPoison Whether backends died with the request or did not answer it: then a backend that works does not get it.
  */
-export async function sendVerified<R extends { readonly outcome: Outcome }>(
+export async function sendVerified<S extends Sent>(
   lease: Lease,
-  { ask, send }: Verified<R>,
+  request: Verified<S>,
   isPoison: boolean,
-): Promise<R | { readonly outcome: Outcome; readonly answer: undefined }> {
+): Promise<S | { readonly outcome: Outcome; readonly answer: undefined }> {
   if (lease.trial || isPoison) {
-    const found = await ask(lease)
+    const found = await request.ask(lease)
     if (found.kind === 'failed') return { outcome: notSent(found), answer: undefined }
     if (found.kind === 'passed' && isPoison) return { outcome: POISON, answer: undefined }
   }
-  const sent = await send()
-  return isUndecided(sent.outcome) ? { ...sent, outcome: decided(sent.outcome, await ask(lease)) } : sent
+  const sent = await request.send()
+  return isUndecided(sent.outcome) ? decide(lease, request, sent) : sent
+}
+
+/**
+ * A failure in company, while the backend works on other requests, may be that of its memory: the request is sent again with at
+ * most half as many, until it is alone. After that, a canary decides.
+ */
+async function decide<S extends Sent>(lease: Lease, request: Verified<S>, first: S): Promise<S> {
+  let sent = first
+  let company = lease.backend.inFlight
+  let repeat = await request.repeat(lease, Math.max(1, company >> 1))
+  try {
+    while (company > 1 && mayLackMemory(sent.outcome) && request.retained()) {
+      company = repeat.company
+      sent.answer?.release()
+      sent = await request.send()
+      if (sent.outcome.kind === 'answered') repeat.worked()
+      if (!isUndecided(sent.outcome)) return sent
+      repeat.end()
+      repeat = await request.repeat(lease, Math.max(1, company >> 1))
+    }
+    return { ...sent, outcome: decided(sent.outcome, await request.ask(lease)) }
+  } finally {
+    repeat.end()
+  }
+}
+
+/** Whether it is a 500, as opposed to a refusal of the request. */
+function mayLackMemory(outcome: Outcome): boolean {
+  if (outcome.kind !== 'passed-over' || outcome.verdict.kind !== 'undecided') return false
+  return outcome.verdict.otherwise === 'fault'
 }
 
 function notSent({ scope, reason }: Extract<CanaryResult, { kind: 'failed' }>): Outcome {
-  const failed = {
-    kind: 'failed',
-    error: new Error(reason),
-    reachedBackend: false,
-    reachedClient: false,
-  } as const
+  const error = new Error(reason)
+  const failed = { kind: 'failed', error, reachedBackend: false, reachedClient: false } as const
   if (scope === 'unreachable') return { ...failed, cause: 'connect' }
   return { ...failed, cause: 'canary', verdict: { kind: 'fault', scope, reason, certain: true } }
 }
@@ -45,19 +83,18 @@ function notSent({ scope, reason }: Extract<CanaryResult, { kind: 'failed' }>): 
 const POISON: Outcome = {
   kind: 'failed',
   cause: 'poison',
-  error: new Error('backends that work died with this request, or did not answer it'),
+  error: new Error('backends died with this request or did not answer it, and one that works was found'),
   reachedBackend: false,
   reachedClient: false,
 }
 
 /** The outcome of a failure that may be the job's, once a canary has told whose it is. */
 function decided(outcome: Outcome, found: CanaryResult): Outcome {
-  if (outcome.kind !== 'passed-over' || !('reason' in outcome.verdict) || found.kind === 'unknown')
-    return outcome
-  const { reason } = outcome.verdict
+  if (outcome.kind !== 'passed-over' || outcome.verdict.kind !== 'undecided') return outcome
+  if (found.kind === 'unknown') return outcome
+  const { otherwise, reason } = outcome.verdict
   if (found.kind === 'passed') return { ...outcome, verdict: { kind: 'job', reason } }
-  if (outcome.verdict.kind === 'undecided' && outcome.verdict.otherwise === 'lacks')
-    return { ...outcome, verdict: { kind: 'lacks', what: 'exact', reason } }
+  if (otherwise === 'lacks') return { ...outcome, verdict: { kind: 'lacks', what: 'exact', reason } }
   const scope = found.scope === 'unreachable' ? 'type' : found.scope
   return { ...outcome, verdict: { kind: 'fault', scope, reason, certain: true } }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
+import type { Repeat } from '../backend/limit/memory-limit.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import { hasResult, LARGEST_SAMPLE, type Sample } from '../canary/samples.ts'
@@ -30,6 +31,20 @@ export function askCanary(
       res.off('close', onClose)
       resolve(found)
     })
+  })
+}
+
+/** Waits until at most so many requests are in flight on a backend, or the client has left. */
+export function repeatOn(backend: Backend, most: number, res: ServerResponse): Promise<Repeat> {
+  const repeat = backend.limit.repeat(most)
+  return new Promise((resolve) => {
+    const end = () => {
+      res.off('close', end)
+      resolve(repeat)
+    }
+    if (res.destroyed) return end()
+    res.once('close', end)
+    repeat.ready.then(end)
   })
 }
 

@@ -22,7 +22,7 @@ import type { SelectOptions } from '../routing/select-options.ts'
 import { answerError } from './answers.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ClassifiedExchange, classifyRequest } from './classify-request.ts'
-import { askCanary, sampleOf } from './exchange-canary.ts'
+import { askCanary, repeatOn, sampleOf } from './exchange-canary.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteHeader } from './route-header.ts'
@@ -219,6 +219,7 @@ export class Exchange {
       retained: () => body.retained,
       canHedge: () => body.complete && body.retained,
       ask: ({ backend }: Lease) => askCanary(select?.canaries, backend, this),
+      repeat: ({ backend }: Lease, most: number) => repeatOn(backend, most, res),
       send: (attempt: AttemptContext) => this.#attempt(forwarder, forwarded, attempt),
       select: select && routed && ((options: SelectOptions) => this.#choose(select, routed, options)),
       onLease: (lease: Lease) => {

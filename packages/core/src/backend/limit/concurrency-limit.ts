@@ -3,6 +3,7 @@ import { defaults } from '../../config/defaults.ts'
 import { removeItem } from '../../remove-item.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import type { Limit, Sample } from './limit.ts'
+import { MemoryLimit, type Repeat } from './memory-limit.ts'
 
 export interface LimitSettings {
   /** Requests that it gets at once: `Infinity` for any number, `auto` to learn it. */
@@ -50,9 +51,11 @@ export class ConcurrencyLimit implements LimitView {
   #expected = 0
   readonly #left: number[] = []
   #lastUrgent = Number.NEGATIVE_INFINITY
+  readonly #memory: MemoryLimit
 
   constructor(clock: Clock, settings: LimitSettings) {
     this.#clock = clock
+    this.#memory = new MemoryLimit(clock)
     this.#settings = settings
     this.#limit = limitOf(settings, clock)
   }
@@ -64,11 +67,11 @@ export class ConcurrencyLimit implements LimitView {
   }
 
   get current(): number {
-    return this.#limit.current
+    return Math.min(this.#limit.current, this.#memory.most)
   }
 
   get workers(): number {
-    return this.#limit.workers
+    return Math.min(this.#limit.workers, this.#memory.most)
   }
 
   get mayGrow(): boolean {
@@ -95,6 +98,7 @@ export class ConcurrencyLimit implements LimitView {
 
   /** A learned limit does not stop an urgent request: it goes before what has just begun, and before what waits inside. */
   hasSlot(urgent: boolean): boolean {
+    if (!this.#memory.allows(this.inFlight)) return false
     const { current, urgentExtra } = this.#limit
     return this.inFlight < current + (urgent ? urgentExtra : this.#standby - this.#reserved)
   }
@@ -122,6 +126,16 @@ export class ConcurrencyLimit implements LimitView {
     removeItem(this.#requests, request)
     this.#expected = this.#requests.length === 0 ? 0 : this.#expected - request.expected
     if (request.sample !== undefined) this.#limit.end(request.sample, kind, taken)
+    this.#memory.update(this.inFlight)
+  }
+
+  /**
+   * Waits until a request in flight, which failed, can be sent again with fewer others. No further request begins until then.
+   *
+   * @param most Requests that may be in flight then, itself included.
+   */
+  repeat(most: number): Repeat {
+    return this.#memory.repeat(most, () => this.inFlight)
   }
 
   /** Slots that only urgent requests get; one is left for the others. */

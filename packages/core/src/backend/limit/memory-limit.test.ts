@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../../../test/support/fake-clock.ts'
+import { MemoryLimit } from './memory-limit.ts'
+
+/** A backend on which so many requests are in flight. */
+function backend(inFlight: number) {
+  const clock = new FakeClock()
+  const memory = new MemoryLimit(clock)
+  const it = {
+    clock,
+    memory,
+    inFlight,
+    /** A request in flight failed and is to be repeated. */
+    repeat(most: number) {
+      const repeat = memory.repeat(most, () => it.inFlight)
+      let isReady = false
+      repeat.ready.then(() => {
+        isReady = true
+      })
+      return { ...repeat, worked: repeat.worked, isReady: () => isReady, company: () => repeat.company }
+    },
+    /** Another request ended. */
+    end() {
+      it.inFlight--
+      memory.update(it.inFlight)
+    },
+  }
+  return it
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('the memory limit of a backend', () => {
+  it('is none as long as nothing fails', () => {
+    const { memory } = backend(0)
+    expect([memory.most, memory.allows(1_000)]).toEqual([Number.POSITIVE_INFINITY, true])
+  })
+
+  it('lets a request be repeated when few enough are in flight, and none begin before', async () => {
+    const it = backend(4)
+    const repeat = it.repeat(2)
+    await settle()
+    expect([repeat.isReady(), it.memory.allows(it.inFlight)]).toEqual([false, false])
+    it.end()
+    it.end()
+    await settle()
+    // One other, and itself.
+    expect([repeat.isReady(), repeat.company(), it.memory.allows(it.inFlight)]).toEqual([true, 2, false])
+    repeat.end()
+    expect(it.memory.allows(it.inFlight)).toBe(true)
+  })
+
+  it('repeats one after the other those that failed together', async () => {
+    const it = backend(3)
+    const repeats = [it.repeat(1), it.repeat(1), it.repeat(1)]
+    await settle()
+    expect(repeats.map(({ isReady }) => isReady())).toEqual([true, false, false])
+    repeats[0]?.end()
+    it.end()
+    await settle()
+    expect(repeats.map(({ isReady }) => isReady())).toEqual([true, true, false])
+  })
+
+  it('is what worked, grows one by one, and stays below what failed', () => {
+    const it = backend(4)
+    const repeat = it.repeat(2)
+    it.end()
+    it.end()
+    repeat.worked()
+    repeat.end()
+    expect(it.memory.most).toBe(2)
+    it.clock.advance(2_000)
+    expect(it.memory.most).toBe(3)
+    it.clock.advance(60_000)
+    expect([it.memory.most, it.memory.allows(2), it.memory.allows(3)]).toEqual([3, true, false])
+    it.clock.advance(300_000)
+    expect(it.memory.most).toBe(4)
+  })
+
+  it('stays what it is when a repeat fails, or was alone before', () => {
+    const it = backend(2)
+    it.repeat(1).end()
+    it.end()
+    const alone = it.repeat(1)
+    alone.worked()
+    alone.end()
+    expect(it.memory.most).toBe(Number.POSITIVE_INFINITY)
+  })
+})

@@ -1,0 +1,120 @@
+import type { Clock } from '../../clock.ts'
+import { removeItem } from '../../remove-item.ts'
+
+/** A request that is sent again with fewer others in flight. */
+export interface Repeat {
+  /** Resolves when few enough are in flight; no further request begins until then. */
+  readonly ready: Promise<void>
+  /** Requests in flight when it began, itself included. */
+  readonly company: number
+  /** It was answered well: the backend has memory for so many as were in flight. */
+  worked(): void
+  /** It is over; must be called. */
+  end(): void
+}
+
+interface Entry {
+  readonly most: number
+  readonly start: (company: number) => void
+}
+
+/** How long it takes until one more is tried, in milliseconds. */
+const GROW_AFTER = 2_000
+/** How long before the number at which requests have failed is tried again, in milliseconds. */
+const FORGET_AFTER = 300_000
+
+/**
+ * How many requests a backend has memory for, learned from failures: of several in flight one fails, and works with fewer.
+ * Until then there is no limit.
+ */
+export class MemoryLimit {
+  readonly #clock: Clock
+  readonly #waiting: Entry[] = []
+  readonly #running: Entry[] = []
+  #most = Number.POSITIVE_INFINITY
+  /** The fewest in flight with which one failed that worked with fewer, and when that was, on the clock. */
+  #failed = { with: Number.POSITIVE_INFINITY, at: 0 }
+  #changedAt = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Requests that may be in flight. It grows one by one, and stays below what has failed for a while. */
+  get most(): number {
+    if (this.#most === Number.POSITIVE_INFINITY) return this.#most
+    const now = this.#clock.now()
+    const { with: failedWith, at } = this.#failed
+    const proven = failedWith - 1 + Math.floor((now - at) / FORGET_AFTER)
+    return Math.max(
+      this.#most,
+      Math.min(proven, this.#most + Math.floor((now - this.#changedAt) / GROW_AFTER)),
+    )
+  }
+
+  /** Whether another request may begin. @param inFlight With those that wait to be repeated. */
+  allows(inFlight: number): boolean {
+    if (this.#waiting.length > 0) return false
+    if (this.#running.length === 0 && this.#most === Number.POSITIVE_INFINITY) return true
+    return inFlight < this.#running.reduce((most, entry) => Math.min(most, entry.most), this.most)
+  }
+
+  /**
+   * Waits until a request in flight can be repeated.
+   *
+   * @param most Requests that may be in flight then, itself included.
+   * @param inFlight Requests in flight, itself included; called again and again.
+   */
+  repeat(most: number, inFlight: () => number): Repeat {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const failedWith = this.#active(inFlight())
+    let company = 1
+    const entry: Entry = {
+      most,
+      start: (count) => {
+        company = count
+        removeItem(this.#waiting, entry)
+        this.#running.push(entry)
+        resolve()
+      },
+    }
+    this.#waiting.push(entry)
+    this.update(inFlight())
+    return {
+      ready: promise,
+      get company() {
+        return company
+      },
+      worked: () => this.#learn(company, failedWith),
+      end: () => {
+        removeItem(this.#waiting, entry)
+        removeItem(this.#running, entry)
+        resolve()
+        this.update(inFlight())
+      },
+    }
+  }
+
+  /** Starts the repeats that may run now; must be called when a request ends. */
+  update(inFlight: number): void {
+    for (const entry of [...this.#waiting]) {
+      const company = this.#active(inFlight) + 1
+      const most = this.#running.reduce((least, { most }) => Math.min(least, most), entry.most)
+      if (company > Math.min(most, Math.max(1, this.most))) return
+      entry.start(company)
+    }
+  }
+
+  /** Requests that the backend works on: those in flight, without those that wait to be repeated. */
+  #active(inFlight: number): number {
+    return inFlight - this.#waiting.length
+  }
+
+  #learn(worked: number, failedWith: number): void {
+    if (worked >= failedWith) return
+    const now = this.#clock.now()
+    this.#failed = { with: Math.min(this.#failed.with, failedWith), at: now }
+    this.#most = Math.min(worked, this.most)
+    this.#changedAt = now
+  }
+}
