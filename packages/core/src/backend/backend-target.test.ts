@@ -39,7 +39,7 @@ it('reports to the attempts that run when the backend is gone', () => {
   target.enter(one)
   target.enter(other)
   target.exit(one)
-  target.gone()
+  target.gone('gone')
   expect(gone).toEqual(['other'])
 })
 

@@ -7,8 +7,12 @@ import { takeCredentials } from './credentials.ts'
 
 /** An attempt that is running on a backend. */
 export interface RunningAttempt {
-  /** The probes say that the backend is down, and it takes no connections. */
-  backendGone(): void
+  /**
+   * There will be no answer: the backend takes no connections any more, as its probes say, or it is frozen.
+   *
+   * @param cause The cause of the attempt's failure.
+   */
+  backendGone(cause: 'gone' | 'frozen'): void
 }
 
 /**
@@ -70,9 +74,9 @@ export class BackendTarget {
     removeItem(this.#attempts, attempt)
   }
 
-  /** The backend takes no connections. */
-  gone(): void {
-    for (const attempt of [...this.#attempts]) attempt.backendGone()
+  /** The backend takes no connections, or is frozen. */
+  gone(cause: 'gone' | 'frozen'): void {
+    for (const attempt of [...this.#attempts]) attempt.backendGone(cause)
   }
 
   /** Whether the backend gets no more requests, and is removed once it is idle. */

@@ -69,7 +69,7 @@ export class Backend implements BackendView {
       missingAddress: settings.missingAddress,
       onChange: (change) => this.#changed(change),
       onRelief: () => this.#settings.onRelief?.(),
-      onGone: () => this.#target.gone(),
+      onGone: () => this.#target.gone('gone'),
     })
     this.#demand = new Demand({
       waker: settings.waker,
@@ -125,6 +125,16 @@ export class Backend implements BackendView {
   /** @param send Sends one canary there. */
   startCanaries(send: SendCanary): void {
     this.#canary = new Canary(this.#clock, send)
+  }
+
+  /**
+   * It does not answer any more: it is ejected, and what waits for an answer there goes elsewhere.
+   *
+   * @param scope What does not answer: everything, or the tasks and types of the job.
+   */
+  freeze(job: JobKeys, scope: 'backend' | 'type', reason: string): void {
+    this.#health.end(this.#health.begin(job), { kind: 'failed', scope, reason, certain: true })
+    this.#target.gone('frozen')
   }
 
   /** How requests are sent there, for `forward/` only. */

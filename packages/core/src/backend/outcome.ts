@@ -16,6 +16,8 @@ export type FailureCause =
   | 'reset'
   /** The machine takes no connections any more, so that there will be no answer. */
   | 'gone'
+  /** The backend did not answer any more, neither the request nor the router's own. */
+  | 'frozen'
   /** A connection that had been used before was closed by the backend as the request was sent on it. */
   | 'stale'
   /** The router was closed while the request was running. */

@@ -89,6 +89,10 @@ export const constants = Object.freeze({
   hedgeBudgetShare: 0.05,
   /** Window of the hedge budget. */
   hedgeBudgetWindow: 10_000,
+  /** Further copies of searches whose backend may be frozen, as a share of the searches within `hedgeBudgetWindow`. */
+  rescueBudgetShare: 0.2,
+  /** Such copies that are always allowed within `hedgeBudgetWindow`. */
+  rescueBudgetMin: 10,
   /** Latest latencies of a kind of job that percentiles are computed from: enough that p99 is not the maximum. */
   latencySamples: 100,
   /** Fewest latencies for a percentile: enough that p95 is not the maximum. */

@@ -22,6 +22,7 @@ const backend = new Backend('gpu', { url: 'http://gpu', weight: 1 })
 const plan: AttemptPlan = {
   lease: { backend, timeouts: resolveTimeouts() } as unknown as Lease,
   hedge: false,
+  look: { after: Number.POSITIVE_INFINITY, again: () => Number.POSITIVE_INFINITY },
   superseded: undefined,
   onCommit: () => {},
   deadline: Number.POSITIVE_INFINITY,

@@ -60,7 +60,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
     // Before the listeners of others, which may ask for the outcome.
     options.request.res.prependListener('close', this.#onClientLeft)
     const { plan, clock } = options
-    this.#watchdog = new Watchdog(clock, plan.lease.timeouts.connect, () => this.#onSilence())
+    this.#watchdog = new Watchdog(clock, plan.lease.timeouts.connect, (since) => this.#onSilence(since))
     if (plan.deadline !== Number.POSITIVE_INFINITY)
       this.#cancelDeadline = callAt(clock, plan.deadline, () => this.#timeOut('total-timeout'))
     if (plan.headBy !== Number.POSITIVE_INFINITY)
@@ -86,7 +86,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
     const socket = this.connection?.socket
     if (body instanceof ReplayReader && socket !== undefined) lendToUndici(body, socket)
     if (this.#settled) controller.abort(new Error('the attempt is over'))
-    else this.#watchdog.restart(this.options.plan.lease.timeouts.response)
+    else this.#watchdog.restart(this.#firstLook)
     this.options.plan.marks.connected = this.options.clock.now()
   }
 
@@ -169,11 +169,14 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
   }
 
   /** Fails the attempt if the request can be retried or held: an answer is unlikely. */
-  backendGone(): void {
+  backendGone(cause: 'gone' | 'frozen'): void {
     const reached = this.#reached()
-    if (!reached.reachedBackend || reached.reachedClient || !this.options.plan.hasNextStep()) return
-    const error = new Error('the backend stopped accepting connections')
-    this.#abort({ kind: 'failed', cause: 'gone', error, ...reached }, error.message)
+    if (!reached.reachedBackend || reached.reachedClient) return
+    if ((cause === 'frozen' && this.#answer !== undefined) || !this.options.plan.hasNextStep()) return
+    const error = new Error(
+      cause === 'gone' ? 'the backend stopped accepting connections' : 'the backend is frozen',
+    )
+    this.#abort({ kind: 'failed', cause, error, ...reached }, error.message)
   }
 
   /** The attempt failed for a reason that is not the client's. */
@@ -265,19 +268,32 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
     this.#abort({ kind: 'failed', cause: 'protocol', error, ...this.#reached() }, error.message)
   }
 
-  #onSilence(): void {
-    const { body, plan } = this.options
+  /** @param since When something happened last, on the clock. */
+  #onSilence(since: number): void {
+    const { body, plan, clock } = this.options
     const { timeouts } = plan.lease
     const uploading = !this.#sent && body instanceof ReplayReader && body.starving
-    const limit = this.#answer === undefined ? timeouts.response : timeouts.idle
     if (this.#controller !== undefined && (uploading || this.#controller.paused)) {
       // The client is slow; other timeouts limit that.
-      this.#watchdog.restart(limit)
+      this.#watchdog.restart(this.#answer === undefined ? this.#firstLook : timeouts.idle)
     } else if (this.#controller === undefined) this.#timeOut('connect-timeout')
     else if (this.#answer !== undefined) this.#timeOut('idle-timeout')
-    // Without another candidate, giving up would only lose the work that is being done.
-    else if (plan.hasOther() || plan.lease.backend.health.isDown) this.#timeOut('response-timeout')
-    else this.#watchdog.restart(limit)
+    else {
+      const silence = clock.now() - since
+      if (silence < timeouts.response) {
+        const next = silence + plan.look.again(silence)
+        this.#watchdog.restart(Math.min(timeouts.response, next), since)
+      }
+      // Without another candidate, giving up would only lose the work that is being done.
+      else if (plan.hasOther() || plan.lease.backend.health.isDown) this.#timeOut('response-timeout')
+      else this.#watchdog.restart(timeouts.response)
+    }
+  }
+
+  /** After how long without a byte of an answer it is asked first whether the backend is frozen, in milliseconds. */
+  get #firstLook(): number {
+    const { lease, look } = this.options.plan
+    return Math.min(lease.timeouts.response, look.after)
   }
 
   #timeOut(cause: FailureCause & `${string}timeout`): void {

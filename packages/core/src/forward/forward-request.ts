@@ -44,6 +44,13 @@ export interface AttemptHeaders {
 
 /** What belongs to one attempt. */
 export interface AttemptPlan extends AttemptContext {
+  /** When it is asked whether the backend is frozen: no byte of an answer has come for so long, in milliseconds. */
+  readonly look: {
+    /** The first time. */
+    readonly after: number
+    /** Asks. @returns After how long it is to be asked again. */
+    readonly again: (silence: number) => number
+  }
   /** When a client that takes no heartbeats needs the head of an answer, on the clock; `Infinity` for never. */
   readonly headBy: number
   /** Called with the outcome before the response ends; again if the client leaves before it has all of the answer. */

@@ -48,6 +48,8 @@ export class Forwarder {
   readonly retryBudget: Budget
   /** Limits hedges. */
   readonly hedgeBudget: Budget
+  /** Limits the further copies of requests for which a person waits. */
+  readonly rescueBudget: Budget
   readonly #watched = new Set<Select>()
   readonly #dispatchers: Dispatchers
   readonly #proxy: ProxyOption
@@ -67,6 +69,11 @@ export class Forwarder {
       share: defaults.hedgeBudgetShare,
       window: defaults.hedgeBudgetWindow,
       least: 0,
+    })
+    this.rescueBudget = new Budget(clock, {
+      share: defaults.rescueBudgetShare,
+      window: defaults.hedgeBudgetWindow,
+      least: defaults.rescueBudgetMin,
     })
     this.#proxy = proxy
     this.#settings = settingsOf(data, proxy)

@@ -8,14 +8,15 @@ import type { Clock } from '../clock.ts'
  */
 export class Watchdog {
   readonly #clock: Clock
-  readonly #onIdle: () => void
+  readonly #onIdle: (since: number) => void
   #limit: number
   #last = 0
   #cancel: (() => void) | undefined
   /** When the timer fires. */
   #firesAt = Number.POSITIVE_INFINITY
 
-  constructor(clock: Clock, limit: number, onIdle: () => void) {
+  /** @param onIdle Called with the time of the last activity, on the clock. */
+  constructor(clock: Clock, limit: number, onIdle: (since: number) => void) {
     this.#clock = clock
     this.#limit = limit
     this.#onIdle = onIdle
@@ -33,7 +34,7 @@ export class Watchdog {
     this.#cancel = this.#clock.after(end - this.#clock.now(), () => {
       this.#firesAt = Number.POSITIVE_INFINITY
       if (this.#last + this.#limit > this.#clock.now()) this.restart(this.#limit, this.#last)
-      else this.#onIdle()
+      else this.#onIdle(this.#last)
     })
   }
 

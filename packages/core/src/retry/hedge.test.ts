@@ -5,6 +5,7 @@ import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, passedOver, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { jobNames } from '../routing/jobs.ts'
 import { Budget } from './budget.ts'
 import { type HedgedAttempt, type HedgedRequest, type HedgedResult, sendHedged } from './hedge.ts'
 
@@ -17,8 +18,12 @@ interface RunningAttempt extends HedgedAttempt {
   readonly fail: (error: Error) => void
 }
 
-/** A request over backends a, b, c and d, late after 100 ms, whose attempts end as they are told to. */
-async function start(max: number, options: Partial<HedgedRequest> = {}) {
+/**
+ * A request over backends a, b, c and d, late after 100 ms, whose attempts end as they are told to.
+ *
+ * @param isWarm Whether every backend has just done such a request.
+ */
+async function start(max: number, options: Partial<HedgedRequest> = {}, isWarm = false) {
   const clock = new FakeClock()
   const names = ['a', 'b', 'c', 'd']
   const select = selectBackend(
@@ -28,6 +33,7 @@ async function start(max: number, options: Partial<HedgedRequest> = {}) {
     },
     { clock },
   )
+  if (isWarm) for (const { latency } of select.backends()) latency.observe(jobNames(search).kind, 10)
   const attempts: RunningAttempt[] = []
   const request: HedgedRequest = {
     clock,
@@ -61,14 +67,24 @@ async function start(max: number, options: Partial<HedgedRequest> = {}) {
 }
 
 describe('a hedged request', () => {
-  it('without hedge is one attempt, and sets no timer', async () => {
+  it('without hedge is one attempt, and sets no timer while its model may have to be loaded', async () => {
     const { clock, attempts, over, finishes, inFlight } = await start(0)
-    expect([clock.pending, attempts[0]?.superseded, attempts[0]?.hedge]).toEqual([0, undefined, false])
+    expect([clock.pending, attempts[0]?.hedge]).toEqual([0, false])
     attempts[0]?.end(answered)
     await over
     expect(finishes).toMatchObject([{ outcome: answered, attempts: 1 }])
     // It is for its owner to say whether the same backend gets it once more.
     expect(inFlight()).toBe('a')
+  })
+
+  it('without hedge gets a copy after 2 s, when the model is loaded there and a person waits', async () => {
+    const { clock, sent } = await start(0, {}, true)
+    clock.advance(1_999)
+    expect(sent().length).toBe(1)
+    clock.advance(1)
+    expect(new Set(sent()).size).toBe(2)
+    clock.advance(10_000)
+    expect(sent().length).toBe(2)
   })
 
   it('sends a hedge when the first is late, and up to max, each as much later', async () => {

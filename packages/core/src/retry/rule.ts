@@ -76,7 +76,7 @@ function whereNotHeld(round: readonly AttemptRecord[], lease: Leeway, parallel: 
   const against = round.filter(({ outcome }) => isAgainstJob(outcome))
   if (isConfirmed(against)) return { kind: 'answer', isConfirmed: true }
   if (killsBackends(round, parallel) || endedByTotal(round)) return ANSWER
-  const counted = round.filter(({ outcome }) => !isStale(outcome))
+  const counted = round.filter(({ outcome }) => !isMove(outcome))
   const exclude = idsOf(round)
   return counted.length <= lease.retries && lease.left(exclude) > 0
     ? { kind: 'another', exclude, avoid: [] }
@@ -145,7 +145,7 @@ export function worked(round: readonly AttemptRecord[]): number {
   return round.filter(
     ({ outcome }) =>
       outcome.reachedBackend &&
-      !isStale(outcome) &&
+      !isMove(outcome) &&
       !(outcome.kind === 'passed-over' && outcome.verdict.kind === 'busy'),
   ).length
 }
@@ -154,13 +154,18 @@ export function worked(round: readonly AttemptRecord[]): number {
 export function isSuspect(round: readonly AttemptRecord[]): boolean {
   return round.some(
     ({ outcome }) =>
-      isAgainstJob(outcome) || (outcome.kind === 'failed' && outcome.reachedBackend && !isStale(outcome)),
+      isAgainstJob(outcome) || (outcome.kind === 'failed' && outcome.reachedBackend && !isMove(outcome)),
   )
 }
 
 function endedByTotal(round: readonly AttemptRecord[]): boolean {
   const last = round.at(-1)?.outcome
   return last?.kind === 'failed' && last.cause === 'total-timeout'
+}
+
+/** Whether it does not count as an attempt: the backend was found not to have worked on the request. */
+function isMove(outcome: Outcome): boolean {
+  return isStale(outcome) || (outcome.kind === 'failed' && outcome.cause === 'frozen')
 }
 
 function isStale(outcome: Outcome | undefined): boolean {
@@ -192,5 +197,8 @@ export function isFree(
   lease: Pick<Lease, 'trial' | 'holds' | 'usableOthers'>,
 ): boolean {
   if (lease.trial || lease.holds) return true
-  return (outcome?.kind === 'failed' && !outcome.reachedBackend) || lease.usableOthers([]).some(isProven)
+  return (
+    (outcome?.kind === 'failed' && (!outcome.reachedBackend || isMove(outcome))) ||
+    lease.usableOthers([]).some(isProven)
+  )
 }

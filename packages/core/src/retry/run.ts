@@ -7,7 +7,7 @@ import { defaults } from '../config/defaults.ts'
 import { NoBackendError } from '../errors.ts'
 import { usefulness } from '../judge/verdict.ts'
 import { isProven } from '../routing/assess.ts'
-import type { Lease } from '../routing/lease.ts'
+import type { Lease, LeaseHedge } from '../routing/lease.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
 import type { AttemptMarks, AttemptRecord, AttemptRecorder } from './attempt-record.ts'
 import type { Budget } from './budget.ts'
@@ -36,6 +36,8 @@ export interface RetryRequest<A extends Kept> {
   readonly clock: Clock
   readonly retryBudget: Budget
   readonly hedgeBudget: Budget
+  /** Limits the further copies of requests for which a person waits. */
+  readonly rescueBudget: Budget
   /** Whether the body can be sent again. */
   readonly retained: () => boolean
   /** Whether it can be sent again in parallel. */
@@ -80,7 +82,7 @@ export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease
   let lease = first
   let round: Round<A> = { attempts: [], deadline: clock.now() + first.timeouts.total, isPoison: false }
   let suspectRounds = 0
-  if (first.hedge !== undefined) request.hedgeBudget.count()
+  if (first.hedge !== undefined) budgetOf(first.hedge, request).count()
   try {
     for (;;) {
       const ended =
@@ -194,10 +196,18 @@ function attemptHedged<A extends Kept>(
   first: Lease,
   round: Round<A>,
 ): Promise<HedgedResult> {
-  const { clock, hedgeBudget: budget, canHedge } = request
+  const { clock, canHedge } = request
   const before = round.attempts.map(({ record }) => record)
   const send = (hedged: HedgedAttempt) => attempt(request, hedged, round, before)
+  const budget = first.hedge === undefined ? request.hedgeBudget : budgetOf(first.hedge, request)
   return sendHedged(first, { clock, budget, tried: idsOf(before), canHedge, attempt: send })
+}
+
+function budgetOf(
+  { isRescue }: LeaseHedge,
+  request: Pick<RetryRequest<Kept>, 'hedgeBudget' | 'rescueBudget'>,
+): Budget {
+  return isRescue ? request.rescueBudget : request.hedgeBudget
 }
 
 const NO_HEDGE: Omit<HedgedAttempt, 'lease'> = { hedge: false, superseded: undefined, onCommit: () => {} }

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.ts'
 import type { BackendCanary } from '../backend/backend-group.ts'
 import { exactKey } from '../backend/job-keys.ts'
+import { lateAfter } from '../backend/latency/lateness.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import { canaryBody } from '../canary/canary-body.ts'
 import type { CanaryJob } from '../canary/canary-job.ts'
@@ -8,7 +9,8 @@ import { CanarySamples, type Sample } from '../canary/samples.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import type { CompiledPolicy } from '../routing/compile-policy.ts'
-import { jobNames } from '../routing/jobs.ts'
+import { jobNames, keysOf } from '../routing/jobs.ts'
+import type { Lease } from '../routing/lease.ts'
 
 /** Sends the body of a canary to a backend. It never rejects. */
 export type ForwardCanary = (
@@ -22,11 +24,15 @@ const UNKNOWN: CanaryResult = { kind: 'unknown' }
 
 /** The canaries of a policy: made of requests that its backends have answered well, and asked for by those that failed. */
 export class Canaries {
+  readonly #clock: Clock
   readonly #samples: CanarySamples
   readonly #policy: () => Pick<CompiledPolicy, 'canary' | 'timeouts'>
+  /** The backends that are being looked at. */
+  readonly #looks = new Set<Backend>()
 
   /** @param policy The one in force. */
   constructor(clock: Clock, policy: () => Pick<CompiledPolicy, 'canary' | 'timeouts'>) {
+    this.#clock = clock
     this.#samples = new CanarySamples(clock)
     this.#policy = policy
   }
@@ -35,7 +41,9 @@ export class Canaries {
   sender(forward: ForwardCanary): BackendCanary {
     return async (backend, job, signal) => {
       const body = await canaryBody(job, this.#samples.get(job.key))
-      return forward(backend, job, body, { timeout: this.#policy().timeouts(backend.name).load, signal })
+      const { load } = this.#policy().timeouts(backend.name)
+      const timeout = lateAfter(backend.latency, job.key, this.#clock.now(), { interactive: false, load })
+      return forward(backend, job, body, { timeout, signal })
     }
   }
 
@@ -54,6 +62,46 @@ export class Canaries {
   }
 
   /**
+   * No byte of an answer to a request has come for so long, in milliseconds. When that is late, the backend is looked at: by a
+   * probe, then by a canary. If one of them fails, it is frozen, and what waits there for an answer goes elsewhere.
+   *
+   * @returns After how long to call this again.
+   */
+  late(lease: LateRequest['lease'], classification: Classification, silence: number): number {
+    const { backend, bulk, timeouts } = lease
+    const since = this.#clock.now() - silence
+    const { kind } = jobNames(classification)
+    const due = lateAfter(backend.latency, kind, since, { interactive: !bulk, load: timeouts.load })
+    if (silence < due) return due - silence
+    // One that answers others is not frozen.
+    if (!backend.latency.hasDoneSince(kind, since)) void this.#look({ lease, classification, since })
+    return due
+  }
+
+  async #look({ lease, classification, since }: LateRequest): Promise<void> {
+    const { backend } = lease
+    if (this.#looks.has(backend)) return
+    this.#looks.add(backend)
+    try {
+      const names = jobNames(classification)
+      const job = keysOf(names, classification, () => 0)
+      const reason = await backend.health.checker.probeNow()
+      if (reason !== undefined) {
+        // While it loads a model, an ML server may not answer probes for several seconds.
+        const isExpected = backend.latency.isWarm(names.kind, since) || lease.usableOthers([]).length > 0
+        if (isExpected) backend.freeze(job, 'backend', `frozen: its probe failed (${reason})`)
+        return
+      }
+      const found = await this.ask(backend, classification)
+      const hasAnswered = backend.latency.hasDoneSince(names.kind, since)
+      if (found.kind === 'failed' && !hasAnswered)
+        backend.freeze(job, 'type', `frozen: a canary failed (${found.reason})`)
+    } finally {
+      this.#looks.delete(backend)
+    }
+  }
+
+  /**
    * A backend has answered a request well.
    *
    * @param sample The request, if it is fit for a canary; called when another one is to be kept.
@@ -67,6 +115,14 @@ export class Canaries {
     const kept = sample()
     if (kept !== undefined) this.#samples.keep(kind, kept)
   }
+}
+
+/** What a backend that may be frozen is working on. */
+interface LateRequest {
+  readonly lease: Pick<Lease, 'backend' | 'bulk' | 'timeouts' | 'usableOthers'>
+  readonly classification: Classification
+  /** When it was sent, on the clock. */
+  readonly since: number
 }
 
 /** The job of a canary; `undefined` when the job is not known, or has no payload of its own, as with some forks. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { LATE_BULK, LATE_INTERACTIVE } from '../backend/latency/lateness.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
@@ -197,7 +198,7 @@ export class Exchange {
       throw new RouterError('not-classified', 'No backend is chosen: put selectBackend() before forward().')
     this.#forwarding = true
     if (select !== undefined) forwarder.watch(select)
-    const { clock, retryBudget, hedgeBudget } = forwarder
+    const { clock, retryBudget, hedgeBudget, rescueBudget } = forwarder
     retryBudget.count()
     const { req, res, body, classification } = this
     const header = this.#routeHeader
@@ -216,6 +217,7 @@ export class Exchange {
       clock,
       retryBudget,
       hedgeBudget,
+      rescueBudget,
       retained: () => body.retained,
       canHedge: () => body.complete && body.retained,
       ask: ({ backend }: Lease) => askCanary(select?.canaries, backend, this),
@@ -279,6 +281,10 @@ export class Exchange {
     const own = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
     const plan: AttemptPlan = {
       ...attempt,
+      look: {
+        after: lease.bulk ? LATE_BULK : LATE_INTERACTIVE,
+        again: (silence) => this.#select?.canaries.late(lease, this.classification, silence) ?? Infinity,
+      },
       headBy: this.#headBy,
       own,
       onOutcome: (outcome) => this.#attempts.set(attempt, attempt.record(outcome)),

@@ -33,12 +33,14 @@ export interface Lease extends Slot {
   readonly bulk: boolean
   /** Whether the request may be held. */
   readonly holds: boolean
-  /** How the request is hedged; `undefined` when its route does not hedge. */
+  /** How the request is hedged; `undefined` for a bulk request on a route that does not hedge. */
   readonly hedge: LeaseHedge | undefined
 }
 
 /** The hedges of a request. */
 export interface LeaseHedge {
+  /** Whether its route does not hedge: a person waits for it, and gets another chance when the backend may be frozen. */
+  readonly isRescue: boolean
   /** The most hedges: `hedge.max` of the route. */
   readonly max: number
   /** Milliseconds after which an attempt is late, and hedged; `undefined` when that is not known. */

@@ -1,5 +1,6 @@
 import type { Backend, Slot } from '../backend/backend.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
+import { LATE_INTERACTIVE } from '../backend/latency/lateness.ts'
 import type { Hedge } from '../config/resolve.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import { isPassing } from './assess.ts'
@@ -39,7 +40,8 @@ export class RouteLease implements Lease {
     this.#table = table
     this.#mayHold = mayHold
     this.#request = request
-    this.hedge = route.hedge && this.#hedgeOf(route.hedge)
+    if (route.hedge !== undefined) this.hedge = this.#hedgeOf(route.hedge)
+    else if (request.priority > 0) this.hedge = this.#rescue
   }
 
   get retries(): number {
@@ -97,9 +99,21 @@ export class RouteLease implements Lease {
   #hedgeOf({ max, after }: Hedge): LeaseHedge {
     const { kind } = this.#request
     return {
+      isRescue: false,
       max,
       lateAfter: () =>
         'time' in after ? after.time : this.backend.latency.percentile(kind, after.percentile),
+      spare: (used) => this.#table.spare(this.#request, used),
+    }
+  }
+
+  get #rescue(): LeaseHedge {
+    const { backend, trial } = this
+    const { kind, place } = this.#request
+    return {
+      isRescue: true,
+      max: 1,
+      lateAfter: () => (trial || backend.latency.isWarm(kind, place.since) ? LATE_INTERACTIVE : undefined),
       spare: (used) => this.#table.spare(this.#request, used),
     }
   }

@@ -172,7 +172,7 @@ export class RouteSelector {
 
   /** A lease for a hedge of a request, on a backend that can take it now; it does not wait. */
   spare(request: RouteRequest, used: readonly string[]): Lease | undefined {
-    if (this.route.hedge === undefined) return undefined
+    if (this.route.hedge === undefined && request.priority <= 0) return undefined
     const rare = this.route.members.current.filter((backend) => backend.health.isRare(request.job))
     const exclude = new Set([...request.exclude, ...used, ...rare.map(({ id }) => id)])
     const hedge = { ...request, exclude, avoid: NONE, retry: true, notBefore: 0, onDecision: undefined }

@@ -59,6 +59,8 @@ export class Checker {
   #running: AbortController | undefined
   #cancel: (() => void) | undefined
   #isHurried = false
+  /** Told of the result of the next probe that ends. */
+  #askers: ((reason: string | undefined) => void)[] = []
 
   /**
    * @param random From 0 to 1, for the jitter: probes of many must not come at once.
@@ -105,6 +107,7 @@ export class Checker {
 
   stop(): void {
     this.#probe = undefined
+    this.#tellAskers(undefined)
     this.#cancel?.()
     this.#running?.abort()
   }
@@ -118,6 +121,19 @@ export class Checker {
   /** A request could not reach it: asks now rather than later. */
   doubt(): void {
     if (this.#state.kind !== 'down') this.#askNow()
+  }
+
+  /** Probes now. @returns Why the backend is not healthy; `undefined` when it is, or where no probes are sent. */
+  probeNow(): Promise<string | undefined> {
+    if (this.#probe === undefined || this.#options === undefined) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      this.#askers.push(resolve)
+      this.#askNow()
+    })
+  }
+
+  #tellAskers(reason: string | undefined): void {
+    for (const tell of this.#askers.splice(0)) tell(reason)
   }
 
   #askNow(): void {
@@ -143,6 +159,7 @@ export class Checker {
       if (this.#running !== running) return
       this.#running = undefined
       cancel()
+      this.#tellAskers(reason)
       if (this.#probe === undefined) return
       this.#note(reason, options)
       if (reason === undefined) this.#listener.onAnswered?.()

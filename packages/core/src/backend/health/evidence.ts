@@ -27,7 +27,13 @@ export type Evidence =
     }
 
 /** Neither is the backend's doing, nor anything that its probes have not said already. */
-const SAY_NOTHING: ReadonlySet<FailureCause> = new Set(['total-timeout', 'shutdown', 'stale', 'gone'])
+const SAY_NOTHING: ReadonlySet<FailureCause> = new Set([
+  'total-timeout',
+  'shutdown',
+  'stale',
+  'gone',
+  'frozen',
+])
 
 const NOTHING: Evidence = { kind: 'nothing' }
 const WORKS: Evidence = { kind: 'works' }

@@ -31,6 +31,8 @@ interface Observed {
   peakAt: number
   /** When a job was done last, on the clock. */
   at: number
+  /** The longest time of a job before which none had been done for a minute: the model may have been loaded. */
+  load: number
   readonly recent: RecentLatencies
 }
 
@@ -90,6 +92,23 @@ export class LatencyTracker implements LatencyView {
     return known === undefined || known.count === 0 ? undefined : known.mean
   }
 
+  /** Whether a job of this kind was done in the minute before this time, on the clock: then its model is loaded. */
+  isWarm(kind: string, at: number): boolean {
+    const known = this.#latencies.get(kind)
+    return known !== undefined && known.count > 0 && at - known.at <= WARM
+  }
+
+  /** Whether a job of this kind was done after this time, on the clock. */
+  hasDoneSince(kind: string, at: number): boolean {
+    const known = this.#latencies.get(kind)
+    return known !== undefined && known.count > 0 && known.at > at
+  }
+
+  /** The longest time in milliseconds that a job took which may have had to load its model; 0 when none is known. */
+  longestLoad(kind: string): number {
+    return this.#latencies.get(kind)?.load ?? 0
+  }
+
   /** Milliseconds that so many percent of the last jobs of this kind did not exceed; `undefined` when too few are known. */
   percentile(kind: string, percent: number): number | undefined {
     return this.#latencies.get(kind)?.recent.percentile(percent)
@@ -123,6 +142,7 @@ export class LatencyTracker implements LatencyView {
     const first = known.count === 1 ? known.mean : 0
     const highest = isPeak ? Math.max(time, this.#expectedOf(known)) : 0
     known.count = Math.min(known.count + 1, defaults.latencyMemory)
+    if (known.count === 1 || now - taken - known.at > WARM) known.load = Math.max(known.load, taken)
     known.mean += (time - known.mean) * Math.max(1 / known.count, forgotten)
     known.at = now
     known.recent.add(taken)
@@ -182,12 +202,16 @@ export class LatencyTracker implements LatencyView {
       peak: 0,
       peakAt: now,
       at: now,
+      load: 0,
       recent: new RecentLatencies(),
     }
     keepLatest(this.#latencies, kind, known, defaults.mostKinds)
     return known
   }
 }
+
+/** A model stays loaded for so long, in milliseconds, and for longer. */
+const WARM = 60_000
 
 /**
  * The last latencies of one kind of job, for their percentiles: few enough to be sorted when these are asked for, and to
