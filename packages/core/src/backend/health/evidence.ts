@@ -25,39 +25,31 @@ const SAY_NOTHING: ReadonlySet<FailureCause> = new Set(['total-timeout', 'shutdo
 const NOTHING: Evidence = { kind: 'nothing' }
 
 export function evidenceOf(outcome: Outcome | undefined): Evidence {
-  switch (outcome?.kind) {
-    case 'answered':
-    case 'passed-over': {
-      const { verdict } = outcome
-      switch (verdict.kind) {
-        case 'good':
-        case 'too-large':
-          return { kind: verdict.kind }
-        case 'lacks':
-          return { kind: 'lacks', what: verdict.what }
-        case 'busy':
-          return { kind: 'busy', time: verdict.retryAfter ?? defaults.busyTime }
-        case 'fault':
-          return {
-            kind: verdict.scope === 'backend' ? 'backend-failed' : 'type-failed',
-            reason: verdict.reason,
-          }
-        case 'undecided':
-          return {
-            kind: 'undecided',
-            blame:
-              verdict.otherwise === 'lacks'
-                ? { kind: 'lacks', what: 'exact' }
-                : { kind: 'type-failed', reason: verdict.reason },
-          }
-      }
-      return NOTHING
-    }
-    case 'failed':
-      if (SAY_NOTHING.has(outcome.cause)) return NOTHING
+  if (outcome?.kind === 'failed') {
+    const { cause, error, reachedBackend } = outcome
+    if (SAY_NOTHING.has(cause)) return NOTHING
+    const reason = error instanceof TlsError ? error.message : cause
+    return { kind: reachedBackend ? 'type-failed' : 'unreachable', reason }
+  }
+  if (outcome?.kind !== 'answered' && outcome?.kind !== 'passed-over') return NOTHING
+  const { verdict } = outcome
+  switch (verdict.kind) {
+    case 'good':
+    case 'too-large':
+      return { kind: verdict.kind }
+    case 'lacks':
+      return { kind: 'lacks', what: verdict.what }
+    case 'busy':
+      return { kind: 'busy', time: verdict.retryAfter ?? defaults.busyTime }
+    case 'fault':
+      return { kind: verdict.scope === 'backend' ? 'backend-failed' : 'type-failed', reason: verdict.reason }
+    case 'undecided':
       return {
-        kind: outcome.reachedBackend ? 'type-failed' : 'unreachable',
-        reason: outcome.error instanceof TlsError ? outcome.error.message : outcome.cause,
+        kind: 'undecided',
+        blame:
+          verdict.otherwise === 'lacks'
+            ? { kind: 'lacks', what: 'exact' }
+            : { kind: 'type-failed', reason: verdict.reason },
       }
     default:
       return NOTHING
