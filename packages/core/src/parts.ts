@@ -24,7 +24,7 @@ export type {
   PassiveChange,
   PassiveHealth,
 } from './backend/health/health-view.ts'
-export { type JobKeys, jobKeysOf } from './backend/job-keys.ts'
+export type { JobKeys } from './backend/job-keys.ts'
 export type { LatencyView } from './backend/latency/latency-tracker.ts'
 export type { LimitView } from './backend/limit/concurrency-limit.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
@@ -95,6 +95,7 @@ export type { RouteInfo } from './router/select-backend.ts'
 export { type Select, selectBackend } from './router/select-backend.ts'
 export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
 export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
+export { jobKeysOf } from './routing/jobs.ts'
 export type { HoldEvent, Lease, Place } from './routing/lease.ts'
 export type { Patience } from './routing/patience.ts'
 export type { Decided } from './routing/route-selector.ts'

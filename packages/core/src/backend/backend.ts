@@ -36,15 +36,14 @@ export class Backend implements BackendView {
   readonly id: string
   readonly url: string
   readonly endpoint: string | undefined
+  readonly health: Health
+  readonly limit: ConcurrencyLimit
+  readonly latency: LatencyTracker
+  /** The requests that wait for it. */
+  readonly demand: Demand
   readonly #settings: BackendSettings
-  #weight: number
-  #tier: number
   readonly #clock: Clock
   readonly #target: BackendTarget
-  readonly #health: Health
-  readonly #limit: ConcurrencyLimit
-  readonly #latency: LatencyTracker
-  readonly #demand: Demand
   #traits: BackendTraits
   #canary: Canary | undefined
 
@@ -56,65 +55,44 @@ export class Backend implements BackendView {
     this.url = withoutCredentials(settings.url)
     this.endpoint = settings.endpoint && formatEndpoint(settings.endpoint)
     this.id = idOf(this)
-    this.#weight = settings.weight
-    this.#tier = settings.tier ?? defaults.tier
     this.#target = new BackendTarget(this.url, settings.endpoint, settings)
-    this.#limit = new ConcurrencyLimit(this.#clock, settings)
-    this.#latency = new LatencyTracker(this.#clock)
-    this.#health = new Health({
+    this.limit = new ConcurrencyLimit(this.#clock, settings)
+    this.latency = new LatencyTracker(this.#clock)
+    this.health = new Health({
       clock: this.#clock,
       check: settings.check,
       enabled: settings.enabled ?? true,
-      hasSlot: (urgent) => this.#limit.hasSlot(urgent),
+      hasSlot: (urgent) => this.limit.hasSlot(urgent),
       missingAddress: settings.missingAddress,
       onChange: (change) => this.#changed(change),
       onRelief: () => this.#settings.onRelief?.(),
       onGone: () => this.#target.gone('gone'),
     })
-    this.#demand = new Demand({
+    this.demand = new Demand({
       waker: settings.waker,
-      isDown: () => this.#health.isDown,
-      onHurry: (isHurried) => this.#health.checker.hurry(isHurried),
+      isDown: () => this.health.isDown,
+      onHurry: (isHurried) => this.health.checker.hurry(isHurried),
     })
   }
 
   /** Applies new settings. Its state and its requests stay. */
   configure(traits: BackendTraits): void {
     this.#traits = traits
-    this.#weight = traits.weight
-    this.#tier = traits.tier ?? defaults.tier
     this.#target.configure(traits)
-    this.#limit.configure(traits)
-    this.#health.checker.configure(traits.check)
+    this.limit.configure(traits)
+    this.health.checker.configure(traits.check)
   }
 
   get weight(): number {
-    return this.#weight
+    return this.#traits.weight
   }
 
   get tier(): number {
-    return this.#tier
+    return this.#traits.tier ?? defaults.tier
   }
 
   get inFlight(): number {
-    return this.#limit.inFlight
-  }
-
-  get limit(): ConcurrencyLimit {
-    return this.#limit
-  }
-
-  get latency(): LatencyTracker {
-    return this.#latency
-  }
-
-  get health(): Health {
-    return this.#health
-  }
-
-  /** The requests that wait for it. */
-  get demand(): Demand {
-    return this.#demand
+    return this.limit.inFlight
   }
 
   /** Asks it whether it works; `undefined` before {@link Backend.startCanaries}. */
@@ -133,7 +111,7 @@ export class Backend implements BackendView {
    * @param scope What does not answer: everything, or the tasks and types of the job.
    */
   freeze(job: JobKeys, scope: 'backend' | 'type', reason: string): void {
-    this.#health.end(this.#health.begin(job), { kind: 'failed', scope, reason, certain: true })
+    this.health.end(this.health.begin(job), { kind: 'failed', scope, reason, certain: true })
     this.#target.gone('frozen')
   }
 
@@ -155,9 +133,9 @@ export class Backend implements BackendView {
    * @param urgent Whether it may have what is reserved.
    */
   reserve(job: JobKeys = NO_KEYS, kind = '', urgent = false): Slot {
-    const request = this.#limit.begin(this.#latency.expected(kind) ?? 0, urgent)
+    const request = this.limit.begin(this.latency.expected(kind) ?? 0, urgent)
     const { inFlight } = this
-    const record = this.#health.begin(job)
+    const record = this.health.begin(job)
     let isHeld = true
     let undecided: { readonly blame: Evidence; readonly time: number } | undefined
     const release = (outcome?: Outcome) => {
@@ -168,11 +146,11 @@ export class Backend implements BackendView {
       const starvedFor = (outcome?.kind === 'answered' ? outcome.starvedFor : undefined) ?? 0
       const time = Math.max(0, this.#clock.now() - request.began - starvedFor)
       const isGood = evidence.kind === 'good'
-      this.#limit.end(request, kind, isGood ? time : undefined)
-      this.#health.end(record, evidence, this.#demand.waiting > 0)
+      this.limit.end(request, kind, isGood ? time : undefined)
+      this.health.end(record, evidence, this.demand.waiting > 0)
       // How many times as long it took as it would have without waiting inside.
-      if (isGood) this.#latency.observe(kind, time, Math.max(1, inFlight / this.#limit.workers))
-      else if (outcome?.kind === 'superseded') this.#latency.observeAtLeast(kind, time)
+      if (isGood) this.latency.observe(kind, time, Math.max(1, inFlight / this.limit.workers))
+      else if (outcome?.kind === 'superseded') this.latency.observeAtLeast(kind, time)
       else if (evidence.kind === 'undecided') undecided = { blame: evidence.blame, time }
       else this.#observeFailure(evidence, job, kind, time)
       this.#settings.onRelief?.()
@@ -182,7 +160,7 @@ export class Backend implements BackendView {
       const { blame, time } = undecided
       undecided = undefined
       if (isBlamed) {
-        this.#health.learn(record, blame)
+        this.health.learn(record, blame)
         this.#observeFailure(blame, job, kind, time)
       }
       this.#settings.onRelief?.()
@@ -193,14 +171,14 @@ export class Backend implements BackendView {
   /** An ejected backend gets no requests, so that a peak would stay until it is back: its peaks are forgotten. */
   #observeFailure(evidence: Evidence, job: JobKeys, kind: string, time: number): void {
     if (!('reason' in evidence)) return
-    const obstacle = this.#health.obstacle(job)?.kind
-    if (obstacle === 'ejected' || obstacle === 'down') this.#latency.forgetPeaks()
-    else this.#latency.observeFailure(kind, time)
+    const obstacle = this.health.obstacle(job)?.kind
+    if (obstacle === 'ejected' || obstacle === 'down') this.latency.forgetPeaks()
+    else this.latency.observeFailure(kind, time)
   }
 
   #changed(change: HealthChange): void {
     this.#settings.onChange?.(change)
-    this.#demand.healthChanged()
+    this.demand.healthChanged()
     this.#settings.onRelief?.()
   }
 }

@@ -22,23 +22,6 @@ export const NO_KEYS: JobKeys = { types: [], models: [], exact: () => '', size: 
 /** Entries that have keys of their own. A request with more counts as one job that no other request shares. */
 export const MOST_ENTRIES = 64
 
-/**
- * Derives the keys by which latencies and capabilities of a job are stored.
- *
- * @param size Size of the body in bytes.
- */
-export function jobKeysOf(entries: readonly Entry[], size: () => number = () => 0): JobKeys {
-  let exact: string | undefined
-  return {
-    ...namesOfEntries(withShortNames(entries)),
-    exact: () => {
-      exact ??= exactKey(entries)
-      return exact
-    },
-    size,
-  }
-}
-
 /** The names of an entry. */
 export type EntryNames = Pick<Entry, 'task' | 'type' | 'model'>
 

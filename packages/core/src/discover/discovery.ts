@@ -28,7 +28,7 @@ export interface Discovered {
 export class Discovery {
   readonly #clock: Clock
   #interval: number
-  readonly #names: readonly ResolvedName[]
+  readonly #lookups: readonly Lookup[]
   readonly #onDiscovered: (discovered: Discovered) => void
   #state: 'new' | 'started' | 'stopped' = 'new'
   #round: AbortController | undefined
@@ -43,10 +43,10 @@ export class Discovery {
   ) {
     this.#clock = clock
     this.#interval = interval
-    this.#names = [
-      ...names.map((name) => new ResolvedName(hostLookup(resolver, name, port))),
-      ...services.map((name) => new ResolvedName(serviceLookup(resolver, name))),
-    ]
+    this.#lookups = [
+      ...names.map((name) => hostLookup(resolver, name, port)),
+      ...services.map((name) => serviceLookup(resolver, name)),
+    ].map(keepingEndpoints)
     this.#onDiscovered = onDiscovered
   }
 
@@ -91,7 +91,7 @@ export class Discovery {
       round.abort(new Error(`no answer within ${defaults.resolveTimeout / 1_000} s`)),
     )
     round.signal.addEventListener('abort', cancel)
-    Promise.all(this.#names.map((name) => name.resolve(round.signal))).then((answers) => {
+    Promise.all(this.#lookups.map((lookup) => lookup(round.signal))).then((answers) => {
       cancel()
       if (this.#round !== round) return
       this.#round = undefined
@@ -112,27 +112,16 @@ export class Discovery {
   }
 }
 
-/** One name with its previous endpoints. */
-class ResolvedName {
-  readonly #lookup: Lookup
-  #last: readonly Endpoint[] = []
-
-  constructor(lookup: Lookup) {
-    this.#lookup = lookup
-  }
-
-  /** Never rejects, and settles when the signal is aborted. */
-  async resolve(signal: AbortSignal): Promise<LookupResult> {
+/** A lookup that never rejects, and settles when the signal is aborted: without a result, the name keeps its endpoints. */
+function keepingEndpoints(lookup: Lookup): Lookup {
+  let endpoints: readonly Endpoint[] = []
+  return async (signal) => {
     try {
-      const found = await Promise.race([this.#lookup(signal), aborted(signal)])
-      this.#last = found.endpoints
+      const found = await Promise.race([lookup(signal), aborted(signal)])
+      endpoints = found.endpoints
       return found
     } catch (error) {
-      return {
-        endpoints: this.#last,
-        ttl: Number.POSITIVE_INFINITY,
-        error: asError(error),
-      }
+      return { endpoints, ttl: Number.POSITIVE_INFINITY, error: asError(error) }
     }
   }
 }

@@ -38,15 +38,17 @@ export function assess(request: RouteRequest, backend: Backend): MutableAssessme
   return {
     backend,
     obstacle,
-    state: obstacle === undefined || isPassing(obstacle) ? 'candidate' : 'unavailable',
+    state: obstacle === undefined || PASSING.has(obstacle.kind) ? 'candidate' : 'unavailable',
   }
 }
 
 /** Obstacles that end when a request on the backend ends: such a backend is worth waiting for. */
 const PASSING: ReadonlySet<Obstacle['kind']> = new Set(['full', 'recovering', 'resolving'])
-/** Whether a backend with this obstacle can take a request as soon as another request there ends. */
-export function isPassing({ kind }: Obstacle): boolean {
-  return PASSING.has(kind)
+
+/** Whether a backend can take a request now, or as soon as another request there ends. */
+export function isAvailable({ job, priority }: RouteRequest, { health }: Backend): boolean {
+  const obstacle = health.obstacle(job, priority > 0)
+  return obstacle === undefined || PASSING.has(obstacle.kind)
 }
 
 /** Whether some candidate is available and at its limit. */

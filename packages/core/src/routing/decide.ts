@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.ts'
 import type { Obstacle } from '../backend/health/health-view.ts'
+import { rankedBy } from '../balance/ranked-by.ts'
 import type { Candidate, Ranked } from '../balance/strategy.ts'
 import { defaults } from '../config/defaults.ts'
 import type { RouterError } from '../errors.ts'
@@ -144,24 +145,15 @@ function whenUnavailable(
 const BADNESS: readonly Obstacle['kind'][] = ['full', 'recovering', 'busy', 'ejected', 'down', 'lacks']
 
 function leastBadOf(request: RouteRequest, unavailable: readonly Assessment[]): Backend | undefined {
-  let best: Assessment | undefined
-  for (const assessment of unavailable) {
-    const { backend } = assessment
-    if (
-      !isUsable(assessment) ||
-      isUnreachable(request, backend) ||
-      !backend.limit.hasSlot(request.priority > 0)
-    )
-      continue
-    if (best === undefined || isLessBad(assessment, best)) best = assessment
-  }
+  const usable = unavailable.filter(
+    (assessment) =>
+      isUsable(assessment) &&
+      !isUnreachable(request, assessment.backend) &&
+      assessment.backend.limit.hasSlot(request.priority > 0),
+  )
+  const badness = ({ obstacle }: Assessment) => BADNESS.indexOf(obstacle?.kind ?? 'full')
+  const [best] = rankedBy(usable, badness, ({ obstacle }) => obstacle?.until ?? 0)
   return best?.backend
-}
-
-function isLessBad({ obstacle: one }: Assessment, { obstacle: other }: Assessment): boolean {
-  if (one === undefined || other === undefined) return false
-  const difference = BADNESS.indexOf(one.kind) - BADNESS.indexOf(other.kind)
-  return difference < 0 || (difference === 0 && one.until < other.until)
 }
 
 /** A request that may not be held waits for a slot even of an unavailable backend. */

@@ -6,6 +6,7 @@ import { parseConfig } from '../config/parse.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { jobNames } from './jobs.ts'
 
 const search = classified('text', 'clip/textual')
 const image = classified('image', 'clip/visual')
@@ -59,10 +60,13 @@ function pool(own: Partial<BackendOptions>[], route: Partial<Route> = {}, policy
 }
 
 describe('a lease', () => {
-  it('without hedge is never late', async () => {
+  it('without hedge is never late, unless a person waits for a loaded model', async () => {
     const { select } = pool([{}, {}], { hedge: undefined })
-    const lease = await select(search)
-    expect([lease.hedge, select.lease('a').hedge]).toEqual([undefined, undefined])
+    expect([(await select(image)).hedge, select.lease('a').hedge]).toEqual([undefined, undefined])
+    const { hedge, backend } = await select(search)
+    expect([hedge?.isRescue, hedge?.max, hedge?.lateAfter()]).toEqual([true, 1, undefined])
+    backend.latency.observe(jobNames(search).kind, 10)
+    expect(hedge?.lateAfter()).toBe(2_000)
   })
 
   it('is late after a time, or after a percentile of its backend for jobs of its kind', async () => {

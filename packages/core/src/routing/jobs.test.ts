@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { answered, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Classified, Entry } from '../classify/classification.ts'
 import { selectBackend } from '../router/select-backend.ts'
-import { jobNames, keysOf, namesOf } from './jobs.ts'
+import { jobKeysOf, jobNames, keysOf, namesOf } from './jobs.ts'
 
 function requestFor(
   ...entries: readonly (readonly [task: string, type: string, model: string])[]
@@ -113,5 +113,21 @@ describe('the keys of a job', () => {
     const long = requestFor(['clip', 'visual', LONG])
     expect(jobNames(short)).toBe(jobNames(short))
     expect(jobNames(long)).not.toBe(jobNames(long))
+  })
+})
+
+describe('the keys of entries', () => {
+  const entry = (model: string, options = {}): Entry => ({ task: 'clip', type: 'visual', model, options })
+  it('are its types and models, its size, and a digest with the options', () => {
+    const keys = jobKeysOf([entry('ViT', { minScore: 0.5 })], () => 7)
+    expect([keys.types, keys.models, keys.size()]).toEqual([['clip/visual'], ['clip/visual/ViT'], 7])
+    expect(keys.exact()).toBe(keys.exact())
+    expect(keys.exact()).not.toBe(jobKeysOf([entry('ViT', { minScore: 0.6 })]).exact())
+  })
+
+  it('stay within 256 characters, and differ by the whole name', () => {
+    const [one, other] = [`${LONG}a`, `${LONG}b`].map((model) => jobKeysOf([entry(model)]).models[0])
+    expect(one?.length).toBeLessThanOrEqual(256)
+    expect(one).not.toBe(other)
   })
 })

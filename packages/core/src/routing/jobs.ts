@@ -50,10 +50,19 @@ export function namesOf(written: readonly Entry[]): JobNames {
   return { kind, models: boundedKey([...models].sort(), '+'), types, typeModels }
 }
 
+/**
+ * Derives the keys by which latencies and capabilities of a job are stored.
+ *
+ * @param size Size of the body in bytes.
+ */
+export function jobKeysOf(entries: readonly Entry[], size: () => number = () => 0): JobKeys {
+  return keysOf(namesOf(entries), { entries }, size)
+}
+
 /** The keys of a request's health on a backend. @param size Bytes of its body, as far as they have arrived. */
 export function keysOf(
   { types, typeModels }: JobNames,
-  { entries }: Classification,
+  { entries }: Pick<Classification, 'entries'>,
   size: () => number,
   isReady?: () => boolean,
 ): JobKeys {

@@ -363,7 +363,7 @@ describe('a request that runs', () => {
 
   it('has further copies on the backends that there are now, if its route still has any', async () => {
     const { select } = start(policy({ a: {}, b: {} }, { hedge: {} }))
-    const lease = await select(search)
+    const lease = await select(image)
     select.reload(policy({ a: {}, c: {} }, { hedge: {} }))
     const spare = lease.hedge?.spare([lease.backend.id])
     expect(spare?.backend.name).toBe('c')

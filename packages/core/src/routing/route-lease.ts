@@ -3,7 +3,7 @@ import { NO_KEYS } from '../backend/job-keys.ts'
 import { LATE_INTERACTIVE } from '../backend/latency/lateness.ts'
 import type { Hedge } from '../config/resolve.ts'
 import type { Timeouts } from '../config/timeouts.ts'
-import { isPassing } from './assess.ts'
+import { isAvailable } from './assess.ts'
 import { isNamed } from './candidates.ts'
 import type { Lease, LeaseHedge, Place } from './lease.ts'
 import type { RouteRequest } from './route-request.ts'
@@ -68,12 +68,10 @@ export class RouteLease implements Lease {
   }
 
   usableOthers(tried: readonly string[]): readonly Backend[] {
-    const { job, priority } = this.#now
-    return this.#all.filter((other) => {
-      if (other === this.backend || tried.includes(other.id)) return false
-      const obstacle = other.health.obstacle(job, priority > 0)
-      return obstacle === undefined || isPassing(obstacle)
-    })
+    const request = this.#now
+    return this.#all.filter(
+      (other) => other !== this.backend && !tried.includes(other.id) && isAvailable(request, other),
+    )
   }
 
   isRefusedByAll(refused: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 import type { Backend } from '../backend/backend.ts'
 import { HoldError } from '../errors.ts'
 import type { RankChange } from '../queue/request-queue.ts'
-import { isAnyFull, isPassing } from './assess.ts'
+import { isAnyFull, isAvailable } from './assess.ts'
 import { candidatesOf } from './candidates.ts'
 import { type Decision, longestWait, waitKind } from './decide.ts'
 import type { HoldEvent, Lease } from './lease.ts'
@@ -125,13 +125,13 @@ export class RouteWait {
   #tryServe(): ReturnType<RouteSelector['tryServe']> {
     // A body that stopped for want of memory is ready, and reads on when there is some.
     if (this.#request.isReady() !== this.#wasReady) this.#updateRank(this.#rank())
-    const { exclude, relaxes, job, priority } = this.#request
-    const isAvailable = ({ health }: Backend) => {
-      const obstacle = health.obstacle(job, priority > 0)
-      return obstacle === undefined || isPassing(obstacle)
-    }
-    if (relaxes && exclude.size > 0 && !candidatesOf(this.#request).some(isAvailable)) {
-      this.#adopt({ ...this.#request, exclude: new Set() })
+    const request = this.#request
+    if (
+      request.relaxes &&
+      request.exclude.size > 0 &&
+      !candidatesOf(request).some((backend) => isAvailable(request, backend))
+    ) {
+      this.#adopt({ ...request, exclude: new Set() })
       this.#awaitCandidates()
       this.#updateRank(this.#rank())
     }

@@ -39,44 +39,39 @@ const NOTHING: Evidence = { kind: 'nothing' }
 const WORKS: Evidence = { kind: 'works' }
 
 export function evidenceOf(outcome: Outcome | undefined): Evidence {
-  switch (outcome?.kind) {
-    case 'answered':
-    case 'passed-over': {
-      const { verdict } = outcome
-      switch (verdict.kind) {
-        case 'good':
-        case 'too-large':
-          return { kind: verdict.kind }
-        case 'lacks':
-          return { kind: 'lacks', what: verdict.what }
-        case 'busy':
-          return { kind: 'busy', time: verdict.retryAfter ?? defaults.busyTime }
-        case 'fault':
-          return failedBy(verdict)
-        case 'job':
-          return WORKS
-        case 'undecided':
-          return {
-            kind: 'undecided',
-            blame:
-              verdict.otherwise === 'lacks'
-                ? { kind: 'lacks', what: 'exact' }
-                : failedBy({ kind: 'fault', scope: 'type', reason: verdict.reason }),
-          }
-      }
-      return NOTHING
-    }
-    case 'failed': {
-      if (SAY_NOTHING.has(outcome.cause)) return NOTHING
-      if (outcome.cause === 'poison') return WORKS
-      if (outcome.verdict !== undefined) return failedBy(outcome.verdict)
-      const reason = outcome.error instanceof TlsError ? outcome.error.message : outcome.cause
-      if (!outcome.reachedBackend) return { kind: 'unreachable', reason }
-      return { kind: 'failed', scope: 'type', reason, certain: false }
-    }
-    default:
-      return NOTHING
+  if (outcome?.kind === 'failed') {
+    const { cause, error, reachedBackend, verdict } = outcome
+    if (SAY_NOTHING.has(cause)) return NOTHING
+    if (cause === 'poison') return WORKS
+    if (verdict !== undefined) return failedBy(verdict)
+    const reason = error instanceof TlsError ? error.message : cause
+    if (!reachedBackend) return { kind: 'unreachable', reason }
+    return { kind: 'failed', scope: 'type', reason, certain: false }
   }
+  if (outcome?.kind !== 'answered' && outcome?.kind !== 'passed-over') return NOTHING
+  const { verdict } = outcome
+  switch (verdict.kind) {
+    case 'good':
+    case 'too-large':
+      return { kind: verdict.kind }
+    case 'job':
+      return WORKS
+    case 'lacks':
+      return { kind: 'lacks', what: verdict.what }
+    case 'busy':
+      return { kind: 'busy', time: verdict.retryAfter ?? defaults.busyTime }
+    case 'fault':
+      return failedBy(verdict)
+    case 'undecided':
+      return {
+        kind: 'undecided',
+        blame:
+          verdict.otherwise === 'lacks'
+            ? { kind: 'lacks', what: 'exact' }
+            : { kind: 'failed', scope: 'type', reason: verdict.reason, certain: false },
+      }
+  }
+  return NOTHING
 }
 
 function failedBy({ scope, reason, certain = false }: Extract<Verdict, { kind: 'fault' }>): Evidence {
