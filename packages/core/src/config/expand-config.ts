@@ -28,13 +28,11 @@ export class ExpandedConfig {
 
   constructor(
     data: unknown,
-    {
-      expanded = [],
-      problems = [],
-    }: { expanded?: Iterable<string>; problems?: readonly ConfigProblem[] } = {},
+    expanded: ReadonlySet<string> = new Set(),
+    problems: readonly ConfigProblem[] = [],
   ) {
     this.#data = data
-    this.#expanded = new Set(expanded)
+    this.#expanded = expanded
     this.#problems = problems
   }
 
@@ -58,9 +56,9 @@ export class ExpandedConfig {
    */
   withScalars(paths: ReadonlySet<string>): ExpandedConfig {
     const data = mapStrings(this.#data, (text, path) =>
-      paths.has(path) && this.isExpanded(path) ? (SCALARS.get(text) ?? numberIn(text) ?? text) : text,
+      paths.has(path) && this.isExpanded(path) ? scalarIn(text) : text,
     )
-    return new ExpandedConfig(data, { expanded: this.#expanded, problems: this.#problems })
+    return new ExpandedConfig(data, this.#expanded, this.#problems)
   }
 }
 
@@ -88,16 +86,13 @@ export function expandConfig(data: unknown, sources: ExpansionSources = {}): Exp
     if (found.expanded) expanded.add(path)
     return found.text
   })
-  return new ExpandedConfig(expandedData, { expanded, problems })
+  return new ExpandedConfig(expandedData, expanded, problems)
 }
 
-const SCALARS: ReadonlyMap<string, boolean> = new Map([
-  ['true', true],
-  ['false', false],
-])
-
-function numberIn(text: string): number | undefined {
-  return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : undefined
+/** The number or boolean that a text says, or the text. */
+function scalarIn(text: string): number | boolean | string {
+  if (text === 'true' || text === 'false') return text === 'true'
+  return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text
 }
 
 const MARK = /\$\$\{|\$\{(?:([^}]*)\})?/g

@@ -14,40 +14,33 @@ export interface ConnectionAware {
   connection: { readonly reused: boolean; readonly socket: Socket | undefined } | undefined
 }
 
-/** One connection of a pool; counts its requests. */
-class CountingClient extends Client {
-  #requests = 0
-  #socket: Socket | undefined
+/** One connection of a pool. */
+class Connection extends Client {
+  /** Its current or last socket. */
+  socket: Socket | undefined
+  /** Whether it had requests before the current one. */
+  reused = false
   #interim: InterimResponses | undefined
 
   constructor(origin: URL, connector: buildConnector.connector, options: Client.Options) {
     const connect: buildConnector.connector = (asked, callback) =>
       connector(asked, (...made) => {
-        this.#socket = made[1] ?? undefined
-        this.#interim = this.#socket && new InterimResponses(this.#socket)
+        this.socket = made[1] ?? undefined
+        this.#interim = this.socket && new InterimResponses(this.socket)
         callback(...made)
       })
     super(origin, { ...options, connect })
     // A new connection is opened for the request that was dispatched last.
     this.on('connect', () => {
-      this.#requests = 1
+      this.reused = false
     })
-  }
-
-  /** Its current or last socket. */
-  get socket(): Socket | undefined {
-    return this.#socket
-  }
-
-  get reused(): boolean {
-    return this.#requests > 1
   }
 
   override dispatch(
     options: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler & Partial<ConnectionAware>,
   ): boolean {
-    this.#requests++
+    this.reused = true
     // undici sends a request only when the answer to the previous one is complete.
     if (this.#interim !== undefined) this.#interim.awaiting = true
     if ('connection' in handler) handler.connection = this
@@ -75,25 +68,19 @@ export class Dispatchers {
   }
 
   for(backend: Backend): Pool {
+    const { target } = backend
+    const [tls, { connectTimeout }] = [target.tls(), target]
     const existing = this.#pools.get(backend)
-    if (existing === undefined) {
-      // It has no requests then.
-      backend.target.onClose(() => {
+    if (existing?.tls === tls && existing?.connectTimeout === connectTimeout) return existing.pool
+    if (existing !== undefined) this.#retire(existing.pool)
+    // A backend that is closed has no requests.
+    else
+      target.onClose(() => {
         this.#pools.get(backend)?.pool.destroy()
         this.#pools.delete(backend)
       })
-    } else if (
-      existing.tls === backend.target.tls() &&
-      existing.connectTimeout === backend.target.connectTimeout
-    )
-      return existing.pool
-    else this.#retire(existing.pool)
     const pool = this.#make(backend)
-    this.#pools.set(backend, {
-      pool,
-      tls: backend.target.tls(),
-      connectTimeout: backend.target.connectTimeout,
-    })
+    this.#pools.set(backend, { pool, tls, connectTimeout })
     return pool
   }
 
@@ -105,7 +92,7 @@ export class Dispatchers {
   #make(backend: Backend): Pool {
     const connector = this.#connectorFor(backend)
     return new Pool(backend.target.url.origin, {
-      factory: (origin, options) => new CountingClient(origin, connector, options),
+      factory: (origin, options) => new Connection(origin, connector, options),
       keepAliveTimeout: defaults.keepAliveTimeout,
       keepAliveMaxTimeout: defaults.keepAliveTimeout,
       keepAliveTimeoutThreshold: defaults.keepAliveMargin,

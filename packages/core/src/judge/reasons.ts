@@ -7,9 +7,9 @@ import { skipWhitespace } from './json-members.ts'
 const LONGEST_QUOTE = 100
 
 /** A message such as `answered 401 Unauthorized: set backends.gpu.auth`. */
-export function statusReason({ status, headers, body }: BackendAnswer, { backend }: Asked): string {
-  const fix = fixFor(status, headers, body, backend)
-  return `answered ${statusText(status)}${fix === undefined ? '' : `: ${fix}`}`
+export function statusReason(answer: BackendAnswer, { backend }: Asked): string {
+  const fix = fixFor(answer, backend)
+  return `answered ${statusText(answer.status)}${fix === undefined ? '' : `: ${fix}`}`
 }
 
 /** A message such as `answered 200 with a page instead of JSON: …`. */
@@ -36,12 +36,7 @@ export function redirectReason({ status, headers }: BackendAnswer, { backend }: 
     : `answered ${status} to ${shorten(origin, LONGEST_QUOTE)}: a login page or a moved URL; check backends.${backend}.url`
 }
 
-function fixFor(
-  status: number,
-  headers: BackendAnswer['headers'],
-  body: Buffer,
-  backend: string,
-): string | undefined {
+function fixFor({ status, headers, body }: BackendAnswer, backend: string): string | undefined {
   switch (status) {
     case 401:
     case 407:

@@ -37,7 +37,9 @@ export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => v
 
 function logRequest(event: RequestEvent, logger: Logger): void {
   const { req, status, backend, route, outcome, error, attempts, heartbeats } = event
-  const waited = reasonsToWait(event)
+  const { queue, hold } = event.steps
+  // The reasons of its `hold` events.
+  const waited = [queue > 0 ? ['full'] : [], hold > 0 ? ['unavailable'] : []].flat()
   const line: Fields = {
     client: event.client,
     request: `${req.method} ${shorten(req.url ?? '')} HTTP/${req.httpVersion}`,
@@ -59,14 +61,6 @@ function logRequest(event: RequestEvent, logger: Logger): void {
   }
   const isGood = outcome?.kind === 'answered' && outcome.status < 400
   write(logger, 'predict', line, isGood ? 'info' : 'warn')
-}
-
-/** The reasons of the request's `hold` events. */
-function reasonsToWait({ steps }: RequestEvent): HoldEvent['reason'][] {
-  return [
-    ...(steps.queue > 0 ? (['full'] as const) : []),
-    ...(steps.hold > 0 ? (['unavailable'] as const) : []),
-  ]
 }
 
 function attemptOf({ backend, endpoint, outcome, hedge, ...attempt }: AttemptRecord): object {

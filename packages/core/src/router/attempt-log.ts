@@ -7,21 +7,19 @@ const MOST = 50
 
 /** The last attempts of one request, in the order in which they ended. */
 export class AttemptLog {
-  readonly all: AttemptRecord[] = []
-  /** The attempt of each record. */
-  readonly #attempts: object[] = []
+  /** The record of each attempt. */
+  readonly #records = new Map<object, AttemptRecord>()
+
+  get all(): readonly AttemptRecord[] {
+    return [...this.#records.values()]
+  }
 
   /** Records an attempt: shortly before the response ends, so that its listeners see it, and again when the attempt is over. */
   set(attempt: object, record: AttemptRecord): void {
-    const index = this.#attempts.lastIndexOf(attempt)
-    if (index !== -1) {
-      this.all[index] = record
-      return
-    }
-    this.#attempts.push(attempt)
-    if (this.all.push(record) <= MOST) return
-    this.#attempts.shift()
-    this.all.shift()
+    this.#records.set(attempt, record)
+    if (this.#records.size <= MOST) return
+    const [oldest] = this.#records.keys()
+    if (oldest !== undefined) this.#records.delete(oldest)
   }
 
   /**
@@ -32,21 +30,11 @@ export class AttemptLog {
   delivered(record: AttemptRecord): { readonly outcome: Outcome; readonly undo: () => void } {
     const { outcome } = record
     if (outcome.kind !== 'passed-over') return { outcome, undo: () => {} }
-    const answered: AttemptRecord = {
-      ...record,
-      outcome: { ...outcome, kind: 'answered', reachedClient: true },
-    }
-    const place = this.all.indexOf(record)
-    if (place !== -1) {
-      this.all.splice(place, 1)
-      this.#attempts.splice(place, 1)
-    }
-    this.set(answered, answered)
-    const undo = () => {
-      const index = this.all.indexOf(answered)
-      if (index !== -1) this.all[index] = record
-    }
-    return { outcome: answered.outcome, undo }
+    const answered: Outcome = { ...outcome, kind: 'answered', reachedClient: true }
+    for (const [attempt, known] of this.#records) if (known === record) this.#records.delete(attempt)
+    const delivery = {}
+    this.set(delivery, { ...record, outcome: answered })
+    return { outcome: answered, undo: () => this.set(delivery, record) }
   }
 
   /**

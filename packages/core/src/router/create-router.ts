@@ -58,7 +58,8 @@ class PredictRouter implements Router {
   #written: object
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
-  readonly #events = new EventEmitter<RouterEvents>()
+  /** Without types: EventEmitter's own do not follow a generic event name. */
+  readonly #events: EventEmitter = new EventEmitter()
   readonly #active: ActiveRequests
   readonly #notices: RouterNotice[] = []
   #basePath: string
@@ -134,10 +135,8 @@ class PredictRouter implements Router {
   }
 
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void {
-    // EventEmitter's own types do not follow a generic event name.
-    const untyped: EventEmitter = this.#events
-    untyped.on(event, listener)
-    return () => untyped.off(event, listener)
+    this.#events.on(event, listener)
+    return () => this.#events.off(event, listener)
   }
 
   status(): RouterStatus {
@@ -164,7 +163,7 @@ class PredictRouter implements Router {
       ...this.#select.backends().map((backend) => report(backend, false)),
       ...this.#select.leaving().map((backend) => report(backend, true)),
     ]
-    const { used, total, disk } = this.#options.store
+    const { used: memory, total: memoryLimit, disk } = this.#options.store
     return {
       state: this.#state,
       now: this.#forwarder.clock.now(),
@@ -173,7 +172,7 @@ class PredictRouter implements Router {
       notices: [...this.#notices],
       routes: this.#select.routes(),
       tasks: this.#select.tasks(),
-      bodies: { memory: used, memoryLimit: total, disk: disk.usage.bytes, files: disk.usage.files },
+      bodies: { memory, memoryLimit, disk: disk.usage.bytes, files: disk.usage.files },
       backends,
     }
   }
@@ -225,7 +224,12 @@ class PredictRouter implements Router {
     this.#state = 'closing'
     this.#select.suspend()
     await this.#active.idle(timeout)
-    await this.#callOnDrained(onDrained)
+    try {
+      await onDrained?.()
+    } catch (error) {
+      // A callback that fails does not keep the router from closing.
+      process.emitWarning(toError(error))
+    }
     this.#refusing = true
     this.#select.close()
     await this.#forwarder.destroy()
@@ -243,15 +247,6 @@ class PredictRouter implements Router {
     const notice: RouterNotice = { kind: 'http-1.0', message, client }
     this.#notices.push(notice)
     this.#emitSafely('notice', notice)
-  }
-
-  /** A callback that fails does not keep the router from closing. */
-  async #callOnDrained(onDrained: CloseOptions['onDrained']): Promise<void> {
-    try {
-      await onDrained?.()
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error))
-    }
   }
 
   async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -286,8 +281,6 @@ class PredictRouter implements Router {
   }
 
   #emitSafely<E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): void {
-    // EventEmitter's own types do not follow a generic event name.
-    const untyped: EventEmitter = this.#events
-    callSafely(() => untyped.emit(name, ...event))
+    callSafely(() => this.#events.emit(name, ...event))
   }
 }

@@ -54,8 +54,14 @@ export class SlowRefusals {
    * @returns A function that leaves the queue.
    */
   take(address: string, onTurn: () => void): () => void {
-    const client = this.#clientOf(address)
-    if (client === undefined || this.#waiting >= defaults.maxSlowRefusals || this.#isDue(client)) {
+    const now = this.#clock.now()
+    const client = this.#clientOf(address, now)
+    if (client === undefined || this.#waiting >= defaults.maxSlowRefusals) {
+      onTurn()
+      return ignore
+    }
+    if (client.turns.length === 0 && client.due <= now) {
+      client.due = now + defaults.refusalInterval
       onTurn()
       return ignore
     }
@@ -67,29 +73,17 @@ export class SlowRefusals {
   }
 
   /** @returns `undefined` when its refusals are not spaced out. */
-  #clientOf(address: string): Client | undefined {
+  #clientOf(address: string, now: number): Client | undefined {
     if (this.#stopped) return undefined
     const known = this.#clients.get(address)
     if (known !== undefined) return known
-    if (this.#clients.size >= MAX_CLIENTS) this.#forget()
+    if (this.#clients.size >= MAX_CLIENTS)
+      for (const [other, { due, turns }] of this.#clients)
+        if (turns.length === 0 && due <= now) this.#clients.delete(other)
     if (this.#clients.size >= MAX_CLIENTS) return undefined
     const client: Client = { due: Number.NEGATIVE_INFINITY, turns: [], cancel: ignore }
     this.#clients.set(address, client)
     return client
-  }
-
-  #forget(): void {
-    const now = this.#clock.now()
-    for (const [address, { due, turns }] of this.#clients)
-      if (turns.length === 0 && due <= now) this.#clients.delete(address)
-  }
-
-  /** Whether it may be refused something now; then that is its last refusal. */
-  #isDue(client: Client): boolean {
-    const now = this.#clock.now()
-    if (client.turns.length > 0 || client.due > now) return false
-    client.due = now + defaults.refusalInterval
-    return true
   }
 
   #wait(client: Client): void {
@@ -147,14 +141,17 @@ export function refuseSlowly(res: ServerResponse, refusable: Refusable): void {
 export function turnToRefuse(res: ServerResponse, code: ErrorCode): Promise<void> | undefined {
   const refusable = SLOW.has(code) ? refusables.get(res) : undefined
   if (refusable === undefined || res.headersSent || res.destroyed) return undefined
+  const { by, client = '', drop } = refusable
+  const slow = refusals.get(by) ?? new SlowRefusals(by.clock, by.stopping)
+  refusals.set(by, slow)
   let isNow = false
   const { promise, resolve } = Promise.withResolvers<void>()
-  const leave = refusalsBy(refusable.by).take(refusable.client ?? '', () => {
+  const leave = slow.take(client, () => {
     isNow = true
     resolve()
   })
   if (isNow) return undefined
-  refusable.drop()
+  drop()
   discardUpload(res.req)
   const onClose = () => {
     leave()
@@ -162,12 +159,4 @@ export function turnToRefuse(res: ServerResponse, code: ErrorCode): Promise<void
   }
   res.once('close', onClose)
   return promise.finally(() => res.off('close', onClose))
-}
-
-function refusalsBy(by: Refusable['by']): SlowRefusals {
-  const known = refusals.get(by)
-  if (known !== undefined) return known
-  const made = new SlowRefusals(by.clock, by.stopping)
-  refusals.set(by, made)
-  return made
 }

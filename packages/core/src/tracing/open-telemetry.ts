@@ -19,7 +19,6 @@ import type { Classification } from '../classify/classification.ts'
 import { clientOf, pathOf } from '../incoming-message.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
-import type { HoldEvent } from '../routing/lease.ts'
 import { LONGEST_TEXT, shorten } from '../shorten.ts'
 
 /** Options of `openTelemetryTracing`. */
@@ -43,7 +42,7 @@ export interface OpenTelemetryOptions {
 export function openTelemetryTracing({ tracerProvider, propagator }: OpenTelemetryOptions = {}): Tracing {
   const tracer = (tracerProvider ?? trace).getTracer('@immich-ml-router/core')
   const headers = propagator ?? GLOBAL_PROPAGATOR
-  return { begin: (req) => new RequestSpan(req, tracer, headers) }
+  return { begin: (req) => traceRequest(req, tracer, headers) }
 }
 
 /** Looks the global propagator up at each call: it may be set after the router is created. */
@@ -53,129 +52,117 @@ const GLOBAL_PROPAGATOR: TextMapPropagator = {
   fields: () => propagation.fields(),
 }
 
-class RequestSpan implements RequestTrace {
-  readonly #tracer: Tracer
-  readonly #propagator: TextMapPropagator
-  readonly #span: Span
-  readonly #context: Context
-
-  constructor(req: IncomingMessage, tracer: Tracer, propagator: TextMapPropagator) {
-    this.#tracer = tracer
-    this.#propagator = propagator
-    const active = context.active()
-    const outer = trace.getSpan(active)
-    const isInside = outer !== undefined && outer.spanContext().isRemote !== true
-    const parent =
-      outer === undefined ? propagator.extract(active, req.headers, defaultTextMapGetter) : active
-    this.#span = isInside
-      ? tracer.startSpan('route predict request', { attributes: requestAttributes(req) }, parent)
-      : tracer.startSpan(
-          `${req.method} /predict`,
-          { kind: SpanKind.SERVER, attributes: { ...requestAttributes(req), ...serverAttributes(req) } },
-          parent,
-        )
-    this.#context = trace.setSpan(parent, this.#span)
-  }
-
-  classified(classification: Classification): void {
-    const { classified, entries, tasks, input, reason } = classification
-    if (!classified) {
-      this.#span.setAttribute('immich_ml.unclassified', reason)
-      return
-    }
-    this.#span.setAttributes({
-      'immich_ml.tasks': bounded(tasks),
-      'immich_ml.types': bounded(entries.map(({ type }) => type)),
-      'immich_ml.models': bounded([...new Set(entries.map(({ model }) => model))]),
-      ...(input === undefined ? {} : { 'immich_ml.input': input }),
-    })
-  }
-
-  wait(reason: HoldEvent['reason']): () => void {
-    const what = reason === 'full' ? 'immich_ml.queue' : 'immich_ml.hold'
-    this.#span.addEvent(`${what}.begin`)
-    return () => void this.#span.addEvent(`${what}.end`)
-  }
-
-  attempt(attempt: AttemptStart): AttemptTrace {
-    return new AttemptSpan(attempt, this.#tracer, this.#context, this.#propagator)
-  }
-
-  end(end: RequestEnd): void {
-    const { status, route, backend, outcome, error, code, heartbeats } = end
-    const clientLeft = code === 'client-left' ? 'client-left' : undefined
-    this.#span.setAttributes({
-      ...statusAttribute(status),
-      ...(route === undefined ? {} : { 'immich_ml.route': route }),
-      ...(backend === undefined ? {} : { 'immich_ml.backend': backend.name }),
-      'immich_ml.outcome': outcome?.kind ?? clientLeft ?? 'refused',
-      'immich_ml.attempts': end.attempts,
-      'immich_ml.queue_time': end.queue,
-      'immich_ml.hold_time': end.hold,
-      ...(heartbeats > 0 ? { 'immich_ml.heartbeats': heartbeats } : {}),
-    })
-    const type = errorTypeOf(end)
-    if (type !== undefined) fail(this.#span, type, error?.message)
-    this.#span.end()
+function traceRequest(req: IncomingMessage, tracer: Tracer, propagator: TextMapPropagator): RequestTrace {
+  const active = context.active()
+  const outer = trace.getSpan(active)
+  const isInside = outer !== undefined && outer.spanContext().isRemote !== true
+  const parent = outer === undefined ? propagator.extract(active, req.headers, defaultTextMapGetter) : active
+  const span = isInside
+    ? tracer.startSpan('route predict request', { attributes: requestAttributes(req) }, parent)
+    : tracer.startSpan(
+        `${req.method} /predict`,
+        { kind: SpanKind.SERVER, attributes: { ...requestAttributes(req), ...serverAttributes(req) } },
+        parent,
+      )
+  const own = trace.setSpan(parent, span)
+  return {
+    classified(classification) {
+      span.setAttributes(jobAttributes(classification))
+    },
+    wait(reason) {
+      const what = reason === 'full' ? 'immich_ml.queue' : 'immich_ml.hold'
+      span.addEvent(`${what}.begin`)
+      return () => void span.addEvent(`${what}.end`)
+    },
+    attempt: (attempt) => traceAttempt(attempt, tracer, own, propagator),
+    end(end) {
+      span.setAttributes(endAttributes(end))
+      const type = errorTypeOf(end)
+      if (type !== undefined) fail(span, type, end.error?.message)
+      span.end()
+    },
   }
 }
 
-class AttemptSpan implements AttemptTrace {
-  readonly replaces: readonly string[]
-  readonly headers: Readonly<Record<string, string>>
-  readonly #span: Span
-  readonly #context: Context
-
-  constructor(
-    { backend, before, hedge }: AttemptStart,
-    tracer: Tracer,
-    parent: Context,
-    propagator: TextMapPropagator,
-  ) {
-    const { hostname, port, protocol } = new URL(backend.url)
-    const attributes = {
-      'http.request.method': 'POST',
-      'url.full': `${backend.url}/predict`,
-      'server.address': hostname,
-      'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
-      ...(before > 0 ? { 'http.request.resend_count': before } : {}),
-      ...(backend.endpoint === undefined ? {} : { 'immich_ml.endpoint': backend.endpoint }),
-      'immich_ml.backend': backend.name,
-      'immich_ml.hedge': hedge,
-    }
-    this.#span = tracer.startSpan('POST', { kind: SpanKind.CLIENT, attributes }, parent)
-    this.#context = trace.setSpan(parent, this.#span)
-    const headers: Record<string, string> = {}
-    propagator.inject(this.#context, headers, defaultTextMapSetter)
-    this.headers = headers
-    this.replaces = propagator.fields()
+function jobAttributes({ classified, entries, tasks, input, reason }: Classification): Attributes {
+  if (!classified) return { 'immich_ml.unclassified': reason }
+  return {
+    'immich_ml.tasks': bounded(tasks),
+    'immich_ml.types': bounded(entries.map(({ type }) => type)),
+    'immich_ml.models': bounded([...new Set(entries.map(({ model }) => model))]),
+    ...(input === undefined ? {} : { 'immich_ml.input': input }),
   }
+}
 
-  run<T>(send: () => T): T {
+function endAttributes({
+  status,
+  route,
+  backend,
+  outcome,
+  code,
+  heartbeats,
+  ...end
+}: RequestEnd): Attributes {
+  const clientLeft = code === 'client-left' ? 'client-left' : undefined
+  return {
+    ...statusAttribute(status),
+    ...(route === undefined ? {} : { 'immich_ml.route': route }),
+    ...(backend === undefined ? {} : { 'immich_ml.backend': backend.name }),
+    'immich_ml.outcome': outcome?.kind ?? clientLeft ?? 'refused',
+    'immich_ml.attempts': end.attempts,
+    'immich_ml.queue_time': end.queue,
+    'immich_ml.hold_time': end.hold,
+    ...(heartbeats > 0 ? { 'immich_ml.heartbeats': heartbeats } : {}),
+  }
+}
+
+function traceAttempt(
+  { backend, before, hedge }: AttemptStart,
+  tracer: Tracer,
+  parent: Context,
+  propagator: TextMapPropagator,
+): AttemptTrace {
+  const { hostname, port, protocol } = new URL(backend.url)
+  const attributes = {
+    'http.request.method': 'POST',
+    'url.full': `${backend.url}/predict`,
+    'server.address': hostname,
+    'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
+    ...(before > 0 ? { 'http.request.resend_count': before } : {}),
+    ...(backend.endpoint === undefined ? {} : { 'immich_ml.endpoint': backend.endpoint }),
+    'immich_ml.backend': backend.name,
+    'immich_ml.hedge': hedge,
+  }
+  const span = tracer.startSpan('POST', { kind: SpanKind.CLIENT, attributes }, parent)
+  const own = trace.setSpan(parent, span)
+  const headers: Record<string, string> = {}
+  propagator.inject(own, headers, defaultTextMapSetter)
+  return {
+    headers,
+    replaces: propagator.fields(),
     // An instrumentation of undici would create another span, and add its context to the headers.
-    return context.with(this.#context.setValue(SUPPRESS_TRACING, true), send)
+    run: (send) => context.with(own.setValue(SUPPRESS_TRACING, true), send),
+    end(record) {
+      if (record !== undefined) describeAttempt(span, record)
+      else fail(span, 'internal', 'the attempt threw an unexpected error')
+      span.end()
+    },
   }
+}
 
-  end(record: AttemptRecord | undefined): void {
-    if (record !== undefined) this.#describe(record)
-    else fail(this.#span, 'internal', 'the attempt threw an unexpected error')
-    this.#span.end()
-  }
-
-  #describe({ outcome, connect, firstByte }: AttemptRecord): void {
-    this.#span.setAttributes({
-      'immich_ml.outcome': outcome.kind,
-      ...(connect === undefined ? {} : { 'immich_ml.connect_time': connect }),
-      ...(firstByte === undefined ? {} : { 'immich_ml.first_byte_time': firstByte }),
-    })
-    if (outcome.kind === 'answered' || outcome.kind === 'passed-over') {
-      this.#span.setAttributes(statusAttribute(outcome.status))
-      const { status, verdict } = outcome
-      const reason = 'reason' in verdict ? verdict.reason : undefined
-      if (status >= 400) fail(this.#span, String(status), reason)
-      else if (outcome.kind === 'passed-over') fail(this.#span, 'wrong-answer', reason)
-    } else if (outcome.kind === 'failed') fail(this.#span, outcome.cause, outcome.error.message)
-  }
+function describeAttempt(span: Span, { outcome, connect, firstByte }: AttemptRecord): void {
+  span.setAttributes({
+    'immich_ml.outcome': outcome.kind,
+    ...(connect === undefined ? {} : { 'immich_ml.connect_time': connect }),
+    ...(firstByte === undefined ? {} : { 'immich_ml.first_byte_time': firstByte }),
+  })
+  if (outcome.kind === 'answered' || outcome.kind === 'passed-over') {
+    const { status, verdict } = outcome
+    span.setAttributes(statusAttribute(status))
+    const reason = 'reason' in verdict ? verdict.reason : undefined
+    if (status >= 400) fail(span, String(status), reason)
+    else if (outcome.kind === 'passed-over') fail(span, 'wrong-answer', reason)
+  } else if (outcome.kind === 'failed') fail(span, outcome.cause, outcome.error.message)
 }
 
 /** Bounds names, which come from clients. */
