@@ -182,7 +182,7 @@ async function attempt<A extends Kept>(
     hasOther: () => lease.usableOthers([]).length > 0,
   }
   const { ask, repeat, retained } = request
-  const verified = { ask, repeat, retained, send: () => request.send(context) }
+  const verified = { clock, ask, repeat, retained, send: () => request.send(context) }
   const { outcome, answer } = await sendVerified(lease, verified, round.isPoison)
   const ended = record(outcome)
   round.attempts.push({ record: ended, lease, answer })

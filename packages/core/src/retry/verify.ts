@@ -2,6 +2,7 @@ import { isUndecided } from '../backend/health/evidence.ts'
 import type { Repeat } from '../backend/limit/memory-limit.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { CanaryResult } from '../canary/canary.ts'
+import type { Clock } from '../clock.ts'
 import type { Lease } from '../routing/lease.ts'
 
 /** The end of an attempt. */
@@ -12,6 +13,7 @@ interface Sent {
 
 /** How an attempt is made, and what its backend is asked. None of these rejects. */
 export interface Verified<S extends Sent> {
+  readonly clock: Clock
   /** Sends the request. */
   readonly send: () => Promise<S>
   /** Asks the backend of a lease by a canary whether it works. */
@@ -39,23 +41,30 @@ export async function sendVerified<S extends Sent>(
     if (found.kind === 'failed') return { outcome: notSent(found), answer: undefined }
     if (found.kind === 'passed' && isPoison) return { outcome: POISON, answer: undefined }
   }
+  const began = request.clock.now()
   const sent = await request.send()
-  return isUndecided(sent.outcome) ? decide(lease, request, sent) : sent
+  if (!isUndecided(sent.outcome)) return sent
+  return decide(lease, request, sent, lease.backend.limit.companySince(began))
 }
 
 /**
  * A failure in company, while the backend works on other requests, may be that of its memory: the request is sent again with at
  * most half as many, until it is alone. After that, a canary decides.
  */
-async function decide<S extends Sent>(lease: Lease, request: Verified<S>, first: S): Promise<S> {
+async function decide<S extends Sent>(
+  lease: Lease,
+  request: Verified<S>,
+  first: S,
+  most: number,
+): Promise<S> {
   let sent = first
-  let company = lease.backend.inFlight
+  let company = most
   let repeat = await request.repeat(lease, Math.max(1, company >> 1))
   try {
     while (company > 1 && mayLackMemory(sent.outcome) && request.retained()) {
-      company = repeat.company
       sent.answer?.release()
       sent = await request.send()
+      company = repeat.company
       if (sent.outcome.kind === 'answered') repeat.worked()
       if (!isUndecided(sent.outcome)) return sent
       repeat.end()

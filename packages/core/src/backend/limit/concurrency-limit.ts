@@ -51,6 +51,8 @@ export class ConcurrencyLimit implements LimitView {
   #expected = 0
   readonly #left: number[] = []
   #lastUrgent = Number.NEGATIVE_INFINITY
+  /** When more than one was in flight last, on the clock. */
+  #lastShared = Number.NEGATIVE_INFINITY
   readonly #memory: MemoryLimit
 
   constructor(clock: Clock, settings: LimitSettings) {
@@ -114,6 +116,8 @@ export class ConcurrencyLimit implements LimitView {
     const request = { began, expected, sample: this.#limit.begin(this.inFlight + 1) }
     this.#requests.push(request)
     this.#expected += expected
+    this.#memory.began(this.inFlight)
+    if (this.inFlight > 1) this.#lastShared = began
     return request
   }
 
@@ -123,10 +127,16 @@ export class ConcurrencyLimit implements LimitView {
    * @param taken Milliseconds that it took; `undefined` when they say nothing, as when it failed.
    */
   end(request: InFlight, kind: string, taken: number | undefined): void {
+    if (this.inFlight > 1) this.#lastShared = this.#clock.now()
     removeItem(this.#requests, request)
     this.#expected = this.#requests.length === 0 ? 0 : this.#expected - request.expected
     if (request.sample !== undefined) this.#limit.end(request.sample, kind, taken)
     this.#memory.update(this.inFlight)
+  }
+
+  /** How many were in flight since a time on the clock: those now, or 2 where there were others. */
+  companySince(time: number): number {
+    return this.#lastShared >= time ? Math.max(2, this.inFlight) : this.inFlight
   }
 
   /**

@@ -5,7 +5,7 @@ import { removeItem } from '../../remove-item.ts'
 export interface Repeat {
   /** Resolves when few enough are in flight; no further request begins until then. */
   readonly ready: Promise<void>
-  /** Requests in flight when it began, itself included. */
+  /** The most requests in flight while it runs, itself included. */
   readonly company: number
   /** It was answered well: the backend has memory for so many as were in flight. */
   worked(): void
@@ -15,7 +15,10 @@ export interface Repeat {
 
 interface Entry {
   readonly most: number
-  readonly start: (company: number) => void
+  /** Requests in flight when it began, and the most since. */
+  began: number
+  peak: number
+  readonly start: () => void
 }
 
 /** How long it takes until one more is tried, in milliseconds. */
@@ -68,24 +71,15 @@ export class MemoryLimit {
   repeat(most: number, inFlight: () => number): Repeat {
     const { promise, resolve } = Promise.withResolvers<void>()
     const failedWith = this.#active(inFlight())
-    let company = 1
-    const entry: Entry = {
-      most,
-      start: (count) => {
-        company = count
-        removeItem(this.#waiting, entry)
-        this.#running.push(entry)
-        resolve()
-      },
-    }
+    const entry: Entry = { most, began: 1, peak: 1, start: resolve }
     this.#waiting.push(entry)
     this.update(inFlight())
     return {
       ready: promise,
       get company() {
-        return company
+        return entry.peak
       },
-      worked: () => this.#learn(company, failedWith),
+      worked: () => this.#learn(entry.began, failedWith),
       end: () => {
         removeItem(this.#waiting, entry)
         removeItem(this.#running, entry)
@@ -101,8 +95,17 @@ export class MemoryLimit {
       const company = this.#active(inFlight) + 1
       const most = this.#running.reduce((least, { most }) => Math.min(least, most), entry.most)
       if (company > Math.min(most, Math.max(1, this.most))) return
-      entry.start(company)
+      removeItem(this.#waiting, entry)
+      this.#running.push(entry)
+      entry.began = company
+      this.began(inFlight)
+      entry.start()
     }
+  }
+
+  /** A request has begun. */
+  began(inFlight: number): void {
+    for (const entry of this.#running) entry.peak = Math.max(entry.peak, this.#active(inFlight))
   }
 
   /** Requests that the backend works on: those in flight, without those that wait to be repeated. */
