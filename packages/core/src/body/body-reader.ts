@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
+import { SpoolError } from '../errors.ts'
 import { Loans } from './chunk-loans.ts'
 import type { Link } from './link.ts'
 
@@ -13,7 +14,7 @@ interface LinkSource {
   /** Reads bytes of a link from disk. @param from Offset in the link. */
   load(link: Link, from: number): Promise<Buffer>
   wake(): void
-  /** The cursor has moved on. */
+  /** The cursor has moved past bytes. */
   moved(): void
   close(): void
 }
@@ -97,7 +98,7 @@ export class BodyCursor {
       this.#loading = result
       if (this.#link !== undefined) this.#source.wake()
     }
-    this.#source.load(link, from).then(done, done)
+    this.#source.load(link, from).then(done, (error: unknown) => done(new SpoolError(error)))
   }
 }
 

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 
 /** Bytes to read from a socket before a reader waits for them: the size of Node's own buffer. */
 const AHEAD = 64 * 1024
+
 /** Starts and stops the source of a body. */
 export interface SourceFlow {
   /** A reader waits for bytes. */

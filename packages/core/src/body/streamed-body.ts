@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { type Clock, systemClock } from '../clock.ts'
-import { BodyFailedError, BodyReleasedError, BodyTooLargeError, SpoolError } from '../errors.ts'
+import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
 import { removeItem } from '../remove-item.ts'
 import { BodyCursor, ReplayReader } from './body-reader.ts'
 import type { BodyStore } from './body-store.ts'
@@ -150,11 +150,7 @@ export class StreamedBody implements ReplayBody {
   beginning(most: number): Buffer {
     const chunks: Buffer[] = []
     let size = 0
-    for (
-      let link = this.#retained ? this.#head.next : undefined;
-      link !== undefined && size < most;
-      link = link.next
-    ) {
+    for (let link = this.#head.next; this.#retained && link !== undefined && size < most; link = link.next) {
       const bytes = link.from(0)
       if (bytes === undefined) break
       chunks.push(bytes)
@@ -252,12 +248,9 @@ export class StreamedBody implements ReplayBody {
 
   /** Reads bytes of a link from disk. */
   async #load(link: Link, from: number): Promise<Buffer> {
-    try {
-      if (this.#retention?.file === undefined) throw new Error('the body has no temp file')
-      return await this.#retention.file.read(link, from)
-    } catch (error) {
-      throw new SpoolError(error)
-    }
+    const file = this.#retention?.file
+    if (file === undefined) throw new Error('the body has no temp file')
+    return file.read(link, from)
   }
 
   /** Takes a chunk of the source, and stops the source if no reader waits for more. */
