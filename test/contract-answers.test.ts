@@ -199,25 +199,32 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
 
   it('refuses bulk requests slowly, and searches at once', async () => {
     const clock = new FakeClock()
-    const { url, stubs, router } = await seed(adapter, { clock, health: false, heartbeat: false })
-    await stubs.image.setFault('refuse')
-    await stubs.text.setFault('refuse')
-    const [image, search] = [
-      immichBody('indexing', imageBytes(1_000_000)),
-      immichBody('textSearch', 'cat'),
-    ] as const
-    expect((await post(url, image)).status).toBe(502)
-    const slow = post(url, image)
-    await until(() => clock.pending > 0 && router.status().bodies.memory === 0, 'it waits to be refused')
-    expect((await post(url, search)).status).toBe(502)
+    const { url, router } = await seed(adapter, {
+      clock,
+      heartbeat: false,
+      routes: [{ backends: ['image'], hold: { bulk: '12h', interactive: '12h', maxHeld: 1 } }],
+    })
+    await router.drain('image')
+    const image = immichBody('indexing', imageBytes(1_000_000))
+    const held = post(url, image)
+    await until(() => [...router.waiting()].length === 1, 'one is held')
+    expect((await post(url, image)).status).toBe(503)
+    let isRefused = false
+    const slow = post(url, image).finally(() => {
+      isRefused = true
+    })
+    await until(() => router.status().active === 2, 'another waits to be refused')
+    expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(503)
     const leaving = new AbortController()
-    const left = post(url, image, { signal: leaving.signal })
-    left.catch(() => {})
-    await until(() => router.status().active === 2, 'another waits')
+    post(url, image, { signal: leaving.signal }).catch(() => {})
+    await until(() => router.status().active === 3, 'one more waits')
     leaving.abort()
-    await until(() => router.status().active === 1, 'it has left')
+    await until(() => router.status().active === 2, 'it has left')
+    expect(isRefused).toBe(false)
     clock.advance(1_000)
-    expect((await slow).status).toBe(502)
+    expect((await slow).status).toBe(503)
+    await router.close({ timeout: 0 })
+    expect((await held).status).toBe(503)
   })
 
   it('keeps a client with heartbeats while it waits, and serves it when a backend is back', async () => {

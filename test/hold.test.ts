@@ -60,12 +60,15 @@ describe('a request that finds no backend', () => {
 
   it('is held by default: an image for 12 h, a search for 15 s', async () => {
     const clock = new FakeClock()
-    const { url, held } = await pool([{ fault: 'refuse' }], {
+    const { url, held, router } = await pool([{}], {
       clock,
+      // Probes of 12 hours would take seconds, so the backend is drained rather than down.
+      health: false,
       heartbeat: false,
       hold: undefined,
       routes: [{ name: 'all', backends: ['a'] }],
     })
+    await router.drain('a')
     const image = post(url, immichBody('indexing', imageBytes(1_000)))
     await until(() => held() === 1, 'the image is held')
     const found = post(url, search)

@@ -88,8 +88,9 @@ describe('the spans of a request', () => {
     const [outer, inner] = [request, attempt ?? request].map((span) =>
       [span.startTime, span.endTime].map(nanoseconds),
     )
-    expect(inner?.[0]).toBeGreaterThanOrEqual(outer?.[0] ?? 0)
-    expect(inner?.[1]).toBeLessThanOrEqual(outer?.[1] ?? 0)
+    // The SDK sets each span's clock by the system's, in milliseconds.
+    expect(inner?.[0]).toBeGreaterThan((outer?.[0] ?? 0) - 1e6)
+    expect(inner?.[1]).toBeLessThan((outer?.[1] ?? 0) + 1e6)
   })
 
   it('have at most 64 names of each sort, of 256 characters', () => {
