@@ -67,9 +67,8 @@ async function build() {
 async function buildOnce() {
   const marker = join(modules, '.built')
   const folders = packages.map((name) => join('packages', name))
-  const files = ['src', 'scripts'].flatMap((name) =>
-    folders.flatMap((folder) => sourcesIn(join(root, folder, name))),
-  )
+  const sources = [...folders.map((folder) => join(folder, 'src')), 'packages/core/scripts']
+  const files = sources.flatMap((folder) => sourcesIn(join(root, folder)))
   const settings = folders.flatMap((folder) => [join(folder, 'package.json'), join(folder, 'tsup.config.ts')])
   const hash = hashOf([
     ...files,

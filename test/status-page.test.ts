@@ -179,10 +179,14 @@ describe('a viewer', () => {
     const connections = () => new Promise((resolve) => server.getConnections((_, count) => resolve(count)))
     const [idle, busy] = [await look(), await look()]
     idle.pause()
-    await until(async () => {
-      for (let i = 0; i < 100; i++) clock.advance(defaults.beat)
-      return (await connections()) === 1
-    }, 'it is disconnected')
+    await until(
+      async () => {
+        for (let i = 0; i < 100; i++) clock.advance(defaults.beat)
+        return (await connections()) === 1
+      },
+      'it is disconnected',
+      25,
+    )
     const before = busy.events.length
     clock.advance(defaults.beat)
     await until(() => busy.events.length > before, 'the other gets reports')

@@ -182,8 +182,8 @@ describe('jobs that every backend refuses', () => {
     const [a] = served.servers
     if (a !== undefined) a.answer = good
     served.router.enable('a')
-    expect((await whenOver(answer, clock)).status).toBe(200)
-    expect(clock.now()).toBeLessThan(5_000)
+    clock.advance(5_000)
+    expect((await answer).status).toBe(200)
   })
 })
 
