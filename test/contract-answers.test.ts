@@ -186,7 +186,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     await stubs.image.setFault('hang')
     const running = post(url, immichBody('indexing', imageBytes(100_000)))
     await until(() => stubs.image.started === 1, 'one runs')
-    const closed = router.close({ timeout: 300 })
+    const closed = router.close({ timeout: 800 })
     const held = post(url, immichBody('textSearch', 'cat'))
     await until(() => [...router.waiting()].length === 1, 'the other is held')
     expect((await fetch(`${url}/ping`)).status).toBe(503)
