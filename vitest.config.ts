@@ -23,6 +23,7 @@ export default defineConfig({
           // Core has no state at module level, so its tests share the loaded modules. Loading them for each file takes as
           // long as the tests.
           isolate: false,
+          restoreMocks: true,
         },
       },
       {
