@@ -1,18 +1,13 @@
-import http from 'node:http'
 import net from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import type { Policy, RouterOptions } from '@immich-ml-router/core'
-import type { Exchange } from '@immich-ml-router/core/parts'
-import type { StubMl } from '@immich-ml-router/example-stub-ml'
+import type { RouterOptions } from '@immich-ml-router/core'
 import { describe, expect, it } from 'vitest'
-import type { AdapterUnderTest, Composition, Surroundings } from './adapters/adapter.ts'
 import { adapters, direct } from './adapters/all.ts'
 import { post, type Sending } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
+import { received, seed } from './support/contract-seed.ts'
 import {
   CONTENT_TYPE,
   ENTRIES,
-  GOOD_ANSWER,
   imageBytes,
   immichBody,
   immichForm,
@@ -20,35 +15,7 @@ import {
   multipart,
   sha256,
 } from './support/predict-body.ts'
-import { listen, stubMl, until } from './support/servers.ts'
-
-/** Three servers and the routes of the seed's router1: by the payload part. */
-async function seed(
-  adapter: AdapterUnderTest,
-  options: Partial<RouterOptions> = {},
-  around: Surroundings = {},
-) {
-  const stubs = { text: await stubMl(), image: await stubMl(), other: await stubMl() }
-  const policy: Policy = {
-    backends: {
-      text: { url: stubs.text.url },
-      image: { url: stubs.image.url },
-      other: { url: stubs.other.url },
-    },
-    routes: [
-      { match: { input: 'text' }, backends: ['text'] },
-      { match: { input: 'image' }, backends: ['image'] },
-      { backends: ['other'] },
-    ],
-  }
-  const mounted = adapter.mount({ ...policy, ...options }, around)
-  const { url } = await listen(mounted.listener)
-  return { stubs, url, policy, ...mounted }
-}
-
-function received(stubs: Record<string, StubMl>): Record<string, number> {
-  return Object.fromEntries(Object.entries(stubs).map(([name, stub]) => [name, stub.started]))
-}
+import { listen, stubMl } from './support/servers.ts'
 
 const sendings: Sending[] = (['content-length', 'chunked'] as const).flatMap((framing) =>
   (['whole', 'bytes'] as const).map((pieces) => ({ framing, pieces })),
@@ -104,6 +71,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     ['faces', imageBytes(200_000)],
     ['ocr', imageBytes(200_000)],
   ]
+
   const byJob: Record<
     string,
     (job: Job) => Partial<Record<'task' | 'type' | 'model' | 'input', string | string[]>>
@@ -201,177 +169,6 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     expect(received(strict.stubs)).toEqual({ text: 0, image: 0, other: 0 })
   })
 
-  it('answers 413 over the limit; with a declared length, before a backend sees anything', async () => {
-    const { url, stubs } = await seed(adapter, { maxBodySize: '1mb' })
-    const body = immichBody('indexing', imageBytes(1_100_000))
-    const declared = await post(url, body)
-    expect([declared.status, JSON.parse(declared.body.toString()).code]).toEqual([413, 'body-too-large'])
-    expect(received(stubs)).toEqual({ text: 0, image: 0, other: 0 })
-    const viaFetch = await fetch(`${url}/predict`, {
-      method: 'POST',
-      body: immichForm('indexing', imageBytes(5_000_000)),
-    })
-    expect(viaFetch.status).toBe(413)
-    const chunked = await post(url, body, { framing: 'chunked' })
-    expect(chunked.status).toBe(413)
-    expect(stubs.image.received.filter(({ complete }) => complete)).toEqual([])
-    const within = immichBody('indexing', imageBytes(1024 * 1024 - 400))
-    expect((await post(url, within)).status).toBe(200)
-  })
-
-  it('keeps the connection usable after an early answer', async () => {
-    const { url } = await seed(adapter, { maxBodySize: '1mb' })
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-    const large = immichBody('indexing', imageBytes(3_000_000))
-    expect((await post(url, large, { agent })).status).toBe(413)
-    expect((await post(url, immichBody('textSearch', 'cat'), { agent })).status).toBe(200)
-    agent.destroy()
-  })
-
-  it('passes on a good answer that comes before the upload is complete, and reads the rest of the upload', async () => {
-    const backend = await listen((req, res) => {
-      req.on('error', () => {})
-      res.writeHead(200, { 'content-type': 'application/json' }).end(GOOD_ANSWER)
-    })
-    const { listener } = adapter.mount({ backends: { only: { url: backend.url } } })
-    const { url } = await listen(listener)
-    const request = (body: Buffer, connection: string) =>
-      Buffer.concat([
-        Buffer.from(
-          `POST /predict HTTP/1.1\r\nhost: r\r\nconnection: ${connection}\r\n` +
-            `content-type: ${CONTENT_TYPE}\r\ncontent-length: ${body.length}\r\n\r\n`,
-        ),
-        body,
-      ])
-    const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
-    socket.write(request(immichBody('indexing', imageBytes(3_000_000)), 'keep-alive'))
-    socket.write(request(immichBody('textSearch', 'cat'), 'close'))
-    const answers = (await buffer(socket)).toString()
-    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200'])
-  })
-
-  it('keeps what belongs to one connection from the other, both ways', async () => {
-    const backend = await listen((req, res) => {
-      req.resume()
-      req.on('end', () => {
-        res.writeHead(
-          203,
-          'Fine By Me',
-          [
-            ['Content-Type', 'application/json'],
-            ['X-Custom-CASE', 'a'],
-            ['Set-Cookie', 'a=1'],
-            ['Set-Cookie', 'b=2'],
-            ['Connection', 'X-Secret, close'],
-            ['X-Secret', 'hop'],
-            ['Proxy-Authenticate', 'Basic'],
-            ['X-Immich-ML-Backend', 'forged'],
-            ['Trailer', 'X-Checksum'],
-          ].flat(),
-        )
-        res.write('{"clip":"[0.5]","seen":')
-        res.write(JSON.stringify(req.headers))
-        res.addTrailers({ 'X-Checksum': 'abc' })
-        res.end('}')
-      })
-    })
-    const { listener } = adapter.mount({
-      backends: { only: { url: `${backend.url.replace('//', '//user:p%40ss@')}/base/` } },
-    })
-    const { url } = await listen(listener)
-    const answer = await post(url, immichBody('textSearch', 'cat'), {
-      headers: {
-        connection: 'close, x-hop',
-        'x-hop': '1',
-        te: 'trailers',
-        'proxy-authorization': 'Basic secret',
-        authorization: 'Bearer client',
-        cookie: 'a=1',
-        'x-forwarded-for': '1.2.3.4',
-        forwarded: 'for=1.2.3.4',
-        'x-request-id': 'r1',
-        traceparent: '00-a-b-01',
-        'accept-encoding': 'gzip, br',
-      },
-    })
-    const seen = JSON.parse(answer.body.toString()).seen
-    expect(seen).toEqual({
-      host: new URL(backend.url).host,
-      connection: 'keep-alive',
-      'accept-encoding': 'identity',
-      authorization: `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
-      'content-type': expect.stringContaining('multipart/form-data'),
-      'content-length': expect.stringMatching(/^\d+$/),
-      'x-request-id': 'r1',
-      traceparent: '00-a-b-01',
-    })
-    expect(answer.status).toBe(203)
-    expect(answer.headers).toMatchObject({
-      'set-cookie': ['a=1', 'b=2'],
-      'x-custom-case': 'a',
-      'x-immich-ml-backend': 'only',
-    })
-    expect(answer.rawHeaders).toContain('X-Custom-CASE')
-    for (const name of ['x-secret', 'proxy-authenticate']) expect(answer.headers[name]).toBeUndefined()
-    expect(answer.trailers).toEqual({ 'x-checksum': 'abc' })
-  })
-
-  it('appends /predict to the base path of a backend, whatever the client asked for', async () => {
-    const paths: unknown[] = []
-    const backend = await listen((req, res) => {
-      paths.push(req.url)
-      req.resume().on('end', () => res.end(GOOD_ANSWER))
-    })
-    const { listener } = adapter.mount({
-      backends: { only: { url: `${backend.url}/ml/v1/` } },
-      health: false,
-      forwardHeaders: ['Authorization'],
-      backendHeader: false,
-      upstreamHeader: 'X-Upstream',
-    })
-    const { url } = await listen(listener)
-    const answer = await post(url, immichBody('textSearch', 'cat'), { path: '/predict?x=../../admin' })
-    expect([answer.status, answer.headers['x-immich-ml-backend']]).toEqual([200, undefined])
-    expect(paths).toEqual(['/ml/v1/predict'])
-  })
-
-  it('passes on a 500 of the only backend as it is, and answers 502 when no answer is complete', async () => {
-    const { url, stubs } = await seed(adapter)
-    const body = immichBody('textSearch', 'cat')
-    await stubs.text.setFault('error')
-    expect((await post(url, body)).status).toBe(500)
-    for (const [fault, code] of [
-      ['reset', 'backend-failed'],
-      ['refuse', 'backend-failed'],
-      ['half-response', 'backend-failed'],
-    ] as const) {
-      await stubs.text.setFault(fault)
-      const answer = await post(url, body)
-      expect([answer.status, JSON.parse(answer.body.toString())]).toMatchObject([502, { code }])
-    }
-    await stubs.text.setFault('slow-body')
-    const slow = await post(url, body)
-    expect([slow.status, Object.keys(JSON.parse(slow.body.toString()))]).toEqual([200, ['clip']])
-  })
-
-  it('closes the connection when an answer that is too large to keep breaks off', async () => {
-    const { url: backend } = await listen((req, res) => {
-      req.resume().on('end', () => {
-        res.writeHead(200, { 'content-type': 'application/json', 'content-length': 4_000_000 })
-        res.write(`{"clip":"${'1'.repeat(2_000_000)}`, () => res.destroy())
-      })
-    })
-    const { listener, router } = adapter.mount({
-      backends: { large: { url: backend }, other: { url: (await stubMl()).url } },
-      routes: [{ backends: ['large', 'other'], strategy: 'first' }],
-      health: false,
-    })
-    const { url } = await listen(listener)
-    await expect(post(url, immichBody('textSearch', 'cat'))).rejects.toThrow(/aborted|hang up|ECONNRESET/)
-    await until(() => router.status().active === 0, 'the request is over')
-    expect(router.status().backends.map(({ inFlight }) => inFlight)).toEqual([0, 0])
-  })
-
   it('keeps the headers that an earlier middleware set', async () => {
     const { url } = await seed(adapter, {}, { before: 'sets-header' })
     const answer = await post(url, immichBody('textSearch', 'cat'))
@@ -411,45 +208,6 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     expect(router.status().notices).toEqual(notices)
   })
 
-  it('while it drains, holds new requests until running ones are over', async () => {
-    const { url, stubs, router } = await seed(adapter)
-    await stubs.image.setFault('hang')
-    const running = post(url, immichBody('indexing', imageBytes(100_000)))
-    await until(() => stubs.image.started === 1, 'one runs')
-    const closed = router.close({ timeout: 300 })
-    const held = post(url, immichBody('textSearch', 'cat'))
-    await until(() => [...router.waiting()].length === 1, 'the other is held')
-    expect((await fetch(`${url}/ping`)).status).toBe(503)
-    expect([router.status().state, stubs.text.started]).toEqual(['closing', 0])
-    await closed
-    for (const { status, body } of [await running, await held])
-      expect([status, JSON.parse(body.toString()).code]).toEqual([503, 'router-closed'])
-    expect([router.status().state, router.status().active, stubs.text.started]).toEqual(['closed', 0, 0])
-  })
-
-  it('refuses bulk requests slowly, and searches at once', async () => {
-    const clock = new FakeClock()
-    const { url, stubs, router } = await seed(adapter, { clock, health: false, heartbeat: false })
-    await stubs.image.setFault('refuse')
-    await stubs.text.setFault('refuse')
-    const [image, search] = [
-      immichBody('indexing', imageBytes(1_000_000)),
-      immichBody('textSearch', 'cat'),
-    ] as const
-    expect((await post(url, image)).status).toBe(502)
-    const slow = post(url, image)
-    await until(() => clock.pending > 0 && router.status().bodies.memory === 0, 'it waits to be refused')
-    expect((await post(url, search)).status).toBe(502)
-    const leaving = new AbortController()
-    const left = post(url, image, { signal: leaving.signal })
-    left.catch(() => {})
-    await until(() => router.status().active === 2, 'another waits')
-    leaving.abort()
-    await until(() => router.status().active === 1, 'it has left')
-    clock.advance(1_000)
-    expect((await slow).status).toBe(502)
-  })
-
   onlyIf(adapter.prefixes === true)('works under a prefix', async () => {
     const { url, stubs } = await seed(adapter, {}, { prefix: '/ml' })
     expect((await post(url, immichBody('textSearch', 'cat'), { path: '/ml/predict' })).status).toBe(200)
@@ -487,65 +245,6 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     },
   )
 
-  it('keeps a client with heartbeats while it waits, and serves it when a backend is back', async () => {
-    const clock = new FakeClock()
-    const stub = await stubMl({ fault: 'refuse' })
-    const { listener, router } = adapter.mount({
-      backends: { gpu: { url: stub.url } },
-      routes: [{ backends: ['gpu'], hold: '12h' }],
-      clock,
-    })
-    const { url } = await listen(listener)
-    const body = immichForm('indexing', imageBytes(2_000_000))
-    const response = fetch(`${url}/predict`, { method: 'POST', body })
-    await until(() => router.status().held['default'] === 1, 'it waits')
-    const ticking = setInterval(() => clock.advance(500), 1)
-    const answer = await response
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json'])
-    await stub.setFault(undefined)
-    expect(await answer.text()).toMatch(/^ +\{"clip"/)
-    clearInterval(ticking)
-    expect(stub.received[0]?.complete).toBe(true)
-    await router.close()
-    expect(clock.pending).toBe(0)
-  })
-
-  it('sends a request that is late to another backend as well, and gives the first good answer', async () => {
-    const clock = new FakeClock()
-    const [slow, quick] = [await stubMl({ fault: 'hang' }), await stubMl()]
-    const { listener, router } = adapter.mount({
-      backends: { slow: { url: slow.url }, quick: { url: quick.url } },
-      routes: [{ backends: ['slow', 'quick'], hedge: { after: '300ms' } }],
-      clock,
-    })
-    const { url } = await listen(listener)
-    const response = fetch(`${url}/predict`, { method: 'POST', body: immichForm('textSearch', 'cat') })
-    await until(() => slow.received.length === 1, 'the first backend has it')
-    clock.advance(300)
-    const answer = await response
-    expect([answer.status, answer.headers.get('x-immich-ml-backend')]).toEqual([200, 'quick'])
-    expect(Object.keys((await answer.json()) as object)).toEqual(['clip'])
-    await until(async () => (await slow.connections()) === 0, 'the first is aborted')
-    await router.close()
-    expect([router.status().backends.map(({ inFlight }) => inFlight), clock.pending]).toEqual([[0, 0], 0])
-  })
-
-  it('answers a failure behind a heartbeat by cutting the connection', async () => {
-    const clock = new FakeClock()
-    const { listener, router } = adapter.mount({
-      backends: { gpu: { url: (await stubMl({ fault: 'refuse' })).url } },
-      routes: [{ backends: ['gpu'], hold: '12h' }],
-      clock,
-    })
-    const { url } = await listen(listener)
-    const response = fetch(`${url}/predict`, { method: 'POST', body: immichForm('textSearch', 'cat') })
-    await until(() => router.status().held['default'] === 1, 'it waits')
-    clock.advance(150_000)
-    const failed = expect((await response).json()).rejects.toThrow()
-    await router.close()
-    await failed
-  })
-
   it('goes by other options when it is given some', async () => {
     const { stubs, policy } = await seed(adapter)
     const { listener, router } = adapter.mount(policy)
@@ -561,122 +260,6 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     expect((await post(url, immichBody('ocr', imageBytes(1_000)))).status).toBe(413)
     await router.close()
   })
-
-  if (typeof adapter.compose === 'function')
-    describe('composed of its three parts', () => {
-      async function composed(between: Partial<Composition>) {
-        const { stubs, policy } = await seed(adapter)
-        if (typeof adapter.compose !== 'function') throw new Error(adapter.compose.lackingBecause)
-        const { listener, reload, close } = adapter.compose({ policy, ...between })
-        const { url } = await listen(listener)
-        return { stubs, url, reload, close }
-      }
-
-      it('classifies, selects and forwards', async () => {
-        const seen: unknown[] = []
-        const { url, stubs, close } = await composed({
-          afterClassify: ({ classification, lease }) => seen.push(classification.tasks, lease),
-          beforeForward: ({ lease }) => {
-            seen.push(lease?.backend.name, lease?.route, lease?.backend.inFlight)
-            return false
-          },
-        })
-        const body = immichBody('ocr', imageBytes(500_000))
-        expect((await post(url, body)).status).toBe(200)
-        expect(seen).toEqual([['ocr'], undefined, 'image', 'image', 1])
-        expect(stubs.image.received[0]?.sha256).toBe(sha256(body))
-        await close()
-      })
-
-      it('lets middleware overrule the classification and the backend', async () => {
-        const swapped = await composed({
-          afterClassify: (exchange) => {
-            if (exchange.classification.classified)
-              exchange.classification = { ...exchange.classification, input: 'text' }
-          },
-        })
-        const body = immichBody('indexing', imageBytes(100_000))
-        expect((await post(swapped.url, body)).headers['x-immich-ml-backend']).toBe('text')
-        const named = await composed({ afterClassify: (exchange) => exchange.use('other') })
-        expect((await post(named.url, body)).headers['x-immich-ml-backend']).toBe('other')
-      })
-
-      it('goes by another policy when it is given one', async () => {
-        const { url, stubs, reload } = await composed({})
-        reload({ backends: { new: { url: stubs.other.url } } })
-        expect((await post(url, immichBody('ocr', imageBytes(100)))).headers['x-immich-ml-backend']).toBe(
-          'new',
-        )
-        expect(received(stubs)).toEqual({ text: 0, image: 0, other: 1 })
-      })
-
-      it('gives the slot back when middleware answers by itself', async () => {
-        let exchange: Exchange | undefined
-        const { url, stubs } = await composed({
-          beforeForward: (it) => {
-            exchange = it
-            return true
-          },
-        })
-        const answer = await post(url, immichBody('indexing', imageBytes(3_000_000)))
-        expect([answer.status, received(stubs)]).toEqual([403, { text: 0, image: 0, other: 0 }])
-        expect(exchange?.lease?.backend.inFlight).toBe(0)
-      })
-
-      it('waits for a backend, and forgets whoever leaves meanwhile', async () => {
-        const gpu = await stubMl({ fault: 'refuse' })
-        const held: string[] = []
-        const { url, close } = await composed({
-          policy: {
-            backends: { gpu: { url: gpu.url } },
-            routes: [{ backends: ['gpu'], hold: '12h' }],
-          },
-          environment: { onHold: ({ kind }) => held.push(kind) },
-        })
-        const leaving = new AbortController()
-        const left = post(url, immichBody('indexing', imageBytes(3_000_000)), { signal: leaving.signal })
-        left.catch(() => {})
-        await until(() => held.length === 1, 'the first waits')
-        leaving.abort()
-        await until(() => held.length === 2, 'the first is gone')
-        const stays = post(url, immichBody('ocr', imageBytes(3_000_000)))
-        await until(() => held.length === 3, 'the second waits')
-        await gpu.setFault(undefined)
-        expect([(await stays).status, gpu.started]).toEqual([200, 1])
-        expect(held).toEqual(['held', 'gave-up', 'held', 'released'])
-        await close()
-      })
-
-      it('sends a request that is late to another backend as well', async () => {
-        const clock = new FakeClock()
-        const [slow, quick] = [await stubMl({ fault: 'hang' }), await stubMl()]
-        let exchange: Exchange | undefined
-        const { url, close } = await composed({
-          policy: {
-            backends: { slow: { url: slow.url }, quick: { url: quick.url } },
-            routes: [{ backends: ['slow', 'quick'], hedge: { after: '300ms' } }],
-          },
-          environment: { clock },
-          forward: { clock },
-          beforeForward: (it) => {
-            exchange = it
-            return false
-          },
-        })
-        const answer = post(url, immichBody('textSearch', 'cat'))
-        await until(() => slow.received.length === 1, 'the first backend has it')
-        clock.advance(300)
-        expect((await answer).headers['x-immich-ml-backend']).toBe('quick')
-        expect(exchange?.attempts.map(({ outcome }) => outcome.kind)).toEqual(['superseded', 'answered'])
-        expect([exchange?.lease?.backend.name, exchange?.lease?.backend.inFlight]).toEqual(['quick', 0])
-        await close()
-      })
-
-      it('refuses what is too large and what was eaten', async () => {
-        const { url } = await composed({})
-        expect((await post(url, immichBody('indexing', imageBytes(40_000_000)))).status).toBe(413)
-      })
-    })
 })
 
 describe('what an adapter lacks', () => {

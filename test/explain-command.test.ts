@@ -1,20 +1,10 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { explainRequest } from '@immich-ml-router/example-gateway-kit'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ROOT } from './support/docs.ts'
 import { CONTENT_TYPE, ENTRIES, imageBytes, immichBody } from './support/predict-body.ts'
-
-async function file(name: string, content: string | Buffer): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
-  const path = join(directory, name)
-  await writeFile(path, content)
-  return path
-}
+import { file } from './support/temporary-file.ts'
 
 const config = {
   source: 'the file router.yaml',

@@ -9,25 +9,25 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exampleOf, ROOT, sourceExampleOf } from './support/docs.ts'
+import { FREE_PORT, PACKAGES, PARTS, PUBLIC, TYPES } from './support/packed-packages.ts'
 import { imageBytes, immichForm } from './support/predict-body.ts'
 import { stubMl } from './support/servers.ts'
 
 const exec = promisify(execFile)
-const names = ['core', 'express', 'koa', 'status-page'] as const
 const windows = process.platform === 'win32'
 let directory: string
 const tarballs: Record<string, string> = {}
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-consumer-'))
-  for (const name of names) {
+  for (const name of PACKAGES) {
     await npx(
       ['--yes', '--package', 'pnpm@12.21.0', 'pnpm', 'pack', '--pack-destination', directory],
       join(ROOT, 'packages', name),
     )
   }
   const packed = await readdir(directory)
-  for (const name of names)
+  for (const name of PACKAGES)
     tarballs[name] = join(directory, packed.find((file) => file.includes(`-${name}-`)) ?? '')
 }, 120_000)
 
@@ -37,7 +37,7 @@ function npx(args: string[], cwd: string) {
   return exec('npx', args, { cwd, shell: windows })
 }
 
-describe.each(names)('the packed %s', (name) => {
+describe.each(PACKAGES)('the packed %s', (name) => {
   it('is found in order by publint', async () => {
     const { buffer, byteOffset, byteLength } = await readFile(tarballs[name] ?? '')
     const tarball = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
@@ -70,49 +70,7 @@ describe.each(names)('the packed %s', (name) => {
   })
 })
 
-/** What the packages give at run time. A change here is a change for every user. */
-const PUBLIC: Record<(typeof names)[number], string[]> = {
-  core: [
-    ...[
-      'ConfigError',
-      'NoBackendError',
-      'RouterError',
-      'classifyPredictRequest',
-      'createRouter',
-      'deferContinue',
-    ],
-    ...['describePolicy', 'dnsResolver', 'expandConfig', 'explanationText', 'inheritedSocket', 'parseConfig'],
-    ...['selectBackend', 'stopServer'],
-  ],
-  express: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
-  koa: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
-  'status-page': ['statusPage'],
-}
-
-/** What core gives by further entry points. */
-const PARTS: Readonly<Record<string, string[]>> = {
-  logging: ['LOG_FIELDS', 'logRequests'],
-  metrics: ['routerMetrics'],
-  parts: [
-    ...['Backend', 'BodyConsumedError', 'BodyFailedError', 'BodyReleasedError', 'BodyTooLargeError'],
-    ...['ClientLeftError', 'ConfigError', 'Exchange', 'Forwarder', 'HoldError', 'NoBackendError'],
-    ...['RouterClosedError', 'RouterError', 'SpoolError', 'TlsError', 'UnclassifiedError', 'WITH_OPTIONS'],
-    ...[
-      'answerError',
-      'classifyPredictRequest',
-      'createRouter',
-      'defaults',
-      'deferContinue',
-      'describePolicy',
-    ],
-    ...['dnsResolver', 'expandConfig', 'explanationText', 'inheritedSocket', 'jobKeysOf', 'judge'],
-    ...['parseConfig', 'parseDuration', 'parsePolicy', 'pathOf', 'resolveExchangeOptions', 'resolveTimeouts'],
-    ...['selectBackend', 'shorten', 'stopServer', 'systemClock'],
-  ],
-  tracing: ['openTelemetryTracing'],
-}
-
-function partsOf(name: (typeof names)[number]): string[] {
+function partsOf(name: (typeof PACKAGES)[number]): string[] {
   return name === 'core' ? Object.keys(PARTS) : []
 }
 
@@ -122,7 +80,7 @@ describe('an empty project outside the workspace', () => {
   beforeAll(async () => {
     project = await mkdtemp(join(tmpdir(), 'immich-ml-router-project-'))
     const dependencies = Object.fromEntries(
-      names.map((name) => [`@immich-ml-router/${name}`, `file:${tarballs[name]}`]),
+      PACKAGES.map((name) => [`@immich-ml-router/${name}`, `file:${tarballs[name]}`]),
     )
     const types = {
       '@types/express': '5.0.6',
@@ -157,7 +115,7 @@ describe('an empty project outside the workspace', () => {
   const node = (...args: string[]) => exec(process.execPath, args, { cwd: project })
 
   it.each([
-    ...names.map((name): [string, string[]] => [name, PUBLIC[name]]),
+    ...PACKAGES.map((name): [string, string[]] => [name, PUBLIC[name]]),
     ...Object.entries(PARTS).map(([part, keys]): [string, string[]] => [`core/${part}`, keys]),
   ])('imports and requires %s, with the same names', async (name, expected) => {
     const keys = `console.log(Object.keys(it).filter((key) => key !== 'default').sort().join())`
@@ -178,7 +136,7 @@ describe('an empty project outside the workspace', () => {
   it('says in one line which Node.js it needs, on an older one', async () => {
     await write(
       'old-node.cjs',
-      `const names = ${JSON.stringify(names)}.map((name) => '@immich-ml-router/' + name)
+      `const names = ${JSON.stringify(PACKAGES)}.map((name) => '@immich-ml-router/' + name)
 const attempts = names.flatMap((name) => [() => import(name), async () => require(name)])
 Promise.allSettled(attempts.map((attempt) => attempt())).then((settled) => {
   for (const { reason } of settled) console.log(reason?.message)
@@ -186,7 +144,7 @@ Promise.allSettled(attempts.map((attempt) => attempt())).then((settled) => {
     )
     const { stdout } = await npx(['--yes', '-p', 'node@20', 'node', 'old-node.cjs'], project)
     const lines = stdout.trim().split('\n')
-    expect(lines).toHaveLength(2 * names.length)
+    expect(lines).toHaveLength(2 * PACKAGES.length)
     for (const line of lines)
       expect(line).toMatch(
         /^@immich-ml-router\/core needs Node.js 22.19 or later, and this is Node.js 20\.[\d.]+\. /,
@@ -211,7 +169,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
   })
 
   it('needs the version that engines says', async () => {
-    for (const name of names) {
+    for (const name of PACKAGES) {
       const manifest = join(project, 'node_modules/@immich-ml-router', name, 'package.json')
       expect(JSON.parse(await readFile(manifest, 'utf8')).engines).toEqual({ node: '>=22.19' })
     }
@@ -358,26 +316,3 @@ console.log((await select({ classified: false, entries: [], tasks: [], reason: '
     expect((await node('run-strategy.mjs')).stdout).toBe('b\n')
   })
 })
-
-/** What the adapters leave in the frameworks' objects has a type; were it any, these errors would not be any. */
-const TYPES = `
-import type {} from '@immich-ml-router/express'
-import type {} from '@immich-ml-router/koa'
-import type { Request } from 'express'
-import type { DefaultState } from 'koa'
-// @ts-expect-error
-export const inExpress: Request['immichMl'] = 7
-// @ts-expect-error
-export const inKoa: DefaultState['immichMl'] = 7
-`
-
-/** Makes the examples' port a free one, and tells it to the test. */
-const FREE_PORT = `
-import net from 'node:net'
-const { listen } = net.Server.prototype
-net.Server.prototype.listen = function (port, ...rest) {
-  if (port !== 3003) return listen.call(this, port, ...rest)
-  this.once('listening', () => process.send(this.address().port))
-  return listen.call(this, 0, ...rest)
-}
-`

@@ -243,7 +243,7 @@ describe('10,000 requests while the configuration is reloaded 100 times', () => 
     await router.close()
     expect(pendingTimers()).toBe(0)
     await until(async () => (await connectionsOf(servers)) === 0, 'no connection is left to any server')
-  }, 60_000)
+  }, 120_000)
 })
 
 describe('a router that is given other options', () => {

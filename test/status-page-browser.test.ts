@@ -1,57 +1,12 @@
-import { readFileSync } from 'node:fs'
 import http from 'node:http'
-import { createRequire } from 'node:module'
-import { createRouter, type RouterOptions } from '@immich-ml-router/core'
-import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
-import type { AxeResults } from 'axe-core'
+import { statusPage } from '@immich-ml-router/status-page'
 import type { Page } from 'playwright-core'
 import { describe, expect, onTestFinished } from 'vitest'
-import { closeBrowserAfterAll, visit } from './support/browser.ts'
+import { visit } from './support/browser.ts'
+import { it, scene, search, serve, TOKEN } from './support/browser-scene.ts'
 import { post } from './support/client.ts'
-import { imageBytes, immichBody, multipart } from './support/predict-body.ts'
-import { listen, stubMl, until } from './support/servers.ts'
-import { itNeeds } from './support/tools.ts'
-
-const it = itNeeds('chromium')
-closeBrowserAfterAll()
-
-const search = immichBody('textSearch', 'cat')
-const ocr = immichBody('ocr', imageBytes(1_000))
-const TOKEN = 'open-sesame'
-
-async function serve(options: RouterOptions, pageOptions: StatusPageOptions = {}) {
-  const router = createRouter({ heartbeat: false, hold: false, ...options })
-  const page = statusPage(router, pageOptions)
-  onTestFinished(() => router.close({ timeout: 0 }))
-  const { url, server } = await listen((req, res) => page(req, res, () => router.handle(req, res)))
-  return { router, url, server, address: `${url}/_router` }
-}
-
-/** A GPU machine that is down, with two OCR requests held for it, and a NAS that gets its searches. */
-async function scene(pageOptions: StatusPageOptions = {}) {
-  const [gpu, nas] = [await stubMl({ fault: 'refuse' }), await stubMl()]
-  const served = await serve(
-    {
-      health: { interval: '100ms' },
-      backends: { gpu: { url: gpu.url, maxConcurrent: 4 }, nas: { url: nas.url, maxConcurrent: 2 } },
-      routes: [
-        { name: 'search', match: { task: 'clip' }, backends: ['gpu', 'nas'], strategy: 'first' },
-        { name: 'the rest', backends: ['gpu'], hold: '12h' },
-      ],
-    },
-    pageOptions,
-  )
-  const { url, router } = served
-  await post(url, search)
-  await until(() => router.status().backends[0]?.health.probe?.kind === 'down', 'it is down')
-  for (let i = 0; i < 3; i++) await post(url, search)
-  const leaving = new AbortController()
-  const held = [post(url, ocr, { signal: leaving.signal }), post(url, ocr, { signal: leaving.signal })]
-  for (const request of held) request.catch(() => {})
-  onTestFinished(() => leaving.abort())
-  await until(() => router.status().held['the rest'] === 2, 'both wait')
-  return { ...served, gpu, nas }
-}
+import { multipart } from './support/predict-body.ts'
+import { stubMl, until } from './support/servers.ts'
 
 /** The visible text of the first element, on one line. */
 async function textOf(page: Page, selector: string): Promise<string> {
@@ -64,17 +19,6 @@ async function textsOf(page: Page, selector: string): Promise<string[]> {
   const texts = await page.locator(selector).allInnerTexts()
   return texts.map((text) => text.replaceAll(/\s+/g, ' ').trim())
 }
-
-/** The violations that axe finds. */
-async function violationsOf(page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
-  const results = await page.evaluate<AxeResults>('axe.run({ resultTypes: ["violations"] })')
-  return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
-  )
-}
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 describe('the status page in a browser', () => {
   it('shows the current state and the recorded requests', async () => {
@@ -313,42 +257,5 @@ describe('the status page in a browser', () => {
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('light')
     await page.reload()
     expect(await page.getByLabel('Light').isChecked()).toBe(true)
-  })
-})
-
-describe('the status page is accessible', () => {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    it(`with a request open, and the dialog, when it is ${colorScheme}`, async () => {
-      const { address } = await scene({ adminToken: TOKEN })
-      const { page } = await visit(address, { colorScheme, reducedMotion: 'reduce' })
-      await page.locator('#decisions summary').last().click()
-      expect(await violationsOf(page)).toEqual([])
-      await page.getByRole('button', { name: 'Drain nas' }).click()
-      await page.getByRole('dialog').waitFor()
-      expect(await violationsOf(page)).toEqual([])
-    })
-
-    it(`before the first request, when it is ${colorScheme}`, async () => {
-      const { address } = await serve({ backends: { gpu: { url: (await stubMl()).url } } })
-      const { page } = await visit(address, { colorScheme, reducedMotion: 'reduce' })
-      await page.getByText('No requests yet').waitFor()
-      expect(await violationsOf(page)).toEqual([])
-    })
-  }
-
-  for (const width of [320, 390, 768, 1280]) {
-    it(`at ${width} px, without scrolling sideways`, async () => {
-      const { address } = await scene({ adminToken: TOKEN })
-      const { page } = await visit(address, { viewport: { width, height: 800 } })
-      await page.locator('#decisions summary').last().click()
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
-    })
-  }
-
-  it('without motion, when the system asks for that', async () => {
-    const { address } = await scene()
-    const { page } = await visit(address, { reducedMotion: 'reduce' })
-    await page.waitForSelector('[data-link=live] .beacon')
-    expect(await page.evaluate('document.getAnimations().length')).toBe(0)
   })
 })

@@ -37,16 +37,13 @@ const functions = {
   async upload(url: string, job: JobName, count: number, rate: number | null) {
     const body = bodyOf(job)
     let sent = Number.POSITIVE_INFINITY
-    const one = async (): Promise<Counts> => {
-      const chunks = rate === null ? [body] : slowly(body, rate, count === 1 ? STEP_ALONE : STEP)
-      const noted = async function* () {
-        for await (const chunk of chunks) {
-          sent = Math.min(sent, now())
-          yield chunk
-        }
-      }
-      const failed = await failureOf(url, rate === null ? body : noted(), body.length)
-      return failed === undefined ? {} : { [failed]: 1 }
+    const begin = () => {
+      sent = Math.min(sent, now())
+    }
+    const one = () => {
+      if (rate === null) return failureOf(url, body, body.length)
+      const chunks = slowly(body, rate, count === 1 ? STEP_ALONE : STEP, begin)
+      return failureOf(url, Readable.from(chunks, { objectMode: false }), body.length)
     }
     const failures = await Promise.all(Array.from({ length: count }, one))
     return { sent, failures: failures.reduce(addCounts, {}) }
@@ -57,48 +54,40 @@ export type LoadGenerator = typeof functions
 
 offer(functions)
 
-/** One request after the other on one connection; returns the last answer. */
-async function send(url: string, job: JobName, times: number): Promise<{ status: number; body: string }> {
-  const client = new Client(url)
-  try {
-    let answer = { status: 0, body: '' }
-    for (let i = 0; i < times; i++) answer = await post(client, bodyOf(job), bodyOf(job).length)
-    return answer
-  } finally {
-    await client.destroy()
-  }
+/** Sends a job; returns the answer. */
+function send(url: string, job: JobName): Promise<{ status: number; body: string }> {
+  return post(url, bodyOf(job), bodyOf(job).length)
 }
 
-/** @returns `undefined` when the whole body has arrived. */
-async function failureOf(
-  url: string,
-  chunks: Buffer | AsyncIterable<Buffer>,
-  length: number,
-): Promise<string | undefined> {
-  const client = new Client(url)
+/** @returns Nothing when the whole body has arrived. */
+async function failureOf(url: string, body: Buffer | Readable, length: number): Promise<Counts> {
   try {
-    const body = Buffer.isBuffer(chunks) ? chunks : Readable.from(chunks, { objectMode: false })
-    const answer = await post(client, body, length)
-    if (answer.status !== 200) return `status ${answer.status}`
-    return answer.body.includes(`"bytes":${length}`) ? undefined : 'part of the body was lost'
+    const answer = await post(url, body, length)
+    if (answer.status !== 200) return { [`status ${answer.status}`]: 1 }
+    return answer.body.includes(`"bytes":${length}`) ? {} : { 'part of the body was lost': 1 }
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  } finally {
-    await client.destroy()
+    return { [error instanceof Error ? error.message : String(error)]: 1 }
   }
 }
 
-async function post(client: Client, body: Buffer | Readable, length: number) {
+/** One request on a connection of its own. */
+async function post(url: string, body: Buffer | Readable, length: number) {
+  const client = new Client(url)
   const headers = { 'content-type': CONTENT_TYPE, 'content-length': String(length) }
-  const options = { path: '/predict', method: 'POST', headers, body, headersTimeout: PATIENCE } as const
-  const answer = await client.request(options)
-  return { status: answer.statusCode, body: await answer.body.text() }
+  try {
+    const options = { path: '/predict', method: 'POST', headers, body, headersTimeout: PATIENCE } as const
+    const answer = await client.request(options)
+    return { status: answer.statusCode, body: await answer.body.text() }
+  } finally {
+    await client.destroy()
+  }
 }
 
 /** So many bytes a second, by the clock: a late chunk is made up for. */
-async function* slowly(body: Buffer, rate: number, step: number): AsyncGenerator<Buffer> {
+async function* slowly(body: Buffer, rate: number, step: number, begin: () => void): AsyncGenerator<Buffer> {
   const size = Math.round((rate * step) / 1000)
   const began = now()
+  begin()
   for (let at = 0, i = 0; at < body.length; at += size, i++) {
     await sleepUntil(began + i * step)
     yield body.subarray(at, at + size)

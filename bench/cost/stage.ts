@@ -69,7 +69,7 @@ export class Stage {
 
   /** @throws {Error} when a request does not arrive at its backend, whole. */
   async #verify(contender: Contender, url: string, job: CostJob): Promise<void> {
-    const { status, body } = await this.load.call('send', url, job.name, 1)
+    const { status, body } = await this.load.call('send', url, job.name)
     const expected = answerOf(this.destination(contender, job), bodyOf(job.name).length)
     if (status === 200 && body === expected) return
     throw new Error(

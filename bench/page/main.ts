@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
-import { createRouter, type RequestEvent } from '@immich-ml-router/core'
+import { createRouter } from '@immich-ml-router/core'
 import { Live } from '../../packages/status-page/src/live.ts'
 import { Recorder } from '../../packages/status-page/src/recorder.ts'
 import { Reporter } from '../../packages/status-page/src/report.ts'
+import { eventOf } from '../../packages/status-page/src/request-event.fixture.ts'
 import { median } from '../lib/stats.ts'
 
 /** What the status page costs the router: to record a request, and to report a second's changes to one viewer. */
@@ -19,7 +20,7 @@ for (const count of [3, 20, 200]) {
 
 /** The best of several rounds. */
 function nanoseconds(recorder: Recorder): number {
-  const event = eventAt(0)
+  const event = eventOf()
   const rounds = Array.from({ length: 7 }, () => {
     const began = performance.now()
     for (let i = 0; i < RECORDS; i++) recorder.record(event)
@@ -44,42 +45,11 @@ async function report(count: number, rate: number): Promise<string> {
   const response = viewer as unknown as ServerResponse
   new Live(new Reporter(router, recorder, false), { now: () => performance.now(), after }).add(response)
   const times = Array.from({ length: TICKS }, () => {
-    for (let request = 0; request < rate; request++) recorder.record(eventAt(performance.now()))
+    for (let request = 0; request < rate; request++) recorder.record(eventOf({ start: performance.now() }))
     const began = performance.now()
     tick()
     return performance.now() - began
   })
   await router.close()
   return `${median(times).toFixed(2)} ms, ${Math.round(bytes / TICKS / 1000)} KB`
-}
-
-/** An answered search. */
-function eventAt(start: number): RequestEvent {
-  const verdict = { kind: 'good' } as const
-  const outcome = {
-    kind: 'answered',
-    status: 200,
-    verdict,
-    reachedBackend: true,
-    reachedClient: true,
-  } as const
-  const backend = { name: 'b0', url: 'http://b0', endpoint: undefined }
-  const times = { start, time: 12.3, connect: 0.2, firstByte: 11.2 }
-  const attempt = {
-    ...backend,
-    backend: 'b0',
-    outcome,
-    ...times,
-    received: 4_000,
-    inCompany: false,
-    hedge: false,
-  }
-  const entries = [{ task: 'clip', type: 'textual', model: 'ViT-B-32__openai', options: {} }]
-  const event: Omit<RequestEvent, 'req' | 'res'> = {
-    ...{ client: '192.168.1.10', route: 'search', backend, attempts: [attempt], outcome, error: undefined },
-    classification: { classified: true, entries, tasks: ['clip'], input: 'text' },
-    ...{ status: 200, retained: true, bodySize: 300, responseSize: 4_000, heartbeats: 0, start },
-    steps: { classify: 0.4, queue: 0, hold: 0, backend: 12.4, firstByte: 11.6, total: 12.9 },
-  }
-  return event as RequestEvent
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { systemClock } from '@immich-ml-router/core/parts'
 import { listen } from '../lib/listen.ts'
 import { offer } from '../lib/offer.ts'
 import { now } from '../lib/stats.ts'
@@ -13,13 +14,7 @@ interface Slowness {
   readonly factor: number
 }
 
-const clock = {
-  now,
-  after(milliseconds: number, callback: () => void) {
-    const timer = setTimeout(callback, milliseconds)
-    return () => clearTimeout(timer)
-  },
-}
+const clock = { ...systemClock, now }
 
 let slowness: Slowness = { from: 0, to: 0, factor: 1 }
 let workers: Workers

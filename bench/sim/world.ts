@@ -2,7 +2,8 @@ import type { Policy } from '@immich-ml-router/core'
 import type { Job } from '../../test/support/predict-body.ts'
 import { exponential, lognormal, type Random, seeded } from '../../test/support/random.ts'
 import { IMPORT, SCATTER, WORK } from '../pool/jobs.ts'
-import type { Pool, ServerSpec } from '../pool/pools.ts'
+import type { Pool } from '../pool/pools.ts'
+import { Workers } from '../pool/workers.ts'
 import { AllKnown } from './all-known.ts'
 import { type Dispatcher, type Place, Routed } from './routed.ts'
 import { SimClock } from './sim-clock.ts'
@@ -26,7 +27,7 @@ const WAY = 2.5
 export class Simulation {
   readonly clock = new SimClock()
   readonly #dispatcher: Dispatcher
-  readonly #servers: ReadonlyMap<string, Server>
+  readonly #servers: ReadonlyMap<string, Workers>
   readonly #random: Random
   #work = 0
   #inFlight = 0
@@ -42,7 +43,18 @@ export class Simulation {
     this.#dispatcher =
       policy === undefined ? new AllKnown(pool, this.clock, WAY) : new Routed(policy, this.clock)
     this.#random = seeded(seed)
-    this.#servers = new Map(pool.servers.map((spec) => [spec.name, new Server(spec, this.clock)]))
+    this.#servers = new Map(
+      // Time jumps here, so it needs no rounding.
+      pool.servers.map(({ name, workers, time }) => [
+        name,
+        new Workers(
+          workers,
+          () => time,
+          this.clock,
+          (milliseconds) => milliseconds,
+        ),
+      ]),
+    )
   }
 
   /**
@@ -108,34 +120,10 @@ export class Simulation {
 
   #serve({ server }: Place, work: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const arrive = () => this.#servers.get(server)?.serve(work, () => void this.clock.after(WAY / 2, resolve))
-    this.clock.after(WAY / 2, arrive)
+    this.clock.after(WAY / 2, async () => {
+      await this.#servers.get(server)?.run(work)
+      this.clock.after(WAY / 2, resolve)
+    })
     return promise
-  }
-}
-
-/** A server with a number of workers, and a queue in front of them. */
-class Server {
-  readonly #spec: ServerSpec
-  readonly #clock: SimClock
-  readonly #queue: (() => void)[] = []
-  #busy = 0
-
-  constructor(spec: ServerSpec, clock: SimClock) {
-    this.#spec = spec
-    this.#clock = clock
-  }
-
-  serve(work: number, done: () => void): void {
-    const start = () => {
-      this.#busy++
-      this.#clock.after(work * this.#spec.time, () => {
-        this.#busy--
-        this.#queue.shift()?.()
-        done()
-      })
-    }
-    if (this.#busy < this.#spec.workers) start()
-    else this.#queue.push(start)
   }
 }

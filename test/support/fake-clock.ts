@@ -1,9 +1,15 @@
 import type { Clock } from '@immich-ml-router/core'
 
+interface Timer {
+  readonly at: number
+  readonly callback: () => void
+}
+
 /** A clock that a test advances by hand. */
 export class FakeClock implements Clock {
   #now = 0
-  #timers: { readonly at: number; readonly callback: () => void }[] = []
+  /** By time; timers for the same time in the order in which they were set. */
+  readonly #timers: Timer[] = []
 
   now(): number {
     return this.#now
@@ -11,9 +17,10 @@ export class FakeClock implements Clock {
 
   after(milliseconds: number, callback: () => void): () => void {
     const timer = { at: this.#now + milliseconds, callback }
-    this.#timers.push(timer)
+    this.#timers.splice(this.#placeAfter(timer.at), 0, timer)
     return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer)
+      const place = this.#timers.lastIndexOf(timer, this.#placeAfter(timer.at) - 1)
+      if (place >= 0) this.#timers.splice(place, 1)
     }
   }
 
@@ -30,13 +37,31 @@ export class FakeClock implements Clock {
   /** Advances the time and runs the due timers in order. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds
-    for (;;) {
-      const [next] = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)
-      if (next === undefined) break
-      this.#timers = this.#timers.filter((timer) => timer !== next)
-      this.#now = Math.max(this.#now, next.at)
-      next.callback()
-    }
+    while ((this.#timers[0]?.at ?? Number.POSITIVE_INFINITY) <= end) this.step()
     this.#now = Math.max(this.#now, end)
+  }
+
+  /**
+   * Advances the time to the next timer and runs it.
+   *
+   * @returns Whether there was one.
+   */
+  step(): boolean {
+    const timer = this.#timers.shift()
+    if (timer === undefined) return false
+    this.#now = Math.max(this.#now, timer.at)
+    timer.callback()
+    return true
+  }
+
+  /** The place of the first timer that is later than `at`. */
+  #placeAfter(at: number): number {
+    let [low, high] = [0, this.#timers.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#timers[middle]?.at ?? Number.POSITIVE_INFINITY) > at) high = middle
+      else low = middle + 1
+    }
+    return low
   }
 }

@@ -93,6 +93,9 @@ export async function startExample(name: string): Promise<GatewayProcess> {
   return started(spawned)
 }
 
+/** Node keeps the compiled modules of gateways here, and starts the next one in two thirds of the time. */
+const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile')
+
 type Spawned = Omit<GatewayProcess, 'url'>
 
 export async function started(spawned: Spawned): Promise<GatewayProcess> {
@@ -128,7 +131,7 @@ export function spawnProgram(
   } = process.env
   const child = spawn(program, args, {
     cwd,
-    env: { ...inherited, PORT: '0', ...env },
+    env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...inherited, PORT: '0', ...env },
     stdio: [stdin, 'pipe', 'inherit', ...(fd === undefined ? [] : [fd])],
   })
   const { stdout } = child

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import http, { type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { StubMl, type StubOptions } from '@immich-ml-router/example-stub-ml'
 import { onTestFinished } from 'vitest'
 
@@ -25,15 +26,23 @@ export async function stubMl(options: StubOptions = {}): Promise<StubMl> {
   return stub
 }
 
-/** Waits until a condition is true, for at most `seconds`. It checks once in every turn of the event loop. */
+/** How long `until` checks in every turn of the event loop, and how often after that. */
+const BUSY_MS = 20
+const POLL_MS = 2
+
+/**
+ * Waits until a condition is true, for at most `seconds`. After a few milliseconds it polls: a check in every turn would use the
+ * processor that the awaited process needs.
+ */
 export async function until(
   holds: () => boolean | Promise<boolean>,
   what: string,
   seconds = 10,
 ): Promise<void> {
-  const deadline = performance.now() + seconds * 1_000
+  const started = performance.now()
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`timed out after ${seconds} s: ${what}`)
-    await new Promise((resolve) => setImmediate(resolve))
+    const waited = performance.now() - started
+    if (waited > seconds * 1_000) throw new Error(`timed out after ${seconds} s: ${what}`)
+    await (waited < BUSY_MS ? setImmediate() : setTimeout(POLL_MS))
   }
 }

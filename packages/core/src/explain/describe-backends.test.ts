@@ -1,0 +1,168 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { authority, type KeyPair } from '../../../../test/support/certificates.ts'
+import { section, three } from '../../../../test/support/described-policy.ts'
+import { parseConfig } from '../config/parse.ts'
+import type { BackendOptions, RouterConfig } from '../config/policy.ts'
+import { describePolicy } from './describe-policy.ts'
+
+describe('a backend', () => {
+  let certified: KeyPair
+  let ca: string
+  beforeAll(async () => {
+    const own = await authority()
+    ca = own.cert
+    certified = await own.certify(['router'])
+  })
+  const LEARNED = 'at once: a learned number'
+  const PROBES = 'probes: /ping every 10 seconds'
+
+  it.each<[string, () => BackendOptions, string[]]>([
+    ['with nothing but a URL', () => ({ url: 'http://a:3003/' }), ['a: http://a:3003', LEARNED, PROBES]],
+    [
+      'with all that differs',
+      () => ({
+        url: 'https://a:3003/ml',
+        auth: { bearer: 's3cret' },
+        headers: { 'X-Key': 's3cret', 'x-tenant': 's3cret' },
+        tls: { ca, ...certified, servername: 'ml.example' },
+        maxConcurrent: 4,
+        reserve: '25%',
+        tasks: ['clip', 'ocr'],
+        tier: 2,
+        weight: 3,
+        discover: { names: ['a', 'b'], srv: '_http._tcp.ml', interval: '1m' },
+        health: { path: '/', timeout: '5s', fall: 1, rise: 1 },
+        wake: { mac: 'aa:bb:cc:dd:ee:ff' },
+        timeouts: { connect: '500ms', total: 'unlimited' },
+      }),
+      [
+        'a: https://a:3003/ml (bearer)',
+        'headers: X-Key, x-tenant',
+        'TLS: certified by its own authorities (ca), for ml.example, with a client certificate',
+        'at once: 4 requests; 25% of them for the urgent alone',
+        'tasks: clip and ocr alone',
+        'tier: 2',
+        'weight: 3',
+        'endpoints: each address of a and b and each server that _http._tcp.ml names, looked up every 1 minute',
+        'probes: / every 10 seconds, timeout 5 seconds, down after 1 without an answer, up after 1 answer',
+        'wake: by Wake-on-LAN, while a request wants it',
+        'timeouts: connect 500 milliseconds',
+      ],
+    ],
+    [
+      'with credentials in its URL',
+      () => ({ url: 'https://me:s3cret@a', maxConcurrent: 'unlimited', health: false }),
+      [
+        'a: https://a (basic)',
+        'TLS: certified by the usual authorities',
+        'at once: any number',
+        'probes: none',
+      ],
+    ],
+    [
+      'with a header of its own for them',
+      () => ({ url: 'https://a', headers: { Authorization: 's3cret' }, tls: { insecure: true } }),
+      ['a: https://a (authorization header)', 'TLS: any certificate will do', LEARNED, PROBES],
+    ],
+    [
+      'with basic authentication',
+      () => ({ url: 'http://a', auth: { basic: { username: 's3cret', password: 's3cret' } } }),
+      ['a: http://a (basic)', LEARNED, PROBES],
+    ],
+  ])('%s', (_, options, [head, ...lines]) => {
+    const config = parseConfig({ backends: { a: options() } })
+    expect(section('Backends', config)).toEqual([head, ...lines.map((line) => `  ${line}`)])
+    expect(describePolicy(config)).not.toMatch(/s3cret|me:|PRIVATE|CERTIFICATE/)
+  })
+})
+
+describe('what holds for all', () => {
+  const A_SIGN = 'a client that waits gets a sign of life after 2 minutes, then every 30 seconds'
+  it.each<[Partial<RouterConfig>, string[]]>([
+    [
+      {},
+      [
+        'queue: 1000 requests at most, each up to 10 minutes',
+        'held bodies: 2 GiB at most',
+        'bodies: up to 32 MiB; for another attempt 1 MiB of each and 256 MiB of all in memory, the rest in temp files',
+        'a job that is not known: to the last route',
+        A_SIGN,
+      ],
+    ],
+    [
+      {
+        queue: { maxLength: 1, maxWait: 'unlimited' },
+        hold: { maxBytes: 'unlimited' },
+        maxBodySize: 'unlimited',
+        bodyMemory: 'unlimited',
+        totalBodyMemory: '1.5g',
+        bodySpool: false,
+        onUnclassified: 'reject',
+        heartbeat: false,
+        timeouts: { response: 'unlimited', idle: '1m' },
+        answers: { busy: [529], job: [], backend: [503, 500, 504] },
+        forwardHeaders: ['cookie', 'authorization'],
+        limits: { entries: 8, entriesSize: '16kb' },
+      },
+      [
+        'queue: 1 request at most, each for as long as it takes',
+        'held bodies: any amount',
+        'bodies: of any size; for another attempt any amount of each and 1.5 GiB of all in memory, the rest not kept',
+        'a job that is not known: refused with 422',
+        'limits of what is read to know a job: entries 8 and entriesSize 16kb',
+        'a client that waits gets nothing',
+        'timeouts: response unlimited, idle 1 minute',
+        'answers: status 503, 500 or 504 means that the backend fails at every job; status 529 means that the backend has no time now',
+        'client headers passed on: cookie and authorization',
+      ],
+    ],
+  ])('%j', (config, lines) => {
+    expect(section('For all', parseConfig({ backends: three, ...config }))).toEqual(lines)
+  })
+})
+
+describe('a warning', () => {
+  it.each<[Partial<RouterConfig>, string[]]>([
+    [{}, ['']],
+    [
+      { backends: { a: { url: 'http://a', unclassified: true } } },
+      ['a: unclassified has no effect without tasks: the backend takes every request'],
+    ],
+    [
+      { backends: { a: { url: 'https://a', tls: { insecure: true } } } },
+      [
+        'a: its certificate is not verified (tls.insecure), so anybody on the way can read and change everything',
+      ],
+    ],
+    [
+      { backends: { a: { url: 'http://u:p@a' }, b: { url: 'HTTP://b', auth: { bearer: 't' } } } },
+      ['a', 'b'].map(
+        (name) => `${name}: its credentials go over http, where anybody on the way can read them`,
+      ),
+    ],
+    [{ routes: [{ backends: ['gpu', 'nas'] }] }, ['mac: no route leads to it']],
+    [
+      { backends: { a: { url: 'http://a', tasks: ['tags'] } } },
+      [
+        'clip/textual: no backend of its route serves it; add clip to the tasks of one',
+        'clip/visual: no backend of its route serves it; add clip to the tasks of one',
+        'facial-recognition: no backend of its route serves it; add facial-recognition to the tasks of one',
+        'ocr: no backend of its route serves it; add ocr to the tasks of one',
+        'unclassified requests: no backend of the last route takes them; set unclassified: true on one, or onUnclassified: reject',
+      ],
+    ],
+    [
+      {
+        backends: { a: { url: 'http://a', tasks: ['clip', 'facial-recognition'] }, b: { url: 'http://b' } },
+        routes: [
+          { match: { task: 'clip' }, backends: ['a'] },
+          { name: 'large', match: { input: 'image', model: 'large-*' }, backends: ['a'] },
+          { backends: ['b'] },
+        ],
+      },
+      ['ocr: no backend of route "large" serves it; add ocr to the tasks of one'],
+    ],
+  ])('%j', (config, lines) => {
+    expect(section('Warnings', parseConfig({ backends: three, ...config }))).toEqual(lines)
+  })
+})

@@ -1,0 +1,66 @@
+export const PACKAGES = ['core', 'express', 'koa', 'status-page'] as const
+
+/** What the packages give at run time. A change here is a change for every user. */
+export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
+  core: [
+    ...[
+      'ConfigError',
+      'NoBackendError',
+      'RouterError',
+      'classifyPredictRequest',
+      'createRouter',
+      'deferContinue',
+    ],
+    ...['describePolicy', 'dnsResolver', 'expandConfig', 'explanationText', 'inheritedSocket', 'parseConfig'],
+    ...['selectBackend', 'stopServer'],
+  ],
+  express: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
+  koa: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
+  'status-page': ['statusPage'],
+}
+
+/** What core gives by further entry points. */
+export const PARTS: Readonly<Record<string, string[]>> = {
+  logging: ['LOG_FIELDS', 'logRequests'],
+  metrics: ['routerMetrics'],
+  parts: [
+    ...['Backend', 'BodyConsumedError', 'BodyFailedError', 'BodyReleasedError', 'BodyTooLargeError'],
+    ...['ClientLeftError', 'ConfigError', 'Exchange', 'Forwarder', 'HoldError', 'NoBackendError'],
+    ...['RouterClosedError', 'RouterError', 'SpoolError', 'TlsError', 'UnclassifiedError', 'WITH_OPTIONS'],
+    ...[
+      'answerError',
+      'classifyPredictRequest',
+      'createRouter',
+      'defaults',
+      'deferContinue',
+      'describePolicy',
+    ],
+    ...['dnsResolver', 'expandConfig', 'explanationText', 'inheritedSocket', 'jobKeysOf', 'judge'],
+    ...['parseConfig', 'parseDuration', 'parsePolicy', 'pathOf', 'resolveExchangeOptions', 'resolveTimeouts'],
+    ...['selectBackend', 'shorten', 'stopServer', 'systemClock'],
+  ],
+  tracing: ['openTelemetryTracing'],
+}
+
+/** What the adapters leave in the frameworks' objects has a type; were it any, these errors would not be any. */
+export const TYPES = `
+import type {} from '@immich-ml-router/express'
+import type {} from '@immich-ml-router/koa'
+import type { Request } from 'express'
+import type { DefaultState } from 'koa'
+// @ts-expect-error
+export const inExpress: Request['immichMl'] = 7
+// @ts-expect-error
+export const inKoa: DefaultState['immichMl'] = 7
+`
+
+/** Makes the examples' port a free one, and tells it to the test. */
+export const FREE_PORT = `
+import net from 'node:net'
+const { listen } = net.Server.prototype
+net.Server.prototype.listen = function (port, ...rest) {
+  if (port !== 3003) return listen.call(this, port, ...rest)
+  this.once('listening', () => process.send(this.address().port))
+  return listen.call(this, 0, ...rest)
+}
+`
