@@ -18,7 +18,7 @@ const BEFORE = 20
 const JOBS = 60
 /** A step that takes longer fails, in seconds. */
 const LONGEST = 8
-/** How much faster the router's clock runs in rows in which a backend recovers. */
+/** How much faster the router's clock runs in rows in which a backend recovers, or must be found to be frozen. */
 const FASTER = 10
 const IMAGE = new Blob([new Uint8Array(imageBytes(20_000))])
 const UNDECODABLE_IMAGE = new Blob([UNDECODABLE])
@@ -123,13 +123,13 @@ describe('a fault costs no good job with nothing configured but two URLs', () =>
 
   it.each(rows.map((row) => [row.label, row] as const))('%s', async (_, row) => {
     const stubs = await backends()
-    const recovers = row.lasts !== undefined || row.period !== undefined
+    const takesTime = row.lasts !== undefined || row.period !== undefined || row.faults?.gpu === 'freeze'
     const { url } = await serveRouter({
       canary: true,
       backends: { gpu: { url: stubs.gpu.url }, nas: { url: stubs.nas.url } },
       // The default, which other tests turn off.
       hold: undefined,
-      ...(recovers ? { clock: fastClock(FASTER) } : {}),
+      ...(takesTime ? { clock: fastClock(FASTER) } : {}),
     })
     const load = new Load(url, row.undecodable === undefined ? {} : { undecodable: 20 })
     await load.jobs(BEFORE)

@@ -97,7 +97,7 @@ describe('the defaults of the schema are those that are taken', () => {
       routes: policy.routes.map((route) => ({ ...route, written: undefined })),
     })
     expect(values(resolveConfig(parseConfig(everything)))).toEqual(values(resolveConfig(nothing)))
-    expect(Object.keys(everything.timeouts)).toEqual(['connect', 'response', 'idle', 'total'])
+    expect(Object.keys(everything.timeouts)).toEqual(['connect', 'response', 'idle', 'load', 'total'])
     expect(Object.keys(everything.hold)).toEqual(['bulk', 'interactive', 'maxHeld', 'maxBytes'])
     expect(written(objectIn(route.hold))).toEqual({ bulk: '12h', interactive: '15s', maxHeld: 1_000 })
     expect(Object.keys(everything.limits)).toEqual(Object.keys(limits.properties))

@@ -48,6 +48,7 @@ it('the healthy backends can do what their threads and service times allow', () 
   expect(perSecond('baseline')).toBeCloseTo(206.67, 1)
   expect(perSecond('401')).toBeCloseTo(6.67, 1)
   expect(perSecond('both-down')).toBeCloseTo(206.67, 1)
+  expect(perSecond('memory-1')).toBeCloseTo(56.67, 1)
   // The GPU is down from 7 to 8, 10 to 12, 14 to 16 and 18 to 20 s.
   expect(perSecond('flapping')).toBeCloseTo((206.67 * 6 + 6.67 * 7) / 13, 1)
 })

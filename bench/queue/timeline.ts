@@ -59,17 +59,23 @@ function faultySpans({ period, lasts }: FaultRow, faultAt: number, seconds: numb
 }
 
 /** Jobs that the healthy backends can do in the window, by their threads and service times. */
-export function possibleJobs({ images }: FaultRow, { faulty, window }: Timeline): number {
+export function possibleJobs({ images, faults }: FaultRow, { faulty, window }: Timeline): number {
   const during = sum(faulty.map((span) => overlap(span, window)))
-  return during * capacity(images) + (window.to - window.from - during) * capacity()
+  return during * capacity(images, faults) + (window.to - window.from - during) * capacity()
 }
 
 export function overlap(a: Span, b: Span): number {
   return Math.max(0, Math.min(a.to, b.to) - Math.max(a.from, b.from))
 }
 
-/** Jobs a second, of all backends by default. */
-function capacity(names: readonly BackendName[] = ['gpu', 'nas']): number {
+/** Jobs a second, of all backends by default. A fault of the memory leaves a backend fewer at once. */
+function capacity(names: readonly BackendName[] = ['gpu', 'nas'], faults: FaultRow['faults'] = {}): number {
   const healthy = BACKENDS.filter(({ name }) => names.includes(name))
-  return sum(healthy.map(({ threads, time }) => (threads * 1000) / time))
+  return sum(
+    healthy.map(({ name, threads, time }) => {
+      const fault = faults[name]
+      const memory = typeof fault === 'object' && fault.kind === 'memory' ? fault.requests : threads
+      return (Math.min(threads, memory) * 1000) / time
+    }),
+  )
 }

@@ -71,6 +71,15 @@ export const FAULT_ROWS: readonly FaultRow[] = [
     everywhere: true,
   }),
   gpuFails('cut', 'GPU killed in mid-answer', 'half-response'),
+  gpuFails('broken', 'GPU answers 500 to everything', 'error'),
+  bothFail('both-broken', 'both answer 500 for 6 s', 'error', 6),
+  gpuFails('freeze', 'GPU freezes: accepts connections, answers nothing', 'freeze'),
+  {
+    name: 'memory-1',
+    label: 'GPU has memory for one request',
+    faults: { gpu: { kind: 'memory', requests: 1 } },
+  },
+  { name: 'memory-3', label: 'GPU has memory for three', faults: { gpu: { kind: 'memory', requests: 3 } } },
   { name: 'undecodable', label: '3 % undecodable images', undecodable: 0.03 },
   { name: 'restart', label: 'gateway restarts', restart: true },
 ]

@@ -100,7 +100,7 @@ export class Backend implements BackendView {
     return this.#canary
   }
 
-  /** @param send Sends one canary there. */
+  /** Has canaries sent when failed jobs ask for them. @param send Sends one canary there. */
   startCanaries(send: SendCanary): void {
     this.#canary = new Canary(this.#clock, send)
   }
