@@ -29,6 +29,7 @@ export function backendStatus(name: string, overrides: Partial<BackendStatus> = 
     limit: undefined,
     held: 0,
     latencies: {},
+    canaries: { passed: 0, failed: 0 },
     health: healthy,
     leaving: false,
     unresolved: undefined,

@@ -34,6 +34,8 @@ export type { BodyInput } from './body/body-source.ts'
 export type { BodyStore } from './body/body-store.ts'
 export type { SpoolUsage } from './body/disk-space.ts'
 export type { ReplayBody } from './body/replay-body.ts'
+export type { CanaryCounts, CanaryResult } from './canary/canary.ts'
+export type { Sample } from './canary/samples.ts'
 export type {
   Classification,
   Classified,
@@ -80,6 +82,7 @@ export { judge } from './judge/judge.ts'
 export type { Verdict } from './judge/verdict.ts'
 export type { AttemptMarks, AttemptRecord } from './retry/attempt-record.ts'
 export { answerError } from './router/answers.ts'
+export type { Canaries, ForwardCanary } from './router/canaries.ts'
 export { createRouter } from './router/create-router.ts'
 export { deferContinue } from './router/defer-continue.ts'
 export { Exchange } from './router/exchange.ts'

@@ -156,6 +156,8 @@ function whyOf({ members, state }: Group, now: number, format: Format): string {
 function factsOf(members: Group['members'], now: number, format: Format): string {
   const [{ url, tier, weight }] = members
   const failures = members.reduce((sum, { health }) => sum + health.failures, 0)
+  const passed = members.reduce((sum, { canaries }) => sum + (canaries?.passed ?? 0), 0)
+  const failed = members.reduce((sum, { canaries }) => sum + (canaries?.failed ?? 0), 0)
   const last = members.flatMap(({ health }) => health.lastError ?? []).sort((a, b) => b.at - a.at)[0]
   return [
     url,
@@ -165,6 +167,9 @@ function factsOf(members: Group['members'], now: number, format: Format): string
     ...(last === undefined
       ? []
       : [`last ${format.duration(now - last.at)} ago (${reasonInWords(last.reason)})`]),
+    ...(passed + failed === 0
+      ? []
+      : [`canaries: ${format.count(passed)} passed, ${format.count(failed)} failed`]),
   ].join(' · ')
 }
 

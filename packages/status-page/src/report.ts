@@ -81,7 +81,7 @@ export class Reporter {
 }
 
 function backendView(backend: RouterStatus['backends'][number], now: number): BackendView {
-  const { name, url, endpoint, weight, tier, inFlight, limit, held, latencies, wakes } = backend
+  const { name, url, endpoint, weight, tier, inFlight, limit, held, latencies, canaries, wakes } = backend
   const kinds = Object.entries(latencies).slice(-MOST_KINDS)
   return {
     name,
@@ -94,6 +94,7 @@ function backendView(backend: RouterStatus['backends'][number], now: number): Ba
     waiting: held,
     latencies: Object.fromEntries(kinds.map(([kind, time]) => [kind, rounded(time)])),
     health: healthView(backend, now),
+    canaries: canaries.passed + canaries.failed === 0 ? undefined : canaries,
     wakes,
   }
 }

@@ -145,6 +145,8 @@ export interface BackendView {
   /** By kind of job: `task/type/model`, several joined by `+`. */
   readonly latencies: Readonly<Record<string, number>>
   readonly health: HealthView
+  /** Requests of the router itself that tested whether the backend works; absent without any. */
+  readonly canaries?: { readonly passed: number; readonly failed: number } | undefined
   /** Whether the machine can be woken. */
   readonly wakes: boolean
 }

@@ -47,6 +47,7 @@ describe('the canary of a backend', () => {
     sent[0]?.end(PASSED)
     sent[1]?.end(FAILED)
     expect(await Promise.all([one, other])).toEqual([PASSED, FAILED])
+    expect(canary.counts).toEqual({ passed: 1, failed: 1 })
   })
 
   it('takes at most a fifth of the time of its backend, after two seconds at once', async () => {

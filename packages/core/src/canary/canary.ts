@@ -22,6 +22,12 @@ const SHARE = 0.2
 /** The time in milliseconds that canaries may take at once, after a while without any. */
 const BURST = 2_000
 
+/** Canaries that have ended. */
+export interface CanaryCounts {
+  readonly passed: number
+  readonly failed: number
+}
+
 const UNKNOWN: CanaryResult = { kind: 'unknown' }
 
 /** Asks one backend itself whether it works, by requests of the router's own. */
@@ -34,6 +40,8 @@ export class Canary {
     string,
     { readonly current: Promise<CanaryResult>; next?: Promise<CanaryResult> }
   >()
+  #passed = 0
+  #failed = 0
   /** The time that canaries may take, in milliseconds, as it was at `#since`; below 0 they wait. */
   #allowance = BURST
   #since: number
@@ -55,6 +63,10 @@ export class Canary {
     if (running === undefined) return this.#start(job)
     running.next ??= running.current.then(() => this.#start(job))
     return running.next
+  }
+
+  get counts(): CanaryCounts {
+    return { passed: this.#passed, failed: this.#failed }
   }
 
   /** Ends the canaries that run. */
@@ -80,7 +92,10 @@ export class Canary {
     const result = await this.#send(job, signal)
     this.#allowance = this.#allowed() - (this.#clock.now() - start)
     this.#since = this.#clock.now()
-    return signal.aborted ? UNKNOWN : result
+    if (signal.aborted) return UNKNOWN
+    if (result.kind === 'passed') this.#passed++
+    else if (result.kind === 'failed') this.#failed++
+    return result
   }
 
   #allowed(): number {

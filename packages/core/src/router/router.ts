@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BackendInfo } from '../backend/backend-view.ts'
 import type { BackendHealth } from '../backend/health/health-view.ts'
 import type { Outcome } from '../backend/outcome.ts'
+import type { CanaryCounts } from '../canary/canary.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { PolicyChanges } from '../config/changes.ts'
 import type { RouterConfig } from '../config/policy.ts'
@@ -160,6 +161,8 @@ export interface RouterStatus {
     /** How long jobs take there, by kind (`task/type/model`), in milliseconds: what `peak-ewma` goes by. */
     readonly latencies: Readonly<Record<string, number>>
     readonly health: BackendHealth
+    /** Canaries that were sent there. */
+    readonly canaries: CanaryCounts
     /** Whether its address or the backend itself was removed, so that it only finishes its requests. */
     readonly leaving: boolean
     /** Why it has no endpoint, when its name could never be resolved. */
