@@ -102,7 +102,7 @@ export class Backend implements BackendView {
 
   /** Has canaries sent when failed jobs ask for them. @param send Sends one canary there. */
   startCanaries(send: SendCanary): void {
-    this.#canary = new Canary(this.#clock, send)
+    if (this.#canary === undefined || this.#canary.stopped) this.#canary = new Canary(this.#clock, send)
   }
 
   /**

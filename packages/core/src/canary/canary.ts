@@ -65,6 +65,11 @@ export class Canary {
     return running.next
   }
 
+  /** Whether it was stopped. */
+  get stopped(): boolean {
+    return this.#stopping.signal.aborted
+  }
+
   get counts(): CanaryCounts {
     return { passed: this.#passed, failed: this.#failed }
   }

@@ -20,6 +20,9 @@ export type ForwardCanary = (
   options: { readonly timeout: number; readonly signal: AbortSignal },
 ) => Promise<CanaryResult>
 
+/** A backend that does jobs of other kinds is looked at so many times as late. */
+const PATIENCE = 5
+
 const UNKNOWN: CanaryResult = { kind: 'unknown' }
 
 /** The canaries of a policy: made of requests that its backends have answered well, and asked for by those that failed. */
@@ -73,8 +76,10 @@ export class Canaries {
     const { kind } = jobNames(classification)
     const due = lateAfter(backend.latency, kind, since, { interactive: !bulk, load: timeouts.load })
     if (silence < due) return due - silence
-    // One that answers others is not frozen.
-    if (!backend.latency.hasDoneSince(kind, since)) void this.#look({ lease, classification, since })
+    // One that answers others of the kind is not frozen. Where it answers other kinds, that one alone may be.
+    const isPatient = silence < PATIENCE * due && backend.latency.hasDoneSince(since)
+    if (!isPatient && !backend.latency.hasDoneSince(since, kind))
+      void this.#look({ lease, classification, since })
     return due
   }
 
@@ -93,7 +98,7 @@ export class Canaries {
         return
       }
       const found = await this.ask(backend, classification)
-      const hasAnswered = backend.latency.hasDoneSince(names.kind, since)
+      const hasAnswered = backend.latency.hasDoneSince(since, names.kind)
       if (found.kind === 'failed' && !hasAnswered)
         backend.freeze(job, 'type', `frozen: a canary failed (${found.reason})`)
     } finally {

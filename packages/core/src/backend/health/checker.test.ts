@@ -45,6 +45,27 @@ describe('probes', () => {
     expect(early.sent).toEqual([0, 9_000, 18_000])
   })
 
+  it('come at once when the result is wanted, which is that of a probe that runs', async () => {
+    const { checker, sent, advance, state } = checkerOn(new FakeClock())
+    await advance(1_000)
+    const results: (string | undefined)[] = []
+    checker.probeNow().then((reason) => results.push(reason))
+    await advance(100)
+    expect([sent, results]).toEqual([[0, 1_000], [undefined]])
+    state.silent = true
+    checker.probeNow().then((reason) => results.push(reason))
+    checker.probeNow().then((reason) => results.push(reason))
+    await advance(2_000)
+    expect([sent, results]).toEqual([
+      [0, 1_000, 1_100],
+      [undefined, 'timeout', 'timeout'],
+    ])
+    checker.probeNow().then((reason) => results.push(reason))
+    checker.stop()
+    await advance(0)
+    expect([results.length, await checker.probeNow()]).toEqual([4, undefined])
+  })
+
   it('come every second while in doubt, and four times a second on the way up', async () => {
     const { sent, advance, changes, state, checker } = checkerOn(new FakeClock())
     await advance(9_900)

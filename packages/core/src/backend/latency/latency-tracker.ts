@@ -49,6 +49,8 @@ export class LatencyTracker implements LatencyView {
 
   /** When the first job was done, on the clock. */
   #since: number | undefined
+  /** When a job of any kind was done last, on the clock. */
+  #lastDone = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -98,8 +100,9 @@ export class LatencyTracker implements LatencyView {
     return known !== undefined && known.count > 0 && at - known.at <= WARM
   }
 
-  /** Whether a job of this kind was done after this time, on the clock. */
-  hasDoneSince(kind: string, at: number): boolean {
+  /** Whether a job was done after this time, on the clock. @param kind Of any kind, when not given. */
+  hasDoneSince(at: number, kind?: string): boolean {
+    if (kind === undefined) return this.#lastDone > at
     const known = this.#latencies.get(kind)
     return known !== undefined && known.count > 0 && known.at > at
   }
@@ -145,6 +148,7 @@ export class LatencyTracker implements LatencyView {
     if (known.count === 1 || now - taken - known.at > WARM) known.load = Math.max(known.load, taken)
     known.mean += (time - known.mean) * Math.max(1 / known.count, forgotten)
     known.at = now
+    this.#lastDone = now
     known.recent.add(taken)
     if (isPeak) this.#peak(known, highest)
     else if (first > defaults.latencyPeak * time) {

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest'
+import { classified } from '../../../../test/support/classifications.ts'
+import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { Backend } from '../backend/backend.ts'
+import type { CanaryResult } from '../canary/canary.ts'
+import { unclassified } from '../classify/classification.ts'
+import { resolveTimeouts } from '../config/timeouts.ts'
+import { jobNames } from '../routing/jobs.ts'
+import type { Lease } from '../routing/lease.ts'
+import { Canaries } from './canaries.ts'
+
+const IMAGE = classified('image', 'clip/visual')
+const SEARCH = classified('text', 'clip/textual')
+const FAILED: CanaryResult = { kind: 'failed', scope: 'type', reason: 'answered 500' }
+
+/** @param result What canaries find. */
+function setUp({ result = FAILED, canary = true, others = 0, probe = undefined as string | undefined } = {}) {
+  const clock = new FakeClock()
+  const canaries = new Canaries(clock, () => ({ canary, timeouts: () => resolveTimeouts() }))
+  const check = { path: '/ping', interval: 10_000, timeout: 2_000, rise: 1, fall: 3 }
+  const backend = new Backend('gpu', { url: 'http://gpu', weight: 1, clock, check })
+  const sent: number[] = []
+  const sender = canaries.sender(async (_, __, { body }, { timeout }) => {
+    sent.push(timeout, body.length)
+    return result
+  })
+  backend.startCanaries((job, signal) => sender(backend, job, signal))
+  backend.health.checker.start(async () => probe)
+  const moved: string[] = []
+  backend.target.enter({ backendGone: (cause) => moved.push(cause) })
+  const lease = (bulk: boolean): Lease =>
+    ({ backend, bulk, timeouts: resolveTimeouts(), usableOthers: () => Array(others).fill(backend) }) as never
+  const done = (classification = IMAGE) => backend.latency.observe(jobNames(classification).kind, 10)
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 10))
+  return { clock, canaries, backend, sent, moved, lease, done, settle }
+}
+
+describe('a canary', () => {
+  it('blames a backend only for entries that some backend has answered well', async () => {
+    const { canaries, backend } = setUp()
+    expect(await canaries.ask(backend, IMAGE)).toEqual({ ...FAILED, scope: 'entries' })
+    canaries.answeredWell(IMAGE, () => undefined)
+    expect(await canaries.ask(backend, IMAGE)).toEqual(FAILED)
+  })
+
+  it('is not sent when they are off, for an unknown job, or for one without a payload', async () => {
+    const off = setUp({ canary: false })
+    expect(await off.canaries.ask(off.backend, IMAGE)).toEqual({ kind: 'unknown' })
+    const { canaries, backend, sent } = setUp()
+    expect(await canaries.ask(backend, unclassified('no-entries'))).toEqual({ kind: 'unknown' })
+    expect(await canaries.ask(backend, { ...IMAGE, input: undefined })).toEqual({ kind: 'unknown' })
+    expect([off.sent, sent]).toEqual([[], []])
+  })
+
+  it('repeats a sample, which is asked for once a minute', async () => {
+    const { clock, canaries, backend, sent } = setUp()
+    let asked = 0
+    const sample = () => {
+      asked++
+      return undefined
+    }
+    canaries.answeredWell(IMAGE, sample)
+    canaries.answeredWell(IMAGE, () => ({ body: Buffer.from('x'), contentType: 'text/plain' }))
+    canaries.answeredWell(IMAGE, sample)
+    expect(asked).toBe(1)
+    clock.advance(60_000)
+    canaries.answeredWell(IMAGE, sample)
+    expect(asked).toBe(2)
+    await canaries.ask(backend, IMAGE)
+    // Without a job done there lately, it may have to load the model.
+    expect(sent[0]).toBe(120_000)
+  })
+})
+
+describe('an answer that is late', () => {
+  it('is asked about again when it is due', () => {
+    const { clock, canaries, lease, done } = setUp()
+    done()
+    clock.advance(1_000)
+    expect(canaries.late(lease(true), IMAGE, 1_000)).toBe(9_000)
+    expect(canaries.late(lease(false), IMAGE, 1_000)).toBe(1_000)
+    expect(canaries.late(lease(false), SEARCH, 1_000)).toBe(119_000)
+  })
+
+  it('shows that a backend is frozen when a canary fails', async () => {
+    const { clock, canaries, backend, moved, lease, done, settle } = setUp()
+    await settle()
+    done()
+    clock.advance(10_000)
+    canaries.late(lease(true), IMAGE, 10_000)
+    canaries.late(lease(true), IMAGE, 10_000)
+    await settle()
+    expect([moved, backend.health.status.ejections]).toEqual([['frozen'], 1])
+  })
+
+  it('shows nothing when the canary passes, or others of the kind are answered', async () => {
+    const passing = setUp({ result: { kind: 'passed' } })
+    await passing.settle()
+    passing.done()
+    passing.clock.advance(10_000)
+    passing.canaries.late(passing.lease(true), IMAGE, 10_000)
+    await passing.settle()
+    expect([passing.moved, passing.sent.length]).toEqual([[], 2])
+    const busy = setUp()
+    await busy.settle()
+    busy.done()
+    busy.clock.advance(9_000)
+    busy.done()
+    busy.clock.advance(1_000)
+    busy.canaries.late(busy.lease(true), IMAGE, 10_000)
+    await busy.settle()
+    expect(busy.sent).toEqual([])
+  })
+
+  it('waits five times as long on a backend that answers other kinds', async () => {
+    const { clock, canaries, sent, lease, done, settle } = setUp()
+    await settle()
+    done()
+    clock.advance(9_000)
+    done(SEARCH)
+    clock.advance(1_000)
+    canaries.late(lease(true), IMAGE, 10_000)
+    await settle()
+    expect(sent).toEqual([])
+    clock.advance(40_000)
+    canaries.late(lease(true), IMAGE, 50_000)
+    await settle()
+    expect(sent.length).toBe(2)
+  })
+
+  it.each([
+    ['a model that may be loading, alone: nothing', { others: 0 }, []],
+    ['a model that may be loading, beside another: moved', { others: 1 }, ['frozen']],
+  ])('after a failed probe: %s', async (_, options, expected) => {
+    const { clock, canaries, moved, lease, settle } = setUp({ probe: 'timeout', ...options })
+    await settle()
+    clock.advance(120_000)
+    canaries.late(lease(true), IMAGE, 120_000)
+    await settle()
+    expect(moved).toEqual(expected)
+  })
+})
