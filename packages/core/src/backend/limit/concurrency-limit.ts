@@ -53,11 +53,11 @@ export class ConcurrencyLimit implements LimitView {
   #lastUrgent = Number.NEGATIVE_INFINITY
   /** When more than one was in flight last, on the clock. */
   #lastShared = Number.NEGATIVE_INFINITY
-  readonly #memory: MemoryLimit
+  /** Made when the first request fails in company. */
+  #memory: MemoryLimit | undefined
 
   constructor(clock: Clock, settings: LimitSettings) {
     this.#clock = clock
-    this.#memory = new MemoryLimit(clock)
     this.#settings = settings
     this.#limit = limitOf(settings, clock)
   }
@@ -69,11 +69,11 @@ export class ConcurrencyLimit implements LimitView {
   }
 
   get current(): number {
-    return Math.min(this.#limit.current, this.#memory.most)
+    return Math.min(this.#limit.current, this.#memory?.most ?? Number.POSITIVE_INFINITY)
   }
 
   get workers(): number {
-    return Math.min(this.#limit.workers, this.#memory.most)
+    return Math.min(this.#limit.workers, this.#memory?.most ?? Number.POSITIVE_INFINITY)
   }
 
   get mayGrow(): boolean {
@@ -100,7 +100,7 @@ export class ConcurrencyLimit implements LimitView {
 
   /** A learned limit does not stop an urgent request: it goes before what has just begun, and before what waits inside. */
   hasSlot(urgent: boolean): boolean {
-    if (!this.#memory.allows(this.inFlight)) return false
+    if (this.#memory?.allows(this.inFlight) === false) return false
     const { current, urgentExtra } = this.#limit
     return this.inFlight < current + (urgent ? urgentExtra : this.#standby - this.#reserved)
   }
@@ -116,7 +116,7 @@ export class ConcurrencyLimit implements LimitView {
     const request = { began, expected, sample: this.#limit.begin(this.inFlight + 1) }
     this.#requests.push(request)
     this.#expected += expected
-    this.#memory.began(this.inFlight)
+    this.#memory?.began(this.inFlight)
     if (this.inFlight > 1) this.#lastShared = began
     return request
   }
@@ -131,7 +131,7 @@ export class ConcurrencyLimit implements LimitView {
     removeItem(this.#requests, request)
     this.#expected = this.#requests.length === 0 ? 0 : this.#expected - request.expected
     if (request.sample !== undefined) this.#limit.end(request.sample, kind, taken)
-    this.#memory.update(this.inFlight)
+    this.#memory?.update(this.inFlight)
   }
 
   /** How many were in flight since a time on the clock: those now, or 2 where there were others. */
@@ -145,6 +145,7 @@ export class ConcurrencyLimit implements LimitView {
    * @param most Requests that may be in flight then, itself included.
    */
   repeat(most: number): Repeat {
+    this.#memory ??= new MemoryLimit(this.#clock)
     return this.#memory.repeat(most, () => this.inFlight)
   }
 

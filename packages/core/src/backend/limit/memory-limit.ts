@@ -58,7 +58,6 @@ export class MemoryLimit {
   /** Whether another request may begin. @param inFlight With those that wait to be repeated. */
   allows(inFlight: number): boolean {
     if (this.#waiting.length > 0) return false
-    if (this.#running.length === 0 && this.#most === Number.POSITIVE_INFINITY) return true
     return inFlight < this.#running.reduce((most, entry) => Math.min(most, entry.most), this.most)
   }
 
