@@ -124,7 +124,7 @@ describe('a fault costs no good job with nothing configured but two URLs', () =>
   it.each(rows.map((row) => [row.label, row] as const))('%s', async (_, row) => {
     const stubs = await backends()
     const takesTime = row.lasts !== undefined || row.period !== undefined || row.faults?.gpu === 'freeze'
-    const { url } = await serveRouter({
+    const { router, url } = await serveRouter({
       canary: true,
       backends: { gpu: { url: stubs.gpu.url }, nas: { url: stubs.nas.url } },
       // The default, which other tests turn off.
@@ -139,6 +139,10 @@ describe('a fault costs no good job with nothing configured but two URLs', () =>
     expect(lost(load.records.filter(({ job }) => job === 'textSearch'))).toEqual({})
     for (const record of load.bulk.filter(({ undecodable }) => undecodable))
       expect(record.failure).toBe('status 500')
+    const { backends: status } = router.status()
+    const canaries = status.map(({ canaries: { passed, failed } }) => passed + failed)
+    if (row.name === 'baseline') expect(canaries).toEqual([0, 0])
+    if (row.name === 'undecodable') expect(status.map(({ health }) => health.ejections)).toEqual([0, 0])
   })
 })
 
