@@ -76,6 +76,11 @@ describe('the canary of a backend', () => {
     expect(await late).toEqual(PASSED)
   })
 
+  it('says nothing when sending has a bug', async () => {
+    const canary = new Canary(new FakeClock(), () => Promise.reject(new TypeError('a bug')))
+    expect(await canary.judge(JOB)).toEqual({ kind: 'unknown' })
+  })
+
   it('says nothing once it has stopped, whatever runs or waits', async () => {
     const { clock, canary, sent } = setUp()
     const running = canary.judge(JOB)

@@ -94,7 +94,8 @@ export class Canary {
     if (wait > 0) await pause(this.#clock, wait, signal)
     if (signal.aborted) return UNKNOWN
     const start = this.#clock.now()
-    const result = await this.#send(job, signal)
+    // A bug must not keep a request waiting.
+    const result = await this.#send(job, signal).catch((): CanaryResult => UNKNOWN)
     this.#allowance = this.#allowed() - (this.#clock.now() - start)
     this.#since = this.#clock.now()
     if (signal.aborted) return UNKNOWN
