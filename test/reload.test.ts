@@ -291,6 +291,7 @@ describe('a router that is given other options', () => {
       backends: { two: { url: two.url } },
       health: false,
       hold: false,
+      canary: false,
       backendHeader: 'x-by',
     }
     const mistakes: [object, RegExp][] = [

@@ -89,7 +89,8 @@ export function panels(
         ),
       ),
     ],
-    Ejections: [ejections, renamed(now.ejectedTasks, (backend) => `${backend} tasks now`)],
+    // The router of the scene sends no canaries.
+    Ejections: [ejections, renamed(now.ejectedTasks, (backend) => `${backend} tasks now`), {}],
     'Retries and hedges': [
       renamed(perSecond({ ...zeros(ROUTES), ...it.retries }), (route) => `${route} tried again`),
       perSecond(hedges),
