@@ -146,7 +146,7 @@ export class Backend implements BackendView {
       const starvedFor = (outcome?.kind === 'answered' ? outcome.starvedFor : undefined) ?? 0
       const time = Math.max(0, this.#clock.now() - request.began - starvedFor)
       const isGood = evidence.kind === 'good'
-      this.limit.end(request, kind, isGood ? time : undefined)
+      this.limit.end(request, kind, isGood ? time : undefined, isAbandoned(outcome))
       this.health.end(record, evidence, this.demand.waiting > 0)
       // How many times as long it took as it would have without waiting inside.
       if (isGood) this.latency.observe(kind, time, Math.max(1, inFlight / this.limit.workers))
@@ -181,4 +181,9 @@ export class Backend implements BackendView {
     this.demand.healthChanged()
     this.#settings.onRelief?.()
   }
+}
+
+/** Whether the backend had the request, and did not answer it. */
+function isAbandoned(outcome: Outcome | undefined): boolean {
+  return outcome?.reachedBackend === true && outcome.kind !== 'answered' && outcome.kind !== 'passed-over'
 }

@@ -80,13 +80,20 @@ describe('a failure that may be the job’s', () => {
 
   it('in company is sent again with half as many, and what works is the limit', async () => {
     const result = await attempt({ outcomes: [passedOver(500), passedOver(500), answered], others: 7 })
-    expect(result).toMatchObject({ outcome: answered, sent: 3, asked: 0, company: [4, 2], limit: 2 })
+    expect(result).toMatchObject({ outcome: answered, sent: 3, asked: 1, company: [4, 2], limit: 2 })
   })
 
   it('is decided by a canary once it has failed alone, and then lowers no limit', async () => {
     const outcomes = Array(4).fill(passedOver(500))
+    const result = await attempt({ outcomes, canary: BROKEN, others: 3 })
+    expect(result).toMatchObject({ sent: 3, asked: 2, company: [2, 1], limit: 8, isFree: true })
+    expect(result.outcome).toMatchObject({ verdict: { kind: 'fault' } })
+  })
+
+  it('is decided by a canary that passes in as much company', async () => {
+    const outcomes = Array(4).fill(passedOver(500))
     const result = await attempt({ outcomes, canary: PASSED, others: 3 })
-    expect(result).toMatchObject({ sent: 3, asked: 1, company: [2, 1, 1], limit: 8, isFree: true })
+    expect(result).toMatchObject({ sent: 2, asked: 1, company: [2], limit: 8, isFree: true })
     expect(result.outcome).toMatchObject({ verdict: { kind: 'job' } })
   })
 })

@@ -1,5 +1,5 @@
 import { isUndecided } from '../backend/health/evidence.ts'
-import type { Repeat } from '../backend/limit/memory-limit.ts'
+import type { Company, Repeat } from '../backend/limit/memory-limit.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import type { Clock } from '../clock.ts'
@@ -48,32 +48,44 @@ export async function sendVerified<S extends Sent>(
 }
 
 /**
- * A failure in company, while the backend works on other requests, may be that of its memory: the request is sent again with at
- * most half as many, until it is alone. After that, a canary decides.
+ * A 500 in company, while the backend works on other requests, may be that of its memory: the request is sent again with at most
+ * half as many. Where it fails again, a canary decides if it passes in as much company; else the request is sent again with
+ * half of that, until it is alone.
  */
 async function decide<S extends Sent>(
   lease: Lease,
   request: Verified<S>,
   first: S,
-  most: number,
+  companyOfFirst: number,
 ): Promise<S> {
   let sent = first
-  let company = most
-  let repeat = await request.repeat(lease, Math.max(1, company >> 1))
-  try {
-    while (company > 1 && mayLackMemory(sent.outcome) && request.retained()) {
-      sent.answer?.release()
-      sent = await request.send()
-      company = repeat.company
-      if (sent.outcome.kind === 'answered') repeat.worked()
-      if (!isUndecided(sent.outcome)) return sent
+  let company = companyOfFirst
+  for (;;) {
+    const isRepeated = company > 1 && mayLackMemory(sent.outcome) && request.retained()
+    const repeat = await request.repeat(lease, isRepeated ? company >> 1 : company)
+    try {
+      if (isRepeated) {
+        sent.answer?.release()
+        sent = await request.send()
+        company = repeat.company
+        if (sent.outcome.kind === 'answered') repeat.worked()
+        if (!isUndecided(sent.outcome)) return sent
+      }
+      repeat.asks()
+      const since = repeat.now()
+      const found = await request.ask(lease)
+      const isAcquitted = found.kind === 'passed' && hadCompany(since, repeat.now(), company)
+      if (!isRepeated || company === 1 || isAcquitted)
+        return { ...sent, outcome: decided(sent.outcome, found) }
+    } finally {
       repeat.end()
-      repeat = await request.repeat(lease, Math.max(1, company >> 1))
     }
-    return { ...sent, outcome: decided(sent.outcome, await request.ask(lease)) }
-  } finally {
-    repeat.end()
   }
+}
+
+/** Whether at least so many were in flight all the time, and none of them failed for want of memory. */
+function hadCompany(before: Company, after: Company, company: number): boolean {
+  return Math.min(before.inFlight, after.inFlight) >= company && before.failures === after.failures
 }
 
 /** Whether it is a 500, as opposed to a refusal of the request. */

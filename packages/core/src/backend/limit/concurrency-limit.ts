@@ -53,6 +53,8 @@ export class ConcurrencyLimit implements LimitView {
   #lastUrgent = Number.NEGATIVE_INFINITY
   /** When more than one was in flight last, on the clock. */
   #lastShared = Number.NEGATIVE_INFINITY
+  /** Until when the backend may work on a request that was given up, on the clock. */
+  #abandonedUntil = Number.NEGATIVE_INFINITY
   /** Made when the first request fails in company. */
   #memory: MemoryLimit | undefined
 
@@ -125,8 +127,10 @@ export class ConcurrencyLimit implements LimitView {
    * A request is over.
    *
    * @param taken Milliseconds that it took; `undefined` when they say nothing, as when it failed.
+   * @param isAbandoned Whether it ended without an answer: an ML server goes on with what it has begun.
    */
-  end(request: InFlight, kind: string, taken: number | undefined): void {
+  end(request: InFlight, kind: string, taken: number | undefined, isAbandoned = false): void {
+    if (isAbandoned) this.#abandonedUntil = this.#clock.now() + 2 * request.expected
     if (this.inFlight > 1) this.#lastShared = this.#clock.now()
     removeItem(this.#requests, request)
     this.#expected = this.#requests.length === 0 ? 0 : this.#expected - request.expected
@@ -136,7 +140,9 @@ export class ConcurrencyLimit implements LimitView {
 
   /** How many were in flight since a time on the clock: those now, or 2 where there were others. */
   companySince(time: number): number {
-    return this.#lastShared >= time ? Math.max(2, this.inFlight) : this.inFlight
+    return Math.max(this.#lastShared, this.#abandonedUntil) >= time
+      ? Math.max(2, this.inFlight)
+      : this.inFlight
   }
 
   /**
@@ -146,7 +152,7 @@ export class ConcurrencyLimit implements LimitView {
    */
   repeat(most: number): Repeat {
     this.#memory ??= new MemoryLimit(this.#clock)
-    return this.#memory.repeat(most, () => this.inFlight)
+    return this.#memory.repeat(most, () => this.inFlight, this.#abandonedUntil)
   }
 
   /** Slots that only urgent requests get; one is left for the others. */

@@ -11,8 +11,8 @@ function backend(inFlight: number) {
     memory,
     inFlight,
     /** A request in flight failed and is to be repeated. */
-    repeat(most: number) {
-      const repeat = memory.repeat(most, () => it.inFlight)
+    repeat(most: number, notBefore = 0) {
+      const repeat = memory.repeat(most, () => it.inFlight, notBefore)
       let isReady = false
       repeat.ready.then(() => {
         isReady = true
@@ -59,6 +59,16 @@ describe('the memory limit of a backend', () => {
     it.end()
     await settle()
     expect(repeats.map(({ isReady }) => isReady())).toEqual([true, true, false])
+  })
+
+  it('waits for what the backend may still be working on', async () => {
+    const it = backend(1)
+    const repeat = it.repeat(1, 500)
+    await settle()
+    expect([repeat.isReady(), it.memory.allows(0)]).toEqual([false, false])
+    it.clock.advance(500)
+    await settle()
+    expect(repeat.isReady()).toBe(true)
   })
 
   it('is what worked, grows one by one, and stays below what failed', () => {

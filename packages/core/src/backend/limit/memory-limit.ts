@@ -1,5 +1,13 @@
-import type { Clock } from '../../clock.ts'
+import { type Clock, callAt } from '../../clock.ts'
 import { removeItem } from '../../remove-item.ts'
+
+/** What a backend is working on. */
+export interface Company {
+  /** Requests that it works on, a canary included. */
+  readonly inFlight: number
+  /** Requests that were to be repeated, of all time. */
+  readonly failures: number
+}
 
 /** A request that is sent again with fewer others in flight. */
 export interface Repeat {
@@ -7,6 +15,9 @@ export interface Repeat {
   readonly ready: Promise<void>
   /** The most requests in flight while it runs, itself included. */
   readonly company: number
+  now(): Company
+  /** It has failed again, and asks for a canary, which those that fail alike share. */
+  asks(): void
   /** It was answered well: the backend has memory for so many as were in flight. */
   worked(): void
   /** It is over; must be called. */
@@ -15,9 +26,11 @@ export interface Repeat {
 
 interface Entry {
   readonly most: number
+  readonly notBefore: number
   /** Requests in flight when it began, and the most since. */
   began: number
   peak: number
+  isAsking: boolean
   readonly start: () => void
 }
 
@@ -38,6 +51,7 @@ export class MemoryLimit {
   /** The fewest in flight with which one failed that worked with fewer, and when that was, on the clock. */
   #failed = { with: Number.POSITIVE_INFINITY, at: 0 }
   #changedAt = 0
+  #failures = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -66,20 +80,31 @@ export class MemoryLimit {
    *
    * @param most Requests that may be in flight then, itself included.
    * @param inFlight Requests in flight, itself included; called again and again.
+   * @param notBefore When it may begin at the earliest, on the clock.
    */
-  repeat(most: number, inFlight: () => number): Repeat {
+  repeat(most: number, inFlight: () => number, notBefore: number): Repeat {
     const { promise, resolve } = Promise.withResolvers<void>()
     const failedWith = this.#active(inFlight())
-    const entry: Entry = { most, began: 1, peak: 1, start: resolve }
+    this.#failures++
+    const entry: Entry = { most, notBefore, began: 1, peak: 1, isAsking: false, start: resolve }
     this.#waiting.push(entry)
+    const cancel =
+      notBefore > this.#clock.now()
+        ? callAt(this.#clock, notBefore, () => this.update(inFlight()))
+        : undefined
     this.update(inFlight())
     return {
       ready: promise,
       get company() {
         return entry.peak
       },
+      asks: () => {
+        entry.isAsking = true
+      },
+      now: () => ({ inFlight: this.#active(inFlight()), failures: this.#failures }),
       worked: () => this.#learn(entry.began, failedWith),
       end: () => {
+        cancel?.()
         removeItem(this.#waiting, entry)
         removeItem(this.#running, entry)
         resolve()
@@ -93,7 +118,7 @@ export class MemoryLimit {
     for (const entry of [...this.#waiting]) {
       const company = this.#active(inFlight) + 1
       const most = this.#running.reduce((least, { most }) => Math.min(least, most), entry.most)
-      if (company > Math.min(most, Math.max(1, this.most))) return
+      if (company > Math.min(most, Math.max(1, this.most)) || this.#clock.now() < entry.notBefore) return
       removeItem(this.#waiting, entry)
       this.#running.push(entry)
       entry.began = company
@@ -107,9 +132,10 @@ export class MemoryLimit {
     for (const entry of this.#running) entry.peak = Math.max(entry.peak, this.#active(inFlight))
   }
 
-  /** Requests that the backend works on: those in flight, without those that wait to be repeated. */
+  /** Requests that the backend works on: those in flight, without those that wait to be repeated or share a canary. */
   #active(inFlight: number): number {
-    return inFlight - this.#waiting.length
+    const asking = this.#running.filter(({ isAsking }) => isAsking).length
+    return inFlight - this.#waiting.length - Math.max(0, asking - 1)
   }
 
   #learn(worked: number, failedWith: number): void {
