@@ -279,7 +279,7 @@ export class BackendGroup implements BackendInfo {
       member.health.checker.start((options, signal, progress) => probe(member, options, signal, progress))
     const sendCanary = this.#sendCanary
     if (sendCanary === undefined) return
-    member.startCanaries(async (job, signal) => {
+    member.health.canary.start(async (job, signal) => {
       const start = this.#clock.now()
       const result = await sendCanary(member, job, signal)
       const time = this.#clock.now() - start
@@ -343,9 +343,9 @@ export class BackendGroup implements BackendInfo {
   }
 }
 
-function stop({ health, demand, canary }: Backend): void {
+function stop({ health, demand }: Backend): void {
   health.checker.stop()
-  canary?.stop()
+  health.canary.stop()
   demand.stop()
 }
 

@@ -1,4 +1,3 @@
-import { Canary, type SendCanary } from '../canary/canary.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { formatEndpoint } from '../discover/endpoint.ts'
@@ -45,7 +44,6 @@ export class Backend implements BackendView {
   readonly #clock: Clock
   readonly #target: BackendTarget
   #traits: BackendTraits
-  #canary: Canary | undefined
 
   constructor(name: string, settings: BackendSettings) {
     this.#settings = settings
@@ -93,26 +91,6 @@ export class Backend implements BackendView {
 
   get inFlight(): number {
     return this.limit.inFlight
-  }
-
-  /** Asks it whether it works; `undefined` before {@link Backend.startCanaries}. */
-  get canary(): Canary | undefined {
-    return this.#canary
-  }
-
-  /** Has canaries sent when failed jobs ask for them. @param send Sends one canary there. */
-  startCanaries(send: SendCanary): void {
-    if (this.#canary === undefined || this.#canary.stopped) this.#canary = new Canary(this.#clock, send)
-  }
-
-  /**
-   * It does not answer any more: it is ejected, and what waits for an answer there goes elsewhere.
-   *
-   * @param scope What does not answer: everything, or the tasks and types of the job.
-   */
-  freeze(job: JobKeys, scope: 'backend' | 'type', reason: string): void {
-    this.health.end(this.health.begin(job), { kind: 'failed', scope, reason, certain: true })
-    this.#target.gone('frozen')
   }
 
   /** How requests are sent there, for `forward/` only. */

@@ -14,7 +14,8 @@ const settle = () => new Promise((resolve) => setImmediate(resolve))
 function setUp() {
   const clock = new FakeClock()
   const sent: { job: CanaryJob; signal: AbortSignal; end: (result: CanaryResult) => void }[] = []
-  const canary = new Canary(clock, (job, signal) => {
+  const canary = new Canary(clock)
+  canary.start((job, signal) => {
     const { promise, resolve } = Promise.withResolvers<CanaryResult>()
     sent.push({ job, signal, end: resolve })
     return promise
@@ -76,8 +77,10 @@ describe('the canary of a backend', () => {
     expect(await late).toEqual(PASSED)
   })
 
-  it('says nothing when sending has a bug', async () => {
-    const canary = new Canary(new FakeClock(), () => Promise.reject(new TypeError('a bug')))
+  it('says nothing before it is started, and when sending has a bug', async () => {
+    const canary = new Canary(new FakeClock())
+    expect(await canary.judge(JOB)).toEqual({ kind: 'unknown' })
+    canary.start(() => Promise.reject(new TypeError('a bug')))
     expect(await canary.judge(JOB)).toEqual({ kind: 'unknown' })
   })
 

@@ -33,8 +33,8 @@ const UNKNOWN: CanaryResult = { kind: 'unknown' }
 /** Asks one backend itself whether it works, by requests of the router's own. */
 export class Canary {
   readonly #clock: Clock
-  readonly #send: SendCanary
-  readonly #stopping = new AbortController()
+  #send: SendCanary | undefined
+  #stopping = new AbortController()
   /** By the digest of its entries: the canary that runs, and the one that follows for what failed since it began. */
   readonly #running = new Map<
     string,
@@ -46,28 +46,28 @@ export class Canary {
   #allowance = BURST
   #since: number
 
-  constructor(clock: Clock, send: SendCanary) {
+  constructor(clock: Clock) {
     this.#clock = clock
-    this.#send = send
     this.#since = clock.now()
+  }
+
+  /** @param send Sends one canary to the backend. */
+  start(send: SendCanary): void {
+    if (this.#stopping.signal.aborted) this.#stopping = new AbortController()
+    this.#send = send
   }
 
   /**
    * Judges a job that has failed: by a canary that begins from now on, which judges all that failed before it began.
    *
-   * @returns when the canary is over; it never rejects.
+   * @returns when the canary is over; it never rejects. Before {@link Canary.start}, nothing is known.
    */
   judge(job: CanaryJob): Promise<CanaryResult> {
-    if (this.#stopping.signal.aborted) return Promise.resolve(UNKNOWN)
+    if (this.#send === undefined) return Promise.resolve(UNKNOWN)
     const running = this.#running.get(job.exact)
     if (running === undefined) return this.#start(job)
     running.next ??= running.current.then(() => this.#start(job))
     return running.next
-  }
-
-  /** Whether it was stopped. */
-  get stopped(): boolean {
-    return this.#stopping.signal.aborted
   }
 
   get counts(): CanaryCounts {
@@ -76,6 +76,7 @@ export class Canary {
 
   /** Ends the canaries that run. */
   stop(): void {
+    this.#send = undefined
     this.#stopping.abort()
   }
 
@@ -92,10 +93,11 @@ export class Canary {
     const { signal } = this.#stopping
     const wait = this.#untilAllowed()
     if (wait > 0) await pause(this.#clock, wait, signal)
-    if (signal.aborted) return UNKNOWN
+    const send = this.#send
+    if (signal.aborted || send === undefined) return UNKNOWN
     const start = this.#clock.now()
     // A bug must not keep a request waiting.
-    const result = await this.#send(job, signal).catch((): CanaryResult => UNKNOWN)
+    const result = await send(job, signal).catch((): CanaryResult => UNKNOWN)
     this.#allowance = this.#allowed() - (this.#clock.now() - start)
     this.#since = this.#clock.now()
     if (signal.aborted) return UNKNOWN

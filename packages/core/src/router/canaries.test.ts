@@ -24,7 +24,7 @@ function setUp({ result = FAILED, canary = true, others = 0, probe = undefined a
     sent.push(timeout, body.length)
     return result
   })
-  backend.startCanaries((job, signal) => sender(backend, job, signal))
+  backend.health.canary.start((job, signal) => sender(backend, job, signal))
   backend.health.checker.start(async () => probe)
   const moved: string[] = []
   backend.target.enter({ backendGone: (cause) => moved.push(cause) })

@@ -1,6 +1,6 @@
 import type { Backend } from '../backend/backend.ts'
 import type { BackendCanary } from '../backend/backend-group.ts'
-import { exactKey } from '../backend/job-keys.ts'
+import { exactKey, type JobKeys } from '../backend/job-keys.ts'
 import { lateAfter } from '../backend/latency/lateness.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import { canaryBody } from '../canary/canary-body.ts'
@@ -55,10 +55,10 @@ export class Canaries {
    *
    * @returns when a canary that began from now on is over.
    */
-  async ask({ canary }: Pick<Backend, 'canary'>, classification: Classification): Promise<CanaryResult> {
+  async ask({ health }: Backend, classification: Classification): Promise<CanaryResult> {
     const job = jobOf(classification)
-    if (!this.#policy().canary || canary === undefined || job === undefined) return UNKNOWN
-    const found = await canary.judge(job)
+    if (!this.#policy().canary || job === undefined) return UNKNOWN
+    const found = await health.canary.judge(job)
     // A job that no backend has done may be one that none can do.
     const isNew = found.kind === 'failed' && found.scope === 'type' && !this.#samples.hasAnswered(job.exact)
     return isNew ? { ...found, scope: 'entries' } : found
@@ -94,13 +94,13 @@ export class Canaries {
       if (reason !== undefined) {
         // While it loads a model, an ML server may not answer probes for several seconds.
         const isExpected = backend.latency.isWarm(names.kind, since) || lease.usableOthers([]).length > 0
-        if (isExpected) backend.freeze(job, 'backend', `frozen: its probe failed (${reason})`)
+        if (isExpected) freeze(backend, job, 'backend', `frozen: its probe failed (${reason})`)
         return
       }
       const found = await this.ask(backend, classification)
       const hasAnswered = backend.latency.hasDoneSince(since, names.kind)
       if (found.kind === 'failed' && !hasAnswered)
-        backend.freeze(job, 'type', `frozen: a canary failed (${found.reason})`)
+        freeze(backend, job, 'type', `frozen: a canary failed (${found.reason})`)
     } finally {
       this.#looks.delete(backend)
     }
@@ -120,6 +120,12 @@ export class Canaries {
     const kept = sample()
     if (kept !== undefined) this.#samples.keep(kind, kept)
   }
+}
+
+/** A backend does not answer any more: it is ejected, and what waits for an answer there goes elsewhere. */
+function freeze({ health, target }: Backend, job: JobKeys, scope: 'backend' | 'type', reason: string): void {
+  health.end(health.begin(job), { kind: 'failed', scope, reason, certain: true })
+  target.gone('frozen')
 }
 
 /** What a backend that may be frozen is working on. */

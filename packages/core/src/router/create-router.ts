@@ -154,7 +154,7 @@ class PredictRouter implements Router {
         held: backend.demand.waiting,
         latencies: backend.latency.all,
         health: health.status,
-        canaries: backend.canary?.counts ?? { passed: 0, failed: 0 },
+        canaries: health.canary.counts,
         leaving,
         unresolved: health.unresolved,
         wakes: this.#wakesAll || backend.demand.canWake,

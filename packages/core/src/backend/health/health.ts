@@ -1,3 +1,4 @@
+import { Canary } from '../../canary/canary.ts'
 import type { Clock } from '../../clock.ts'
 import { defaults } from '../../config/defaults.ts'
 import type { JobKeys } from '../job-keys.ts'
@@ -50,6 +51,8 @@ export class Health implements HealthView {
   readonly #clock: Clock
   /** Its probes. */
   readonly checker: Checker
+  /** Asks it whether it works. */
+  readonly canary: Canary
   /** What it can do, by its answers. */
   readonly capabilities: Capabilities
   readonly #reachable: Breaker
@@ -70,6 +73,7 @@ export class Health implements HealthView {
     this.#clock = settings.clock
     this.#enabled = settings.enabled
     this.capabilities = new Capabilities(settings.clock)
+    this.canary = new Canary(settings.clock)
     this.#reachable = this.#breaker(undefined)
     this.checker = new Checker(settings.clock, settings.check, {
       onChange: (from, to) => {
