@@ -79,6 +79,9 @@ const REASONS: Readonly<Record<string, string>> = {
   'total-timeout': 'total timeout of all attempts',
   reset: 'connection reset',
   gone: 'backend down: it stopped accepting connections',
+  frozen: 'backend frozen: it did not answer any more',
+  canary: 'not sent: a canary failed',
+  poison: 'not sent: the job is at fault, since it killed backends that work',
   stale: 'stale connection',
   protocol: 'invalid HTTP response',
   shutdown: 'router closed',
@@ -105,7 +108,7 @@ export function healthInWords({ health, inFlight }: BackendView, now: number, fo
     case 'throttled':
       return `It answered 429; it gets no requests for another ${left}`
     case 'trial':
-      return `Ejected${ago}${why}. The next request is the trial`
+      return `Ejected${ago}${why}. The next request tries it`
     case 'ejected':
       return `Ejected${ago}${why}. Next attempt in ${left}`
     case 'down':
