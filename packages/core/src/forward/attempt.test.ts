@@ -43,7 +43,7 @@ const controller = {
 }
 
 /** An attempt on a backend that fails in a given way, before or after a connection was made. */
-function failing(error: Error, connected: boolean): Attempt {
+function failing(error: Error, connected: boolean, own: Partial<AttemptPlan> = {}): Attempt {
   const req = new IncomingMessage(new Socket())
   const res = new http.ServerResponse(req)
   const dispatch = (_: unknown, handler: Dispatcher.DispatchHandler) => {
@@ -53,7 +53,7 @@ function failing(error: Error, connected: boolean): Attempt {
   }
   const body = Buffer.from('x')
   const attempt = new Attempt({
-    plan,
+    plan: { ...plan, ...own },
     clock: systemClock,
     dispatcher: { dispatch } as unknown as Dispatcher,
     body,
@@ -73,6 +73,11 @@ function failing(error: Error, connected: boolean): Attempt {
 }
 
 const code = (name: string) => Object.assign(new Error(name), { code: name })
+
+it('is not sent when another attempt was answered before it began', async () => {
+  const { outcome } = await failing(code('ECONNREFUSED'), false, { superseded: AbortSignal.abort() }).result
+  expect(outcome).toEqual({ kind: 'superseded', reachedBackend: false, reachedClient: false })
+})
 
 describe('a failure of the backend', () => {
   it.each<[Error, boolean, FailureCause, number]>([

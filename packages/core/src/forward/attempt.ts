@@ -68,6 +68,7 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
     plan.superseded?.addEventListener('abort', this.#onSuperseded)
     plan.lease.backend.target.enter(this)
     if (options.request.res.destroyed) this.#onClientLeft()
+    else if (plan.superseded?.aborted === true) this.#onSuperseded()
   }
 
   /** Whether its outcome is known. */
