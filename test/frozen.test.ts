@@ -29,8 +29,11 @@ describe('a backend that freezes', () => {
     const { gpu, router, by } = await setUp()
     expect(await by(SEARCH)).toBe('gpu')
     await gpu.setFault('freeze')
-    expect(await by(SEARCH)).toBe('nas')
-    await until(() => router.status().backends[0]?.health.reachable.kind === 'open', 'it is ejected')
+    const isEjected = () => router.status().backends[0]?.health.reachable.kind === 'open'
+    await until(async () => {
+      expect(await by(SEARCH)).toBe('nas')
+      return isEjected()
+    }, 'it is ejected')
     const { started } = gpu
     expect(await by(SEARCH)).toBe('nas')
     expect(gpu.started).toBe(started)

@@ -8,10 +8,11 @@
 import './needs-node.ts'
 
 export { Backend, type Slot } from './backend/backend.ts'
-export type { BackendProbe, GroupChange } from './backend/backend-group.ts'
+export type { BackendProbe } from './backend/backend-group.ts'
 export type { BackendSettings, TlsSettings } from './backend/backend-settings.ts'
 export type { BackendTarget } from './backend/backend-target.ts'
 export type { BackendInfo, BackendView } from './backend/backend-view.ts'
+export type { GroupChange } from './backend/group-change.ts'
 export type { BreakerState } from './backend/health/breaker.ts'
 export { WITH_OPTIONS } from './backend/health/capabilities.ts'
 export type { CheckOptions, Probe, ProbeState } from './backend/health/checker.ts'
@@ -91,6 +92,7 @@ export {
   type ResolvedExchangeOptions,
   resolveExchangeOptions,
 } from './router/exchange-options.ts'
+export type { FreezeDetector } from './router/freeze-detector.ts'
 export type { BackendEvent, SelectEnvironment } from './router/policy-runtime.ts'
 export type { Waiting } from './router/request-waits.ts'
 export type * from './router/router.ts'

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts'
 import { keysOf } from '../../../../test/support/job-keys.ts'
-import { BackendGroup, type GroupChange, type GroupSettings } from './backend-group.ts'
+import { BackendGroup, type GroupSettings } from './backend-group.ts'
+import type { GroupChange } from './group-change.ts'
 
 const IMAGE = keysOf('clip/visual')
 const DISCOVER = { names: ['ml'], port: 3003, services: [], interval: 30_000 }

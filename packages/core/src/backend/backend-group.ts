@@ -3,48 +3,17 @@ import type { CanaryResult } from '../canary/canary.ts'
 import type { CanaryJob } from '../canary/canary-job.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
+import { withoutCredentials } from '../credentials.ts'
 import { type Discovered, Discovery, type DiscoverySettings } from '../discover/discovery.ts'
 import { type Endpoint, formatEndpoint } from '../discover/endpoint.ts'
 import type { Resolver } from '../discover/resolver.ts'
 import { Backend } from './backend.ts'
 import type { BackendTraits } from './backend-settings.ts'
 import type { BackendInfo } from './backend-view.ts'
-import { withoutCredentials } from './credentials.ts'
+import type { GroupChange } from './group-change.ts'
 import type { CheckOptions, Probe, ProbeProgress } from './health/checker.ts'
 import type { HealthChange, MissingAddress } from './health/health-view.ts'
 import { Waker, type WakeSettings } from './waker.ts'
-
-/** What has changed about a backend, or about one of its endpoints. */
-export type GroupChange =
-  | HealthChange
-  /** A request wants it while it is down: it was sent a packet, if it has an address for that. */
-  | { readonly kind: 'wanted'; readonly error: Error | undefined }
-  /** A canary was sent to it. */
-  | {
-      readonly kind: 'canary'
-      /** Tasks, types and models of its job, such as `clip/visual/ViT-B-32__openai`. */
-      readonly job: string
-      readonly result: CanaryResult
-      /** How long it took, in milliseconds. */
-      readonly time: number
-    }
-  /** Its name has got other addresses, or can be resolved again. */
-  | {
-      readonly kind: 'resolved'
-      readonly endpoints: readonly string[]
-      readonly added: readonly string[]
-      /** They get nothing more; what is running there goes on. */
-      readonly removed: readonly string[]
-    }
-  /**
-   * Its name, or one of several, or that of a server of its service, cannot be resolved: the endpoints that were found by
-   * it stay as they are.
-   */
-  | { readonly kind: 'unresolved'; readonly error: Error }
-  /** It has come with another policy. */
-  | { readonly kind: 'added'; readonly url: string }
-  /** It has gone with the old policy, or its name is another server's now. What is running there goes on. */
-  | { readonly kind: 'removed'; readonly url: string }
 
 /** Sends one probe to a backend. @returns Why it is not healthy; `undefined` when it is. */
 export type BackendProbe = (
@@ -183,7 +152,7 @@ export class BackendGroup implements BackendInfo {
   start(probe: BackendProbe, sendCanary?: BackendCanary): void {
     this.#probe ??= probe
     this.#sendCanary ??= sendCanary
-    for (const member of this.#members) this.#startProbes(member)
+    for (const member of this.#members) this.#startChecks(member)
   }
 
   /** Stops the probes and the discovery. */
@@ -273,7 +242,7 @@ export class BackendGroup implements BackendInfo {
     })
   }
 
-  #startProbes(member: Backend): void {
+  #startChecks(member: Backend): void {
     const probe = this.#probe
     if (probe !== undefined)
       member.health.checker.start((options, signal, progress) => probe(member, options, signal, progress))
@@ -291,7 +260,7 @@ export class BackendGroup implements BackendInfo {
   #join(member: Backend): void {
     this.#leaving.delete(member)
     member.target.setLeaving(false)
-    this.#startProbes(member)
+    this.#startChecks(member)
   }
 
   #leave(member: Backend): void {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { defaults } from '../config/defaults.ts'
+import { takeCredentials } from '../credentials.ts'
 import type { Endpoint } from '../discover/endpoint.ts'
 import { removeItem } from '../remove-item.ts'
 import type { BackendTraits, TlsSettings } from './backend-settings.ts'
-import { takeCredentials } from './credentials.ts'
 
 /** An attempt that is running on a backend. */
 export interface RunningAttempt {

@@ -36,7 +36,10 @@ export type Outcome =
       readonly kind: 'answered'
       readonly status: number
       readonly verdict: Verdict
-      /** How long the backend waited for what the client had not sent yet, in milliseconds. */
+      /**
+       * How long the backend could not work on it, in milliseconds: the client had not sent it yet, or a canary or a repeat came
+       * first.
+       */
       readonly starvedFor?: number | undefined
       readonly reachedBackend: true
       readonly reachedClient: true

@@ -81,7 +81,7 @@ export class DiskSpace {
     }
   }
 
-  /** Held bodies on disk count as free. Cached, since reading the free space for each request costs too much. */
+  /** Bytes of bodies that are on disk already count as free. Cached, since reading the free space for each request costs too much. */
   #halfOfDisk(): number {
     if (this.#directory === undefined) return Number.POSITIVE_INFINITY
     const now = this.#clock.now()

@@ -50,5 +50,8 @@ export interface ReplayBody {
   destroy(): void
 }
 
-/** Largest body in bytes that stays in memory while it is held: a file would cost more. */
+/**
+ * Largest body in bytes that stays in memory while it is held, since a file would cost more; and the largest whose first chunk
+ * is waited for, since it usually is the whole.
+ */
 export const SMALL_BODY = 16 * 1024

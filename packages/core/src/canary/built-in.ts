@@ -1,4 +1,4 @@
-/** What a canary asks about before a request of its kind has been answered well: a word, and a drawing of a house, 96 x 72 pixels. */
+/** Input of a canary until there is a sample of its kind: a word, and a drawing of a house, 96 x 72 pixels. */
 export const BUILT_IN_TEXT = 'house'
 
 /** A JPEG; no face and no text is in it, so it shows only that images can be read and embedded. */

@@ -26,11 +26,11 @@ function setUp() {
 describe('the canary of a backend', () => {
   it('judges all that failed before it began, and what failed since by the next', async () => {
     const { canary, sent } = setUp()
-    const first = canary.judge(JOB)
+    const first = canary.check(JOB)
     await settle()
     expect(sent.length).toBe(1)
-    const second = canary.judge(JOB)
-    const third = canary.judge(JOB)
+    const second = canary.check(JOB)
+    const third = canary.check(JOB)
     sent[0]?.end(PASSED)
     expect(await first).toEqual(PASSED)
     await settle()
@@ -42,7 +42,7 @@ describe('the canary of a backend', () => {
 
   it('judges jobs with other entries apart', async () => {
     const { canary, sent } = setUp()
-    const [one, other] = [canary.judge(JOB), canary.judge(OTHER)]
+    const [one, other] = [canary.check(JOB), canary.check(OTHER)]
     await settle()
     expect(sent.map(({ job }) => job)).toEqual([JOB, OTHER])
     sent[0]?.end(PASSED)
@@ -54,7 +54,7 @@ describe('the canary of a backend', () => {
   it('takes at most a fifth of the time of its backend, after two seconds at once', async () => {
     const { clock, canary, sent } = setUp()
     const run = async (milliseconds: number) => {
-      const verdict = canary.judge(JOB)
+      const verdict = canary.check(JOB)
       await settle()
       if (sent.length === 0) return verdict
       clock.shift(milliseconds)
@@ -63,7 +63,7 @@ describe('the canary of a backend', () => {
     }
     await run(1_500)
     await run(1_500)
-    const late = canary.judge(JOB)
+    const late = canary.check(JOB)
     await settle()
     expect(sent.length).toBe(0)
     // 0.7 s were taken too much: 2 s at once and a fifth of 1.5 s are less than 3 s.
@@ -79,20 +79,20 @@ describe('the canary of a backend', () => {
 
   it('says nothing before it is started, and when sending has a bug', async () => {
     const canary = new Canary(new FakeClock())
-    expect(await canary.judge(JOB)).toEqual({ kind: 'unknown' })
+    expect(await canary.check(JOB)).toEqual({ kind: 'unknown' })
     canary.start(() => Promise.reject(new TypeError('a bug')))
-    expect(await canary.judge(JOB)).toEqual({ kind: 'unknown' })
+    expect(await canary.check(JOB)).toEqual({ kind: 'unknown' })
   })
 
   it('says nothing once it has stopped, whatever runs or waits', async () => {
     const { clock, canary, sent } = setUp()
-    const running = canary.judge(JOB)
-    const waiting = canary.judge(JOB)
+    const running = canary.check(JOB)
+    const waiting = canary.check(JOB)
     await settle()
     canary.stop()
     expect(sent[0]?.signal.aborted).toBe(true)
     sent[0]?.end(FAILED)
-    expect(await Promise.all([running, waiting, canary.judge(OTHER)])).toEqual(
+    expect(await Promise.all([running, waiting, canary.check(OTHER)])).toEqual(
       Array(3).fill({ kind: 'unknown' }),
     )
     expect([sent.length, clock.pending]).toEqual([1, 0])

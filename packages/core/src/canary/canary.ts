@@ -11,7 +11,7 @@ export type CanaryResult =
       readonly scope: 'unreachable' | 'backend' | 'type' | 'entries'
       readonly reason: string
     }
-  /** Nothing: the backend was busy, or is not asked any more. */
+  /** Nothing: the backend was busy, or canaries are stopped. */
   | { readonly kind: 'unknown' }
 
 /** Sends one canary. It never rejects. */
@@ -30,7 +30,7 @@ export interface CanaryCounts {
 
 const UNKNOWN: CanaryResult = { kind: 'unknown' }
 
-/** Asks one backend itself whether it works, by requests of the router's own. */
+/** Runs canaries on one backend, within a share of its time. */
 export class Canary {
   readonly #clock: Clock
   #send: SendCanary | undefined
@@ -58,11 +58,11 @@ export class Canary {
   }
 
   /**
-   * Judges a job that has failed: by a canary that begins from now on, which judges all that failed before it began.
+   * Runs a canary that starts after this call, so its result covers every earlier failure of the same entries.
    *
    * @returns when the canary is over; it never rejects. Before {@link Canary.start}, nothing is known.
    */
-  judge(job: CanaryJob): Promise<CanaryResult> {
+  check(job: CanaryJob): Promise<CanaryResult> {
     if (this.#send === undefined) return Promise.resolve(UNKNOWN)
     const running = this.#running.get(job.exact)
     if (running === undefined) return this.#start(job)

@@ -68,7 +68,7 @@ export class CanarySamples {
   }
 }
 
-/** Whether an answer has a result for each task that is not empty: a face or text was found, so every model of the job has run. */
+/** Whether an answer has a non-empty result for each task: a face or text was found, so every model of the job has run. */
 export function hasResult(answer: Buffer, tasks: readonly string[]): boolean {
   let value: unknown
   try {
@@ -82,5 +82,6 @@ export function hasResult(answer: Buffer, tasks: readonly string[]): boolean {
 function isFilled(result: unknown): boolean {
   if (Array.isArray(result)) return result.length > 0
   if (isRecord(result)) return Object.values(result).some(isFilled)
+  // CLIP sends the embedding as JSON text, and `[]` is empty.
   return typeof result === 'string' ? result.length > 2 : result !== undefined && result !== null
 }

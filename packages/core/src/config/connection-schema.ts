@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { basicAuthorization } from '../backend/credentials.ts'
+import { basicAuthorization } from '../credentials.ts'
 import { FRAMING, NOT_FRAMING } from './header-names.ts'
 import { certificatesIn, privateKeyIn } from './pem.ts'
 import { dnsName, flag, headerName, oneOrMany } from './values.ts'

@@ -1,8 +1,8 @@
-import { takeCredentials } from '../backend/credentials.ts'
 import { defaults } from '../config/defaults.ts'
 import type { BackendOptions, Policy } from '../config/policy.ts'
 import type { ResolvedBackend } from '../config/resolve.ts'
 import { healthOptions } from '../config/shared-schema.ts'
+import { takeCredentials } from '../credentials.ts'
 import { counted, duration, listed, type Paragraph, said, timeoutsLine } from './words.ts'
 
 /** A backend in words, without what is secret: its name and URL, and behind these what there is to say of it. */

@@ -1,5 +1,6 @@
 import { errors, type Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
+import { toError } from '../call-safely.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import type { CanaryJob } from '../canary/canary-job.ts'
 import type { Sample } from '../canary/samples.ts'
@@ -107,8 +108,4 @@ function failure(error: Error): CanaryResult {
 
 function isConnectError(error: Error): boolean {
   return error instanceof errors.ConnectTimeoutError || Reflect.get(error, 'syscall') === 'connect'
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }

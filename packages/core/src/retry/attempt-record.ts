@@ -3,9 +3,9 @@ import type { Outcome } from '../backend/outcome.ts'
 /** When an attempt reached its steps, on the clock; written while the attempt runs. */
 export interface AttemptMarks {
   /** It had a connection. */
-  connected?: number
+  connected?: number | undefined
   /** The head of the backend's answer arrived. */
-  answered?: number
+  answered?: number | undefined
   /** Bytes of the answer's body that have arrived so far. */
   received: number
 }

@@ -79,7 +79,7 @@ describe('a hedged request', () => {
 
   it('without hedge gets a copy after 2 s, when the model is loaded there and a person waits', async () => {
     const { clock, sent } = await start(0, {}, true)
-    clock.advance(1_999)
+    clock.advance(2_099)
     expect(sent().length).toBe(1)
     clock.advance(1)
     expect(new Set(sent()).size).toBe(2)

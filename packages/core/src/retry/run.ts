@@ -151,7 +151,7 @@ async function attempt<A extends Kept>(
   const { backend } = lease
   const { name, url, endpoint, health } = backend
   const { failures } = health
-  const start = clock.now()
+  let start = clock.now()
   const marks: AttemptMarks = { received: 0 }
   // A backend that failed recently may fail again whatever the request is.
   const isShaky =
@@ -182,8 +182,16 @@ async function attempt<A extends Kept>(
     hasOther: () => lease.usableOthers([]).length > 0,
   }
   const { ask, repeat, retained } = request
-  const verified = { clock, ask, repeat, retained, send: () => request.send(context) }
-  const { outcome, answer } = await sendVerified(lease, verified, round.isPoison)
+  // It may be sent again, or not at all: the record is about the last time.
+  const send = () => {
+    start = clock.now()
+    marks.connected = undefined
+    marks.answered = undefined
+    marks.received = 0
+    return request.send(context)
+  }
+  const options = { clock, ask, repeat, retained, send }
+  const { outcome, answer } = await sendVerified(lease, options, round.isPoison)
   const ended = record(outcome)
   round.attempts.push({ record: ended, lease, answer })
   request.onAttempt(ended, context)

@@ -30,7 +30,7 @@ async function attempt({ outcomes, canary = UNKNOWN, trial = false, isPoison = f
   const left = [...outcomes]
   let sent = 0
   let asked = 0
-  const company: number[] = []
+  const inFlight: number[] = []
   const { outcome } = await sendVerified(
     { backend, trial } as Lease,
     {
@@ -44,7 +44,7 @@ async function attempt({ outcomes, canary = UNKNOWN, trial = false, isPoison = f
         const repeat = backend.limit.repeat(most)
         while (backend.inFlight > most) slots.pop()?.release(answered)
         await repeat.ready
-        company.push(backend.inFlight)
+        inFlight.push(backend.inFlight)
         return repeat
       },
       send: async () => {
@@ -56,7 +56,7 @@ async function attempt({ outcomes, canary = UNKNOWN, trial = false, isPoison = f
   )
   release(outcome)
   const limit = backend.limit.current
-  return { outcome, sent, asked, company, limit, isFree: backend.limit.hasSlot(false) }
+  return { outcome, sent, asked, inFlight, limit, isFree: backend.limit.hasSlot(false) }
 }
 
 describe('a failure that may be the job’s', () => {
@@ -78,22 +78,22 @@ describe('a failure that may be the job’s', () => {
     expect([result.outcome, result.asked]).toEqual([outcome, 0])
   })
 
-  it('in company is sent again with half as many, and what works is the limit', async () => {
+  it('while others are in flight is sent again with half as many, and what works is the limit', async () => {
     const result = await attempt({ outcomes: [passedOver(500), passedOver(500), answered], others: 7 })
-    expect(result).toMatchObject({ outcome: answered, sent: 3, asked: 1, company: [4, 2], limit: 2 })
+    expect(result).toMatchObject({ outcome: answered, sent: 3, asked: 1, inFlight: [4, 2], limit: 2 })
   })
 
   it('is decided by a canary once it has failed alone, and then lowers no limit', async () => {
     const outcomes = Array(4).fill(passedOver(500))
     const result = await attempt({ outcomes, canary: BROKEN, others: 3 })
-    expect(result).toMatchObject({ sent: 3, asked: 2, company: [2, 1], limit: 8, isFree: true })
+    expect(result).toMatchObject({ sent: 3, asked: 2, inFlight: [2, 1], limit: 8, isFree: true })
     expect(result.outcome).toMatchObject({ verdict: { kind: 'fault' } })
   })
 
-  it('is decided by a canary that passes in as much company', async () => {
+  it('is decided by a canary that passes with as many in flight', async () => {
     const outcomes = Array(4).fill(passedOver(500))
     const result = await attempt({ outcomes, canary: PASSED, others: 3 })
-    expect(result).toMatchObject({ sent: 2, asked: 1, company: [2], limit: 8, isFree: true })
+    expect(result).toMatchObject({ sent: 2, asked: 1, inFlight: [2], limit: 8, isFree: true })
     expect(result.outcome).toMatchObject({ verdict: { kind: 'job' } })
   })
 })

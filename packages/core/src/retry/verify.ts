@@ -1,22 +1,22 @@
 import { isUndecided } from '../backend/health/evidence.ts'
-import type { Company, Repeat } from '../backend/limit/memory-limit.ts'
+import type { Occupancy, Repeat } from '../backend/limit/memory-limit.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import type { Clock } from '../clock.ts'
 import type { Lease } from '../routing/lease.ts'
 
-/** The end of an attempt. */
-interface Sent {
+/** The result of sending a request once. */
+interface SendResult {
   readonly outcome: Outcome
   readonly answer: { release(): void } | undefined
 }
 
-/** How an attempt is made, and what its backend is asked. None of these rejects. */
-export interface Verified<S extends Sent> {
+/** How a request is sent, and how its backend is tested. None of these rejects. */
+export interface VerifyOptions<S extends SendResult> {
   readonly clock: Clock
-  /** Sends the request. */
+  /** Sends the request once. */
   readonly send: () => Promise<S>
-  /** Asks the backend of a lease by a canary whether it works. */
+  /** Runs a canary on the backend of a lease. */
   readonly ask: (lease: Lease) => Promise<CanaryResult>
   /** Resolves when at most so many requests are in flight on the backend of a lease, or the client has left. */
   readonly repeat: (lease: Lease, most: number) => Promise<Repeat>
@@ -24,74 +24,93 @@ export interface Verified<S extends Sent> {
   readonly retained: () => boolean
 }
 
+/** Longer than it takes to halve any number of requests in flight to one. */
+const MAX_REPEATS = 12
+
 /**
- * Makes an attempt, and decides with its backend what the attempt leaves open: whether a backend that was ejected works again,
- * before the request is sent there; whether it has memory for so many requests; and who is at fault in a failure that may be the
- * job's.
+ * Makes an attempt. Before it, a canary tests a backend on trial. After an undecided failure, the request is sent again with fewer
+ * in flight, and a canary decides.
  *
- * @param isPoison Whether backends died with the request or did not answer it: then a backend that works does not get it.
+ * @param isPoison Whether backends died with the request or did not answer it: then a backend that passes a canary does not get it.
  */
-export async function sendVerified<S extends Sent>(
+export async function sendVerified<S extends SendResult>(
   lease: Lease,
-  request: Verified<S>,
+  options: VerifyOptions<S>,
   isPoison: boolean,
 ): Promise<S | { readonly outcome: Outcome; readonly answer: undefined }> {
+  const { clock } = options
+  const start = clock.now()
   if (lease.trial || isPoison) {
-    const found = await request.ask(lease)
+    const found = await options.ask(lease)
     if (found.kind === 'failed') return { outcome: notSent(found), answer: undefined }
     if (found.kind === 'passed' && isPoison) return { outcome: POISON, answer: undefined }
   }
-  const began = request.clock.now()
-  const sent = await request.send()
-  if (!isUndecided(sent.outcome)) return sent
-  return decide(lease, request, sent, lease.backend.limit.companySince(began))
+  let sentAt = clock.now()
+  const send = async () => {
+    sentAt = clock.now()
+    return options.send()
+  }
+  const first = await send()
+  const result = isUndecided(first.outcome)
+    ? await resolveUndecided(lease, { ...options, send }, first, lease.backend.limit.inFlightSince(sentAt))
+    : first
+  return { ...result, outcome: withoutWait(result.outcome, sentAt - start) }
 }
 
 /**
- * A 500 in company, while the backend works on other requests, may be that of its memory: the request is sent again with at most
- * half as many. Where it fails again, a canary decides if it passes in as much company; else the request is sent again with
- * half of that, until it is alone.
+ * A 500 while the backend works on other requests may be due to its memory: the request is sent again with at most half as many in
+ * flight. Where it fails again, a canary that passes with as many in flight shows that the job is at fault. Otherwise the request
+ * is sent again with half of that, until it is alone.
+ *
+ * @param atFirst Requests in flight when the first failure came.
  */
-async function decide<S extends Sent>(
+async function resolveUndecided<S extends SendResult>(
   lease: Lease,
-  request: Verified<S>,
+  { send, ask, repeat: waitToRepeat, retained }: VerifyOptions<S>,
   first: S,
-  companyOfFirst: number,
+  atFirst: number,
 ): Promise<S> {
-  let sent = first
-  let company = companyOfFirst
-  for (;;) {
-    const isRepeated = company > 1 && mayLackMemory(sent.outcome) && request.retained()
-    const repeat = await request.repeat(lease, isRepeated ? company >> 1 : company)
+  let last = first
+  let inFlight = atFirst
+  for (let repeats = 0; ; repeats++) {
+    const isSentAgain = inFlight > 1 && mayLackMemory(last.outcome) && retained() && repeats < MAX_REPEATS
+    // Without another send, no further request may begin while the canary runs: it could fail for lack of memory.
+    const repeat = await waitToRepeat(lease, isSentAgain ? Math.floor(inFlight / 2) : inFlight)
     try {
-      if (isRepeated) {
-        sent.answer?.release()
-        sent = await request.send()
-        company = repeat.company
-        if (sent.outcome.kind === 'answered') repeat.worked()
-        if (!isUndecided(sent.outcome)) return sent
+      if (isSentAgain) {
+        last.answer?.release()
+        last = await send()
+        inFlight = repeat.peak
+        if (last.outcome.kind === 'answered') repeat.succeed()
+        if (!isUndecided(last.outcome)) return last
       }
-      repeat.asks()
-      const since = repeat.now()
-      const found = await request.ask(lease)
-      const isAcquitted = found.kind === 'passed' && hadCompany(since, repeat.now(), company)
-      if (!isRepeated || company === 1 || isAcquitted)
-        return { ...sent, outcome: decided(sent.outcome, found) }
+      repeat.awaitCanary()
+      const before = repeat.now()
+      const found = await ask(lease)
+      const isCleared = found.kind === 'passed' && hadAsMany(before, repeat.now(), inFlight)
+      if (!isSentAgain || inFlight === 1 || isCleared)
+        return { ...last, outcome: withCanaryResult(last.outcome, found) }
     } finally {
       repeat.end()
     }
   }
 }
 
-/** Whether at least so many were in flight all the time, and none of them failed for want of memory. */
-function hadCompany(before: Company, after: Company, company: number): boolean {
-  return Math.min(before.inFlight, after.inFlight) >= company && before.failures === after.failures
+/** Whether at least so many were in flight at both times, and none of them failed in between. */
+function hadAsMany(before: Occupancy, after: Occupancy, inFlight: number): boolean {
+  return Math.min(before.inFlight, after.inFlight) >= inFlight && before.undecided === after.undecided
 }
 
 /** Whether it is a 500, as opposed to a refusal of the request. */
 function mayLackMemory(outcome: Outcome): boolean {
   if (outcome.kind !== 'passed-over' || outcome.verdict.kind !== 'undecided') return false
   return outcome.verdict.otherwise === 'fault'
+}
+
+/** The time before the last send says nothing about how long the backend takes. */
+function withoutWait(outcome: Outcome, wait: number): Outcome {
+  if (outcome.kind !== 'answered' || wait === 0) return outcome
+  return { ...outcome, starvedFor: (outcome.starvedFor ?? 0) + wait }
 }
 
 function notSent({ scope, reason }: Extract<CanaryResult, { kind: 'failed' }>): Outcome {
@@ -110,7 +129,7 @@ const POISON: Outcome = {
 }
 
 /** The outcome of a failure that may be the job's, once a canary has told whose it is. */
-function decided(outcome: Outcome, found: CanaryResult): Outcome {
+function withCanaryResult(outcome: Outcome, found: CanaryResult): Outcome {
   if (outcome.kind !== 'passed-over' || outcome.verdict.kind !== 'undecided') return outcome
   if (found.kind === 'unknown') return outcome
   const { otherwise, reason } = outcome.verdict

@@ -10,7 +10,6 @@ import type { Lease } from '../routing/lease.ts'
 import { Canaries } from './canaries.ts'
 
 const IMAGE = classified('image', 'clip/visual')
-const SEARCH = classified('text', 'clip/textual')
 const FAILED: CanaryResult = { kind: 'failed', scope: 'type', reason: 'answered 500' }
 
 /** @param result What canaries find. */
@@ -69,74 +68,5 @@ describe('a canary', () => {
     await canaries.ask(backend, IMAGE)
     // Without a job done there lately, it may have to load the model.
     expect(sent[0]).toBe(120_000)
-  })
-})
-
-describe('an answer that is late', () => {
-  it('is asked about again when it is due', () => {
-    const { clock, canaries, lease, done } = setUp()
-    done()
-    clock.advance(1_000)
-    expect(canaries.late(lease(true), IMAGE, 1_000)).toBe(9_000)
-    expect(canaries.late(lease(false), IMAGE, 1_000)).toBe(1_000)
-    expect(canaries.late(lease(false), SEARCH, 1_000)).toBe(119_000)
-  })
-
-  it('shows that a backend is frozen when a canary fails', async () => {
-    const { clock, canaries, backend, moved, lease, done, settle } = setUp()
-    await settle()
-    done()
-    clock.advance(10_000)
-    canaries.late(lease(true), IMAGE, 10_000)
-    canaries.late(lease(true), IMAGE, 10_000)
-    await settle()
-    expect([moved, backend.health.status.ejections]).toEqual([['frozen'], 1])
-  })
-
-  it('shows nothing when the canary passes, or others of the kind are answered', async () => {
-    const passing = setUp({ result: { kind: 'passed' } })
-    await passing.settle()
-    passing.done()
-    passing.clock.advance(10_000)
-    passing.canaries.late(passing.lease(true), IMAGE, 10_000)
-    await passing.settle()
-    expect([passing.moved, passing.sent.length]).toEqual([[], 2])
-    const busy = setUp()
-    await busy.settle()
-    busy.done()
-    busy.clock.advance(9_000)
-    busy.done()
-    busy.clock.advance(1_000)
-    busy.canaries.late(busy.lease(true), IMAGE, 10_000)
-    await busy.settle()
-    expect(busy.sent).toEqual([])
-  })
-
-  it('waits five times as long on a backend that answers other kinds', async () => {
-    const { clock, canaries, sent, lease, done, settle } = setUp()
-    await settle()
-    done()
-    clock.advance(9_000)
-    done(SEARCH)
-    clock.advance(1_000)
-    canaries.late(lease(true), IMAGE, 10_000)
-    await settle()
-    expect(sent).toEqual([])
-    clock.advance(40_000)
-    canaries.late(lease(true), IMAGE, 50_000)
-    await settle()
-    expect(sent.length).toBe(2)
-  })
-
-  it.each([
-    ['a model that may be loading, alone: nothing', { others: 0 }, []],
-    ['a model that may be loading, beside another: moved', { others: 1 }, ['frozen']],
-  ])('after a failed probe: %s', async (_, options, expected) => {
-    const { clock, canaries, moved, lease, settle } = setUp({ probe: 'timeout', ...options })
-    await settle()
-    clock.advance(120_000)
-    canaries.late(lease(true), IMAGE, 120_000)
-    await settle()
-    expect(moved).toEqual(expected)
   })
 })

@@ -1,6 +1,6 @@
 import type { Backend } from '../backend/backend.ts'
 import type { BackendCanary } from '../backend/backend-group.ts'
-import { exactKey, type JobKeys } from '../backend/job-keys.ts'
+import { exactKey } from '../backend/job-keys.ts'
 import { lateAfter } from '../backend/latency/lateness.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import { canaryBody } from '../canary/canary-body.ts'
@@ -9,8 +9,7 @@ import { CanarySamples, type Sample } from '../canary/samples.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import type { CompiledPolicy } from '../routing/compile-policy.ts'
-import { jobNames, keysOf } from '../routing/jobs.ts'
-import type { Lease } from '../routing/lease.ts'
+import { jobNames } from '../routing/jobs.ts'
 
 /** Sends the body of a canary to a backend. It never rejects. */
 export type ForwardCanary = (
@@ -20,9 +19,6 @@ export type ForwardCanary = (
   options: { readonly timeout: number; readonly signal: AbortSignal },
 ) => Promise<CanaryResult>
 
-/** A backend that does jobs of other kinds is looked at so many times as late. */
-const PATIENCE = 5
-
 const UNKNOWN: CanaryResult = { kind: 'unknown' }
 
 /** The canaries of a policy: made of requests that its backends have answered well, and asked for by those that failed. */
@@ -30,8 +26,6 @@ export class Canaries {
   readonly #clock: Clock
   readonly #samples: CanarySamples
   readonly #policy: () => Pick<CompiledPolicy, 'canary' | 'timeouts'>
-  /** The backends that are being looked at. */
-  readonly #looks = new Set<Backend>()
 
   /** @param policy The one in force. */
   constructor(clock: Clock, policy: () => Pick<CompiledPolicy, 'canary' | 'timeouts'>) {
@@ -58,52 +52,10 @@ export class Canaries {
   async ask({ health }: Backend, classification: Classification): Promise<CanaryResult> {
     const job = jobOf(classification)
     if (!this.#policy().canary || job === undefined) return UNKNOWN
-    const found = await health.canary.judge(job)
+    const found = await health.canary.check(job)
     // A job that no backend has done may be one that none can do.
     const isNew = found.kind === 'failed' && found.scope === 'type' && !this.#samples.hasAnswered(job.exact)
     return isNew ? { ...found, scope: 'entries' } : found
-  }
-
-  /**
-   * No byte of an answer to a request has come for so long, in milliseconds. When that is late, the backend is looked at: by a
-   * probe, then by a canary. If one of them fails, it is frozen, and what waits there for an answer goes elsewhere.
-   *
-   * @returns After how long to call this again.
-   */
-  late(lease: LateRequest['lease'], classification: Classification, silence: number): number {
-    const { backend, bulk, timeouts } = lease
-    const since = this.#clock.now() - silence
-    const { kind } = jobNames(classification)
-    const due = lateAfter(backend.latency, kind, since, { interactive: !bulk, load: timeouts.load })
-    if (silence < due) return due - silence
-    // One that answers others of the kind is not frozen. Where it answers other kinds, that one alone may be.
-    const isPatient = silence < PATIENCE * due && backend.latency.hasDoneSince(since)
-    if (!isPatient && !backend.latency.hasDoneSince(since, kind))
-      void this.#look({ lease, classification, since })
-    return due
-  }
-
-  async #look({ lease, classification, since }: LateRequest): Promise<void> {
-    const { backend } = lease
-    if (this.#looks.has(backend)) return
-    this.#looks.add(backend)
-    try {
-      const names = jobNames(classification)
-      const job = keysOf(names, classification, () => 0)
-      const reason = await backend.health.checker.probeNow()
-      if (reason !== undefined) {
-        // While it loads a model, an ML server may not answer probes for several seconds.
-        const isExpected = backend.latency.isWarm(names.kind, since) || lease.usableOthers([]).length > 0
-        if (isExpected) freeze(backend, job, 'backend', `frozen: its probe failed (${reason})`)
-        return
-      }
-      const found = await this.ask(backend, classification)
-      const hasAnswered = backend.latency.hasDoneSince(since, names.kind)
-      if (found.kind === 'failed' && !hasAnswered)
-        freeze(backend, job, 'type', `frozen: a canary failed (${found.reason})`)
-    } finally {
-      this.#looks.delete(backend)
-    }
   }
 
   /**
@@ -120,20 +72,6 @@ export class Canaries {
     const kept = sample()
     if (kept !== undefined) this.#samples.keep(kind, kept)
   }
-}
-
-/** A backend does not answer any more: it is ejected, and what waits for an answer there goes elsewhere. */
-function freeze({ health, target }: Backend, job: JobKeys, scope: 'backend' | 'type', reason: string): void {
-  health.end(health.begin(job), { kind: 'failed', scope, reason, certain: true })
-  target.gone('frozen')
-}
-
-/** What a backend that may be frozen is working on. */
-interface LateRequest {
-  readonly lease: Pick<Lease, 'backend' | 'bulk' | 'timeouts' | 'usableOthers'>
-  readonly classification: Classification
-  /** When it was sent, on the clock. */
-  readonly since: number
 }
 
 /** The job of a canary; `undefined` when the job is not known, or has no payload of its own, as with some forks. */

@@ -23,29 +23,23 @@ export function askCanary(
   backend: Backend,
   { res, classification }: SampledRequest,
 ): Promise<CanaryResult> {
-  return new Promise((resolve) => {
-    if (canaries === undefined || res.destroyed) return resolve(UNKNOWN)
-    const onClose = () => resolve(UNKNOWN)
-    res.once('close', onClose)
-    canaries.ask(backend, classification).then((found) => {
-      res.off('close', onClose)
-      resolve(found)
-    })
-  })
+  if (canaries === undefined || res.destroyed) return Promise.resolve(UNKNOWN)
+  return untilClosed(res, canaries.ask(backend, classification), UNKNOWN)
 }
 
 /** Waits until at most so many requests are in flight on a backend, or the client has left. */
-export function repeatOn(backend: Backend, most: number, res: ServerResponse): Promise<Repeat> {
+export async function repeatOn(backend: Backend, most: number, res: ServerResponse): Promise<Repeat> {
   const repeat = backend.limit.repeat(most)
-  return new Promise((resolve) => {
-    const end = () => {
-      res.off('close', end)
-      resolve(repeat)
-    }
-    if (res.destroyed) return end()
-    res.once('close', end)
-    repeat.ready.then(end)
-  })
+  if (!res.destroyed) await untilClosed(res, repeat.ready, undefined)
+  return repeat
+}
+
+/** What a promise resolves to, or another value once the client has left. */
+async function untilClosed<T>(res: ServerResponse, promise: Promise<T>, otherwise: T): Promise<T> {
+  const { promise: closed, resolve } = Promise.withResolvers<T>()
+  const onClose = () => resolve(otherwise)
+  res.once('close', onClose)
+  return Promise.race([promise, closed]).finally(() => res.off('close', onClose))
 }
 
 /** A request that was answered well, if it is fit for canaries: small, plain, and with a result. */

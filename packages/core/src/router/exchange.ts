@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { LATE_BULK, LATE_INTERACTIVE } from '../backend/latency/lateness.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
@@ -281,10 +280,7 @@ export class Exchange {
     const own = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
     const plan: AttemptPlan = {
       ...attempt,
-      look: {
-        after: lease.bulk ? LATE_BULK : LATE_INTERACTIVE,
-        again: (silence) => this.#select?.canaries.late(lease, this.classification, silence) ?? Infinity,
-      },
+      look: this.#select?.freezes.watch(lease, this.classification) ?? NO_LOOK,
       headBy: this.#headBy,
       own,
       onOutcome: (outcome) => this.#attempts.set(attempt, attempt.record(outcome)),
@@ -347,4 +343,6 @@ export class Exchange {
   }
 }
 
+/** Without a policy, no backend is tested. */
+const NO_LOOK = { after: Number.POSITIVE_INFINITY, again: () => Number.POSITIVE_INFINITY } as const
 const NO_WAITS = { full: 0, unavailable: 0 } as const

@@ -3,10 +3,10 @@ import {
   type BackendCanary,
   BackendGroup,
   type BackendProbe,
-  type GroupChange,
   type GroupSettings,
 } from '../backend/backend-group.ts'
 import type { BackendInfo } from '../backend/backend-view.ts'
+import type { GroupChange } from '../backend/group-change.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
 import { Pool, type PoolChanges } from '../backend/pool.ts'
 import { first } from '../balance/first.ts'
@@ -22,6 +22,7 @@ import type { HoldEvent, Lease } from '../routing/lease.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { RoutedRequest } from '../routing/routed-request.ts'
 import { Canaries, type ForwardCanary } from './canaries.ts'
+import { FreezeDetector } from './freeze-detector.ts'
 
 /** What has changed about a backend. */
 export type BackendEvent = GroupChange & {
@@ -59,6 +60,7 @@ export class PolicyRuntime {
   readonly pool: Pool
   readonly table: RouteTable
   readonly canaries: Canaries
+  readonly freezes: FreezeDetector
   readonly #environment: SelectEnvironment
   readonly #stopping = new AbortController()
   /** For leases by name. */
@@ -81,6 +83,7 @@ export class PolicyRuntime {
       onHold: (event) => callSafely(() => environment.onHold?.(event)),
     })
     this.canaries = new Canaries(clock, () => this.#policy)
+    this.freezes = new FreezeDetector(clock, this.canaries)
     this.#policy = compilePolicy(policy)
     this.#replace(this.#policy)
   }

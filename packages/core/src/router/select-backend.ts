@@ -11,6 +11,7 @@ import type { RouteSelector } from '../routing/route-selector.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
 import type { ExplainOptions, SelectOptions } from '../routing/select-options.ts'
 import type { Canaries, ForwardCanary } from './canaries.ts'
+import type { FreezeDetector } from './freeze-detector.ts'
 import { PolicyRuntime, type SelectEnvironment } from './policy-runtime.ts'
 
 /** What is known of a route. */
@@ -90,6 +91,8 @@ export interface Select {
   start(probe: BackendProbe, forwardCanary?: ForwardCanary): void
   /** Requests of the router's own, which tell whether a backend or a job is at fault. */
   readonly canaries: Canaries
+  /** Finds out whether a backend that does not answer is frozen. */
+  readonly freezes: FreezeDetector
   /**
    * Drains: new and waiting requests wait until `close()`, whatever their longest wait. A request that was sent before may still
    * get a lease, and probes go on.
@@ -151,6 +154,7 @@ export function selectBackend<const Name extends string>(
     prepare: (next: Policy) => runtime.prepare(next),
     start: (probe: BackendProbe, forwardCanary?: ForwardCanary) => runtime.start(probe, forwardCanary),
     canaries: runtime.canaries,
+    freezes: runtime.freezes,
     suspend: () => runtime.drain(),
     close: () => runtime.close(),
   })

@@ -66,7 +66,7 @@ describe('a lease', () => {
     const { hedge, backend } = await select(search)
     expect([hedge?.isRescue, hedge?.max, hedge?.lateAfter()]).toEqual([true, 1, undefined])
     backend.latency.observe(jobNames(search).kind, 10)
-    expect(hedge?.lateAfter()).toBe(2_000)
+    expect(hedge?.lateAfter()).toBe(2_100)
   })
 
   it('is late after a time, or after a percentile of its backend for jobs of its kind', async () => {

@@ -1,6 +1,6 @@
 import type { Backend, Slot } from '../backend/backend.ts'
 import { NO_KEYS } from '../backend/job-keys.ts'
-import { LATE_INTERACTIVE } from '../backend/latency/lateness.ts'
+import { RESCUE_AFTER } from '../backend/latency/lateness.ts'
 import type { Hedge } from '../config/resolve.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import { isAvailable } from './assess.ts'
@@ -111,7 +111,7 @@ export class RouteLease implements Lease {
     return {
       isRescue: true,
       max: 1,
-      lateAfter: () => (trial || backend.latency.isWarm(kind, place.since) ? LATE_INTERACTIVE : undefined),
+      lateAfter: () => (trial || backend.latency.isWarm(kind, place.since) ? RESCUE_AFTER : undefined),
       spare: (used) => this.#table.spare(this.#request, used),
     }
   }

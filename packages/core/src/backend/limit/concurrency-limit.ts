@@ -55,7 +55,7 @@ export class ConcurrencyLimit implements LimitView {
   #lastShared = Number.NEGATIVE_INFINITY
   /** Until when the backend may work on a request that was given up, on the clock. */
   #abandonedUntil = Number.NEGATIVE_INFINITY
-  /** Made when the first request fails in company. */
+  /** Created at the first undecided failure. */
   #memory: MemoryLimit | undefined
 
   constructor(clock: Clock, settings: LimitSettings) {
@@ -71,11 +71,11 @@ export class ConcurrencyLimit implements LimitView {
   }
 
   get current(): number {
-    return Math.min(this.#limit.current, this.#memory?.most ?? Number.POSITIVE_INFINITY)
+    return Math.min(this.#limit.current, this.#memory?.limit ?? Number.POSITIVE_INFINITY)
   }
 
   get workers(): number {
-    return Math.min(this.#limit.workers, this.#memory?.most ?? Number.POSITIVE_INFINITY)
+    return Math.min(this.#limit.workers, this.#memory?.limit ?? Number.POSITIVE_INFINITY)
   }
 
   get mayGrow(): boolean {
@@ -118,7 +118,7 @@ export class ConcurrencyLimit implements LimitView {
     const request = { began, expected, sample: this.#limit.begin(this.inFlight + 1) }
     this.#requests.push(request)
     this.#expected += expected
-    this.#memory?.began(this.inFlight)
+    this.#memory?.onRequestStart(this.inFlight)
     if (this.inFlight > 1) this.#lastShared = began
     return request
   }
@@ -135,18 +135,18 @@ export class ConcurrencyLimit implements LimitView {
     removeItem(this.#requests, request)
     this.#expected = this.#requests.length === 0 ? 0 : this.#expected - request.expected
     if (request.sample !== undefined) this.#limit.end(request.sample, kind, taken)
-    this.#memory?.update(this.inFlight)
+    this.#memory?.startRepeats(this.inFlight)
   }
 
-  /** How many were in flight since a time on the clock: those now, or 2 where there were others. */
-  companySince(time: number): number {
+  /** Lower bound of the requests in flight since a time on the clock: those now, and at least 2 if others overlapped. */
+  inFlightSince(time: number): number {
     return Math.max(this.#lastShared, this.#abandonedUntil) >= time
       ? Math.max(2, this.inFlight)
       : this.inFlight
   }
 
   /**
-   * Waits until a request in flight, which failed, can be sent again with fewer others. No further request begins until then.
+   * Waits until a request whose failure is undecided can be sent again or wait for a canary. No further request begins until then.
    *
    * @param most Requests that may be in flight then, itself included.
    */

@@ -17,12 +17,12 @@ function backend(inFlight: number) {
       repeat.ready.then(() => {
         isReady = true
       })
-      return { ...repeat, worked: repeat.worked, isReady: () => isReady, company: () => repeat.company }
+      return { ...repeat, succeed: repeat.succeed, isReady: () => isReady, peak: () => repeat.peak }
     },
     /** Another request ended. */
     end() {
       it.inFlight--
-      memory.update(it.inFlight)
+      memory.startRepeats(it.inFlight)
     },
   }
   return it
@@ -33,7 +33,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve))
 describe('the memory limit of a backend', () => {
   it('is none as long as nothing fails', () => {
     const { memory } = backend(0)
-    expect([memory.most, memory.allows(1_000)]).toEqual([Number.POSITIVE_INFINITY, true])
+    expect([memory.limit, memory.allows(1_000)]).toEqual([Number.POSITIVE_INFINITY, true])
   })
 
   it('lets a request be repeated when few enough are in flight, and none begin before', async () => {
@@ -45,7 +45,7 @@ describe('the memory limit of a backend', () => {
     it.end()
     await settle()
     // One other, and itself.
-    expect([repeat.isReady(), repeat.company(), it.memory.allows(it.inFlight)]).toEqual([true, 2, false])
+    expect([repeat.isReady(), repeat.peak(), it.memory.allows(it.inFlight)]).toEqual([true, 2, false])
     repeat.end()
     expect(it.memory.allows(it.inFlight)).toBe(true)
   })
@@ -76,15 +76,15 @@ describe('the memory limit of a backend', () => {
     const repeat = it.repeat(2)
     it.end()
     it.end()
-    repeat.worked()
+    repeat.succeed()
     repeat.end()
-    expect(it.memory.most).toBe(2)
+    expect(it.memory.limit).toBe(2)
     it.clock.advance(2_000)
-    expect(it.memory.most).toBe(3)
+    expect(it.memory.limit).toBe(3)
     it.clock.advance(60_000)
-    expect([it.memory.most, it.memory.allows(2), it.memory.allows(3)]).toEqual([3, true, false])
+    expect([it.memory.limit, it.memory.allows(2), it.memory.allows(3)]).toEqual([3, true, false])
     it.clock.advance(300_000)
-    expect(it.memory.most).toBe(4)
+    expect(it.memory.limit).toBe(4)
   })
 
   it('stays what it is when a repeat fails, or was alone before', () => {
@@ -92,8 +92,8 @@ describe('the memory limit of a backend', () => {
     it.repeat(1).end()
     it.end()
     const alone = it.repeat(1)
-    alone.worked()
+    alone.succeed()
     alone.end()
-    expect(it.memory.most).toBe(Number.POSITIVE_INFINITY)
+    expect(it.memory.limit).toBe(Number.POSITIVE_INFINITY)
   })
 })

@@ -1,148 +1,155 @@
 import { type Clock, callAt } from '../../clock.ts'
 import { removeItem } from '../../remove-item.ts'
 
-/** What a backend is working on. */
-export interface Company {
-  /** Requests that it works on, a canary included. */
+/** What a backend works on at one time. */
+export interface Occupancy {
+  /** Requests in flight; those that wait for the same canary count as one. */
   readonly inFlight: number
-  /** Requests that were to be repeated, of all time. */
-  readonly failures: number
+  /** Requests so far whose failure was undecided. */
+  readonly undecided: number
 }
 
-/** A request that is sent again with fewer others in flight. */
+/** A request whose failure is undecided: it is sent again with fewer others in flight, or waits for a canary. */
 export interface Repeat {
   /** Resolves when few enough are in flight; no further request begins until then. */
   readonly ready: Promise<void>
-  /** The most requests in flight while it runs, itself included. */
-  readonly company: number
-  now(): Company
-  /** It has failed again, and asks for a canary, which those that fail alike share. */
-  asks(): void
-  /** It was answered well: the backend has memory for so many as were in flight. */
-  worked(): void
-  /** It is over; must be called. */
+  /** The most requests in flight since then, itself included. */
+  readonly peak: number
+  now(): Occupancy
+  /** It waits for a canary from now on. */
+  awaitCanary(): void
+  /** It was answered well: the backend has memory for as many requests as were in flight. */
+  succeed(): void
+  /** Must be called when it is over. */
   end(): void
 }
 
-interface Entry {
+interface PendingRepeat {
   readonly most: number
   readonly notBefore: number
-  /** Requests in flight when it began, and the most since. */
-  began: number
+  /** Requests in flight when it started, and the most since. */
+  startedWith: number
   peak: number
-  isAsking: boolean
+  awaitsCanary: boolean
   readonly start: () => void
 }
 
-/** How long it takes until one more is tried, in milliseconds. */
+/** Time until one more is tried, in milliseconds. */
 const GROW_AFTER = 2_000
-/** How long before the number at which requests have failed is tried again, in milliseconds. */
+/** Time until the number with which requests failed is tried again, in milliseconds. */
 const FORGET_AFTER = 300_000
 
 /**
- * How many requests a backend has memory for, learned from failures: of several in flight one fails, and works with fewer.
- * Until then there is no limit.
+ * The number of requests that a backend has memory for, learned from failures: one of several in flight fails, and works with
+ * fewer. Until that has happened, there is no limit.
  */
 export class MemoryLimit {
   readonly #clock: Clock
-  readonly #waiting: Entry[] = []
-  readonly #running: Entry[] = []
-  #most = Number.POSITIVE_INFINITY
+  readonly #waiting: PendingRepeat[] = []
+  readonly #running: PendingRepeat[] = []
+  /** As it was at `#changedAt`, on the clock. */
+  #limit = Number.POSITIVE_INFINITY
+  #changedAt = 0
   /** The fewest in flight with which one failed that worked with fewer, and when that was, on the clock. */
   #failed = { with: Number.POSITIVE_INFINITY, at: 0 }
-  #changedAt = 0
-  #failures = 0
+  #undecided = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   /** Requests that may be in flight. It grows one by one, and stays below what has failed for a while. */
-  get most(): number {
-    if (this.#most === Number.POSITIVE_INFINITY) return this.#most
+  get limit(): number {
+    if (this.#limit === Number.POSITIVE_INFINITY) return this.#limit
     const now = this.#clock.now()
-    const { with: failedWith, at } = this.#failed
-    const proven = failedWith - 1 + Math.floor((now - at) / FORGET_AFTER)
-    return Math.max(
-      this.#most,
-      Math.min(proven, this.#most + Math.floor((now - this.#changedAt) / GROW_AFTER)),
-    )
+    const ceiling = this.#failed.with - 1 + Math.floor((now - this.#failed.at) / FORGET_AFTER)
+    const grown = this.#limit + Math.floor((now - this.#changedAt) / GROW_AFTER)
+    return Math.max(this.#limit, Math.min(ceiling, grown))
   }
 
-  /** Whether another request may begin. @param inFlight With those that wait to be repeated. */
+  /** Whether another request may begin. @param inFlight Requests in flight, those that wait to be repeated included. */
   allows(inFlight: number): boolean {
-    if (this.#waiting.length > 0) return false
-    return inFlight < this.#running.reduce((most, entry) => Math.min(most, entry.most), this.most)
+    return this.#waiting.length === 0 && inFlight < this.#strictest(this.limit)
   }
 
   /**
    * Waits until a request in flight can be repeated.
    *
    * @param most Requests that may be in flight then, itself included.
-   * @param inFlight Requests in flight, itself included; called again and again.
-   * @param notBefore When it may begin at the earliest, on the clock.
+   * @param inFlight The number in flight now, itself included; called again and again.
+   * @param notBefore The earliest time, on the clock.
    */
   repeat(most: number, inFlight: () => number, notBefore: number): Repeat {
     const { promise, resolve } = Promise.withResolvers<void>()
     const failedWith = this.#active(inFlight())
-    this.#failures++
-    const entry: Entry = { most, notBefore, began: 1, peak: 1, isAsking: false, start: resolve }
-    this.#waiting.push(entry)
-    const cancel =
-      notBefore > this.#clock.now()
-        ? callAt(this.#clock, notBefore, () => this.update(inFlight()))
-        : undefined
-    this.update(inFlight())
+    this.#undecided++
+    const repeat: PendingRepeat = {
+      most,
+      notBefore,
+      startedWith: 1,
+      peak: 1,
+      awaitsCanary: false,
+      start: resolve,
+    }
+    this.#waiting.push(repeat)
+    const isLater = notBefore > this.#clock.now()
+    const cancel = isLater ? callAt(this.#clock, notBefore, () => this.startRepeats(inFlight())) : undefined
+    this.startRepeats(inFlight())
     return {
       ready: promise,
-      get company() {
-        return entry.peak
+      get peak() {
+        return repeat.peak
       },
-      asks: () => {
-        entry.isAsking = true
+      now: () => ({ inFlight: this.#active(inFlight()), undecided: this.#undecided }),
+      awaitCanary: () => {
+        repeat.awaitsCanary = true
       },
-      now: () => ({ inFlight: this.#active(inFlight()), failures: this.#failures }),
-      worked: () => this.#learn(entry.began, failedWith),
+      succeed: () => this.#learn(repeat.startedWith, failedWith),
       end: () => {
         cancel?.()
-        removeItem(this.#waiting, entry)
-        removeItem(this.#running, entry)
+        removeItem(this.#waiting, repeat)
+        removeItem(this.#running, repeat)
         resolve()
-        this.update(inFlight())
+        this.startRepeats(inFlight())
       },
     }
   }
 
   /** Starts the repeats that may run now; must be called when a request ends. */
-  update(inFlight: number): void {
-    for (const entry of [...this.#waiting]) {
-      const company = this.#active(inFlight) + 1
-      const most = this.#running.reduce((least, { most }) => Math.min(least, most), entry.most)
-      if (company > Math.min(most, Math.max(1, this.most)) || this.#clock.now() < entry.notBefore) return
-      removeItem(this.#waiting, entry)
-      this.#running.push(entry)
-      entry.began = company
-      this.began(inFlight)
-      entry.start()
+  startRepeats(inFlight: number): void {
+    for (const repeat of [...this.#waiting]) {
+      const startedWith = this.#active(inFlight) + 1
+      const most = Math.min(this.#strictest(repeat.most), Math.max(1, this.limit))
+      if (startedWith > most || this.#clock.now() < repeat.notBefore) return
+      removeItem(this.#waiting, repeat)
+      this.#running.push(repeat)
+      repeat.startedWith = startedWith
+      this.onRequestStart(inFlight)
+      repeat.start()
     }
   }
 
-  /** A request has begun. */
-  began(inFlight: number): void {
-    for (const entry of this.#running) entry.peak = Math.max(entry.peak, this.#active(inFlight))
+  /** Must be called when a request begins. */
+  onRequestStart(inFlight: number): void {
+    for (const repeat of this.#running) repeat.peak = Math.max(repeat.peak, this.#active(inFlight))
+  }
+
+  /** The lowest of a number and what the running repeats allow. */
+  #strictest(most: number): number {
+    return this.#running.reduce((least, repeat) => Math.min(least, repeat.most), most)
   }
 
   /** Requests that the backend works on: those in flight, without those that wait to be repeated or share a canary. */
   #active(inFlight: number): number {
-    const asking = this.#running.filter(({ isAsking }) => isAsking).length
-    return inFlight - this.#waiting.length - Math.max(0, asking - 1)
+    const awaiting = this.#running.filter(({ awaitsCanary }) => awaitsCanary).length
+    return inFlight - this.#waiting.length - Math.max(0, awaiting - 1)
   }
 
-  #learn(worked: number, failedWith: number): void {
-    if (worked >= failedWith) return
+  #learn(workedWith: number, failedWith: number): void {
+    if (workedWith >= failedWith) return
     const now = this.#clock.now()
     this.#failed = { with: Math.min(this.#failed.with, failedWith), at: now }
-    this.#most = Math.min(worked, this.most)
+    this.#limit = Math.min(workedWith, this.limit)
     this.#changedAt = now
   }
 }

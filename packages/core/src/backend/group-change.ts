@@ -1,0 +1,34 @@
+import type { CanaryResult } from '../canary/canary.ts'
+import type { HealthChange } from './health/health-view.ts'
+
+/** What has changed about a backend, or about one of its endpoints. */
+export type GroupChange =
+  | HealthChange
+  /** A request wants it while it is down: it was sent a packet, if it has an address for that. */
+  | { readonly kind: 'wanted'; readonly error: Error | undefined }
+  /** A canary was sent to it. */
+  | {
+      readonly kind: 'canary'
+      /** Tasks, types and models of its job, such as `clip/visual/ViT-B-32__openai`. */
+      readonly job: string
+      readonly result: CanaryResult
+      /** How long it took, in milliseconds. */
+      readonly time: number
+    }
+  /** Its name has got other addresses, or can be resolved again. */
+  | {
+      readonly kind: 'resolved'
+      readonly endpoints: readonly string[]
+      readonly added: readonly string[]
+      /** They get nothing more; what is running there goes on. */
+      readonly removed: readonly string[]
+    }
+  /**
+   * Its name, or one of several, or that of a server of its service, cannot be resolved: the endpoints that were found by
+   * it stay as they are.
+   */
+  | { readonly kind: 'unresolved'; readonly error: Error }
+  /** A reload added it. */
+  | { readonly kind: 'added'; readonly url: string }
+  /** A reload removed it or changed its URL. Requests in flight there go on. */
+  | { readonly kind: 'removed'; readonly url: string }
