@@ -39,7 +39,8 @@ describe('a canary', () => {
       ...OPTIONS,
     })
     expect((await post(url, BAD_IMAGE)).status).toBe(500)
-    expect([gpu.started, nas.started]).toEqual([2, 0])
+    // Once, a canary, and once more.
+    expect([gpu.started, nas.started]).toEqual([3, 0])
   })
 
   it('blames a backend that fails at everything: at once, and the jobs are held', async () => {

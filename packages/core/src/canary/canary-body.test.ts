@@ -9,7 +9,7 @@ const ENTRIES = [
   { task: 'facial-recognition', type: 'detection', model: 'buffalo_l', options: { minScore: 0.7 } },
   { task: 'facial-recognition', type: 'recognition', model: 'buffalo_l', options: {} },
 ]
-const JOB: CanaryJob = { key: 'faces', exact: 'faces', entries: ENTRIES, input: 'image' }
+const JOB: CanaryJob = { key: 'faces', exact: 'faces', entries: ENTRIES, input: 'image', headers: {} }
 const WIRE = {
   'facial-recognition': {
     detection: { modelName: 'buffalo_l', options: { minScore: 0.7 } },

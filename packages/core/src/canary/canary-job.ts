@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Entry, PredictInput } from '../classify/classification.ts'
 
 /** The job of a canary: that of the request whose failure it judges. */
@@ -8,4 +9,6 @@ export interface CanaryJob {
   readonly exact: string
   readonly entries: readonly Entry[]
   readonly input: PredictInput
+  /** Headers of the request that failed: a proxy in front of the backend may need some. */
+  readonly headers: IncomingHttpHeaders
 }

@@ -3,7 +3,7 @@ import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { Canary, type CanaryResult } from './canary.ts'
 import type { CanaryJob } from './canary-job.ts'
 
-const JOB: CanaryJob = { key: 'clip/visual/a', exact: 'exact a', entries: [], input: 'image' }
+const JOB: CanaryJob = { key: 'clip/visual/a', exact: 'exact a', entries: [], input: 'image', headers: {} }
 const OTHER: CanaryJob = { ...JOB, exact: 'exact b' }
 const PASSED: CanaryResult = { kind: 'passed' }
 const FAILED: CanaryResult = { kind: 'failed', scope: 'type', reason: 'answered 500' }
@@ -26,11 +26,11 @@ function setUp() {
 describe('the canary of a backend', () => {
   it('judges all that failed before it began, and what failed since by the next', async () => {
     const { canary, sent } = setUp()
-    const first = canary.check(JOB)
+    const first = canary.check(JOB).result
     await settle()
     expect(sent.length).toBe(1)
-    const second = canary.check(JOB)
-    const third = canary.check(JOB)
+    const second = canary.check(JOB).result
+    const third = canary.check(JOB).result
     sent[0]?.end(PASSED)
     expect(await first).toEqual(PASSED)
     await settle()
@@ -40,59 +40,69 @@ describe('the canary of a backend', () => {
     expect(sent.length).toBe(2)
   })
 
-  it('judges jobs with other entries apart', async () => {
+  it('checks jobs with other entries one after the other', async () => {
     const { canary, sent } = setUp()
-    const [one, other] = [canary.check(JOB), canary.check(OTHER)]
+    const [one, other] = [canary.check(JOB).result, canary.check(OTHER).result]
+    await settle()
+    expect(sent.map(({ job }) => job)).toEqual([JOB])
+    sent[0]?.end(PASSED)
     await settle()
     expect(sent.map(({ job }) => job)).toEqual([JOB, OTHER])
-    sent[0]?.end(PASSED)
     sent[1]?.end(FAILED)
     expect(await Promise.all([one, other])).toEqual([PASSED, FAILED])
     expect(canary.counts).toEqual({ passed: 1, failed: 1 })
   })
 
-  it('takes at most a fifth of the time of its backend, after two seconds at once', async () => {
+  it('asks for a pause once it has taken more than a fifth of the time of its backend, of 10 s at most', async () => {
     const { clock, canary, sent } = setUp()
     const run = async (milliseconds: number) => {
-      const verdict = canary.check(JOB)
+      const { result } = canary.check(JOB)
       await settle()
-      if (sent.length === 0) return verdict
       clock.shift(milliseconds)
       sent.pop()?.end(PASSED)
-      return verdict
+      await result
+      return canary.pause
     }
-    await run(1_500)
-    await run(1_500)
-    const late = canary.check(JOB)
-    await settle()
-    expect(sent.length).toBe(0)
+    expect(await run(1_500)).toBe(0)
     // 0.7 s were taken too much: 2 s at once and a fifth of 1.5 s are less than 3 s.
-    clock.advance(3_499)
+    expect(await run(1_500)).toBeCloseTo(3_500)
+    clock.advance(3_500)
+    expect(canary.pause).toBe(0)
+    expect(await run(120_000)).toBe(10_000)
+  })
+
+  it('is cancelled when nobody waits for it', async () => {
+    const { canary, sent } = setUp()
+    const [one, same, other] = [canary.check(JOB), canary.check(JOB), canary.check(OTHER)]
     await settle()
-    expect(sent.length).toBe(0)
-    clock.advance(2)
+    one.leave()
+    one.leave()
+    other.leave()
+    expect(sent[0]?.signal.aborted).toBe(true)
+    sent[0]?.end(FAILED)
+    expect(await Promise.all([one.result, other.result])).toEqual([{ kind: 'unknown' }, { kind: 'unknown' }])
     await settle()
-    expect(sent.length).toBe(1)
-    sent.pop()?.end(PASSED)
-    expect(await late).toEqual(PASSED)
+    expect(sent.length).toBe(2)
+    sent[1]?.end(PASSED)
+    expect(await same.result).toEqual(PASSED)
   })
 
   it('says nothing before it is started, and when sending has a bug', async () => {
     const canary = new Canary(new FakeClock())
-    expect(await canary.check(JOB)).toEqual({ kind: 'unknown' })
+    expect(await canary.check(JOB).result).toEqual({ kind: 'unknown' })
     canary.start(() => Promise.reject(new TypeError('a bug')))
-    expect(await canary.check(JOB)).toEqual({ kind: 'unknown' })
+    expect(await canary.check(JOB).result).toEqual({ kind: 'unknown' })
   })
 
   it('says nothing once it has stopped, whatever runs or waits', async () => {
     const { clock, canary, sent } = setUp()
-    const running = canary.check(JOB)
-    const waiting = canary.check(JOB)
+    const running = canary.check(JOB).result
+    const waiting = canary.check(JOB).result
     await settle()
     canary.stop()
     expect(sent[0]?.signal.aborted).toBe(true)
     sent[0]?.end(FAILED)
-    expect(await Promise.all([running, waiting, canary.check(OTHER)])).toEqual(
+    expect(await Promise.all([running, waiting, canary.check(OTHER).result])).toEqual(
       Array(3).fill({ kind: 'unknown' }),
     )
     expect([sent.length, clock.pending]).toEqual([1, 0])

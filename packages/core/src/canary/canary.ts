@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { removeItem } from '../remove-item.ts'
 import type { CanaryJob } from './canary-job.ts'
 
 /** What a canary has found. */
@@ -17,10 +18,20 @@ export type CanaryResult =
 /** Sends one canary. It never rejects. */
 export type SendCanary = (job: CanaryJob, signal: AbortSignal) => Promise<CanaryResult>
 
+/** A canary that someone waits for. */
+export interface CanaryCheck {
+  /** Resolves when the canary is over; it never rejects. */
+  readonly result: Promise<CanaryResult>
+  /** Stops waiting. A canary that nobody waits for is cancelled. */
+  leave(): void
+}
+
 /** Canaries take at most this share of a backend's time. */
 const SHARE = 0.2
 /** The time in milliseconds that canaries may take at once, after a while without any. */
 const BURST = 2_000
+/** By how much longer they may take before the next one waits, in milliseconds: one without an answer is no work of the backend. */
+const MOST_DEBT = 2_000
 
 /** Canaries that have ended. */
 export interface CanaryCounts {
@@ -30,19 +41,24 @@ export interface CanaryCounts {
 
 const UNKNOWN: CanaryResult = { kind: 'unknown' }
 
-/** Runs canaries on one backend, within a share of its time. */
+interface Run {
+  readonly job: CanaryJob
+  readonly cancelled: AbortController
+  readonly result: Promise<CanaryResult>
+  readonly resolve: (result: CanaryResult) => void
+  waiters: number
+}
+
+/** Runs canaries on one backend, one after the other, within a share of its time. */
 export class Canary {
   readonly #clock: Clock
   #send: SendCanary | undefined
-  #stopping = new AbortController()
-  /** By the digest of its entries: the canary that runs, and the one that follows for what failed since it began. */
-  readonly #running = new Map<
-    string,
-    { readonly current: Promise<CanaryResult>; next?: Promise<CanaryResult> }
-  >()
+  #current: Run | undefined
+  /** Those that have not begun: each covers every failure of its entries until then. */
+  readonly #waiting: Run[] = []
   #passed = 0
   #failed = 0
-  /** The time that canaries may take, in milliseconds, as it was at `#since`; below 0 they wait. */
+  /** The time that canaries may take, in milliseconds, as it was at `#since`. */
   #allowance = BURST
   #since: number
 
@@ -53,52 +69,76 @@ export class Canary {
 
   /** @param send Sends one canary to the backend. */
   start(send: SendCanary): void {
-    if (this.#stopping.signal.aborted) this.#stopping = new AbortController()
     this.#send = send
   }
 
   /**
-   * Runs a canary that starts after this call, so its result covers every earlier failure of the same entries.
-   *
-   * @returns when the canary is over; it never rejects. Before {@link Canary.start}, nothing is known.
+   * Runs a canary that starts after this call, so its result covers every earlier failure of the same entries. Before
+   * {@link Canary.start}, nothing is known.
    */
-  check(job: CanaryJob): Promise<CanaryResult> {
-    if (this.#send === undefined) return Promise.resolve(UNKNOWN)
-    const running = this.#running.get(job.exact)
-    if (running === undefined) return this.#start(job)
-    running.next ??= running.current.then(() => this.#start(job))
-    return running.next
+  check(job: CanaryJob): CanaryCheck {
+    if (this.#send === undefined) return { result: Promise.resolve(UNKNOWN), leave: () => {} }
+    const run = this.#waiting.find(({ job: { exact } }) => exact === job.exact) ?? this.#add(job)
+    run.waiters++
+    this.#startNext()
+    let hasLeft = false
+    const leave = () => {
+      if (hasLeft) return
+      hasLeft = true
+      if (--run.waiters === 0) this.#cancel(run)
+    }
+    return { result: run.result, leave }
   }
 
   get counts(): CanaryCounts {
     return { passed: this.#passed, failed: this.#failed }
   }
 
+  /** How long a canary that need not be sent at once should wait, in milliseconds. */
+  get pause(): number {
+    return Math.max(0, -this.#allowed() / SHARE)
+  }
+
   /** Ends the canaries that run. */
   stop(): void {
     this.#send = undefined
-    this.#stopping.abort()
+    this.#current?.cancelled.abort()
+    for (const run of [...this.#waiting]) this.#cancel(run)
   }
 
-  #start(job: CanaryJob): Promise<CanaryResult> {
-    const current = this.#run(job).then((result) => {
-      if (this.#running.get(job.exact)?.next === undefined) this.#running.delete(job.exact)
-      return result
+  #cancel(run: Run): void {
+    run.cancelled.abort()
+    if (run === this.#current) return
+    removeItem(this.#waiting, run)
+    run.resolve(UNKNOWN)
+  }
+
+  #add(job: CanaryJob): Run {
+    const { promise: result, resolve } = Promise.withResolvers<CanaryResult>()
+    const run = { job, cancelled: new AbortController(), result, resolve, waiters: 0 }
+    this.#waiting.push(run)
+    return run
+  }
+
+  #startNext(): void {
+    if (this.#current !== undefined) return
+    const run = this.#waiting.shift()
+    if (run === undefined) return
+    this.#current = run
+    this.#run(run).then((result) => {
+      this.#current = undefined
+      run.resolve(result)
+      this.#startNext()
     })
-    this.#running.set(job.exact, { current })
-    return current
   }
 
-  async #run(job: CanaryJob): Promise<CanaryResult> {
-    const { signal } = this.#stopping
-    const wait = this.#untilAllowed()
-    if (wait > 0) await pause(this.#clock, wait, signal)
+  async #run({ job, cancelled: { signal } }: Run): Promise<CanaryResult> {
     const send = this.#send
     if (signal.aborted || send === undefined) return UNKNOWN
     const start = this.#clock.now()
     // A bug must not keep a request waiting.
     const result = await send(job, signal).catch((): CanaryResult => UNKNOWN)
-    this.#allowance = this.#allowed() - (this.#clock.now() - start)
+    this.#allowance = Math.max(-MOST_DEBT, this.#allowed() - (this.#clock.now() - start))
     this.#since = this.#clock.now()
     if (signal.aborted) return UNKNOWN
     if (result.kind === 'passed') this.#passed++
@@ -109,23 +149,4 @@ export class Canary {
   #allowed(): number {
     return Math.min(BURST, this.#allowance + SHARE * (this.#clock.now() - this.#since))
   }
-
-  /** How long the next canary has to wait, in milliseconds. */
-  #untilAllowed(): number {
-    return Math.max(0, -this.#allowed() / SHARE)
-  }
-}
-
-function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(milliseconds, resolve)
-    signal.addEventListener(
-      'abort',
-      () => {
-        cancel()
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

@@ -165,7 +165,7 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
  * @param limit Most bytes of the result.
  * @returns `undefined` when it is larger or the coding is unknown; {@link DAMAGED} when it is damaged.
  */
-function decode(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
+export function decode(bytes: Buffer, coding: string, limit: number): Buffer | undefined {
   const decoder = DECODERS.get(coding.trim())
   // What looks like JSON is not encoded, whatever the header says.
   if (decoder === undefined && bytes[0] === OPEN_BRACE) return bytes

@@ -197,13 +197,14 @@ export class Forwarder {
       (backend, options, signal, progress) =>
         probe(backend, options, { ...sentTo(backend), signal, progress }),
       (backend, job, body, options) => {
-        const { classes, answerMemory } = this.#settings
+        const { classes, answerMemory, passed } = this.#settings
         return sendCanary(backend, job, body, {
           ...sentTo(backend),
           ...options,
           clock: this.clock,
           classes,
           answerMemory,
+          passed,
         })
       },
     )

@@ -1,7 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { StubOptions } from '../../../../examples/stub-ml/src/index.ts'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
-import { stubMl } from '../../../../test/support/servers.ts'
+import { listen, stubMl } from '../../../../test/support/servers.ts'
 import { Backend } from '../backend/backend.ts'
 import { canaryBody } from '../canary/canary-body.ts'
 import type { CanaryJob } from '../canary/canary-job.ts'
@@ -14,20 +16,22 @@ const JOB: CanaryJob = {
   exact: 'exact a',
   entries: [{ task: 'clip', type: 'visual', model: 'a', options: {} }],
   input: 'image',
+  headers: {},
 }
 
-async function setUp(options: StubOptions = {}) {
+async function setUp(options: StubOptions = {}, headers: IncomingHttpHeaders = {}, other?: string) {
   const ml = await stubMl(options)
   const clock = new FakeClock()
-  const backend = new Backend('gpu', { url: ml.url, weight: 1, headers: { 'x-key': 'secret' } })
+  const backend = new Backend('gpu', { url: other ?? ml.url, weight: 1, headers: { 'x-key': 'secret' } })
   const dispatchers = new Dispatchers({})
   onTestFinished(() => dispatchers.destroy())
   const stopping = new AbortController()
   const send = async () =>
-    sendCanary(backend, JOB, await canaryBody(JOB, undefined), {
+    sendCanary(backend, { ...JOB, headers }, await canaryBody(JOB, undefined), {
       clock,
       dispatcher: dispatchers.for(backend),
       headers: {},
+      passed: new Set(),
       classes: resolveAnswerClasses(undefined),
       answerMemory: 1024 * 1024,
       timeout: 1_000,
@@ -57,6 +61,29 @@ describe('sending a canary', () => {
   ] satisfies [StubOptions, RegExp][])('fails with %j', async (options, reason) => {
     const { send } = await setUp(options)
     expect(await send()).toMatchObject({ kind: 'failed', reason: expect.stringMatching(reason) })
+  })
+
+  it('has the headers of the request that failed, as its attempts do', async () => {
+    const { ml, send } = await setUp({}, { 'x-api-key': 'k', cookie: 'c', 'content-length': '1' })
+    expect(await send()).toEqual({ kind: 'passed' })
+    expect(ml.received[0]?.headers).toMatchObject({ 'x-api-key': 'k', 'x-key': 'secret' })
+    expect(ml.received[0]?.headers).not.toHaveProperty('cookie')
+  })
+
+  it('reads an answer with a content coding', async () => {
+    const { url } = await listen((req, res) => {
+      req.resume().on('end', () => {
+        res.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+        res.end(gzipSync('{"clip":"[0.1,0.2]"}'))
+      })
+    })
+    const { send } = await setUp({}, {}, url)
+    expect(await send()).toEqual({ kind: 'passed' })
+  })
+
+  it('says nothing when a proxy refuses its size', async () => {
+    const { send } = await setUp({ fault: { kind: 'status', status: 413 } })
+    expect(await send()).toEqual({ kind: 'unknown' })
   })
 
   it('says what fails: the connection, the backend, or the task', async () => {

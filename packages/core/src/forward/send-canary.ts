@@ -8,9 +8,9 @@ import type { Clock } from '../clock.ts'
 import type { AnswerClasses } from '../judge/answer-classes.ts'
 import type { BackendAnswer } from '../judge/backend-answer.ts'
 import { judge } from '../judge/judge.ts'
-import { namesIn } from './answer.ts'
+import { decode, namesIn } from './answer.ts'
 import { causeOf } from './cause.ts'
-import { type HeaderRecord, withOwnHeaders } from './headers.ts'
+import { type HeaderRecord, requestHeaders, withOwnHeaders } from './headers.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 
 export interface CanaryOptions {
@@ -18,6 +18,8 @@ export interface CanaryOptions {
   readonly dispatcher: Pool
   /** Headers that the user's proxy options add. */
   readonly headers: HeaderRecord
+  /** Private headers of the client to pass on. */
+  readonly passed: ReadonlySet<string>
   readonly classes: AnswerClasses
   /** Bytes of an answer that are read. */
   readonly answerMemory: number
@@ -37,7 +39,7 @@ export async function sendCanary(
   const late = new AbortController()
   const cancel = clock.after(timeout, () => late.abort())
   const either = AbortSignal.any([signal, late.signal])
-  const send = () => answerTo(backend, body, { ...options, signal: either })
+  const send = () => answerTo(backend, job, body, { ...options, signal: either })
   try {
     // After a 500 an ML server closes the connection without notice, so the first try may be lost on it.
     const answer = await send().catch((error: unknown) => {
@@ -56,10 +58,15 @@ export async function sendCanary(
 
 async function answerTo(
   backend: Backend,
+  job: CanaryJob,
   { body, contentType }: Sample,
-  { dispatcher, headers, answerMemory, signal }: CanaryOptions,
+  { dispatcher, headers, passed, answerMemory, signal }: CanaryOptions,
 ): Promise<BackendAnswer> {
-  const own = { ...headers, 'content-type': contentType, 'accept-encoding': 'identity' }
+  const { 'content-length': _, 'content-encoding': __, ...client } = requestHeaders(job.headers, passed)
+  const own = withOwnHeaders(
+    { ...client, 'content-type': contentType, 'accept-encoding': 'identity' },
+    headers,
+  )
   const response = await dispatcher.request({
     path: backend.target.path,
     method: 'POST',
@@ -76,7 +83,12 @@ async function answerTo(
     if (size > answerMemory) break
   }
   const { statusCode: status, headers: answered } = response
-  return { status, headers: answered, body: Buffer.concat(chunks), complete: size <= answerMemory }
+  const bytes = Buffer.concat(chunks)
+  const complete = size <= answerMemory
+  const coding = answered['content-encoding']
+  const isEncoded = complete && typeof coding === 'string' && coding !== ''
+  const plain = isEncoded ? decode(bytes, coding.toLowerCase(), answerMemory) : bytes
+  return { status, headers: answered, body: plain ?? bytes, complete }
 }
 
 function resultOf(
@@ -93,7 +105,8 @@ function resultOf(
     classes,
   )
   if (verdict.kind === 'good') return { kind: 'passed' }
-  if (verdict.kind === 'busy') return { kind: 'unknown' }
+  // A proxy that refuses the size says nothing about the backend either.
+  if (verdict.kind === 'busy' || verdict.kind === 'too-large') return { kind: 'unknown' }
   const scope = verdict.kind === 'fault' ? verdict.scope : 'type'
   return { kind: 'failed', scope, reason: verdict.reason }
 }

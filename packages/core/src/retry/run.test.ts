@@ -29,6 +29,7 @@ async function retried(outcomes: readonly Outcome[], policy: Partial<Policy> = {
     canHedge: () => true,
     select: (options) => select(search, options),
     ask: async () => ({ kind: 'unknown' }) as const,
+    pause: async () => {},
     repeat: async ({ backend }: Lease, most: number) => backend.limit.repeat(most),
     send: async ({ lease }) => {
       sent.push(lease.backend.name)
@@ -79,6 +80,7 @@ describe('run', () => {
       canHedge: () => true,
       select: undefined,
       ask: async () => ({ kind: 'unknown' }) as const,
+      pause: async () => {},
       repeat: async ({ backend }: Lease, most: number) => backend.limit.repeat(most),
       send: () => Promise.reject(new TypeError('a bug')),
       onLease: () => {},

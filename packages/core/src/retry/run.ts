@@ -42,8 +42,10 @@ export interface RetryRequest<A extends Kept> {
   readonly retained: () => boolean
   /** Whether it can be sent again in parallel. */
   readonly canHedge: () => boolean
-  /** Asks the backend of a lease by a canary whether it works. It never rejects. */
-  readonly ask: (lease: Lease) => Promise<CanaryResult>
+  /** Runs a canary on the backend of a lease, for so long at most, in milliseconds. It never rejects. */
+  readonly ask: (lease: Lease, longest: number) => Promise<CanaryResult>
+  /** Resolves when canaries on the backend of a lease have not taken too much of its time, or the client has left. */
+  readonly pause: (lease: Lease) => Promise<void>
   /** Resolves when at most so many requests are in flight on the backend of a lease, or the client has left. */
   readonly repeat: (lease: Lease, most: number) => Promise<Repeat>
   /** Makes one attempt. */
@@ -181,7 +183,7 @@ async function attempt<A extends Kept>(
     },
     hasOther: () => lease.usableOthers([]).length > 0,
   }
-  const { ask, repeat, retained } = request
+  const { ask, pause, repeat, retained } = request
   // It may be sent again, or not at all: the record is about the last time.
   const send = () => {
     start = clock.now()
@@ -190,7 +192,7 @@ async function attempt<A extends Kept>(
     marks.received = 0
     return request.send(context)
   }
-  const options = { clock, ask, repeat, retained, send }
+  const options = { clock, ask, pause, repeat, retained, send }
   const { outcome, answer } = await sendVerified(lease, options, round.isPoison)
   const ended = record(outcome)
   round.attempts.push({ record: ended, lease, answer })

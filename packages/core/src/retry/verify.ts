@@ -16,14 +16,23 @@ export interface VerifyOptions<S extends SendResult> {
   readonly clock: Clock
   /** Sends the request once. */
   readonly send: () => Promise<S>
-  /** Runs a canary on the backend of a lease. */
-  readonly ask: (lease: Lease) => Promise<CanaryResult>
+  /** Runs a canary on the backend of a lease, for so long at most, in milliseconds. */
+  readonly ask: (lease: Lease, longest: number) => Promise<CanaryResult>
+  /** Resolves when canaries on the backend of a lease have not taken too much of its time, or the client has left. */
+  readonly pause: (lease: Lease) => Promise<void>
   /** Resolves when at most so many requests are in flight on the backend of a lease, or the client has left. */
   readonly repeat: (lease: Lease, most: number) => Promise<Repeat>
   /** Whether the body can be sent again. */
   readonly retained: () => boolean
 }
 
+/**
+ * The longest wait for a canary before a request is sent, in milliseconds: a backend that does not answer must not keep it from
+ * another, or past the end of its hold.
+ */
+const LONGEST_TRIAL = { bulk: 10_000, interactive: 2_000 }
+/** The longest wait for a canary after an interactive request has failed, in milliseconds. */
+const LONGEST_CHECK = 10_000
 /** Longer than it takes to halve any number of requests in flight to one. */
 const MAX_REPEATS = 12
 
@@ -41,7 +50,10 @@ export async function sendVerified<S extends SendResult>(
   const { clock } = options
   const start = clock.now()
   if (lease.trial || isPoison) {
-    const found = await options.ask(lease)
+    const longest = lease.bulk ? LONGEST_TRIAL.bulk : LONGEST_TRIAL.interactive
+    const found = await options.ask(lease, longest)
+    if (found.kind === 'unknown' && clock.now() - start >= longest)
+      return { outcome: SILENT, answer: undefined }
     if (found.kind === 'failed') return { outcome: notSent(found), answer: undefined }
     if (found.kind === 'passed' && isPoison) return { outcome: POISON, answer: undefined }
   }
@@ -58,7 +70,7 @@ export async function sendVerified<S extends SendResult>(
 }
 
 /**
- * A 500 while the backend works on other requests may be due to its memory: the request is sent again with at most half as many in
+ * A 500 may be due to the memory of a backend that works on other requests: the request is sent again with at most half as many in
  * flight. Where it fails again, a canary that passes with as many in flight shows that the job is at fault. Otherwise the request
  * is sent again with half of that, until it is alone.
  *
@@ -66,34 +78,50 @@ export async function sendVerified<S extends SendResult>(
  */
 async function resolveUndecided<S extends SendResult>(
   lease: Lease,
-  { send, ask, repeat: waitToRepeat, retained }: VerifyOptions<S>,
+  { send, ask, pause, repeat: waitToRepeat, retained }: VerifyOptions<S>,
   first: S,
   atFirst: number,
 ): Promise<S> {
   let last = first
   let inFlight = atFirst
+  const longest = lease.bulk ? Number.POSITIVE_INFINITY : LONGEST_CHECK
   for (let repeats = 0; ; repeats++) {
-    const isSentAgain = inFlight > 1 && mayLackMemory(last.outcome) && retained() && repeats < MAX_REPEATS
-    // Without another send, no further request may begin while the canary runs: it could fail for lack of memory.
-    const repeat = await waitToRepeat(lease, isSentAgain ? Math.floor(inFlight / 2) : inFlight)
-    try {
-      if (isSentAgain) {
-        last.answer?.release()
-        last = await send()
+    const isRepeated = inFlight > 1 && repeats < MAX_REPEATS && mayLackMemory(last.outcome) && retained()
+    if (isRepeated) {
+      const repeat = await waitToRepeat(lease, Math.floor(inFlight / 2))
+      try {
+        // Another attempt may have been answered meanwhile.
+        if (!retained()) return last
+        last = await sendAgain(last, send)
         inFlight = repeat.peak
         if (last.outcome.kind === 'answered') repeat.succeed()
         if (!isUndecided(last.outcome)) return last
+      } finally {
+        repeat.end()
       }
-      repeat.awaitCanary()
-      const before = repeat.now()
-      const found = await ask(lease)
-      const isCleared = found.kind === 'passed' && hadAsMany(before, repeat.now(), inFlight)
-      if (!isSentAgain || inFlight === 1 || isCleared)
-        return { ...last, outcome: withCanaryResult(last.outcome, found) }
+    }
+    await pause(lease)
+    // No further request may begin while the canary runs: it could fail for lack of memory.
+    const check = await waitToRepeat(lease, inFlight)
+    try {
+      check.awaitCanary()
+      const before = check.now()
+      const found = await ask(lease, longest)
+      const isCleared = found.kind === 'passed' && hadAsMany(before, check.now(), inFlight)
+      if (isRepeated && inFlight > 1 && !isCleared) continue
+      // A 500 that came once may be chance.
+      const isOnce = repeats === 0 && !isRepeated && mayLackMemory(last.outcome)
+      if (isOnce && found.kind === 'passed' && retained()) last = await sendAgain(last, send)
+      return { ...last, outcome: withCanaryResult(last.outcome, found) }
     } finally {
-      repeat.end()
+      check.end()
     }
   }
+}
+
+function sendAgain<S extends SendResult>({ answer }: S, send: () => Promise<S>): Promise<S> {
+  answer?.release()
+  return send()
 }
 
 /** Whether at least so many were in flight at both times, and none of them failed in between. */
@@ -119,6 +147,9 @@ function notSent({ scope, reason }: Extract<CanaryResult, { kind: 'failed' }>): 
   if (scope === 'unreachable') return { ...failed, cause: 'connect' }
   return { ...failed, cause: 'canary', verdict: { kind: 'fault', scope, reason, certain: true } }
 }
+
+/** The backend did not answer the canary of its trial. */
+const SILENT: Outcome = notSent({ kind: 'failed', scope: 'type', reason: 'no answer to a canary' })
 
 const POISON: Outcome = {
   kind: 'failed',

@@ -37,17 +37,19 @@ function setUp({ result = FAILED, canary = true, others = 0, probe = undefined a
 describe('a canary', () => {
   it('blames a backend only for entries that some backend has answered well', async () => {
     const { canaries, backend } = setUp()
-    expect(await canaries.ask(backend, IMAGE)).toEqual({ ...FAILED, scope: 'entries' })
+    expect(await canaries.check(backend, IMAGE, {}).result).toEqual({ ...FAILED, scope: 'entries' })
     canaries.answeredWell(IMAGE, () => undefined)
-    expect(await canaries.ask(backend, IMAGE)).toEqual(FAILED)
+    expect(await canaries.check(backend, IMAGE, {}).result).toEqual(FAILED)
   })
 
   it('is not sent when they are off, for an unknown job, or for one without a payload', async () => {
     const off = setUp({ canary: false })
-    expect(await off.canaries.ask(off.backend, IMAGE)).toEqual({ kind: 'unknown' })
+    expect(await off.canaries.check(off.backend, IMAGE, {}).result).toEqual({ kind: 'unknown' })
     const { canaries, backend, sent } = setUp()
-    expect(await canaries.ask(backend, unclassified('no-entries'))).toEqual({ kind: 'unknown' })
-    expect(await canaries.ask(backend, { ...IMAGE, input: undefined })).toEqual({ kind: 'unknown' })
+    expect(await canaries.check(backend, unclassified('no-entries'), {}).result).toEqual({ kind: 'unknown' })
+    expect(await canaries.check(backend, { ...IMAGE, input: undefined }, {}).result).toEqual({
+      kind: 'unknown',
+    })
     expect([off.sent, sent]).toEqual([[], []])
   })
 
@@ -65,7 +67,7 @@ describe('a canary', () => {
     clock.advance(60_000)
     canaries.answeredWell(IMAGE, sample)
     expect(asked).toBe(2)
-    await canaries.ask(backend, IMAGE)
+    await canaries.check(backend, IMAGE, {}).result
     // Without a job done there lately, it may have to load the model.
     expect(sent[0]).toBe(120_000)
   })

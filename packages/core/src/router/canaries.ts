@@ -1,8 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
 import type { BackendCanary } from '../backend/backend-group.ts'
 import { exactKey } from '../backend/job-keys.ts'
 import { lateAfter } from '../backend/latency/lateness.ts'
-import type { CanaryResult } from '../canary/canary.ts'
+import type { CanaryCheck, CanaryResult } from '../canary/canary.ts'
 import { canaryBody } from '../canary/canary-body.ts'
 import type { CanaryJob } from '../canary/canary-job.ts'
 import { CanarySamples, type Sample } from '../canary/samples.ts'
@@ -37,24 +38,29 @@ export class Canaries {
   /** Sends canaries of the samples. */
   sender(forward: ForwardCanary): BackendCanary {
     return async (backend, job, signal) => {
-      const body = await canaryBody(job, this.#samples.get(job.key))
+      const sample = this.#samples.get(job.key)
+      // A proxy in front of this backend may refuse what another has answered.
+      const { sizeLimit = Number.POSITIVE_INFINITY } = backend.health.capabilities
+      const isSmall = sample !== undefined && sample.body.length < sizeLimit
+      const body = await canaryBody(job, isSmall ? sample : undefined)
       const { load } = this.#policy().timeouts(backend.name)
       const timeout = lateAfter(backend.latency, job.key, this.#clock.now(), { interactive: false, load })
       return forward(backend, job, body, { timeout, signal })
     }
   }
 
-  /**
-   * Asks a backend itself whether it works at such requests. It never rejects.
-   *
-   * @returns when a canary that began from now on is over.
-   */
-  async ask({ health }: Backend, classification: Classification): Promise<CanaryResult> {
-    const job = jobOf(classification)
-    if (!this.#policy().canary || job === undefined) return UNKNOWN
-    const found = await health.canary.check(job)
-    // A job that no backend has done may be one that none can do.
-    const isNew = found.kind === 'failed' && found.scope === 'type' && !this.#samples.hasAnswered(job.exact)
+  /** Asks a backend itself whether it works at such requests, by a canary that begins from now on. */
+  check({ health }: Backend, classification: Classification, headers: IncomingHttpHeaders): CanaryCheck {
+    const job = jobOf(classification, headers)
+    if (!this.#policy().canary || job === undefined)
+      return { result: Promise.resolve(UNKNOWN), leave: () => {} }
+    const { result, leave } = health.canary.check(job)
+    return { result: result.then((found) => this.#limited(job, found)), leave }
+  }
+
+  /** A job that no backend has done may be one that none can do. */
+  #limited({ exact }: CanaryJob, found: CanaryResult): CanaryResult {
+    const isNew = found.kind === 'failed' && found.scope === 'type' && !this.#samples.hasAnswered(exact)
     return isNew ? { ...found, scope: 'entries' } : found
   }
 
@@ -75,8 +81,8 @@ export class Canaries {
 }
 
 /** The job of a canary; `undefined` when the job is not known, or has no payload of its own, as with some forks. */
-function jobOf(classification: Classification): CanaryJob | undefined {
+function jobOf(classification: Classification, headers: IncomingHttpHeaders): CanaryJob | undefined {
   const { entries, input } = classification
   if (input === undefined) return undefined
-  return { key: jobNames(classification).kind, exact: exactKey(entries), entries, input }
+  return { key: jobNames(classification).kind, exact: exactKey(entries), entries, input, headers }
 }

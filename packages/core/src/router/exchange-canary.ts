@@ -5,7 +5,8 @@ import type { ReplayBody } from '../body/replay-body.ts'
 import type { CanaryResult } from '../canary/canary.ts'
 import { hasResult, LARGEST_SAMPLE, type Sample } from '../canary/samples.ts'
 import type { Classification } from '../classify/classification.ts'
-import type { Canaries } from './canaries.ts'
+import type { Clock } from '../clock.ts'
+import type { Select } from './select-backend.ts'
 
 /** A request as canaries see it. */
 interface SampledRequest {
@@ -17,29 +18,73 @@ interface SampledRequest {
 
 const UNKNOWN: CanaryResult = { kind: 'unknown' }
 
-/** Asks the backend on which a request has failed whether it works. A client that leaves does not wait for that. */
+/**
+ * Asks the backend on which a request has failed whether it works.
+ *
+ * @param longest How long that may take, in milliseconds; after it, and once the client has left, nothing is known.
+ */
 export function askCanary(
-  canaries: Canaries | undefined,
+  select: Select | undefined,
   backend: Backend,
-  { res, classification }: SampledRequest,
+  { req, res, classification }: SampledRequest,
+  longest: number,
 ): Promise<CanaryResult> {
-  if (canaries === undefined || res.destroyed) return Promise.resolve(UNKNOWN)
-  return untilClosed(res, canaries.ask(backend, classification), UNKNOWN)
+  if (select === undefined || res.destroyed) return Promise.resolve(UNKNOWN)
+  const { result, leave } = select.canaries.check(backend, classification, req.headers)
+  return until(result, { res, clock: select.clock, longest, otherwise: UNKNOWN }).finally(leave)
 }
 
-/** Waits until at most so many requests are in flight on a backend, or the client has left. */
-export async function repeatOn(backend: Backend, most: number, res: ServerResponse): Promise<Repeat> {
+/** Waits until canaries on a backend have not taken too much of its time, or the client has left. */
+export function pauseCanaries(
+  select: Select | undefined,
+  { health }: Backend,
+  res: ServerResponse,
+): Promise<void> {
+  const longest = health.canary.pause
+  if (select === undefined || longest === 0 || res.destroyed) return Promise.resolve()
+  return until(new Promise<void>(() => {}), { res, clock: select.clock, longest, otherwise: undefined })
+}
+
+/** The longest wait for other requests on a backend, in milliseconds: one may be frozen, or its client slow. */
+const LONGEST_DRAIN = 2_000
+
+/** Waits until at most so many requests are in flight on a backend, for 2 s at most, or the client has left. */
+export async function repeatOn(
+  select: Select | undefined,
+  backend: Backend,
+  most: number,
+  res: ServerResponse,
+): Promise<Repeat> {
   const repeat = backend.limit.repeat(most)
-  if (!res.destroyed) await untilClosed(res, repeat.ready, undefined)
+  if (select !== undefined && !res.destroyed) {
+    const isReady = repeat.ready.then(() => true)
+    const wait = { res, clock: select.clock, longest: LONGEST_DRAIN, otherwise: false }
+    if (!(await until(isReady, wait))) repeat.force()
+  }
   return repeat
 }
 
-/** What a promise resolves to, or another value once the client has left. */
-async function untilClosed<T>(res: ServerResponse, promise: Promise<T>, otherwise: T): Promise<T> {
-  const { promise: closed, resolve } = Promise.withResolvers<T>()
-  const onClose = () => resolve(otherwise)
-  res.once('close', onClose)
-  return Promise.race([promise, closed]).finally(() => res.off('close', onClose))
+interface Wait<T> {
+  readonly res: ServerResponse
+  readonly clock: Clock
+  /** In milliseconds. */
+  readonly longest: number
+  readonly otherwise: T
+}
+
+/** What a promise resolves to, or another value after a time or once the client has left. */
+function until<T>(promise: Promise<T>, { res, clock, longest, otherwise }: Wait<T>): Promise<T> {
+  return new Promise((resolve) => {
+    const end = (value: T) => {
+      cancel?.()
+      res.off('close', onClose)
+      resolve(value)
+    }
+    const onClose = () => end(otherwise)
+    const cancel = Number.isFinite(longest) ? clock.after(longest, onClose) : undefined
+    res.once('close', onClose)
+    promise.then(end)
+  })
 }
 
 /** A request that was answered well, if it is fit for canaries: small, plain, and with a result. */

@@ -22,7 +22,7 @@ import type { SelectOptions } from '../routing/select-options.ts'
 import { answerError } from './answers.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ClassifiedExchange, classifyRequest } from './classify-request.ts'
-import { askCanary, repeatOn, sampleOf } from './exchange-canary.ts'
+import { askCanary, pauseCanaries, repeatOn, sampleOf } from './exchange-canary.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteHeader } from './route-header.ts'
@@ -219,8 +219,9 @@ export class Exchange {
       rescueBudget,
       retained: () => body.retained,
       canHedge: () => body.complete && body.retained,
-      ask: ({ backend }: Lease) => askCanary(select?.canaries, backend, this),
-      repeat: ({ backend }: Lease, most: number) => repeatOn(backend, most, res),
+      ask: ({ backend }: Lease, longest: number) => askCanary(select, backend, this, longest),
+      pause: ({ backend }: Lease) => pauseCanaries(select, backend, res),
+      repeat: ({ backend }: Lease, most: number) => repeatOn(select, backend, most, res),
       send: (attempt: AttemptContext) => this.#attempt(forwarder, forwarded, attempt),
       select: select && routed && ((options: SelectOptions) => this.#choose(select, routed, options)),
       onLease: (lease: Lease) => {
@@ -271,6 +272,7 @@ export class Exchange {
     attempt: AttemptContext,
   ): Promise<AttemptResult> {
     const { lease, hedge } = attempt
+    const { req, classification } = this
     if (this.res.destroyed)
       return {
         outcome: { kind: 'client-left', reachedBackend: false, reachedClient: false },
@@ -280,7 +282,7 @@ export class Exchange {
     const own = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
     const plan: AttemptPlan = {
       ...attempt,
-      look: this.#select?.freezes.watch(lease, this.classification) ?? NO_LOOK,
+      look: this.#select?.freezes.watch({ lease, classification, headers: req.headers }) ?? NO_LOOK,
       headBy: this.#headBy,
       own,
       onOutcome: (outcome) => this.#attempts.set(attempt, attempt.record(outcome)),

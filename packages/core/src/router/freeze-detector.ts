@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
 import type { JobKeys } from '../backend/job-keys.ts'
 import { LATE_BULK, LATE_INTERACTIVE, lateAfter } from '../backend/latency/lateness.ts'
@@ -15,6 +16,7 @@ const OTHER_KINDS_FACTOR = 5
 interface SilentRequest {
   readonly lease: Pick<Lease, 'backend' | 'bulk' | 'timeouts' | 'usableOthers'>
   readonly classification: Classification
+  readonly headers: IncomingHttpHeaders
   /** Time of the last activity of its upload, on the clock. */
   readonly since: number
 }
@@ -32,10 +34,10 @@ export class FreezeDetector {
   }
 
   /** How an attempt finds out whether its backend is frozen. */
-  watch(lease: SilentRequest['lease'], classification: Classification): AttemptPlan['look'] {
+  watch(request: Omit<SilentRequest, 'since'>): AttemptPlan['look'] {
     return {
-      after: lease.bulk ? LATE_BULK : LATE_INTERACTIVE,
-      again: (silence) => this.check(lease, classification, silence),
+      after: request.lease.bulk ? LATE_BULK : LATE_INTERACTIVE,
+      again: (silence) => this.check(request, silence),
     }
   }
 
@@ -46,7 +48,8 @@ export class FreezeDetector {
    * @param silence Milliseconds since the last activity.
    * @returns Milliseconds until the next check.
    */
-  check(lease: SilentRequest['lease'], classification: Classification, silence: number): number {
+  check(request: Omit<SilentRequest, 'since'>, silence: number): number {
+    const { lease, classification } = request
     const { backend, bulk, timeouts } = lease
     const since = this.#clock.now() - silence
     const { kind } = jobNames(classification)
@@ -56,14 +59,14 @@ export class FreezeDetector {
     const isPatient = silence < OTHER_KINDS_FACTOR * due && backend.latency.hasDoneSince(since)
     if (!isPatient && !backend.latency.hasDoneSince(since, kind) && !this.#tested.has(backend)) {
       this.#tested.add(backend)
-      this.#test({ lease, classification, since })
+      this.#test({ ...request, since })
         .catch(process.emitWarning)
         .finally(() => this.#tested.delete(backend))
     }
     return due
   }
 
-  async #test({ lease, classification, since }: SilentRequest): Promise<void> {
+  async #test({ lease, classification, headers, since }: SilentRequest): Promise<void> {
     const { backend } = lease
     const names = jobNames(classification)
     const job = keysOf(names, classification, () => 0)
@@ -74,7 +77,7 @@ export class FreezeDetector {
       if (isExpected) freeze(backend, job, 'backend', `frozen: its probe failed (${reason})`)
       return
     }
-    const found = await this.#canaries.ask(backend, classification)
+    const found = await this.#canaries.check(backend, classification, headers).result
     if (found.kind === 'failed' && !backend.latency.hasDoneSince(since, names.kind))
       freeze(backend, job, 'type', `frozen: a canary failed (${found.reason})`)
   }

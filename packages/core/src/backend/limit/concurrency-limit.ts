@@ -102,7 +102,7 @@ export class ConcurrencyLimit implements LimitView {
 
   /** A learned limit does not stop an urgent request: it goes before what has just begun, and before what waits inside. */
   hasSlot(urgent: boolean): boolean {
-    if (this.#memory?.allows(this.inFlight) === false) return false
+    if (this.#memory?.allows(this.inFlight, urgent) === false) return false
     const { current, urgentExtra } = this.#limit
     return this.inFlight < current + (urgent ? urgentExtra : this.#standby - this.#reserved)
   }

@@ -16,6 +16,8 @@ export interface Repeat {
   /** The most requests in flight since then, itself included. */
   readonly peak: number
   now(): Occupancy
+  /** Stops waiting: the request goes on beside the others. */
+  force(): void
   /** It waits for a canary from now on. */
   awaitCanary(): void
   /** It was answered well: the backend has memory for as many requests as were in flight. */
@@ -36,8 +38,9 @@ interface PendingRepeat {
 
 /** Time until one more is tried, in milliseconds. */
 const GROW_AFTER = 2_000
-/** Time until the number with which requests failed is tried again, in milliseconds. */
-const FORGET_AFTER = 300_000
+/** Time until the number with which requests failed is tried again, in milliseconds; twice as long each time it fails again. */
+const FIRST_FORGET_AFTER = 10_000
+const LONGEST_FORGET_AFTER = 300_000
 
 /**
  * The number of requests that a backend has memory for, learned from failures: one of several in flight fails, and works with
@@ -52,6 +55,7 @@ export class MemoryLimit {
   #changedAt = 0
   /** The fewest in flight with which one failed that worked with fewer, and when that was, on the clock. */
   #failed = { with: Number.POSITIVE_INFINITY, at: 0 }
+  #forgetAfter = FIRST_FORGET_AFTER
   #undecided = 0
 
   constructor(clock: Clock) {
@@ -62,14 +66,20 @@ export class MemoryLimit {
   get limit(): number {
     if (this.#limit === Number.POSITIVE_INFINITY) return this.#limit
     const now = this.#clock.now()
-    const ceiling = this.#failed.with - 1 + Math.floor((now - this.#failed.at) / FORGET_AFTER)
+    const ceiling = this.#failed.with - 1 + Math.floor((now - this.#failed.at) / this.#forgetAfter)
     const grown = this.#limit + Math.floor((now - this.#changedAt) / GROW_AFTER)
     return Math.max(this.#limit, Math.min(ceiling, grown))
   }
 
-  /** Whether another request may begin. @param inFlight Requests in flight, those that wait to be repeated included. */
-  allows(inFlight: number): boolean {
-    return this.#waiting.length === 0 && inFlight < this.#strictest(this.limit)
+  /**
+   * Whether another request may begin.
+   *
+   * @param inFlight Requests in flight, those that wait to be repeated included.
+   * @param urgent Whether it need not wait for those that are to be repeated.
+   */
+  allows(inFlight: number, urgent: boolean): boolean {
+    if (inFlight >= this.#strictest(this.limit)) return false
+    return urgent || this.#waiting.length === 0
   }
 
   /**
@@ -101,6 +111,7 @@ export class MemoryLimit {
         return repeat.peak
       },
       now: () => ({ inFlight: this.#active(inFlight()), undecided: this.#undecided }),
+      force: () => this.#start(repeat, inFlight()),
       awaitCanary: () => {
         repeat.awaitsCanary = true
       },
@@ -118,15 +129,19 @@ export class MemoryLimit {
   /** Starts the repeats that may run now; must be called when a request ends. */
   startRepeats(inFlight: number): void {
     for (const repeat of [...this.#waiting]) {
-      const startedWith = this.#active(inFlight) + 1
       const most = Math.min(this.#strictest(repeat.most), Math.max(1, this.limit))
-      if (startedWith > most || this.#clock.now() < repeat.notBefore) return
-      removeItem(this.#waiting, repeat)
-      this.#running.push(repeat)
-      repeat.startedWith = startedWith
-      this.onRequestStart(inFlight)
-      repeat.start()
+      if (this.#active(inFlight) + 1 > most || this.#clock.now() < repeat.notBefore) return
+      this.#start(repeat, inFlight)
     }
+  }
+
+  #start(repeat: PendingRepeat, inFlight: number): void {
+    if (!this.#waiting.includes(repeat)) return
+    removeItem(this.#waiting, repeat)
+    this.#running.push(repeat)
+    repeat.startedWith = this.#active(inFlight)
+    this.onRequestStart(inFlight)
+    repeat.start()
   }
 
   /** Must be called when a request begins. */
@@ -148,6 +163,8 @@ export class MemoryLimit {
   #learn(workedWith: number, failedWith: number): void {
     if (workedWith >= failedWith) return
     const now = this.#clock.now()
+    const isKnown = failedWith >= this.#failed.with && now - this.#failed.at < 2 * LONGEST_FORGET_AFTER
+    this.#forgetAfter = isKnown ? Math.min(LONGEST_FORGET_AFTER, 2 * this.#forgetAfter) : FIRST_FORGET_AFTER
     this.#failed = { with: Math.min(this.#failed.with, failedWith), at: now }
     this.#limit = Math.min(workedWith, this.limit)
     this.#changedAt = now
