@@ -84,6 +84,20 @@ describe('a canary', () => {
     expect((await job).status).toBe(200)
   })
 
+  it('keeps neither searches nor images waiting for a request that hangs there', async () => {
+    const ml = await stubMl({ threads: 8, serviceTime: { ocr: 60_000 } })
+    const { url } = await serveRouter({ backends: { gpu: { url: ml.url, maxConcurrent: 8 } }, ...OPTIONS })
+    expect((await post(url, GOOD_IMAGE)).status).toBe(200)
+    const hangs = post(url, immichBody('ocr', Buffer.from('a photo')))
+    hangs.catch(() => {})
+    await until(() => ml.started === 2, 'a request hangs')
+    const bad = post(url, BAD_IMAGE)
+    await until(() => ml.started === 3, 'an image has failed')
+    expect((await post(url, immichBody('textSearch', 'cat'))).status).toBe(200)
+    expect((await bad).status).toBe(500)
+    expect((await post(url, GOOD_IMAGE)).status).toBe(200)
+  })
+
   it('is not sent with canary: false, so another backend decides', async () => {
     const [gpu, nas] = [await stubMl(), await stubMl()]
     const { url } = await serveRouter({

@@ -34,15 +34,21 @@ export function askCanary(
   return until(result, { res, clock: select.clock, longest, otherwise: UNKNOWN }).finally(leave)
 }
 
-/** Waits until canaries on a backend have not taken too much of its time, or the client has left. */
+/** Waits until canaries on a backend have not taken too much of its time, the client has left, or the router drains. */
 export function pauseCanaries(
   select: Select | undefined,
   { health }: Backend,
   res: ServerResponse,
 ): Promise<void> {
   const longest = health.canary.pause
-  if (select === undefined || longest === 0 || res.destroyed) return Promise.resolve()
-  return until(new Promise<void>(() => {}), { res, clock: select.clock, longest, otherwise: undefined })
+  if (select === undefined || longest === 0 || res.destroyed || select.stopping.aborted)
+    return Promise.resolve()
+  const { promise: stopping, resolve } = Promise.withResolvers<void>()
+  const onStop = () => resolve()
+  select.stopping.addEventListener('abort', onStop)
+  return until(stopping, { res, clock: select.clock, longest, otherwise: undefined }).finally(() =>
+    select.stopping.removeEventListener('abort', onStop),
+  )
 }
 
 /** The longest wait for other requests on a backend, in milliseconds: one may be frozen, or its client slow. */
