@@ -147,7 +147,9 @@ export class Records {
     if (event.kind === 'canary')
       this.#metrics.canaries.add({ backend: event.backend, result: event.result.kind })
     if (event.kind !== 'breaker' || event.to.kind !== 'open') return
-    const what = event.task === undefined ? WHOLE : this.#tasks.partsOf(event.task)
+    // Where only certain entries are kept from a backend, several types are joined by a plus, and a suffix says so.
+    const [type] = event.task?.split(/[+ ]/, 1) ?? []
+    const what = type === undefined ? WHOLE : this.#tasks.partsOf(type)
     this.#metrics.ejections.add({ backend: event.backend, ...what })
   }
 

@@ -100,7 +100,10 @@ export async function run<A extends Kept>(request: RetryRequest<A>, first: Lease
       }
       const records = round.attempts.map(({ record }) => record)
       // The slot is kept where the same backend gets the request again at once.
-      if (nextStep(records, lease, request.retained(), ended.attempts).kind === 'same') continue
+      if (nextStep(records, lease, request.retained(), ended.attempts).kind === 'same') {
+        lease.backend.limit.giveUp()
+        continue
+      }
       lease.release(outcome)
       const step = nextStep(records, lease, request.retained(), ended.attempts)
       const budgetExhausted =

@@ -138,6 +138,12 @@ export class ConcurrencyLimit implements LimitView {
     this.#memory?.startRepeats(this.inFlight)
   }
 
+  /** A connection broke under a request that keeps its slot: the backend may go on with what it had of it. */
+  giveUp(): void {
+    const longest = Math.max(0, ...this.#requests.map(({ expected }) => expected))
+    this.#abandonedUntil = this.#clock.now() + 2 * longest
+  }
+
   /** Lower bound of the requests in flight since a time on the clock: those now, and at least 2 if others overlapped. */
   inFlightSince(time: number): number {
     return Math.max(this.#lastShared, this.#abandonedUntil) >= time
