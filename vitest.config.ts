@@ -2,8 +2,8 @@ import { configDefaults, defineConfig } from 'vitest/config'
 
 /** These tests measure delays, or fill memory and disk. A file that runs beside them would count as well. */
 const ALONE = ['attacks', 'held-memory', 'never-burn', 'restart'].map((name) => `test/${name}.test.ts`)
-/** This one mocks a module that the file under test imports, so that file must not be loaded before it. */
-const MOCKING = 'packages/core/src/body/disk-space.test.ts'
+/** One mocks a module and one counts every executed block: the files under test must not be loaded before them. */
+const ISOLATED = ['body/disk-space', 'classify/cost'].map((name) => `packages/core/src/${name}.test.ts`)
 
 export default defineConfig({
   test: {
@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'core',
           include: ['packages/core/src/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, MOCKING],
+          exclude: [...configDefaults.exclude, ...ISOLATED],
           // Core has no state at module level, so its tests share the loaded modules. Loading them for each file takes as
           // long as the tests.
           isolate: false,
@@ -35,7 +35,7 @@ export default defineConfig({
             'examples/*/src/**/*.test.ts',
             'test/**/*.test.ts',
             'bench/**/*.test.ts',
-            MOCKING,
+            ...ISOLATED,
           ],
           exclude: [...configDefaults.exclude, ...ALONE],
         },
