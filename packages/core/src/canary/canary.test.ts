@@ -71,7 +71,7 @@ describe('the canary of a backend', () => {
     expect(await run(120_000)).toBe(10_000)
   })
 
-  it('is cancelled when nobody waits for it', async () => {
+  it('is cancelled when no request waits for it any more', async () => {
     const { canary, sent } = setUp()
     const [one, same, other] = [canary.check(JOB), canary.check(JOB), canary.check(OTHER)]
     await settle()

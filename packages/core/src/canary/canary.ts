@@ -22,7 +22,7 @@ export type SendCanary = (job: CanaryJob, signal: AbortSignal) => Promise<Canary
 export interface CanaryCheck {
   /** Resolves when the canary is over; it never rejects. */
   readonly result: Promise<CanaryResult>
-  /** Stops waiting. A canary that nobody waits for is cancelled. */
+  /** Stops waiting. A canary without waiting requests is cancelled. */
   leave(): void
 }
 
