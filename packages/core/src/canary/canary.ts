@@ -42,7 +42,10 @@ export interface CanaryCounts {
   readonly failed: number
 }
 
-const UNKNOWN: CanaryResult = { kind: 'unknown' }
+export const UNKNOWN: CanaryResult = { kind: 'unknown' }
+
+/** Where no canary can be sent. */
+export const NO_CANARY: CanaryCheck = { result: Promise.resolve(UNKNOWN), leave: () => {} }
 
 interface Run {
   readonly job: CanaryJob
@@ -80,7 +83,7 @@ export class Canary {
    * {@link Canary.start}, nothing is known.
    */
   check(job: CanaryJob): CanaryCheck {
-    if (this.#send === undefined) return { result: Promise.resolve(UNKNOWN), leave: () => {} }
+    if (this.#send === undefined) return NO_CANARY
     const run = this.#waiting.find(({ job: { exact } }) => exact === job.exact) ?? this.#add(job)
     run.waiters++
     this.#startNext()

@@ -1,7 +1,7 @@
 import { errors, type Pool } from 'undici'
 import type { Backend } from '../backend/backend.ts'
 import { toError } from '../call-safely.ts'
-import type { CanaryResult } from '../canary/canary.ts'
+import { type CanaryResult, UNKNOWN } from '../canary/canary.ts'
 import type { CanaryJob } from '../canary/canary-job.ts'
 import type { Sample } from '../canary/samples.ts'
 import type { Clock } from '../clock.ts'
@@ -48,7 +48,7 @@ export async function sendCanary(
     })
     return resultOf(answer, backend, job, options.classes)
   } catch (error) {
-    if (signal.aborted) return { kind: 'unknown' }
+    if (signal.aborted) return UNKNOWN
     if (late.signal.aborted) return { kind: 'failed', scope: 'type', reason: `no answer in ${timeout} ms` }
     return failure(toError(error))
   } finally {
@@ -106,7 +106,7 @@ function resultOf(
   )
   if (verdict.kind === 'good') return { kind: 'passed' }
   // A proxy that refuses the size says nothing about the backend either.
-  if (verdict.kind === 'busy' || verdict.kind === 'too-large') return { kind: 'unknown' }
+  if (verdict.kind === 'busy' || verdict.kind === 'too-large') return UNKNOWN
   const scope = verdict.kind === 'fault' ? verdict.scope : 'type'
   return { kind: 'failed', scope, reason: verdict.reason }
 }

@@ -3,13 +3,12 @@ import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
-import type { CanaryResult } from '../canary/canary.ts'
+import { type CanaryResult, UNKNOWN } from '../canary/canary.ts'
 import type { Lease } from '../routing/lease.ts'
 import { sendVerified } from './verify.ts'
 
 const PASSED: CanaryResult = { kind: 'passed' }
 const BROKEN: CanaryResult = { kind: 'failed', scope: 'type', reason: 'answered 500' }
-const UNKNOWN: CanaryResult = { kind: 'unknown' }
 const REFUSED = passedOver(422, '{"detail":"Invalid request format."}')
 
 interface Scene {

@@ -90,7 +90,7 @@ async function resolveUndecided<S extends SendResult>(
     if (isRepeated) {
       const repeat = await waitToRepeat(lease, Math.floor(inFlight / 2))
       try {
-        // Another attempt may have been answered meanwhile.
+        // Another attempt may have been answered during the wait.
         if (!retained()) return last
         last = await sendAgain(last, send)
         inFlight = repeat.peak

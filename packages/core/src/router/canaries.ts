@@ -3,7 +3,7 @@ import type { Backend } from '../backend/backend.ts'
 import type { BackendCanary } from '../backend/backend-group.ts'
 import { exactKey } from '../backend/job-keys.ts'
 import { lateAfter } from '../backend/latency/lateness.ts'
-import type { CanaryCheck, CanaryResult } from '../canary/canary.ts'
+import { type CanaryCheck, type CanaryResult, NO_CANARY } from '../canary/canary.ts'
 import { canaryBody } from '../canary/canary-body.ts'
 import type { CanaryJob } from '../canary/canary-job.ts'
 import { CanarySamples, type Sample } from '../canary/samples.ts'
@@ -19,8 +19,6 @@ export type ForwardCanary = (
   body: Sample,
   options: { readonly timeout: number; readonly signal: AbortSignal },
 ) => Promise<CanaryResult>
-
-const UNKNOWN: CanaryResult = { kind: 'unknown' }
 
 /** The canaries of a policy: made of requests that its backends have answered well, and asked for by those that failed. */
 export class Canaries {
@@ -52,8 +50,7 @@ export class Canaries {
   /** Asks a backend itself whether it works at such requests, by a canary that begins from now on. */
   check({ health }: Backend, classification: Classification, headers: IncomingHttpHeaders): CanaryCheck {
     const job = jobOf(classification, headers)
-    if (!this.#policy().canary || job === undefined)
-      return { result: Promise.resolve(UNKNOWN), leave: () => {} }
+    if (!this.#policy().canary || job === undefined) return NO_CANARY
     const { result, leave } = health.canary.check(job)
     return { result: result.then((found) => this.#limited(job, found)), leave }
   }

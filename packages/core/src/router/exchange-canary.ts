@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend/backend.ts'
 import type { Repeat } from '../backend/limit/memory-limit.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
-import type { CanaryResult } from '../canary/canary.ts'
+import { type CanaryResult, UNKNOWN } from '../canary/canary.ts'
 import { hasResult, LARGEST_SAMPLE, type Sample } from '../canary/samples.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
@@ -15,8 +15,6 @@ interface SampledRequest {
   readonly body: ReplayBody
   readonly classification: Classification
 }
-
-const UNKNOWN: CanaryResult = { kind: 'unknown' }
 
 /**
  * Asks the backend on which a request has failed whether it works.
