@@ -69,7 +69,7 @@ describe.each(composable)('$name', (adapter) => {
       expect(exchange?.lease?.backend.inFlight).toBe(0)
     })
 
-    it('waits for a backend, and forgets whoever leaves meanwhile', async () => {
+    it('waits for a backend, and drops a client that disconnects', async () => {
       const gpu = await stubMl({ fault: 'refuse' })
       const held: string[] = []
       const { url, close } = await composed({

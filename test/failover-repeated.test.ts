@@ -25,7 +25,7 @@ describe('a backend that goes on failing', () => {
       clock.advance(1_000)
       expect((await answer).headers['x-immich-ml-backend']).toBe('b')
     }
-    // From here on, nobody waits for it, and the clock stands still.
+    // From here on, no request waits for it, and the clock stands still.
     for (let i = 0; i < 5; i++) expect((await post(url, search)).headers['x-immich-ml-backend']).toBe('b')
     expect(started(stubs)).toEqual([3, 8])
     expect(router.status().backends[0]?.health.tasks['clip/textual']).toMatchObject({

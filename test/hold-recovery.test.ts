@@ -11,7 +11,7 @@ import { GOOD_ANSWER, imageBytes, immichBody } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 describe('coming back', () => {
-  it('is slow: those who wait are released one at a time, then more', async () => {
+  it('is slow: waiting requests are released one at a time, then more', async () => {
     const { url, only, held, router } = await pool([{ fault: 'refuse' }])
     await until(() => router.status().backends[0]?.health.probe?.kind === 'down', 'it is down')
     const answers = Array.from({ length: 20 }, () => post(url, search))
@@ -136,7 +136,7 @@ describe('coming back', () => {
   })
 })
 
-describe('whoever looks at a router', () => {
+describe('a reader of the router status', () => {
   it('sees the requests that wait, with their age, as long as they do', async () => {
     const clock = new FakeClock()
     const { url, only, router, held } = await pool([{ fault: 'refuse' }], { clock, heartbeat: false })

@@ -31,24 +31,27 @@ describe('what is full', () => {
     ['first, with hold', { hold: '1h' }, {}],
     ['round-robin, in tiers', { strategy: 'round-robin' }, { tier: 2 }],
     ['peak-ewma', { strategy: 'peak-ewma' }, {}],
-  ] as const)('and goes down is waited for by nobody while another is there: %s', async (_, route, other) => {
-    const [a, b] = [await stubMl({ fault: 'hang' }), await stubMl()]
-    const { router, url } = await serveRouter({
-      backends: {
-        a: { url: a.url, maxConcurrent: 1, health: { interval: '50ms', fall: 1 } },
-        b: { url: b.url, ...other },
-      },
-      routes: [{ backends: ['a', 'b'], ...route }],
-    })
-    const stuck = post(url, ocr)
-    stuck.catch(() => {})
-    await until(() => a.started === 1, 'the first has one')
-    // What is under way stays there, and nothing else gets through.
-    await a.setFault('freeze')
-    await until(() => router.status().backends[0]?.health.probe?.kind === 'down', 'it is down')
-    for (let i = 0; i < 4; i++) expect((await post(url, ocr)).headers['x-immich-ml-backend']).toBe('b')
-    expect(router.status().backends[0]?.inFlight).toBe(1)
-  })
+  ] as const)(
+    'and goes down keeps no request waiting while another is there: %s',
+    async (_, route, other) => {
+      const [a, b] = [await stubMl({ fault: 'hang' }), await stubMl()]
+      const { router, url } = await serveRouter({
+        backends: {
+          a: { url: a.url, maxConcurrent: 1, health: { interval: '50ms', fall: 1 } },
+          b: { url: b.url, ...other },
+        },
+        routes: [{ backends: ['a', 'b'], ...route }],
+      })
+      const stuck = post(url, ocr)
+      stuck.catch(() => {})
+      await until(() => a.started === 1, 'the first has one')
+      // What is under way stays there, and nothing else gets through.
+      await a.setFault('freeze')
+      await until(() => router.status().backends[0]?.health.probe?.kind === 'down', 'it is down')
+      for (let i = 0; i < 4; i++) expect((await post(url, ocr)).headers['x-immich-ml-backend']).toBe('b')
+      expect(router.status().backends[0]?.inFlight).toBe(1)
+    },
+  )
 
   it('is not waited for by peak-ewma when what it does takes far too long', async () => {
     const clock = new FakeClock()

@@ -66,7 +66,7 @@ describe('explainRoute', () => {
     expect(verdicts().at(-1)).toBe('far next higher-tier')
   })
 
-  it('says for how long a request waits, and for whom', () => {
+  it('says how long a request waits, and for which backend', () => {
     const { runtime, explained, verdicts } = stage({ gpu: {}, nas: {} }, { queue: { maxWait: '5s' } })
     for (const name of ['gpu', 'nas']) runtime.lease(name)
     expect(verdicts()).toEqual(['gpu awaited full', 'nas awaited full'])
