@@ -14,10 +14,10 @@ const node = join(modules, 'node', 'bin', windows ? 'node.exe' : 'node')
 const vitest = join(modules, 'vitest', 'vitest.mjs')
 const results = join(modules, '.cache', 'vitest.json')
 /** In the order in which they are built: the others depend on core. */
-const packages = ['core', 'express', 'koa', 'status-page']
+const packages = ['core', 'express', 'koa', 'status-page', 'gateway-kit', 'gateway']
 
 const commands = {
-  start: (...options) => run(node, ['examples/express-gateway/src/main.ts', ...options]),
+  start,
   example: (...options) => run(node, ['examples/setups/src/main.ts', ...options]),
   demo: () => run(node, ['examples/demo/src/main.ts']),
   bench: (...given) => run(node, ['bench/main.ts', 'cost', ...given]),
@@ -51,6 +51,14 @@ if (command !== 'format') {
   await generatePage()
 }
 process.exitCode = await commands[command](...args)
+
+/** Runs the gateway. Without a command or a configuration, it runs the demo. */
+function start(...given) {
+  const isConfigured = ['ROUTER_CONFIG', 'ML_TEXT_URL', 'ML_IMAGE_URL', 'ML_DEFAULT_URL'].some(
+    (name) => process.env[name],
+  )
+  return run(node, ['packages/gateway/src/main.ts', ...(given.length > 0 || isConfigured ? given : ['demo'])])
+}
 
 async function build() {
   return runAll([

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkConfig } from '@immich-ml-router/example-gateway-kit'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { checkConfig } from '../packages/gateway/src/commands/check.ts'
 import { authority } from './support/certificates.ts'
 import { post } from './support/client.ts'
 import { ROOT } from './support/docs.ts'
@@ -36,21 +36,22 @@ async function files(texts: Record<string, string>): Promise<string> {
   return directory
 }
 
-const programs = ['express', 'koa'].map((name) => [name, `examples/${name}-gateway/src/main.ts`, []] as const)
+const programs = [
+  ['immich-ml-router', 'packages/gateway/src/main.ts', []],
+  ['npm start --', 'scripts/run.mjs', ['start']],
+] as const
 
-describe.each([...programs, ['npm start', 'scripts/run.mjs', ['start']] as const])(
-  '%s --check',
-  (_, main, before) => {
-    const check = (env?: Record<string, string>) => run(main, [...before, '--check'], env)
+describe.each(programs)('%s check', (_, main, before) => {
+  const check = (env?: Record<string, string>) => run(main, [...before, 'check'], env)
 
-    it('says what a file configures, and starts nothing', async () => {
-      const stub = await stubMl()
-      const { cert, key } = await authority()
-      const directory = await files({ 'ca.pem': cert, 'key.pem': key, token: 't0ken\n' })
-      const path = join(directory, 'router.yaml')
-      await writeFile(
-        path,
-        `backends:
+  it('says what a file configures, and starts nothing', async () => {
+    const stub = await stubMl()
+    const { cert, key } = await authority()
+    const directory = await files({ 'ca.pem': cert, 'key.pem': key, token: 't0ken\n' })
+    const path = join(directory, 'router.yaml')
+    await writeFile(
+      path,
+      `backends:
   nas: { url: "${stub.url}", maxConcurrent: "\${SLOTS}" }
   gpu:
     url: \${GPU_URL:-https://gpu:3003}
@@ -60,53 +61,65 @@ routes:
   - { match: { task: clip, type: textual }, backends: [nas, gpu], strategy: first }
   - { backends: [gpu], hold: 12h }
 `,
-      )
-      const { code, stdout, stderr } = await check({ ROUTER_CONFIG: path, SLOTS: '2' })
-      expect([code, stderr]).toEqual([0, ''])
-      expect(stdout).toContain(`Configured by the file ${path}.\n`)
-      for (const line of [
-        '  text search: nas, then gpu',
-        '    when unavailable: held up to 12 hours, 1000 requests at most',
-        `  nas: ${stub.url}`,
-        '    at once: 2 requests',
-        '  gpu: https://gpu:3003 (bearer)',
-        '  gpu: its certificate is not verified (tls.insecure), so anybody on the way can read and change everything',
-      ])
-        expect(stdout.split('\n')).toContain(line)
-      expect(stdout).not.toMatch(/t0ken|BEGIN/)
-      expect([stub.started, await stub.connections()]).toEqual([0, 0])
-    })
+    )
+    const { code, stdout, stderr } = await check({ ROUTER_CONFIG: path, SLOTS: '2' })
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain(`Configured by the file ${path}.\n`)
+    for (const line of [
+      '  text search: nas, then gpu',
+      '    when unavailable: held up to 12 hours, 1000 requests at most',
+      `  nas: ${stub.url}`,
+      '    at once: 2 requests',
+      '  gpu: https://gpu:3003 (bearer)',
+      '  gpu: its certificate is not verified (tls.insecure), so anybody on the way can read and change everything',
+    ])
+      expect(stdout.split('\n')).toContain(line)
+    expect(stdout).not.toMatch(/t0ken|BEGIN/)
+    expect([stub.started, await stub.connections()]).toEqual([0, 0])
+  })
 
-    it('lists every mistake', async () => {
-      const directory = await files({
-        'router.yaml':
-          'bodySpool: /nowhere\nbackends: { gpu: { url: "${NONE}", auth: { bearer: "${file:/none}" }, wieght: 1 } }',
-      })
-      const env = { ROUTER_CONFIG: join(directory, 'router.yaml'), PORT: 'x' }
-      const { code, stdout, stderr } = await check(env)
-      expect([code, stdout]).toEqual([1, ''])
-      expect(stderr).toBe(`PORT must be 0 to 65535, not "x".
-ROUTER_CONFIG=${env.ROUTER_CONFIG}: The configuration has 3 mistakes:
+  it('lists every mistake', async () => {
+    const directory = await files({
+      'router.yaml':
+        'bodySpool: /nowhere\nbackends: { gpu: { url: "${NONE}", auth: { bearer: "${file:/none}" }, wieght: 1 } }',
+    })
+    const env = { ROUTER_CONFIG: join(directory, 'router.yaml'), PORT: 'x' }
+    const { code, stdout, stderr } = await check(env)
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toBe(`PORT must be 0 to 65535, not "x".
+${env.ROUTER_CONFIG}: The configuration has 3 mistakes:
   backends.gpu.url needs the variable NONE, which is not set.
   backends.gpu.auth.bearer needs the file /none, which cannot be read (ENOENT).
   backends.gpu.wieght is not an option. Did you mean "weight"?
 `)
-    })
+  })
 
-    it('does not know any other option', async () => {
-      const { code, stdout, stderr } = await run(main, [...before, '--chekc'])
-      expect([code, stdout, stderr]).toEqual([
-        2,
-        '',
-        expect.stringMatching(/'--chekc'\nusage: (.|\n)*--check /),
-      ])
+  it('reads the file of its argument', async () => {
+    const directory = await files({ 'router.yaml': 'backends: { gpu: { url: "http://gpu:3003" } }' })
+    const { code, stdout } = await run(main, [...before, 'check', join(directory, 'router.yaml')])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('gpu: http://gpu:3003')])
+  })
+
+  it('exits with 2 for an unknown command or option, and without a configuration', async () => {
+    expect(await run(main, [...before, 'chekc'])).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('did you mean the command check?'),
     })
-  },
-)
+    expect(await run(main, [...before, 'check', '--probee'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("unknown option '--probee'"),
+    })
+    expect(await run(main, [...before, 'check'], { ROUTER_CONFG: '/router.yaml' })).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/no backend is configured(.|\n)*did you mean ROUTER_CONFIG/),
+    })
+  })
+})
 
 describe('what is checked', () => {
   it.each<[string, Record<string, string>, object]>([
-    ['nothing', {}, { words: expect.stringContaining('the gateway starts three stub servers') }],
     [
       "the seed's variables",
       { ML_TEXT_URL: 'http://me:s3cret@t:1', ML_DEFAULT_URL: 'http://d' },
@@ -159,7 +172,7 @@ describe('what is checked', () => {
   })
 })
 
-describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
+describe.each(['package', 'koa'] as const)('the %s gateway', (which) => {
   it('uses secrets from files, and logs none of them', async () => {
     const stub = await stubMl()
     const directory = await files({ token: 't0ken\n', password: 'p4ssword' })
@@ -189,7 +202,7 @@ routes:
     const env = { ROUTER_CONFIG: join(directory, 'r.yaml'), URL: 's3cret:x@h', TOKEN: 'Bearer s3cret' }
     const { exited, output } = spawnGateway(which, env)
     expect(await exited).toBe(1)
-    expect(output.join()).toMatch(/2 mistakes.*a\.url must begin with.*auth\.bearer must be a token/)
+    expect(output.join(' ')).toMatch(/2 mistakes.*a\.url must begin with.*auth\.bearer must be a token/)
     expect(output.join()).not.toContain('s3cret')
   })
 })

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { explainRequest } from '@immich-ml-router/example-gateway-kit'
 import { describe, expect, it } from 'vitest'
+import { explainRequest } from '../packages/gateway/src/commands/explain.ts'
 import { ROOT } from './support/docs.ts'
 import { CONTENT_TYPE, ENTRIES, imageBytes, immichBody } from './support/predict-body.ts'
 import { file } from './support/temporary-file.ts'
@@ -113,24 +113,26 @@ describe('what is no predict request', () => {
   })
 })
 
-describe('a gateway with --explain', () => {
-  const run = (which: string, args: readonly string[], env: Record<string, string> = {}) => {
+describe('immich-ml-router explain', () => {
+  const run = (args: readonly string[], env: Record<string, string> = {}) => {
     const { PATH = '' } = process.env
-    const command = [`examples/${which}-gateway/src/main.ts`, ...args]
+    const command = ['packages/gateway/src/main.ts', 'explain', ...args]
     return promisify(execFile)(process.execPath, command, { cwd: ROOT, env: { PATH, ...env } })
   }
 
   it('says it, and ends', async () => {
     const path = await file('request.bin', search)
-    expect((await run('express', ['--explain', path])).stdout).toContain('The request goes to text now.')
-    const { stdout } = await run('koa', ['--explain', path], { ML_DEFAULT_URL: 'http://gpu' })
+    const { stdout } = await run([path], { ML_DEFAULT_URL: 'http://gpu' })
     expect(stdout).toContain('The request goes to default now.')
+    const yaml = await file('router.yaml', 'backends: { gpu: { url: "http://gpu:3003" } }')
+    expect((await run([path, '--config', yaml])).stdout).toContain('The request goes to gpu now.')
   })
 
   it.each([
-    [['--explain', '/nowhere/request.bin'], 1, /^ENOENT.*\/nowhere\/request\.bin/],
-    [['--explain'], 2, /^Option '--explain <value>' argument missing/],
+    [['/nowhere/request.bin'], 1, /ENOENT.*\/nowhere\/request\.bin/],
+    [[], 2, /missing required argument 'request-file'/],
   ])('and %j ends with what is wrong', async (args, code, stderr) => {
-    await expect(run('koa', args)).rejects.toMatchObject({ code, stderr: expect.stringMatching(stderr) })
+    const env = { ML_DEFAULT_URL: 'http://gpu' }
+    await expect(run(args, env)).rejects.toMatchObject({ code, stderr: expect.stringMatching(stderr) })
   })
 })

@@ -150,7 +150,7 @@ routes:
 })
 
 describe('the status page of a gateway', () => {
-  it.each(['express', 'koa'] as const)('is served by %s beside the router', async (which) => {
+  it.each(['package', 'koa'] as const)('is served by %s beside the router', async (which) => {
     const stub = await stubMl()
     const { url, lines } = await startProcess(which, { ML_DEFAULT_URL: stub.url, ADMIN_TOKEN: 'sesame' })
     const page = await fetch(`${url}/_router`)

@@ -7,6 +7,7 @@ import { itNeeds } from './support/tools.ts'
 
 const search = immichBody('textSearch', 'cat')
 const MAIN: Record<string, readonly string[]> = {
+  'the gateway': ['packages/gateway/src/main.ts'],
   'the Express gateway': ['examples/express-gateway/src/main.ts'],
   'the Koa gateway': ['examples/koa-gateway/src/main.ts'],
   'npm start': ['scripts/run.mjs', 'start'],
@@ -69,10 +70,10 @@ describe.each(started)('%s', (which) => {
   })
 })
 
-describe('the stand-in servers', () => {
+describe('the stub servers of the demo', () => {
   itNeeds('python')('survive a reader that ends before everything is said', async () => {
-    const command = '"$0" "$1" | head -n 1'
-    const gateway = await startRead('pipe', [MAIN['the Express gateway']?.[0] ?? ''], {}, command)
+    const command = '"$0" "$1" demo | head -n 1'
+    const gateway = await startRead('pipe', [MAIN['the gateway']?.[0] ?? ''], {}, command)
     expect(await answered(gateway.url)).toBe(400)
     process.kill(gateway.pid(), 'SIGTERM')
     await until(() => gateway.exitCode() !== undefined, 'it ends')

@@ -6,7 +6,7 @@ import { stubMl } from './support/servers.ts'
 
 const statuses = (answer: string) => answer.match(/HTTP\/1\.1 \d+/g)?.map((line) => Number(line.slice(9)))
 
-describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
+describe.each(['package', 'koa'] as const)('the %s gateway', (which) => {
   it('refuses by the head of a request before it says 100', async () => {
     const stub = await stubMl()
     const { url } = await startProcess(which, { ML_DEFAULT_URL: stub.url })

@@ -7,8 +7,8 @@ import { createRouter, type RouterConfig } from '@immich-ml-router/core'
 import { routerMetrics } from '@immich-ml-router/core/metrics'
 import { defaults } from '@immich-ml-router/core/parts'
 import { makeApp as express } from '@immich-ml-router/example-express-gateway'
-import { startGateway } from '@immich-ml-router/example-gateway-kit'
 import { makeApp as koa } from '@immich-ml-router/example-koa-gateway'
+import { startGateway } from '@immich-ml-router/gateway-kit'
 import { pino } from 'pino'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Scene } from './metrics/scene.ts'
@@ -68,8 +68,8 @@ describe('the metrics of a configuration file', () => {
     let read = async (): Promise<RouterConfig> => right
     const file = join(mkdtempSync(join(tmpdir(), 'immich-ml-router-test-')), 'router.yaml')
     onTestFinished(() => rmSync(dirname(file), { recursive: true }))
-    const config = { port: 0, source: 'the test', stubs: [], options: right, file }
-    const gateway = await startGateway(express, config, pino({ level: 'silent' }), () => read())
+    const config = { port: 0, source: 'the test', options: right, file: { path: file, read: () => read() } }
+    const gateway = await startGateway({ makeApp: express, config, logger: pino({ level: 'silent' }) })
     onTestFinished(() => gateway.close())
     const told = async () => {
       const text = await (await fetch(gateway.metricsUrl)).text()
@@ -109,7 +109,7 @@ describe('the metrics of a configuration file', () => {
   })
 })
 
-describe.each(['express', 'koa'] as const)('the %s gateway as a process', (which) => {
+describe.each(['package', 'koa'] as const)('the %s gateway as a process', (which) => {
   it('has its metrics, and those of the process, on its own port', async () => {
     const stub = await stubMl()
     const { url } = await startProcess(which, { ML_DEFAULT_URL: stub.url })

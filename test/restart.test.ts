@@ -47,7 +47,7 @@ function isRefused(error: unknown): boolean {
   return cause instanceof Error && Reflect.get(cause, 'code') === 'ECONNREFUSED'
 }
 
-describe.each(['express', 'koa'] as const)('the %s gateway that is told to stop', (which) => {
+describe.each(['package', 'koa'] as const)('the %s gateway that is told to stop', (which) => {
   itNeeds('signals')('loses at most the jobs that its five clients wait for', async () => {
     const ml = await stubMl({ serviceTime: 100 })
     const { url, child, exited, lines } = await startProcess(which, { ML_DEFAULT_URL: ml.url })

@@ -99,7 +99,7 @@ describe('the status page', () => {
   })
 })
 
-describe.each(['express', 'koa'] as const)('the %s gateway', (which) => {
+describe.each(['package', 'koa'] as const)('the %s gateway', (which) => {
   it('serves its page under the names of STATUS_PAGE_HOSTS', async () => {
     const stub = await stubMl()
     const env = { ML_DEFAULT_URL: stub.url, STATUS_PAGE_HOSTS: 'ml.example.org, gateway' }

@@ -43,7 +43,9 @@ async function report(count: number, rate: number): Promise<string> {
   const viewer = { on() {}, once() {}, flushHeaders() {}, writableLength: 0, write }
   // The page uses no more of a response.
   const response = viewer as unknown as ServerResponse
-  new Live(new Reporter(router, recorder, false), { now: () => performance.now(), after }).add(response)
+  new Live(new Reporter(router, recorder, { actions: false }), { now: () => performance.now(), after }).add(
+    response,
+  )
   const times = Array.from({ length: TICKS }, () => {
     for (let request = 0; request < rate; request++) recorder.record(eventOf({ start: performance.now() }))
     const began = performance.now()

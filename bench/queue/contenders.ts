@@ -42,7 +42,7 @@ export async function enter({ name }: Contender, backends: readonly string[]): P
   return { urls: [url], [Symbol.asyncDispose]: stop }
 }
 
-const GATEWAY = fileURLToPath(new URL('../../examples/express-gateway/src/main.ts', import.meta.url))
+const GATEWAY = fileURLToPath(new URL('../../packages/gateway/src/main.ts', import.meta.url))
 
 /** Its configuration is the URLs and nothing else. */
 async function enterGateway(backends: readonly string[]): Promise<Entrant> {

@@ -1,5 +1,5 @@
 import type { Router, RouterConfig } from '@immich-ml-router/core'
-import { type Gateway, type MakeApp, startGateway } from '@immich-ml-router/example-gateway-kit'
+import { type Gateway, type MakeApp, startGateway } from '@immich-ml-router/gateway-kit'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { post } from '../support/client.ts'
@@ -77,11 +77,11 @@ export class Scene {
       dead: (await stubMl({ fault: 'refuse' })).url,
       gone: (await stubMl({ fault: 'refuse' })).url,
     }
-    const gateway = await startGateway(
-      (options) => makeApp({ ...options, clock }),
-      { port: 0, source: 'the test', stubs: [], options: policy(urls) },
-      pino({ level: 'silent' }),
-    )
+    const gateway = await startGateway({
+      makeApp: (options) => makeApp({ ...options, clock }),
+      config: { port: 0, source: 'the test', options: policy(urls) },
+      logger: pino({ level: 'silent' }),
+    })
     onTestFinished(async () => {
       await gateway.router.close({ timeout: 0 })
       await gateway.close()

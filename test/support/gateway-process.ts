@@ -20,22 +20,27 @@ export interface GatewayProcess {
   readonly exited: Promise<number | null>
 }
 
-export async function startProcess(
-  which: 'express' | 'koa',
-  env: Record<string, string>,
-): Promise<GatewayProcess> {
+/** The gateway of `@immich-ml-router/gateway`, and the examples of the same on a framework. */
+export const GATEWAYS = ['package', 'express', 'koa'] as const
+export type GatewayName = (typeof GATEWAYS)[number]
+
+function mainOf(which: GatewayName): string {
+  return which === 'package' ? 'packages/gateway/src/main.ts' : `examples/${which}-gateway/src/main.ts`
+}
+
+export async function startProcess(which: GatewayName, env: Record<string, string>): Promise<GatewayProcess> {
   return started(spawnGateway(which, env))
 }
 
 /** Runs a gateway twice in a row on one listening socket, as systemd does with socket activation. */
 export async function startTwiceOnSocket(
-  which: 'express' | 'koa',
+  which: GatewayName,
   env: Record<string, string>,
 ): Promise<GatewayProcess & { readonly pids: () => number[] }> {
   const socket = net.createServer().listen(0, '127.0.0.1')
   await once(socket, 'listening')
   const { port } = socket.address() as AddressInfo
-  const main = `examples/${which}-gateway/src/main.ts`
+  const main = mainOf(which)
   const twice = ['-c', '"$0" "$1"; "$0" "$1"', process.execPath, main]
   const spawned = spawnProgram(
     { cwd: ROOT, args: twice },
@@ -67,8 +72,8 @@ function fdOf(socket: Server): number {
   return fd
 }
 
-export function spawnGateway(which: 'express' | 'koa', env: Record<string, string>): Spawned {
-  return spawnProgram({ cwd: ROOT, args: [`examples/${which}-gateway/src/main.ts`] }, env)
+export function spawnGateway(which: GatewayName, env: Record<string, string>): Spawned {
+  return spawnProgram({ cwd: ROOT, args: [mainOf(which)] }, env)
 }
 
 /** Starts a set-up with stub servers as its backends, the way its compose file or Deployment starts it. */
@@ -132,22 +137,24 @@ export function spawnProgram(
   const child = spawn(program, args, {
     cwd,
     env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...inherited, PORT: '0', ...env },
-    stdio: [stdin, 'pipe', 'inherit', ...(fd === undefined ? [] : [fd])],
+    stdio: [stdin, 'pipe', 'pipe', ...(fd === undefined ? [] : [fd])],
   })
-  const { stdout } = child
-  if (stdout === null) throw new Error('the gateway has no output')
+  const { stdout, stderr } = child
+  if (stdout === null || stderr === null) throw new Error('the gateway has no output')
   const lines: Record<string, unknown>[] = []
   const output: string[] = []
-  // A killed program can leave an incomplete last line, which is ignored.
-  let unfinished = ''
-  stdout.setEncoding('utf8').on('data', (text: string) => {
-    const complete = `${unfinished}${text}`.split('\n')
-    unfinished = complete.pop() ?? ''
-    for (const line of complete) {
-      output.push(line)
-      if (line.startsWith('{')) lines.push(JSON.parse(line))
-    }
-  })
+  for (const stream of [stdout, stderr]) {
+    // A killed program can leave an incomplete last line, which is ignored.
+    let unfinished = ''
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      const complete = `${unfinished}${text}`.split('\n')
+      unfinished = complete.pop() ?? ''
+      for (const line of complete) {
+        output.push(line)
+        if (line.startsWith('{')) lines.push(JSON.parse(line))
+      }
+    })
+  }
   const exited = once(child, 'exit').then(([code]) => code as number | null)
   onTestFinished(() => {
     child.kill('SIGKILL')

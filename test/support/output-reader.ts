@@ -70,7 +70,7 @@ export async function startRead(
 ): Promise<ReadGateway> {
   const commandLine = [...(shell === undefined ? [] : ['sh', '-c', shell]), process.execPath, ...args]
   const program = { cwd: ROOT, args: ['-c', READER, kind, ...commandLine] }
-  const spawned = spawnProgram(program, env, { program: 'python3', stdin: 'pipe' })
+  const spawned = spawnProgram(program, { LOG_FORMAT: 'json', ...env }, { program: 'python3', stdin: 'pipe' })
   const { child, lines } = spawned
   const pid = () => Number(lines.find((line) => typeof line['pid'] === 'number')?.['pid'])
   const send = (command: string) => void child.stdin?.write(`${command}\n`)

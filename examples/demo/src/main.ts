@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { parseConfig } from '@immich-ml-router/core'
 import { makeApp } from '@immich-ml-router/example-express-gateway'
-import { startGateway } from '@immich-ml-router/example-gateway-kit'
 import { StubMl } from '@immich-ml-router/example-stub-ml'
+import { startGateway } from '@immich-ml-router/gateway-kit'
 import { pino } from 'pino'
 
 // Two stub servers with real sockets: a NAS that is slow at images, and a fast GPU machine that sleeps.
@@ -22,11 +22,11 @@ const options = parseConfig({
   // The defaults are 2 min and 30 s, which is too long for a demo.
   heartbeat: { after: '1s', every: '500ms' },
 })
-const gateway = await startGateway(
+const gateway = await startGateway({
   makeApp,
-  { options, port: 0, source: 'the demo', stubs: [nas, gpu] },
-  pino({ level: 'silent' }),
-)
+  config: { options, port: 0, source: 'the demo' },
+  logger: pino({ level: 'silent' }),
+})
 
 const startTime = performance.now()
 let failed = false
@@ -77,6 +77,7 @@ await show('text search', search, 'a white car', 'gpu')
 
 console.log()
 await gateway.close()
+await Promise.all([nas.close(), gpu.close()])
 if (failed) process.exitCode = 1
 
 /** Sends an image that is held. Returns the answer as text, including the white space of the heartbeats. */

@@ -1,4 +1,4 @@
-import { runGateway } from '@immich-ml-router/example-gateway-kit'
+import { runGateway } from '@immich-ml-router/gateway-kit'
 import { makeApp } from './index.ts'
 
-await runGateway('Express', makeApp)
+await runGateway({ name: 'Express gateway', makeApp })

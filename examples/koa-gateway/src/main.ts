@@ -1,4 +1,4 @@
-import { runGateway } from '@immich-ml-router/example-gateway-kit'
+import { runGateway } from '@immich-ml-router/gateway-kit'
 import { makeApp } from './index.ts'
 
-await runGateway('Koa', makeApp)
+await runGateway({ name: 'Koa gateway', makeApp })

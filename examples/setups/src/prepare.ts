@@ -53,7 +53,7 @@ export async function prepare(name: string, servers: StubServers): Promise<Prepa
 }
 
 function gatewayProgram(): Program {
-  return { cwd: dirname(EXAMPLES), args: ['examples/express-gateway/src/main.ts'] }
+  return { cwd: dirname(EXAMPLES), args: ['packages/gateway/src/main.ts', 'run'] }
 }
 
 function embeddingProgram(directory: string): Program {

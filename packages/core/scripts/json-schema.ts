@@ -1,5 +1,5 @@
 import type ts from 'typescript'
-import { z } from 'zod'
+import * as z from 'zod'
 import { configSchema, policySchema } from '../src/config/router-schema.ts'
 import { isRecord } from '../src/record.ts'
 import { codeOf, type Declarations, docOf, membersIn, readDeclarations } from './doc-comments.ts'

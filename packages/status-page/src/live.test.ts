@@ -14,7 +14,7 @@ function setUp() {
   const router = createRouter({ clock, backends: { gpu: { url: 'http://127.0.0.1:9' } }, health: false })
   onTestFinished(() => router.close({ timeout: 0 }))
   const recorder = new Recorder()
-  const live = new Live(new Reporter(router, recorder, false), clock)
+  const live = new Live(new Reporter(router, recorder, { actions: false }), clock)
   const timers = clock.pending
   return { clock, router, recorder, live, timers: () => clock.pending - timers }
 }

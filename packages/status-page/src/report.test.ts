@@ -15,7 +15,7 @@ function routerOf(status: Partial<RouterStatus> = {}, waiting: readonly WaitingR
 
 function reporterOf(router: Router, { actions = false } = {}) {
   const recorder = new Recorder()
-  return { recorder, reporter: new Reporter(router, recorder, actions) }
+  return { recorder, reporter: new Reporter(router, recorder, { actions }) }
 }
 
 describe('a report', () => {

@@ -29,17 +29,25 @@ const LIMITS: Limits = {
   span: defaults.span,
 }
 
+/** What the page says and offers besides the router's state. */
+export interface ReporterOptions {
+  /** Whether backends can be drained, enabled and woken. */
+  readonly actions: boolean
+  /** A sentence at the top of the page. */
+  readonly notice?: string | undefined
+}
+
 /** Builds the reports about one router. */
 export class Reporter {
   readonly #router: Router
   readonly #recorder: Recorder
-  readonly #actions: boolean
+  readonly #options: ReporterOptions
   readonly #since: number
 
-  constructor(router: Router, recorder: Recorder, actions: boolean) {
+  constructor(router: Router, recorder: Recorder, options: ReporterOptions) {
     this.#router = router
     this.#recorder = recorder
-    this.#actions = actions
+    this.#options = options
     this.#since = router.status().now
   }
 
@@ -52,14 +60,15 @@ export class Reporter {
   report(mark: Mark): Report {
     const { state, now, active, held, notices, backends } = this.#router.status()
     const { history } = this.#recorder
+    const { actions, notice } = this.#options
     return {
       whole: mark === START,
       now: rounded(now),
       wall: Date.now(),
       since: rounded(this.#since),
       state,
-      notices: notices.map(({ message }) => `${message}.`),
-      actions: this.#actions,
+      notices: [...(notice === undefined ? [] : [notice]), ...notices.map(({ message }) => `${message}.`)],
+      actions,
       active,
       figures: history.figures(now),
       backends: backends.map((backend) => backendView(backend, now)),

@@ -29,6 +29,11 @@ export interface StatusPageOptions {
    */
   readonly hosts?: readonly string[] | undefined
   /**
+   * A sentence at the top of the page, such as "Demo: the answers are made up."
+   * @default none
+   */
+  readonly notice?: string | undefined
+  /**
    * The clock of the router, for tests.
    * @default the system clock
    */
@@ -87,7 +92,7 @@ class PageServer {
 
   constructor(
     router: Router,
-    { adminToken, basePath = defaults.basePath, hosts = [], clock = systemClock }: StatusPageOptions,
+    { adminToken, basePath = defaults.basePath, hosts = [], notice, clock = systemClock }: StatusPageOptions,
   ) {
     if (adminToken !== undefined && !/^\S+$/.test(adminToken))
       throw new RangeError('adminToken must have at least 1 character and no white space.')
@@ -98,7 +103,10 @@ class PageServer {
     this.#router = router
     this.#basePath = basePath.replace(/\/+$/, '')
     this.#token = adminToken
-    this.#live = new Live(new Reporter(router, recorder, adminToken !== undefined), clock)
+    this.#live = new Live(
+      new Reporter(router, recorder, { actions: adminToken !== undefined, notice }),
+      clock,
+    )
     this.#stopListening = [router.on('request', recorder.record), router.on('close', () => this.close())]
   }
 

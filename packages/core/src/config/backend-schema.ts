@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { connection } from './connection-schema.ts'
 import { ownHealth, ownTimeouts } from './shared-schema.ts'
 import { count, dnsName, flag, limitedDuration, oneOrMany } from './values.ts'

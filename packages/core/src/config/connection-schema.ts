@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { basicAuthorization } from '../credentials.ts'
 import { FRAMING, NOT_FRAMING } from './header-names.ts'
 import { certificatesIn, privateKeyIn } from './pem.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { isRecord } from '../record.ts'
 import { crossProblems } from './cross-problems.ts'
 import { ExpandedConfig } from './expand-config.ts'

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Strategy } from '../balance/strategy.ts'
 import type { Classified } from '../classify/classification.ts'
 import type { backend, discoverOptions, wake } from './backend-schema.ts'

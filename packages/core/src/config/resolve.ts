@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { discoverOptions } from './backend-schema.ts'
 import { asData, withCode } from './code-options.ts'
 import { crossProblems } from './cross-problems.ts'

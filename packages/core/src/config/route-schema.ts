@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { DURATION_PATTERN } from './duration.ts'
 import { ownHeartbeat, ownRetries, ownTimeouts, routeHold } from './shared-schema.ts'
 import { count, flag, milliseconds, oneOrMany } from './values.ts'

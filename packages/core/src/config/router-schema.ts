@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { backend } from './backend-schema.ts'
 import { FRAMING, NOT_FRAMING } from './header-names.ts'
 import { route } from './route-schema.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { count, duration, limitedDuration, size } from './values.ts'
 
 export const timeouts = z.strictObject(

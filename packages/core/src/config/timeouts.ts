@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { TimeoutOptions } from './policy.ts'
 import { timeouts } from './shared-schema.ts'
 import { withoutUndefined } from './without-undefined.ts'

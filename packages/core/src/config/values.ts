@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { DURATION_PATTERN, parseDuration } from './duration.ts'
 import { HEADER_NAME } from './header-names.ts'
 import { parseSize, SIZE_PATTERN } from './size.ts'

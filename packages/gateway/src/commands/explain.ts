@@ -9,7 +9,10 @@ import {
   selectBackend,
 } from '@immich-ml-router/core'
 import { pathOf, resolveExchangeOptions, UnclassifiedError } from '@immich-ml-router/core/parts'
-import { type ConfiguredOptions, configFromVariables } from './config.ts'
+import { type ConfiguredOptions, MissingConfigError } from '@immich-ml-router/gateway-kit'
+import { configure } from '../configure.ts'
+import { EXIT } from '../exit-codes.ts'
+import { NAME } from '../name.ts'
 
 /**
  * Explains in words where a gateway that has just started with this configuration would send a request.
@@ -17,10 +20,7 @@ import { type ConfiguredOptions, configFromVariables } from './config.ts'
  * @param path A file with the request: the body, with or without its HTTP head. A urlencoded body without a head must
  *   start with `entries=`, `text=` or `image=`.
  */
-export async function explainRequest(
-  path: string,
-  { options, source }: ConfiguredOptions = STUBS,
-): Promise<string> {
+export async function explainRequest(path: string, { options, source }: ConfiguredOptions): Promise<string> {
   const bytes = await readFile(path)
   const { maxBodySize, onUnclassified } = resolveExchangeOptions({
     maxBodySize: options.maxBodySize,
@@ -47,16 +47,6 @@ Configuration: ${source}. The gateway has just started, so all backends count as
     if (!(error instanceof RouterError)) throw error
     return `${path}: answered with ${error.status} (${error.code}): ${error.message}\n`
   }
-}
-
-/** The configuration of a gateway without backends. */
-const STUBS: ConfiguredOptions = {
-  source: 'stub servers, because no backend is configured',
-  options: configFromVariables({
-    ML_TEXT_URL: 'http://127.0.0.1',
-    ML_IMAGE_URL: 'http://127.0.0.1',
-    ML_DEFAULT_URL: 'http://127.0.0.1',
-  }),
 }
 
 /** The content type of a body without a head, derived from its first bytes. */
@@ -111,4 +101,15 @@ function jobText(classification: Classification): string {
   const { entries, input } = classification
   const jobs = entries.map(({ task, type, model }) => `${task}/${type} (${model})`)
   return `${jobs.join(' and ')} with ${input ?? 'no'} input`
+}
+
+/** Prints where the request in a file would go. */
+export async function runExplain(path: string, { config }: { readonly config?: string }): Promise<void> {
+  try {
+    const { options, source } = await configure(process.env, config)
+    process.stdout.write(await explainRequest(path, { options, source }))
+  } catch (error) {
+    process.stderr.write(`${NAME}: ${error instanceof Error ? error.message : error}\n`)
+    process.exitCode = error instanceof MissingConfigError ? EXIT.usage : EXIT.failed
+  }
 }

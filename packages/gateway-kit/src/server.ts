@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { type Router, type RouterConfig, type RouterOptions, stopServer } from '@immich-ml-router/core'
+import type { AddressInfo, ListenOptions } from 'node:net'
+import { type Router, type RouterOptions, stopServer } from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
 import type { Logger } from 'pino'
 import type { GatewayConfig } from './config.ts'
 import { createHttpServer } from './http-server.ts'
+import { listenError } from './listen-error.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { Reloader } from './reloader.ts'
 import { statusPageHandler } from './status-page.ts'
@@ -33,21 +34,45 @@ export type MakeApp = (options: RouterOptions) => {
   readonly router: Router
 }
 
+/** What {@link startGateway} starts. */
+export interface StartOptions {
+  /** Creates the application that serves the requests. */
+  readonly makeApp: MakeApp
+  /** The settings, from `readConfig()` or from code. */
+  readonly config: GatewayConfig
+  /** Gets a line for every request and change, see `makeLogger()`. */
+  readonly logger: Logger
+}
+
 /**
- * Starts a gateway on the inherited socket, or else on the configured port.
+ * Starts a gateway on the inherited socket, or else on the configured port. It serves the application, `/metrics` and the
+ * status page, logs every request, and reloads the configuration file when the file changes.
  *
- * @param readAgain Reads the options again after their file has changed.
+ * @throws {RangeError} if the options of the router are invalid.
+ * @throws {Error} if the port cannot be opened.
+ *
+ * @example
+ * ```ts
+ * import { createRouter } from '@immich-ml-router/core'
+ * import { makeLogger, startGateway } from '@immich-ml-router/gateway-kit'
+ *
+ * const gateway = await startGateway({
+ *   makeApp: (options) => {
+ *     const router = createRouter(options)
+ *     return { router, listener: (req, res) => router.handle(req, res) }
+ *   },
+ *   config: { port: 3003, source: 'code', options: { backends: { gpu: { url: 'http://gpu:3003' } } } },
+ *   logger: makeLogger(process.env),
+ * })
+ * console.log(gateway.url)
+ * ```
  */
-export async function startGateway(
-  makeApp: MakeApp,
-  config: GatewayConfig,
-  logger: Logger,
-  readAgain = async (): Promise<RouterConfig> => config.options,
-): Promise<Gateway> {
+export async function startGateway({ makeApp, config, logger }: StartOptions): Promise<Gateway> {
   const { listener, router } = makeApp(config.options)
   logRequests(router, logger)
   const { file } = config
-  const reloader = file === undefined ? undefined : new Reloader({ router, logger, file, read: readAgain })
+  const reloader =
+    file === undefined ? undefined : new Reloader({ router, logger, file: file.path, read: file.read })
   const metrics = new GatewayMetrics(router, reloader)
   const builtIn: BuiltInHandler[] = [
     ...(config.metricsPort === undefined ? [metrics.handle] : []),
@@ -71,17 +96,18 @@ export async function startGateway(
     metricsServer.closeAllConnections()
     await metricsClosed
     metrics.close()
-    await Promise.all(config.stubs.map((stub) => stub.close()))
   }
+  const host = config.host === undefined ? {} : { host: config.host }
   try {
-    const port = await listen(server, socket ?? { port: config.port })
+    const port = await listen(server, socket ?? { port: config.port, ...host }, 'PORT')
     const metricsPort =
-      config.metricsPort === undefined ? port : await listen(metricsServer, { port: config.metricsPort })
-    const url = `http://localhost:${port}`
+      config.metricsPort === undefined
+        ? port
+        : await listen(metricsServer, { port: config.metricsPort, ...host }, 'METRICS_PORT')
     reloader?.start(config.options)
     return {
-      url,
-      metricsUrl: `http://localhost:${metricsPort}/metrics`,
+      url: urlOf(config.host, port),
+      metricsUrl: `${urlOf(config.host, metricsPort)}/metrics`,
       router,
       inherited,
       reload: reloader && (() => reloader.reload()),
@@ -93,10 +119,20 @@ export async function startGateway(
   }
 }
 
-async function listen(server: Server, on: { port: number } | { fd: number }): Promise<number> {
+/** @param variable The variable that chooses the port, for the error message. */
+async function listen(server: Server, on: ListenOptions | { fd: number }, variable: string): Promise<number> {
   server.listen(on)
-  await once(server, 'listening')
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    throw listenError(error, variable)
+  }
   return (server.address() as AddressInfo).port
+}
+
+function urlOf(host: string | undefined, port: number): string {
+  const isWildcard = host === undefined || host === '0.0.0.0' || host === '::'
+  return `http://${isWildcard ? 'localhost' : host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function closeServer(server: Server): Promise<unknown> {

@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { ConfigError, expandConfig, parseConfig, type RouterConfig } from '@immich-ml-router/core'
 import { parseDuration } from '@immich-ml-router/core/parts'
-import { StubMl } from '@immich-ml-router/example-stub-ml'
 import type { StatusPageOptions } from '@immich-ml-router/status-page'
 import { parseDocument } from 'yaml'
+import { MissingConfigError } from './missing-config.ts'
 import { readStatusPage } from './status-page.ts'
 
 /** The settings of a gateway. */
 export interface GatewayConfig {
   readonly options: RouterConfig
   readonly port: number
+  /** The address to listen on. Default: every address of the machine. */
+  readonly host?: string | undefined
   /** A socket inherited from the supervisor, which replaces the port. */
   readonly socket?: { readonly fd: number } | undefined
   /** How long running requests may continue after the signal to stop, in milliseconds. */
@@ -19,11 +21,16 @@ export interface GatewayConfig {
   /** The source of the options, in words. */
   readonly source: string
   /** The configuration file, if there is one. The gateway reloads it when it changes. */
-  readonly file?: string | undefined
+  readonly file?: ConfigFile | undefined
   /** Options of the status page. Default: no status page. */
   readonly statusPage?: StatusPageOptions | undefined
-  /** Stub servers that run because no backend is configured. They stop with the gateway. */
-  readonly stubs: readonly StubMl[]
+}
+
+/** A configuration file. */
+export interface ConfigFile {
+  readonly path: string
+  /** Reads the file and every file that it refers to. */
+  readonly read: () => Promise<RouterConfig>
 }
 
 /** Variables by name, as in `process.env`. */
@@ -32,35 +39,56 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** The configured options and their source. */
 export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source' | 'file'>
 
+/** How {@link readConfig} reads the configuration. */
+export interface ReadOptions {
+  /** Path of the configuration file. Default: the variable `ROUTER_CONFIG`. */
+  readonly path?: string | undefined
+}
+
 /**
- * Reads the settings from environment variables:
+ * Reads the settings of a gateway from environment variables:
  *
- * - `PORT`, `METRICS_PORT` and `DRAIN_TIMEOUT`;
+ * - `PORT`, `HOST`, `METRICS_PORT` and `DRAIN_TIMEOUT`;
  * - `STATUS_PAGE`, `ADMIN_TOKEN` and `STATUS_PAGE_HOSTS` for the status page;
  * - `ROUTER_CONFIG`, the path of a YAML or JSON file, or else `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL` and
- *   `MAX_BODY_SIZE`. Without any of them, stub servers are started.
+ *   `MAX_BODY_SIZE`.
+ *
+ * @param env Variables by name. Default: `process.env`.
+ * @throws {MissingConfigError} if no backend is configured.
+ * @throws {Error} if a variable or the file is invalid, with every mistake in its message.
+ *
+ * @example
+ * ```ts
+ * import { readConfig } from '@immich-ml-router/gateway-kit'
+ *
+ * const config = await readConfig(process.env, { path: 'router.yaml' })
+ * console.log(config.port, config.source)
+ * ```
  */
-export async function readConfig(env: Environment): Promise<GatewayConfig> {
-  const own = { ...readPorts(env), drainTimeout: readDrainTimeout(env), statusPage: readStatusPage(env) }
-  const configured = await readOptions(env)
-  if (configured !== undefined) return { ...own, ...configured, stubs: [] }
-  const stubs = await Promise.all([5, 50, 20].map((serviceTime) => StubMl.start({ serviceTime })))
-  const [text, image, other] = stubs.map(({ url }) => url)
-  const options = configFromVariables({
-    ...env,
-    ML_TEXT_URL: text,
-    ML_IMAGE_URL: image,
-    ML_DEFAULT_URL: other,
-  })
-  const source = 'stub servers, because no backend is configured'
-  return { ...own, source, options: withTransport(options), stubs }
+export async function readConfig(
+  env: Environment = process.env,
+  options: ReadOptions = {},
+): Promise<GatewayConfig> {
+  const settings = readSettings(env)
+  const configured = await readOptions(env, options)
+  if (configured === undefined) throw new MissingConfigError(env)
+  return { ...settings, ...configured }
+}
+
+/** Reads what only variables can configure: where to listen, when to stop, and the status page. */
+export function readSettings(env: Environment): Omit<GatewayConfig, 'options' | 'source' | 'file'> {
+  return { ...readPorts(env), drainTimeout: readDrainTimeout(env), statusPage: readStatusPage(env) }
 }
 
 /** @returns `undefined` if no backend is configured. */
-export async function readOptions(env: Environment): Promise<ConfiguredOptions | undefined> {
-  const path = env['ROUTER_CONFIG']
-  if (path)
-    return { source: `the file ${path}`, file: path, options: withTransport(await readFileConfig(path, env)) }
+export async function readOptions(
+  env: Environment,
+  { path = env['ROUTER_CONFIG'] }: ReadOptions = {},
+): Promise<ConfiguredOptions | undefined> {
+  if (path) {
+    const read = async () => withTransport(await readFileConfig(path, env))
+    return { source: `the file ${path}`, file: { path, read }, options: await read() }
+  }
   if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL'])
     return {
       source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL',
@@ -119,7 +147,7 @@ async function readFileConfig(path: string, env: Environment): Promise<RouterCon
   try {
     return parseConfig(expandConfig(parseYaml(await readFile(path, 'utf8')), { env }))
   } catch (error) {
-    throw new Error(`ROUTER_CONFIG=${path}: ${error instanceof Error ? error.message : error}`, {
+    throw new Error(`${path}: ${error instanceof Error ? error.message : error}`, {
       cause: error,
     })
   }
@@ -144,8 +172,12 @@ function parseYaml(text: string): unknown {
 }
 
 /** The ports on which a gateway listens. */
-export function readPorts(env: Environment): Pick<GatewayConfig, 'port' | 'metricsPort'> {
-  return { port: readPort(env, 'PORT') ?? 3003, metricsPort: readPort(env, 'METRICS_PORT') }
+export function readPorts(env: Environment): Pick<GatewayConfig, 'port' | 'host' | 'metricsPort'> {
+  return {
+    port: readPort(env, 'PORT') ?? 3003,
+    host: env['HOST'] || undefined,
+    metricsPort: readPort(env, 'METRICS_PORT'),
+  }
 }
 
 export function readDrainTimeout({ DRAIN_TIMEOUT: text }: Environment): number | undefined {

@@ -5,13 +5,13 @@ export function tryCommands(url: string): string {
 Three stub ML servers are running: one for text, one for images, one for the rest. Try in another terminal:
 
   curl -i ${entries('clip', 'textual')} -F 'text=cat' ${url}/predict
-  curl -i ${entries('clip', 'visual')} -F 'image=@README.md' ${url}/predict
+  curl -i ${entries('clip', 'visual')} -F 'image=anything;filename=photo.jpg' ${url}/predict
   curl ${url}/ping
 
 and open ${url}/_router in a browser.
 
-The header x-immich-ml-backend of an answer names the backend. To use real backends, set ML_TEXT_URL, ML_IMAGE_URL
-and ML_DEFAULT_URL, or set ROUTER_CONFIG to the path of a configuration file.
+The header x-immich-ml-backend of an answer names the backend. "immich-ml-router init" writes a configuration for real
+backends, and "immich-ml-router router.yaml" runs it.
 
 `
 }

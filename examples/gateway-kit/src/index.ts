@@ -1,6 +1,0 @@
-export { type CheckResult, checkConfig } from './check.ts'
-export { configFromVariables, type GatewayConfig, readConfig } from './config.ts'
-export { explainRequest } from './explain.ts'
-export { makeLogger } from './log.ts'
-export { runGateway } from './run.ts'
-export { type BuiltInHandler, type Gateway, type MakeApp, startGateway } from './server.ts'

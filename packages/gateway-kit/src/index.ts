@@ -1,0 +1,22 @@
+/**
+ * The parts of a gateway: configuration from variables or a file, reload, metrics, status page, logs and signals, around an
+ * application of your own.
+ *
+ * @module gateway-kit
+ */
+export {
+  type ConfigFile,
+  type ConfiguredOptions,
+  configFromVariables,
+  type Environment,
+  type GatewayConfig,
+  type ReadOptions,
+  readConfig,
+  readOptions,
+  readSettings,
+} from './config.ts'
+export { createHttpServer } from './http-server.ts'
+export { makeLogger } from './log.ts'
+export { MissingConfigError } from './missing-config.ts'
+export { type RunOptions, runGateway } from './run.ts'
+export { type Gateway, type MakeApp, type StartOptions, startGateway } from './server.ts'

@@ -1,0 +1,61 @@
+import { describePolicy } from '@immich-ml-router/core'
+import { resolveExchangeOptions } from '@immich-ml-router/core/parts'
+import {
+  type ConfiguredOptions,
+  type Environment,
+  MissingConfigError,
+  makeLogger,
+  readSettings,
+} from '@immich-ml-router/gateway-kit'
+import { configureOptions } from '../configure.ts'
+import { EXIT } from '../exit-codes.ts'
+import { NAME } from '../name.ts'
+
+/** The configuration in words, or every mistake in it. */
+export type CheckResult = { readonly words: string } | { readonly mistakes: string }
+
+/**
+ * Reads the configuration like a gateway at its start, but starts nothing.
+ *
+ * @param path The configuration file. Default: the variable `ROUTER_CONFIG`.
+ * @throws {MissingConfigError} if no backend is configured.
+ */
+export async function checkConfig(env: Environment, path?: string): Promise<CheckResult> {
+  let configured: ConfiguredOptions | undefined
+  const mistakes: string[] = []
+  const steps = [
+    () => readSettings(env),
+    () => makeLogger(env),
+    async () => {
+      configured = await configureOptions(env, path)
+    },
+    // Checks that the directory for temporary files is writable on this machine.
+    () => configured && resolveExchangeOptions({ bodySpool: configured.options.bodySpool }),
+  ]
+  for (const step of steps) {
+    try {
+      await step()
+    } catch (error) {
+      if (error instanceof MissingConfigError) throw error
+      mistakes.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  if (configured === undefined || mistakes.length > 0) return { mistakes: mistakes.join('\n') }
+  return { words: `Configured by ${configured.source}.\n\n${describePolicy(configured.options)}` }
+}
+
+/** Prints the configuration in words, or its mistakes. */
+export async function runCheck(path: string | undefined): Promise<void> {
+  try {
+    const checked = await checkConfig(process.env, path)
+    if ('words' in checked) process.stdout.write(`${checked.words}\n`)
+    else {
+      process.stderr.write(`${checked.mistakes}\n`)
+      process.exitCode = EXIT.failed
+    }
+  } catch (error) {
+    if (!(error instanceof MissingConfigError)) throw error
+    process.stderr.write(`${NAME}: ${error.message}\n`)
+    process.exitCode = EXIT.usage
+  }
+}
