@@ -16,7 +16,7 @@ export {
   readSettings,
 } from './config.ts'
 export { createHttpServer } from './http-server.ts'
-export { makeLogger } from './log.ts'
+export { logDestination, makeLogger } from './log.ts'
 export { MissingConfigError } from './missing-config.ts'
 export { type RunOptions, runGateway } from './run.ts'
 export { type Gateway, type MakeApp, type StartOptions, startGateway } from './server.ts'

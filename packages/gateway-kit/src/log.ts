@@ -1,6 +1,7 @@
 import { LOG_FIELDS } from '@immich-ml-router/core/logging'
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { standardOutput } from './log-output.ts'
+import { prettyDestination } from './pretty-log.ts'
 
 const LEVELS = [...Object.keys(pino.levels.values), 'silent']
 /** The fields that can be redacted: those of the router's log lines and of the gateway's own. */
@@ -22,6 +23,26 @@ export function makeLogger(
   if (!LEVELS.includes(level))
     throw new Error(`LOG_LEVEL must be one of ${LEVELS.join(', ')}, not "${level}".`)
   return pino({ level, redact: { paths: readPaths(env['LOG_REDACT']) } }, destination)
+}
+
+const FORMATS = ['pretty', 'json']
+
+/**
+ * Chooses how log lines are written.
+ *
+ * @param env `LOG_FORMAT` is `pretty`, one readable line per event with local time, or `json`. Default: pretty on a terminal,
+ * else JSON. `NO_COLOR` turns colours off.
+ * @param output Gets the lines. Default: standard output.
+ * @throws {Error} if `LOG_FORMAT` has another value.
+ */
+export async function logDestination(
+  env: Readonly<Record<string, string | undefined>>,
+  output: DestinationStream = standardOutput(),
+  isTerminal = process.stdout.isTTY,
+): Promise<DestinationStream> {
+  const format = env['LOG_FORMAT'] || (isTerminal ? 'pretty' : 'json')
+  if (!FORMATS.includes(format)) throw new Error(`LOG_FORMAT must be pretty or json, not "${format}".`)
+  return format === 'json' ? output : prettyDestination(output, isTerminal && !env['NO_COLOR'])
 }
 
 /** Rejects unknown fields, because a misspelled field would not be redacted. */

@@ -1,7 +1,7 @@
 import { inheritedSocket } from '@immich-ml-router/core'
 import { type Logger, pino } from 'pino'
 import { type GatewayConfig, readConfig } from './config.ts'
-import { makeLogger } from './log.ts'
+import { logDestination, makeLogger } from './log.ts'
 import { standardOutput } from './log-output.ts'
 import { MissingConfigError } from './missing-config.ts'
 import { type Gateway, type MakeApp, startGateway } from './server.ts'
@@ -53,7 +53,7 @@ export async function runGateway(options: RunOptions): Promise<void> {
     ),
   )
   try {
-    logger = makeLogger(process.env, output)
+    logger = makeLogger(process.env, await logDestination(process.env, output))
     const config = { ...(await configure()), socket: inheritedSocket() }
     const gateway = await startGateway({ makeApp, config, logger })
     handleSignals(gateway, config, logger, options)

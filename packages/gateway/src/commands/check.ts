@@ -3,6 +3,7 @@ import { resolveExchangeOptions } from '@immich-ml-router/core/parts'
 import {
   type ConfiguredOptions,
   type Environment,
+  logDestination,
   MissingConfigError,
   makeLogger,
   readSettings,
@@ -26,6 +27,7 @@ export async function checkConfig(env: Environment, path?: string): Promise<Chec
   const steps = [
     () => readSettings(env),
     () => makeLogger(env),
+    () => logDestination(env),
     async () => {
       configured = await configureOptions(env, path)
     },
