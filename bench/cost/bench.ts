@@ -31,6 +31,7 @@ export type Results = Awaited<ReturnType<typeof run>>
 
 export const COST: Bench<typeof options, Results> = {
   name: 'cost',
+  title: 'What a request costs',
   command: 'bench',
   quick: 'the ratios of the targets, in less than a minute; all of it takes a quarter of an hour',
   options,

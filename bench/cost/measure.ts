@@ -150,6 +150,8 @@ export async function classifications(module: URL, count: number, say: Say) {
 
 /** Uploads at once, and how many bytes a second each sends; `null` for as fast as it goes. */
 export const LOADS = [32, 64].flatMap((uploads) => [null, SLOW].map((rate) => ({ uploads, rate })))
+/** The load of the memory column in the document. */
+export const LARGEST = { uploads: 64, rate: SLOW }
 /** Some contenders hold every body of 31 MB five times. */
 const FREE_FOR_EACH = 5 * 31_000_000
 

@@ -7,15 +7,10 @@ import { cellAt, cpuOf, labelOf, paceOf, peaksAt, rateOf } from './targets.ts'
 
 export function plots(results: Results) {
   return [
-    drawPlot('cost-speed.svg', 'Requests a second, and CPU time for each', 2, speed(results)),
-    drawPlot('cost-memory.svg', 'The memory that uploads take at their peak', 1, memory(results)),
-    drawPlot('cost-growth.svg', 'Memory, by the searches that a process has carried', 1, growth(results)),
-    drawPlot(
-      'cost-first-byte.svg',
-      'When the backend sees the first byte of a slow upload',
-      1,
-      firstBytes(results),
-    ),
+    drawPlot('cost-speed.svg', 'Requests per second and CPU time per request', 2, speed(results)),
+    drawPlot('cost-memory.svg', 'Peak memory of uploads', 1, memory(results)),
+    drawPlot('cost-growth.svg', 'Memory by searches routed', 1, growth(results)),
+    drawPlot('cost-first-byte.svg', 'First byte of a slow upload at the backend', 1, firstBytes(results)),
   ]
 }
 
@@ -25,7 +20,7 @@ function speed(results: Results) {
   const series = connections.map((count) => `${count} ${count === 1 ? 'connection' : 'connections'}`)
   const figures = [
     { label: 'requests/s', of: rateOf },
-    { label: 'CPU time of the proxy for each, µs', of: cpuOf },
+    { label: 'CPU time per request, µs', of: cpuOf },
   ]
   // Beside no proxy, the others could not be told apart.
   const measured = contenders.filter(
@@ -75,7 +70,7 @@ function growth(results: Results) {
     Math.max(1, ...growths.flatMap(({ samples }) => samples.map((sample) => sample[place])))
   const panel = {
     title: 'Text searches, 16 at once',
-    x: { label: 'requests carried, thousands', from: 0, to: roundedUp(most(0) / 1e3) },
+    x: { label: 'requests, thousands', from: 0, to: roundedUp(most(0) / 1e3) },
     y: { label: 'MB', from: 0, to: roundedUp(most(1) / 1e6) },
     lines: growths.map(({ contender, samples }) => ({
       name: labelOf(results, contender),

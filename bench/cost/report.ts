@@ -1,8 +1,8 @@
-import { type Column, type Part, type Report, table, targetsPart } from '../lib/report.ts'
+import { type Column, measuredPart, type Part, type Report, table, targetsPart } from '../lib/report.ts'
 import { addCounts, type Counts, median, spread } from '../lib/stats.ts'
 import type { Results } from './bench.ts'
 import { ADAPTERS, DIRECT, FLOOR, NONE, ROUTER, YARDSTICK } from './contenders.ts'
-import { type Cell, LOADS, type Round, SOME } from './measure.ts'
+import { type Cell, LARGEST, LOADS, type Round, SOME, TYPICAL } from './measure.ts'
 import {
   addedLatency,
   cellAt,
@@ -27,11 +27,12 @@ export function report(results: Results): Report {
   )
   return {
     lines: [
-      `${quick ? 'a quick run: ' : ''}${rounds} rounds of ${seconds} s for each figure`,
-      failed === '' ? 'no request has failed' : `REQUESTS HAVE FAILED: ${failed}`,
+      `${quick ? 'quick run, ' : ''}${rounds} rounds of ${seconds} s`,
+      failed === '' ? 'no failed requests' : `FAILED REQUESTS: ${failed}`,
     ],
-    summary: [targetsPart('Targets', 'of', checkTargets(results)), lossesPart(results, loads)],
+    summary: [targetsPart(checkTargets(results)), overviewPart(results), lossesPart(results, loads)],
     details: [
+      measuredPart(checkTargets(results)),
       ...loads.map((load) => loadPart(results, load)),
       latencyPart(results),
       firstBytePart(results),
@@ -69,15 +70,16 @@ function loadPart(results: Results, load: Load): Part {
     const { least, most } = spread(rounds.map(rateOf))
     return `${grouped(least)} to ${grouped(most)}`
   }
-  return table<Cell>(titleOf(results, load), cells, [
+  const title = titleOf(results, load)
+  return table<Cell>(`${title.charAt(0).toUpperCase()}${title.slice(1)}`, cells, [
     ['contender', ({ contender }) => labelOf(results, contender)],
     ['requests/s', ({ rounds }) => grouped(median(rounds.map(rateOf)))],
-    ['all rounds', range],
-    ['by router1', byRouter1(rateOf)],
+    ['range', range],
+    ['x router1', byRouter1(rateOf)],
     ['p50, ms', middle(({ p50 }) => p50, 2)],
     ['p99, ms', middle(({ p99 }) => p99, 2)],
     ['CPU, µs', middle(cpuOf, 0)],
-    ['by router1', byRouter1(cpuOf)],
+    ['x router1', byRouter1(cpuOf)],
     ['failed', ({ failures }) => list(failures) || '0'],
   ])
 }
@@ -91,14 +93,14 @@ function latencyPart(results: Results): Part {
     const added = name === NONE ? undefined : addedLatency(results, name)
     return added === undefined ? [] : { label, added: written(added, 3) }
   })
-  return table('What a text search takes longer than without a proxy, p50 at one connection', rows, [
+  return table('Added p50 of a text search at one connection', rows, [
     ['contender', ({ label }) => label],
     ['added, ms', ({ added }) => added],
   ])
 }
 
 function firstBytePart(results: Results): Part {
-  const title = "From the client's first chunk to the first byte at the backend, 2 MB at 5 MB/s"
+  const title = 'First byte at the backend of an upload of 2 MB at 5 MB/s'
   return table(title, results.firstBytes, [
     ['contender', ({ contender }) => labelOf(results, contender)],
     ['ms', ({ delays }) => written(spread(delays), 1)],
@@ -126,10 +128,10 @@ function memoryPart(results: Results): Part {
   const after = (row: Row) => {
     const some = memoryAfter(results, row.name, SOME)
     const [last = 0, rss] = samplesOf(row).at(-1) ?? []
-    // Of a slow contender, how far it came.
+    // A slow contender carries fewer requests; the count follows in brackets.
     return some === undefined && rss !== undefined ? `${megabytes(rss)} (${grouped(last)})` : megabytes(some)
   }
-  return table('Memory in MB: idle, at its peak during uploads of 31 MB, and afterwards', rows, [
+  return table('Memory in MB: idle, peak during uploads of 31 MB, after searches', rows, [
     ['contender', ({ label }) => label],
     ['idle', (row) => megabytes(samplesOf(row)[0]?.[1])],
     ...columns,
@@ -137,28 +139,61 @@ function memoryPart(results: Results): Part {
   ])
 }
 
-/** What is closer than this is the same. */
+/** Variants that lead to no conclusion of their own; the details have them. */
+const HIDDEN = ['fastapi/keep', 'http-proxy-3/close']
+
+/** The loads of the targets, side by side. */
+function overviewPart(results: Results): Part {
+  type Row = Results['contenders'][number]
+  const middle =
+    (job: string, of: (round: Round) => number) =>
+    ({ name }: Row) => {
+      const cell = cellAt(results, { job, connections: TYPICAL }, name)
+      const value = median(cell?.rounds.map(of) ?? [])
+      return Number.isNaN(value) ? '' : grouped(value)
+    }
+  const firstByte = ({ name }: Row) => {
+    const delays = results.firstBytes.find(({ contender }) => contender === name)?.delays
+    return delays === undefined ? '' : median(delays).toFixed(1)
+  }
+  const memory = ({ name }: Row) =>
+    megabytes(peaksAt(results, name, LARGEST.uploads, LARGEST.rate).map(({ peak }) => peak)[0])
+  const columns: Column<Row>[] = [
+    ['text, requests/s', middle('text', rateOf)],
+    ['text, CPU µs', middle('text', cpuOf)],
+    ['image, requests/s', middle('500k', rateOf)],
+    ['image, CPU µs', middle('500k', cpuOf)],
+    ['first byte, ms', firstByte],
+    ['memory, MB', memory],
+  ]
+  const rows = results.contenders.filter(
+    (row) => !HIDDEN.includes(row.name) && columns.some(([, write]) => write(row) !== ''),
+  )
+  return table(`At ${TYPICAL} connections`, rows, [['contender', ({ label }) => label], ...columns])
+}
+
+/** A smaller difference is noise. */
 const LEAD = 1.03
 /** Ours, and what does not route. */
 const NOT_RIVALS = [NONE, FLOOR, ROUTER, DIRECT, ...ADAPTERS, 'http-proxy-3', 'http-proxy-3/close']
 
-/** Where another router does better than our plain one. */
+/** Loads on which another router handles more requests than createRouter, or needs less CPU time. */
 function lossesPart(results: Results, loads: readonly Load[]): Part {
-  const merits = [
-    { what: 'requests/s', of: rateOf, isAhead: (by: number) => by > LEAD },
-    { what: 'CPU, µs', of: cpuOf, isAhead: (by: number) => by * LEAD < 1 },
-  ]
   const rivals = results.contenders.filter(({ name }) => !NOT_RIVALS.includes(name))
   const rows = loads.flatMap((load) =>
-    rivals.flatMap(({ name, label }) =>
-      merits
-        .filter(({ of, isAhead }) => isAhead(ratio(results, load, name, ROUTER, of)?.median ?? Number.NaN))
-        .map(({ what, of }) => {
-          const middle = (each: string) => grouped(median(cellAt(results, load, each)?.rounds.map(of) ?? []))
-          return [titleOf(results, load), label, what, middle(name), middle(ROUTER)]
-        }),
-    ),
+    rivals.flatMap(({ name, label }) => {
+      const by = (of: (round: Round) => number) =>
+        ratio(results, load, name, ROUTER, of)?.median ?? Number.NaN
+      const both = (of: (round: Round) => number) =>
+        [name, ROUTER]
+          .map((each) => grouped(median(cellAt(results, load, each)?.rounds.map(of) ?? [])))
+          .join(' / ')
+      const faster = by(rateOf) > LEAD
+      const cheaper = by(cpuOf) * LEAD < 1
+      if (!faster && !cheaper) return []
+      return [[titleOf(results, load), label, faster ? both(rateOf) : '', cheaper ? both(cpuOf) : '']]
+    }),
   )
-  const head = ['load', 'ahead', 'by', 'theirs', 'ours']
-  return { title: 'Where another router is ahead of createRouter', head, rows, words: 3 }
+  const head = ['load', 'ahead', 'requests/s, theirs / ours', 'CPU µs, theirs / ours']
+  return { title: 'Where another router is ahead of createRouter', head, rows, words: 2 }
 }

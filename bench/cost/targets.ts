@@ -16,7 +16,7 @@ type Goal = readonly [
 ]
 
 const atMost = (limit: number) => (middle: number) => middle <= limit
-const inMs = (digits: number) => (figure: Spread) => `${written(figure, digits)} ms`
+const inMs = (digits: number) => (figure: Spread) => `${figure.median.toFixed(digits)} ms`
 
 function textGoals(results: Results): Goal[] {
   const [floor, direct, router] = [FLOOR, DIRECT, ROUTER].map((name) => labelOf(results, name))
@@ -67,13 +67,13 @@ function memoryGoals(results: Results): Goal[] {
     ...LOADS.filter(({ uploads }) => uploads === 64).map(peakOf),
     ['first byte of a slow upload at the backend within 20 ms', OURS, atMost(20), first, inMs(1)],
     [
-      'classification of 300 MB at most 1.1 times that of 300 bytes',
+      'classification of 300 MB at most 1.1 x that of 300 bytes',
       ['core'],
       atMost(1.1),
       () => all(results.classification.map(({ small, large }) => large / small)),
     ],
     [
-      `memory behind ${grouped(MANY)} requests at most 1.05 times that behind ${grouped(SOME)}`,
+      `memory after ${grouped(MANY)} requests at most 1.05 x that after ${grouped(SOME)}`,
       OURS,
       atMost(1.05),
       growth,
@@ -85,7 +85,7 @@ function memoryGoals(results: Results): Goal[] {
 /** The targets that the results say something about. */
 export function checkTargets(results: Results): Target[] {
   const goals = [...textGoals(results), ...speedGoals(results), ...memoryGoals(results)]
-  return goals.flatMap(([what, of, isMet, figure, write = (each) => written(each, 2)]) =>
+  return goals.flatMap(([what, of, isMet, figure, write = (each) => each.median.toFixed(2)]) =>
     of.flatMap((name) => {
       const reached = figure(name)
       if (reached === undefined) return []

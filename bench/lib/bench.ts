@@ -2,14 +2,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { describeMachine, type Machine, machineLine } from './machine.ts'
+import { describeMachine, type Machine, machineLine, versionsOf } from './machine.ts'
 import type { PlotFile } from './plot.ts'
-import { asDocument, asTerminal, type Report, replaceSection } from './report.ts'
+import { asPage, asSection, asTerminal, type Report, replaceSection } from './report.ts'
 
 const DOCS = fileURLToPath(new URL('../../docs', import.meta.url))
 /** Has a section for each bench. */
 export const DOCUMENT = join(DOCS, 'benchmarks.md')
-/** The results and plots that the document shows. */
+/** The results, plots and detail tables that the document shows or links. */
 export const SAVED = join(DOCS, 'benchmarks')
 
 /** An option that takes a value. */
@@ -33,8 +33,10 @@ export type Say = (what: string) => void
 
 /** Everything about one bench. Tables and plots are made from the results alone, so they can be redrawn. */
 export interface Bench<O extends Options, R> {
-  /** Of the section in the document, and of the JSON file. */
+  /** Of the section in the document, the JSON file and the page of details. */
   readonly name: string
+  /** Of the page of details. */
+  readonly title: string
   readonly command: string
   readonly quick: string
   readonly options: O
@@ -122,7 +124,7 @@ export function readOptions<O extends Options>({
     ['quick', quick],
     ...own,
     ['out DIRECTORY', `for the JSON and the plots; default ${SAVING.out.default}`],
-    ['save', 'write them to docs/benchmarks, and the tables to docs/benchmarks.md'],
+    ['save', 'write them and the tables to docs/benchmarks and docs/benchmarks.md'],
     ['redraw', 'measure nothing; make tables and plots from the JSON'],
   ]
   const lines = rows.map(([name = '', help]) => `  --${name.padEnd(20)} ${help}`)
@@ -151,24 +153,33 @@ export async function runBench<O extends Options, R>(bench: Bench<O, R>): Promis
     mkdirSync(directory, { recursive: true })
     writeFileSync(file, toJson({ machine, ...measured }))
   }
-  // Read back, so that it is the same as when it is redrawn.
+  // Read back, so a later --redraw gives the same.
   const results: R & { machine: Machine } = JSON.parse(readFileSync(file, 'utf8'))
-  const { report, plots } = present(bench, results)
+  const { report, plots, section, page } = present(bench, results)
   for (const { name, svg } of plots) writeFileSync(join(directory, name), svg)
-  if (options.save) writeSection(bench.name, asDocument(report, plots))
+  if (options.save) {
+    writeFileSync(join(SAVED, pageOf(bench.name)), page)
+    writeFileSync(DOCUMENT, replaceSection(readFileSync(DOCUMENT, 'utf8'), bench.name, section))
+  }
   console.log(`${asTerminal(report)}\n\nJSON and plots are in ${relative(process.cwd(), directory) || '.'}.`)
   if (bench.failed?.(results)) process.exitCode = 1
 }
 
-export function writeSection(name: string, content: string): void {
-  writeFileSync(DOCUMENT, replaceSection(readFileSync(DOCUMENT, 'utf8'), name, content))
+/** The file name of the page of details. */
+export function pageOf(name: string): string {
+  return `${name}.md`
 }
 
 export function present<O extends Options, R>(bench: Bench<O, R>, results: R & { machine: Machine }) {
-  const report = bench.report(results)
+  const { lines, ...parts } = bench.report(results)
+  const short = { ...parts, lines: [machineLine(results.machine), ...lines] }
+  const report = { ...short, lines: [...short.lines, ...versionsOf(results.machine)] }
+  const plots = bench.plots(results).filter((plot) => plot !== undefined)
   return {
-    report: { ...report, lines: [machineLine(results.machine), ...report.lines] },
-    plots: bench.plots(results).filter((plot) => plot !== undefined),
+    report,
+    plots,
+    section: asSection(short, plots, pageOf(bench.name)),
+    page: asPage(bench.title, report),
   }
 }
 

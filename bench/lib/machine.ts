@@ -34,14 +34,13 @@ export function describeMachine(versions: Readonly<Record<string, string | undef
   }
 }
 
-export function machineLine(machine: Machine): string {
-  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`)
-  return [
-    `${machine.date}, commit ${machine.commit}`,
-    `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}`,
-    ...versions,
-    `load before the run ${machine.load}`,
-  ].join('; ')
+export function machineLine({ date, commit, cores, cpu, memoryGiB, system, load }: Machine): string {
+  return `${date} at commit ${commit} on ${cores} cores of ${cpu}, ${memoryGiB} GiB, ${system}, load ${load} before the run`
+}
+
+/** The programs that took part. */
+export function versionsOf({ versions }: Machine): string[] {
+  return Object.entries(versions).map(([name, version]) => `${name} ${version}`)
 }
 
 /** What a program prints; `undefined` if it is missing or fails. */

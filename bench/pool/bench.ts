@@ -27,6 +27,7 @@ const TYPICAL = 16
 
 export const POOL: Bench<typeof options, Results> = {
   name: 'pool',
+  title: 'Pools of unequal servers',
   command: 'bench:pool',
   quick: 'the main contenders, 16 in flight: some two minutes',
   options,

@@ -8,19 +8,9 @@ export function plots(results: Results) {
   const { pools, settings } = results
   const columns = settings.inFlight.length === 1 ? pools.length : settings.inFlight.length
   return [
-    drawPlot('pool-throughput.svg', 'Throughput, as a share of the ideal', pools.length, throughput(results)),
-    drawPlot(
-      'pool-searches.svg',
-      'How long searches take, idle and during an import',
-      columns,
-      searches(results),
-    ),
-    drawPlot(
-      'pool-limits.svg',
-      'The limits that URLs alone have learned, over time',
-      columns,
-      limits(results),
-    ),
+    drawPlot('pool-throughput.svg', 'Throughput as a share of the ideal', pools.length, throughput(results)),
+    drawPlot('pool-searches.svg', 'Search latency, idle and during an import', columns, searches(results)),
+    drawPlot('pool-limits.svg', 'Limits learned with URLs alone', columns, limits(results)),
   ]
 }
 

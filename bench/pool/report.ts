@@ -1,4 +1,12 @@
-import { type Column, type Part, type Report, type Target, table, targetsPart } from '../lib/report.ts'
+import {
+  type Column,
+  measuredPart,
+  type Part,
+  type Report,
+  type Target,
+  table,
+  targetsPart,
+} from '../lib/report.ts'
 import { median, percentile, spread, sum } from '../lib/stats.ts'
 import type { Results } from './bench.ts'
 import { STRAIGHT, URLS_ALONE } from './contenders.ts'
@@ -14,8 +22,13 @@ export function shareWanted(pool: PoolResult): number {
 export function report(results: Results): Report {
   return {
     lines: [settingsLine(results)],
-    summary: [targetsPart('Targets, with URLs alone', 'pool', checkTargets(results)), lossesPart(results)],
-    details: [...results.pools.map((pool) => poolPart(results, pool)), importsPart(results)],
+    summary: [targetsPart(checkTargets(results)), overviewPart(results)],
+    details: [
+      measuredPart(checkTargets(results)),
+      lossesPart(results),
+      ...results.pools.map((pool) => poolPart(results, pool)),
+      importsPart(results),
+    ],
   }
 }
 
@@ -25,9 +38,8 @@ function settingsLine({ settings, cells }: Results): string {
   const lateness = median(cells.map(({ generatorLateness }) => generatorLateness)).toFixed(1)
   const again = cells.filter(({ tries }) => tries > 1).length
   return [
-    `${seconds} s of import for each, ${idleSeconds} s of idle searches before, seed ${seed}`,
-    `the load generator used ${cores} cores at most, and ran ${lateness} ms late (99th percentile, median of all runs)`,
-    `${again} of ${cells.length} runs were made again, since it stood still`,
+    `${idleSeconds} s of idle searches, then ${seconds} s of import, seed ${seed}`,
+    `load generator: at most ${cores} cores, p99 lateness ${lateness} ms, ${again} of ${cells.length} runs repeated`,
   ].join('; ')
 }
 
@@ -49,8 +61,8 @@ export function checkTargets({ pools, cells, imports }: Results): Target[] {
       met: urls.every(({ share }) => share >= shareWanted(pool)),
     })),
     ...perPool((_, urls, idle) => ({
-      what: 'search p95 during an import at most 2 times the idle one',
-      figure: list(urls, ` times ${idle.toFixed(0)} ms`, (cell) => (busyP95(cell) / idle).toFixed(1)),
+      what: 'search p95 during an import at most 2 x idle',
+      figure: list(urls, ` x ${idle.toFixed(0)} ms`, (cell) => (busyP95(cell) / idle).toFixed(1)),
       met: urls.every((cell) => busyP95(cell) <= 2 * idle),
     })),
     ...perPool((pool, _, idle) => {
@@ -58,16 +70,16 @@ export function checkTargets({ pools, cells, imports }: Results): Target[] {
         ({ pool: name, contender }) => name === pool.name && contender === STRAIGHT,
       )
       const best = idleP95(straight)
-      const what = 'idle search p95 at most 2 ms longer than straight to the best server'
-      const figure = `${idle.toFixed(1)} ms, straight ${best.toFixed(1)} ms`
+      const what = 'idle search p95 at most 2 ms above the best server alone'
+      const figure = `${idle.toFixed(1)} ms, best server ${best.toFixed(1)} ms`
       return straight.length === 0 ? undefined : { what, figure, met: idle <= best + 2 }
     }),
     ...(own.length === 0 ? [] : [failed]).map((count) => {
-      return { what: 'no failed request', of: 'everywhere', figure: String(count), met: count === 0 }
+      return { what: 'no failed requests', of: 'all pools', figure: String(count), met: count === 0 }
     }),
     ...pools.flatMap((pool) => {
       const here = ownImports.filter((each) => each.pool === pool.name)
-      const what = 'an import of 200 images at most 5 % longer than the bound'
+      const what = 'import of 200 images at most 1.05 x the lower bound'
       const figure = list(here, '', (each) => makespans(each).median.toFixed(3))
       const met = here.every((each) => makespans(each).median <= 1.05)
       return here.length === 0 ? [] : { what, of: pool.title, figure, met }
@@ -75,14 +87,13 @@ export function checkTargets({ pools, cells, imports }: Results): Target[] {
   ]
 }
 
-/** One figure for each number of requests in flight. */
+/** One figure for each number of requests in flight, in ascending order. */
 function list<T extends { readonly inFlight: number }>(
   entries: readonly T[],
   unit: string,
   write: (entry: T) => string,
 ) {
-  const inFlight = entries.map((entry) => entry.inFlight).join(', ')
-  return `${entries.map(write).join(', ')}${unit} (${inFlight} in flight)`
+  return `${entries.map(write).join(' / ')}${unit}`
 }
 
 /** Of all searches while nothing else went on. */
@@ -118,7 +129,7 @@ function poolPart({ cells, contenders, settings }: Results, pool: PoolResult): P
         ({ own }) => own.filter((cell) => cell.inFlight === count).map(write)[0] ?? '',
       ],
     )
-  return table(`${pool.title}: share of the ideal, and search latency in ms, by requests in flight`, rows, [
+  return table(`${pool.title}: share of the ideal and search p95 in ms, by requests in flight`, rows, [
     ['contender', ({ label }) => label],
     ...each('share', ({ share }) => share.toFixed(3)),
     ['p95 idle', ({ own }) => idleP95(own).toFixed(0)],
@@ -127,10 +138,38 @@ function poolPart({ cells, contenders, settings }: Results, pool: PoolResult): P
   ])
 }
 
-/** Searches that had no answer in the end took longer than this. */
+/** Unanswered searches took longer than the last answered one. */
 function writeBusy(cell: Cell): string {
   const p95 = busyP95(cell).toFixed(0)
   return cell.unanswered > cell.busy.length * 0.05 ? `> ${p95}` : p95
+}
+
+/** The contenders that are measured on every pool, with one figure for each number of requests in flight. */
+function overviewPart(results: Results): Part {
+  const { pools, cells, imports, contenders } = results
+  const rows = pools.flatMap((pool) =>
+    [URLS_ALONE, ...PEERS].map((name) => ({
+      pool: pool.title,
+      label: contenders.find((contender) => contender.name === name)?.label ?? name,
+      own: cells.filter((cell) => cell.pool === pool.name && cell.contender === name),
+      timed: imports.filter((each) => each.pool === pool.name && each.contender === name),
+    })),
+  )
+  const columns: Column<(typeof rows)[number]>[] = [
+    ['pool', ({ pool }) => pool],
+    ['contender', ({ label }) => label],
+    ['share of the ideal', ({ own }) => list(own, '', ({ share }) => share.toFixed(2))],
+    ['search p95 idle, ms', ({ own }) => idleP95(own).toFixed(0)],
+    ['search p95 busy, ms', ({ own }) => list(own, '', writeBusy)],
+    ['200 images', ({ timed }) => list(timed, '', (each) => makespans(each).median.toFixed(2))],
+  ]
+  const inFlight = results.settings.inFlight.join(' / ')
+  return table(
+    `Pools, with ${inFlight} requests in flight`,
+    rows.filter(({ own }) => own.length > 0),
+    columns,
+    2,
+  )
 }
 
 function importsPart({ imports, contenders, pools }: Results): Part {
@@ -139,18 +178,18 @@ function importsPart({ imports, contenders, pools }: Results): Part {
     ['pool', ({ pool }) => pools.find(({ name }) => name === pool)?.title ?? pool],
     ['in flight', (each) => each.inFlight],
     ['median', (each) => makespans(each).median.toFixed(3)],
-    ['all runs', (each) => `${makespans(each).least.toFixed(3)} to ${makespans(each).most.toFixed(3)}`],
+    ['range', (each) => `${makespans(each).least.toFixed(3)} to ${makespans(each).most.toFixed(3)}`],
     ['time', ({ runs }) => `${median(runs.map(({ makespan }) => makespan)).toFixed(0)} ms`],
   ]
-  return table('An import of 200 images, by the bound', imports, columns, 2)
+  return table('Import of 200 images, x the lower bound', imports, columns, 2)
 }
 
 const PEERS: readonly string[] = ['nginx', STRAIGHT]
-/** What is closer than this is the same. */
+/** A smaller difference is noise. */
 const LEAST_SHARE = 0.005
 const LEAST_LATENCY = 0.95
 
-/** Where a peer does better than our router with URLs alone. */
+/** Where a peer has a higher share or faster searches than our router with URLs alone. */
 function lossesPart({ pools, settings, contenders, cells }: Results): Part {
   const rows = pools.flatMap((pool) =>
     settings.inFlight.flatMap((inFlight) => {
@@ -159,8 +198,8 @@ function lossesPart({ pools, settings, contenders, cells }: Results): Part {
       return contenders.flatMap(({ name, label }) => {
         const [own, peer] = [at(URLS_ALONE), PEERS.includes(name) ? at(name) : undefined]
         if (own === undefined || peer === undefined) return []
-        const share = ['share of the ideal', peer.share.toFixed(3), own.share.toFixed(3)]
-        const latency = ['search p95 during an import, ms', writeBusy(peer), writeBusy(own)]
+        const share = ['share', peer.share.toFixed(3), own.share.toFixed(3)]
+        const latency = ['search p95, ms', writeBusy(peer), writeBusy(own)]
         const ahead = [
           ...(peer.share > own.share + LEAST_SHARE ? [share] : []),
           ...(busyP95(peer) < busyP95(own) * LEAST_LATENCY ? [latency] : []),
@@ -170,5 +209,5 @@ function lossesPart({ pools, settings, contenders, cells }: Results): Part {
     }),
   )
   const head = ['pool', 'in flight', 'ahead', 'by', 'theirs', 'ours']
-  return { title: 'Where another is ahead of URLs alone', head, rows, words: 4 }
+  return { title: 'Where another router is ahead of URLs alone', head, rows, words: 4 }
 }

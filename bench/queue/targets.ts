@@ -1,3 +1,4 @@
+import { type Part, table } from '../lib/report.ts'
 import type { Results } from './bench.ts'
 import { LIST, ROUTER } from './contenders.ts'
 import type { Cell } from './stage.ts'
@@ -43,21 +44,22 @@ export function verdicts({ cells }: Results): { readonly cell: Cell; readonly ve
     }))
 }
 
-/** All targets over all rows, in one line. */
-export function targetsLine(results: Results): string {
+/** How many rows meet each target. */
+export function targetsPart(results: Results): Part {
   const all = verdicts(results).map(({ verdict }) => verdict)
-  const targets: readonly [string, keyof Verdict][] = [
-    ['0 good jobs lost', 'lost'],
+  const targets: readonly (readonly [string, keyof Verdict])[] = [
+    ['no good jobs lost', 'lost'],
     [`share at least ${SHARE} (flapping ${SHARE_FLAPPING})`, 'share'],
-    ['0 searches lost', 'searchesLost'],
+    ['no searches lost', 'searchesLost'],
     [`search p95 at most ${SEARCH} x idle`, 'searchP95'],
-    ["no more lost than with Immich's list", 'noWorse'],
+    ["no more jobs lost than with Immich's list", 'noWorse'],
   ]
-  return `Targets: ${targets
-    .map(([what, key]) => `${what}: ${yesNo(all.every((verdict) => verdict[key] !== false))}`)
-    .join(', ')}`
-}
-
-export function yesNo(met: boolean | undefined): string {
-  return met === undefined ? '' : met ? 'yes' : 'no'
+  const rows = targets.map(([what, key]) => {
+    const judged = all.filter((verdict) => verdict[key] !== undefined)
+    return { what, of: judged.length, met: judged.filter((verdict) => verdict[key]).length }
+  })
+  return table('Targets', rows, [
+    ['target', ({ what }) => what],
+    ['met by this router', ({ met, of }) => `${met} of ${of} faults`],
+  ])
 }

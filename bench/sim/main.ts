@@ -1,5 +1,7 @@
-import { number, readOptions, word, writeSection } from '../lib/bench.ts'
-import { asMarkdown, asText } from '../lib/report.ts'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { number, pageOf, readOptions, SAVED, word } from '../lib/bench.ts'
+import { asPage, asText, type Part } from '../lib/report.ts'
 import { measureFairness, measurePools } from './pools.ts'
 import { measureScale } from './scale.ts'
 
@@ -12,11 +14,14 @@ const { requests, seed, save } = readOptions({
   },
 })
 
-const sections: string[] = []
+const parts: Part[] = []
 for (const measure of [measurePools, () => measureScale(requests, seed), measureFairness]) {
   for (const part of [await measure(seed)].flat()) {
     console.log(`\n${part.title}\n\n${asText(part)}`)
-    sections.push(`**${part.title}**\n\n${asMarkdown(part)}`)
+    parts.push(part)
   }
 }
-if (save) writeSection('sim', sections.join('\n\n'))
+if (save) {
+  const report = { lines: [], summary: [], details: parts }
+  writeFileSync(join(SAVED, pageOf('sim')), asPage('The simulator', report))
+}

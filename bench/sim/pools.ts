@@ -34,8 +34,8 @@ export async function measurePools(seed: string): Promise<Part> {
       ['contender', ({ label }) => label],
       ['share of the ideal', each(({ share }) => share.toFixed(2))],
       ['search p95 idle, ms', each(({ idle }) => idle.toFixed(0))],
-      ['busy, ms', each(({ busy }) => busy.toFixed(0))],
-      ['200 images, of the bound', each(({ makespan }) => makespan.toFixed(2))],
+      ['search p95 busy, ms', each(({ busy }) => busy.toFixed(0))],
+      ['200 images, x the lower bound', each(({ makespan }) => makespan.toFixed(2))],
     ],
     2,
   )
@@ -91,7 +91,7 @@ export async function measureFairness(seed: string): Promise<Part> {
     [
       ['pool', ({ pool }) => pool.title],
       ['in flight, by client', ({ clients }) => clients.join(', ')],
-      ['of what was done', ({ served }) => shares(served)],
+      ['share of the work', ({ served }) => shares(served)],
       ["Jain's index", ({ served }) => jain(served).toFixed(3)],
     ],
     3,

@@ -2,7 +2,7 @@ import type { Policy, Strategy, StrategyName } from '@immich-ml-router/core'
 import { defaults } from '@immich-ml-router/core/parts'
 import { strategies } from '../../packages/core/src/balance/strategies.ts'
 import { seeded } from '../../test/support/random.ts'
-import { type Part, type Target, table, targetsPart } from '../lib/report.ts'
+import { measuredPart, type Part, type Target, table } from '../lib/report.ts'
 import { sum } from '../lib/stats.ts'
 import { capacity } from '../pool/ideal.ts'
 import type { Pool, ServerSpec } from '../pool/pools.ts'
@@ -43,15 +43,15 @@ export async function measureScale(requests: number, seed: string): Promise<Part
       ['backends', ({ size }) => size],
       ['strategy', ({ strategy }) => strategy],
       ['requests', ({ count }) => count.toLocaleString('en')],
-      ['half of them busy: µs a request', ({ half }) => half.request.toFixed(1)],
+      ['half busy: µs a request', ({ half }) => half.request.toFixed(1)],
       ['all full: µs a request', ({ full }) => full.request.toFixed(1)],
-      ['decisions in it', ({ full }) => full.decisions.toFixed(1)],
-      ['µs for each', ({ full }) => full.decision.toFixed(1)],
+      ['decisions a request', ({ full }) => full.decisions.toFixed(1)],
+      ['µs a decision', ({ full }) => full.decision.toFixed(1)],
       ['share of the ideal', ({ full }) => full.share.toFixed(2)],
     ],
     2,
   )
-  return [costs, targetsPart('Targets of one decision', 'strategy', targets)]
+  return [costs, measuredPart(targets)]
 }
 
 async function cost(pool: Pool, strategy: StrategyName, inFlight: number, requests: number, seed: string) {
