@@ -186,6 +186,6 @@ const UNUSABLE = Number.POSITIVE_INFINITY
 /**
  * During an import each image that is done is followed by another, and no request is waiting for one of them in particular:
  * what counts is that every backend works. By simulation: with 0 the slower half of eight backends stands still at times,
- * with 3 the end of an import waits for the slowest (docs/benchmarks.md).
+ * with 3 the end of an import waits for the slowest (docs/decisions/0011).
  */
 const FOLLOWERS = 1.5
