@@ -17,11 +17,11 @@ const PARTS_HELP = `${PARTS.map(({ name }) => name).join(', ')}: speed, first by
                          memory of uploads, memory after 100,000 requests and after 1,000,000`
 
 export const options = {
-  rounds: wholeNumbers('how often each figure is measured', '5', '3'),
-  seconds: number('how long wrk runs for each figure', '1', '0.7'),
+  rounds: wholeNumbers('rounds for each figure', '5', '3'),
+  seconds: number('duration of wrk for each figure', '1', '0.7'),
   only: names(CONTENDERS),
   jobs: names(JOBS),
-  connections: wholeNumbers('jobs without a target are measured with 16 alone', '1,16,64'),
+  connections: wholeNumbers('connections; jobs without a target use 16 only', '1,16,64'),
   parts: names(PARTS, PARTS_HELP, 'rounds,first-byte,classification,memory'),
 }
 
@@ -33,7 +33,7 @@ export const COST: Bench<typeof options, Results> = {
   name: 'cost',
   title: 'What a request costs',
   command: 'bench',
-  quick: 'the ratios of the targets, in less than a minute; all of it takes a quarter of an hour',
+  quick: 'only the ratios of the targets, in less than a minute instead of 15',
   options,
   versions,
   measure: run,
@@ -54,7 +54,7 @@ async function run(asked: Asked, say: Say) {
   const lua = luaModules()
   const only = asked.only.filter((contender) => {
     const lack = lackOf(contender, found, lua)
-    if (lack !== undefined) console.error(`${contender.label} is left out, without ${lack}: ${INSTALL}`)
+    if (lack !== undefined) console.error(`${contender.label} is skipped: ${lack} is missing; ${INSTALL}`)
     return lack === undefined
   })
   const [count = 1] = asked.rounds
@@ -86,7 +86,7 @@ async function run(asked: Asked, say: Say) {
   return results
 }
 
-/** What is measured in each round: what stands side by side is measured one after the other. */
+/** What is measured in each round: figures of one table one after the other. */
 export function planCells({ only, jobs, connections, quick }: Omit<Asked, 'rounds' | 'seconds' | 'parts'>) {
   const isMeasured = quick ? quickly : thoroughly
   const cells = jobs.flatMap((job) =>
@@ -98,7 +98,7 @@ export function planCells({ only, jobs, connections, quick }: Omit<Asked, 'round
   return cells.filter(({ contenders }) => contenders.length > 0)
 }
 
-/** With few connections and many: ours, and what they are compared with. */
+/** Contenders that are measured with every number of connections. */
 const THROUGHOUT = [NONE, ROUTER, ...ADAPTERS, 'http-proxy-3', YARDSTICK]
 
 function thoroughly({ main, name }: Contender, job: string, connections: number): boolean {
@@ -106,7 +106,7 @@ function thoroughly({ main, name }: Contender, job: string, connections: number)
   return measure.isOfTargets(job) && THROUGHOUT.includes(name)
 }
 
-/** What the targets are ratios of, and no more. */
+/** Only the contenders that targets compare. */
 function quickly({ name }: Contender, job: string, connections: number): boolean {
   if (connections === measure.ALONE) return job === 'text' && [NONE, ROUTER].includes(name)
   if (connections !== measure.TYPICAL) return false
@@ -114,7 +114,7 @@ function quickly({ name }: Contender, job: string, connections: number): boolean
   return job === '500k' && [ROUTER, YARDSTICK].includes(name)
 }
 
-/** Those with first bytes, memory and so on: one of each technique, or our router alone. */
+/** The contenders of the first-byte and memory measurements: one of each technique, or only our router. */
 export function leading(contenders: readonly Contender[], quick: boolean): Contender[] {
   return contenders.filter(({ main, name }) => (quick ? name === ROUTER : main))
 }

@@ -39,7 +39,7 @@ itHere(
   },
 )
 
-it('says what is wrong with its arguments', async () => {
+it('reports invalid arguments', async () => {
   const refused = promisify(execFile)(process.execPath, [MAIN, 'cost', '--only', 'apache'])
   await expect(refused).rejects.toMatchObject({
     code: 2,

@@ -13,7 +13,7 @@ export const [TYPICAL, ALONE] = [16, 1]
 /** Bytes a second of an upload that is slowed down. */
 const SLOW = 5_000_000
 
-/** What stands side by side in a table. */
+/** The contenders of one table. */
 export interface Planned {
   readonly job: CostJob
   readonly connections: number

@@ -36,7 +36,7 @@ const results: Results = {
     cell('express', 'text', [1100, 550, 1100], { cpu: 75 }),
     cell('koa', 'text', [1290, 645, 1290], { cpu: 77 }),
     cell('http-proxy-3', 'text', [5000, 5000, 5000]),
-    // The machine was slow in the second round.
+    // The machine is slow in the second round.
     cell('nginx', 'text', [1000, 500, 1000]),
     cell('lua', 'text', [1400, 1320, 1320], { cpu: 60 }),
     cell('router', '500k', [210, 220, 230], { cpu: 500 }),
@@ -82,12 +82,12 @@ const terminalOf = (shown: Results) => asTerminal(COST.report(shown))
 
 const plotNames = (shown: Results) => COST.plots(shown).flatMap((plot) => plot?.name ?? [])
 
-it('a ratio is that of the same round, so that a slow machine does not count', () => {
+it('ratios compare figures of the same round', () => {
   const load = { job: 'text', connections: 16 }
   expect(ratio(results, load, 'router', 'nginx', rateOf)).toEqual({ least: 1.3, median: 1.3, most: 1.4 })
 })
 
-it('the targets are held against the same run', () => {
+it('the targets are checked within one run', () => {
   expect(checkTargets(results).map(({ what, of, figure, met }) => [what, of, figure, met])).toEqual([
     ['CPU time for a text search: at most 1.38 x floor (goal 1.25 x)', 'direct', '1.40', false],
     ['CPU time for a text search: at most 0.25 x floor more than direct', 'createRouter', '0.25', true],
@@ -109,7 +109,7 @@ it('the targets are held against the same run', () => {
   ])
 })
 
-it('what nobody has measured is no target', () => {
+it('a target without measurements is left out', () => {
   const nothing = { cells: [], firstBytes: [], peaks: [], growths: [], classification: [] }
   expect(checkTargets({ ...results, ...nothing })).toEqual([])
   const withoutNginx = results.cells.filter(({ contender }) => ['none', 'router'].includes(contender))
@@ -118,20 +118,20 @@ it('what nobody has measured is no target', () => {
   ])
 })
 
-it('the report says where another router is ahead, and what is no router is not', () => {
+it('the report lists other routers that are ahead, and no contender that does not route', () => {
   const report = terminalOf(results)
   expect(report).toMatch(/text search, 16 connections +Lua +1,320 \/ 1,300 +60 \/ 66\n/)
   expect(report).not.toMatch(/connections +http-proxy-3/)
 })
 
-it('the report says what has failed, and how far those came who were too slow', () => {
+it('the report lists failures, and the request count of slow contenders', () => {
   const report = terminalOf(results)
   expect(report).toContain('FAILED REQUESTS: status 500 2')
   expect(report).toMatch(/\nnginx +5 +7000 \(status 500 2\) +7 \(70,000\)$/)
   expect(terminalOf({ ...results, peaks: [] })).toContain('no failed requests')
 })
 
-it('there is no plot of what was not measured', () => {
+it('a plot without measurements is left out', () => {
   const names = ['cost-speed.svg', 'cost-memory.svg', 'cost-growth.svg', 'cost-first-byte.svg']
   expect(plotNames(results)).toEqual(names)
   const few = { ...results, cells: [], growths: [], peaks: [] }

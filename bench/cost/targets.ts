@@ -82,7 +82,7 @@ function memoryGoals(results: Results): Goal[] {
   ]
 }
 
-/** The targets that the results say something about. */
+/** The targets that the results have figures for. */
 export function checkTargets(results: Results): Target[] {
   const goals = [...textGoals(results), ...speedGoals(results), ...memoryGoals(results)]
   return goals.flatMap(([what, of, isMet, figure, write = (each) => each.median.toFixed(2)]) =>
@@ -98,14 +98,14 @@ function all(values: readonly number[] | undefined): Spread | undefined {
   return values === undefined || values.length === 0 ? undefined : spread(values)
 }
 
-/** What is measured side by side: a job with so many connections. */
+/** A job with a number of connections. */
 export type Load = Pick<Cell, 'job' | 'connections'>
 
 export function cellAt({ cells }: Results, { job, connections }: Load, name: string): Cell | undefined {
   return cells.find((cell) => cell.contender === name && cell.job === job && cell.connections === connections)
 }
 
-/** Figures of several contenders in the same round, combined: what slows the machine down for a while slows all of them. */
+/** Combines figures of the same round, because a slow machine slows all contenders. */
 function perRound(
   results: Results,
   load: Load,

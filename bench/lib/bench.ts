@@ -19,7 +19,7 @@ export interface Option<T> {
   readonly usual: string
   /** The default of a quick run, where it differs. */
   readonly quick?: string | undefined
-  /** @throws {Error} that says what is wrong with the text. */
+  /** @throws {Error} if the text is invalid, with the reason. */
   read(text: string): T
 }
 
@@ -28,10 +28,10 @@ export type Values<O extends Options> = { readonly [Name in keyof O]: ReturnType
   readonly quick: boolean
 }
 
-/** Prints what is measured now. */
+/** Prints the current measurement. */
 export type Say = (what: string) => void
 
-/** Everything about one bench. Tables and plots are made from the results alone, so they can be redrawn. */
+/** One benchmark. Tables and plots depend on the results only, so they can be redrawn. */
 export interface Bench<O extends Options, R> {
   /** Of the section in the document, the JSON file and the page of details. */
   readonly name: string
@@ -45,7 +45,7 @@ export interface Bench<O extends Options, R> {
   plots(results: R): readonly (PlotFile | undefined)[]
   /** Versions of the programs that take part. */
   versions?(): Readonly<Record<string, string | undefined>>
-  /** Whether the process must end with an error. */
+  /** Whether the process exits with an error. */
   failed?(results: R): boolean
 }
 
@@ -63,7 +63,7 @@ export const wholeNumbers = option('NUMBERS', (text) =>
   }),
 )
 
-/** Those whose names begin with one of the texts, in their own order. */
+/** Selects entries by the beginnings of their names and keeps their order. */
 export function names<T extends { readonly name: string }>(
   all: readonly T[],
   help = all.map(({ name }) => name).join(', '),
@@ -94,7 +94,7 @@ const SAVING = {
 
 type Saving = { readonly out: string; readonly save: boolean; readonly redraw: boolean }
 
-/** @throws {Error} that says what is wrong with the arguments. */
+/** @throws {Error} if an argument is invalid, with the reason. */
 export function parse<O extends Options>(options: O, args: readonly string[]): Values<O> & Saving {
   const texts = Object.fromEntries(Object.keys(options).map((name) => [name, { type: 'string' } as const]))
   const { values } = parseArgs({ args: [...args], options: { ...texts, ...SAVING } })
@@ -142,7 +142,7 @@ export function readOptions<O extends Options>({
   }
 }
 
-/** Measures or rereads, saves, prints. */
+/** Measures or rereads, then saves and prints. */
 export async function runBench<O extends Options, R>(bench: Bench<O, R>): Promise<void> {
   const options = readOptions(bench)
   const directory = options.save ? SAVED : options.out
@@ -183,9 +183,9 @@ export function present<O extends Options, R>(bench: Bench<O, R>, results: R & {
   }
 }
 
-/** JSON with a line for each entry of a list, which is good to compare in version control. */
+/** JSON with one line per list entry, for readable diffs. */
 export function toJson(results: object): string {
-  // More digits say nothing.
+  // Further digits are noise.
   const rounded = (_: string, value: unknown) =>
     typeof value === 'number' ? Number(value.toPrecision(5)) : value
   const lines = Object.entries(results).map(([name, value]) => {
@@ -196,7 +196,7 @@ export function toJson(results: object): string {
   return `{\n${lines.join(',\n')}\n}\n`
 }
 
-/** One line that is written over; where there is no terminal, a line each. */
+/** Overwrites one line in a terminal; prints a line each elsewhere. */
 function say(what: string): void {
   const { isTTY, columns } = process.stderr
   const line = `${Math.round(process.uptime())} s: ${what}`

@@ -2,21 +2,21 @@ import { execFileSync } from 'node:child_process'
 import os from 'node:os'
 import { fileURLToPath } from 'node:url'
 
-/** Where and with what figures were measured. */
+/** The machine and programs of a measurement. */
 export interface Machine {
   readonly date: string
-  /** With a `+` if files were changed since. */
+  /** With a `+` if the work tree has changes. */
   readonly commit: string
   readonly cpu: string
   readonly cores: number
   readonly memoryGiB: number
   readonly system: string
   readonly versions: Readonly<Record<string, string>>
-  /** How busy the machine was before the run, in cores. */
+  /** Load average before the run, in cores. */
   readonly load: number
 }
 
-/** @param versions Of further programs; those without one are left out. */
+/** @param versions Versions of further programs; `undefined` is left out. */
 export function describeMachine(versions: Readonly<Record<string, string | undefined>> = {}): Machine {
   const git = (...args: string[]) =>
     answerOf('git', '-C', fileURLToPath(new URL('.', import.meta.url)), ...args)
@@ -43,7 +43,7 @@ export function versionsOf({ versions }: Machine): string[] {
   return Object.entries(versions).map(([name, version]) => `${name} ${version}`)
 }
 
-/** What a program prints; `undefined` if it is missing or fails. */
+/** Output of a program; `undefined` if it is missing or fails. */
 export function answerOf(program: string, ...args: string[]): string | undefined {
   try {
     return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()

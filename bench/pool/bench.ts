@@ -15,13 +15,13 @@ const options = {
     'urls,nginx,immich,peak-ewma',
   ),
   'in-flight': wholeNumbers('requests of the import that are in flight', '8,16,64', '16'),
-  seconds: number('how long each import goes on; half as long again on a pool that changes', '20', '8'),
+  seconds: number('seconds of each import; 1.5 times as long on a pool that changes', '20', '8'),
   idle: number('seconds of searches before it', '4', '3'),
-  imports: number('how often the import of 200 images is measured', '2', '1'),
+  imports: number('runs of the import of 200 images', '2', '1'),
   seed: word('other draws', '1'),
 }
 
-/** These are measured on every pool, with every number of requests in flight; the others on the first, with one. */
+/** Measured on every pool with every number in flight; the others only on the first pool with the typical number. */
 const EVERYWHERE = [URLS_ALONE, NGINX, STRAIGHT]
 const TYPICAL = 16
 
@@ -29,7 +29,7 @@ export const POOL: Bench<typeof options, Results> = {
   name: 'pool',
   title: 'Pools of unequal servers',
   command: 'bench:pool',
-  quick: 'the main contenders, 16 in flight: some two minutes',
+  quick: 'the main contenders with 16 in flight, in 3 minutes',
   options,
   versions: () => ({ nginx: aboutNginx().version }),
   measure: run,
@@ -44,7 +44,7 @@ async function run(asked: Values<typeof options>, say: Say) {
   const { seed, seconds, idle: idleSeconds, 'in-flight': inFlights, pool: pools, imports } = asked
   const settings = { seed, seconds, idleSeconds, inFlight: inFlights }
   const hasNginx = findNginx() !== undefined
-  if (!hasNginx) console.error(`nginx is left out: ${INSTALL}`)
+  if (!hasNginx) console.error(`nginx is skipped: ${INSTALL}`)
   const contenders = asked.strategy.filter(({ name }) => name !== NGINX || hasNginx)
   const isMeasured = (pool: Pool, name: string, inFlight: number) =>
     inFlights.length === 1 || EVERYWHERE.includes(name) || (inFlight === TYPICAL && pool === pools[0])

@@ -5,12 +5,12 @@ import type { ServerSpec } from './pools.ts'
 /** A server that runs. */
 export type Running = ServerSpec & { readonly url: string }
 
-/** How requests are shared out among the servers. */
+/** How requests are distributed over the servers. */
 export interface Contender {
   /** By which `--strategy` chooses it. */
   readonly name: string
   readonly label: string
-  /** Of our router, as a configuration file would say it; others are known by their names. */
+  /** Configuration of our router; other contenders have none. */
   readonly options?: (servers: readonly Running[]) => object
 }
 
@@ -26,7 +26,7 @@ export const ALL_KNOWN = 'all-known'
 const LIMITS = {
   auto: () => 'auto',
   'no limit': () => 'unlimited',
-  // One more than it computes at once, so that it need not wait for the next.
+  // One more than its workers, so that no worker idles between two requests.
   'by hand': ({ workers }: ServerSpec) => workers + 1,
 }
 
@@ -43,7 +43,7 @@ export const CONTENDERS: readonly Contender[] = [
   },
   { name: NGINX, label: 'nginx least_conn' },
   { name: STRAIGHT, label: "Immich's list" },
-  // With the default strategy, that is what URLs alone are.
+  // The default strategy is `URLs alone`.
   ...STRATEGIES.filter((name) => name !== defaults.strategy).map((strategy) => routed(strategy, 'auto')),
   ...STRATEGIES.map((strategy) => routed(strategy, 'no limit')),
   routed('peak-ewma', 'by hand'),
@@ -56,7 +56,7 @@ function routed(strategy: StrategyName, limit: keyof typeof LIMITS): Contender {
     maxConcurrent: LIMITS[limit](server),
     ...(strategy === 'weighted-round-robin' ? { weight: (server.workers * 1000) / server.time } : {}),
   })
-  // Without spill, everything would wait for the first.
+  // Without spill, every request would queue for the first.
   const spill = strategy === 'first' ? { spill: true } : {}
   return {
     name: `${strategy}/${limit.replace(' ', '-')}`,

@@ -2,7 +2,7 @@ import { sum } from '../lib/stats.ts'
 import type { Pool, ServerSpec } from './pools.ts'
 
 /**
- * Units of work a second that a pool does at best with so many requests in flight: those of its fastest workers.
+ * Units of work a second that a pool does at best with so many requests in flight: the work of its fastest workers.
  *
  * @param slow Whether its changing server is slow.
  */

@@ -23,7 +23,7 @@ it('the smallest bench of a pool measures, prints and saves', async () => {
   expect(cell?.share).toBeGreaterThan(0)
 })
 
-it('says what is wrong with its arguments', async () => {
+it('reports invalid arguments', async () => {
   const refused = promisify(execFile)(process.execPath, [MAIN, 'pool', '--pool', 'nine'])
   await expect(refused).rejects.toMatchObject({
     code: 2,

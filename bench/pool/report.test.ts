@@ -59,7 +59,7 @@ const results: Results = {
 
 const plotNames = (shown: Results) => POOL.plots(shown).flatMap((plot) => plot?.name ?? [])
 
-it('the targets are held against what URLs alone have reached, on every pool', () => {
+it('the targets are checked for URLs alone, on every pool', () => {
   expect(checkTargets(results).map(({ what, of, figure, met }) => [what, of, figure, met])).toEqual([
     ['share of the ideal at least 0.95', 'Three', '0.970 / 0.949', false],
     ['share of the ideal at least 0.9', 'Changing', '0.910', true],
@@ -76,18 +76,18 @@ it('the targets are held against what URLs alone have reached, on every pool', (
   ])
 })
 
-it('what nobody has measured is no target', () => {
+it('a target without measurements is left out', () => {
   expect(checkTargets({ ...results, cells: results.cells.slice(4), imports: [] })).toEqual([])
 })
 
-it('the report says where another is ahead, and which searches had no answer', () => {
+it('the report lists where another router is ahead, and unanswered searches', () => {
   const report = asTerminal(POOL.report(results))
   expect(report).toMatch(/Three +8 +nginx least_conn +share +0\.990 +0\.970\n/)
   expect(report).not.toMatch(/Immich's list +share/)
   expect(report).toMatch(/nginx least_conn +0\.990 .* > 856 /)
 })
 
-it('there is no plot of what was not measured', () => {
+it('a plot without measurements is left out', () => {
   const all = ['pool-throughput.svg', 'pool-searches.svg', 'pool-limits.svg']
   expect(plotNames(results)).toEqual(all)
   const unlimited = { ...results, cells: results.cells.map((each) => ({ ...each, limits: [] })) }

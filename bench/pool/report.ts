@@ -14,7 +14,7 @@ import type { Cell, Import } from './stage.ts'
 
 type PoolResult = Results['pools'][number]
 
-/** Of the ideal: on a pool that stays as it is, and on one that changes. */
+/** The target share of the ideal; lower on a pool that changes. */
 export function shareWanted(pool: PoolResult): number {
   return pool.slow === null ? 0.95 : 0.9
 }
@@ -43,7 +43,7 @@ function settingsLine({ settings, cells }: Results): string {
   ].join('; ')
 }
 
-/** The targets that the results say something about: what URLs alone have reached. */
+/** The targets that the results have figures for, checked for URLs alone. */
 export function checkTargets({ pools, cells, imports }: Results): Target[] {
   const own = cells.filter(({ contender }) => contender === URLS_ALONE)
   const ownImports = imports.filter(({ contender }) => contender === URLS_ALONE)
@@ -96,7 +96,7 @@ function list<T extends { readonly inFlight: number }>(
   return `${entries.map(write).join(' / ')}${unit}`
 }
 
-/** Of all searches while nothing else went on. */
+/** p95 of all searches without an import. */
 function idleP95(cells: readonly Cell[]): number {
   const all = cells.flatMap(({ idle }) => idle)
   return percentile(all, 0.95)
@@ -106,7 +106,7 @@ function busyP95(cell: Cell): number {
   return percentile(cell.busy, 0.95)
 }
 
-/** By the bound. */
+/** Multiples of the lower bound. */
 function makespans({ runs }: Import) {
   return spread(runs.map(({ makespan, ideal }) => makespan / ideal))
 }

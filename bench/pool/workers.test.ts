@@ -52,7 +52,7 @@ it('the speed is that of the beginning of a job', async () => {
   ])
 })
 
-it('those who are forgotten are never begun', async () => {
+it('dropped requests never begin', async () => {
   const clock = new FakeClock()
   const workers = new Workers(1, () => 10, clock, exactly)
   const ended: string[] = []

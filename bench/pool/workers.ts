@@ -45,7 +45,7 @@ export class Workers {
     })
   }
 
-  /** Forgets what is queued. */
+  /** Drops queued requests. */
   clear(): void {
     this.#queue = []
   }

@@ -41,7 +41,7 @@ export function figuresOf(
     .filter((search) => search.start >= timeline.faultAt * 1000 && !overlaps(search))
     .map(({ start, end }) => (end ?? timeline.seconds * 1000) - start)
   return {
-    /** Good jobs lost, without those of `restart.stopped`. */
+    /** Good jobs lost, except those in `restart.stopped`. */
     lost: lost.length - stopped.length,
     done: bulk.filter(isDone).length,
     /** Jobs without an answer 5 s after the end of the row. */

@@ -37,7 +37,7 @@ it('restarts the gateway, on the same port', { timeout: PATIENCE }, async () => 
   expect(cell?.restart?.stopped).toBeGreaterThan(0)
 })
 
-it('says what is wrong with its arguments', async () => {
+it('reports invalid arguments', async () => {
   const refused = promisify(execFile)(process.execPath, [MAIN, 'queue', '--rows', 'nine'])
   await expect(refused).rejects.toMatchObject({
     code: 2,

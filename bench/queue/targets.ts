@@ -3,12 +3,12 @@ import type { Results } from './bench.ts'
 import { LIST, ROUTER } from './contenders.ts'
 import type { Cell } from './stage.ts'
 
-/** Of what the healthy backends can do. */
+/** Of the throughput of the healthy backends. */
 export const SHARE = 0.9
 export const SHARE_FLAPPING = 0.7
-/** Of the idle p95 of the backends that are left. */
+/** Multiple of the idle p95 of the backends that are left. */
 const SEARCH = 2
-/** Good jobs that a restart may lose: those that run. */
+/** Good jobs that a restart may lose: the ones in flight. */
 const RESTART_LOST = 5
 
 /** Whether a row meets each target; `undefined` if the target does not apply. */

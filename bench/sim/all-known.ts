@@ -8,9 +8,9 @@ interface Queued {
 }
 
 /**
- * Knows every server, and how long each job takes. A request goes to the fastest worker that is free when it arrives, sent
- * so early that no worker waits for the next; searches go first, and to the best server. It does not move what has begun,
- * and sees no end of an import: what a router could come near to if it had nothing to learn.
+ * Knows every server and every job time: an upper bound for a router that must learn. A request goes to the fastest free
+ * worker, so early that no worker idles. Searches go first, to the best server. It does not move running jobs and does not
+ * see the end of an import.
  */
 export class AllKnown implements Dispatcher {
   readonly #clock: Clock

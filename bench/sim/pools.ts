@@ -45,7 +45,7 @@ type Cell = Readonly<Record<'share' | 'idle' | 'busy' | 'makespan', number>>
 
 async function measure(pool: Pool, contender: Contender, inFlight: number, seed: string): Promise<Cell> {
   const servers = pool.servers.map((server) => ({ ...server, url: `http://${server.name}` }))
-  // Contenders are written as a configuration file would say it.
+  // Contenders have the form of a configuration file.
   const options = contender.options?.(servers) as Policy | undefined
   const policy = options === undefined ? {} : { policy: { ...options, health: false } as const }
   const begin = () => new Simulation({ pool, ...policy, seed })

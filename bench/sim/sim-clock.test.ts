@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { SimClock } from './sim-clock.ts'
 
-it('runs what is due in its order, and all that follows from it before the next', async () => {
+it('runs callbacks in order, each with all its consequences before the next', async () => {
   const clock = new SimClock()
   const seen: string[] = []
   const see = (what: string) => seen.push(`${clock.now()} ${what}`)

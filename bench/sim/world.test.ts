@@ -6,13 +6,13 @@ import { Simulation } from './world.ts'
 
 const [pool] = POOLS
 if (pool === undefined) throw new Error('there is no pool')
-/** What a user has who has only written down the URLs. */
+/** Only URLs are configured. */
 const policy = {
   backends: Object.fromEntries(pool.servers.map(({ name }) => [name, { url: `http://${name}` }])),
   health: false,
 } as const
 
-/** What is learnt from one draw may be a bad guess for a while. */
+/** One draw may mislead the learned values for a while. */
 const SEEDS = ['one', 'two', 'three', 'four', 'five']
 
 it.each([8, 16, 64])(
@@ -49,7 +49,7 @@ it.each([
   [8, 0.97],
   [16, 0.99],
   [64, 0.99],
-])('who knows everything, with %i in flight, comes to %d of the ideal', async (inFlight, share) => {
+])('with everything known and %i in flight, the share of the ideal is %d', async (inFlight, share) => {
   const simulation = new Simulation({ pool, seed: 'test' })
   const idle = await simulation.run({ clients: [], seconds: 30, searchEvery: 150 })
   const busy = await simulation.run({ clients: [inFlight], seconds: 60, searchEvery: 150 })

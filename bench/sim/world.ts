@@ -20,7 +20,7 @@ export interface Load {
   readonly searchEvery?: number
 }
 
-/** The way there and back, in milliseconds: with it, shares and searches are those that processes have on loopback. */
+/** Round trip in milliseconds. With it, shares and search latencies match real processes on loopback. */
 const WAY = 2.5
 
 /** A pool of servers, mostly behind the real selection of core, on a clock that jumps from event to event. */
