@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Options } from 'tsup'
+import packageJson from './package.json' with { type: 'json' }
 
 /** The files of undici that export what core imports: its index also loads fetch, WebSocket, caches and mocks. */
 const UNDICI = `
@@ -11,6 +12,16 @@ export { default as Pool } from 'undici/lib/dispatcher/pool.js'
 export { default as buildConnector } from 'undici/lib/core/connect.js'
 export { default as errors } from 'undici/lib/core/errors.js'
 `
+
+const [major, minor] = packageJson.engines.node.replace('>=', '').split('.')
+
+/** Comes before the bundled packages, whose own errors on an old Node would say nothing. Its syntax works in every Node. */
+const NODE_VERSION_CHECK = `
+var nodeVersion = process.versions.node.split('.').map(Number)
+if (nodeVersion[0] < ${major} || (nodeVersion[0] === ${major} && nodeVersion[1] < ${minor})) {
+  console.error('immich-ml-router needs Node.js ${major}.${minor} or later, and this is Node.js ' + process.versions.node + '. Update Node.js.')
+  process.exit(1)
+}`
 
 const core = join(dirname(fileURLToPath(import.meta.url)), '../core')
 
@@ -42,7 +53,7 @@ export default defineConfig({
   splitting: false,
   noExternal: [/.*/],
   minifySyntax: true,
-  minifyWhitespace: true,
+  banner: { js: NODE_VERSION_CHECK },
   esbuildPlugins: [lightUndici],
   // V8 keeps a source with other characters in twice the memory.
   esbuildOptions: (options) => {

@@ -1,4 +1,4 @@
-export const PACKAGES = ['core', 'express', 'koa', 'status-page'] as const
+export const PACKAGES = ['core', 'express', 'gateway-kit', 'koa', 'status-page'] as const
 
 /** What the packages give at run time. A change here is a change for every user. */
 export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
@@ -16,6 +16,10 @@ export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
   ],
   express: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
   koa: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
+  'gateway-kit': [
+    ...['MissingConfigError', 'configFromVariables', 'createHttpServer', 'logDestination', 'makeLogger'],
+    ...['readConfig', 'readOptions', 'readSettings', 'runGateway', 'startGateway'],
+  ],
   'status-page': ['statusPage'],
 }
 

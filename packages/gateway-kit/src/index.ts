@@ -4,6 +4,10 @@
  *
  * @module gateway-kit
  */
+
+// The first import, because it checks the version of Node.
+import '@immich-ml-router/core'
+
 export {
   type ConfigFile,
   type ConfiguredOptions,
