@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { judge, type Verdict } from '@immich-ml-router/core/parts'
+import { GOOD_ANSWER } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
-import { GOOD_ANSWER } from './support/predict-body.ts'
 
 /** What each row of the table says, by the beginning of its second cell, and the third. */
 const document = readFileSync(new URL('../docs/answers.md', import.meta.url), 'utf8')

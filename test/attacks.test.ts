@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
+import { CONTENT_TYPE, GOOD_ANSWER, immichBody, multipart } from '@immich-ml-router/core/testing'
 import { describe, expect } from 'vitest'
 import { pingWhile } from './attacks/pings.ts'
 import { post } from './support/client.ts'
 import { startProcess } from './support/gateway-process.ts'
-import { CONTENT_TYPE, GOOD_ANSWER, immichBody, multipart } from './support/predict-body.ts'
 import { listen } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 

@@ -1,11 +1,10 @@
 import { inspect } from 'node:util'
 import type { RouterOptions } from '@immich-ml-router/core'
+import { FakeClock, GOOD_ANSWER, immichBody } from '@immich-ml-router/core/testing'
 import { ProxyServer } from 'http-proxy-3'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
 import { FakeResolver } from './support/fake-resolver.ts'
-import { GOOD_ANSWER, immichBody } from './support/predict-body.ts'
 import {
   type Answer,
   basic,

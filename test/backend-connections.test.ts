@@ -1,10 +1,10 @@
 import https from 'node:https'
 import { TlsError } from '@immich-ml-router/core/parts'
+import { immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { YESTERDAY } from './support/certificates.ts'
 import { post } from './support/client.ts'
 import { FakeResolver } from './support/fake-resolver.ts'
-import { immichBody } from './support/predict-body.ts'
 import {
   basic,
   client,

@@ -1,6 +1,6 @@
+import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl } from './support/servers.ts'
 

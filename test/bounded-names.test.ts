@@ -1,13 +1,12 @@
 import { createRouter, type RequestEvent } from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
 import { routerMetrics } from '@immich-ml-router/core/metrics'
-import type { StubOptions } from '@immich-ml-router/example-stub-ml'
+import { multipart, type StubMlServerOptions } from '@immich-ml-router/core/testing'
 import { statusPage } from '@immich-ml-router/status-page'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { eventStream } from './support/event-stream.ts'
-import { multipart } from './support/predict-body.ts'
 import { listen, stubMl } from './support/servers.ts'
 
 const IMAGE = { header: 'image', content: 'bytes' }
@@ -17,7 +16,7 @@ function requestFor(entries: object): Buffer {
 }
 
 /** A router that tells everything it can, in every way it can. */
-async function talkative(fault: NonNullable<StubOptions['fault']>) {
+async function talkative(fault: NonNullable<StubMlServerOptions['fault']>) {
   const stub = await stubMl({ fault })
   const name = `route-${'r'.repeat(100_000)}`
   const router = createRouter({
@@ -60,7 +59,7 @@ const hostile: Record<string, (index: number) => object> = {
     ),
 }
 
-const backends: Record<string, NonNullable<StubOptions['fault']>> = {
+const backends: Record<string, NonNullable<StubMlServerOptions['fault']>> = {
   'fails at everything': 'error',
   'lacks everything': { kind: 'status', status: 501, detail: 'no' },
 }

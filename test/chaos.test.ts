@@ -1,23 +1,28 @@
 import { randomBytes } from 'node:crypto'
 import type { RequestEvent } from '@immich-ml-router/core'
-import type { Fault, StubMl } from '@immich-ml-router/example-stub-ml'
+import {
+  type ConnectionFault,
+  type ImmichJob,
+  immichBody,
+  type StubMlServer,
+} from '@immich-ml-router/core/testing'
 import { expect, it } from 'vitest'
 import { type Answer, post } from './support/client.ts'
 import { fastClock } from './support/fast-clock.ts'
-import { immichBody, type Job, sha256 } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 const REQUESTS = 2_000
 const AT_ONCE = 40
-const TASKS: Record<Job, string> = {
+const TASKS: Record<ImmichJob, string> = {
   textSearch: 'clip',
   indexing: 'clip',
   faces: 'facial-recognition',
   ocr: 'ocr',
 }
 const CHOICE = { strategy: 'least-conn', timeouts: { response: '20s' } } as const
-const JOBS = Object.keys(TASKS) as Job[]
+const JOBS = Object.keys(TASKS) as ImmichJob[]
 
 /** Numbers from 0 to 1 that are the same in every run. */
 function seeded(seed: number): () => number {
@@ -28,7 +33,7 @@ function seeded(seed: number): () => number {
   }
 }
 
-function bodyOf(i: number, random: () => number): { job: Job; body: Buffer } {
+function bodyOf(i: number, random: () => number): { job: ImmichJob; body: Buffer } {
   const job = JOBS[i % JOBS.length] ?? 'ocr'
   // One in fifty is too large for memory.
   const size = random() < 0.02 ? 2_000_000 : Math.floor(random() * 30_000)
@@ -36,8 +41,19 @@ function bodyOf(i: number, random: () => number): { job: Job; body: Buffer } {
 }
 
 /** Kills, resets, hangs and restarts backends, until it is stopped. */
-function wreak(victims: readonly StubMl[], random: () => number): () => Promise<Record<string, number>> {
-  const faults: (Fault | undefined)[] = ['refuse', undefined, 'reset', undefined, 'hang', 'refuse', undefined]
+function wreak(
+  victims: readonly StubMlServer[],
+  random: () => number,
+): () => Promise<Record<string, number>> {
+  const faults: (ConnectionFault | undefined)[] = [
+    'refuse',
+    undefined,
+    'reset',
+    undefined,
+    'hang',
+    'refuse',
+    undefined,
+  ]
   const done: Record<string, number> = {}
   let stopped = false
   const loop = async () => {
@@ -60,7 +76,7 @@ function wreak(victims: readonly StubMl[], random: () => number): () => Promise<
 
 it(`${REQUESTS} requests are all answered, and rightly, while two of three backends are killed, reset, hung and restarted`, async () => {
   const random = seeded(Number(process.env['CHAOS_SEED'] ?? 7))
-  const stubs: Record<string, StubMl> = {}
+  const stubs: Record<string, StubMlServer> = {}
   for (const name of ['a', 'b', 'c', 'outside']) stubs[name] = await stubMl({ threads: 16, serviceTime: 100 })
   const { a, b, outside } = stubs
   if (a === undefined || b === undefined || outside === undefined) throw new Error('a stand-in is missing')
@@ -86,7 +102,7 @@ it(`${REQUESTS} requests are all answered, and rightly, while two of three backe
     hedges += event.attempts.filter(({ hedge }) => hedge).length
   })
 
-  const answers: { job: Job; sha: string; answer: Answer }[] = []
+  const answers: { job: ImmichJob; sha: string; answer: Answer }[] = []
   let next = 0
   const client = async () => {
     while (next < REQUESTS) {

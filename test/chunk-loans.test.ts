@@ -7,11 +7,12 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { CONTENT_TYPE, GOOD_ANSWER, immichBody } from '@immich-ml-router/core/testing'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { authority, type KeyPair } from './support/certificates.ts'
 import { ROOT } from './support/docs.ts'
-import { CONTENT_TYPE, GOOD_ANSWER, immichBody, sha256 } from './support/predict-body.ts'
 import { listen } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 /*
  * Chunks are freed as soon as undici's socket has passed them on (packages/core/src/body/chunk-loans.ts). A chunk that is freed

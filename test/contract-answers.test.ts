@@ -1,12 +1,18 @@
 import http from 'node:http'
 import net from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import {
+  CONTENT_TYPE,
+  FakeClock,
+  GOOD_ANSWER,
+  imageBytes,
+  immichBody,
+  immichForm,
+} from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { adapters, direct } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { received, seed } from './support/contract-seed.ts'
-import { FakeClock } from './support/fake-clock.ts'
-import { CONTENT_TYPE, GOOD_ANSWER, imageBytes, immichBody, immichForm } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 describe.each([...adapters, ...direct])('$name', (adapter) => {

@@ -1,12 +1,12 @@
 import type { Exchange } from '@immich-ml-router/core/parts'
+import { FakeClock, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import type { Composition } from './adapters/adapter.ts'
 import { adapters, direct } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { received, seed } from './support/contract-seed.ts'
-import { FakeClock } from './support/fake-clock.ts'
-import { imageBytes, immichBody, sha256 } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 const composable = [...adapters, ...direct].filter(({ compose }) => typeof compose === 'function')
 

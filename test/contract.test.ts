@@ -1,21 +1,21 @@
 import net from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { RouterOptions } from '@immich-ml-router/core'
+import {
+  CONTENT_TYPE,
+  ENTRIES,
+  type ImmichJob,
+  imageBytes,
+  immichBody,
+  immichForm,
+  multipart,
+} from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { adapters, direct } from './adapters/all.ts'
 import { post, type Sending } from './support/client.ts'
 import { received, seed } from './support/contract-seed.ts'
-import {
-  CONTENT_TYPE,
-  ENTRIES,
-  imageBytes,
-  immichBody,
-  immichForm,
-  type Job,
-  multipart,
-  sha256,
-} from './support/predict-body.ts'
 import { listen, stubMl } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 const sendings: Sending[] = (['content-length', 'chunked'] as const).flatMap((framing) =>
   (['whole', 'bytes'] as const).map((pieces) => ({ framing, pieces })),
@@ -65,7 +65,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     })
   })
 
-  const jobs: [Job, string | Buffer][] = [
+  const jobs: [ImmichJob, string | Buffer][] = [
     ['textSearch', 'cat'],
     ['indexing', imageBytes(200_000)],
     ['faces', imageBytes(200_000)],
@@ -74,7 +74,7 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
 
   const byJob: Record<
     string,
-    (job: Job) => Partial<Record<'task' | 'type' | 'model' | 'input', string | string[]>>
+    (job: ImmichJob) => Partial<Record<'task' | 'type' | 'model' | 'input', string | string[]>>
   > = {
     task: (job) => ({
       task: { textSearch: 'clip', indexing: 'clip', faces: 'facial-recognition', ocr: 'ocr' }[job],

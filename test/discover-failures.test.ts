@@ -1,9 +1,9 @@
 import { dnsResolver } from '@immich-ml-router/core'
+import { imageBytes, immichForm } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { dnsServer } from './support/dns-server.ts'
 import { FakeResolver } from './support/fake-resolver.ts'
-import { imageBytes, immichForm } from './support/predict-body.ts'
 import { search, serve } from './support/replicas.ts'
 import { stubMl, until } from './support/servers.ts'
 

@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import http from 'node:http'
-import type { StubMl } from '@immich-ml-router/example-stub-ml'
+import { CONTENT_TYPE, imageBytes, immichBody, type StubMlServer } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { startSetup } from './support/gateway-process.ts'
-import { CONTENT_TYPE, imageBytes, immichBody, sha256 } from './support/predict-body.ts'
 import { rawConnection } from './support/raw-client.ts'
 import { stubMl, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 import { itNeeds } from './support/tools.ts'
 
-const start = (name: string, ml: StubMl) =>
+const start = (name: string, ml: StubMlServer) =>
   startSetup(`embedding/${name}`, { urls: { 'immich-machine-learning:3003': ml.url } })
 
 describe.each(['express', 'koa', 'nestjs', 'fastify', 'node'])('the router within %s', (name) => {

@@ -1,11 +1,12 @@
 import http from 'node:http'
 import { createRouter, deferContinue, type RequestEvent, type RouterOptions } from '@immich-ml-router/core'
+import { CONTENT_TYPE, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Surroundings } from './adapters/adapter.ts'
 import { adapters, direct } from './adapters/all.ts'
-import { CONTENT_TYPE, immichBody, sha256 } from './support/predict-body.ts'
 import { rawConnection } from './support/raw-client.ts'
 import { listen, stubMl } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
 

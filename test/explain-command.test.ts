@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { CONTENT_TYPE, ENTRIES, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { explainRequest } from '../packages/gateway/src/commands/explain.ts'
 import { ROOT } from './support/docs.ts'
-import { CONTENT_TYPE, ENTRIES, imageBytes, immichBody } from './support/predict-body.ts'
 import { file } from './support/temporary-file.ts'
 
 const config = {

@@ -1,8 +1,7 @@
+import { FakeClock, GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
-import { GOOD_ANSWER, imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 

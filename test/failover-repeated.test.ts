@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import type { RouterOptions } from '@immich-ml-router/core'
+import { CONTENT_TYPE, FakeClock, GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { image, pool, started } from './support/failover-pool.ts'
-import { FakeClock } from './support/fake-clock.ts'
-import { CONTENT_TYPE, GOOD_ANSWER, imageBytes, immichBody } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 /** Its refusals are not spaced out. */

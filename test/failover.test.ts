@@ -4,13 +4,19 @@ import type http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RequestEvent } from '@immich-ml-router/core'
-import type { Fault } from '@immich-ml-router/example-stub-ml'
+import {
+  FakeClock,
+  type Fault,
+  GOOD_ANSWER,
+  imageBytes,
+  immichBody,
+  immichForm,
+} from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { image, pool, started } from './support/failover-pool.ts'
-import { FakeClock } from './support/fake-clock.ts'
-import { GOOD_ANSWER, imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
 import { listen, stubMl } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 /** Such jobs, as the health of a backend names them when it refuses them with their options. */
 const VISUAL = 'clip/visual (with these options)'

@@ -1,7 +1,7 @@
+import { immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { fastClock } from './support/fast-clock.ts'
-import { immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl, until } from './support/servers.ts'
 

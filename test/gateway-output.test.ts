@@ -1,7 +1,7 @@
+import { immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect } from 'vitest'
 import { post } from './support/client.ts'
 import { type ReadGateway, startRead } from './support/output-reader.ts'
-import { immichBody } from './support/predict-body.ts'
 import { stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 

@@ -1,8 +1,9 @@
+import { CONTENT_TYPE, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { startProcess } from './support/gateway-process.ts'
-import { CONTENT_TYPE, immichBody, sha256 } from './support/predict-body.ts'
 import { rawConnection } from './support/raw-client.ts'
 import { stubMl } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 const statuses = (answer: string) => answer.match(/HTTP\/1\.1 \d+/g)?.map((line) => Number(line.slice(9)))
 

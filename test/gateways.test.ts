@@ -1,11 +1,12 @@
 import { resolveExchangeOptions } from '@immich-ml-router/core/parts'
+import { imageBytes, immichBody, immichForm, multipart } from '@immich-ml-router/core/testing'
 import { configFromVariables } from '@immich-ml-router/gateway-kit'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { exampleOf } from './support/docs.ts'
 import { GATEWAYS, spawnGateway, startProcess } from './support/gateway-process.ts'
-import { imageBytes, immichBody, immichForm, multipart, sha256 } from './support/predict-body.ts'
 import { stubMl, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 import { file } from './support/temporary-file.ts'
 import { itNeeds } from './support/tools.ts'
 

@@ -1,7 +1,7 @@
 import type http from 'node:http'
+import { CONTENT_TYPE, GOOD_ANSWER, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { adapters, direct } from './adapters/all.ts'
-import { CONTENT_TYPE, GOOD_ANSWER, immichBody } from './support/predict-body.ts'
 import { rawConnection } from './support/raw-client.ts'
 import { listen } from './support/servers.ts'
 

@@ -1,10 +1,10 @@
 import http from 'node:http'
+import { FakeClock, GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
 import { answers, search, serve, server } from './support/health-servers.ts'
-import { GOOD_ANSWER, imageBytes, immichBody, sha256 } from './support/predict-body.ts'
 import { listen, stubMl } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 const ocr = immichBody('ocr', imageBytes(1_000))
 

@@ -2,11 +2,10 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { gzipSync } from 'node:zlib'
 import type { RouterOptions } from '@immich-ml-router/core'
+import { CONTENT_TYPE, FakeClock, GOOD_ANSWER, immichForm } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
 import { pool, search, slowBody } from './support/hold-pool.ts'
-import { CONTENT_TYPE, GOOD_ANSWER, immichForm } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 describe('heartbeats', () => {

@@ -1,7 +1,7 @@
+import { GOOD_ANSWER } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { FROM_A, FROM_B, gate, LATE, late, search, serve } from './support/hedge-pool.ts'
-import { GOOD_ANSWER } from './support/predict-body.ts'
 import { stubMl, until } from './support/servers.ts'
 
 describe('a bad answer of one copy', () => {

@@ -1,23 +1,23 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import type { Route, RouterOptions } from '@immich-ml-router/core'
-import type { StubOptions } from '@immich-ml-router/example-stub-ml'
-import { describe, expect, it } from 'vitest'
-import { post } from './support/client.ts'
-import { FROM_A, FROM_B, gate, LATE, late, search, serve } from './support/hedge-pool.ts'
 import {
   CONTENT_TYPE,
   GOOD_ANSWER,
   imageBytes,
   immichBody,
   immichForm,
-  sha256,
-} from './support/predict-body.ts'
+  type StubMlServerOptions,
+} from '@immich-ml-router/core/testing'
+import { describe, expect, it } from 'vitest'
+import { post } from './support/client.ts'
+import { FROM_A, FROM_B, gate, LATE, late, search, serve } from './support/hedge-pool.ts'
 import { stubMl, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 /** The same over stand-ins. */
 async function pool(
-  servers: readonly StubOptions[],
+  servers: readonly StubMlServerOptions[],
   route: Partial<Route> = LATE,
   options: Partial<RouterOptions> = {},
 ) {

@@ -1,11 +1,12 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { expect, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
 import { type GatewayProcess, startProcess } from './support/gateway-process.ts'
-import { imageBytes, immichBody, sha256 } from './support/predict-body.ts'
 import { stubMl, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 import { itNeeds } from './support/tools.ts'
 
 const UPLOADS = 64

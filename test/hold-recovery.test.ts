@@ -3,11 +3,10 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createRouter } from '@immich-ml-router/core'
 import type { BackendInfo } from '@immich-ml-router/core/parts'
+import { FakeClock, GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
 import { pool, search } from './support/hold-pool.ts'
-import { GOOD_ANSWER, imageBytes, immichBody } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 
 describe('coming back', () => {

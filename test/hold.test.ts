@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import http from 'node:http'
+import { CONTENT_TYPE, FakeClock, imageBytes, immichBody, immichForm } from '@immich-ml-router/core/testing'
 import { ProxyServer } from 'http-proxy-3'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
 import { pool, search, slowBody } from './support/hold-pool.ts'
-import { CONTENT_TYPE, imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
 import { listen, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 describe('a request that finds no backend', () => {
   it('waits with fifty others, and all are served in order when one comes back after 3 s', async () => {

@@ -1,11 +1,11 @@
 import http from 'node:http'
 import https from 'node:https'
 import { createRouter } from '@immich-ml-router/core'
+import { GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { ProxyServer } from 'http-proxy-3'
 import { generate } from 'selfsigned'
 import { describe, expect, it, vi } from 'vitest'
 import { post } from './support/client.ts'
-import { GOOD_ANSWER, imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 

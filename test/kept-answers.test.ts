@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
+import { GOOD_ANSWER, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { GOOD_ANSWER, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, until } from './support/servers.ts'
 

@@ -1,9 +1,16 @@
 import http from 'node:http'
 import { createRouter } from '@immich-ml-router/core'
+import {
+  BOUNDARY,
+  CONTENT_TYPE,
+  ENTRIES,
+  imageBytes,
+  immichBody,
+  multipart,
+} from '@immich-ml-router/core/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { BOUNDARY, CONTENT_TYPE, ENTRIES, imageBytes, immichBody, multipart } from './support/predict-body.ts'
 import { listen, stubMl } from './support/servers.ts'
 
 const KINDS = 10_000

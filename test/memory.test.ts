@@ -1,7 +1,6 @@
-import { UNDECODABLE } from '@immich-ml-router/example-stub-ml'
+import { immichBody, UNDECODABLE } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl } from './support/servers.ts'
 

@@ -1,10 +1,10 @@
 import { createRouter, expandConfig, type Policy, parseConfig } from '@immich-ml-router/core'
 import { routerMetrics } from '@immich-ml-router/core/metrics'
 import { parsePolicy } from '@immich-ml-router/core/parts'
+import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { post } from './support/client.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl, until } from './support/servers.ts'
 

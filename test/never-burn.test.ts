@@ -3,13 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type StubMl, UNDECODABLE } from '@immich-ml-router/example-stub-ml'
+import { imageBytes, type StubMlServer, UNDECODABLE } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { fastClock } from './support/fast-clock.ts'
 import { type BackendName, FAULT_ROWS, type FaultRow } from './support/fault-rows.ts'
 import { startProcess } from './support/gateway-process.ts'
 import { ImmichClient, type JobRecord, runSearch, runWorkers } from './support/immich-client.ts'
-import { imageBytes } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl } from './support/servers.ts'
 
@@ -90,18 +89,18 @@ function lost(records: readonly JobRecord[]): Record<string, number> {
   return reasons
 }
 
-async function backends(): Promise<Record<BackendName, StubMl>> {
+async function backends(): Promise<Record<BackendName, StubMlServer>> {
   return {
     gpu: await stubMl({ threads: 4, serviceTime: 4 }),
     nas: await stubMl({ threads: 1, serviceTime: 10 }),
   }
 }
 
-async function set(stubs: Record<BackendName, StubMl>, faults: FaultRow['faults']): Promise<void> {
+async function set(stubs: Record<BackendName, StubMlServer>, faults: FaultRow['faults']): Promise<void> {
   await Promise.all([stubs.gpu.setFault(faults?.gpu), stubs.nas.setFault(faults?.nas)])
 }
 
-async function play(row: FaultRow, stubs: Record<BackendName, StubMl>, load: Load): Promise<void> {
+async function play(row: FaultRow, stubs: Record<BackendName, StubMlServer>, load: Load): Promise<void> {
   if (row.period !== undefined) {
     for (let i = 0; i < 3; i++) {
       await set(stubs, row.faults)

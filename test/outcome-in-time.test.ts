@@ -1,12 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { type Outcome, selectBackend } from '@immich-ml-router/core'
 import { answerError, Exchange, Forwarder, resolveExchangeOptions } from '@immich-ml-router/core/parts'
+import { FakeClock, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import type { Composed, Composition } from './adapters/adapter.ts'
 import { adapters, direct } from './adapters/all.ts'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
 import { rawConnection } from './support/raw-client.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { imageBytes, immichForm } from '@immich-ml-router/core/testing'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { exampleOf, ROOT, sourceExampleOf } from './support/docs.ts'
+import { exampleOf, moduleExampleOf, ROOT, sourceExampleOf } from './support/docs.ts'
 import { FREE_PORT, PACKAGES, PARTS, PUBLIC, TYPES } from './support/packed-packages.ts'
-import { imageBytes, immichForm } from './support/predict-body.ts'
 import { stubMl } from './support/servers.ts'
 
 const exec = promisify(execFile)
@@ -179,6 +179,8 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
     const dist = join(project, 'node_modules/@immich-ml-router/core/dist')
     for (const file of ['index.js', 'index.cjs', 'index.d.ts', 'logging.js', 'logging.cjs', 'logging.d.ts'])
       expect(await readFile(join(dist, file), 'utf8'), file).not.toContain('@opentelemetry')
+    for (const part of ['index', ...Object.keys(PARTS).filter((name) => name !== 'testing')])
+      expect(await readFile(join(dist, `${part}.js`), 'utf8'), part).not.toMatch(/multipart-parser|FakeClock/)
     // A second copy of a class would not be an instance of the first.
     for (const part of ['index', ...Object.keys(PARTS).filter((name) => name !== 'parts')])
       expect(await readFile(join(dist, `${part}.js`), 'utf8'), part).not.toMatch(/class \w*Error/)
@@ -212,7 +214,11 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
         // CommonJS knows no await at the top level.
         if (kind === 'esm' || name !== 'core') await write(`${name}.${extension}`, exampleOf(document, name))
       }
-      for (const name of PUBLIC.core) await write(`api-${name}.${extension}`, sourceExampleOf(name))
+      // The examples of core/testing have an await at the top level.
+      const testing = kind === 'esm' ? ['FakeClock', 'StubMlServer', 'immichBody', 'immichForm'] : []
+      for (const name of [...PUBLIC.core, ...testing])
+        await write(`api-${name}.${extension}`, sourceExampleOf(name))
+      if (kind === 'esm') await write('api-testing.mts', moduleExampleOf('testing/index.ts'))
       await write(`types.${extension}`, TYPES)
       const config = `tsconfig.${resolution}.${kind}.json`
       const compilerOptions = {
@@ -301,6 +307,11 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
     expect((await withUrl('${A_URL_THAT_IS_NOT_SET}')).stderr).toBe(
       'backends.gpu.url needs the variable A_URL_THAT_IS_NOT_SET, which is not set\n',
     )
+  })
+
+  it('runs the test of a gateway', async () => {
+    await write('gateway.test.mjs', stripTypeScriptTypes(moduleExampleOf('testing/index.ts')))
+    expect((await node('--test', '--test-reporter=tap', 'gateway.test.mjs')).stdout).toContain('# pass 1\n')
   })
 
   it('runs the example of a strategy', async () => {

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NoBackendError, parseConfig, selectBackend } from '@immich-ml-router/core'
 import type { Classified } from '@immich-ml-router/core/parts'
+import { FakeClock } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { classified } from './support/classifications.ts'
 import { ROOT } from './support/docs.ts'
-import { FakeClock } from './support/fake-clock.ts'
 
 /** The examples of docs/policies.md, each with the table behind it. */
 const examples = readFileSync(join(ROOT, 'docs/policies.md'), 'utf8')

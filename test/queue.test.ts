@@ -1,11 +1,11 @@
+import { FakeClock, imageBytes, immichBody, immichForm } from '@immich-ml-router/core/testing'
 import { ProxyServer } from 'http-proxy-3'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
-import { imageBytes, immichBody, immichForm, sha256 } from './support/predict-body.ts'
 import { gate } from './support/queue-gate.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 describe('a backend with a limit', () => {
   it('never has more at once, and the rest waits in the router', async () => {

@@ -1,9 +1,9 @@
 import { parseConfig, type RouterOptions } from '@immich-ml-router/core'
+import { CONTENT_TYPE, ENTRIES, immichBody, multipart } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { post } from './support/client.ts'
 import { exampleOf } from './support/docs.ts'
-import { CONTENT_TYPE, ENTRIES, immichBody, multipart } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl, until } from './support/servers.ts'
 

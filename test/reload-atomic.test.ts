@@ -1,10 +1,10 @@
 import { createRouter, type ReloadOptions, selectBackend } from '@immich-ml-router/core'
+import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { ProxyServer } from 'http-proxy-3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { adapters } from './adapters/all.ts'
 import { classified } from './support/classifications.ts'
 import { post } from './support/client.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
 import { listen, stubMl } from './support/servers.ts'
 
 const search = immichBody('textSearch', 'cat')

@@ -7,17 +7,17 @@ import {
   type ReloadOptions,
   type Route,
 } from '@immich-ml-router/core'
-import { Pool } from 'undici'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { post } from './support/client.ts'
 import {
   CONTENT_TYPE,
   GOOD_ANSWER,
+  type ImmichJob,
   imageBytes,
   immichBody,
   immichForm,
-  type Job,
-} from './support/predict-body.ts'
+} from '@immich-ml-router/core/testing'
+import { Pool } from 'undici'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { post } from './support/client.ts'
 import { seeded } from './support/random.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
@@ -73,7 +73,7 @@ const bodies = {
   ocr: immichBody('ocr', payloads.ocr),
 }
 
-async function sendBytes(client: Pool, job: Job) {
+async function sendBytes(client: Pool, job: ImmichJob) {
   const { statusCode, body } = await client.request({
     path: '/predict',
     method: 'POST',
@@ -84,7 +84,7 @@ async function sendBytes(client: Pool, job: Job) {
 }
 
 /** As Immich does. */
-async function sendForm(url: string, job: Job) {
+async function sendForm(url: string, job: ImmichJob) {
   const response = await fetch(`${url}/predict`, { method: 'POST', body: immichForm(job, payloads[job]) })
   return { status: response.status, text: await response.text() }
 }
@@ -110,7 +110,7 @@ describe('10,000 requests while the configuration is reloaded 100 times', () => 
     const away = await stubMl({ fault: 'refuse' })
 
     /** What each job may go to, by the name of the server. */
-    type Allowed = Readonly<Record<Job, readonly string[]>>
+    type Allowed = Readonly<Record<ImmichJob, readonly string[]>>
     const strategies = ['first', 'round-robin', 'least-conn', 'peak-ewma', 'model-affinity'] as const
     const makeConfig = (last: boolean): { options: ReloadOptions; allowed: Allowed } => {
       // The same name may stand for another server than before.

@@ -1,8 +1,8 @@
 import type { RouterOptions } from '@immich-ml-router/core'
+import { CONTENT_TYPE, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import type { Surroundings } from './adapters/adapter.ts'
 import { adapters } from './adapters/all.ts'
-import { CONTENT_TYPE, immichBody } from './support/predict-body.ts'
 import { rawConnection } from './support/raw-client.ts'
 import { listen, stubMl } from './support/servers.ts'
 

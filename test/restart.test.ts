@@ -1,7 +1,7 @@
+import { imageBytes, immichBody, immichForm } from '@immich-ml-router/core/testing'
 import { describe, expect } from 'vitest'
 import { post } from './support/client.ts'
 import { startProcess, startTwiceOnSocket } from './support/gateway-process.ts'
-import { imageBytes, immichBody, immichForm } from './support/predict-body.ts'
 import { stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 

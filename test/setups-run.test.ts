@@ -5,13 +5,19 @@ import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import {
+  CONTENT_TYPE,
+  imageBytes,
+  immichBody,
+  multipart,
+  type StubMlServer,
+  type StubMlServerOptions,
+} from '@immich-ml-router/core/testing'
 import { prepare, setups } from '@immich-ml-router/example-setups'
-import type { StubMl, StubOptions } from '@immich-ml-router/example-stub-ml'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
 import { ROOT } from './support/docs.ts'
 import { startExample, startSetup } from './support/gateway-process.ts'
-import { CONTENT_TYPE, imageBytes, immichBody, multipart } from './support/predict-body.ts'
 import { stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 
@@ -23,8 +29,8 @@ const ocr = immichBody('ocr', imageBytes(200_000))
 const unknown = multipart([{ header: 'image', content: 'without entries' }])
 
 /** Starts a set-up with a stand-in for each of its servers; `options` are theirs, by their hosts. */
-async function start(name: string, options: Record<string, StubOptions> = {}, wakePort?: number) {
-  const stubs = new Map<string, StubMl>()
+async function start(name: string, options: Record<string, StubMlServerOptions> = {}, wakePort?: number) {
+  const stubs = new Map<string, StubMlServer>()
   for (const host of Object.keys(setups[name] ?? {})) stubs.set(host, await stubMl(options[host]))
   const urls = Object.fromEntries([...stubs].map(([host, { url }]) => [host, url]))
   const gateway = await startSetup(name, { urls, wakePort })
@@ -32,7 +38,7 @@ async function start(name: string, options: Record<string, StubOptions> = {}, wa
     const { status, headers } = await post(gateway.url, body)
     return `${status} ${headers['x-immich-ml-backend']}`
   }
-  const server = (host: string): StubMl => {
+  const server = (host: string): StubMlServer => {
     const stub = stubs.get(host)
     if (stub === undefined) throw new Error(`${name} has no server ${host}`)
     return stub

@@ -6,9 +6,10 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { CONTENT_TYPE, GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { CONTENT_TYPE, GOOD_ANSWER, imageBytes, immichBody, sha256 } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 const body = immichBody('indexing', imageBytes(200_000))
 const HEAD = `POST /predict HTTP/1.1\r\nhost: r\r\ncontent-type: ${CONTENT_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n`

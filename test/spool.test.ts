@@ -1,8 +1,9 @@
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
-import { imageBytes, immichBody, sha256 } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 const MB = 1_000_000
 

@@ -1,11 +1,11 @@
 import http from 'node:http'
+import { immichBody } from '@immich-ml-router/core/testing'
 import { statusPage } from '@immich-ml-router/status-page'
 import type { Page } from 'playwright-core'
 import { describe, expect, onTestFinished } from 'vitest'
 import { visit } from './support/browser.ts'
 import { it, scene, search, serve, TOKEN } from './support/browser-scene.ts'
 import { post } from './support/client.ts'
-import { multipart } from './support/predict-body.ts'
 import { stubMl, until } from './support/servers.ts'
 
 /** The visible text of the first element, on one line. */
@@ -157,14 +157,7 @@ describe('the status page in a browser', () => {
     const evil = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
     const stub = await stubMl()
     const { address, url } = await serve({ backends: { gpu: { url: stub.url } } })
-    const entries = JSON.stringify({ [evil]: { [evil]: { modelName: evil } } })
-    await post(
-      url,
-      multipart([
-        { header: 'entries', content: entries },
-        { header: 'text', content: 'cat' },
-      ]),
-    )
+    await post(url, immichBody({ [evil]: { [evil]: { modelName: evil } } }, 'cat'))
     const { page, complaints } = await visit(address)
     await page.locator('#decisions summary').click()
     expect(await textOf(page, '#decisions summary')).toContain(evil)

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createRouter } from '@immich-ml-router/core'
+import { immichBody } from '@immich-ml-router/core/testing'
 import { statusPage } from '@immich-ml-router/status-page'
 import type express from 'express'
 import type Koa from 'koa'
@@ -8,7 +9,6 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { defaults } from '../packages/status-page/src/defaults.ts'
 import { post } from './support/client.ts'
 import { eventStream } from './support/event-stream.ts'
-import { multipart } from './support/predict-body.ts'
 import { search, serve } from './support/served-page.ts'
 import { listen, until } from './support/servers.ts'
 
@@ -239,14 +239,7 @@ describe('a viewer', () => {
   it('gets one line per event, whatever a client has sent', async () => {
     const { url, look } = await serve()
     const name = 'a\n\nevent: x\ndata: {}\r\n\u2028</script><script>alert(1)</script>'
-    const entries = Buffer.from(JSON.stringify({ clip: { textual: { modelName: name } } }))
-    await post(
-      url,
-      multipart([
-        { header: 'entries', content: entries },
-        { header: 'text', content: 'cat' },
-      ]),
-    )
+    await post(url, immichBody({ clip: { textual: { modelName: name } } }))
     const { events } = await look()
     await until(() => events.length === 1, 'it gets a report')
     expect(events[0]?.decisions[0]?.job.entries[0]?.model).toBe(name)

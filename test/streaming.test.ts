@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import { createRouter } from '@immich-ml-router/core'
+import { CONTENT_TYPE, GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
-import { CONTENT_TYPE, GOOD_ANSWER, imageBytes, immichBody } from './support/predict-body.ts'
 import { listen, until } from './support/servers.ts'
 
 const MB = 1024 * 1024

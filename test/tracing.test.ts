@@ -1,4 +1,5 @@
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { openTelemetryTracing } from '@immich-ml-router/core/tracing'
 import {
   type Context,
@@ -13,7 +14,6 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@open
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 import { search, TRACE, TRACED, tracer } from './support/spans.ts'

@@ -1,6 +1,6 @@
+import { CONTENT_TYPE, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { adapters, direct } from './adapters/all.ts'
-import { CONTENT_TYPE, immichBody } from './support/predict-body.ts'
 import { rawConnection } from './support/raw-client.ts'
 import { listen, stubMl } from './support/servers.ts'
 

@@ -1,7 +1,7 @@
 import net from 'node:net'
+import { CONTENT_TYPE, immichBody, multipart } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
-import { CONTENT_TYPE, immichBody, multipart } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl, until } from './support/servers.ts'
 

@@ -1,6 +1,6 @@
+import { ENTRIES, FakeClock, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
 import {
   type Answer,
   detail,
@@ -11,7 +11,6 @@ import {
   serve,
   status,
 } from './support/judged-pool.ts'
-import { ENTRIES, imageBytes, immichBody, multipart } from './support/predict-body.ts'
 import { until } from './support/servers.ts'
 
 /** Moves the clock until the answer is there. */
@@ -151,10 +150,7 @@ describe('a backend that hangs', () => {
 })
 
 describe('jobs that every backend refuses', () => {
-  const multi = multipart([
-    { header: 'entries', content: JSON.stringify({ ...ENTRIES.indexing, ...ENTRIES.ocr }) },
-    { header: 'Content-Disposition: form-data; name="image"; filename="blob"', content: 'x' },
-  ])
+  const multi = immichBody({ ...ENTRIES.indexing, ...ENTRIES.ocr })
 
   it('are answered where they have several tasks', async () => {
     const served = await serve([status(501), status(501)])

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
+import { FakeClock, GOOD_ANSWER, imageBytes, immichBody, immichForm } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
-import { FakeClock } from './support/fake-clock.ts'
 import {
   type Answer,
   detail,
@@ -12,7 +12,6 @@ import {
   serve,
   status,
 } from './support/judged-pool.ts'
-import { GOOD_ANSWER, imageBytes, immichBody, immichForm } from './support/predict-body.ts'
 
 const healthOf = ({ router }: Awaited<ReturnType<typeof serve>>, i = 0) => router.status().backends[i]?.health
 

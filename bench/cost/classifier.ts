@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { classifyPredictRequest } from '@immich-ml-router/core'
-import { CONTENT_TYPE, immichBody } from '../../test/support/predict-body.ts'
+import { CONTENT_TYPE, immichBody } from '@immich-ml-router/core/testing'
 import { offer } from '../lib/offer.ts'
 import { median } from '../lib/stats.ts'
 

@@ -1,4 +1,4 @@
-import { CONTENT_TYPE, ENTRIES, immichBody, multipart } from '../../test/support/predict-body.ts'
+import { CONTENT_TYPE, ENTRIES, immichBody, multipart } from '@immich-ml-router/core/testing'
 import { seeded } from '../../test/support/random.ts'
 
 export { CONTENT_TYPE }

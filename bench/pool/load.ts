@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CONTENT_TYPE, type ImmichJob } from '@immich-ml-router/core/testing'
 import { Pool } from 'undici'
-import { CONTENT_TYPE, type Job } from '../../test/support/predict-body.ts'
 import { exponential, seeded } from '../../test/support/random.ts'
 import { offer } from '../lib/offer.ts'
 import { addCounts, type Counts, now, sleepUntil } from '../lib/stats.ts'
@@ -20,7 +20,7 @@ export interface Phase {
   readonly seconds?: number
   readonly searches: boolean
   /** A closed loop of jobs with the same chance each: as soon as one request is done, the next one is sent. */
-  readonly bulk?: { readonly inFlight: number; readonly jobs: readonly Job[]; readonly count?: number }
+  readonly bulk?: { readonly inFlight: number; readonly jobs: readonly ImmichJob[]; readonly count?: number }
 }
 
 /** Time between two searches, on average. */

@@ -1,5 +1,5 @@
 import { createRouter, parseConfig, type Router } from '@immich-ml-router/core'
-import { CONTENT_TYPE, GOOD_ANSWER } from '../../test/support/predict-body.ts'
+import { CONTENT_TYPE, GOOD_ANSWER } from '@immich-ml-router/core/testing'
 import { listen } from '../lib/listen.ts'
 import { offer } from '../lib/offer.ts'
 import { now } from '../lib/stats.ts'

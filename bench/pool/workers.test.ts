@@ -1,5 +1,5 @@
+import { FakeClock } from '@immich-ml-router/core/testing'
 import { expect, it } from 'vitest'
-import { FakeClock } from '../../test/support/fake-clock.ts'
 import { Workers } from './workers.ts'
 
 const exactly = (milliseconds: number) => milliseconds

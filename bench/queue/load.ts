@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UNDECODABLE } from '../../examples/stub-ml/src/index.ts'
+import { imageBytes, UNDECODABLE } from '@immich-ml-router/core/testing'
 import { ImmichClient, type JobRecord, runSearch, runWorkers } from '../../test/support/immich-client.ts'
-import { imageBytes } from '../../test/support/predict-body.ts'
 import { seeded } from '../../test/support/random.ts'
 import { offer } from '../lib/offer.ts'
 import { now, sleepUntil } from '../lib/stats.ts'

@@ -1,9 +1,9 @@
 import { type Clock, type Policy, selectBackend } from '@immich-ml-router/core'
 import type { Classified } from '@immich-ml-router/core/parts'
-import type { Job } from '../../test/support/predict-body.ts'
+import type { ImmichJob } from '@immich-ml-router/core/testing'
 
 export interface Request {
-  readonly job: Job
+  readonly job: ImmichJob
   readonly client: string
   /** The units of work that it is, which only `AllKnown` looks at. */
   readonly work: number
@@ -22,7 +22,7 @@ export interface Dispatcher {
   dispatch(request: Request): Promise<Place>
 }
 
-const CLASSIFIED: Readonly<Record<Job, Classified>> = {
+const CLASSIFIED: Readonly<Record<ImmichJob, Classified>> = {
   textSearch: job('clip', 'textual', 'text'),
   indexing: job('clip', 'visual', 'image'),
   faces: job('facial-recognition', 'detection', 'image'),

@@ -1,4 +1,4 @@
-import { FakeClock } from '../../test/support/fake-clock.ts'
+import { FakeClock } from '@immich-ml-router/core/testing'
 
 /** Time that jumps from one event to the next. Everything that a callback starts is over before the next one runs. */
 export class SimClock extends FakeClock {

@@ -1,5 +1,5 @@
 import type { Policy } from '@immich-ml-router/core'
-import type { Job } from '../../test/support/predict-body.ts'
+import type { ImmichJob } from '@immich-ml-router/core/testing'
 import { exponential, lognormal, type Random, seeded } from '../../test/support/random.ts'
 import { IMPORT, SCATTER, WORK } from '../pool/jobs.ts'
 import type { Pool } from '../pool/pools.ts'
@@ -12,7 +12,7 @@ export interface Load {
   /** Clients of the import, by how many requests each keeps in flight. */
   readonly clients: readonly number[]
   /** The jobs of an import. */
-  readonly jobs?: readonly Job[]
+  readonly jobs?: readonly ImmichJob[]
   /** How many there are, or for how many seconds it goes on. */
   readonly images?: number
   readonly seconds?: number
@@ -101,7 +101,7 @@ export class Simulation {
     await this.clock.run(() => this.#inFlight === 0)
   }
 
-  async #request(job: Job, client: string): Promise<void> {
+  async #request(job: ImmichJob, client: string): Promise<void> {
     this.#inFlight++
     const work = WORK[job] * lognormal(this.#random, SCATTER)
     const place = await this.#deciding(() => this.#dispatcher.dispatch({ job, client, work }))

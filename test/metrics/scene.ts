@@ -1,10 +1,16 @@
 import type { Router, RouterConfig } from '@immich-ml-router/core'
+import {
+  BOUNDARY,
+  CONTENT_TYPE,
+  FakeClock,
+  imageBytes,
+  immichBody,
+  multipart,
+} from '@immich-ml-router/core/testing'
 import { type Gateway, type MakeApp, startGateway } from '@immich-ml-router/gateway-kit'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { post } from '../support/client.ts'
-import { FakeClock } from '../support/fake-clock.ts'
-import { BOUNDARY, CONTENT_TYPE, imageBytes, immichBody, multipart } from '../support/predict-body.ts'
 import { stubMl, until } from '../support/servers.ts'
 import { ANSWER_MEMORY, ScriptedMl } from './scripted-ml.ts'
 

@@ -1,5 +1,5 @@
 import http, { type ServerResponse } from 'node:http'
-import { GOOD_ANSWER } from '../support/predict-body.ts'
+import { GOOD_ANSWER } from '@immich-ml-router/core/testing'
 import { listen, until } from '../support/servers.ts'
 
 /** Every answer with a status below 400. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Listener } from '@immich-ml-router/example-stub-ml'
+import { Listener } from '../../packages/core/src/testing/listener.ts'
 
 /** How an ML server does, for the time being. */
 export interface Manner {

@@ -3,10 +3,10 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRouter } from '@immich-ml-router/core'
+import { type ImmichJob, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { statusPage } from '@immich-ml-router/status-page'
 import { post } from '../support/client.ts'
 import { fastClock } from '../support/fast-clock.ts'
-import { imageBytes, immichBody, type Job, multipart } from '../support/predict-body.ts'
 import { Machine, type Manner } from './machine.ts'
 
 /** A router in a state that is worth a picture. */
@@ -123,10 +123,10 @@ async function broken(
 }
 
 /** What is sent: a job of Immich, or something that goes wrong. */
-type Sent = Job | 'tooLarge' | 'oldModel'
+type Sent = ImmichJob | 'tooLarge' | 'oldModel'
 
 const IMAGE = imageBytes(20_000)
-const IMAGES: readonly Job[] = ['indexing', 'indexing', 'faces', 'indexing', 'faces', 'ocr']
+const IMAGES: readonly ImmichJob[] = ['indexing', 'indexing', 'faces', 'indexing', 'faces', 'ocr']
 
 /** Clients of the router. */
 class Traffic {
@@ -140,10 +140,7 @@ class Traffic {
     faces: immichBody('faces', IMAGE),
     ocr: immichBody('ocr', IMAGE),
     tooLarge: immichBody('indexing', imageBytes(100_000)),
-    oldModel: multipart([
-      { header: 'entries', content: '{"clip":{"textual":{"modelName":"XLM-Roberta-Large-Vit-B-32"}}}' },
-      { header: 'text', content: 'a red car' },
-    ]),
+    oldModel: immichBody({ clip: { textual: { modelName: 'XLM-Roberta-Large-Vit-B-32' } } }, 'a red car'),
   }
 
   constructor(url: string, random: () => number, factor: number, signal: AbortSignal) {

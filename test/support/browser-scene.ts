@@ -1,9 +1,9 @@
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
 import { onTestFinished } from 'vitest'
 import { closeBrowserAfterAll } from './browser.ts'
 import { post } from './client.ts'
-import { imageBytes, immichBody } from './predict-body.ts'
 import { listen, stubMl, until } from './servers.ts'
 import { itNeeds } from './tools.ts'
 

@@ -1,3 +1,4 @@
+import { FakeClock } from '@immich-ml-router/core/testing'
 import { Backend } from '../../packages/core/src/backend/backend.ts'
 import type { CanaryResult } from '../../packages/core/src/canary/canary.ts'
 import { resolveTimeouts } from '../../packages/core/src/config/timeouts.ts'
@@ -6,7 +7,6 @@ import { FreezeDetector } from '../../packages/core/src/router/freeze-detector.t
 import { jobNames } from '../../packages/core/src/routing/jobs.ts'
 import type { Lease } from '../../packages/core/src/routing/lease.ts'
 import { classified } from './classifications.ts'
-import { FakeClock } from './fake-clock.ts'
 
 export const IMAGE = classified('image', 'clip/visual')
 export const FAILED: CanaryResult = { kind: 'failed', scope: 'type', reason: 'answered 500' }

@@ -1,5 +1,5 @@
 import { type Classification, classifyPredictRequest } from '@immich-ml-router/core'
-import { CONTENT_TYPE, ENTRIES } from './predict-body.ts'
+import { CONTENT_TYPE, ENTRIES } from '@immich-ml-router/core/testing'
 
 /** The classification of Immich's text search. */
 export const textSearch = {

@@ -1,6 +1,6 @@
 import http from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { CONTENT_TYPE } from './predict-body.ts'
+import { CONTENT_TYPE } from '@immich-ml-router/core/testing'
 
 export interface Answer {
   readonly status: number

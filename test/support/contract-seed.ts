@@ -1,5 +1,5 @@
 import type { Policy, RouterOptions } from '@immich-ml-router/core'
-import type { StubMl } from '@immich-ml-router/example-stub-ml'
+import type { StubMlServer } from '@immich-ml-router/core/testing'
 import type { AdapterUnderTest, Surroundings } from '../adapters/adapter.ts'
 import { listen, stubMl } from './servers.ts'
 
@@ -27,6 +27,6 @@ export async function seed(
   return { stubs, url, policy, ...mounted }
 }
 
-export function received(stubs: Record<string, StubMl>): Record<string, number> {
+export function received(stubs: Record<string, StubMlServer>): Record<string, number> {
   return Object.fromEntries(Object.entries(stubs).map(([name, stub]) => [name, stub.started]))
 }

@@ -14,6 +14,14 @@ export function exampleOf(document: string, name: string): string {
   return `${block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')}\n`
 }
 
+/** The code of the `@example` in the doc comment at the top of a file of core. */
+export function moduleExampleOf(file: string): string {
+  const text = readFileSync(new URL(`packages/core/src/${file}`, `file://${ROOT}`), 'utf8')
+  const code = codeOf(text.slice(0, text.indexOf('*/')))
+  if (code === undefined) throw new Error(`${file} has no @example`)
+  return code
+}
+
 /** The code of the `@example` in the doc comment of an export of core. */
 export function sourceExampleOf(name: string): string {
   for (const file of globSync('packages/core/src/**/*.ts', { cwd: ROOT })) {
@@ -23,9 +31,14 @@ export function sourceExampleOf(name: string): string {
     )
     if (after === undefined) continue
     const comment = before.slice(before.lastIndexOf('/**'))
-    const [, block] = /@example\n \* ```ts\n([\s\S]*?) \* ```/.exec(comment) ?? []
-    if (block === undefined) throw new Error(`${name} in ${file} has no @example`)
-    return block.replaceAll(/^ \* ?/gm, '')
+    const code = codeOf(comment)
+    if (code === undefined) throw new Error(`${name} in ${file} has no @example`)
+    return code
   }
   throw new Error(`core has no ${name}`)
+}
+
+function codeOf(comment: string): string | undefined {
+  const [, block] = /@example\n \* ```ts\n([\s\S]*?) \* ```/.exec(comment) ?? []
+  return block?.replaceAll(/^ \* ?/gm, '')
 }

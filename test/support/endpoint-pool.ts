@@ -1,10 +1,10 @@
+import { FakeClock } from '@immich-ml-router/core/testing'
 import { expect, onTestFinished } from 'vitest'
 import type { BackendOptions, Policy, Route } from '../../packages/core/src/config/policy.ts'
 import type { BackendEvent } from '../../packages/core/src/router/policy-runtime.ts'
 import { selectBackend } from '../../packages/core/src/router/select-backend.ts'
 import type { Lease } from '../../packages/core/src/routing/lease.ts'
 import { classified } from './classifications.ts'
-import { FakeClock } from './fake-clock.ts'
 import { FakeResolver, type Host, settled } from './fake-resolver.ts'
 import { answered, failed } from './outcomes.ts'
 

@@ -1,9 +1,9 @@
+import { FakeClock } from '@immich-ml-router/core/testing'
 import type { Outcome } from '../../packages/core/src/backend/outcome.ts'
 import type { BackendOptions, Policy, Route } from '../../packages/core/src/config/policy.ts'
 import type { RouteExplanation } from '../../packages/core/src/explain/explanation.ts'
 import { selectBackend } from '../../packages/core/src/router/select-backend.ts'
 import { classified } from './classifications.ts'
-import { FakeClock } from './fake-clock.ts'
 import { FakeResolver } from './fake-resolver.ts'
 import { failed, passedOver } from './outcomes.ts'
 

@@ -1,4 +1,4 @@
-import type { AnswerFault, Fault } from '@immich-ml-router/example-stub-ml'
+import type { Fault } from '@immich-ml-router/core/testing'
 
 export type BackendName = 'gpu' | 'nas'
 
@@ -7,7 +7,7 @@ export interface FaultRow {
   readonly name: string
   readonly label: string
   /** The faults, by backend. */
-  readonly faults?: Readonly<Partial<Record<BackendName, Fault | AnswerFault>>>
+  readonly faults?: Readonly<Partial<Record<BackendName, Fault>>>
   /** Duration of the faults in seconds; a row takes 20 s. Default: until the end of the row. */
   readonly lasts?: number
   /** The faults are on and off for this many seconds in turn. */
@@ -30,17 +30,12 @@ const IMAGE_TYPES = [
 ]
 
 /** Only the NAS serves requests during the fault. */
-function gpuFails(
-  name: string,
-  label: string,
-  gpu: Fault | AnswerFault,
-  more: Partial<FaultRow> = {},
-): FaultRow {
+function gpuFails(name: string, label: string, gpu: Fault, more: Partial<FaultRow> = {}): FaultRow {
   return { name, label, faults: { gpu }, images: ['nas'], searches: ['nas'], ...more }
 }
 
 /** No backend serves requests during the fault. */
-function bothFail(name: string, label: string, fault: Fault | AnswerFault, lasts: number): FaultRow {
+function bothFail(name: string, label: string, fault: Fault, lasts: number): FaultRow {
   return { name, label, faults: { gpu: fault, nas: fault }, lasts, images: [], searches: [] }
 }
 

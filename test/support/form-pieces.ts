@@ -1,6 +1,6 @@
+import { BOUNDARY } from '@immich-ml-router/core/testing'
 import fc from 'fast-check'
 import { CLIP } from './classify.ts'
-import { BOUNDARY } from './predict-body.ts'
 
 /** Pieces of a form, and other characters. */
 export const anyPiece = fc.oneof(

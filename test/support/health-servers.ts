@@ -1,7 +1,7 @@
 import type http from 'node:http'
 import type { RouterOptions } from '@immich-ml-router/core'
+import { immichBody } from '@immich-ml-router/core/testing'
 import { post } from './client.ts'
-import { immichBody } from './predict-body.ts'
 import { serveRouter } from './router-server.ts'
 import { listen } from './servers.ts'
 

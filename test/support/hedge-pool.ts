@@ -1,8 +1,7 @@
 import type http from 'node:http'
 import type { BackendOptions, Route, RouterOptions } from '@immich-ml-router/core'
+import { FakeClock, immichBody } from '@immich-ml-router/core/testing'
 import { post } from './client.ts'
-import { FakeClock } from './fake-clock.ts'
-import { immichBody } from './predict-body.ts'
 import { serveRouter } from './router-server.ts'
 import { listen, until } from './servers.ts'
 

@@ -1,16 +1,20 @@
 import type { RouterOptions } from '@immich-ml-router/core'
-import type { StubMl, StubOptions } from '@immich-ml-router/example-stub-ml'
-import { imageBytes, immichBody } from './predict-body.ts'
+import {
+  imageBytes,
+  immichBody,
+  type StubMlServer,
+  type StubMlServerOptions,
+} from '@immich-ml-router/core/testing'
 import { serveRouter } from './router-server.ts'
 import { stubMl } from './servers.ts'
 
 /** A router over stand-ins a, b, c, … in that order, on a route that lets requests wait. */
 export async function pool(
-  servers: StubOptions[],
+  servers: StubMlServerOptions[],
   options: Partial<RouterOptions> = {},
   hold: string = '12h',
 ) {
-  const stubs: StubMl[] = []
+  const stubs: StubMlServer[] = []
   for (const server of servers) stubs.push(await stubMl(server))
   const backends = Object.fromEntries(stubs.map(({ url }, i) => ['abcdef'[i] ?? '', { url }]))
   const { router, url } = await serveRouter({

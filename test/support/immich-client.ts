@@ -1,10 +1,10 @@
-import { ENTRIES, type Job } from './predict-body.ts'
+import { type ImmichJob, immichForm } from '@immich-ml-router/core/testing'
 
 /** Immich's default bulk workers: two for smart search, two for face detection, one for OCR. */
-export const IMMICH_WORKERS: readonly Job[] = ['indexing', 'indexing', 'faces', 'faces', 'ocr']
+export const IMMICH_WORKERS: readonly ImmichJob[] = ['indexing', 'indexing', 'faces', 'faces', 'ocr']
 
 /** The key of the result in the answer. */
-const TASKS: Readonly<Record<Job, string>> = {
+const TASKS: Readonly<Record<ImmichJob, string>> = {
   textSearch: 'clip',
   indexing: 'clip',
   faces: 'facial-recognition',
@@ -46,8 +46,8 @@ export class ImmichClient {
   }
 
   /** @throws {Error} if Immich would count the job as failed. The message is the error of the last URL. */
-  async run(job: Job, payload: string | Blob): Promise<void> {
-    const answer = await (await this.#post(formOf(job, payload))).json()
+  async run(job: ImmichJob, payload: string | Blob): Promise<void> {
+    const answer = await (await this.#post(immichForm(job, payload))).json()
     checkResult(job, answer)
   }
 
@@ -97,16 +97,8 @@ async function answersPing(url: string): Promise<boolean> {
   }
 }
 
-function formOf(job: Job, payload: string | Blob): FormData {
-  const form = new FormData()
-  form.append('entries', JSON.stringify(ENTRIES[job]))
-  if (typeof payload === 'string') form.append('text', payload)
-  else form.append('image', payload)
-  return form
-}
-
 /** Immich fails a job whose result is missing or an error. */
-function checkResult(job: Job, answer: unknown): void {
+function checkResult(job: ImmichJob, answer: unknown): void {
   const task = TASKS[job]
   const result: unknown =
     typeof answer === 'object' && answer !== null ? new Map(Object.entries(answer)).get(task) : undefined
@@ -125,7 +117,7 @@ export function reasonOf(error: unknown): string {
 
 /** One job of a worker, or one search. Times come from the clock of the load. */
 export interface JobRecord {
-  readonly job: Job
+  readonly job: ImmichJob
   readonly start: number
   /** `null` if it was aborted at the end of the load. */
   readonly end: number | null
@@ -167,7 +159,7 @@ export function runSearch(options: Omit<LoadOptions, 'image' | 'more'>, text: st
 
 async function runJob(
   { client, now, record }: Pick<LoadOptions, 'client' | 'now' | 'record'>,
-  job: Job,
+  job: ImmichJob,
   payload: string | Blob,
   undecodable: boolean,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { RouterOptions } from '@immich-ml-router/core'
-import { GOOD_ANSWER, imageBytes, immichBody } from './predict-body.ts'
+import { GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { serveRouter } from './router-server.ts'
 import { listen } from './servers.ts'
 

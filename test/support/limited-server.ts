@@ -1,6 +1,6 @@
+import { FakeClock } from '@immich-ml-router/core/testing'
 import { AdaptiveLimit } from '../../packages/core/src/backend/limit/adaptive-limit.ts'
 import { BusyLoop } from './busy-loop.ts'
-import { FakeClock } from './fake-clock.ts'
 
 export type At = (now: number) => { workers?: number; speed?: number }
 

@@ -43,6 +43,10 @@ export const PARTS: Readonly<Record<string, string[]>> = {
     ...['parseConfig', 'parseDuration', 'parsePolicy', 'pathOf', 'resolveExchangeOptions', 'resolveTimeouts'],
     ...['selectBackend', 'shorten', 'stopServer', 'systemClock'],
   ],
+  testing: [
+    ...['BOUNDARY', 'CONTENT_TYPE', 'ENTRIES', 'FakeClock', 'GOOD_ANSWER', 'StubMlServer', 'UNDECODABLE'],
+    ...['imageBytes', 'immichBody', 'immichForm', 'multipart'],
+  ],
   tracing: ['openTelemetryTracing'],
 }
 

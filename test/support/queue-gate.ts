@@ -1,6 +1,6 @@
 import type { RouterOptions } from '@immich-ml-router/core'
+import { GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { post } from './client.ts'
-import { GOOD_ANSWER, imageBytes, immichBody } from './predict-body.ts'
 import { serveRouter } from './router-server.ts'
 import { listen, until } from './servers.ts'
 

@@ -1,3 +1,4 @@
+import { FakeClock } from '@immich-ml-router/core/testing'
 import { expect, onTestFinished } from 'vitest'
 import type { Backend } from '../../packages/core/src/backend/backend.ts'
 import type { Classified } from '../../packages/core/src/classify/classification.ts'
@@ -6,7 +7,6 @@ import type { BackendEvent, SelectEnvironment } from '../../packages/core/src/ro
 import { selectBackend } from '../../packages/core/src/router/select-backend.ts'
 import type { SelectOptions } from '../../packages/core/src/routing/select-options.ts'
 import { classified } from './classifications.ts'
-import { FakeClock } from './fake-clock.ts'
 import { failed } from './outcomes.ts'
 
 export const image = classified('image', 'clip/visual')

@@ -1,6 +1,5 @@
 import type { RouterOptions } from '@immich-ml-router/core'
-import { FakeClock } from './fake-clock.ts'
-import { immichBody } from './predict-body.ts'
+import { FakeClock, immichBody } from '@immich-ml-router/core/testing'
 import { serveRouter } from './router-server.ts'
 import { until } from './servers.ts'
 

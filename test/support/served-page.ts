@@ -1,10 +1,9 @@
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
+import { FakeClock, immichBody } from '@immich-ml-router/core/testing'
 import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
 import { onTestFinished } from 'vitest'
 import type { Report } from '../../packages/status-page/src/wire.ts'
 import { eventStream } from './event-stream.ts'
-import { FakeClock } from './fake-clock.ts'
-import { immichBody } from './predict-body.ts'
 import { listen, stubMl } from './servers.ts'
 
 export const search = immichBody('textSearch', 'cat')

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import http, { type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { StubMl, type StubOptions } from '@immich-ml-router/example-stub-ml'
+import { StubMlServer, type StubMlServerOptions } from '@immich-ml-router/core/testing'
 import { onTestFinished } from 'vitest'
 
 /** Starts a server on a free port of the loopback interface and closes it after the test. */
@@ -20,8 +20,8 @@ export async function listen(
 }
 
 /** Starts a stub ML server and closes it after the test. */
-export async function stubMl(options: StubOptions = {}): Promise<StubMl> {
-  const stub = await StubMl.start(options)
+export async function stubMl(options: StubMlServerOptions = {}): Promise<StubMlServer> {
+  const stub = await StubMlServer.start(options)
   onTestFinished(() => stub.close())
   return stub
 }

@@ -1,3 +1,4 @@
+import { immichBody } from '@immich-ml-router/core/testing'
 import { type OpenTelemetryOptions, openTelemetryTracing } from '@immich-ml-router/core/tracing'
 import { context, SpanKind } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -9,7 +10,6 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import { afterAll, beforeAll } from 'vitest'
-import { immichBody } from './predict-body.ts'
 import { until } from './servers.ts'
 
 export const search = immichBody('textSearch', 'cat')

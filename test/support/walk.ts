@@ -9,9 +9,9 @@ import { Session } from 'node:inspector/promises'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { CONTENT_TYPE, GOOD_ANSWER, immichBody } from '@immich-ml-router/core/testing'
 import { immichMlRouter } from '@immich-ml-router/express'
 import type Express from 'express'
-import { CONTENT_TYPE, GOOD_ANSWER, immichBody } from './predict-body.ts'
 
 /** A function that ran, by name and by file below `packages/core/src`. */
 export interface WalkedFunction {

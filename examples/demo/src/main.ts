@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { parseConfig } from '@immich-ml-router/core'
+import { type ImmichJob, immichForm, StubMlServer } from '@immich-ml-router/core/testing'
 import { makeApp } from '@immich-ml-router/example-express-gateway'
-import { StubMl } from '@immich-ml-router/example-stub-ml'
 import { startGateway } from '@immich-ml-router/gateway-kit'
 import { pino } from 'pino'
 
 // Two stub servers with real sockets: a NAS that is slow at images, and a fast GPU machine that sleeps.
-const nas = await StubMl.start({ serviceTime: { clip: 30, 'facial-recognition': 800, ocr: 2_000 } })
-const gpu = await StubMl.start({ serviceTime: { clip: 10, 'facial-recognition': 40, ocr: 120 } })
+const nas = await StubMlServer.start({ serviceTime: { clip: 30, 'facial-recognition': 800, ocr: 2_000 } })
+const gpu = await StubMlServer.start({ serviceTime: { clip: 10, 'facial-recognition': 40, ocr: 120 } })
 const options = parseConfig({
   backends: { nas: { url: nas.url }, gpu: { url: gpu.url, health: { interval: '500ms', timeout: '250ms' } } },
   routes: [
@@ -36,13 +36,10 @@ console.log(
 )
 
 report('four jobs, as Immich sends them, while the GPU machine is on')
-const detection = { detection: { modelName: 'm' }, recognition: { modelName: 'm' } }
-const search = { clip: { textual: { modelName: 'ViT-B-32__openai' } } }
-const indexing = { clip: { visual: { modelName: 'ViT-B-32__openai' } } }
-await show('text search', search, 'a red car', 'gpu')
-await show('smart search', indexing, preview(), 'gpu')
-await show('faces', { 'facial-recognition': detection }, preview(), 'gpu')
-await show('OCR', { ocr: detection }, preview(), 'gpu')
+await show('text search', 'textSearch', 'a red car', 'gpu')
+await show('smart search', 'indexing', preview(), 'gpu')
+await show('faces', 'faces', preview(), 'gpu')
+await show('OCR', 'ocr', preview(), 'gpu')
 
 report('the GPU machine goes to sleep')
 const down = new Promise<void>((resolve) => {
@@ -54,9 +51,9 @@ const down = new Promise<void>((resolve) => {
   })
 })
 await gpu.setFault('refuse')
-await show('text search', search, 'a blue car', 'nas')
+await show('text search', 'textSearch', 'a blue car', 'nas')
 await down
-await show('text search', search, 'a green car', 'nas')
+await show('text search', 'textSearch', 'a green car', 'nas')
 
 report('ten images arrive and are held')
 gateway.router.on('hold', ({ kind, held }) => {
@@ -66,14 +63,14 @@ let heartbeats = 0
 const { promise: thirtyHeartbeats, resolve: reachedThirty } = Promise.withResolvers<void>()
 const images = Array.from({ length: 10 }, () => image())
 await thirtyHeartbeats
-await show('text search', search, 'a yellow car', 'nas')
+await show('text search', 'textSearch', 'a yellow car', 'nas')
 
 report('the GPU machine wakes up')
 await gpu.setFault(undefined)
 const answers = await Promise.all(images)
 report('all ten images are done', `heartbeats, then JSON: ${JSON.stringify(answers[0]?.slice(0, 16))}…`)
 for (const text of answers) check('clip' in JSON.parse(text), 'An image got no answer')
-await show('text search', search, 'a white car', 'gpu')
+await show('text search', 'textSearch', 'a white car', 'gpu')
 
 console.log()
 await gateway.close()
@@ -82,7 +79,7 @@ if (failed) process.exitCode = 1
 
 /** Sends an image that is held. Returns the answer as text, including the white space of the heartbeats. */
 async function image(): Promise<string> {
-  const response = await post(indexing, preview())
+  const response = await post('indexing', preview())
   const decoder = new TextDecoder()
   let text = ''
   for await (const piece of response.body ?? []) {
@@ -95,20 +92,17 @@ async function image(): Promise<string> {
   return text
 }
 
-async function show(job: string, entries: object, payload: string | Blob, expected: string): Promise<void> {
+async function show(name: string, job: ImmichJob, payload: string | Blob, expected: string): Promise<void> {
   const started = performance.now()
-  const response = await post(entries, payload)
+  const response = await post(job, payload)
   await response.arrayBuffer()
   const backend = String(response.headers.get('x-immich-ml-backend'))
-  report(job, `${response.status} by ${backend}, ${Math.round(performance.now() - started)} ms`)
-  check(response.status === 200 && backend === expected, `Expected an answer of ${expected} for ${job}`)
+  report(name, `${response.status} by ${backend}, ${Math.round(performance.now() - started)} ms`)
+  check(response.status === 200 && backend === expected, `Expected an answer of ${expected} for ${name}`)
 }
 
-function post(entries: object, payload: string | Blob): Promise<Response> {
-  const form = new FormData()
-  form.append('entries', JSON.stringify(entries))
-  form.append(typeof payload === 'string' ? 'text' : 'image', payload)
-  return fetch(`${gateway.url}/predict`, { method: 'POST', body: form })
+function post(job: ImmichJob, payload: string | Blob): Promise<Response> {
+  return fetch(`${gateway.url}/predict`, { method: 'POST', body: immichForm(job, payload) })
 }
 
 function preview(): Blob {

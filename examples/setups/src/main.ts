@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { StubMl } from '@immich-ml-router/example-stub-ml'
+import { StubMlServer } from '@immich-ml-router/core/testing'
 import { prepare } from './prepare.ts'
 import { type Setup, setups } from './setups.ts'
 
@@ -24,7 +24,7 @@ async function run(name: string, setup: Setup): Promise<number> {
     Object.entries(setup).map(async ([host, { sleeps, ...options }]) => ({
       host,
       sleeps,
-      stub: await StubMl.start({ ...options, ...(sleeps ? { fault: 'refuse' } : {}) }),
+      stub: await StubMlServer.start({ ...options, ...(sleeps ? { fault: 'refuse' } : {}) }),
     })),
   )
   const asleep = stubs.filter(({ sleeps }) => sleeps).map(({ stub }) => stub)
@@ -59,7 +59,7 @@ async function run(name: string, setup: Setup): Promise<number> {
 }
 
 /** Listens for a Wake-on-LAN packet and starts the sleeping servers 3 s later. @returns The port. */
-async function listenForPackets(asleep: readonly StubMl[]): Promise<number> {
+async function listenForPackets(asleep: readonly StubMlServer[]): Promise<number> {
   const socket = dgram.createSocket('udp4')
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')

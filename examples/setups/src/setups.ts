@@ -1,7 +1,7 @@
-import type { StubOptions } from '@immich-ml-router/example-stub-ml'
+import type { StubMlServerOptions } from '@immich-ml-router/core/testing'
 
 /** Options of a stub server. With `sleeps`, it starts some seconds after a Wake-on-LAN packet. */
-export interface StubSettings extends Omit<StubOptions, 'host' | 'port' | 'fault'> {
+export interface StubSettings extends Omit<StubMlServerOptions, 'host' | 'port' | 'fault'> {
   readonly sleeps?: boolean
 }
 

@@ -1,9 +1,8 @@
-import type { AnswerFault, Fault } from './faults.ts'
-import { StubMl } from './stub-ml.ts'
+import { type Fault, StubMlServer } from '@immich-ml-router/core/testing'
 
 // Runs a stub ML server, configured by PORT, STUB_THREADS, STUB_SERVICE_TIME (ms), STUB_COLD_START (ms), STUB_FAULT.
 const { env } = process
-const stub = await StubMl.start({
+const stub = await StubMlServer.start({
   host: '0.0.0.0',
   port: number('PORT', 3003),
   threads: number('STUB_THREADS', 4),
@@ -11,11 +10,11 @@ const stub = await StubMl.start({
   coldStart: number('STUB_COLD_START', 0),
   ...(env['STUB_FAULT'] ? { fault: faultOf(env['STUB_FAULT']) } : {}),
 })
-console.log(`stub Immich ML server on port ${stub.port}`)
+console.log(`Listening on ${stub.url}`)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stub.close())
 
-function faultOf(text: string): Fault | AnswerFault {
-  return text.startsWith('{') ? (JSON.parse(text) as AnswerFault) : (text as Fault)
+function faultOf(text: string): Fault {
+  return text.startsWith('{') ? JSON.parse(text) : (text as Fault)
 }
 
 function number(name: string, fallback: number): number {

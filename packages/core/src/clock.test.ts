@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
-import { FakeClock } from '../../../test/support/fake-clock.ts'
 import { beyondLoop, callAt, type LoopUse, systemClock } from './clock.ts'
+import { FakeClock } from './testing/fake-clock.ts'
 
 it('knows how long the event loop was busy, and how many turns it took', async () => {
   const use = () => systemClock.loop?.() ?? { busy: Number.NaN, turns: Number.NaN }

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { createRouter } from '@immich-ml-router/core'
+import { FakeClock } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { FakeClock } from '../../../test/support/fake-clock.ts'
 import { defaults } from './defaults.ts'
 import { Live } from './live.ts'
 import { Recorder } from './recorder.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { keysOf } from '../../../../test/support/job-keys.ts'
 import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { Backend } from './backend.ts'
 import type { BackendSettings } from './backend-settings.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts'
 import { defaults } from '../config/defaults.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { BackendGroup, type GroupSettings } from './backend-group.ts'
 import { Pool } from './pool.ts'
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { keysOf } from '../../../../test/support/job-keys.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
 import { pick as pickWith } from '../../../../test/support/pick.ts'
 import { Backend } from '../backend/backend.ts'
 import { type Select, selectBackend } from '../router/select-backend.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { peakEwma } from './peak-ewma.ts'
 import type { Job } from './strategy.ts'
 

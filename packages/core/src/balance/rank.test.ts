@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { keysOf } from '../../../../test/support/job-keys.ts'
 import { answered } from '../../../../test/support/outcomes.ts'
 import { Backend } from '../backend/backend.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { type StrategyName, strategies } from './strategies.ts'
 import type { Job } from './strategy.ts'
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { StreamedBody } from './streamed-body.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))

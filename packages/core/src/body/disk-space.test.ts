@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { DiskSpace } from './disk-space.ts'
 import { Link } from './link.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { immichForm } from '../../../../test/support/predict-body.ts'
+import { immichForm } from '../testing/immich-requests.ts'
 import { BUILT_IN_IMAGE, BUILT_IN_TEXT } from './built-in.ts'
 import { canaryBody } from './canary-body.ts'
 import type { CanaryJob } from './canary-job.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { CanarySamples, hasResult, LARGEST_SAMPLE } from './samples.ts'
 
 const sample = (text: string) => ({ body: Buffer.from(text), contentType: 'multipart/form-data' })

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { chunksOf, classify, textSearch } from '../../../../test/support/classify.ts'
 import { anyPiece } from '../../../../test/support/form-pieces.ts'
-import { CONTENT_TYPE, imageBytes, immichBody, immichForm } from '../../../../test/support/predict-body.ts'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
+import { CONTENT_TYPE, imageBytes, immichBody, immichForm } from '../testing/immich-requests.ts'
 import { classifyPredictRequest } from './classify-predict-request.ts'
 
 const contentType = CONTENT_TYPE

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { CLIP, chunksOf, classify, part, textSearch } from '../../../../test/support/classify.ts'
-import { BOUNDARY, CONTENT_TYPE, imageBytes, multipart } from '../../../../test/support/predict-body.ts'
 import { defaults } from '../config/defaults.ts'
+import { BOUNDARY, CONTENT_TYPE, imageBytes, multipart } from '../testing/immich-requests.ts'
 import { Classifier, classifyPredictRequest } from './classify-predict-request.ts'
 
 const contentType = CONTENT_TYPE

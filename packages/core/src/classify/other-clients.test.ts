@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { ENTRIES, imageBytes, multipart, type RawPart } from '../../../../test/support/predict-body.ts'
+import { ENTRIES, imageBytes, multipart, type RawPart } from '../testing/immich-requests.ts'
 import type { PredictInput } from './classification.ts'
 import { classifyPredictRequest } from './classify-predict-request.ts'
 

@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { CLIP, chunksOf, classify, part } from '../../../../test/support/classify.ts'
-import { BOUNDARY, CONTENT_TYPE, multipart } from '../../../../test/support/predict-body.ts'
+import { BOUNDARY, CONTENT_TYPE, multipart } from '../testing/immich-requests.ts'
 import type { UnclassifiedReason } from './classification.ts'
 import { classifyPredictRequest } from './classify-predict-request.ts'
 

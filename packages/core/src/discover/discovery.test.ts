@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { type Discovered, Discovery, type DiscoverySettings } from './discovery.ts'
 import { formatEndpoint } from './endpoint.ts'
 

@@ -10,7 +10,6 @@ import {
   unreachable,
   words,
 } from '../../../../test/support/explained-route.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { settled } from '../../../../test/support/fake-resolver.ts'
 import { answered, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
@@ -18,6 +17,7 @@ import { type StrategyName, strategies } from '../balance/strategies.ts'
 import { selectBackend } from '../router/select-backend.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { Decided } from '../routing/route-selector.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { explainRoute } from './explain-route.ts'
 import type { RouteExplanation } from './explanation.ts'
 

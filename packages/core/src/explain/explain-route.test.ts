@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { unclassified } from '../classify/classification.ts'
 import type { BackendOptions, Policy } from '../config/policy.ts'
 import { PolicyRuntime } from '../router/policy-runtime.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { explain, explainRoute } from './explain-route.ts'
 
 const image = classified('image', 'clip/visual')

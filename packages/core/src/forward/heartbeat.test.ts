@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, it, vi } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { Heartbeat, takesHeartbeats } from './heartbeat.ts'
 
 function beating(isClientSlow = () => false) {

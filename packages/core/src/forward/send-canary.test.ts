@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { StubOptions } from '../../../../examples/stub-ml/src/index.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { listen, stubMl } from '../../../../test/support/servers.ts'
 import { Backend } from '../backend/backend.ts'
 import { canaryBody } from '../canary/canary-body.ts'
 import type { CanaryJob } from '../canary/canary-job.ts'
 import { resolveAnswerClasses } from '../judge/answer-classes.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import type { StubMlServerOptions } from '../testing/stub-ml-server.ts'
 import { Dispatchers } from './dispatchers.ts'
 import { sendCanary } from './send-canary.ts'
 
@@ -19,7 +19,7 @@ const JOB: CanaryJob = {
   headers: {},
 }
 
-async function setUp(options: StubOptions = {}, headers: IncomingHttpHeaders = {}, other?: string) {
+async function setUp(options: StubMlServerOptions = {}, headers: IncomingHttpHeaders = {}, other?: string) {
   const ml = await stubMl(options)
   const clock = new FakeClock()
   const backend = new Backend('gpu', { url: other ?? ml.url, weight: 1, headers: { 'x-key': 'secret' } })
@@ -58,7 +58,7 @@ describe('sending a canary', () => {
     [{ fault: { kind: 'json', value: {} } }, /without "clip"/],
     [{ fault: 'reset' }, /reset|ECONNRESET|other side closed/],
     [{ models: ['other'] }, /500/],
-  ] satisfies [StubOptions, RegExp][])('fails with %j', async (options, reason) => {
+  ] satisfies [StubMlServerOptions, RegExp][])('fails with %j', async (options, reason) => {
     const { send } = await setUp(options)
     expect(await send()).toMatchObject({ kind: 'failed', reason: expect.stringMatching(reason) })
   })

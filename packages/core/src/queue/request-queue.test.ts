@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { type EnqueueOptions, type RankChange, RequestQueue, type TryServe } from './request-queue.ts'
 
 /** A queue in front of a number of free slots, and the requests served, in order. */

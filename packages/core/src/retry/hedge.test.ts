@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, passedOver, superseded } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { selectBackend } from '../router/select-backend.ts'
 import { jobNames } from '../routing/jobs.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { Budget } from './budget.ts'
 import { type HedgedAttempt, type HedgedRequest, type HedgedResult, sendHedged } from './hedge.ts'
 

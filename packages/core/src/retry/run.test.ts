@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { Policy } from '../config/policy.ts'
 import { selectBackend } from '../router/select-backend.ts'
 import type { Lease } from '../routing/lease.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { Budget } from './budget.ts'
 import { type RetryRequest, run } from './run.ts'
 

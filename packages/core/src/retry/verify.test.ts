@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import { Backend } from '../backend/backend.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { type CanaryResult, UNKNOWN } from '../canary/canary.ts'
 import type { Lease } from '../routing/lease.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { sendVerified } from './verify.ts'
 
 const PASSED: CanaryResult = { kind: 'passed' }

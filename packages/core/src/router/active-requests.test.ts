@@ -3,9 +3,9 @@ import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { until } from '../../../../test/support/servers.ts'
 import { systemClock } from '../clock.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 
 const request = (state?: 'running' | 'waiting') =>

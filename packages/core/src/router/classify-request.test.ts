@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { CONTENT_TYPE, immichBody } from '../../../../test/support/predict-body.ts'
+import { CONTENT_TYPE, immichBody } from '../testing/immich-requests.ts'
 import { classifyRequest } from './classify-request.ts'
 import { resolveExchangeOptions } from './exchange-options.ts'
 

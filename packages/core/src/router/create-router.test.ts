@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { post } from '../../../../test/support/client.ts'
-import { immichBody } from '../../../../test/support/predict-body.ts'
 import { serveRouter } from '../../../../test/support/router-server.ts'
 import { listen, stubMl, until } from '../../../../test/support/servers.ts'
+import { immichBody } from '../testing/immich-requests.ts'
 import { createRouter } from './create-router.ts'
 
 const body = immichBody('textSearch', 'a red boat')

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { FakeResolver, settled } from '../../../../test/support/fake-resolver.ts'
 import { failed } from '../../../../test/support/outcomes.ts'
 import type { Policy } from '../config/policy.ts'
 import { NoBackendError, RouterClosedError } from '../errors.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { type BackendEvent, PolicyRuntime, type SelectEnvironment } from './policy-runtime.ts'
 
 const search = classified('text', 'clip/textual')

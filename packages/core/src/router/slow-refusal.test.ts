@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { defaults } from '../config/defaults.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { SlowRefusals } from './slow-refusal.ts'
 
 function stage() {

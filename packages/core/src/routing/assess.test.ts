@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { failed, passedOver } from '../../../../test/support/outcomes.ts'
 import { PolicyRuntime } from '../router/policy-runtime.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { assess, isAnyFull, isProven, isUnreachable, isUsable } from './assess.ts'
 
 const image = classified('image', 'clip/visual/m')

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { failed } from '../../../../test/support/outcomes.ts'
 import type { BackendOptions, Policy } from '../config/policy.ts'
 import { PolicyRuntime } from '../router/policy-runtime.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import type { ExplainOptions, SelectOptions } from './select-options.ts'
 
 const image = classified('image', 'clip/visual/m')

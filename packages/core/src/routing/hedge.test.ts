@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, answeredWith, failed } from '../../../../test/support/outcomes.ts'
 import { parseConfig } from '../config/parse.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { jobNames } from './jobs.ts'
 
 const search = classified('text', 'clip/textual')

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { failed } from '../../../../test/support/outcomes.ts'
 import { parsePolicy } from '../config/parse.ts'
 import type { Policy } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { mostBulkHeld } from './patience.ts'
 
 const search = classified('text', 'clip/textual')

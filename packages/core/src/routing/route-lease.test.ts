@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed, passedOver } from '../../../../test/support/outcomes.ts'
 import type { Policy } from '../config/policy.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { isProven } from './assess.ts'
 
 const image = classified('image', 'clip/visual/m')

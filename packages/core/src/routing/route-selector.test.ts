@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answered, failed } from '../../../../test/support/outcomes.ts'
 import type { SelectEnvironment } from '../router/policy-runtime.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { isProven } from './assess.ts'
 import type { Lease } from './lease.ts'
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { PolicyRuntime } from '../router/policy-runtime.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 
 const search = classified('text', 'clip/textual/m')
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import type { Wait } from './select-options.ts'
 
 it('a queued request that is not ready any more does not keep others of its kind waiting', async () => {

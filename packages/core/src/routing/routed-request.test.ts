@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { failed } from '../../../../test/support/outcomes.ts'
 import { unclassified } from '../classify/classification.ts'
 import type { Policy } from '../config/policy.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 
 const search = classified('text', 'clip/textual/m')
 const image = classified('image', 'clip/visual/m')

@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import { FakeClock } from '../../../../test/support/fake-clock.ts'
 import { answeredWith } from '../../../../test/support/outcomes.ts'
 import type { Policy } from '../config/policy.ts'
 import { RouterClosedError } from '../errors.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import type { Lease } from './lease.ts'
 import type { SelectOptions } from './select-options.ts'
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { StubMl } from '@immich-ml-router/example-stub-ml'
+import { StubMlServer } from '@immich-ml-router/core/testing'
 import { configFromVariables, type MakeApp, readSettings, runGateway } from '@immich-ml-router/gateway-kit'
 import { makeApp } from '../app.ts'
 import { NAME } from '../name.ts'
@@ -13,13 +13,13 @@ const SERVICE_TIMES = [5, 50, 20]
 
 /** Runs the gateway with three stub ML servers, on the loopback address. */
 export async function runDemo(): Promise<void> {
-  const stubs: StubMl[] = []
+  const stubs: StubMlServer[] = []
   await runGateway({
     name: NAME,
     makeApp: makeDemoApp,
     configure: async () => {
       const settings = readSettings(process.env)
-      for (const serviceTime of SERVICE_TIMES) stubs.push(await StubMl.start({ serviceTime }))
+      for (const serviceTime of SERVICE_TIMES) stubs.push(await StubMlServer.start({ serviceTime }))
       const [text, image, other] = stubs.map(({ url }) => url)
       const options = configFromVariables({ ML_TEXT_URL: text, ML_IMAGE_URL: image, ML_DEFAULT_URL: other })
       return {

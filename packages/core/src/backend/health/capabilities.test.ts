@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { FakeClock } from '../../../../../test/support/fake-clock.ts'
 import { defaults } from '../../config/defaults.ts'
+import { FakeClock } from '../../testing/fake-clock.ts'
 import { type JobKeys, NO_KEYS } from '../job-keys.ts'
 import { Capabilities } from './capabilities.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../../test/support/fake-clock.ts'
+import { FakeClock } from '../../testing/fake-clock.ts'
 import { Checker, type ProbeState } from './checker.ts'
 
 const OPTIONS = { path: '/ping', interval: 10_000, timeout: 2_000, rise: 2, fall: 3 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../../test/support/fake-clock.ts'
 import { keysOf, keysOfSize } from '../../../../../test/support/job-keys.ts'
 import { answered, clientLeft, failed, passedOver } from '../../../../../test/support/outcomes.ts'
+import { FakeClock } from '../../testing/fake-clock.ts'
 import type { Outcome } from '../outcome.ts'
 import { evidenceOf } from './evidence.ts'
 import { Health } from './health.ts'

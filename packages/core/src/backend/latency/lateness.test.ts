@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { FakeClock } from '../../../../../test/support/fake-clock.ts'
+import { FakeClock } from '../../testing/fake-clock.ts'
 import { LatencyTracker } from './latency-tracker.ts'
 import { lateAfter } from './lateness.ts'
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../../test/support/fake-clock.ts'
 import {
   type At,
   auto,
@@ -12,6 +11,7 @@ import {
   saturate,
   throughLoop,
 } from '../../../../../test/support/limited-server.ts'
+import { FakeClock } from '../../testing/fake-clock.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 
 describe('the adaptive limit', () => {

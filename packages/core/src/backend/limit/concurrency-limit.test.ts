@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../../test/support/fake-clock.ts'
 import { answered } from '../../../../../test/support/outcomes.ts'
+import { FakeClock } from '../../testing/fake-clock.ts'
 import { Backend } from '../backend.ts'
 import type { BackendSettings } from '../backend-settings.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../../../test/support/fake-clock.ts'
+import { FakeClock } from '../../testing/fake-clock.ts'
 import { MemoryLimit } from './memory-limit.ts'
 
 /** A backend on which so many requests are in flight. */

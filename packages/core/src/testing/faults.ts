@@ -1,7 +1,10 @@
 import type { Prediction } from './predict.ts'
 
+/** A fault of a stub ML server, for every predict request. */
+export type Fault = ConnectionFault | AnswerFault
+
 /** A fault of the connection or of the computation, for every predict request. */
-export type Fault =
+export type ConnectionFault =
   /** Connections are refused, as after the server was killed. Open connections are reset. */
   | 'refuse'
   /** The connection is reset after the head of the request. */
@@ -17,7 +20,7 @@ export type Fault =
   /** Connections are accepted and nothing is answered, `/ping` and requests in flight included, like a suspended machine. */
   | 'freeze'
 
-/** A wrong answer to every predict request. `everywhere` extends it to `/ping` and all other paths. */
+/** A wrong answer to predict requests. `everywhere` extends it to `/ping` and all other paths. */
 export type AnswerFault =
   /**
    * A status without a prediction: 401, 404, 409, 530, … With `detail`, the body is FastAPI's JSON. Without it, the body is

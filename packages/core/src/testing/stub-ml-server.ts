@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Answer,
-  type AnswerFault,
   answerEverywhere,
   answerOf,
   type Fault,
@@ -14,9 +13,10 @@ import {
   plainText,
 } from './faults.ts'
 import { Listener } from './listener.ts'
-import { type KnownJobs, type Prediction, predict } from './predict.ts'
+import { type KnownJobs, type Prediction, predict, type RequestedJob } from './predict.ts'
 
-export interface StubOptions extends KnownJobs {
+/** Options of a stub ML server. */
+export interface StubMlServerOptions extends KnownJobs {
   /** Address to listen on. Default: 127.0.0.1. */
   readonly host?: string
   /** Port to listen on. Default: a free port. */
@@ -27,7 +27,8 @@ export interface StubOptions extends KnownJobs {
   readonly serviceTime?: number | Readonly<Record<string, number>>
   /** Time to load a model on its first use, in milliseconds. Default: 0. */
   readonly coldStart?: number
-  readonly fault?: Fault | AnswerFault
+  /** Default: none. */
+  readonly fault?: Fault
 }
 
 /** A timer delay beyond this, in milliseconds, is not compensated. */
@@ -35,32 +36,54 @@ const LATENESS = 5
 
 /** A predict request as it arrived. */
 export interface ReceivedRequest {
+  /** The path and the query. */
   readonly url: string
   readonly headers: IncomingMessage['headers']
   readonly rawHeaders: readonly string[]
-  /** Number of bytes of the body that have arrived, and their SHA-256. */
+  /** Number of bytes of the body that have arrived. */
   readonly size: number
+  /** SHA-256 of these bytes, in hexadecimal. */
   readonly sha256: string
   /** Whether the whole body has arrived. */
   readonly complete: boolean
-  readonly jobs: Prediction['jobs']
+  /** The jobs that it asks for; empty if the server refuses it. */
+  readonly jobs: readonly RequestedJob[]
 }
 
-/** A stub of the Immich ML server, on a real socket. */
-export class StubMl {
+/**
+ * A stub of the Immich ML server on a real socket. It answers `/`, `/ping` and `/predict` like immich-machine-learning,
+ * refusals and connection handling included. Its results are constants: it computes nothing.
+ *
+ * - A 500 is plain text, and its connection closes 0.2 to 0.5 s later without notice.
+ * - Idle connections close after 2 s. No header announces it.
+ * - An image that contains the text {@link UNDECODABLE} gets 500.
+ *
+ * @example
+ * ```ts
+ * import { immichForm, StubMlServer } from '@immich-ml-router/core/testing'
+ *
+ * const gpu = await StubMlServer.start({ serviceTime: { clip: 10, ocr: 120 } })
+ * const send = () => fetch(`${gpu.url}/predict`, { method: 'POST', body: immichForm('ocr') })
+ * console.log((await send()).status) // 200
+ * await gpu.setFault({ kind: 'status', status: 502 })
+ * console.log((await send()).status, gpu.received.length) // 502 2
+ * await gpu.close()
+ * ```
+ */
+export class StubMlServer {
   /** The requests so far, oldest first. */
   readonly received: ReceivedRequest[] = []
   readonly #listener: Listener
-  readonly #options: Required<Pick<StubOptions, 'threads' | 'serviceTime' | 'coldStart'>>
+  readonly #options: Required<Pick<StubMlServerOptions, 'threads' | 'serviceTime' | 'coldStart'>>
   readonly #known: KnownJobs
   readonly #loaded = new Map<string, Promise<void>>()
   readonly #waiting: ((due: number) => void)[] = []
   readonly #stop = new AbortController()
   #running = 0
   #started = 0
-  #fault: Fault | AnswerFault | undefined
+  #fault: Fault | undefined
 
-  private constructor(options: StubOptions) {
+  private constructor(options: StubMlServerOptions) {
     this.#options = {
       threads: options.threads ?? 4,
       serviceTime: options.serviceTime ?? 0,
@@ -74,17 +97,24 @@ export class StubMl {
     })
   }
 
-  static async start(options: StubOptions = {}): Promise<StubMl> {
-    const stub = new StubMl(options)
+  /**
+   * Starts a server and waits until it accepts connections.
+   *
+   * @throws {Error} with the code `EADDRINUSE` if another program listens on `port`.
+   */
+  static async start(options: StubMlServerOptions = {}): Promise<StubMlServer> {
+    const stub = new StubMlServer(options)
     await stub.#listener.open()
     await stub.setFault(options.fault)
     return stub
   }
 
+  /** The port on which it listens; the same after a fault. */
   get port(): number {
     return this.#listener.port
   }
 
+  /** The URL for `backends`, such as `http://127.0.0.1:40123`. */
   get url(): string {
     return this.#listener.url
   }
@@ -100,15 +130,21 @@ export class StubMl {
   }
 
   /** Sets, changes or ends a fault while the server runs. It also affects the answers to requests in flight. */
-  async setFault(fault: Fault | AnswerFault | undefined): Promise<void> {
+  async setFault(fault: Fault | undefined): Promise<void> {
     this.#fault = fault
     if (fault === 'refuse') await this.#listener.refuse()
     else await this.#listener.open()
   }
 
+  /** Stops listening and closes every connection, requests in flight included. */
   async close(): Promise<void> {
     this.#stop.abort()
     await this.#listener.close()
+  }
+
+  /** Closes the server at the end of the block of `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {

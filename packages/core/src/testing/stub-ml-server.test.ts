@@ -1,24 +1,29 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type AnswerFault, StubMl, type StubOptions, UNDECODABLE } from './index.ts'
+import {
+  type AnswerFault,
+  type ImmichEntries,
+  immichForm,
+  StubMlServer,
+  type StubMlServerOptions,
+  UNDECODABLE,
+} from './index.ts'
 
-async function stub(options: StubOptions = {}): Promise<StubMl> {
-  const started = await StubMl.start(options)
+async function stub(options: StubMlServerOptions = {}): Promise<StubMlServer> {
+  const started = await StubMlServer.start(options)
   onTestFinished(() => started.close())
   return started
 }
 
-function form(entries: string | object, payload: Record<string, string | Blob>): FormData {
+function form(fields: Record<string, string>): FormData {
   const made = new FormData()
-  made.append('entries', typeof entries === 'string' ? entries : JSON.stringify(entries))
-  for (const [name, value] of Object.entries(payload)) made.append(name, value)
+  for (const [name, value] of Object.entries(fields)) made.append(name, value)
   return made
 }
 
 const textual = { clip: { textual: { modelName: 'm' } } }
 const visual = { clip: { visual: { modelName: 'm' } } }
-const image = { image: new Blob(['pixels']) }
 
 async function ask(url: string, body: FormData, redirect: 'manual' | 'follow' = 'manual') {
   const response = await fetch(`${url}/predict`, { method: 'POST', body, redirect })
@@ -33,11 +38,21 @@ const INTERNAL = { status: 500, type: 'text/plain', body: 'Internal Server Error
 
 describe('the protocol', () => {
   it.each<[string, FormData, number, string]>([
-    ['entries that are not JSON', form('{', image), 422, '{"detail":"Invalid request format."}'],
-    ['no payload', form(visual, {}), 400, '{"detail":"Either image or text must be provided"}'],
+    [
+      'entries that are not JSON',
+      form({ entries: '{', text: 'cat' }),
+      422,
+      '{"detail":"Invalid request format."}',
+    ],
+    [
+      'no payload',
+      form({ entries: JSON.stringify(visual) }),
+      400,
+      '{"detail":"Either image or text must be provided"}',
+    ],
     [
       'a text over 1 MiB',
-      form(textual, { text: 'x'.repeat(2 ** 20 + 1) }),
+      immichForm(textual, 'x'.repeat(2 ** 20 + 1)),
       400,
       '{"detail":"Part exceeded maximum size of 1024KB."}',
     ],
@@ -47,21 +62,21 @@ describe('the protocol', () => {
   })
 
   it('unknown tasks, types and models get 500 as plain text, or 422', async () => {
-    const unknown = [
+    const unknown: ImmichEntries[] = [
       { nsfw: { detection: { modelName: 'm' } } },
       { clip: { audio: { modelName: 'm' } } },
       { clip: { visual: { modelName: 'other' } } },
     ]
     const { url } = await stub({ models: ['m'] })
-    for (const entries of unknown) expect(await ask(url, form(entries, image))).toEqual(INTERNAL)
-    expect((await ask(url, form(visual, image))).status).toBe(200)
+    for (const entries of unknown) expect(await ask(url, immichForm(entries))).toEqual(INTERNAL)
+    expect((await ask(url, immichForm(visual))).status).toBe(200)
     const next = await stub({ unknown: 422 })
-    expect((await ask(next.url, form(unknown[0] ?? {}, image))).status).toBe(422)
+    expect((await ask(next.url, immichForm(unknown[0] ?? {}))).status).toBe(422)
   })
 
   it('an undecodable image gets 500', async () => {
     const { url } = await stub()
-    expect(await ask(url, form(visual, { image: new Blob(['GIF', UNDECODABLE]) }))).toEqual(INTERNAL)
+    expect(await ask(url, immichForm(visual, new Blob(['GIF', UNDECODABLE])))).toEqual(INTERNAL)
   })
 
   it('reads URL-encoded searches', async () => {
@@ -118,30 +133,30 @@ describe('faults', () => {
   ])('%o', async (fault, expected) => {
     const ml = await stub()
     await ml.setFault(fault)
-    expect(await ask(ml.url, form(visual, image))).toEqual(expected)
+    expect(await ask(ml.url, immichForm(visual))).toEqual(expected)
     expect(await (await fetch(`${ml.url}/ping`)).text()).toBe('pong')
     await ml.setFault(undefined)
-    expect((await ask(ml.url, form(visual, image))).status).toBe(200)
+    expect((await ask(ml.url, immichForm(visual))).status).toBe(200)
   })
 
   it('a server that lacks clip/visual serves clip/textual', async () => {
     const { url } = await stub({ fault: { kind: 'lacks', types: ['clip/visual'] } })
-    expect((await ask(url, form(textual, { text: 'cat' }))).status).toBe(200)
+    expect((await ask(url, immichForm(textual))).status).toBe(200)
   })
 
   it('memory for one request fails the second', async () => {
     const ml = await stub({ serviceTime: 50, fault: { kind: 'memory', requests: 1 } })
     const [first, second] = await Promise.all([
-      ask(ml.url, form(visual, image)),
-      ask(ml.url, form(visual, image)),
+      ask(ml.url, immichForm(visual)),
+      ask(ml.url, immichForm(visual)),
     ])
     expect([first.status, second.status].sort()).toEqual([200, 500])
-    expect((await ask(ml.url, form(visual, image))).status).toBe(200)
+    expect((await ask(ml.url, immichForm(visual))).status).toBe(200)
   })
 
   it('a freeze leaves requests in flight and /ping without an answer', async () => {
     const ml = await stub({ serviceTime: 50 })
-    const asked = ask(ml.url, form(visual, image))
+    const asked = ask(ml.url, immichForm(visual))
     await expect.poll(() => ml.started).toBe(1)
     await ml.setFault('freeze')
     const signal = AbortSignal.timeout(150)
@@ -154,11 +169,19 @@ describe('faults', () => {
 
   it('a redirect leads to a login page that answers 200', async () => {
     const { url } = await stub({ fault: { kind: 'redirect' } })
-    expect(await ask(url, form(visual, image), 'follow')).toEqual({ status: 200, ...html })
+    expect(await ask(url, immichForm(visual), 'follow')).toEqual({ status: 200, ...html })
   })
 
   it('a tunnel’s 530 reaches /ping too', async () => {
     const { url } = await stub({ fault: { kind: 'status', status: 530, everywhere: true } })
     expect((await fetch(`${url}/ping`)).status).toBe(530)
   })
+})
+
+it('stops at the end of the block of `await using`', async () => {
+  const { url } = await (async () => {
+    await using ml = await StubMlServer.start()
+    return { url: ml.url }
+  })()
+  await expect(fetch(`${url}/ping`)).rejects.toThrow('fetch failed')
 })
