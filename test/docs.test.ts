@@ -1,24 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import {
-  ConfigError,
-  describePolicy,
-  expandConfig,
-  explanationText,
-  parseConfig,
-  selectBackend,
-} from '@immich-ml-router/core'
-import config from '@immich-ml-router/core/config.schema.json' with { type: 'json' }
-import { judge } from '@immich-ml-router/core/parts'
+import { explanationText, selectBackend } from '@immich-ml-router/core'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { constants } from '../packages/core/src/config/constants.ts'
-import { resolvePolicy } from '../packages/core/src/config/resolve.ts'
 import { LINES, LOG_FIELDS } from '../packages/core/src/logging/lines.ts'
 import { defaults as statusPageDefaults } from '../packages/status-page/src/defaults.ts'
-import { authority } from './support/certificates.ts'
-import { exampleOf, ROOT } from './support/docs.ts'
+import { exampleOf, ROOT, rowsUnder } from './support/docs.ts'
+import { reasonOf } from './support/reason-of.ts'
 
 const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
   cwd: ROOT,
@@ -27,22 +16,7 @@ const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--ex
   .trim()
   .split('\n')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
-const configuration = read('docs/configuration.md')
 const UNITS: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 * 1024 }
-
-/** The rows of the tables under a heading, as cells. */
-function rows(heading: string, document = configuration): string[][] {
-  const section = document.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
-  return section
-    .split('\n')
-    .filter((line) => line.startsWith('| `'))
-    .map((line) =>
-      line
-        .slice(1, -1)
-        .split('|')
-        .map((cell) => cell.trim().replaceAll('`', '')),
-    )
-}
 
 /** The limits in the rows of a table, by name. */
 function limits(table: string[][]): Record<string, number> {
@@ -92,101 +66,7 @@ function anchorsOf(markdown: string): string[] {
 describe('docs/status-page.md', () => {
   it('has every fixed limit as it is', () => {
     const { basePath: _, ...fixed } = statusPageDefaults
-    expect(limits(rows('Fixed limits', read('docs/status-page.md').replaceAll('### ', '## ')))).toEqual(fixed)
-  })
-})
-
-describe('docs/configuration.md', () => {
-  it('names what only code can have', () => {
-    const { routes, $schema: _, ...rest } = config.properties
-    const named = rows('In code alone').map(([name = '']) => name)
-    expect(named.length).toBeGreaterThan(4)
-    for (const name of named.filter((it) => !it.startsWith('routes[]'))) expect(rest).not.toHaveProperty(name)
-  })
-
-  it('says when heartbeats begin, as it is', () => {
-    const [, after] = /`after` \(`(\w+)`\)/.exec(configuration) ?? []
-    const [, every] = /`every` \(`(\w+)`\)/.exec(configuration) ?? []
-    const backends = { ml: { url: 'http://ml' } }
-    const { heartbeats, routes } = resolvePolicy({ backends })
-    expect(resolvePolicy({ backends, heartbeat: { after, every } }).heartbeats).toEqual(heartbeats)
-    expect(configuration).toContain(`\`maxHeld\` (\`${routes[0]?.hold?.maxHeld}\` a route)`)
-  })
-
-  it('names every fixed limit as it is', () => {
-    const documented = limits(rows('What is fixed'))
-    const fixed = Object.fromEntries(
-      Object.entries(constants).filter(([name]) => !/^metrics[A-Z]/.test(name)),
-    )
-    expect(documented).toEqual(fixed)
-  })
-
-  it.each([
-    ['README.md', 'config'],
-    ['README.md', 'sleeping'],
-    ['docs/configuration.md', 'hold'],
-    ['docs/configuration.md', 'hedge'],
-  ])('is what the example in %s called %s is written by', (document, name) => {
-    const { routes } = parseConfig(parse(exampleOf(document, name)))
-    expect(routes?.length).toBeGreaterThan(1)
-  })
-
-  it('is what the example of names with many addresses is written by', () => {
-    const { backends } = resolvePolicy(parseConfig(parse(exampleOf('docs/configuration.md', 'discover'))))
-    const found = [...backends.values()].map(({ discover }) => discover)
-    expect(found).toMatchObject([
-      { names: ['ml'], services: [], port: 3003 },
-      { names: ['ml.default.svc.cluster.local'] },
-      { names: ['ml-1.lan', 'ml-2.lan'], interval: 30_000 },
-      { names: [], services: ['_http._tcp.ml.default.svc.cluster.local'] },
-    ])
-  })
-
-  it('is what the example of credentials and TLS is written by', async () => {
-    const certified = await (await authority()).certify(['router'])
-    // One line end at the end of a file is none of its text.
-    const [key, cert] = [certified.key.trimEnd(), certified.cert.trimEnd()]
-    const files: Record<string, string> = {
-      '/run/secrets/gpu_token': 't0ken',
-      '/run/secrets/ca.pem': cert,
-      '/run/secrets/router.pem': cert,
-      '/run/secrets/router.key': key,
-    }
-    const data = parse(exampleOf('docs/configuration.md', 'secrets'))
-    const sources = { env: { CLOUD_PASSWORD: 'pw' }, readFile: (path: string) => files[path] ?? '' }
-    const { backends } = parseConfig(expandConfig(data, sources))
-    expect(backends).toMatchObject({
-      gpu: { auth: { bearer: 't0ken' }, tls: { ca: cert, cert, key } },
-      cloud: { auth: { basic: { username: 'immich', password: 'pw' } } },
-    })
-  })
-
-  it('needs nothing but URLs', () => {
-    const { backends, routes } = parseConfig(parse(exampleOf('README.md', 'pool')))
-    expect([Object.keys(backends), routes]).toEqual([['gpu', 'mac', 'nas'], undefined])
-  })
-
-  it('shows what a check says as it is', () => {
-    const shown = /```text\n(Routes[\s\S]*?)\n```/.exec(configuration)?.[1] ?? 'nothing'
-    const backends = { nas: { url: 'http://nas' }, gpu: { url: 'http://gpu' } }
-    const search = {
-      match: { task: 'clip', type: 'textual' },
-      backends: ['nas', 'gpu'],
-      strategy: 'first',
-    } as const
-    expect(describePolicy({ backends, routes: [search, { backends: ['gpu'] }] })).toContain(shown)
-  })
-
-  it('shows an error as it is', () => {
-    const shown = /```text\n([\s\S]*?)\n```/.exec(configuration)?.[1]
-    const mistaken = { backends: { gpu: { url: 'http://gpu', wieght: 2 } }, routes: [{ backends: ['gpuu'] }] }
-    expect(() => parseConfig(mistaken)).toThrow(ConfigError)
-    expect(() => parseConfig(mistaken)).toThrow(shown)
-  })
-
-  it('names every reason and every strategy', () => {
-    const strategies = rows('Strategies').map(([name]) => name)
-    expect(strategies).toEqual(config.properties.routes.items.properties.strategy.enum)
+    expect(limits(rowsUnder('Fixed limits', 'docs/status-page.md'))).toEqual(fixed)
   })
 })
 
@@ -243,48 +123,6 @@ describe('docs/library.md', () => {
     const example = exampleOf('docs/library.md', 'judge')
     expect(example).toContain(`status: 401`)
     expect(example).toContain(`a fault of the backend: ${reasonOf(401, 'text/html', '<html>')}`)
-  })
-})
-
-/** Why the answer of the backend `gpu` to a CLIP request is not good. */
-function reasonOf(status: number, type: string, body: string, headers: Record<string, string> = {}): string {
-  const verdict = judge(
-    { status, headers: { 'content-type': type, ...headers }, body: Buffer.from(body), complete: true },
-    { backend: 'gpu', tasks: ['clip'], names: () => [], written: () => '' },
-  )
-  return 'reason' in verdict ? verdict.reason : verdict.kind
-}
-
-describe('docs/troubleshooting.md', () => {
-  it('has every error code, with its status', () => {
-    const codes = [...read('packages/core/src/errors.ts').matchAll(/^ {2}'?([a-z-]+)'?: (\d{3}),$/gm)].map(
-      ([, code, status]) => [code, status],
-    )
-    const documented = [...read('docs/troubleshooting.md').matchAll(/^\| `([a-z-]+)` \| (\d{3}) \|/gm)].map(
-      ([, code, status]) => [code, status],
-    )
-    expect(documented).toEqual(codes)
-    expect(codes.length).toBeGreaterThan(10)
-  })
-
-  const reasons: readonly (readonly [string, string])[] = [
-    ...[401, 403, 404, 405, 421, 530, 400].map(
-      (status) => [String(status), reasonOf(status, 'text/plain', 'no')] as const,
-    ),
-    ['a login page', reasonOf(200, 'text/html', '<html>')],
-    ['an empty body', reasonOf(200, 'text/plain', '')],
-    ['a redirect', reasonOf(302, 'text/html', '', { location: 'https://login.example/in?to=%2F' })],
-    ['an error inside', reasonOf(200, 'application/json', '{"clip":{"error":"missing image"}}')],
-    ['a task that is missing', reasonOf(200, 'application/json', '{}')],
-    ['500', reasonOf(500, 'text/plain', 'Internal Server Error')],
-  ]
-  it.each(reasons)('has the reason of %s as it is', (_, reason) => {
-    expect(read('docs/troubleshooting.md')).toContain(`\`${reason}\``)
-  })
-
-  it('has the reason of 413 as it is', () => {
-    const [, cure] = reasonOf(413, 'text/html', '<html>').split(': ')
-    expect(read('docs/troubleshooting.md')).toContain(cure)
   })
 })
 

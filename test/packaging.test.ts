@@ -196,7 +196,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
     ...['composed', 'router', 'reload', 'file', 'koa-composed', 'core', 'explain', 'tracing', 'logging'].map(
       (name): [string, string] => ['docs/library.md', name],
     ),
-    ['docs/policies.md', 'in-code'],
+    ['docs/configure.md', 'in-code'],
     ['docs/metrics.md', 'metrics'],
     ['docs/status-page.md', 'status-page'],
     ['CONTRIBUTING.md', 'strategy'],

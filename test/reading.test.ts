@@ -77,8 +77,8 @@ describe('a backend with tasks: [clip]', () => {
   })
 })
 
-it('the example of docs/reading.md is a configuration', () => {
-  const { backends } = parseConfig(parse(exampleOf('docs/reading.md', 'tasks')))
+it('the example of docs/configure.md is a configuration', () => {
+  const { backends } = parseConfig(parse(exampleOf('docs/configure.md', 'tasks')))
   expect(Object.values(backends).map(({ tasks }) => tasks)).toEqual([['clip'], undefined])
 })
 

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { readDeclarations } from '../packages/core/scripts/doc-comments.ts'
 import { withComments } from '../packages/core/scripts/document-types.ts'
 import { configurationReference } from '../packages/core/scripts/reference.ts'
+import { constants } from '../packages/core/src/config/constants.ts'
 import { resolveConfig } from '../packages/core/src/config/resolve.ts'
 import { isRecord } from '../packages/core/src/record.ts'
 import { ROOT } from './support/docs.ts'
@@ -38,10 +39,17 @@ describe('docs/reference.md', () => {
     expect(reference).toContain('| `retries` | whole number from 0 |')
   })
 
-  it('says of every option what it means', () => {
-    const rows = configurationReference()
-      .split('\n')
-      .filter((line) => line.startsWith('| `'))
+  it('has the fixed values with their units', () => {
+    const reference = configurationReference()
+    expect(reference).toContain('| `keepAliveTimeout` | 1.5 s | ')
+    expect(reference).toContain('| `routeHeaderSize` | 4 KiB | ')
+    for (const name of Object.keys(constants).filter((it) => !it.startsWith('metrics')))
+      expect(reference).toContain(`\n| \`${name}\` | `)
+  })
+
+  it('describes every option', () => {
+    const [options = ''] = configurationReference().split('## Fixed values')
+    const rows = options.split('\n').filter((line) => line.startsWith('| `'))
     expect(rows.length).toBeGreaterThan(50)
     for (const row of rows) {
       const [, option, kind, , meaning] = row.split(/(?<!\\)\|/).map((cell) => cell.trim())

@@ -4,7 +4,7 @@ import type { GeneratedRequest } from './generate.ts'
 import type { Reading } from './oracle.ts'
 
 /**
- * The intended differences between the router and the ML server: the rows of the table in docs/reading.md. In all but the
+ * The intended differences between the router and the ML server: the rows of the table in docs/how-it-decides.md. In all but the
  * last, the ML server runs a request that the router leaves unclassified.
  */
 export const DIFFERENCES = {

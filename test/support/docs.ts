@@ -22,6 +22,22 @@ export function moduleExampleOf(file: string): string {
   return code
 }
 
+/** The cells of the table rows under a heading that begin with code. */
+export function rowsUnder(heading: string, document: string): string[][] {
+  const text = readFileSync(new URL(document, `file://${ROOT}`), 'utf8')
+  const [, after = ''] = text.split(new RegExp(`^#+ ${heading}$`, 'm'))
+  const [section = ''] = after.split(/^#+ /m)
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim().replaceAll('`', '')),
+    )
+}
+
 /** The code of the `@example` in the doc comment of an export of core. */
 export function sourceExampleOf(name: string): string {
   for (const file of globSync('packages/core/src/**/*.ts', { cwd: ROOT })) {

@@ -1,16 +1,16 @@
 import { isRecord } from '../src/record.ts'
+import { fixedValues } from './fixed-values.ts'
 import { jsonSchemas } from './json-schema.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
 const INTRODUCTION = `# Configuration reference
 
-Every option that a file or code can have, made of the schema by \`npm run docs\`. What they do together is told in
-[configuration.md](configuration.md); what only code can have is [there](configuration.md#in-code-alone), too.
+Every option of a file or of code, generated from the schema by \`npm run docs\`. Examples are in
+[configure by example](configure.md), with the [options in code only](configure.md#options-in-code-only).
 
-A **duration** is milliseconds, or \`250ms\`, \`30s\`, \`10m\`, \`12h\`, \`1d\`. A **size** is bytes, or \`32mb\`, \`32MiB\`, \`32m\`, which
-are all powers of 1024. An option that has a value for all and one for a backend or a route is taken from the route first, then
-from the backend.
+A **duration** is milliseconds, or \`250ms\`, \`30s\`, \`10m\`, \`12h\`, \`1d\`. A **size** is bytes, or \`32mb\`, \`32MiB\`, \`32m\`, all
+powers of 1024. The value of a route wins over that of a backend, and that over the global one.
 `
 
 /** The whole schema of a configuration file as tables: one for each object, with a heading that is its path. */
@@ -19,7 +19,7 @@ export function configurationReference(): string {
   const sections: string[] = []
   const shared = new Map<string, string>()
   addSections(root, '', sections, shared)
-  return `${INTRODUCTION}\n${sections.join('\n')}`
+  return `${INTRODUCTION}\n${[...sections, fixedValues()].join('\n')}`
 }
 
 /** @param shared The options that there are for all, by name; where they are repeated, they need no section of their own. */
@@ -29,14 +29,14 @@ function addSections(schema: Schema, path: string, sections: string[], shared: M
   const rows = options.map(([name, option]) => {
     const isRepeated = shared.get(name) === JSON.stringify(option)
     const isRequired = Array.isArray(required) && required.includes(name)
-    const written = isRequired ? '(required)' : isRepeated ? 'that for all' : defaultOf(option)
+    const written = isRequired ? '(required)' : isRepeated ? 'global value' : defaultOf(option)
     return `| \`${name}\` | ${kindOf(option, joined(path, name), isRepeated ? name : undefined)} | ${written} | ${descriptionOf(option)} |`
   })
   sections.push(
     [
-      `## ${path === '' ? 'For all' : `\`${path}\``}`,
+      `## ${path === '' ? 'Global options' : `\`${path}\``}`,
       '',
-      '| option | is | default | meaning |',
+      '| option | type | default | meaning |',
       '|---|---|---|---|',
       ...rows,
       '',
@@ -62,7 +62,7 @@ function objectIn(option: Schema): { readonly schema: Schema; readonly suffix: s
   return alternative && { schema: alternative, suffix: '' }
 }
 
-/** What one may write, in words; an object by a link to its section. */
+/** The type in words; an object as a link to its section. */
 function kindOf(option: Schema, path: string, sharedName?: string): string {
   const object = objectIn(option)
   const words = alternativesOf(option)
@@ -87,7 +87,7 @@ function simpleKindOf(option: Schema): string {
   if (type === 'boolean') return '`true`, `false`'
   if (type === 'array' && isRecord(items) && !('properties' in items)) return `list: ${simpleKindOf(items)}`
   if (type === 'object' && !('properties' in option) && isRecord(option['additionalProperties']))
-    return 'properties' in option['additionalProperties'] ? '' : 'texts by name'
+    return 'properties' in option['additionalProperties'] ? '' : 'text by name'
   return typeof type === 'string' && type !== 'object' && type !== 'array' ? type : ''
 }
 
