@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NoBackendError, parseConfig, selectBackend } from '@immich-ml-router/core'
 import type { Classified } from '@immich-ml-router/core/parts'
+import { FakeClock } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { classified } from './support/classifications.ts'
 import { ROOT } from './support/docs.ts'
-import { FakeClock } from '@immich-ml-router/core/testing'
 
 /** The YAML examples of a page, each with the rows of the table after it. An example with a `${` needs its variables. */
 function examplesIn(path: string): [name: string, policy: string, rows: string[][]][] {
