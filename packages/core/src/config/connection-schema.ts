@@ -85,7 +85,7 @@ export const tls = z
       /** Host name that its certificate must be for, and that is sent as SNI. Without it, the host name in `url`. */
       servername: dnsName('must be a host name such as ml.example, and no address').optional(),
       /**
-       * Accepts any certificate: then anyone on the network path can read and change everything. `--check` warns about it.
+       * Accepts any certificate: then anyone on the network path can read and change everything. `immich-ml-router check` warns about it.
        */
       insecure: flag.optional().meta({ default: false }),
     },
