@@ -92,9 +92,9 @@ describe('docs/logs.md', () => {
   })
 
   it('says what a gateway says besides', () => {
-    const source = read('examples/gateway-kit/src/run.ts')
+    const source = read('packages/gateway-kit/src/run.ts')
     for (const words of [
-      'gateway, configured by',
+      'started, configured by',
       'running requests finish, new ones are held',
       'stopped',
       'log lines dropped',
