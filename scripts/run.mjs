@@ -82,8 +82,7 @@ async function buildOnce() {
     ...files,
     ...['pnpm-lock.yaml', 'tsup.shared.ts', ...settings].map((name) => join(root, name)),
   ])
-  if (folders.every((folder) => existsSync(join(root, folder, 'dist/index.d.ts'))) && isCurrent(marker, hash))
-    return 0
+  if (folders.every((folder) => existsSync(join(root, folder, 'dist'))) && isCurrent(marker, hash)) return 0
   rmSync(marker, { force: true })
   const code = await build()
   if (code === 0) writeFileSync(marker, hash)

@@ -1,9 +1,9 @@
 import { parseConfig } from '@immich-ml-router/core'
+import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { post } from './support/client.ts'
 import { exampleOf } from './support/docs.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl } from './support/servers.ts'
 
