@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, () => Promise<unknown>>> = {
   pool: async () => runBench((await import('./pool/bench.ts')).POOL),
   queue: async () => runBench((await import('./queue/bench.ts')).QUEUE),
   sim: () => import('./sim/main.ts'),
+  start: () => import('./start/main.ts'),
   page: () => import('./page/main.ts'),
 }
 await benches[process.argv[2] ?? '']?.()

@@ -25,6 +25,7 @@ const commands = {
   'bench:pool': (...given) => run(node, ['bench/main.ts', 'pool', ...given]),
   'bench:queue': (...given) => run(node, ['bench/main.ts', 'queue', ...given]),
   'bench:page': () => run(node, ['bench/main.ts', 'page']),
+  'bench:start': async () => (await build()) || run(node, ['bench/main.ts', 'start']),
   fuzz: (...given) => run(node, ['test/differential/main.ts', ...given]),
   screenshots: (...given) => run(node, ['test/screenshots/main.ts', ...given]),
   build,
