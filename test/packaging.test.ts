@@ -10,11 +10,14 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exampleOf, moduleExampleOf, ROOT, sourceExampleOf } from './support/docs.ts'
+import { EXAMPLE_READMES, moduleOf } from './support/package-readme.ts'
 import { FREE_PORT, PACKAGES, PARTS, PUBLIC, TYPES } from './support/packed-packages.ts'
 import { stubMl } from './support/servers.ts'
 
 const exec = promisify(execFile)
 const windows = process.platform === 'win32'
+/** The examples that send text searches to the NAS. */
+const SEARCHES_ON_NAS = new Set(['express', 'in-code', 'package-core', 'package-express', 'package-koa'])
 let directory: string
 const tarballs: Record<string, string> = {}
 
@@ -200,6 +203,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
     ['docs/metrics.md', 'metrics'],
     ['docs/status-page.md', 'status-page'],
     ['CONTRIBUTING.md', 'strategy'],
+    ...EXAMPLE_READMES.map((name): [string, string] => [`packages/${name}/README.md`, `package-${name}`]),
   ]
 
   it.each([
@@ -219,6 +223,8 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
       for (const name of [...PUBLIC.core, ...testing])
         await write(`api-${name}.${extension}`, sourceExampleOf(name))
       if (kind === 'esm') await write('api-testing.mts', moduleExampleOf('testing/index.ts'))
+      for (const name of ['core', 'express', 'koa'])
+        await write(`readme-${name}.${extension}`, moduleOf(`packages/${name}/README.md`))
       await write(`types.${extension}`, TYPES)
       const config = `tsconfig.${resolution}.${kind}.json`
       const compilerOptions = {
@@ -280,7 +286,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
     const { port, child } = await run(document, name, { nas: nas.url, gpu: gpu.url })
     try {
       expect(await send(port, immichForm('textSearch', 'cat'))).toBe(
-        name === 'express' || name === 'in-code' ? '200 nas' : '200 gpu',
+        SEARCHES_ON_NAS.has(name) ? '200 nas' : '200 gpu',
       )
       expect(await send(port, immichForm('ocr', imageBytes(500_000)))).toBe('200 gpu')
       expect(nas.received.length + gpu.received.length).toBe(2)
