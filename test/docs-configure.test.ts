@@ -20,14 +20,6 @@ describe('docs/configure.md', () => {
     for (const name of named.filter((it) => !it.startsWith('routes[]'))) expect(rest).not.toHaveProperty(name)
   })
 
-  it.each([
-    ['README.md', 'config'],
-    ['README.md', 'sleeping'],
-  ])('parses the example in %s called %s', (document, name) => {
-    const { routes } = parseConfig(parse(exampleOf(document, name)))
-    expect(routes?.length).toBeGreaterThan(1)
-  })
-
   it('parses the example of discovery', () => {
     const { backends } = resolvePolicy(parseConfig(parse(exampleOf('docs/configure.md', 'discover'))))
     const found = [...backends.values()].map(({ discover }) => discover)
@@ -59,8 +51,8 @@ describe('docs/configure.md', () => {
   })
 
   it('needs nothing but URLs', () => {
-    const { backends, routes } = parseConfig(parse(exampleOf('README.md', 'pool')))
-    expect([Object.keys(backends), routes]).toEqual([['gpu', 'mac', 'nas'], undefined])
+    const { backends, routes } = parseConfig(parse(exampleOf('docs/configure.md', 'minimal')))
+    expect([Object.keys(backends), routes]).toEqual([['gpu', 'nas'], undefined])
   })
 
   it('shows the output of a check', () => {

@@ -204,8 +204,8 @@ describe("the README's configuration", () => {
     const { url, lines } = await startProcess('express', { ROUTER_CONFIG: path })
     expect((await fetch(`${url}/ping`)).status).toBe(200)
     expect(lines[0]?.['backends']).toMatchObject([
+      { name: 'nas', url: 'http://192.168.1.10:3003' },
       { name: 'gpu', url: 'http://192.168.1.20:3003' },
-      { name: 'nas' },
     ])
   })
 })

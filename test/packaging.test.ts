@@ -15,6 +15,7 @@ import { FREE_PORT, PACKAGES, PARTS, PUBLIC, TYPES } from './support/packed-pack
 import { stubMl } from './support/servers.ts'
 
 const exec = promisify(execFile)
+const KIT_EXAMPLES = ['gateway-kit', 'start-gateway']
 const windows = process.platform === 'win32'
 /** The examples that send text searches to the NAS. */
 const SEARCHES_ON_NAS = new Set(['express', 'in-code', 'package-core', 'package-express', 'package-koa'])
@@ -195,7 +196,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
   })
 
   const examples: readonly [document: string, name: string][] = [
-    ...['express', 'koa', 'node'].map((name): [string, string] => ['README.md', name]),
+    ['README.md', 'express'],
     ...['composed', 'router', 'reload', 'file', 'koa-composed', 'core', 'explain', 'tracing', 'logging'].map(
       (name): [string, string] => ['docs/library.md', name],
     ),
@@ -204,6 +205,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
     ['docs/status-page.md', 'status-page'],
     ['CONTRIBUTING.md', 'strategy'],
     ...EXAMPLE_READMES.map((name): [string, string] => [`packages/${name}/README.md`, `package-${name}`]),
+    ...KIT_EXAMPLES.map((name): [string, string] => ['packages/gateway-kit/README.md', name]),
   ]
 
   it.each([
@@ -216,7 +218,8 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
       const extension = kind === 'esm' ? 'mts' : 'cts'
       for (const [document, name] of examples) {
         // CommonJS knows no await at the top level.
-        if (kind === 'esm' || name !== 'core') await write(`${name}.${extension}`, exampleOf(document, name))
+        if (kind === 'esm' || !['core', ...KIT_EXAMPLES].includes(name))
+          await write(`${name}.${extension}`, exampleOf(document, name))
       }
       // The examples of core/testing have an await at the top level.
       const testing = kind === 'esm' ? ['FakeClock', 'StubMlServer', 'immichBody', 'immichForm'] : []
@@ -253,6 +256,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
     document: string,
     name: string,
     urls: Record<string, string>,
+    env: Record<string, string> = {},
   ): Promise<{ port: number; child: ChildProcess }> {
     const text = exampleOf(document, name).replace(
       /http:\/\/(nas|gpu):3003/g,
@@ -262,6 +266,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
     await write('free-port.mjs', FREE_PORT)
     const child = fork(join(project, `run-${name}.mjs`), {
       cwd: project,
+      env: { ...process.env, ...env },
       execPath: process.execPath,
       execArgv: ['--import', './free-port.mjs'],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -279,7 +284,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
     return `${response.status} ${response.headers.get('x-immich-ml-backend')}`
   }
 
-  const servers = examples.filter(([, name]) => !['core', 'file', 'strategy'].includes(name))
+  const servers = examples.filter(([, name]) => !['core', 'file', 'strategy', ...KIT_EXAMPLES].includes(name))
 
   it.each(servers)('runs the example of %s: %s, against two stand-in servers', async (document, name) => {
     const [nas, gpu] = [await stubMl(), await stubMl()]
@@ -290,6 +295,17 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
       )
       expect(await send(port, immichForm('ocr', imageBytes(500_000)))).toBe('200 gpu')
       expect(nas.received.length + gpu.received.length).toBe(2)
+    } finally {
+      child.kill()
+    }
+  })
+
+  it.each(KIT_EXAMPLES)('runs the example of the gateway kit: %s', async (name) => {
+    const gpu = await stubMl()
+    const env = { ML_DEFAULT_URL: gpu.url }
+    const { port, child } = await run('packages/gateway-kit/README.md', name, { gpu: gpu.url }, env)
+    try {
+      expect(await send(port, immichForm('textSearch', 'cat'))).toMatch(/^200 (default|gpu)$/)
     } finally {
       child.kill()
     }

@@ -67,7 +67,7 @@ export const FREE_PORT = `
 import net from 'node:net'
 const { listen } = net.Server.prototype
 net.Server.prototype.listen = function (port, ...rest) {
-  if (port !== 3003) return listen.call(this, port, ...rest)
+  if ((port?.port ?? port) !== 3003) return listen.call(this, port, ...rest)
   this.once('listening', () => process.send(this.address().port))
   return listen.call(this, 0, ...rest)
 }
