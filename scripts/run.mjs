@@ -16,6 +16,11 @@ const results = join(modules, '.cache', 'vitest.json')
 /** In the order in which they are built: the others depend on core. */
 const packages = ['core', 'express', 'koa', 'status-page', 'gateway-kit', 'gateway']
 
+const references = [
+  ['configuration reference', [node, ['packages/core/scripts/generate-reference.ts']]],
+  ['API reference', tool('typedoc/bin/typedoc')],
+]
+
 const commands = {
   start,
   example: (...options) => run(node, ['examples/setups/src/main.ts', ...options]),
@@ -30,11 +35,9 @@ const commands = {
   screenshots: (...given) => run(node, ['test/screenshots/main.ts', ...given]),
   build,
   pack,
-  docs: () =>
-    runAll([
-      ['configuration reference', [node, ['packages/core/scripts/generate-reference.ts']]],
-      ['API reference', tool('typedoc/bin/typedoc')],
-    ]),
+  docs: () => runAll(references),
+  'docs:build': () => runAll([...references, ['docs site', vitepress('build', 'docs')]]),
+  'docs:dev': (...options) => runAll([...references, ['docs site', vitepress('dev', 'docs', ...options)]]),
   format: () => runAll([['lint and format', tool('@biomejs/biome/bin/biome', 'check', '--write', '.')]]),
   test,
   'test:node': testOn,
@@ -108,6 +111,7 @@ async function test(...filters) {
     ['lint and format', tool('@biomejs/biome/bin/biome', 'ci', '.')],
     ['types', tool('typescript-7/bin/tsc', '-p', '.')],
     ['types of the status page', tool('typescript-7/bin/tsc', '-p', 'packages/status-page/page')],
+    ['types of the docs site', tool('typescript-7/bin/tsc', '-p', 'docs/.vitepress')],
     ['types of the NestJS example', tool('typescript-7/bin/tsc', '-p', 'examples/embedding/nestjs')],
   ])
   if (failed !== 0 || (await buildOnce()) !== 0) return printTotals(1, 0, 1)
@@ -191,6 +195,10 @@ async function generatePage() {
 
 function tool(path, ...toolArgs) {
   return [node, [join(modules, path), ...toolArgs]]
+}
+
+function vitepress(...options) {
+  return [node, [join(root, 'docs/node_modules/vitepress/bin/vitepress.js'), ...options]]
 }
 
 /** Runs the steps in order and stops at the first that fails. */

@@ -1,7 +1,14 @@
 import { globSync, readFileSync } from 'node:fs'
+import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The sorted paths of files and directories, with `/` on Windows too. */
+export function paths(pattern: string | string[], cwd = ROOT): string[] {
+  const found = globSync(pattern, { cwd, exclude: ['**/node_modules'] })
+  return found.map((path) => path.replaceAll(sep, '/')).sort()
+}
 
 /** The code block after `<!-- example: name -->` in a document. */
 export function exampleOf(document: string, name: string): string {
