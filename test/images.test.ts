@@ -1,11 +1,79 @@
-import { readdir } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { immichForm } from '@immich-ml-router/core/testing'
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
+import { post } from './support/client.ts'
+import { makeContainer } from './support/container.ts'
 import { spawnProgram, started } from './support/gateway-process.ts'
 import { buildImage } from './support/image.ts'
-import { stubMl } from './support/servers.ts'
+import { imageBytes, immichBody } from './support/predict-body.ts'
+import { stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
+
+const BUILD = 240_000
+/** The rest of the image: the packages of its base, as Debian compresses them. */
+const BASE_BYTES = 8_000_000
+
+/** A directory that every user may read. */
+async function emptyDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-config-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  await chmod(directory, 0o755)
+  return directory
+}
+
+/** The bytes of bodies on the disk of a gateway. */
+async function spooledBytes(url: string): Promise<number> {
+  const metrics = await (await fetch(`${url}/metrics`)).text()
+  return Number(/^immich_ml_router_spool_bytes (\d+)$/m.exec(metrics)?.[1])
+}
+
+describe('the image of the gateway', () => {
+  itNeeds('root')(
+    'runs as its own user, writes to its volume alone, and has under 75 MB',
+    async () => {
+      const image = await buildImage('packages/gateway/Dockerfile')
+      const program = join(image.root, 'usr/local/bin/immich-ml-router')
+      expect(await readdir(image.root, { recursive: true })).toHaveLength(5)
+      const compressed = [program, process.execPath].map(async (path) => gzipSync(await readFile(path), { level: 1 }).length)
+      const bytes = (await Promise.all(compressed)).reduce((sum, it) => sum + it, BASE_BYTES)
+      expect(bytes).toBeLessThan(75_000_000)
+
+      const [ml, config] = [await stubMl(), await emptyDirectory()]
+      await mkdir(join(config, 'empty'))
+      await writeFile(join(config, 'router.yaml'), `bodyMemory: 10kb\nbackends: { ml: { url: "${ml.url}" } }\n`)
+      const container = await makeContainer(image, config)
+      const env = { PORT: '0', HOST: '127.0.0.1' }
+      const gateway = await container.start(env)
+      const body = immichBody('indexing', imageBytes(3_000_000))
+      expect((await post(gateway.url, body)).status).toBe(200)
+      await ml.setFault('hang')
+      void post(gateway.url, body).catch(() => {})
+      await until(async () => (await spooledBytes(gateway.url)) === body.length, 'the body is on disk')
+      // The file of a body has no name, and the cache is Node's.
+      expect(await readdir(container.volume)).toEqual(['cache'])
+
+      const health = { ...env, PORT: new URL(gateway.url).port }
+      expect(await container.run(image.healthcheck, health)).toEqual({ code: 0, output: '' })
+      await ml.setFault('refuse')
+      expect(await container.run(image.healthcheck, health)).toMatchObject({ code: 0 })
+      gateway.child.kill('SIGTERM')
+      expect(await gateway.exited).toBe(0)
+      expect(await container.run(image.healthcheck, health)).toMatchObject({
+        code: 1,
+        output: expect.stringContaining('ECONNREFUSED'),
+      })
+      const unconfigured = { ...env, ROUTER_CONFIG_DEFAULT: '/config/empty/router.yaml' }
+      expect(await container.run(image.command, unconfigured)).toMatchObject({
+        code: 2,
+        output: expect.stringMatching(/no backend is configured, and \/config\/empty\/router\.yaml does not exist/),
+      })
+    },
+    BUILD,
+  )
+})
 
 itNeeds('signals')(
   'the image of the stub ML server answers without development dependencies',
@@ -17,7 +85,7 @@ itNeeds('signals')(
     const response = await fetch(`${url}/predict`, { method: 'POST', body: immichForm('textSearch') })
     expect(await response.json()).toHaveProperty('clip')
   },
-  120_000,
+  BUILD,
 )
 
 describe.each(['express', 'koa'])('the image of the %s gateway', (name) => {
@@ -37,6 +105,6 @@ describe.each(['express', 'koa'])('the image of the %s gateway', (name) => {
       const installed = await readdir(join(directory, 'node_modules/.pnpm'))
       expect(installed.filter((it) => /^(esbuild|vitest|tsup)@/.test(it))).toEqual([])
     },
-    120_000,
+    BUILD,
   )
 })

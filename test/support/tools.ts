@@ -19,6 +19,8 @@ type Need =
   | 'proc'
   | 'oracle'
   | 'python'
+  | 'root'
+  | 'systemd'
 
 /** For each requirement, a function that returns why the machine does not meet it. */
 const NEEDS: Record<Need, () => string | undefined> = {
@@ -33,6 +35,11 @@ const NEEDS: Record<Need, () => string | undefined> = {
   loopback: () =>
     process.platform === 'linux' ? undefined : '127.0.0.0/8 is the loopback network only on Linux',
   python: () => NEEDS.signals() ?? lackOfPackage('python3'),
+  root: () =>
+    process.platform === 'linux' && process.getuid?.() === 0
+      ? ['unshare', 'chroot', 'ldd'].map(lackOfPackage).find((it) => it !== undefined)
+      : 'only root can make a container on Linux',
+  systemd: () => (process.platform === 'linux' ? lackOfPackage('systemd-analyze', 'systemd') : 'systemd needs Linux'),
   proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),
   oracle: () => failInCi(oracleMissing()),
 }
@@ -44,8 +51,8 @@ export function itNeeds(what: Need) {
     missing === undefined ? it(name, test, timeout) : it.skip(`${name} (skipped: ${missing})`, test)
 }
 
-function lackOfPackage(program: string): string | undefined {
-  const why = `${program} is missing; scripts/install-debian.sh installs it`
+function lackOfPackage(program: string, debian = program): string | undefined {
+  const why = `${program} is missing; scripts/install-debian.sh ${debian} installs it`
   return failInCi(isInstalled(program) ? undefined : why)
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { ConfigError, expandConfig, parseConfig, type RouterConfig } from '@immich-ml-router/core'
 import { parseDuration } from '@immich-ml-router/core/parts'
 import type { StatusPageOptions } from '@immich-ml-router/status-page'
@@ -51,7 +51,7 @@ export interface ReadOptions {
  * - `PORT`, `HOST`, `METRICS_PORT` and `DRAIN_TIMEOUT`;
  * - `STATUS_PAGE`, `ADMIN_TOKEN` and `STATUS_PAGE_HOSTS` for the status page;
  * - `ROUTER_CONFIG`, the path of a YAML or JSON file, or else `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL` and
- *   `MAX_BODY_SIZE`.
+ *   `MAX_BODY_SIZE`, or else `ROUTER_CONFIG_DEFAULT`, the path of a file that may be missing.
  *
  * @param env Variables by name. Default: `process.env`.
  * @throws {MissingConfigError} if no backend is configured.
@@ -85,16 +85,29 @@ export async function readOptions(
   env: Environment,
   { path = env['ROUTER_CONFIG'] }: ReadOptions = {},
 ): Promise<ConfiguredOptions | undefined> {
-  if (path) {
-    const read = async () => withTransport(await readFileConfig(path, env))
-    return { source: `the file ${path}`, file: { path, read }, options: await read() }
-  }
+  if (path) return readFileOptions(path, env)
   if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL'])
     return {
       source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL',
       options: withTransport(configFromVariables(env)),
     }
-  return undefined
+  const standard = env['ROUTER_CONFIG_DEFAULT']
+  return standard && (await exists(standard)) ? readFileOptions(standard, env) : undefined
+}
+
+async function readFileOptions(path: string, env: Environment): Promise<ConfiguredOptions> {
+  const read = async () => withTransport(await readFileConfig(path, env))
+  return { source: `the file ${path}`, file: { path, read }, options: await read() }
+}
+
+/** A file that may not be read exists as well: reading it says why it cannot be used. */
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ENOENT')
+  }
 }
 
 /** A gateway has no listeners on http-proxy-3, so it does not load it. */

@@ -15,6 +15,7 @@ const VARIABLES = [
   'ML_TEXT_URL',
   'PORT',
   'ROUTER_CONFIG',
+  'ROUTER_CONFIG_DEFAULT',
   'STATUS_PAGE',
   'STATUS_PAGE_HOSTS',
 ]
@@ -35,7 +36,11 @@ export class MissingConfigError extends Error {
 
 function missingConfigText(env: Environment): string {
   const hints = Object.keys(env).flatMap((name) => misspelling(name) ?? [])
-  return `no backend is configured. Configure the gateway in one of three ways:
+  const standard = env['ROUTER_CONFIG_DEFAULT']
+  const missing = standard
+    ? `, and ${standard} does not exist (in a container, mount the directory of this file)`
+    : ''
+  return `no backend is configured${missing}. Configure the gateway in one of three ways:
 
   a file           immich-ml-router router.yaml   ("immich-ml-router init" writes one)
   ROUTER_CONFIG    the path of that file, as a variable
