@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isMap, parse, parseDocument } from 'yaml'
 
@@ -15,7 +15,7 @@ export interface Program {
 /** A set-up in which only the backends are replaced, by stub servers. */
 export interface Prepared {
   readonly program: Program
-  /** The variables of its compose file or Deployment, without `ROUTER_CONFIG`. */
+  /** The variables of its compose file, Deployment or unit, without `ROUTER_CONFIG`. */
   readonly environment: Readonly<Record<string, string>>
   /** The text of its configuration file, if it has one. */
   readonly config: string | undefined
@@ -36,7 +36,7 @@ export interface StubServers {
 export async function prepare(name: string, servers: StubServers): Promise<Prepared> {
   const embedded = name.startsWith('embedding/')
   const directory = join(EXAMPLES, embedded ? name : join('setups', name))
-  const { ROUTER_CONFIG, ...environment } = await readEnvironment(directory)
+  const { environment, config } = await readSetup(directory)
   return {
     program: embedded ? embeddingProgram(directory) : gatewayProgram(),
     environment: Object.fromEntries(
@@ -45,10 +45,7 @@ export async function prepare(name: string, servers: StubServers): Promise<Prepa
         key.endsWith('_URL') ? stubUrl(value, servers) : value,
       ]),
     ),
-    config:
-      ROUTER_CONFIG === undefined
-        ? undefined
-        : replaceServers(await readFile(ROUTER_CONFIG, 'utf8'), servers),
+    config: config === undefined ? undefined : replaceServers(await readFile(config, 'utf8'), servers),
   }
 }
 
@@ -62,15 +59,23 @@ function embeddingProgram(directory: string): Program {
   return { cwd: directory, args: [...loader, 'main.ts'] }
 }
 
+/** What starts the router of a set-up. */
+interface Setup {
+  /** Without `ROUTER_CONFIG`. */
+  readonly environment: Readonly<Record<string, string>>
+  /** The path of the configuration file on this machine. */
+  readonly config: string | undefined
+}
+
 /** The part of a compose file that is read. */
 interface Compose {
-  readonly services: {
-    readonly router: {
-      readonly environment: Readonly<Record<string, string>>
-      /** Such as `./from:/to:ro`. */
-      readonly volumes?: readonly string[]
-    }
-  }
+  readonly services: Readonly<Record<string, Service>>
+}
+
+interface Service {
+  readonly environment?: Readonly<Record<string, string>>
+  /** Such as `./from:/to:ro`. */
+  readonly volumes?: readonly string[]
 }
 
 /** The part of a Deployment that is read. */
@@ -87,24 +92,44 @@ interface Variable {
   readonly value: string
 }
 
-/** The router's variables, with the path of `ROUTER_CONFIG` outside of the container. */
-async function readEnvironment(directory: string): Promise<Readonly<Record<string, string>>> {
-  const file = join(directory, 'compose.yaml')
-  if (!existsSync(file)) return readDeployment(join(directory, 'base'))
-  const compose: Compose = parse(await readFile(file, 'utf8'))
-  const { environment, volumes = [] } = compose.services.router
-  const { ROUTER_CONFIG } = environment
-  if (ROUTER_CONFIG === undefined) return environment
-  const [source] = volumes.map((volume) => volume.split(':')).find(([, to]) => to === ROUTER_CONFIG) ?? []
-  if (source === undefined) throw new Error(`${file} has no volume for ${ROUTER_CONFIG}.`)
-  return { ...environment, ROUTER_CONFIG: resolve(directory, source) }
+/** Each kind of set-up, by the file that starts it. */
+const READERS: readonly (readonly [file: string, read: (path: string) => Promise<Setup>])[] = [
+  ['compose.yaml', readCompose],
+  ['compose.override.yaml', readCompose],
+  ['base/deployment.yaml', readDeployment],
+  ['immich-ml-router.service', readUnit],
+]
+
+async function readSetup(directory: string): Promise<Setup> {
+  for (const [file, read] of READERS) {
+    const path = join(directory, file)
+    if (existsSync(path)) return read(path)
+  }
+  throw new Error(`${directory} has none of ${READERS.map(([file]) => file).join(', ')}.`)
 }
 
-async function readDeployment(base: string): Promise<Readonly<Record<string, string>>> {
-  const { spec }: Deployment = parse(await readFile(join(base, 'deployment.yaml'), 'utf8'))
+async function readCompose(path: string): Promise<Setup> {
+  const { services }: Compose = parse(await readFile(path, 'utf8'))
+  const { environment = {}, volumes = [] } = services['router'] ?? services['immich-ml-router'] ?? {}
+  const { ROUTER_CONFIG = '/config/router.yaml', ...rest } = environment
+  const mounts = volumes.map((volume) => volume.split(':'))
+  const [source] = mounts.find(([, target]) => target === dirname(ROUTER_CONFIG)) ?? []
+  const config = source === undefined ? undefined : resolve(dirname(path), source, basename(ROUTER_CONFIG))
+  return { environment: rest, config }
+}
+
+async function readDeployment(path: string): Promise<Setup> {
+  const { spec }: Deployment = parse(await readFile(path, 'utf8'))
   const [router] = spec.template.spec.containers
   const environment = Object.fromEntries((router?.env ?? []).map(({ name, value }) => [name, value]))
-  return { ...environment, ROUTER_CONFIG: join(base, 'router.yaml') }
+  return { environment, config: join(dirname(path), 'router.yaml') }
+}
+
+/** Without variables that systemd expands. */
+async function readUnit(path: string): Promise<Setup> {
+  const variables = (await readFile(path, 'utf8')).matchAll(/^Environment=(\w+)=([^%\n]+)$/gm)
+  const environment = Object.fromEntries([...variables].map(([, name = '', value = '']) => [name, value]))
+  return { environment, config: join(dirname(path), 'router.yaml') }
 }
 
 function replaceServers(text: string, servers: StubServers): string {
