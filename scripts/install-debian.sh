@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the missing Debian packages. Tests need curl, prometheus (with promtool) and chromium; the benchmarks need the
-# rest. With arguments, it installs only the named packages.
+# Installs the missing Debian packages. Tests need curl, prometheus (with promtool), chromium and systemd (systemd-analyze);
+# the benchmarks need the rest. With arguments, it installs only the named packages.
 set -euo pipefail
-[ $# -eq 0 ] && set -- curl prometheus chromium nginx libnginx-mod-http-lua wrk util-linux python3-fastapi python3-uvicorn python3-httpx
+[ $# -eq 0 ] && set -- curl prometheus chromium systemd nginx libnginx-mod-http-lua wrk util-linux python3-fastapi python3-uvicorn python3-httpx
 is_installed() { PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null || dpkg -s "$1" >/dev/null 2>&1; }
 missing=()
 for package; do is_installed "$package" || missing+=("$package"); done

@@ -2,13 +2,12 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { immichForm } from '@immich-ml-router/core/testing'
+import { imageBytes, immichBody, immichForm } from '@immich-ml-router/core/testing'
 import { describe, expect, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
 import { makeContainer } from './support/container.ts'
 import { spawnProgram, started } from './support/gateway-process.ts'
 import { buildImage } from './support/image.ts'
-import { imageBytes, immichBody } from './support/predict-body.ts'
 import { stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 
@@ -37,13 +36,18 @@ describe('the image of the gateway', () => {
       const image = await buildImage('packages/gateway/Dockerfile')
       const program = join(image.root, 'usr/local/bin/immich-ml-router')
       expect(await readdir(image.root, { recursive: true })).toHaveLength(5)
-      const compressed = [program, process.execPath].map(async (path) => gzipSync(await readFile(path), { level: 1 }).length)
+      const compressed = [program, process.execPath].map(
+        async (path) => gzipSync(await readFile(path), { level: 1 }).length,
+      )
       const bytes = (await Promise.all(compressed)).reduce((sum, it) => sum + it, BASE_BYTES)
       expect(bytes).toBeLessThan(75_000_000)
 
       const [ml, config] = [await stubMl(), await emptyDirectory()]
       await mkdir(join(config, 'empty'))
-      await writeFile(join(config, 'router.yaml'), `bodyMemory: 10kb\nbackends: { ml: { url: "${ml.url}" } }\n`)
+      await writeFile(
+        join(config, 'router.yaml'),
+        `bodyMemory: 10kb\nbackends: { ml: { url: "${ml.url}" } }\n`,
+      )
       const container = await makeContainer(image, config)
       const env = { PORT: '0', HOST: '127.0.0.1' }
       const gateway = await container.start(env)
@@ -68,7 +72,9 @@ describe('the image of the gateway', () => {
       const unconfigured = { ...env, ROUTER_CONFIG_DEFAULT: '/config/empty/router.yaml' }
       expect(await container.run(image.command, unconfigured)).toMatchObject({
         code: 2,
-        output: expect.stringMatching(/no backend is configured, and \/config\/empty\/router\.yaml does not exist/),
+        output: expect.stringMatching(
+          /no backend is configured, and \/config\/empty\/router\.yaml does not exist/,
+        ),
       })
     },
     BUILD,

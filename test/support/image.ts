@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, matchesGlob } from 'node:path'
@@ -7,6 +8,9 @@ import { onTestFinished } from 'vitest'
 import { ROOT } from './docs.ts'
 
 const exec = promisify(execFile)
+const { version } = JSON.parse(readFileSync(join(ROOT, 'packages/gateway/package.json'), 'utf8'))
+/** The image with the newest tag that gets no breaking changes: 1 for 1.2.3, and 0.1 for 0.1.2. */
+export const IMAGE = `ghcr.io/immich-ml-router/gateway:${/^(0\.\d+|\d+)/.exec(version)?.[0]}`
 
 /** The files of the last stage of a Dockerfile, and its settings. */
 export interface Image {
@@ -58,7 +62,10 @@ export async function buildImage(dockerfile: string): Promise<Image> {
 
 /** The instructions of a Dockerfile, each with the rest of its line. */
 export function instructionsOf(text: string): [instruction: string, rest: string][] {
-  const lines = text.replaceAll(/^#.*\n/gm, '').replaceAll('\\\n', ' ').split('\n')
+  const lines = text
+    .replaceAll(/^#.*\n/gm, '')
+    .replaceAll('\\\n', ' ')
+    .split('\n')
   return lines.flatMap((line) => {
     const [, instruction, rest] = /^([A-Z]+) +(.*)$/.exec(line) ?? []
     return instruction === undefined || rest === undefined ? [] : [[instruction, rest]]
@@ -70,7 +77,9 @@ function emptyStage(root: string): Stage {
 }
 
 async function cloneInto(directory: string): Promise<void> {
-  const patterns = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n').filter((line) => /^[^#]/.test(line))
+  const patterns = (await readFile(join(ROOT, '.dockerignore'), 'utf8'))
+    .split('\n')
+    .filter((line) => /^[^#]/.test(line))
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
   const files = execFileSync('git', list, { cwd: ROOT, encoding: 'utf8' }).split('\0')
   for (const file of files.filter((name) => name !== '' && !isIgnored(name, patterns)))
@@ -81,7 +90,9 @@ async function cloneInto(directory: string): Promise<void> {
 function isIgnored(path: string, patterns: readonly string[]): boolean {
   const segments = path.split('/')
   const paths = segments.map((_, i) => segments.slice(0, i + 1).join('/'))
-  const decisive = patterns.findLast((pattern) => paths.some((it) => matchesGlob(it, pattern.replace(/^!/, ''))))
+  const decisive = patterns.findLast((pattern) =>
+    paths.some((it) => matchesGlob(it, pattern.replace(/^!/, ''))),
+  )
   return decisive !== undefined && !decisive.startsWith('!')
 }
 
@@ -138,7 +149,10 @@ function configure(stage: Stage, instruction: string, rest: string): void {
   }
 }
 
-async function copy({ root, stage: { root: stageRoot, directory }, named }: Build, words: readonly string[]): Promise<void> {
+async function copy(
+  { root, stage: { root: stageRoot, directory }, named }: Build,
+  words: readonly string[],
+): Promise<void> {
   const from = words.find((word) => word.startsWith('--from='))?.slice('--from='.length)
   const paths = words.filter((word) => !word.startsWith('--'))
   const to = paths.at(-1) ?? ''

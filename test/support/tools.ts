@@ -37,9 +37,10 @@ const NEEDS: Record<Need, () => string | undefined> = {
   python: () => NEEDS.signals() ?? lackOfPackage('python3'),
   root: () =>
     process.platform === 'linux' && process.getuid?.() === 0
-      ? ['unshare', 'chroot', 'ldd'].map(lackOfPackage).find((it) => it !== undefined)
+      ? ['unshare', 'chroot', 'ldd'].map((program) => lackOfPackage(program)).find((it) => it !== undefined)
       : 'only root can make a container on Linux',
-  systemd: () => (process.platform === 'linux' ? lackOfPackage('systemd-analyze', 'systemd') : 'systemd needs Linux'),
+  systemd: () =>
+    process.platform === 'linux' ? lackOfPackage('systemd-analyze', 'systemd') : 'systemd needs Linux',
   proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),
   oracle: () => failInCi(oracleMissing()),
 }

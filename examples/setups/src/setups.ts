@@ -23,6 +23,8 @@ export const setups: Readonly<Record<string, Setup>> = {
     '192.168.1.30:3003': mac,
     'immich-machine-learning:3003': cpu,
   },
+  'immich-compose': { 'immich-machine-learning:3003': cpu, '192.168.1.20:3003': gpu },
+  systemd: { '192.168.1.20:3003': gpu, '192.168.1.10:3003': cpu },
   kubernetes: { 'immich-machine-learning-pods.immich.svc.cluster.local:3003': gpu },
   'from-immich-ml-proxy-nginx': { 'ml-text:3003': cpu, 'ml-image:3003': gpu, 'ml-default:3003': cpu },
   'from-pixelunioneu': { 'immich-ml-gpu.example.internal': gpu, 'immich-ml:3003': cpu },
