@@ -1,8 +1,9 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { ConfigError, expandConfig, parseConfig, type RouterConfig } from '@immich-ml-router/core'
 import { parseDuration } from '@immich-ml-router/core/parts'
 import type { StatusPageOptions } from '@immich-ml-router/status-page'
 import { parseDocument } from 'yaml'
+import { configPath } from './config-path.ts'
 import { MissingConfigError } from './missing-config.ts'
 import { readStatusPage } from './status-page.ts'
 
@@ -83,31 +84,18 @@ export function readSettings(env: Environment): Omit<GatewayConfig, 'options' | 
 /** @returns `undefined` if no backend is configured. */
 export async function readOptions(
   env: Environment,
-  { path = env['ROUTER_CONFIG'] }: ReadOptions = {},
+  { path = configPath(env) }: ReadOptions = {},
 ): Promise<ConfiguredOptions | undefined> {
-  if (path) return readFileOptions(path, env)
+  if (path) {
+    const read = async () => withTransport(await readFileConfig(path, env))
+    return { source: `the file ${path}`, file: { path, read }, options: await read() }
+  }
   if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL'])
     return {
       source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL',
       options: withTransport(configFromVariables(env)),
     }
-  const standard = env['ROUTER_CONFIG_DEFAULT']
-  return standard && (await exists(standard)) ? readFileOptions(standard, env) : undefined
-}
-
-async function readFileOptions(path: string, env: Environment): Promise<ConfiguredOptions> {
-  const read = async () => withTransport(await readFileConfig(path, env))
-  return { source: `the file ${path}`, file: { path, read }, options: await read() }
-}
-
-/** A file that may not be read exists as well: reading it says why it cannot be used. */
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ENOENT')
-  }
+  return undefined
 }
 
 /** A gateway has no listeners on http-proxy-3, so it does not load it. */
