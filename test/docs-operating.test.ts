@@ -30,7 +30,7 @@ describe('docs/operating.md', () => {
     expect(operating).toContain(`\`DRAIN_TIMEOUT\` (${short} s)`)
     const [atDefault = 0, atLong = 0] = setting('stop_grace_period') ?? []
     expect([atDefault >= short + 2, atLong >= long + 2]).toEqual([true, true])
-    const preStop = Number(router.lifecycle.preStop.exec.command.at(-1))
+    const preStop = Number(router.lifecycle.preStop.sleep.seconds)
     const [podAtDefault = 0, podAtLong = 0] = setting('terminationGracePeriodSeconds') ?? []
     expect([podAtDefault >= preStop + short + 2, podAtLong >= preStop + long + 2]).toEqual([true, true])
   })
@@ -44,6 +44,10 @@ describe('docs/operating.md', () => {
     const { terminationGracePeriodSeconds } = parse(read('examples/setups/kubernetes/base/deployment.yaml'))
       .spec.template.spec
     expect(setting('terminationGracePeriodSeconds')?.[0]).toBe(terminationGracePeriodSeconds)
+    const unit = read('examples/setups/systemd/immich-ml-router.service')
+    expect(operating).toContain(
+      `| \`TimeoutStopSec\` | 90 s, the default | \`${/^TimeoutStopSec=(.*)$/m.exec(unit)?.[1]}\` |`,
+    )
     expect(operating).toContain('`livenessProbe` and `readinessProbe` ask `GET /`')
     expect([router.livenessProbe.httpGet.path, router.readinessProbe.httpGet.path]).toEqual(['/', '/'])
   })
