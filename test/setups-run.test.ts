@@ -115,6 +115,21 @@ describe('the set-up', () => {
     expect(images('gpu')).toBeGreaterThan(images('mac'))
   })
 
+  it.each([
+    ['immich-compose', 'local', 'immich-machine-learning:3003'],
+    ['systemd', 'nas', '192.168.1.10:3003'],
+  ])('%s answers searches by %s, and uses both for images', async (name, always, host) => {
+    const { ask, server } = await start(name, { [GPU]: { serviceTime: 30 }, [host]: { serviceTime: 30 } })
+    const importing = Promise.all(Array.from({ length: 12 }, () => ask(indexing)))
+    expect(await ask(search)).toBe(`200 ${always}`)
+    expect([...new Set(await importing)].sort()).toEqual(['200 gpu', `200 ${always}`])
+    await server(GPU).setFault('refuse')
+    expect(await Promise.all([ask(search), ask(indexing)])).toEqual(Array(2).fill(`200 ${always}`))
+    await server(GPU).setFault(undefined)
+    await server(host).setFault('refuse')
+    expect(await ask(search)).toBe('200 gpu')
+  })
+
   it('kubernetes starts by the variables of its Deployment', async () => {
     const { ask, lines } = await start('kubernetes')
     expect(await ask(search)).toBe('200 ml')

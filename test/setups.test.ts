@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -87,6 +87,20 @@ describe('the set-ups', () => {
     )
     const missing = names.filter((name) => !links.includes(join(directoryOf(name), 'README.md')))
     expect(missing).toEqual([])
+  })
+
+  it('and the docs name one image, by one tag (node scripts/image-tag.mjs writes it)', () => {
+    const found = execFileSync(
+      'git',
+      ['grep', '-hoE', 'ghcr.io/immich-ml-router/[a-z/-]+(:[a-z0-9.]+)?', '--', ':!test'],
+      {
+        cwd: ROOT,
+        encoding: 'utf8',
+      },
+    )
+    const [name = ''] = IMAGE.split(':')
+    const others = found.split('\n').filter((it) => !['', name, `${name}:latest`, IMAGE].includes(it))
+    expect(others).toEqual([])
   })
 
   it('reach nothing real when they are tried', async () => {
