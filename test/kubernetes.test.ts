@@ -135,6 +135,7 @@ describe('the Kubernetes manifests', () => {
     expect(plain.map(({ kind }) => kind)).not.toContain('ServiceMonitor')
     const [router] = find('Deployment', 'immich-ml-router', monitored).spec?.template.spec?.containers ?? []
     expect(router?.ports?.map(({ name }) => name).sort()).toEqual(['http', 'metrics'])
+    expect(router?.image).toBe(IMAGE)
     expect(router?.env).toContainEqual({ name: 'METRICS_PORT', value: '9464' })
     const service = find('Service', 'immich-ml-router', monitored).spec
     expect(service?.ports).toContainEqual({ name: 'metrics', port: 9464, targetPort: 'metrics' })
