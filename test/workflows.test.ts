@@ -109,6 +109,8 @@ describe('the workflows', () => {
       expect(commands).toHaveProperty([name])
     for (const [, path = ''] of scripts.matchAll(/(?:bash|node) (scripts\/\S+)/g))
       expect(existsSync(join(ROOT, path)), path).toBe(true)
+    for (const { with: inputs } of steps)
+      if (inputs?.['file']) expect(existsSync(join(ROOT, String(inputs['file'])))).toBe(true)
   })
 
   it('use the version of pnpm that scripts/run.mjs uses', () => {
