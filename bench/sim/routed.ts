@@ -46,7 +46,7 @@ export class Routed implements Dispatcher {
   }
 
   async dispatch({ job, client }: Request): Promise<Place> {
-    const lease = await this.#select(CLASSIFIED[job], { client })
+    const lease = await this.#select(CLASSIFIED[job], { request: { client } })
     return { server: lease.backend.name, leave: () => lease.release(ANSWERED) }
   }
 }

@@ -1,13 +1,6 @@
 import type { RequestListener } from 'node:http'
-import type {
-  ExchangeOptions,
-  Policy,
-  Router,
-  RouterOptions,
-  Select,
-  SelectEnvironment,
-} from '@immich-ml-router/core'
-import type { Exchange, ForwardOptions } from '@immich-ml-router/core/parts'
+import type { Policy, Router, RouterOptions, Select, SelectEnvironment } from '@immich-ml-router/core'
+import type { Exchange, ExchangeOptions, ForwardOptions } from '@immich-ml-router/core/parts'
 
 /** What surrounds the all-in-one middleware. */
 export interface Surroundings {

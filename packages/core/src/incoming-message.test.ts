@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { clientOf, pathBelow, pathOf } from './incoming-message.ts'
+import { IncomingHead, pathBelow, pathOf } from './incoming-message.ts'
 
 const asked = (url: string) => ({ url }) as IncomingMessage
 
@@ -49,5 +49,20 @@ it.each([
   [undefined, undefined],
 ])('the client at %s is %s', (remoteAddress, client) => {
   const socket = Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress })
-  expect(clientOf({ socket })).toBe(client)
+  expect(new IncomingHead(Object.assign(asked('/predict'), { socket })).client).toBe(client)
+})
+
+it.each([
+  ['/predict', undefined, '/predict'],
+  ['/predict', '/family/predict?x=1', '/family/predict'],
+  ['/predict', 'http://gateway:3003/family/predict', '/family/predict'],
+  ['/predict?x=1', {}, '/predict'],
+])('the path of a request for %s that was sent to %s is %s', (url, originalUrl, path) => {
+  const req = Object.assign(asked(url), {
+    originalUrl,
+    socket: new Socket(),
+    headers: { 'x-tenant': 'family' },
+  })
+  const head = new IncomingHead(req)
+  expect([head.path, head.headers['x-tenant']]).toEqual([path, 'family'])
 })

@@ -3,8 +3,11 @@
  *
  * Lists of active items are arrays, because a long-lived `Map` or `Set` retains removed entries: when V8 resizes its table, the old
  * table keeps its entries and a reference to the new table. Once a table is in the old generation, no scavenge frees that chain.
+ *
+ * @returns Whether it was in the list.
  */
-export function removeItem<T>(items: T[], item: T): void {
+export function removeItem<T>(items: T[], item: T): boolean {
   const index = items.indexOf(item)
   if (index !== -1) items.splice(index, 1)
+  return index !== -1
 }

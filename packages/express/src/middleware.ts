@@ -30,48 +30,70 @@ export function immichMlRouter<const Name extends string>(
   options: core.RouterOptions<Name>,
 ): ImmichMlMiddleware {
   const router = core.createRouter(options)
-  const middleware: Middleware = (req, res, next) => router.handle(req, res, next).catch(next)
+  const middleware: Middleware = (req, res, next) => router.handle(req, res, next, req.immichMl).catch(next)
   return Object.assign(middleware, { router })
 }
 
 /**
- * First of three: classifies a `POST` and keeps what it found in `req.immichMl`. Mount it on the predict path.
+ * First of three: classifies predict requests and keeps what it found in `req.immichMl`. It may also stand before
+ * `immichMlRouter()`, which then reuses the classification.
  *
+ * @param options The middleware of `immichMlRouter()`: then its paths, options, events and drain count. Or options of its own:
+ *   then it reads every `POST`, so mount it on the predict path.
  * @throws {ConfigError} with every mistake in the options, each with its path.
  */
-export function classifyPredict(options?: core.ExchangeOptions): Middleware {
-  const resolved = core.resolveExchangeOptions(options)
+export function classifyPredict(options?: core.ExchangeOptions | core.WithRouter): Middleware {
+  const classify = core.classifyStep(options)
   return step(async (req, res) => {
-    if (req.method === 'POST') req.immichMl ??= await core.Exchange.begin(req, res, resolved)
+    const exchange = req.immichMl ?? (await classify(req, res))
+    if (exchange !== undefined) req.immichMl = exchange
   })
 }
 
 /**
- * Second: chooses the backend by the policy, or waits for one. Probes begin with the first request that is forwarded.
- * `reload()` has it go by another policy.
+ * Second: chooses the backend by the policy, or waits for one.
+ *
+ * @param router The middleware of `immichMlRouter()`, whose policy, events and status count.
+ */
+export function selectBackend(router: core.WithRouter): Middleware
+/**
+ * Second, by a policy of its own. Probes begin with the first request that is forwarded. `reload()` applies another policy.
+ *
+ * @throws {ConfigError} with every mistake in the policy, each with its path.
  */
 export function selectBackend<const Name extends string>(
   policy: core.Policy<Name>,
   environment?: core.SelectEnvironment,
-): Middleware & Pick<core.Select, 'reload'> {
-  const select = core.selectBackend(policy, environment)
+): Middleware & Pick<core.Select, 'reload'>
+export function selectBackend(
+  policy: core.Policy | core.WithRouter,
+  environment?: core.SelectEnvironment,
+): Middleware {
+  const { run, ...rest } = core.selectStep(policy, environment)
   const middleware = step(async (req) => {
-    await req.immichMl?.select(select)
+    if (req.immichMl !== undefined) await run(req.immichMl)
   })
-  return Object.assign(middleware, { reload: select.reload })
+  return Object.assign(middleware, rest)
 }
 
-/** Third: forwards the request to the chosen backend and ends the response. `close()`, when the server stops, ends the probes too. */
-export function forward(options: core.ForwardOptions = {}): Middleware & {
+/**
+ * Third: forwards the request to the chosen backend and ends the response.
+ *
+ * @param router The middleware of `immichMlRouter()`. Its router's `close()` ends the probes.
+ */
+export function forward(router: core.WithRouter): Middleware
+/** Third, by options of its own. `close()`, when the server stops, ends the probes. */
+export function forward(options?: core.ForwardOptions): Middleware & {
   /** Ends the probes. */
   close(): Promise<void>
-} {
-  const forwarder = new core.Forwarder(options)
+}
+export function forward(options: core.ForwardOptions | core.WithRouter = {}): Middleware {
+  const { run, ...rest } = core.forwardStep(options)
   const middleware: Middleware = (req, res, next) =>
     req.immichMl === undefined
       ? Promise.resolve(next())
-      : req.immichMl.forward(forwarder).then(() => {}, fail(req, res, next))
-  return Object.assign(middleware, { close: () => forwarder.destroy() })
+      : run(req.immichMl).then(() => {}, fail(req, res, next))
+  return Object.assign(middleware, rest)
 }
 
 /** Goes on to the next middleware, unless the step failed. */

@@ -24,9 +24,11 @@ export function immichMlRouter<const Name extends string>(
   const router = core.createRouter(options)
   const middleware: Middleware = async (ctx, next) => {
     let ours = true
-    await router.handle(ctx.req, ctx.res, () => {
+    keepUrl(ctx)
+    const leave = () => {
       ours = false
-    })
+    }
+    await router.handle(ctx.req, ctx.res, leave, exchangeOf(ctx))
     if (!ours) return next()
     ctx.respond = false
   }
@@ -34,45 +36,69 @@ export function immichMlRouter<const Name extends string>(
 }
 
 /**
- * First of three: classifies a `POST` and keeps what it found in `ctx.state.immichMl`. Mount it on the predict path.
+ * First of three: classifies predict requests and keeps what it found in `ctx.state.immichMl`. It may also stand before
+ * `immichMlRouter()`, which then reuses the classification.
  *
+ * @param options The middleware of `immichMlRouter()`: then its paths, options, events and drain count. Or options of its own:
+ *   then it reads every `POST`, so mount it on the predict path.
  * @throws {ConfigError} with every mistake in the options, each with its path.
  */
-export function classifyPredict(options?: core.ExchangeOptions): Middleware {
-  const resolved = core.resolveExchangeOptions(options)
+export function classifyPredict(options?: core.ExchangeOptions | core.WithRouter): Middleware {
+  const classify = core.classifyStep(options)
   return step(async (ctx) => {
-    if (ctx.method === 'POST') ctx.state.immichMl ??= await core.Exchange.begin(ctx.req, ctx.res, resolved)
+    keepUrl(ctx)
+    const exchange = exchangeOf(ctx) ?? (await classify(ctx.req, ctx.res))
+    if (exchange !== undefined) ctx.state.immichMl = exchange
   })
 }
 
 /**
- * Second: chooses the backend by the policy, or waits for one. Probes begin with the first request that is forwarded.
- * `reload()` has it go by another policy.
+ * Second: chooses the backend by the policy, or waits for one.
+ *
+ * @param router The middleware of `immichMlRouter()`, whose policy, events and status count.
+ */
+export function selectBackend(router: core.WithRouter): Middleware
+/**
+ * Second, by a policy of its own. Probes begin with the first request that is forwarded. `reload()` applies another policy.
+ *
+ * @throws {ConfigError} with every mistake in the policy, each with its path.
  */
 export function selectBackend<const Name extends string>(
   policy: core.Policy<Name>,
   environment?: core.SelectEnvironment,
-): Middleware & Pick<core.Select, 'reload'> {
-  const select = core.selectBackend(policy, environment)
+): Middleware & Pick<core.Select, 'reload'>
+export function selectBackend(
+  policy: core.Policy | core.WithRouter,
+  environment?: core.SelectEnvironment,
+): Middleware {
+  const { run, ...rest } = core.selectStep(policy, environment)
   const middleware = step(async (ctx) => {
-    await exchangeOf(ctx)?.select(select)
+    const exchange = exchangeOf(ctx)
+    if (exchange !== undefined) await run(exchange)
   })
-  return Object.assign(middleware, { reload: select.reload })
+  return Object.assign(middleware, rest)
 }
 
-/** Third: forwards the request to the chosen backend and ends the response. `close()`, when the server stops, ends the probes too. */
-export function forward(options: core.ForwardOptions = {}): Middleware & {
+/**
+ * Third: forwards the request to the chosen backend and ends the response.
+ *
+ * @param router The middleware of `immichMlRouter()`. Its router's `close()` ends the probes.
+ */
+export function forward(router: core.WithRouter): Middleware
+/** Third, by options of its own. `close()`, when the server stops, ends the probes. */
+export function forward(options?: core.ForwardOptions): Middleware & {
   /** Ends the probes. */
   close(): Promise<void>
-} {
-  const forwarder = new core.Forwarder(options)
+}
+export function forward(options: core.ForwardOptions | core.WithRouter = {}): Middleware {
+  const { run, ...rest } = core.forwardStep(options)
   const middleware: Middleware = async (ctx, next) => {
     const exchange = exchangeOf(ctx)
     if (exchange === undefined) return next()
-    await exchange.forward(forwarder).catch((error) => answerFailure(ctx, error))
+    await run(exchange).catch((error) => answerFailure(ctx, error))
     ctx.respond = false
   }
-  return Object.assign(middleware, { close: () => forwarder.destroy() })
+  return Object.assign(middleware, rest)
 }
 
 /** Goes on to the next middleware, unless the step failed. */
@@ -97,4 +123,9 @@ async function answerFailure(ctx: Context, error: unknown): Promise<void> {
 
 function exchangeOf(ctx: Context): ImmichMlState | undefined {
   return ctx.state.immichMl
+}
+
+/** Keeps the URL as the client sent it for the router where middleware such as koa-mount has cut its prefix off. */
+function keepUrl({ req, originalUrl }: Context): void {
+  if (req.url !== originalUrl) Object.assign(req, { originalUrl })
 }

@@ -54,6 +54,7 @@ describe('a report', () => {
       since: 1_000.04,
       classification: classificationOf(['clip', 'textual', 'ViT']),
       client: '127.0.0.1',
+      tenant: undefined,
     }
     const router = routerOf(
       { held: { all: 30, other: 30 } },

@@ -24,6 +24,7 @@ export function eventOf(rest: Partial<RequestEvent> = {}): RequestEvent {
   const attempts = rest.attempts ?? [attemptOf(answered)]
   const event: Omit<RequestEvent, 'req' | 'res'> = {
     client: '127.0.0.1',
+    tenant: undefined,
     classification: classificationOf(['clip', 'textual', 'ViT']),
     route: 'search',
     backend: { name: 'gpu', url: 'http://gpu', endpoint: undefined },

@@ -4,14 +4,16 @@ import type { Policy, Route } from './policy.ts'
 /** Options that were written in code, as the data that the schema knows. */
 export function asData(options: unknown): unknown {
   if (!isRecord(options)) return options
-  const { routes, maxBodySize } = options
-  const hasCode = Array.isArray(routes)
+  const { routes, tenant, maxBodySize } = options
+  const hasRoutes = Array.isArray(routes)
   // In code, no limit may be Infinity.
   const isUnlimited = maxBodySize === Number.POSITIVE_INFINITY
-  if (!hasCode && !isUnlimited) return options
+  const hasTenants = typeof tenant === 'function'
+  if (!hasRoutes && !isUnlimited && !hasTenants) return options
   return {
     ...options,
-    ...(hasCode ? { routes: routes.map(withoutCode) } : {}),
+    ...(hasRoutes ? { routes: routes.map(withoutCode) } : {}),
+    ...(hasTenants ? { tenant: undefined } : {}),
     ...(isUnlimited ? { maxBodySize: 'unlimited' } : {}),
   }
 }
@@ -28,9 +30,10 @@ function withoutCode(route: unknown): unknown {
 }
 
 /** Valid data, with the functions of the options that it came from. */
-export function withCode<T extends Policy>(data: T, { routes }: Policy): T {
-  if (data.routes === undefined) return data
-  return { ...data, routes: data.routes.map((route, index) => ({ ...route, ...codeOf(routes?.[index]) })) }
+export function withCode<T extends Policy>(data: T, { routes, tenant }: Policy): T {
+  const whole = typeof tenant === 'function' ? { ...data, tenant } : data
+  if (data.routes === undefined) return whole
+  return { ...whole, routes: data.routes.map((route, index) => ({ ...route, ...codeOf(routes?.[index]) })) }
 }
 
 function codeOf({ match, strategy }: Partial<Route> = {}): Partial<Route> {

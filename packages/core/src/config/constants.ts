@@ -49,6 +49,8 @@ export const constants = Object.freeze({
   heldInteractiveShare: 0.1,
   /** Most of `maxWait` that counts for how far urgent requests go ahead of earlier ones. */
   longestHeadStart: 3_600_000, // ms
+  /** Tenants, or client addresses, that take turns in the queue; further ones share one turn. */
+  mostTenants: 100,
   /** How often a request that waits for a better backend is decided again while another is free. */
   reconsiderInterval: 100, // ms
   /** A reused connection that breaks within this time counts as stale. */
@@ -129,6 +131,8 @@ export const constants = Object.freeze({
   metricsLongBuckets: [1_800, 3_600, 14_400, 43_200],
   /** Models with their own series where the model is a label; the others are `other`. */
   metricsMostModels: 50,
+  /** Tenants with their own series where the tenant is a label; the others are `other`. */
+  metricsMostTenants: 50,
   /** `Retry-After` of a 503, in seconds. */
   retryAfterSeconds: 5, // s
 } as const)

@@ -8,4 +8,13 @@ export const FRAMING: ReadonlySet<string> = new Set(
     ['te', 'trailer', 'transfer-encoding', 'upgrade'],
   ),
 )
+/** The last word of the name of a header that carries credentials. */
+const SECRET =
+  /(?:^|[-_])(?:api-?key|auth|authorization|cookie|credentials?|jwt|key|pass(?:wd|word)?|secret|session|signature|token)$/i
+
+/** Whether the values of a header must not be shown or logged, as its name tells. */
+export function isSecretHeader(name: string): boolean {
+  return SECRET.test(name)
+}
+
 export const NOT_FRAMING = 'must not be a header that frames or describes the message'

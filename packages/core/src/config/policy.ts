@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { Strategy } from '../balance/strategy.ts'
-import type { Classified } from '../classify/classification.ts'
+import type { Classification, Classified } from '../classify/classification.ts'
+import type { RequestHead } from '../incoming-message.ts'
 import type { backend, discoverOptions, wake } from './backend-schema.ts'
 import type { auth, basic, connection, tls } from './connection-schema.ts'
 import type { hedge, match, route, strategyNames } from './route-schema.ts'
@@ -65,18 +66,32 @@ export type Pattern = string | readonly string[]
  * `task`, `type` and `model` are compared with the entries of the request: each of its tasks must have a matching entry. So
  * `{ type: 'detection' }` takes Immich's face and OCR jobs, which have a detection and a recognition each; and a request
  * with two tasks goes to a route that takes both.
+ *
+ * A match of `header` and `path` alone takes unclassified requests as well. Any other takes classified requests only.
  */
 export interface Match extends Input<typeof match> {}
 
-/** A match written in code. It sees classified requests only; the others go to the last route. */
-export type MatchFunction = (classification: Classified) => boolean
+/**
+ * A match written in code. It is called with classified requests only; the others go to a route without a match, or with a
+ * match of `header` and `path` alone.
+ *
+ * It may be called several times for one request, such as after a reload, and so should give the same result each time. An error
+ * that it throws fails the request.
+ */
+export type MatchFunction = (classification: Classified, request: RequestHead) => boolean
+
+/**
+ * Names the tenant of a request in code, also of an unclassified one; `undefined` or `''` for none. Names beyond 256 characters
+ * are shortened. An error that it throws fails the request.
+ */
+export type TenantFunction = (classification: Classification, request: RequestHead) => string | undefined
 
 /** The name of a strategy. */
 export type StrategyName = (typeof strategyNames)[number]
 
 type RouteData = Input<typeof route>
 type PolicyData = Input<typeof policySchema>
-type ConfigData = Omit<Input<typeof configSchema>, '$schema' | 'backends' | 'routes'>
+type ConfigData = Omit<Input<typeof configSchema>, '$schema' | 'backends' | 'routes' | 'tenant'>
 
 /**
  * Which requests go to which backends, and how one of these is chosen.
@@ -103,7 +118,9 @@ export type Policy<Name extends string = string> = {
     ? Readonly<Record<Name, BackendOptions>>
     : K extends 'routes'
       ? readonly Route<Name>[] | undefined
-      : PolicyData[K]
+      : K extends 'tenant'
+        ? PolicyData[K] | TenantFunction
+        : PolicyData[K]
 }
 
 /** The options of `classifyPredict()` that are data. */

@@ -194,8 +194,8 @@ describe('the parts of a configuration', () => {
   }
 
   it('are what they are on their own', () => {
-    const { path, policy, exchange, forward } = resolveConfig(config)
-    expect(path).toBe('/ml')
+    const { paths, policy, exchange, forward } = resolveConfig(config)
+    expect(paths).toEqual(['/ml'])
     expect(policy).toEqual(resolvePolicy({ backends: config.backends }))
     expect(exchange).toEqual(resolveExchange({ maxBodySize: 'unlimited', limits: { parts: 7 } }))
     expect(exchange).toMatchObject({

@@ -75,6 +75,7 @@ export interface ResolvedPolicy {
   readonly backends: ReadonlyMap<string, ResolvedBackend>
   readonly routes: readonly ResolvedRoute[]
   readonly queue: Queue
+  readonly tenant: Policy['tenant']
   readonly canary: boolean
   /** Most bytes that the bodies of held requests take together. */
   readonly maxHeldBytes: number
@@ -91,8 +92,8 @@ export type ResolvedForward = Readonly<z.output<typeof forwardSchema>>
 
 /** Every option: times in milliseconds, sizes in bytes, with defaults, and with what routes and backends inherit. */
 export interface ResolvedConfig {
-  /** Base path, without a slash at its end. */
-  readonly path: string
+  /** Base paths, without a slash at their ends. */
+  readonly paths: readonly string[]
   readonly policy: ResolvedPolicy
   readonly exchange: ResolvedExchange
   readonly forward: ResolvedForward
@@ -110,7 +111,7 @@ export function resolveConfig(config: RouterConfig): ResolvedConfig {
   const { values, written } = parsed
   const policy = policyOf(parsed, config)
   return {
-    path: values.path,
+    paths: [values.path].flat(),
     policy,
     exchange: exchangeOf(pick(values, exchangeSchema.shape)),
     forward: pick(values, forwardSchema.shape),
@@ -156,6 +157,7 @@ function policyOf({ written: data, values }: Parsed<typeof policySchema>, option
     backends: new Map(backends),
     routes: resolved,
     queue: values.queue ?? queueSchema.parse({}),
+    tenant: written.tenant,
     canary: values.canary,
     maxHeldBytes: holdOptions.parse(typeof written.hold === 'object' ? written.hold : {}).maxBytes,
     heartbeats: inherited(heartbeatOptions, undefined, written.heartbeat),

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { DURATION_PATTERN } from './duration.ts'
+import { headerMatch, pathMatch } from './head-schema.ts'
 import { ownHeartbeat, ownRetries, ownTimeouts, routeHold } from './shared-schema.ts'
 import { count, flag, milliseconds, oneOrMany } from './values.ts'
 
@@ -15,6 +16,8 @@ const patterns = oneOrMany(
  * `task`, `type` and `model` are compared with the entries of the request: each of its tasks must have a matching entry. So
  * `{ type: 'detection' }` takes Immich's face and OCR jobs, which have a detection and a recognition each; and a request
  * with two tasks goes to a route that takes both.
+ *
+ * A match of `header` and `path` alone takes unclassified requests as well. Any other takes classified requests only.
  */
 export const match = z.strictObject(
   {
@@ -26,8 +29,18 @@ export const match = z.strictObject(
     model: patterns,
     /** The payload part: `text` or `image`. */
     input: oneOrMany(z.enum(['text', 'image']), 'must be "text", "image" or a list of them').optional(),
+    /**
+     * Request headers by name, each with its value or a list of values: `{ x-tenant: family }`. Names are case-insensitive,
+     * values exact. Each header must match.
+     */
+    header: headerMatch.optional(),
+    /**
+     * Path of the request as the client sent it, or a list; `*` stands for any characters: `/family/predict`, `/family/*`. The
+     * router answers only below its own `path`.
+     */
+    path: pathMatch.optional(),
   },
-  'must be an object of task, type, model, input',
+  'must be an object of task, type, model, input, header, path',
 )
 
 /** The names of the strategies. */

@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import { backend } from './backend-schema.ts'
-import { FRAMING, NOT_FRAMING } from './header-names.ts'
+import { FRAMING, isSecretHeader, NOT_FRAMING } from './header-names.ts'
 import { route } from './route-schema.ts'
 import { ownHealth, ownHeartbeat, ownRetries, ownTimeouts, policyHold, queue } from './shared-schema.ts'
-import { count, headerName, size } from './values.ts'
+import { count, headerName, oneOrMany, size } from './values.ts'
 
 /** Backend names appear in a response header and in logs. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
@@ -11,6 +11,16 @@ const RESERVED: ReadonlySet<string> = new Set([...FRAMING, 'authorization', 'coo
 /** A header that the router may set without breaking the message. */
 const ownHeader = (what: string) =>
   headerName(what).refine((name) => !RESERVED.has(name.toLowerCase()), NOT_FRAMING)
+
+const TENANT = 'must be an object of header'
+const SECRET_TENANT = 'must not be a header with credentials: tenants appear in logs and metrics'
+const tenant = z.strictObject(
+  {
+    /** The header, such as `x-tenant`. Set it in a proxy that clients cannot bypass: a client that makes up names gets more turns. */
+    header: headerName('must be a header name').refine((name) => !isSecretHeader(name), SECRET_TENANT),
+  },
+  TENANT,
+)
 
 const policyShape = {
   /** The ML servers by name; a name is letters, digits, `.`, `_`, `-`. */
@@ -28,6 +38,12 @@ const policyShape = {
   ...ownRetries,
   /** How requests are queued while every backend of their route is at its limit. */
   queue: queue.optional(),
+  /**
+   * Tenant of a request: the value of a request header, or in code a function. Within one priority, tenants take turns in the
+   * queue, so the import of one does not delay the others. All requests without a tenant count as one tenant. Without this
+   * option, client addresses take turns.
+   */
+  tenant: tenant.optional(),
   /**
    * How long requests are held while no backend of their route is available. A duration sets both classes. `false` turns it
    * off: then Immich tries its next URL.
@@ -165,18 +181,18 @@ const forwardShape = {
     .prefault([]),
 }
 
-const PATH = 'must be a path such as "/ml"'
+const PATH = 'must be a path such as "/ml", or a list of paths'
+const basePath = z
+  .string(PATH)
+  .regex(/^\/[^?#\s]*$/, PATH)
+  .transform((path) => path.replace(/\/+$/, ''))
 const routerShape = {
   /**
-   * Base path of the router: with `/ml`, it answers `/ml/predict` and `/ml/ping`, and nothing else. It is appended to the
-   * path that a framework mounts the middleware on. Immich 3 keeps the path of a URL that ends in `/`, such as
-   * `http://gateway:3003/ml/`.
+   * Base path of the router, or a list: with `/ml`, it answers `/ml/predict` and `/ml/ping`, and nothing else. It is appended to
+   * the path that a framework mounts the middleware on. Immich 3 keeps the path of a URL that ends in `/`, such as
+   * `http://gateway:3003/ml/`. With several, `match.path` tells them apart.
    */
-  path: z
-    .string(PATH)
-    .regex(/^\/[^?#\s]*$/, PATH)
-    .transform((path) => path.replace(/\/+$/, ''))
-    .prefault('/'),
+  path: oneOrMany(basePath, PATH).prefault('/'),
 }
 
 /** A policy: the backends and, in order, the routes. */

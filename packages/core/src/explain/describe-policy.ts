@@ -1,7 +1,7 @@
 import type { AnswerOptions, ClassifyLimits, Policy, Route, RouterConfig } from '../config/policy.ts'
 import { type ResolvedConfig, resolveConfig } from '../config/resolve.ts'
 import type { AnswerClass } from '../judge/answer-classes.ts'
-import { compileMatch } from '../routing/match.ts'
+import { compileJob, partsOf } from '../routing/match.ts'
 import { describeBackend, warningsOf } from './describe-backend.ts'
 import { describeRoute } from './describe-route.ts'
 import { type ImmichJob, JOBS } from './job-words.ts'
@@ -61,6 +61,7 @@ function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): st
   const { forwardHeaders = [] } = config
   return said(
     `queue: ${counted(maxLength, 'request')} at most, each ${upTo(maxWait)}`,
+    tenantsLine(config.tenant),
     `held bodies: ${Number.isFinite(maxHeldBytes) ? `${size(maxHeldBytes)} at most` : 'any amount'}`,
     `bodies: ${bodies(exchange)}`,
     `a job that is not known: ${exchange.onUnclassified === 'route' ? 'to the last route' : 'refused with 422'}`,
@@ -70,6 +71,12 @@ function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): st
     answersLine(config.answers),
     forwardHeaders.length === 0 ? undefined : `client headers passed on: ${listed(forwardHeaders)}`,
   )
+}
+
+function tenantsLine(tenant: RouterConfig['tenant']): string | undefined {
+  if (tenant === undefined) return undefined
+  const where = typeof tenant === 'function' ? 'as a function says' : `by the header ${tenant.header}`
+  return `tenants: ${where}; they take turns in the queue`
 }
 
 /** The limits that are given; the others have their defaults. */
@@ -125,32 +132,38 @@ function unservedWarnings(backends: Policy['backends'], routes: readonly Route[]
   )
 }
 
-/** Warns where no backend of the last route takes unclassified requests. */
+/** Warns of each route that takes unclassified requests, and whose backends do not. */
 function unclassifiedWarnings(backends: Policy['backends'], routes: readonly Route[]): string[] {
-  const route = routes.at(-1)
-  if (route === undefined || route.match !== undefined) return []
-  const taken = route.backends.some((name) => {
-    const { tasks, unclassified } = backends[name] ?? {}
-    return tasks === undefined || unclassified === true
+  return routes.flatMap((route, index) => {
+    const { match, name } = route
+    const takesUnknown = typeof match === 'object' ? partsOf(match).job === undefined : match === undefined
+    const isServed = route.backends.some((backend) => {
+      const { tasks, unclassified } = backends[backend] ?? {}
+      return tasks === undefined || unclassified === true
+    })
+    if (!takesUnknown || isServed) return []
+    const where =
+      name !== undefined
+        ? `route "${name}"`
+        : index === routes.length - 1
+          ? 'the last route'
+          : `route ${index + 1}`
+    return [
+      `unclassified requests: no backend of ${where} takes them; set unclassified: true on one, or onUnclassified: reject`,
+    ]
   })
-  const where = route.name === undefined ? 'the last route' : `route "${route.name}"`
-  return taken
-    ? []
-    : [
-        `unclassified requests: no backend of ${where} takes them; set unclassified: true on one, or onUnclassified: reject`,
-      ]
 }
 
-/** The routes that may take a job: which one may depend on its model. A match in code is not asked. */
+/** The routes that may take a job: which one may depend on its model, headers and path. A match in code is not asked. */
 function routesOf(job: ImmichJob, routes: readonly Route[]): readonly Route[] {
   const taking: Route[] = []
   for (const route of routes) {
     const { match } = route
     if (typeof match === 'function') continue
-    const { model, ...rest } = match ?? {}
-    if (!compileMatch(rest)(job)) continue
+    const { job: { model, ...rest } = {}, head } = partsOf(match ?? {})
+    if (!compileJob(rest)(job)) continue
     taking.push(route)
-    if (model === undefined) break
+    if (model === undefined && head === undefined) break
   }
   return taking
 }

@@ -39,7 +39,10 @@ function jobsTaken({ match }: ResolvedRoute, earlier: readonly Route[]): JobsInW
   if (match !== undefined) return jobsOf(match)
   const taken = earlier.some((route) => {
     const { match: other } = route
-    return typeof other === 'object' && other.model === undefined && jobsOf(other).search !== 'no'
+    if (typeof other !== 'object') return false
+    const { model, header, path } = other
+    const takesAll = model === undefined && header === undefined && path === undefined
+    return takesAll && jobsOf(other).search !== 'no'
   })
   const words = earlier.length === 0 ? 'everything' : 'everything else'
   return { words, search: taken ? 'no' : 'among others' }

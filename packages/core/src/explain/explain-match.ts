@@ -1,6 +1,8 @@
-import type { Classification, Classified, Entry } from '../classify/classification.ts'
+import type { Classification, Classified, Entry, Unclassified } from '../classify/classification.ts'
+import { isSecretHeader } from '../config/header-names.ts'
 import type { Match, MatchFunction, Pattern } from '../config/policy.ts'
-import { compileMatch } from '../routing/match.ts'
+import type { RequestHead } from '../incoming-message.ts'
+import { compileHead, compileJob, type JobMatch, partsOf } from '../routing/match.ts'
 import { shorten, shortenList } from '../shorten.ts'
 import type { PassedRoute } from './explanation.ts'
 
@@ -10,18 +12,45 @@ type Miss = Pick<PassedRoute, 'member' | 'words'>
 export function explainMiss(
   match: Match | MatchFunction | undefined,
   classification: Classification,
+  head: RequestHead,
 ): Miss | undefined {
   if (match === undefined) return undefined
-  if (!classification.classified) {
-    const words = `the job is not known (${classification.reason}), and only the last route takes such a request`
-    return { member: 'classified', words }
+  if (typeof match === 'function') {
+    if (!classification.classified) return unknownJob(classification)
+    return match(classification, head) ? undefined : { member: 'function', words: 'its function said no' }
   }
-  if (typeof match === 'function')
-    return match(classification) ? undefined : { member: 'function', words: 'its function said no' }
-  return inputMiss(match, classification) ?? entryMiss(match, classification)
+  const { job, head: ofHead } = partsOf(match)
+  const miss = ofHead && headMiss(ofHead, head)
+  if (miss !== undefined || job === undefined) return miss
+  if (!classification.classified) return unknownJob(classification)
+  return inputMiss(job, classification) ?? entryMiss(job, classification)
 }
 
-function inputMiss({ input }: Match, classification: Classified): Miss | undefined {
+function unknownJob({ reason }: Unclassified): Miss {
+  const words = `the job is not known (${reason}), and its match takes known jobs only`
+  return { member: 'classified', words }
+}
+
+function headMiss(
+  { header = {}, path }: Pick<Match, 'header' | 'path'>,
+  head: RequestHead,
+): Miss | undefined {
+  for (const [name, values] of Object.entries(header)) {
+    if (compileHead({ header: { [name]: values } })(head)) continue
+    const is = head.headers[name.toLowerCase()]
+    const wanted = isSecretHeader(name) ? '' : `, not ${anyOf(values)}`
+    const found = isSecretHeader(name) ? 'has another value' : `is ${shorten(String(is))}`
+    return {
+      member: 'header',
+      words: `header ${name} ${is === undefined ? 'is missing' : `${found}${wanted}`}`,
+    }
+  }
+  if (path === undefined || compileHead({ path })(head)) return undefined
+  const is = head.path === '' ? 'not known' : shorten(head.path)
+  return { member: 'path', words: `path is ${is}, not ${anyOf(path)}` }
+}
+
+function inputMiss({ input }: JobMatch, classification: Classified): Miss | undefined {
   if (input === undefined) return undefined
   const is = classification.input
   if (is !== undefined && [input].flat().includes(is)) return undefined
@@ -33,14 +62,14 @@ function inputMiss({ input }: Match, classification: Classified): Miss | undefin
 }
 
 /** Of the first task that no entry fits, the first member that none of its entries fits. */
-function entryMiss(match: Match, { entries, tasks }: Classified): Miss | undefined {
+function entryMiss(match: JobMatch, { entries, tasks }: Classified): Miss | undefined {
   const byTask = Map.groupBy(entries, ({ task }) => task)
   for (const task of tasks) {
     let left: readonly Entry[] = byTask.get(task) ?? []
     for (const member of ['task', 'type', 'model'] as const) {
       const pattern = match[member]
       if (pattern === undefined) continue
-      const fits = compileMatch({ [member]: pattern })
+      const fits = compileJob({ [member]: pattern })
       const fitting = left.filter((entry) => fits(alone(entry)))
       if (fitting.length > 0) {
         left = fitting

@@ -22,10 +22,10 @@ import { reasonText } from './explanation-text.ts'
 
 /** Explains a decision, and why no earlier route matches. */
 export function explain(routes: readonly CompiledRoute[], decided: Decided): Explanation {
-  const { route, classification } = decided.request
+  const { route, classification, head } = decided.request
   const index = routes.indexOf(route)
   const passedRoutes = routes.slice(0, index).flatMap(({ name, written }, place) => {
-    const miss = explainMiss(written.match, classification)
+    const miss = explainMiss(written.match, classification, head)
     return miss === undefined ? [] : { name, index: place, ...miss }
   })
   return { ...explainRoute(decided), index, routes: routes.length, passedRoutes }

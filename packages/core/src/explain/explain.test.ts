@@ -16,6 +16,7 @@ import { answered } from '../../../../test/support/outcomes.ts'
 import type { Candidate } from '../balance/strategy.ts'
 import { type Classification, unclassified } from '../classify/classification.ts'
 import type { Match } from '../config/policy.ts'
+import { NO_HEAD } from '../incoming-message.ts'
 import { compileMatch } from '../routing/match.ts'
 import { explainMiss } from './explain-match.ts'
 import { explanationText } from './explanation-text.ts'
@@ -44,10 +45,10 @@ describe('why a route does not take a request', () => {
     [
       { task: 'clip' },
       unclassified('no-entries'),
-      'the job is not known (no-entries), and only the last route takes such a request',
+      'the job is not known (no-entries), and its match takes known jobs only',
     ],
   ])('%j: %j', (match, classification, why) => {
-    expect(explainMiss(match, classification)?.words).toBe(why)
+    expect(explainMiss(match, classification, NO_HEAD)?.words).toBe(why)
   })
 
   it('is told exactly when it does not', () => {
@@ -61,7 +62,8 @@ describe('why a route does not take a request', () => {
     fc.assert(
       fc.property(match, input, fc.array(job, { minLength: 1, maxLength: 3 }), (given, kind, jobs) => {
         const classification = classified(kind, ...jobs)
-        expect(explainMiss(given, classification) === undefined).toBe(compileMatch(given)(classification))
+        const takes = compileMatch(given)(classification, NO_HEAD)
+        expect(explainMiss(given, classification, NO_HEAD) === undefined).toBe(takes)
       }),
     )
   })

@@ -28,8 +28,10 @@ export interface PassedRoute {
   readonly name: string
   readonly index: number
   /** The member of its match that does not fit: `function` for a match in code, `classified` when nothing is known of the job. */
-  readonly member: 'task' | 'type' | 'model' | 'input' | 'function' | 'classified'
-  /** In words, such as `task is ocr, not clip`. */
+  readonly member: 'task' | 'type' | 'model' | 'input' | 'header' | 'path' | 'function' | 'classified'
+  /**
+   * In words, such as `task is ocr, not clip`. Values of headers that carry credentials, such as `authorization`, are left out.
+   */
   readonly words: string
 }
 

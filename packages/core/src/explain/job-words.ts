@@ -1,6 +1,7 @@
 import type { Classified } from '../classify/classification.ts'
+import { isSecretHeader } from '../config/header-names.ts'
 import type { Match, MatchFunction, Pattern } from '../config/policy.ts'
-import { compileMatch } from '../routing/match.ts'
+import { compileJob, partsOf } from '../routing/match.ts'
 import { listed } from './words.ts'
 
 /** A job that Immich sends. */
@@ -33,13 +34,24 @@ export function jobsOf(match: Match | MatchFunction): JobsInWords {
     const name = match.name === '' || match.name === 'match' ? 'a function' : `the function ${match.name}`
     return { words: `what ${name} takes`, search: 'unknown' }
   }
-  const { model, ...rest } = match
-  const fits = compileMatch(rest)
+  const { job = {}, head } = partsOf(match)
+  const { model, ...rest } = job
+  const fits = compileJob(rest)
   const taken = JOBS.filter((known) => fits(known))
   const models = model === undefined ? '' : ` with the model ${listed([model].flat(), 'or')}`
-  const words = `${wordsOf(rest, taken)}${models}`
+  const words = `${wordsOf(rest, taken)}${models}${head === undefined ? '' : headWords(head)}`
   if (!taken.includes(SEARCH)) return { words, search: 'no' }
   return { words, search: taken.length === 1 && isExact(rest) ? 'alone' : 'among others' }
+}
+
+/** ` with the header x-tenant: family and the path /family/predict`. */
+function headWords({ header = {}, path }: Pick<Match, 'header' | 'path'>): string {
+  const headers = Object.entries(header).map(
+    ([name, values]) =>
+      `the header ${name}: ${isSecretHeader(name) ? '(hidden)' : listed([values].flat(), 'or')}`,
+  )
+  const paths = path === undefined ? [] : [`the path ${listed([path].flat(), 'or')}`]
+  return ` with ${listed([...headers, ...paths])}`
 }
 
 function wordsOf(match: Omit<Match, 'model'>, taken: readonly ImmichJob[]): string {

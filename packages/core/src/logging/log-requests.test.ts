@@ -60,6 +60,7 @@ const request: RequestEvent = {
   req,
   res: new http.ServerResponse(req),
   client: '10.0.0.9',
+  tenant: undefined,
   classification: {
     classified: true,
     entries: [

@@ -42,6 +42,7 @@ function logRequest(event: RequestEvent, logger: Logger): void {
   const waited = [queue > 0 ? ['full'] : [], hold > 0 ? ['unavailable'] : []].flat()
   const line: Fields = {
     client: event.client,
+    ...(event.tenant === undefined ? {} : { tenant: event.tenant }),
     request: `${req.method} ${shorten(req.url ?? '')} HTTP/${req.httpVersion}`,
     status: status ?? null,
     job: jobOf(event),

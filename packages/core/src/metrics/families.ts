@@ -55,8 +55,8 @@ abstract class Family<N extends string> {
   }
 }
 
-/** The optional label `model` is not part of the type. */
-export type LabelNames<N extends string> = readonly (N | 'model')[]
+/** The optional labels `model` and `tenant` are not part of the type. */
+export type LabelNames<N extends string> = readonly (N | 'model' | 'tenant')[]
 
 export class Count<N extends string> extends Family<N> {
   readonly #counter: Counter

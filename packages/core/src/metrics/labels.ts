@@ -34,14 +34,22 @@ const IMMICH_TASKS: readonly string[] = ['clip', 'facial-recognition', 'ocr']
 /** Immich's types. */
 const IMMICH_TYPES: ReadonlySet<string> = new Set(['textual', 'visual', 'detection', 'recognition'])
 
-export function outcomeOf({ outcome, error }: RequestEvent): RequestOutcome {
+export function outcomeOf({ outcome, error, status }: RequestEvent): RequestOutcome {
   if (outcome?.kind === 'answered') {
     if (outcome.status < 400) return 'answered'
     return outcome.status < 500 ? 'client_error' : 'server_error'
   }
   if (outcome?.kind === 'client-left') return 'client_left'
   if (outcome?.reachedClient === true) return 'cut_off'
+  if (outcome === undefined && error === undefined) return outcomeInCode(status)
   return refusalOf(error) ?? (isShutdown(outcome) ? 'unavailable' : 'failed')
+}
+
+/** The outcome of a request that middleware between the steps of a router answered, or that ended there. */
+function outcomeInCode(status: number | undefined): RequestOutcome {
+  if (status === undefined) return 'client_left'
+  if (status < 400) return 'answered'
+  return status < 500 ? 'refused' : 'failed'
 }
 
 /** The outcome for an error that the router raised itself. */
@@ -94,19 +102,40 @@ export class TaskNames {
   }
 }
 
-/** Names of real models. Without commas: prom-client would merge two series. */
-const MODEL = /^[\w.:/@ -]{1,100}$/
+/** Names without commas: prom-client would merge two series. */
+const NAME = /^[\w.:/@ -]{1,100}$/
 
-/** Model names as label values: the first {@link defaults.metricsMostModels} models for which a backend answered. */
-export class ModelNames {
+/** Names that clients choose, as label values: the first ones for which a backend answered. */
+class ClientNames {
   readonly #known = new Set<string>()
+  readonly #most: number
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  of(name: string, outcome: RequestOutcome): string {
+    if (outcome === 'answered' && this.#known.size < this.#most && NAME.test(name)) this.#known.add(name)
+    return this.#known.has(name) ? name : OTHER
+  }
+}
+
+/** Model names as label values: the first {@link constants.metricsMostModels} models for which a backend answered. */
+export class ModelNames {
+  readonly #names = new ClientNames(constants.metricsMostModels)
 
   of(classification: Classification | undefined, outcome: RequestOutcome): string {
     const [model, ...others] = new Set(classification?.entries.map((entry) => entry.model))
     if (model === undefined) return NONE
-    if (others.length > 0) return SEVERAL
-    if (outcome === 'answered' && this.#known.size < constants.metricsMostModels && MODEL.test(model))
-      this.#known.add(model)
-    return this.#known.has(model) ? model : OTHER
+    return others.length > 0 ? SEVERAL : this.#names.of(model, outcome)
+  }
+}
+
+/** Tenants as label values: the first {@link constants.metricsMostTenants} tenants for which a backend answered. */
+export class TenantNames {
+  readonly #names = new ClientNames(constants.metricsMostTenants)
+
+  of(tenant: string | undefined, outcome: RequestOutcome): string {
+    return tenant === undefined ? NONE : this.#names.of(tenant, outcome)
   }
 }

@@ -24,7 +24,7 @@ function attempt(outcome: Outcome, hedge = false): AttemptRecord {
 async function after(attempts: readonly AttemptRecord[], metric: string): Promise<Record<string, number>> {
   const registry = new Registry()
   const context = { registry, prefix: '', names: [], beforeRead: () => {} }
-  const records = new Records(context, { models: false, buckets: [1], longBuckets: [1] })
+  const records = new Records(context, { models: false, tenants: false, buckets: [1], longBuckets: [1] })
   const steps = { classify: 0, queue: 0, hold: 0, backend: 1, firstByte: undefined, total: 1 }
   const event = {
     route: 'r',

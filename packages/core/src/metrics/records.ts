@@ -2,9 +2,17 @@ import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { BackendEvent } from '../router/policy-runtime.ts'
 import type { RequestEvent, RouterStatus } from '../router/router.ts'
 import { Count, Durations, type LabelNames, type MetricContext } from './families.ts'
-import { attemptOutcomeOf, ModelNames, NONE, outcomeOf, type RequestOutcome, TaskNames } from './labels.ts'
+import {
+  attemptOutcomeOf,
+  ModelNames,
+  NONE,
+  outcomeOf,
+  type RequestOutcome,
+  TaskNames,
+  TenantNames,
+} from './labels.ts'
 
-/** The labels of a request; `model` is optional. */
+/** The labels of a request; `model` and `tenant` are optional. */
 const REQUEST_LABELS = ['route', 'backend', 'task', 'input'] as const
 type RequestLabel = (typeof REQUEST_LABELS)[number]
 
@@ -14,6 +22,8 @@ const WHOLE = { task: 'all', type: 'all' }
 export interface RecordOptions {
   /** Whether requests have the label `model`. */
   readonly models: boolean
+  /** Whether requests have the label `tenant`. */
+  readonly tenants: boolean
   /** Upper bounds of durations, in seconds. */
   readonly buckets: readonly number[]
   /** Upper bounds of the time that requests are held, in seconds. */
@@ -32,8 +42,13 @@ interface MetricFactory {
   ): Durations<N>
 }
 
-function requestMetrics({ count, durations }: MetricFactory, { models, longBuckets }: RecordOptions) {
-  const labels = models ? ([...REQUEST_LABELS, 'model'] as const) : REQUEST_LABELS
+function requestMetrics({ count, durations }: MetricFactory, options: RecordOptions) {
+  const { models, tenants, longBuckets } = options
+  const labels: LabelNames<RequestLabel> = [
+    ...REQUEST_LABELS,
+    ...(models ? (['model'] as const) : []),
+    ...(tenants ? (['tenant'] as const) : []),
+  ]
   return {
     requests: count<RequestLabel | 'outcome'>('requests_total', 'Completed predict requests, by outcome.', [
       ...labels,
@@ -106,10 +121,12 @@ function attemptMetrics({ count, durations }: MetricFactory) {
 export class Records {
   readonly #tasks = new TaskNames()
   readonly #models: ModelNames | undefined
+  readonly #tenants: TenantNames | undefined
   readonly #metrics: ReturnType<typeof requestMetrics> & ReturnType<typeof attemptMetrics>
 
   constructor(context: MetricContext, options: RecordOptions) {
     this.#models = options.models ? new ModelNames() : undefined
+    this.#tenants = options.tenants ? new TenantNames() : undefined
     const factory: MetricFactory = {
       count: (name, help, labels) => new Count(context, name, help, labels),
       durations: (name, help, labels, upTo = options.buckets) =>
@@ -128,7 +145,7 @@ export class Records {
     // It tells a search from an image index job, which have the same task.
     const input = classification?.input ?? NONE
     const outcome = outcomeOf(event)
-    const kind = { route, backend, task, input, ...this.#modelLabel(event, outcome) }
+    const kind = { route, backend, task, input, ...this.#ownLabels(event, outcome) }
     metrics.requests.add({ ...kind, outcome })
     if (event.outcome?.kind === 'answered') {
       metrics.duration.observe(kind, steps.total)
@@ -181,8 +198,14 @@ export class Records {
     }
   }
 
-  #modelLabel({ classification }: RequestEvent, outcome: RequestOutcome): { readonly model?: string } {
-    return this.#models === undefined ? {} : { model: this.#models.of(classification, outcome) }
+  #ownLabels(
+    { classification, tenant }: RequestEvent,
+    outcome: RequestOutcome,
+  ): { readonly model?: string; readonly tenant?: string } {
+    return {
+      ...(this.#models && { model: this.#models.of(classification, outcome) }),
+      ...(this.#tenants && { tenant: this.#tenants.of(tenant, outcome) }),
+    }
   }
 
   #countAttempts(attempts: readonly AttemptRecord[], route: string, task: string, input: string): void {

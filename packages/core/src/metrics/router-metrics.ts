@@ -24,6 +24,12 @@ export interface MetricsOptions {
    */
   readonly models?: boolean | undefined
   /**
+   * Whether requests and their durations have the label `tenant`. The first 50 tenants for which a backend answered get a label
+   * value; other tenants are `other`, and requests without a tenant `none`.
+   * @default false
+   */
+  readonly tenants?: boolean | undefined
+  /**
    * Upper bounds of all durations, in seconds.
    * @default 5 ms to 10 min; for held requests up to 12 h
    */
@@ -47,7 +53,7 @@ export function routerMetrics(
   router: Pick<Router, 'on' | 'status'>,
   options: MetricsOptions = {},
 ): RouterMetrics {
-  const { registry = new Registry(), prefix = constants.metricsPrefix, models = false, buckets } = options
+  const { registry = new Registry(), prefix = constants.metricsPrefix, buckets } = options
   const names: string[] = []
   let read: RouterStatus | undefined
   const status = (): RouterStatus => {
@@ -62,7 +68,8 @@ export function routerMetrics(
   }
   const context: MetricContext = { registry, prefix, names, beforeRead: () => void status() }
   const records = new Records(context, {
-    models,
+    models: options.models ?? false,
+    tenants: options.tenants ?? false,
     buckets: buckets ?? constants.metricsBuckets,
     longBuckets: buckets ?? [...constants.metricsBuckets, ...constants.metricsLongBuckets],
   })

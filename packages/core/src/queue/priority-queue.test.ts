@@ -5,7 +5,7 @@ import { PriorityQueue, type Rank } from './priority-queue.ts'
 function order(ranks: readonly Partial<Rank>[]): number[] {
   const queue = new PriorityQueue<Rank>()
   for (const [arrival, rank] of ranks.entries())
-    queue.add({ arrival, since: arrival, headStart: 0, client: 'immich', group: String(arrival), ...rank })
+    queue.add({ arrival, since: arrival, headStart: 0, tenant: 'immich', group: String(arrival), ...rank })
   const served: number[] = []
   while (queue.length > 0) {
     const [head] = queue.heads(new Map())
@@ -17,8 +17,8 @@ function order(ranks: readonly Partial<Rank>[]): number[] {
   return served
 }
 
-const bulk = (since: number, client = 'immich') => ({ since, client, headStart: 0 })
-const urgent = (since: number, client = 'immich') => ({ since, client, headStart: 300 })
+const bulk = (since: number, tenant = 'immich') => ({ since, tenant, headStart: 0 })
+const urgent = (since: number, tenant = 'immich') => ({ since, tenant, headStart: 300 })
 
 describe('a priority queue', () => {
   it('serves equals in the order of arrival', () => {
@@ -30,21 +30,21 @@ describe('a priority queue', () => {
     expect(order([bulk(0), bulk(100), urgent(101), urgent(399), urgent(402)])).toEqual([2, 0, 3, 1, 4])
   })
 
-  it('lets clients take turns', () => {
+  it('lets tenants take turns', () => {
     const importer = Array.from({ length: 4 }, () => bulk(0, 'importer'))
     expect(order([...importer, bulk(5, 'phone'), bulk(6, 'phone'), bulk(7, 'tv')])).toEqual([
       0, 4, 6, 1, 5, 2, 3,
     ])
   })
 
-  it('counts the age of the oldest request, whichever client has the turn', () => {
+  it('counts the age of the oldest request, whichever tenant has the turn', () => {
     expect(order([bulk(0, 'a'), bulk(1, 'a'), bulk(350, 'b'), urgent(400)])).toEqual([0, 2, 1, 3])
   })
 
   it('counts requests by head start, and finds the first of a group', () => {
     const queue = new PriorityQueue<Rank>()
     const add = (arrival: number, rank: Partial<Rank>) => {
-      const request = { arrival, since: 0, headStart: 0, client: 'immich', group: 'ocr', ...rank }
+      const request = { arrival, since: 0, headStart: 0, tenant: 'immich', group: 'ocr', ...rank }
       queue.add(request)
       return request
     }
@@ -62,7 +62,7 @@ describe('a priority queue', () => {
   it('skips groups that fail and requests that leave during an iteration', () => {
     const queue = new PriorityQueue<Rank>()
     const requests = ['ocr', 'ocr', 'clip', 'faces'].map((group, arrival) => {
-      const request = { arrival, since: arrival, headStart: 0, client: String(arrival), group }
+      const request = { arrival, since: arrival, headStart: 0, tenant: String(arrival), group }
       queue.add(request)
       return request
     })

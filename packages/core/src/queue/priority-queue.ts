@@ -1,3 +1,5 @@
+import { constants } from '../config/constants.ts'
+
 /** The place of a request in the queue. Times are on the clock, in milliseconds. */
 export interface Rank {
   /** A running number: the order among equals. */
@@ -6,14 +8,14 @@ export interface Rank {
   readonly since: number
   /** The request goes before requests without a head start that came up to this many milliseconds earlier. */
   readonly headStart: number
-  /** The address that sent it. Requests of one head start take turns by client. */
-  readonly client: string
+  /** Requests of one head start take turns by tenant: that of the policy, or the address of the client. */
+  readonly tenant: string
   /** Requests of one group have the same candidates: when one of them cannot be served, none can. */
   readonly group: string
 }
 
-/** The requests of one client and one group, by arrival. */
-class ClientQueue<R extends Rank> {
+/** The requests of one tenant and one group, by arrival. */
+class TenantQueue<R extends Rank> {
   // A Set would keep the requests that it has served: see `removeItem`.
   readonly #requests: R[] = []
 
@@ -55,20 +57,22 @@ class ClientQueue<R extends Rank> {
   }
 }
 
-/** The requests of one head start: by group, by client. */
-type Level<R extends Rank> = Map<string, Map<string, ClientQueue<R>>>
+/** The requests of one head start: by group, by tenant. */
+type Level<R extends Rank> = Map<string, Map<string, TenantQueue<R>>>
 
 /**
  * A priority queue with ageing and fairness.
  *
  * - Ageing: requests are ordered by arrival time minus head start, so a request that has waited long enough comes first.
- * - Fairness: among requests of one head start, the client that was served longest ago comes first; within a client, the
+ * - Fairness: among requests of one head start, the tenant that was served longest ago comes first; within a tenant, the
  *   earliest arrival.
  */
 export class PriorityQueue<R extends Rank> {
   readonly #levels = new Map<number, Level<R>>()
-  /** When each queued client was last served, as a running number. */
+  /** When tenants were last served, as a running number, the longest ago first. */
   readonly #turns = new Map<string, number>()
+  /** How many requests of each tenant are queued. */
+  readonly #queued = new Map<string, number>()
   #turn = 0
   #length = 0
   readonly #lengths = new Map<number, number>()
@@ -85,25 +89,40 @@ export class PriorityQueue<R extends Rank> {
   }
 
   add(request: R): void {
-    const { headStart, group, client } = request
+    const { headStart, group, tenant } = request
     const groups = getOrMake(this.#levels, headStart, () => new Map())
-    const clients = getOrMake(groups, group, () => new Map())
-    getOrMake(clients, client, () => new ClientQueue<R>()).add(request)
+    const tenants = getOrMake(groups, group, () => new Map())
+    getOrMake(tenants, tenant, () => new TenantQueue<R>()).add(request)
+    this.#queued.set(tenant, (this.#queued.get(tenant) ?? 0) + 1)
     this.#lengths.set(headStart, (this.#lengths.get(headStart) ?? 0) + 1)
     this.#length++
   }
 
   has(request: R): boolean {
-    const { headStart, group, client } = request
-    return this.#levels.get(headStart)?.get(group)?.get(client)?.has(request) ?? false
+    const { headStart, group, tenant } = request
+    return this.#levels.get(headStart)?.get(group)?.get(tenant)?.has(request) ?? false
   }
 
   remove(request: R): void {
     this.#take(request)
-    if (this.#length === 0) this.#turns.clear()
+    // The turn of a tenant without queued requests counts only while a tenant before it waits for its own.
+    for (const tenant of this.#turns.keys()) {
+      if (this.#queued.has(tenant)) break
+      this.#turns.delete(tenant)
+    }
   }
 
-  /** Changes the rank of a queued request. The turns of its client stay. */
+  /**
+   * The tenant that a request counts for: its own, or the empty one where too many take turns already. Clients may make up any
+   * number of tenants.
+   */
+  shareOf(tenant: string): string {
+    const [queued, turns] = [this.#queued, this.#turns]
+    const isKnown = queued.has(tenant) || turns.has(tenant)
+    return isKnown || Math.max(queued.size, turns.size) < constants.mostTenants ? tenant : ''
+  }
+
+  /** Changes the rank of a queued request. The turns of its tenant stay. */
   update(request: R, change: () => void): void {
     this.#take(request)
     change()
@@ -111,28 +130,34 @@ export class PriorityQueue<R extends Rank> {
   }
 
   #take(request: R): void {
-    const { headStart, group, client } = request
+    const { headStart, group, tenant } = request
     const groups = this.#levels.get(headStart)
-    const clients = groups?.get(group)
-    const queue = clients?.get(client)
+    const tenants = groups?.get(group)
+    const queue = tenants?.get(tenant)
     if (queue?.delete(request) !== true) return
     this.#length--
     this.#lengths.set(headStart, (this.#lengths.get(headStart) ?? 0) - 1)
-    if (queue.size === 0) clients?.delete(client)
-    if (clients?.size === 0) groups?.delete(group)
+    const left = (this.#queued.get(tenant) ?? 0) - 1
+    if (left > 0) this.#queued.set(tenant, left)
+    else this.#queued.delete(tenant)
+    if (queue.size === 0) tenants?.delete(tenant)
+    if (tenants?.size === 0) groups?.delete(group)
     if (groups?.size === 0) {
       this.#levels.delete(headStart)
       this.#lengths.delete(headStart)
     }
   }
 
-  /** Records that the request was served: its client has had its turn. */
-  served({ client }: R): void {
-    if (this.#length > 0) this.#turns.set(client, ++this.#turn)
+  /** Records that the request was served: its tenant has had its turn. */
+  served({ tenant }: R): void {
+    if (this.#length === 0) return
+    // Inserted again, it is the last.
+    this.#turns.delete(tenant)
+    this.#turns.set(tenant, ++this.#turn)
   }
 
   /**
-   * The first request of each group and client, in the order in which to serve them. They are sorted once, so trying many
+   * The first request of each group and tenant, in the order in which to serve them. They are sorted once, so trying many
    * groups takes linear time.
    *
    * @param failed Groups that cannot be served. They are skipped, also those added during the iteration, and so are requests
@@ -169,7 +194,7 @@ export class PriorityQueue<R extends Rank> {
 
   *[Symbol.iterator](): Generator<R> {
     for (const groups of this.#levels.values())
-      for (const clients of groups.values()) for (const queue of clients.values()) yield* queue
+      for (const tenants of groups.values()) for (const queue of tenants.values()) yield* queue
   }
 
   /** Below 0 where the first comes first. */
@@ -177,8 +202,8 @@ export class PriorityQueue<R extends Rank> {
     return this.#turnOf(one) - this.#turnOf(other) || one.arrival - other.arrival
   }
 
-  #turnOf({ client }: R): number {
-    return this.#turns.get(client) ?? 0
+  #turnOf({ tenant }: R): number {
+    return this.#turns.get(tenant) ?? 0
   }
 }
 
@@ -200,14 +225,14 @@ class LevelHeads<R extends Rank> {
   ) {
     this.#headStart = headStart
     this.#isOut = isOut
-    const heads = [...groups.values()].flatMap((clients) =>
-      [...clients.values()].flatMap(({ head }) => head ?? []),
+    const heads = [...groups.values()].flatMap((tenants) =>
+      [...tenants.values()].flatMap(({ head }) => head ?? []),
     )
     this.#byTurn = heads.sort(compare)
     this.#bySince = heads.toSorted((one, other) => one.since - other.since)
   }
 
-  /** A level is due when its oldest request is, whichever client has the turn. */
+  /** A level is due when its oldest request is, whichever tenant has the turn. */
   due(): number {
     this.#since = this.#firstIn(this.#bySince, this.#since)
     const oldest = this.#bySince[this.#since]

@@ -18,7 +18,7 @@ function queueOf(clock: FakeClock, free = 0) {
       arrival,
       since: arrival,
       headStart: 0,
-      client: 'immich',
+      tenant: 'immich',
       group: String(arrival),
       deadline: Number.POSITIVE_INFINITY,
       onDeadline: () => new Error('late'),
@@ -217,14 +217,14 @@ describe('requests whose group changes', () => {
   it('keep their turn, and are served when all of them know', async () => {
     const { queue, slots, served, join } = queueOf(new FakeClock())
     let become = (_: RankChange) => {}
-    join(1, { client: 'x' })
-    join(2, { client: 'x', onJoin: (it) => (become = it) })
+    join(1, { tenant: 'x' })
+    join(2, { tenant: 'x', onJoin: (it) => (become = it) })
     slots.free = 1
     queue.wake()
     queue.batch(() => {
       slots.free = 1
       become({ group: 'other', headStart: 0 })
-      join(3, { client: 'y' })
+      join(3, { tenant: 'y' })
       expect(served).toEqual([1])
     })
     expect(served).toEqual([1, 3])

@@ -78,7 +78,8 @@ export class RequestQueue<T> {
         cancelDeadline()
         signal?.removeEventListener('abort', onAbort)
       }
-      const queued: Queued<T> = { ...options, tryServe, resolve, reject, stopTimers }
+      const tenant = this.#queue.shareOf(options.tenant)
+      const queued: Queued<T> = { ...options, tenant, tryServe, resolve, reject, stopTimers }
       this.#queue.add(queued)
       options.onJoin?.((change) => this.#update(queued, change))
       this.#serveGroupOf(queued)
@@ -128,7 +129,7 @@ export class RequestQueue<T> {
   /** @returns The earliest time at which one of the requests that are left is to be tried again. */
   #serveAll(): number {
     const retryAt = new Map<string, number>()
-    // Every request that is served changes the order: its client has had its turn.
+    // Every request that is served changes the order: its tenant has had its turn.
     while (this.#serveNext(retryAt));
     return Math.min(...retryAt.values())
   }

@@ -7,29 +7,31 @@ import { until } from '../../../../test/support/servers.ts'
 import { systemClock } from '../clock.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
+import type { Exchange } from './exchange.ts'
 
-const request = (state?: 'running' | 'waiting') =>
-  ({
-    req: { complete: true },
-    exchange: state && { wait: state === 'waiting' ? {} : undefined },
-  }) as unknown as ActiveRequest
+const NEVER = new AbortController().signal
+
+/** Adds a request that has arrived. */
+function add(active: ActiveRequests, state?: 'running' | 'waiting'): ActiveRequest {
+  const req = new http.IncomingMessage(new net.Socket())
+  req.complete = true
+  const exchange = { wait: state === 'waiting' ? {} : undefined } as unknown as Exchange
+  return Object.assign(active.add(req, new http.ServerResponse(req)), state && { exchange })
+}
 
 it('has the requests in the order of their arrival', () => {
   const active = new ActiveRequests(systemClock)
-  const [first, second] = [request(), request()]
-  active.add(first)
-  active.add(second)
+  const [first, second] = [add(active), add(active)]
   expect([...active]).toEqual([first, second])
-  active.remove(first)
+  expect([active.remove(first), active.remove(first)]).toEqual([true, false])
   expect([active.size, ...active]).toEqual([1, second])
 })
 
 it('is idle when every request that is left waits, and ended when none is left', async () => {
   const active = new ActiveRequests(systemClock)
-  const [running, waiting, unclassified] = [request('running'), request('waiting'), request()]
-  for (const each of [running, waiting, unclassified]) active.add(each)
+  const [running, waiting, unclassified] = [add(active, 'running'), add(active, 'waiting'), add(active)]
   const reached: string[] = []
-  const idle = active.idle(60_000).then(() => reached.push('idle'))
+  const idle = active.idle(60_000, NEVER).then(() => reached.push('idle'))
   const ended = active.ended(60_000).then(() => reached.push('ended'))
   active.changed()
   await Promise.resolve()
@@ -44,9 +46,14 @@ it('is idle when every request that is left waits, and ended when none is left',
 
 it('waits no longer than it may', async () => {
   const active = new ActiveRequests(systemClock)
-  active.add(request('running'))
-  await active.idle(5)
+  add(active, 'running')
+  await active.idle(5, NEVER)
   expect(active.size).toBe(1)
+  const impatient = new AbortController()
+  const idle = active.idle(60_000, impatient.signal)
+  impatient.abort()
+  await idle
+  await active.idle(60_000, impatient.signal)
 })
 
 /** A client that has sent the head and one byte of its body. */
@@ -55,9 +62,7 @@ async function stage(read: (req: http.IncomingMessage) => void) {
   const uploads = new ActiveRequests(clock)
   const active: ActiveRequest[] = []
   const server = http.createServer({ requestTimeout: 0 }, (req, res) => {
-    const request = { req, res, client: undefined, start: 0 }
-    active.push(request)
-    uploads.add(request)
+    active.push(uploads.add(req, res))
     read(req)
   })
   server.listen(0, '127.0.0.1')

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, LONGEST_TIMER } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { RouterError } from '../errors.ts'
+import { IncomingHead, type RequestHead } from '../incoming-message.ts'
 import { removeItem } from '../remove-item.ts'
 import { answerError } from './answers.ts'
 import type { Exchange } from './exchange.ts'
@@ -10,8 +11,7 @@ import type { Exchange } from './exchange.ts'
 export interface ActiveRequest {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  /** The client's address; by the end of the request, its socket may have forgotten it. */
-  readonly client: string | undefined
+  readonly head: RequestHead
   /** When it arrived, on the clock. */
   readonly start: number
   /** Set once its job is known. */
@@ -22,6 +22,8 @@ export interface ActiveRequest {
   sent?: number
   /** The error that ended it. */
   failure?: Error
+  /** Whether one of its steps runs; it ends with its response, and not before the step does. */
+  busy?: boolean
 }
 
 /** Progress of an upload at the last check. */
@@ -56,23 +58,28 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
     return this.#active[Symbol.iterator]()
   }
 
-  add(active: ActiveRequest): void {
+  /** A request that arrives now. */
+  add(req: IncomingMessage, res: ServerResponse): ActiveRequest {
+    const active: ActiveRequest = { req, res, head: new IncomingHead(req), start: this.#clock.now() }
     this.#active.push(active)
     // By then, Node has parsed everything that arrived with the head. An upload that came in one piece needs no timer.
     queueMicrotask(() => {
       if (active.req.complete) return
       this.#cancelCheck ??= this.#clock.after(defaults.uploadCheckInterval, () => this.#checkUploads())
     })
+    return active
   }
 
-  remove(active: ActiveRequest): void {
-    removeItem(this.#active, active)
+  /** @returns Whether it was there. */
+  remove(active: ActiveRequest): boolean {
+    const removed = removeItem(this.#active, active)
     if (this.#active.length === 0 && this.#cancelCheck !== undefined) {
       this.#cancelCheck()
       this.#cancelCheck = undefined
       this.#progress.clear()
     }
     if (this.#watchers.length > 0) this.changed()
+    return removed
   }
 
   /** Must be called when a request begins to wait. */
@@ -85,9 +92,12 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
     return this.#until(() => this.#active.length === 0, milliseconds)
   }
 
-  /** Resolves when every request that is left waits for a backend or is not classified yet, or after this many milliseconds. */
-  idle(milliseconds: number): Promise<void> {
-    return this.#until(() => !this.#active.some(isRunning), milliseconds)
+  /**
+   * Resolves when every request that is left waits for a backend or is not classified yet, after this many milliseconds, or when
+   * the signal is aborted.
+   */
+  idle(milliseconds: number, signal: AbortSignal): Promise<void> {
+    return this.#until(() => signal.aborted || !this.#active.some(isRunning), milliseconds, signal)
   }
 
   #checkUploads(): void {
@@ -106,7 +116,7 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
     this.#cancelCheck = this.#clock.after(defaults.uploadCheckInterval, () => this.#checkUploads())
   }
 
-  async #until(holds: () => boolean, milliseconds: number): Promise<void> {
+  async #until(holds: () => boolean, milliseconds: number, signal?: AbortSignal): Promise<void> {
     if (holds()) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER))
@@ -114,8 +124,10 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
       if (holds()) resolve()
     }
     this.#watchers.push(watcher)
+    signal?.addEventListener('abort', watcher)
     await promise
     removeItem(this.#watchers, watcher)
+    signal?.removeEventListener('abort', watcher)
     clearTimeout(timer)
   }
 }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Backend } from '../backend/backend.ts'
+import type { Outcome } from '../backend/outcome.ts'
 import { callSafely, toError } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import { diffOptions, type PolicyChanges } from '../config/changes.ts'
@@ -9,8 +9,9 @@ import { resolveConfig } from '../config/resolve.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { Forwarder } from '../forward/forwarder.ts'
-import { clientOf, pathBelow, pathOf } from '../incoming-message.ts'
+import { pathBelow, pathOf } from '../incoming-message.ts'
 import { selectBackend } from '../router/select-backend.ts'
+import type { Lease } from '../routing/lease.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
 import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
@@ -27,6 +28,8 @@ import type {
   RouterStatus,
   WaitingRequest,
 } from './router.ts'
+import { routerStatus } from './router-status.ts'
+import { Stepwise } from './stepwise.ts'
 import { endOf } from './tracing.ts'
 
 /**
@@ -62,19 +65,24 @@ class PredictRouter implements Router {
   readonly #events: EventEmitter = new EventEmitter()
   readonly #active: ActiveRequests
   readonly #notices: RouterNotice[] = []
-  #basePath: string
+  #basePaths: readonly string[] = []
+  #predictPaths: readonly string[] = []
   readonly #wakesAll: boolean
   #state: RouterStatus['state'] = 'running'
   /** Whether the drain is over: new requests are refused. */
   #refusing = false
   #closed: Promise<void> | undefined
+  /** Aborted to end the drain. */
+  readonly #cut = new AbortController()
+  /** The requests whose steps are called one by one. */
+  readonly #stepwise: Stepwise
 
   constructor(options: RouterOptions) {
     const { proxy, clock, resolver, onUnavailable, tracing, ...data } = options ?? {}
-    const { path, written } = resolveConfig(data)
-    this.#basePath = path
+    const { paths, written } = resolveConfig(data)
+    this.#setPaths(paths)
     this.#options = resolveExchangeOptions({ ...written.exchange, tracing })
-    this.#written = { ...written.exchange, ...written.forward, path }
+    this.#written = { ...written.exchange, ...written.forward, path: paths }
     this.#select = selectBackend(written.policy, {
       clock,
       resolver,
@@ -89,21 +97,25 @@ class PredictRouter implements Router {
     this.#forwarder = new Forwarder({ proxy, clock, ...written.forward })
     this.#forwarder.watch(this.#select)
     this.#active = new ActiveRequests(this.#forwarder.clock)
+    this.#stepwise = new Stepwise(this.#active, {
+      onArrival: (active) => this.#arrived(active),
+      onEnd: (active) => this.#end(active),
+    })
   }
 
   reload(options: ReloadOptions): PolicyChanges {
     if (this.#state !== 'running') throw new RouterClosedError()
-    const { path, exchange, written } = resolveConfig(options)
+    const { paths, exchange, written } = resolveConfig(options)
     // Whatever may throw comes first: from here on, all of it is in force, or nothing.
     const { retention, ...checked } = checkExchange(exchange)
     const commitForward = this.#forwarder.prepare(written.forward)
     const commitPolicy = this.#select.prepare(written.policy)
-    const ownOptions = { ...written.exchange, ...written.forward, path }
+    const ownOptions = { ...written.exchange, ...written.forward, path: paths }
     const own = diffOptions(this.#written, ownOptions)
     this.#options.store.configure(retention)
     this.#options = { ...this.#options, ...checked }
     commitForward()
-    this.#basePath = path
+    this.#setPaths(paths)
     this.#written = ownOptions
     // The last, since it tells of backends: a listener may reload in turn.
     const changes = commitPolicy()
@@ -112,17 +124,82 @@ class PredictRouter implements Router {
     return all
   }
 
-  handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
-    return req.method === 'POST' && pathOf(req) === `${this.#basePath}/predict`
-      ? this.#predict(req, res)
-      : this.#handleOther(req, res, next)
+  #setPaths(paths: readonly string[]): void {
+    this.#basePaths = paths
+    this.#predictPaths = paths.map((path) => `${path}/predict`)
+  }
+
+  async handle(
+    req: IncomingMessage,
+    res: ServerResponse,
+    next?: () => unknown,
+    exchange?: Exchange,
+  ): Promise<void> {
+    if (req.method !== 'POST' || !this.#predictPaths.includes(pathOf(req)))
+      return this.#handleOther(req, res, next)
+    const { clock } = this.#forwarder
+    const active = (exchange && this.#stepwise.get(exchange)) ?? this.#active.add(req, res)
+    active.busy = true
+    if (req.httpVersion === '1.0') this.#arrived(active)
+    try {
+      if (this.#refusing) this.#refuse(exchange === undefined ? req : undefined)
+      active.exchange = exchange ?? (await Exchange.begin(req, res, this.#options, active.head))
+      active.classified ??= clock.now()
+      await active.exchange.select(this.#select)
+      active.sent = clock.now()
+      await active.exchange.forward(this.#forwarder)
+    } catch (error) {
+      const failure = toError(error)
+      active.failure = failure
+      // Any other error is a bug, in the router or in a listener, and must be visible.
+      if (!(failure instanceof RouterError))
+        process.emitWarning(failure)
+        // A body that is still attached stops the upload, which must be read to its end after the answer.
+      ;(active.exchange ?? exchange)?.body.destroy()
+      await answerError(res, failure)
+    }
+    this.#end(active)
+  }
+
+  /** Ends a request, once. */
+  #end(active: ActiveRequest): void {
+    if (this.#active.remove(active) && this.#events.listenerCount('request') > 0)
+      this.#emitSafely('request', toRequestEvent(active, this.#forwarder.clock.now()))
+  }
+
+  /** @param req The request, if its trace has not begun. @throws {RouterClosedError} */
+  #refuse(req: IncomingMessage | undefined): never {
+    const closed = new RouterClosedError()
+    if (req !== undefined) this.#options.tracing?.begin(req).end(endOf(undefined, 0, closed))
+    throw closed
+  }
+
+  async classify(req: IncomingMessage, res: ServerResponse): Promise<Exchange | undefined> {
+    if (req.method !== 'POST' || !this.#predictPaths.includes(pathOf(req))) return undefined
+    return this.#stepwise.begin(req, res, async (active) => {
+      if (this.#refusing) this.#refuse(req)
+      active.exchange = await Exchange.begin(req, res, this.#options, active.head)
+      active.classified = this.#forwarder.clock.now()
+      return active.exchange
+    })
+  }
+
+  select(exchange: Exchange): Promise<Lease> {
+    return this.#stepwise.go(exchange, () => exchange.select(this.#select))
+  }
+
+  forward(exchange: Exchange): Promise<Outcome> {
+    return this.#stepwise.go(exchange, (active) => {
+      active.sent ??= this.#forwarder.clock.now()
+      return exchange.forward(this.#forwarder)
+    })
   }
 
   async #handleOther(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
-    const path = pathBelow(this.#basePath, req)
+    const paths = this.#basePaths.map((base) => pathBelow(base, req))
     const asks = req.method === 'GET' || req.method === 'HEAD'
-    if (asks && path === '/ping') return this.#answerPing(res)
-    if (asks && path === '/') return answer(res, 200, { message: 'Immich ML' })
+    if (asks && paths.includes('/ping')) return this.#answerPing(res)
+    if (asks && paths.includes('/')) return answer(res, 200, { message: 'Immich ML' })
     if (next === undefined) return answerError(res, new RouterError('not-found', 'Not Found'))
     await next()
   }
@@ -136,53 +213,36 @@ class PredictRouter implements Router {
 
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void {
     this.#events.on(event, listener)
-    return () => this.#events.off(event, listener)
+    return () => this.off(event, listener)
+  }
+
+  once<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void {
+    this.#events.once(event, listener)
+    return () => this.off(event, listener)
+  }
+
+  off<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): void {
+    this.#events.off(event, listener)
   }
 
   status(): RouterStatus {
-    const report = (backend: Backend, leaving: boolean) => {
-      const { name, url, endpoint, weight, tier, inFlight, health } = backend
-      const limit = backend.limit.current
-      return {
-        name,
-        url,
-        endpoint,
-        weight,
-        tier,
-        inFlight,
-        limit: Number.isFinite(limit) ? limit : undefined,
-        held: backend.demand.waiting,
-        latencies: backend.latency.all,
-        health: health.status,
-        canaries: health.canary.counts,
-        leaving,
-        unresolved: health.unresolved,
-        wakes: this.#wakesAll || backend.demand.canWake,
-      }
-    }
-    const backends = [
-      ...this.#select.backends().map((backend) => report(backend, false)),
-      ...this.#select.leaving().map((backend) => report(backend, true)),
-    ]
-    const { used: memory, total: memoryLimit, disk } = this.#options.store
-    return {
+    return routerStatus({
       state: this.#state,
       now: this.#forwarder.clock.now(),
       active: this.#active.size,
-      held: this.#select.held(),
-      notices: [...this.#notices],
-      routes: this.#select.routes(),
-      tasks: this.#select.tasks(),
-      bodies: { memory, memoryLimit, disk: disk.usage.bytes, files: disk.usage.files },
-      backends,
-    }
+      notices: this.#notices,
+      select: this.#select,
+      store: this.#options.store,
+      wakesAll: this.#wakesAll,
+    })
   }
 
   *waiting(): Generator<WaitingRequest> {
-    for (const { client, start, exchange } of this.#active) {
+    for (const { head, start, exchange } of this.#active) {
       const wait = exchange?.wait
       if (exchange === undefined || wait === undefined) continue
-      yield { ...wait, start, classification: exchange.classification, client }
+      const { classification, tenant } = exchange
+      yield { ...wait, start, classification, client: head.client, tenant }
     }
   }
 
@@ -213,18 +273,25 @@ class PredictRouter implements Router {
     return this.#select.wake(backend)
   }
 
-  close({ timeout = defaults.drainTimeout, onDrained }: CloseOptions = {}): Promise<void> {
+  close({ timeout = defaults.drainTimeout, onDrained, signal }: CloseOptions = {}): Promise<void> {
     if (typeof timeout !== 'number' || !(timeout >= 0)) {
       throw new RangeError(`close({ timeout }) takes milliseconds of 0 or more, not ${timeout}.`)
     }
+    const cut = () => this.#cut.abort()
+    if (signal?.aborted === true) cut()
+    signal?.addEventListener('abort', cut)
     this.#closed ??= this.#drain(timeout, onDrained)
-    return this.#closed
+    return this.#closed.finally(() => signal?.removeEventListener('abort', cut))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   async #drain(timeout: number, onDrained: CloseOptions['onDrained']): Promise<void> {
     this.#state = 'closing'
     this.#select.suspend()
-    await this.#active.idle(timeout)
+    await this.#active.idle(timeout, this.#cut.signal)
     try {
       await onDrained?.()
     } catch (error) {
@@ -242,43 +309,14 @@ class PredictRouter implements Router {
     this.#emitSafely('close')
   }
 
-  #reportOldHttp(client: string | undefined): void {
+  /** Says once that requests come over HTTP/1.0. */
+  #arrived({ req, head: { client } }: ActiveRequest): void {
+    if (req.httpVersion !== '1.0' || this.#notices.length > 0) return
     const message =
       'Predict requests come over HTTP/1.0, so clients that wait get no heartbeats; in nginx, set proxy_http_version 1.1'
     const notice: RouterNotice = { kind: 'http-1.0', message, client }
     this.#notices.push(notice)
     this.#emitSafely('notice', notice)
-  }
-
-  async #predict(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { clock } = this.#forwarder
-    const active: ActiveRequest = { req, res, client: clientOf(req), start: clock.now() }
-    this.#active.add(active)
-    if (req.httpVersion === '1.0' && this.#notices.length === 0) this.#reportOldHttp(active.client)
-    try {
-      if (this.#refusing) {
-        const closed = new RouterClosedError()
-        this.#options.tracing?.begin(req).end(endOf(undefined, 0, closed))
-        throw closed
-      }
-      active.exchange = await Exchange.begin(req, res, this.#options)
-      active.classified = clock.now()
-      await active.exchange.select(this.#select)
-      active.sent = clock.now()
-      await active.exchange.forward(this.#forwarder)
-    } catch (error) {
-      const failure = toError(error)
-      active.failure = failure
-      // Any other error is a bug, in the router or in a listener, and must be visible.
-      if (!(failure instanceof RouterError)) process.emitWarning(failure)
-      // A body that is still attached stops the upload, which must be read to its end after the answer.
-      active.exchange?.body.destroy()
-      await answerError(res, failure)
-    } finally {
-      this.#active.remove(active)
-    }
-    if (this.#events.listenerCount('request') > 0)
-      this.#emitSafely('request', toRequestEvent(active, clock.now()))
   }
 
   #emitSafely<E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): void {

@@ -12,7 +12,7 @@ import type { Forwarder } from '../forward/forwarder.ts'
 import { ASKING_HEADER } from '../forward/headers.ts'
 import { Heartbeat, takesHeartbeats } from '../forward/heartbeat.ts'
 import { discardUpload } from '../forward/response-writer.ts'
-import { clientOf } from '../incoming-message.ts'
+import { IncomingHead, type RequestHead } from '../incoming-message.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import { failureOf } from '../retry/failure.ts'
 import { type AttemptContext, type RetryResult, run } from '../retry/run.ts'
@@ -28,7 +28,7 @@ import { RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteHeader } from './route-header.ts'
 import type { Select } from './select-backend.ts'
 import { refuseSlowly } from './slow-refusal.ts'
-import { endOf, type RequestTrace } from './tracing.ts'
+import { endOf, followAttempt, type RequestTrace } from './tracing.ts'
 
 /**
  * One predict request: classified, then leased to a backend, then forwarded.
@@ -43,6 +43,7 @@ export class Exchange {
   readonly body: ReplayBody
   /** The input of the policy; may be replaced before the backend is selected. */
   classification: Classification
+  readonly #head: RequestHead
   readonly #keptLength: number | undefined
   readonly #store: BodyStore
   #lease: Lease | undefined
@@ -66,12 +67,14 @@ export class Exchange {
   private constructor(
     req: IncomingMessage,
     res: ServerResponse,
+    head: RequestHead,
     classified: ClassifiedExchange,
     { store, explainHeader }: Pick<ResolvedExchangeOptions, 'store' | 'explainHeader'>,
     trace: RequestTrace | undefined,
   ) {
     this.req = req
     this.res = res
+    this.#head = head
     this.body = classified.body
     this.classification = classified.classification
     this.#keptLength = classified.keptLength
@@ -93,12 +96,13 @@ export class Exchange {
     req: IncomingMessage,
     res: ServerResponse,
     options: ResolvedExchangeOptions,
+    head: RequestHead = new IncomingHead(req),
   ): Promise<Exchange> {
     const trace = options.tracing?.begin(req)
     try {
       const classified = await classifyRequest(req, options)
       trace?.classified(classified.classification)
-      return new Exchange(req, res, classified, options, trace)
+      return new Exchange(req, res, head, classified, options, trace)
     } catch (error) {
       trace?.end(endOf(undefined, 0, toError(error)))
       throw error
@@ -119,6 +123,11 @@ export class Exchange {
   /** Name of the route that matches it, once a backend is selected or waited for. */
   get route(): string | undefined {
     return this.#lease?.route ?? this.#routed?.route
+  }
+
+  /** Its tenant, once a backend is selected or waited for; `undefined` when it has none, or the policy has no tenants. */
+  get tenant(): string | undefined {
+    return this.#routed?.tenant || undefined
   }
 
   /** The outcome of the last attempt, if there was one; known before the response ends. */
@@ -161,7 +170,7 @@ export class Exchange {
   async select(select: Select): Promise<Lease> {
     this.#select = select
     try {
-      const routed = select.route(this.classification)
+      const routed = select.route(this.classification, this.#head)
       this.#routed = routed
       if (this.#heartbeat === undefined) {
         const { classification, res, body } = this
@@ -251,7 +260,6 @@ export class Exchange {
     const header = this.#routeHeader
     const selecting = routed.select({
       ...options,
-      client: clientOf(this.req),
       deadline: Math.min(options.deadline ?? Number.POSITIVE_INFINITY, this.#headBy),
       isReady: () => this.body.ready,
       size: () => this.#size(),
@@ -273,11 +281,7 @@ export class Exchange {
   ): Promise<AttemptResult> {
     const { lease, hedge } = attempt
     const { req, classification } = this
-    if (this.res.destroyed)
-      return {
-        outcome: { kind: 'client-left', reachedBackend: false, reachedClient: false },
-        answer: undefined,
-      }
+    if (this.res.destroyed) return { outcome: LEFT, answer: undefined }
     const { backend } = lease
     const own = this.#trace?.attempt({ backend, before: this.#begun++, hedge })
     const plan: AttemptPlan = {
@@ -288,14 +292,7 @@ export class Exchange {
       onOutcome: (outcome) => this.#attempts.set(attempt, attempt.record(outcome)),
     }
     if (own === undefined) return forwarder.attempt(request, plan)
-    let ended: Outcome | undefined
-    try {
-      const result = await own.run(() => forwarder.attempt(request, plan))
-      ended = result.outcome
-      return result
-    } finally {
-      own.end(ended && attempt.record(ended))
-    }
+    return followAttempt(own, () => forwarder.attempt(request, plan), attempt)
   }
 
   /** No good answer came: the client gets the best one, or an error of the router. */
@@ -325,7 +322,7 @@ export class Exchange {
     this.#routeHeader?.set(error)
     const select = this.#select
     if (select === undefined || !this.classification.classified || this.#routed?.isHeldBulk !== true) return
-    refuseSlowly(this.res, { by: select, client: clientOf(this.req), drop: () => this.body.destroy() })
+    refuseSlowly(this.res, { by: select, client: this.#head.client, drop: () => this.body.destroy() })
   }
 
   #endTrace(trace: RequestTrace): void {
@@ -345,6 +342,7 @@ export class Exchange {
   }
 }
 
+const LEFT: Outcome = { kind: 'client-left', reachedBackend: false, reachedClient: false }
 /** Without a policy, no backend is tested. */
 const NO_LOOK = { after: Number.POSITIVE_INFINITY, again: () => Number.POSITIVE_INFINITY } as const
 const NO_WAITS = { full: 0, unavailable: 0 } as const

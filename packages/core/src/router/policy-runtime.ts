@@ -17,6 +17,7 @@ import { diff, type PolicyChanges } from '../config/changes.ts'
 import type { Policy } from '../config/policy.ts'
 import { dnsResolver, type Resolver } from '../discover/resolver.ts'
 import { NoBackendError, RouterClosedError } from '../errors.ts'
+import { NO_HEAD, type RequestHead } from '../incoming-message.ts'
 import { type CompiledPolicy, compilePolicy } from '../routing/compile-policy.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import { RouteTable } from '../routing/route-table.ts'
@@ -150,9 +151,9 @@ export class PolicyRuntime {
   }
 
   /** The request on its route. Starts the discovery of endpoints. */
-  readonly route = (classification: Classification): RoutedRequest => {
+  readonly route = (classification: Classification, head: RequestHead = NO_HEAD): RoutedRequest => {
     if (!this.#isDiscovering) this.#discover()
-    return new RoutedRequest(this.table, classification)
+    return new RoutedRequest(this.table, classification, head)
   }
 
   /** A lease on a backend by its name. @throws {RangeError} when there is none. @throws {NoBackendError} without an address. */

@@ -5,13 +5,20 @@ import { attemptRecord } from '../../../../test/support/attempt-record.ts'
 import { classified } from '../../../../test/support/classifications.ts'
 import { answered, passedOver } from '../../../../test/support/outcomes.ts'
 import { NoBackendError } from '../errors.ts'
+import { NO_HEAD } from '../incoming-message.ts'
 import type { ActiveRequest } from './active-requests.ts'
 import type { Exchange } from './exchange.ts'
 import { toRequestEvent } from './request-event.ts'
 
 function active(differences: Partial<ActiveRequest> = {}): ActiveRequest {
   const req = new IncomingMessage(new Socket())
-  return { req, res: new ServerResponse(req), client: '10.0.0.9', start: 100, ...differences }
+  return {
+    req,
+    res: new ServerResponse(req),
+    head: { ...NO_HEAD, client: '10.0.0.9' },
+    start: 100,
+    ...differences,
+  }
 }
 
 const record = attemptRecord({ ...answered, reachedClient: true }, { start: 110, firstByte: 20, received: 7 })

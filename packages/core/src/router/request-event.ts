@@ -12,14 +12,15 @@ function statusOf({ res, exchange, failure }: ActiveRequest): number | undefined
 
 /** The `request` event of a request that ended at a time of the clock. */
 export function toRequestEvent(request: ActiveRequest, ended: number): RequestEvent {
-  const { req, res, client, exchange, failure, start, classified, sent } = request
+  const { req, res, head, exchange, failure, start, classified, sent } = request
   const outcome = exchange?.outcome
   const last = exchange?.attempts.at(-1)
   const answered = last?.outcome.reachedClient === true ? last : undefined
   return {
     req,
     res,
-    client,
+    client: head.client,
+    tenant: exchange?.tenant,
     classification: exchange?.classification,
     route: exchange?.route,
     backend: exchange?.lease?.backend,

@@ -11,10 +11,12 @@ import type { ForwardOptions } from '../forward/forwarder.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { HoldEvent } from '../routing/lease.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
+import type { Exchange } from './exchange.ts'
 import type { ExchangeOptions } from './exchange-options.ts'
 import type { BackendEvent, SelectEnvironment } from './policy-runtime.ts'
 import type { Waiting } from './request-waits.ts'
 import type { RouteInfo } from './select-backend.ts'
+import type { RouterSteps } from './steps.ts'
 
 /**
  * Every option of a router. All but `proxy`, `clock`, `resolver`, `tracing`, `onUnavailable` and functions can be data, in a
@@ -40,6 +42,8 @@ export interface RequestEvent {
   readonly res: ServerResponse
   /** The client's address; by the end of the request, its socket may have forgotten it. */
   readonly client: string | undefined
+  /** `undefined` when it has none, the policy has no tenants, or it ended before it was routed. */
+  readonly tenant: string | undefined
   /** `undefined` when the request ended before it was classified. */
   readonly classification: Classification | undefined
   /** Name of the route that took it; `undefined` when it ended before it was classified. */
@@ -121,6 +125,8 @@ export interface WaitingRequest extends Waiting {
   readonly classification: Classification
   /** The client's address. */
   readonly client: string | undefined
+  /** `undefined` when it has none, or the policy has no tenants. */
+  readonly tenant: string | undefined
 }
 
 /** The state of the router. */
@@ -184,19 +190,31 @@ export interface CloseOptions {
    * `stopServer()` closes the port here.
    */
   readonly onDrained?: () => unknown
+  /** Aborting it ends the drain at once, as if `timeout` were over. That of a later call counts as well. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A router: routes predict requests to the backends of its policy. */
-export interface Router {
+export interface Router extends RouterSteps, AsyncDisposable {
   /**
    * Handles a request of node:http, or of a framework on top of it. Never rejects for what a client or a backend does.
    *
    * @param next Called for what is not a request to an ML server; without it, such a request is answered with 404.
+   * @param exchange The request, if it is classified already, by {@link RouterSteps.classify} or `classifyPredict()`.
    * @returns when the response is done, or when `next` has returned.
    */
-  handle(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void>
+  handle(
+    req: IncomingMessage,
+    res: ServerResponse,
+    next?: () => unknown,
+    exchange?: Exchange | undefined,
+  ): Promise<void>
   /** Listens to an event; the returned function stops listening. */
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
+  /** Listens to the next event of a kind; the returned function stops listening. */
+  once<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
+  /** Stops a listener of `on()` or `once()`. */
+  off<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): void
   /** @returns A snapshot of the backends, routes and requests. */
   status(): RouterStatus
   /** The requests that wait for a backend, in the order of their arrival. */
@@ -244,4 +262,6 @@ export interface Router {
    * @throws {RangeError} when `timeout` is not a number of 0 or more.
    */
   close(options?: CloseOptions): Promise<void>
+  /** The same as `close()`: `await using router = createRouter(options)` closes it at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void>
 }

@@ -6,6 +6,7 @@ import type { PolicyChanges } from '../config/changes.ts'
 import type { Policy } from '../config/policy.ts'
 import { explain } from '../explain/explain-route.ts'
 import type { Explanation } from '../explain/explanation.ts'
+import { NO_HEAD, type RequestHead } from '../incoming-message.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RouteSelector } from '../routing/route-selector.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
@@ -31,8 +32,8 @@ export interface Select {
    * @throws the signal's reason when it is aborted.
    */
   (classification: Classification, options?: SelectOptions): Promise<Lease>
-  /** The request on its route. */
-  route(classification: Classification): RoutedRequest
+  /** The request on its route. @param head Its head; without it, as {@link SelectOptions.request} says. */
+  route(classification: Classification, head?: RequestHead): RoutedRequest
   /**
    * A lease on one backend by its name, whatever the routes say: for code that overrules the policy.
    *
@@ -129,7 +130,7 @@ export function selectBackend<const Name extends string>(
   const runtime = new PolicyRuntime(policy, environment)
   const { pool, table, route } = runtime
   const select = (classification: Classification, options: SelectOptions = {}) =>
-    route(classification).select(options)
+    route(classification, options.request && { ...NO_HEAD, ...options.request }).select(options)
   return Object.assign(select, {
     route,
     clock: table.context.clock,

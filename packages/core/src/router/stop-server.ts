@@ -19,6 +19,8 @@ export interface StopOptions {
    * @default false
    */
   readonly inherited?: boolean
+  /** Aborting it ends the drain at once, as if `timeout` were over. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -45,24 +47,26 @@ export interface StopOptions {
 export async function stopServer(
   server: Server,
   router: Pick<Router, 'close' | 'status'>,
-  { timeout = defaults.drainTimeout, inherited = false }: StopOptions = {},
+  { timeout = defaults.drainTimeout, inherited = false, signal }: StopOptions = {},
 ): Promise<void> {
   const start = performance.now()
-  if (inherited && server.listening) await finishConnections(server, router, timeout)
+  if (inherited && server.listening && signal?.aborted !== true)
+    await finishConnections(server, router, timeout, signal)
   const left = Math.max(0, timeout - (performance.now() - start))
-  await router.close({ timeout: left, onDrained: () => closePort(server) })
+  await router.close({ timeout: left, signal, onDrained: () => closePort(server) })
   stopListening(server)
   server.closeAllConnections()
 }
 
 /**
- * Serves what arrives on open connections until each is closed, or the time is over. Connections that are no predict
+ * Serves what arrives on open connections until each is closed, the time is over, or the signal is aborted. Connections that are no predict
  * request's, such as those of an open status page, are not waited for.
  */
 async function finishConnections(
   server: Server,
   router: Pick<Router, 'status'>,
   timeout: number,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   server.prependListener('request', (_req, res) => {
     res.shouldKeepAlive = false
@@ -74,6 +78,7 @@ async function finishConnections(
     closed,
     quiet(server, router, late.signal),
     setTimeout(Math.min(timeout, LONGEST_TIMER), undefined, { signal: late.signal }),
+    ...(signal === undefined ? [] : [once(signal, 'abort', { signal: late.signal })]),
   ]
   await Promise.race(ended)
   for (const end of ended) end.catch(() => {})

@@ -66,6 +66,22 @@ export interface RequestEnd {
   readonly heartbeats: number
 }
 
+/** Makes an attempt that is followed. */
+export async function followAttempt<T extends { readonly outcome: Outcome }>(
+  trace: AttemptTrace,
+  send: () => Promise<T>,
+  { record }: { readonly record: (outcome: Outcome) => AttemptRecord },
+): Promise<T> {
+  let ended: Outcome | undefined
+  try {
+    const result = await trace.run(send)
+    ended = result.outcome
+    return result
+  } finally {
+    trace.end(ended && record(ended))
+  }
+}
+
 /** A request that was classified, as far as it has come. */
 interface Followed extends Pick<RequestEnd, 'outcome' | 'heartbeats'> {
   readonly res: ServerResponse

@@ -3,6 +3,7 @@ import { classified } from '../../../../test/support/classifications.ts'
 import { unclassified } from '../classify/classification.ts'
 import type { Policy, Route } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
+import { NO_HEAD } from '../incoming-message.ts'
 import { type CompiledRoute, compilePolicy } from './compile-policy.ts'
 
 const search = classified('text', 'clip/textual')
@@ -33,8 +34,8 @@ describe('compilePolicy', () => {
 
   it('gives an unclassified request only to a route without a match', () => {
     const [matching, last] = compiled([{ match: { task: 'clip' }, backends: ['gpu'] }, { backends: ['gpu'] }])
-    expect([matching?.takes(search), matching?.takes(unknown)]).toEqual([true, false])
-    expect([last?.takes(search), last?.takes(unknown)]).toEqual([true, true])
+    expect([matching?.takes(search, NO_HEAD), matching?.takes(unknown, NO_HEAD)]).toEqual([true, false])
+    expect([last?.takes(search, NO_HEAD), last?.takes(unknown, NO_HEAD)]).toEqual([true, true])
   })
 
   it('takes text search alone for urgent, unless the route has a priority', () => {

@@ -5,21 +5,22 @@ import { strategies } from '../balance/strategies.ts'
 import type { Strategy } from '../balance/strategy.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { WrittenPolicy } from '../config/changes.ts'
-import type { MatchFunction, Policy, Route } from '../config/policy.ts'
+import type { Policy, Route } from '../config/policy.ts'
 import { ConfigError, problem } from '../config/problems.ts'
 import type { Heartbeats, Hedge, Hold, Queue } from '../config/resolve.ts'
 import { resolvePolicy } from '../config/resolve.ts'
 import { BULK, INTERACTIVE } from '../config/route-schema.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import { shorten } from '../shorten.ts'
-import { compileMatch, describeMatch } from './match.ts'
+import { compileMatch, describeMatch, type Takes } from './match.ts'
+import { compileTenant, type TenantOf } from './tenant.ts'
 
 /** A route, complete, and with its servers. */
 export interface CompiledRoute {
   readonly name: string
   /** The route as configured, for explanations. */
   readonly written: Route
-  readonly takes: (classification: Classification) => boolean
+  readonly takes: Takes
   readonly members: Members
   readonly strategy: Strategy
   /** What the strategy was made by. */
@@ -53,6 +54,8 @@ export interface CompiledPolicy {
   readonly maxBytes: number
   /** The highest priority that a request can have. */
   readonly mostUrgent: number
+  /** The tenant of a request; `undefined` when there are none. */
+  readonly tenantOf: TenantOf | undefined
   /** Those of a backend by no route. */
   readonly timeouts: (backend: string) => Timeouts
 }
@@ -64,7 +67,7 @@ export interface CompiledPolicy {
  * @throws {ConfigError} with every mistake in the policy, each with its path.
  */
 export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] = []): CompiledPolicy {
-  const { written, backends, routes, queue, canary, maxHeldBytes, timeouts } = resolvePolicy(policy)
+  const { written, backends, routes, queue, canary, maxHeldBytes, timeouts, tenant } = resolvePolicy(policy)
   const known = new Map(before.map((route) => [route.name, route]))
   const compiled = routes.map(
     ({ match, strategy: madeBy, priority, timeouts: byBackend, ...route }, index) => {
@@ -74,7 +77,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
       return {
         ...route,
         name,
-        takes: takes(match === undefined ? undefined : compileMatch(match)),
+        takes: compileMatch(match),
         strategy: same?.madeBy === madeBy ? same.strategy : makeStrategy(madeBy, `routes[${index}].strategy`),
         madeBy,
         isOrdered: madeBy === 'first',
@@ -93,6 +96,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
       compiled.map(({ backends: names, ...route }) => ({ ...route, members: membersOf(names) })),
     timeouts: (backend) => backends.get(backend)?.timeouts ?? timeouts,
     queue,
+    tenantOf: compileTenant(tenant),
     canary,
     maxBytes: maxHeldBytes,
     mostUrgent: Math.max(INTERACTIVE, ...routes.map(({ priority = BULK }) => priority)),
@@ -106,12 +110,6 @@ function priorityOf(priority: number | undefined): CompiledRoute['priorityOf'] {
     entries.length > 0 && entries.every(({ task, type }) => task === 'clip' && type === 'textual')
       ? INTERACTIVE
       : BULK
-}
-
-/** Without a match a route takes everything; with one it takes no unclassified request. */
-function takes(matches: MatchFunction | undefined): CompiledRoute['takes'] {
-  if (matches === undefined) return () => true
-  return (classification) => classification.classified && matches(classification)
 }
 
 function makeStrategy(strategy: NonNullable<Route['strategy']>, path: string): Strategy {

@@ -3,7 +3,8 @@ import { classified } from '../../../../test/support/classifications.ts'
 import type { Classified } from '../classify/classification.ts'
 import type { Match } from '../config/policy.ts'
 import { explainMiss } from '../explain/explain-match.ts'
-import { compileMatch, describeMatch } from './match.ts'
+import { NO_HEAD } from '../incoming-message.ts'
+import { compileJob, compileMatch, describeMatch } from './match.ts'
 
 const search = classified('text', 'clip/textual/ViT-B-32__openai')
 const faces = classified(
@@ -39,7 +40,7 @@ describe('match', () => {
     [{ task: '__proto__' }, classified('image', '__proto__/constructor'), true],
     [{ task: 'constructor' }, search, false],
   ])('%j', (match, classification, fits) => {
-    expect(compileMatch(match)(classification)).toBe(fits)
+    expect(compileMatch(match)(classification, NO_HEAD)).toBe(fits)
   })
 
   it('looks at each entry once, however many tasks there are', () => {
@@ -55,17 +56,17 @@ describe('match', () => {
     }))
     const tasks = entries.map((_, index) => `task-${index}`)
     const many: Classified = { classified: true, entries, tasks, input: 'image' }
-    expect(compileMatch({ type: 'visual' })(many)).toBe(true)
-    expect(compileMatch({ task: 'task-*', type: 'textual' })(many)).toBe(false)
+    expect(compileJob({ type: 'visual' })(many)).toBe(true)
+    expect(compileJob({ task: 'task-*', type: 'textual' })(many)).toBe(false)
     expect(reads).toBeLessThanOrEqual(10 * entries.length)
     reads = 0
-    expect(explainMiss({ type: ['visual'], model: 'other' }, many)?.words.length).toBeLessThan(600)
-    expect(explainMiss({ type: 'visual' }, many)).toBeUndefined()
+    expect(explainMiss({ type: ['visual'], model: 'other' }, many, NO_HEAD)?.words.length).toBeLessThan(600)
+    expect(explainMiss({ type: 'visual' }, many, NO_HEAD)).toBeUndefined()
     expect(reads).toBeLessThanOrEqual(20 * entries.length)
   })
 
   it('takes a pattern of many stars in good time', () => {
-    const match = compileMatch({ model: `${'*a'.repeat(50)}*b` })
+    const match = compileJob({ model: `${'*a'.repeat(50)}*b` })
     expect(match(classified('image', `clip/visual/${'a'.repeat(100_000)}`))).toBe(false)
   })
 

@@ -238,7 +238,9 @@ describe('a request that waits', () => {
   it('keeps the turn of its client', async () => {
     const { select, send, told } = start(policy({ a: {} }))
     const busy = await select(image)
-    const waits = ['x1', 'x2', 'y1', 'x3'].map((name) => send(name, image, { client: name.slice(0, 1) }))
+    const waits = ['x1', 'x2', 'y1', 'x3'].map((name) =>
+      send(name, image, { request: { client: name.slice(0, 1) } }),
+    )
     const next = async (lease: { release(outcome: Outcome): void }) => {
       lease.release(answered)
       await settled()

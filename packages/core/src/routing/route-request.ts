@@ -1,13 +1,21 @@
 import type { JobKeys } from '../backend/job-keys.ts'
 import type { Classification } from '../classify/classification.ts'
+import type { RequestHead } from '../incoming-message.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { Place } from './lease.ts'
 import type { Patience } from './patience.ts'
 import type { OnDecision } from './select-options.ts'
 
-/** A request on a route: everything about it that a decision depends on. */
-export interface RouteRequest {
+/** A request that a route can be matched with. */
+export interface Routable {
   readonly classification: Classification
+  readonly head: RequestHead
+  /** The unit of fairness in the queue, empty for requests without a tenant; `undefined` when the policy has no tenants. */
+  readonly tenant: string | undefined
+}
+
+/** A request on a route: everything about it that a decision depends on. */
+export interface RouteRequest extends Routable {
   readonly route: CompiledRoute
   /** The longest waits. */
   readonly patience: Patience

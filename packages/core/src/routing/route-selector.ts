@@ -1,4 +1,3 @@
-import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../config/defaults.ts'
 import type { Queue } from '../config/resolve.ts'
 import { HoldError, NoBackendError, type RouterError } from '../errors.ts'
@@ -9,11 +8,12 @@ import { jobNames, keysOf } from './jobs.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
 import { longer, mostBulkHeld, type Patience } from './patience.ts'
 import { RouteLease } from './route-lease.ts'
-import type { RouteRequest } from './route-request.ts'
+import type { Routable, RouteRequest } from './route-request.ts'
 import type { RouteTable } from './route-table.ts'
 import { RouteWait } from './route-wait.ts'
 import { RouteWaits } from './route-waits.ts'
 import type { ExplainOptions, SelectOptions } from './select-options.ts'
+import type { TenantOf } from './tenant.ts'
 
 const NONE: ReadonlySet<string> = new Set()
 const unknownSize = () => 0
@@ -33,6 +33,8 @@ export interface Rules {
   readonly queue: Queue
   /** The highest priority that a request can have. */
   readonly mostUrgent: number
+  /** The tenant of a request; `undefined` when there are none. */
+  readonly tenantOf?: TenantOf | undefined
 }
 
 /** Selects backends for the requests of one route: commits what `decide` says. */
@@ -73,20 +75,20 @@ export class RouteSelector {
   }
 
   /** A lease now, or once a backend can take the request. @throws {RouterError} when it is rejected. */
-  select(classification: Classification, place: Place, options: SelectOptions): Lease | Promise<Lease> {
-    const request = this.#requestOf(classification, place, options)
+  select(routable: Routable, place: Place, options: SelectOptions): Lease | Promise<Lease> {
+    const request = this.#requestOf(routable, place, options)
     const { decision } = this.#decide(request, options.place === undefined)
     if (decision.kind === 'forward') return this.#commit(request, decision)
     if (decision.kind === 'reject') throw rejection(decision)
     // A listener may have reloaded the policy when it got the decision.
-    const selector = this.#table.selectorOf(classification, this)
-    if (selector !== this) return selector.select(classification, place, { ...options, place })
+    const selector = this.#table.selectorOf(routable, this)
+    if (selector !== this) return selector.select(routable, place, { ...options, place })
     return new RouteWait(this.#table, this, request, decision, options).lease()
   }
 
   /** What would be decided now. It changes nothing. */
-  decide(classification: Classification, place: Place, options: ExplainOptions): Decided {
-    return this.#decide(this.#requestOf(classification, place, options), true)
+  decide(routable: Routable, place: Place, options: ExplainOptions): Decided {
+    return this.#decide(this.#requestOf(routable, place, options), true)
   }
 
   /** Serves a queued request, or says when to try again. */
@@ -113,7 +115,7 @@ export class RouteSelector {
     return decided
   }
 
-  #requestOf(classification: Classification, place: Place, options: SelectOptions): RouteRequest {
+  #requestOf({ classification, head, tenant }: Routable, place: Place, options: SelectOptions): RouteRequest {
     const { route } = this
     const { exclude, avoid, retry = false, relaxes = false, notBefore = 0, onDecision } = options
     const { isReady = always, size = unknownSize } = options
@@ -122,6 +124,8 @@ export class RouteSelector {
     const patience = this.#patience[priority > 0 ? 'interactive' : 'bulk']
     return {
       classification,
+      head,
+      tenant,
       route,
       patience: place.patience === undefined ? patience : longer(place.patience, patience),
       kind: names.kind,

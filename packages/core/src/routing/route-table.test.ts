@@ -19,9 +19,10 @@ it('numbers requests by arrival, and explains with the next place without taking
 it('keeps an earlier match while its route is in force', () => {
   const runtime = new PolicyRuntime({ backends: { gpu: { url: 'http://gpu' } } }, { clock: new FakeClock() })
   const { table } = runtime
-  const known = table.selectorOf(search)
-  expect(table.selectorOf(search, known)).toBe(known)
+  const request = runtime.route(search)
+  const known = table.selectorOf(request)
+  expect(table.selectorOf(request, known)).toBe(known)
   runtime.prepare({ backends: { gpu: { url: 'http://gpu' } } })()
-  expect(table.selectorOf(search, known)).not.toBe(known)
-  expect(table.selectors).toContain(table.selectorOf(search, known))
+  expect(table.selectorOf(request, known)).not.toBe(known)
+  expect(table.selectors).toContain(table.selectorOf(request, known))
 })

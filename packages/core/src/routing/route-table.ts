@@ -2,13 +2,15 @@ import type { Pool } from '../backend/pool.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import type { RouterError } from '../errors.ts'
+import { NO_HEAD } from '../incoming-message.ts'
 import { RequestQueue } from '../queue/request-queue.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
-import type { RouteRequest } from './route-request.ts'
+import type { Routable, RouteRequest } from './route-request.ts'
 import { type Decided, RouteSelector, type Rules } from './route-selector.ts'
 import type { RouteWait } from './route-wait.ts'
 import type { ExplainOptions } from './select-options.ts'
+import type { TenantOf } from './tenant.ts'
 
 /** What the routes of every policy share. */
 export interface RoutingContext {
@@ -28,6 +30,7 @@ export class RouteTable {
   #closed: RouterError | undefined
   #isDraining = false
   #selectors: ReadonlyMap<CompiledRoute, RouteSelector> = new Map()
+  #tenantOf: TenantOf | undefined
 
   constructor(context: RoutingContext) {
     this.context = context
@@ -62,20 +65,22 @@ export class RouteTable {
   /** What would be decided for a new request now. It changes nothing. */
   decide(classification: Classification, options: ExplainOptions): Decided {
     const place = { arrival: this.#arrivals + 1, since: this.context.clock.now() }
-    return this.selectorOf(classification).decide(classification, place, options)
+    const routable = { classification, head: { ...NO_HEAD, ...options.request }, tenant: undefined }
+    return this.selectorOf(routable).decide(routable, place, options)
   }
 
   /** The first route that matches. @param known The selector of an earlier match: the result while its route is in force. */
-  selectorOf(classification: Classification, known?: RouteSelector): RouteSelector {
+  selectorOf({ classification, head }: Routable, known?: RouteSelector): RouteSelector {
     if (known !== undefined && this.#selectors.has(known.route)) return known
-    for (const selector of this.#selectors.values()) if (selector.route.takes(classification)) return selector
+    for (const selector of this.#selectors.values())
+      if (selector.route.takes(classification, head)) return selector
     throw new TypeError('the last route of a policy matches every request')
   }
 
   /** The request on the route that matches it now: the same object, unless the policy has changed. */
   current(request: RouteRequest): RouteRequest {
     if (this.#selectors.has(request.route)) return request
-    return this.selectorOf(request.classification).adopt(request)
+    return this.selectorOf(request).adopt(request)
   }
 
   /** A lease for a hedge of a request, on a backend that can take it now. */
@@ -86,12 +91,18 @@ export class RouteTable {
     return this.#selectors.get(current.route)?.spare(current, used)
   }
 
+  /** The tenant of a request; `undefined` when the policy has no tenants. */
+  get tenantOf(): TenantOf | undefined {
+    return this.#tenantOf
+  }
+
   /** Puts other routes in force, for waiting requests as well. */
   replace(routes: readonly CompiledRoute[], rules: Rules): void {
+    this.#tenantOf = rules.tenantOf
     const before = this.selectors
     this.#selectors = new Map(routes.map((route) => [route, new RouteSelector(route, rules, this)]))
     for (const { waits } of before)
-      for (const wait of [...waits]) wait.move(({ classification }) => this.selectorOf(classification))
+      for (const wait of [...waits]) wait.move((request) => this.selectorOf(request))
   }
 
   /** From now on, requests without an earlier attempt wait for `close()`. */

@@ -57,7 +57,8 @@ export class RouteWait {
   async lease(): Promise<Lease> {
     const { queue, context } = this.#table
     const { arrival, since } = this.#request.place
-    const { onWait, client = '', signal } = this.#options
+    const { onWait, signal } = this.#options
+    const { tenant, head } = this.#request
     onWait?.({
       reason: this.reason,
       now: () => ({
@@ -72,7 +73,7 @@ export class RouteWait {
     const lease = queue.enqueue(() => this.#tryServe(), {
       arrival,
       since,
-      client,
+      tenant: tenant ?? head.client ?? '',
       ...this.#rank(),
       onJoin: (update) => {
         this.#updateRank = update

@@ -1,24 +1,31 @@
 import type { Classification } from '../classify/classification.ts'
 import type { Heartbeats } from '../config/resolve.ts'
+import type { RequestHead } from '../incoming-message.ts'
 import type { Lease, Place } from './lease.ts'
+import type { Routable } from './route-request.ts'
 import type { RouteSelector } from './route-selector.ts'
 import type { RouteTable } from './route-table.ts'
 import type { SelectOptions } from './select-options.ts'
 
 /** A request on its route. The routes are matched once, and again only after a reload. */
-export class RoutedRequest {
+export class RoutedRequest implements Routable {
+  readonly classification: Classification
+  readonly head: RequestHead
+  /** The tenant that it arrived with; a reload does not change it. */
+  readonly tenant: string | undefined
   readonly #table: RouteTable
-  readonly #classification: Classification
   #matched: RouteSelector
 
-  constructor(table: RouteTable, classification: Classification) {
+  constructor(table: RouteTable, classification: Classification, head: RequestHead) {
+    this.classification = classification
+    this.head = head
+    this.tenant = table.tenantOf?.(classification, head)
     this.#table = table
-    this.#classification = classification
-    this.#matched = table.selectorOf(classification)
+    this.#matched = table.selectorOf(this)
   }
 
   get #selector(): RouteSelector {
-    this.#matched = this.#table.selectorOf(this.#classification, this.#matched)
+    this.#matched = this.#table.selectorOf(this, this.#matched)
     return this.#matched
   }
 
@@ -29,13 +36,13 @@ export class RoutedRequest {
 
   /** The heartbeats of the route; none for an unclassified request, since its answer may not be JSON. */
   get heartbeats(): Heartbeats | undefined {
-    return this.#classification.classified ? this.#selector.route.heartbeats : undefined
+    return this.classification.classified ? this.#selector.route.heartbeats : undefined
   }
 
   /** Whether it is a bulk request, of priority 0, on a route that holds requests. */
   get isHeldBulk(): boolean {
     const { route } = this.#selector
-    return route.hold !== undefined && route.priorityOf(this.#classification) <= 0
+    return route.hold !== undefined && route.priorityOf(this.classification) <= 0
   }
 
   /** As {@link Select} does. */
@@ -44,6 +51,6 @@ export class RoutedRequest {
     const place: Place = options.place ?? this.#table.arrive()
     // Queued requests come first. One that nothing is available for does not keep others back.
     if (this.#table.queue.length > 0) this.#table.queue.wakeIfDue()
-    return this.#selector.select(this.#classification, place, options)
+    return this.#selector.select(this, place, options)
   }
 }

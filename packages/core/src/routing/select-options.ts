@@ -1,3 +1,4 @@
+import type { RequestHead } from '../incoming-message.ts'
 import type { HoldEvent, Place } from './lease.ts'
 import type { Decided } from './route-selector.ts'
 
@@ -52,11 +53,15 @@ export interface SelectOptions {
   readonly deadline?: number | undefined
   /** Called at once when the request waits. */
   readonly onWait?: ((wait: Wait) => void) | undefined
-  /** The address of the client: requests of one priority take turns by client. */
-  readonly client?: string | undefined
+  /**
+   * The head of the request, for matches by header and path, functions in code, and tenants. Names of headers are in lower case.
+   * A match by header or path takes no request without it.
+   * @default no headers, no client, and an empty path
+   */
+  readonly request?: Partial<RequestHead> | undefined
   /** Gets each decision on the request, at once and while it waits; `explainRoute()` puts it in words. */
   readonly onDecision?: OnDecision | undefined
 }
 
 /** What a decision can be explained for. */
-export type ExplainOptions = Pick<SelectOptions, 'exclude' | 'avoid' | 'retry'>
+export type ExplainOptions = Pick<SelectOptions, 'exclude' | 'avoid' | 'retry' | 'request'>

@@ -161,7 +161,7 @@ class World {
     this.waiting.set(id, { leaving, job: it, exclude: before === undefined ? [] : [before.backend.id] })
     const retry =
       before === undefined ? {} : { place: before.place, exclude: [before.backend.id], retry: true }
-    this.select(it, { client, signal: leaving.signal, ...retry }).then(
+    this.select(it, { request: { client }, signal: leaving.signal, ...retry }).then(
       (lease) => {
         this.waiting.delete(id)
         this.leases.set(id, { lease, job: it })

@@ -16,7 +16,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { Classification } from '../classify/classification.ts'
-import { clientOf, pathOf } from '../incoming-message.ts'
+import { IncomingHead, pathOf } from '../incoming-message.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from '../router/tracing.ts'
 import { LONGEST_TEXT, shorten } from '../shorten.ts'
@@ -185,7 +185,7 @@ function serverAttributes(req: IncomingMessage): Attributes {
   const scheme = 'encrypted' in socket ? 'https' : 'http'
   const host = `${scheme}://${headers.host ?? ''}`
   const { hostname, port } = URL.canParse(host) ? new URL(host) : { hostname: '', port: '' }
-  const client = clientOf(req)
+  const { client } = new IncomingHead(req)
   const agent = headers['user-agent']
   return {
     'http.route': '/predict',
