@@ -9,7 +9,15 @@ export interface Surroundings {
   /** Options of a second router, mounted behind the first. */
   readonly beside?: RouterOptions
   /** A middleware before it: keeps the raw body, eats it, or only sets a response header. */
-  readonly before?: 'keeps-body' | 'eats-body' | 'sets-header'
+  readonly before?: 'keeps-body' | 'eats-body' | 'sets-header' | 'classifies'
+}
+
+/** The steps of one router, and what runs between them. */
+export interface Steps {
+  /** How many steps run one by one, before the router itself. */
+  readonly count: 1 | 3
+  /** Runs after the first; `true` means that it has answered with 403 itself. */
+  readonly afterClassify?: (exchange: Exchange) => boolean
 }
 
 export interface Mounted {
@@ -41,6 +49,8 @@ export interface AdapterUnderTest {
   /** Everything that is not the router's is answered with 418 by the application. Nothing is held unless the options say so. */
   mount(options: RouterOptions, surroundings?: Surroundings): Mounted
   readonly compose: ((composition: Composition) => Composed) | Lacking
+  /** The steps of a router, in front of the router. */
+  steps(options: RouterOptions, steps: Steps): Mounted
   readonly prefixes: true | Lacking
   readonly bodyParsers: true | Lacking
 }
@@ -59,6 +69,7 @@ export function withTransport(
     ...adapter,
     name: `${adapter.name}, ${transport}`,
     mount: (options, surroundings) => adapter.mount({ transport, ...options }, surroundings),
+    steps: (options, steps) => adapter.steps({ transport, ...options }, steps),
     compose:
       typeof compose === 'function'
         ? (composition) => compose({ ...composition, forward: { transport, ...composition.forward } })

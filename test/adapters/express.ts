@@ -19,6 +19,7 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
           next()
         })
       }
+      if (before === 'classifies') app.post('/predict', classifyPredict(), (_req, _res, next) => next())
       const middleware = immichMlRouter({ hold: false, ...options })
       if (prefix === undefined) app.use(middleware)
       else app.use(prefix, middleware)
@@ -45,6 +46,19 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
         last,
       )
       return { listener: app, reload: selecting.reload, close: () => last.close() }
+    },
+    steps(options, { count, afterClassify }) {
+      const app = makeApp()
+      const ml = immichMlRouter({ hold: false, ...options })
+      app.use(classifyPredict(ml))
+      app.use((req, res, next) => {
+        if (req.immichMl && afterClassify?.(req.immichMl)) res.status(403).json({ detail: 'not today' })
+        else next()
+      })
+      if (count === 3) app.use(selectBackend(ml), forward(ml))
+      app.use(ml)
+      app.use((_req, res) => void res.status(418).send('not ours'))
+      return { listener: app, router: ml.router }
     },
     prefixes: true,
     bodyParsers: true,

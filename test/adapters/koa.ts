@@ -21,6 +21,10 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
         await next()
         afterNext.push({ finished: ctx.res.writableFinished })
       })
+      if (before === 'classifies') {
+        app.use(classifyPredict())
+        app.use((_ctx, next) => next())
+      }
       const middleware = immichMlRouter({ hold: false, ...options })
       app.use(prefix === undefined ? middleware : mount(prefix, middleware))
       if (beside !== undefined) app.use(immichMlRouter(beside))
@@ -48,6 +52,27 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
       })
       app.use(last)
       return { listener: app.callback(), reload: selecting.reload, close: () => last.close() }
+    },
+    steps(options, { count, afterClassify }) {
+      const app = new KoaApp()
+      const ml = immichMlRouter({ hold: false, ...options })
+      app.use(classifyPredict(ml))
+      app.use((ctx, next) => {
+        if (!ctx.state.immichMl || !afterClassify?.(ctx.state.immichMl)) return next()
+        ctx.status = 403
+        ctx.body = { detail: 'not today' }
+        return undefined
+      })
+      if (count === 3) {
+        app.use(selectBackend(ml))
+        app.use(forward(ml))
+      }
+      app.use(ml)
+      app.use((ctx) => {
+        ctx.status = 418
+        ctx.body = 'not ours'
+      })
+      return { listener: app.callback(), router: ml.router }
     },
     prefixes: true,
     bodyParsers: true,

@@ -26,10 +26,15 @@ export async function gate(
   const inFlight = () => router.status().backends[0]?.inFlight
   const held = () => router.status().held['default'] ?? 0
   /** Sends a request, and waits until it is at the backend or in the queue. */
-  const send = async (job: 'textSearch' | 'indexing', name: string, waits: boolean) => {
+  const send = async (
+    job: 'textSearch' | 'indexing',
+    name: string,
+    waits: boolean,
+    headers: Record<string, string> = {},
+  ) => {
     const before = waits ? held() : waiting.length
     const body = job === 'textSearch' ? immichBody(job, name) : immichBody(job, imageBytes(10_000))
-    const answer = post(url, body, { headers: { 'x-order': name } })
+    const answer = post(url, body, { headers: { ...headers, 'x-order': name } })
     await until(() => (waits ? held() : waiting.length) > before, `${name} is in its place`)
     return answer
   }

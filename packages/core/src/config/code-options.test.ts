@@ -19,6 +19,15 @@ it('functions become what the schema accepts in their place, and come back', () 
   expect(withCode(data, policy)).toEqual(policy)
 })
 
+it('a tenant in code is left out, and comes back', () => {
+  const backends = { a: { url: 'http://a' } }
+  const policy: Policy = { backends, tenant: () => 'family' }
+  expect(asData(policy)).toEqual({ backends, tenant: undefined })
+  expect(withCode({ backends }, policy)).toEqual(policy)
+  const byHeader: Policy = { backends, tenant: { header: 'x-tenant' } }
+  expect([asData(byHeader), withCode(byHeader, byHeader)]).toEqual([byHeader, byHeader])
+})
+
 it('no limit becomes a word', () => {
   expect(asData({ maxBodySize: Number.POSITIVE_INFINITY })).toEqual({ maxBodySize: 'unlimited' })
 })

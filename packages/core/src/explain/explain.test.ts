@@ -51,6 +51,25 @@ describe('why a route does not take a request', () => {
     expect(explainMiss(match, classification, NO_HEAD)?.words).toBe(why)
   })
 
+  it.each<[Match, string]>([
+    [{ header: { 'X-Tenant': 'family' } }, 'header X-Tenant is office, not family'],
+    [{ header: { 'x-tenant': 'office', 'x-site': ['a', 'b'] } }, 'header x-site is missing'],
+    [{ header: { authorization: 'Bearer mine' } }, 'header authorization has another value'],
+    [{ path: ['/family/predict', '/home/*'] }, 'path is /office/predict, not /family/predict or /home/*'],
+  ])('by the head, %j: %j', (match, why) => {
+    const headers = { 'x-tenant': 'office', authorization: 'Bearer theirs' }
+    expect(explainMiss(match, ocr, { headers, client: undefined, path: '/office/predict' })?.words).toBe(why)
+  })
+
+  it('says when nothing is known of the head, and shortens what a client wrote', () => {
+    expect(explainMiss({ path: '/family/predict' }, ocr, NO_HEAD)?.words).toBe(
+      'path is not known, not /family/predict',
+    )
+    const headers = { 'x-tenant': 'x'.repeat(10_000) }
+    const words = explainMiss({ header: { 'x-tenant': 'y' } }, ocr, { ...NO_HEAD, headers })?.words
+    expect(words?.length).toBeLessThan(300)
+  })
+
   it('is told exactly when it does not', () => {
     const name = fc.constantFrom('a', 'b', 'a*', '*')
     const pattern = fc.option(fc.oneof(name, fc.array(name, { minLength: 1, maxLength: 2 })), {

@@ -4,7 +4,7 @@ import type { Outcome } from '../backend/outcome.ts'
 import { type Classification, unclassified } from '../classify/classification.ts'
 import { BodyFailedError, BodyTooLargeError, ClientLeftError, HoldError, RouterError } from '../errors.ts'
 import type { RequestEvent } from '../router/router.ts'
-import { ModelNames, outcomeOf, type RequestOutcome, TaskNames } from './labels.ts'
+import { ModelNames, outcomeOf, type RequestOutcome, TaskNames, TenantNames } from './labels.ts'
 
 const reached = { reachedBackend: true, reachedClient: true } as const
 const unreached = { reachedBackend: true, reachedClient: false } as const
@@ -37,6 +37,14 @@ describe('what became of a request', () => {
     ['client_left', undefined, new BodyFailedError(error)],
   ])('%s', (expected, outcome, failure) => {
     expect(outcomeOf({ outcome, error: failure } as RequestEvent)).toBe(expected)
+  })
+
+  it.each<[RequestOutcome, number]>([
+    ['answered', 200],
+    ['refused', 403],
+    ['failed', 500],
+  ])('%s, when middleware answered with %i', (expected, status) => {
+    expect(outcomeOf({ outcome: undefined, error: undefined, status } as RequestEvent)).toBe(expected)
   })
 })
 
@@ -86,5 +94,16 @@ describe('the model of a request', () => {
     const all = Array.from({ length: 1_000 }, (_, i) => names.of(job(['clip', `m${i}`]), 'answered'))
     expect(new Set(all).size).toBe(51)
     expect(names.of(job(['clip', 'm999']), 'answered')).toBe('other')
+  })
+})
+
+describe('the tenant of a request', () => {
+  it('is a label value for the first tenants for which a backend answered', () => {
+    const names = new TenantNames()
+    expect([names.of(undefined, 'answered'), names.of('family', 'refused')]).toEqual(['none', 'other'])
+    expect([names.of('family', 'answered'), names.of('family', 'refused')]).toEqual(['family', 'family'])
+    expect(names.of('a,b', 'answered')).toBe('other')
+    const invented = Array.from({ length: 1_000 }, (_, i) => names.of(`tenant ${i}`, 'answered'))
+    expect(new Set(invented).size).toBe(50)
   })
 })

@@ -41,13 +41,12 @@ export function outcomeOf({ outcome, error, status }: RequestEvent): RequestOutc
   }
   if (outcome?.kind === 'client-left') return 'client_left'
   if (outcome?.reachedClient === true) return 'cut_off'
-  if (outcome === undefined && error === undefined) return outcomeInCode(status)
+  if (outcome === undefined && error === undefined && status !== undefined) return outcomeInCode(status)
   return refusalOf(error) ?? (isShutdown(outcome) ? 'unavailable' : 'failed')
 }
 
-/** The outcome of a request that middleware between the steps of a router answered, or that ended there. */
-function outcomeInCode(status: number | undefined): RequestOutcome {
-  if (status === undefined) return 'client_left'
+/** The outcome of a request that middleware between the steps of a router answered. */
+function outcomeInCode(status: number): RequestOutcome {
   if (status < 400) return 'answered'
   return status < 500 ? 'refused' : 'failed'
 }

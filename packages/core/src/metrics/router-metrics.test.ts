@@ -93,6 +93,15 @@ describe('the metrics of a router', () => {
     expect(await lines('requests_total')).toEqual([line])
   })
 
+  it('label requests by tenant if they are to', async () => {
+    const { router, lines } = stage({ tenants: true, models: true })
+    router.tell('request', { ...search, tenant: 'family' })
+    router.tell('request', search)
+    const found = (await lines('requests_total')).join('\n')
+    expect(found).toMatch(/model="[^"]*",tenant="family"/)
+    expect(found).toMatch(/model="[^"]*",tenant="none"/)
+  })
+
   it('read the status once per scrape', async () => {
     const { router, lines } = stage()
     const before = router.asked

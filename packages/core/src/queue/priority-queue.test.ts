@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { constants } from '../config/constants.ts'
 import { PriorityQueue, type Rank } from './priority-queue.ts'
 
 /** The arrivals in the order in which they are served, one after the other. */
@@ -35,6 +36,60 @@ describe('a priority queue', () => {
     expect(order([...importer, bulk(5, 'phone'), bulk(6, 'phone'), bulk(7, 'tv')])).toEqual([
       0, 4, 6, 1, 5, 2, 3,
     ])
+  })
+
+  it('remembers the turn of a tenant while another that was served before it waits', () => {
+    const queue = new PriorityQueue<Rank>()
+    let arrival = 0
+    const add = (tenant: string, group = 'ocr') => {
+      const request = { arrival: ++arrival, since: 0, headStart: 0, tenant, group }
+      queue.add(request)
+      return request
+    }
+    const serve = (failed: Iterable<string> = []) => {
+      const [head] = queue.heads(new Set(failed))
+      if (head === undefined) throw new Error('there is a head')
+      queue.remove(head)
+      queue.served(head)
+      return head.tenant
+    }
+    add('importer')
+    add('importer')
+    add('importer')
+    expect(serve()).toBe('importer')
+    // Each time, the phone has nothing else queued.
+    add('phone')
+    expect(serve()).toBe('phone')
+    add('phone')
+    expect([serve(), serve(), serve()]).toEqual(['importer', 'phone', 'importer'])
+    expect(queue.length).toBe(0)
+    // Nothing is queued, so nothing is remembered.
+    add('importer')
+    add('phone')
+    expect(serve()).toBe('importer')
+  })
+
+  it('lets so many tenants take turns, and the others share one', () => {
+    const queue = new PriorityQueue<Rank>()
+    let arrival = 0
+    const add = (tenant: string) =>
+      queue.add({ arrival: ++arrival, since: 0, headStart: 0, tenant: queue.shareOf(tenant), group: 'ocr' })
+    for (let i = 0; i < 2; i++) add('victim')
+    const served: string[] = []
+    for (let i = 0; i < 1_000 && !served.includes('victim', 1); i++) {
+      const [head] = queue.heads(new Map())
+      if (head === undefined) break
+      queue.remove(head)
+      queue.served(head)
+      served.push(head.tenant)
+      // A client that makes up a tenant for every request.
+      add(`made up ${i}`)
+      add(`made up ${i} as well`)
+    }
+    expect([served[0], served.at(-1)]).toEqual(['victim', 'victim'])
+    expect(served.length).toBeLessThanOrEqual(2 * constants.mostTenants)
+    expect(queue.shareOf('another')).toBe('')
+    expect(queue.shareOf('victim')).toBe('victim')
   })
 
   it('counts the age of the oldest request, whichever tenant has the turn', () => {

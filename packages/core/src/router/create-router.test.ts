@@ -36,6 +36,59 @@ describe('a router', () => {
     expect(router.status()).toMatchObject({ state: 'running', active: 0 })
   })
 
+  it('has listeners that hear one event, and that stop', async () => {
+    const stub = await stubMl()
+    const { router, url } = await serveRouter({ backends: { ml: { url: stub.url } }, transport: 'direct' })
+    const heard: string[] = []
+    const always = () => heard.push('always')
+    router.on('request', always)
+    router.once('request', () => heard.push('once'))
+    router.once('request', () => heard.push('never'))()
+    const off = () => heard.push('off')
+    router.once('request', off)
+    router.off('request', off)
+    await post(url, body)
+    await until(() => heard.length === 2, 'the first event')
+    router.off('request', always)
+    await post(url, body)
+    await until(() => router.status().active === 0, 'all is over')
+    expect(heard).toEqual(['always', 'once'])
+  })
+
+  it('ends its drain when the signal of any close() is aborted', async () => {
+    const stub = await stubMl({ fault: 'hang' })
+    const { router, url, requests } = await serveRouter({
+      backends: { ml: { url: stub.url } },
+      transport: 'direct',
+    })
+    const answer = post(url, body)
+    await until(() => stub.started === 1, 'the backend has it')
+    const [first, second] = [new AbortController(), new AbortController()]
+    const closed = Promise.all([
+      router.close({ timeout: Number.POSITIVE_INFINITY, signal: first.signal }),
+      router.close({ signal: second.signal }),
+    ])
+    expect(router.status()).toMatchObject({ state: 'closing', active: 1 })
+    second.abort()
+    await closed
+    expect(router.status().state).toBe('closed')
+    expect((await answer).status).toBe(503)
+    expect(requests).toHaveLength(1)
+    await router.close({ signal: AbortSignal.abort() })
+  })
+
+  it('does not drain with a signal that is aborted already, and is closed at the end of a block', async () => {
+    const stub = await stubMl({ fault: 'hang' })
+    const { router, url } = await serveRouter({ backends: { ml: { url: stub.url } }, transport: 'direct' })
+    const answer = post(url, body)
+    await until(() => stub.started === 1, 'the backend has it')
+    await router.close({ timeout: Number.POSITIVE_INFINITY, signal: AbortSignal.abort() })
+    expect((await answer).status).toBe(503)
+    const other = createRouter({ backends: { ml: { url: stub.url } } })
+    await other[Symbol.asyncDispose]()
+    expect(other.status().state).toBe('closed')
+  })
+
   it('changes nothing when a reload has a mistake', async () => {
     const stub = await stubMl()
     const { router, url } = await serveRouter({ backends: { ml: { url: stub.url } }, transport: 'direct' })

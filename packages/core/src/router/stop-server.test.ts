@@ -55,6 +55,23 @@ describe('stopping a server', () => {
     expect(router.status().state).toBe('closed')
   })
 
+  it('stops at once when its signal is aborted', async () => {
+    for (const inherited of [false, true]) {
+      const { server, router, url } = await serve()
+      // A connection that never ends.
+      const response = await fetch(`${url}/stream`)
+      const stop = new AbortController()
+      const stopped = stopServer(server, router, { inherited, timeout: 3_600_000, signal: stop.signal })
+      stop.abort()
+      await stopped
+      expect([server.listening, router.status().state]).toEqual([false, 'closed'])
+      await response.body?.cancel().catch(() => {})
+    }
+    const { server, router } = await serve()
+    await stopServer(server, router, { inherited: true, signal: AbortSignal.abort() })
+    expect(router.status().state).toBe('closed')
+  })
+
   it('on a handed-over socket, does not wait for connections without predict requests', async () => {
     const { server, router, url } = await serve()
     server.keepAliveTimeout = 1

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
-import type { Classified } from '../classify/classification.ts'
-import type { Match } from '../config/policy.ts'
+import { type Classified, unclassified } from '../classify/classification.ts'
+import type { Match, MatchFunction } from '../config/policy.ts'
 import { explainMiss } from '../explain/explain-match.ts'
-import { NO_HEAD } from '../incoming-message.ts'
+import { NO_HEAD, type RequestHead } from '../incoming-message.ts'
 import { compileJob, compileMatch, describeMatch } from './match.ts'
 
 const search = classified('text', 'clip/textual/ViT-B-32__openai')
@@ -43,6 +43,63 @@ describe('match', () => {
     expect(compileMatch(match)(classification, NO_HEAD)).toBe(fits)
   })
 
+  const family: RequestHead = {
+    headers: { 'x-tenant': 'family', 'set-cookie': ['a'], host: 'ml.lan' },
+    client: '10.0.0.9',
+    path: '/family/predict',
+  }
+
+  it.each<[Match, RequestHead, boolean]>([
+    [{ header: { 'x-tenant': 'family' } }, family, true],
+    [{ header: { 'X-Tenant': ['office', 'family'] } }, family, true],
+    [{ header: { 'x-tenant': 'Family' } }, family, false],
+    [{ header: { 'x-tenant': 'fam*' } }, family, false],
+    [{ header: { 'x-tenant': 'family', host: 'ml.lan' } }, family, true],
+    [{ header: { 'x-tenant': 'family', host: 'other' } }, family, false],
+    [{ header: { 'x-other': 'family' } }, family, false],
+    [{ header: { 'set-cookie': 'a' } }, family, false],
+    [{ header: { constructor: 'family' } }, family, false],
+    [{ path: '/family/predict' }, family, true],
+    [{ path: ['/office/*', '/family/*'] }, family, true],
+    [{ path: '/predict' }, family, false],
+    [{ path: '*/predict', header: { 'x-tenant': 'family' }, task: 'clip' }, family, true],
+    [{ path: '*/predict', header: { 'x-tenant': 'family' }, task: 'ocr' }, family, false],
+    [{ header: { 'x-tenant': 'family' } }, NO_HEAD, false],
+    [{ path: '/predict' }, NO_HEAD, false],
+  ])('%j of %j', (match, head, fits) => {
+    expect(compileMatch(match)(search, head)).toBe(fits)
+    expect(explainMiss(match, search, head) === undefined).toBe(fits)
+  })
+
+  it('takes unclassified requests by header and path alone', () => {
+    const unknown = unclassified('no-entries')
+    const takes = (match: Match | MatchFunction | undefined) =>
+      compileMatch(match)(unknown, family) && explainMiss(match, unknown, family) === undefined
+    expect([undefined, { header: { 'x-tenant': 'family' } }, { path: '*' }].map(takes)).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect([{}, { path: '*', task: '*' }, { path: '/office/*' }, () => true].map(takes)).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ])
+  })
+
+  it('in code gets the head of the request', () => {
+    const seen: unknown[] = []
+    const match: MatchFunction = (classification, request) => {
+      seen.push(classification.tasks[0], request.client, request.headers['x-tenant'], request.path)
+      return true
+    }
+    expect(compileMatch(match)(search, family)).toBe(true)
+    expect(explainMiss(match, search, family)).toBeUndefined()
+    const once = ['clip', '10.0.0.9', 'family', '/family/predict']
+    expect(seen).toEqual([...once, ...once])
+  })
+
   it('looks at each entry once, however many tasks there are', () => {
     let reads = 0
     const entries = Array.from({ length: 36_000 }, (_, index) => ({
@@ -77,6 +134,9 @@ describe('match', () => {
     [{ type: 'detection' }, '*/detection'],
     [{ task: ['ocr', 'clip'], input: 'image' }, 'ocr|clip image'],
     [{ input: 'text' }, 'text'],
+    [{ header: { 'X-Tenant': ['a', 'b'] } }, 'x-tenant=a|b'],
+    [{ header: { Authorization: 'Bearer s3cret' } }, 'authorization=***'],
+    [{ task: 'clip', header: { 'x-tenant': 'a' }, path: '/a/predict' }, 'clip x-tenant=a /a/predict'],
   ])('%j in words is %s', (match, words) => {
     expect(describeMatch(match)).toBe(words)
   })
