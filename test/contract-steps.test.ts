@@ -1,11 +1,12 @@
 import type { RequestEvent, RouterError } from '@immich-ml-router/core'
+import { imageBytes, immichBody, immichForm, multipart } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import type { Steps } from './adapters/adapter.ts'
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { received, seed } from './support/contract-seed.ts'
-import { imageBytes, immichBody, immichForm, multipart, sha256 } from './support/predict-body.ts'
 import { listen, stubMl, until } from './support/servers.ts'
+import { sha256 } from './support/sha256.ts'
 
 describe.each(adapters)('$name', (adapter) => {
   describe('classifyPredict() before immichMlRouter()', () => {

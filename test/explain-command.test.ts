@@ -54,6 +54,32 @@ Configuration: the file router.yaml. The gateway has just started, so all backen
 `)
   })
 
+  it('has a head that routes can match', async () => {
+    const options = {
+      ...config.options,
+      routes: [
+        { match: { header: { 'x-tenant': 'family' }, path: '/home/predict' }, backends: ['nas'] },
+        { backends: ['gpu'] },
+      ],
+    } as const
+    const start = (path: string, tenant: string) =>
+      `POST ${path} HTTP/1.1\r\nhost: ml\r\nX-Tenant: ${tenant}\r\ncontent-type: ${CONTENT_TYPE}\r\n`
+    const explain = async (path: string, tenant: string) => {
+      const sized = Buffer.from(`${start(path, tenant)}content-length: ${search.length}\r\n\r\n`)
+      return explainRequest(await file('request.bin', Buffer.concat([sized, search])), { ...config, options })
+    }
+    expect(await explain('/home/predict?x=1', 'family')).toContain('The request goes to nas now.')
+    expect(await explain('/home/predict', 'office')).toContain(
+      'does not take it: header x-tenant is office, not family',
+    )
+    expect(await explain('/predict', 'family')).toContain(
+      'does not take it: path is /predict, not /home/predict',
+    )
+    expect(await explainRequest(await file('request.bin', search), { ...config, options })).toContain(
+      'does not take it: header x-tenant is missing',
+    )
+  })
+
   it('whose job is not known is explained too, unless it is refused', async () => {
     const path = await file('request.bin', 'no multipart at all')
     expect(await explainRequest(path, config)).toMatch(

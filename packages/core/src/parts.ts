@@ -98,7 +98,16 @@ export type { Waiting } from './router/request-waits.ts'
 export type * from './router/router.ts'
 export type { RouteInfo } from './router/select-backend.ts'
 export { type Select, selectBackend } from './router/select-backend.ts'
-export { classifyStep, forwardStep, type RouterSteps, selectStep, type WithRouter } from './router/steps.ts'
+export {
+  classifyStep,
+  type ForwardStep,
+  forwardStep,
+  type RouterSteps,
+  type SelectStep,
+  type Step,
+  selectStep,
+  type WithRouter,
+} from './router/steps.ts'
 export { inheritedSocket, type StopOptions, stopServer } from './router/stop-server.ts'
 export type { AttemptStart, AttemptTrace, RequestEnd, RequestTrace, Tracing } from './router/tracing.ts'
 export { jobKeysOf } from './routing/jobs.ts'

@@ -162,6 +162,24 @@ describe('a warning', () => {
       },
       ['ocr: no backend of route "large" serves it; add ocr to the tasks of one'],
     ],
+    [
+      {
+        backends: { a: { url: 'http://a', tasks: ['clip'] }, b: { url: 'http://b' } },
+        routes: [
+          { match: { header: { 'x-tenant': 'family' } }, backends: ['a'] },
+          { name: 'home', match: { task: 'clip', path: ['/home/predict', '/office/*'] }, backends: ['b'] },
+          { match: { path: '/family/*' }, backends: ['b'] },
+          { backends: ['b'] },
+        ],
+        path: ['/', '/family'],
+      },
+      [
+        'facial-recognition: no backend of its route serves it; add facial-recognition to the tasks of one',
+        'ocr: no backend of its route serves it; add ocr to the tasks of one',
+        'route "home": matches the path /home/predict or /office/*, but the router answers only /predict and /family/predict; set path, unless a framework mounts the router there',
+        'unclassified requests: no backend of route 1 takes them; set unclassified: true on one, or onUnclassified: reject',
+      ],
+    ],
   ])('%j', (config, lines) => {
     expect(section('Warnings', parseConfig({ backends: three, ...config }))).toEqual(lines)
   })

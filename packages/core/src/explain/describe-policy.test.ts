@@ -223,6 +223,15 @@ describe('what else there is to say of a route', () => {
   })
 })
 
+describe('the tenants', () => {
+  it.each<[RouterConfig['tenant'], string]>([
+    [{ header: 'X-Tenant' }, 'tenants: by the header X-Tenant; they take turns in the queue'],
+    [() => 'family', 'tenants: as a function says; they take turns in the queue'],
+  ])('%j', (tenant, line) => {
+    expect(section('For all', { backends: three, tenant })).toContain(line)
+  })
+})
+
 describe('words', () => {
   it('are plain', () => {
     expect([1, 250, 1000, 90_000, 3_600_000, 86_400_000, 0.5].map(duration)).toEqual([

@@ -1,7 +1,8 @@
 import type { AnswerOptions, ClassifyLimits, Policy, Route, RouterConfig } from '../config/policy.ts'
-import { type ResolvedConfig, resolveConfig } from '../config/resolve.ts'
+import { type ResolvedConfig, type ResolvedRoute, resolveConfig } from '../config/resolve.ts'
+import { NO_HEAD } from '../incoming-message.ts'
 import type { AnswerClass } from '../judge/answer-classes.ts'
-import { compileJob, partsOf } from '../routing/match.ts'
+import { compileHead, compileJob, partsOf } from '../routing/match.ts'
 import { describeBackend, warningsOf } from './describe-backend.ts'
 import { describeRoute } from './describe-route.ts'
 import { type ImmichJob, JOBS } from './job-words.ts'
@@ -31,6 +32,7 @@ export function describePolicy(config: RouterConfig): string {
       routes.some((route) => route.backends.includes(name)) ? [] : [`${name}: no route leads to it`],
     ),
     ...unservedWarnings(config.backends, routes),
+    ...pathWarnings(resolved.paths, policy.routes),
     ...(config.onUnclassified === 'reject' ? [] : unclassifiedWarnings(config.backends, routes)),
   ]
   return [
@@ -130,6 +132,20 @@ function unservedWarnings(backends: Policy['backends'], routes: readonly Route[]
       return [`${nameOf(job)}: no backend of ${where} serves it; add ${task} to the tasks of one`]
     }),
   )
+}
+
+/** Warns of each route by path that no path of the router matches. */
+function pathWarnings(basePaths: readonly string[], routes: readonly ResolvedRoute[]): string[] {
+  const paths = basePaths.map((base) => `${base}/predict`)
+  return routes.flatMap(({ match, name }, index) => {
+    if (typeof match !== 'object' || match.path === undefined) return []
+    const fits = compileHead({ path: match.path })
+    if (paths.some((path) => fits({ ...NO_HEAD, path }))) return []
+    const where = name === undefined ? `route ${index + 1}` : `route "${name}"`
+    return [
+      `${where}: matches the path ${listed([match.path].flat(), 'or')}, but the router answers only ${listed(paths)}; set path, unless a framework mounts the router there`,
+    ]
+  })
 }
 
 /** Warns of each route that takes unclassified requests, and whose backends do not. */

@@ -76,6 +76,7 @@ describe('a priority queue', () => {
       queue.add({ arrival: ++arrival, since: 0, headStart: 0, tenant: queue.shareOf(tenant), group: 'ocr' })
     for (let i = 0; i < 2; i++) add('victim')
     const served: string[] = []
+    let isFull = false
     for (let i = 0; i < 1_000 && !served.includes('victim', 1); i++) {
       const [head] = queue.heads(new Map())
       if (head === undefined) break
@@ -85,11 +86,11 @@ describe('a priority queue', () => {
       // A client that makes up a tenant for every request.
       add(`made up ${i}`)
       add(`made up ${i} as well`)
+      isFull ||= queue.shareOf('another') === '' && queue.shareOf('victim') === 'victim'
     }
     expect([served[0], served.at(-1)]).toEqual(['victim', 'victim'])
     expect(served.length).toBeLessThanOrEqual(2 * constants.mostTenants)
-    expect(queue.shareOf('another')).toBe('')
-    expect(queue.shareOf('victim')).toBe('victim')
+    expect(isFull).toBe(true)
   })
 
   it('counts the age of the oldest request, whichever tenant has the turn', () => {

@@ -52,22 +52,33 @@ export function classifyStep(
   return async (req, res) => (req.method === 'POST' ? Exchange.begin(req, res, resolved) : undefined)
 }
 
+/** A step after the first. */
+export interface Step<T> {
+  /** Runs it for one request. */
+  run(exchange: Exchange): Promise<T>
+}
+
+/** The second step by a policy of its own. */
+export interface SelectStep extends Step<Lease> {
+  /** Applies another policy; not with a router, which has its own. */
+  readonly reload?: Select['reload']
+}
+
+/** The third step by options of its own. */
+export interface ForwardStep extends Step<Outcome> {
+  /** Ends the probes; not with a router, which has its own. */
+  readonly close?: () => Promise<void>
+}
+
 /** The second step, of a router or by a policy of its own. */
-export function selectStep(
-  policy: Policy | WithRouter,
-  environment?: SelectEnvironment,
-): { readonly run: (exchange: Exchange) => Promise<Lease>; readonly reload?: Select['reload'] } {
+export function selectStep(policy: Policy | WithRouter, environment?: SelectEnvironment): SelectStep {
   if (isRouter(policy)) return { run: (exchange) => policy.router.select(exchange) }
   const select = selectBackend(policy, environment)
   return { run: (exchange) => exchange.select(select), reload: select.reload }
 }
 
 /** The third step, of a router or by options of its own. */
-export function forwardStep(options: ForwardOptions | WithRouter = {}): {
-  readonly run: (exchange: Exchange) => Promise<Outcome>
-  /** Ends the probes. */
-  readonly close?: () => Promise<void>
-} {
+export function forwardStep(options: ForwardOptions | WithRouter = {}): ForwardStep {
   if (isRouter(options)) return { run: (exchange) => options.router.forward(exchange) }
   const forwarder = new Forwarder(options)
   return { run: (exchange) => exchange.forward(forwarder), close: () => forwarder.destroy() }

@@ -5,6 +5,7 @@ import {
   type Classification,
   classifyPredictRequest,
   explanationText,
+  type RequestHead,
   RouterError,
   selectBackend,
 } from '@immich-ml-router/core'
@@ -27,11 +28,11 @@ export async function explainRequest(path: string, { options, source }: Configur
     onUnclassified: options.onUnclassified,
   })
   try {
-    const request = HEAD.test(bytes.toString('latin1', 0, 2_000)) ? await parse(bytes) : bytes
-    const { classification, body } = await classifyPredictRequest(request, {
+    const parsed = HEAD.test(bytes.toString('latin1', 0, 2_000)) ? await parse(bytes) : undefined
+    const { classification, body } = await classifyPredictRequest(parsed?.request ?? bytes, {
       maxBodySize,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
-      ...(request === bytes ? bareContentType(bytes.toString('latin1', 0, 300)) : {}),
+      ...(parsed === undefined ? bareContentType(bytes.toString('latin1', 0, 300)) : {}),
     })
     body.destroy()
     if (!classification.classified && onUnclassified === 'reject')
@@ -40,7 +41,7 @@ export async function explainRequest(path: string, { options, source }: Configur
     const select = selectBackend({ backends, routes, timeouts, retries, queue, hold, health, heartbeat })
     return `${path}: ${jobText(classification)}.
 
-${explanationText(select.explain(classification))}
+${explanationText(select.explain(classification, { request: parsed?.head }))}
 Configuration: ${source}. The gateway has just started, so all backends count as healthy and idle.
 `
   } catch (error) {
@@ -60,8 +61,14 @@ function bareContentType(start: string): { readonly contentType?: string } {
 
 const HEAD = /^[A-Z]+ \S+ HTTP\/1\.[01]\r\n/
 
+/** A request in a file, and its head. */
+interface ParsedRequest {
+  readonly request: Request
+  readonly head: Partial<RequestHead>
+}
+
 /** Parses a request with Node's HTTP server, which also decodes chunks. An incomplete body is accepted. */
-function parse(bytes: Buffer): Promise<Request> {
+function parse(bytes: Buffer): Promise<ParsedRequest> {
   return new Promise((resolve, reject) => {
     const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
     const onRequest = (req: IncomingMessage) => {
@@ -76,7 +83,12 @@ function parse(bytes: Buffer): Promise<Request> {
         const headers = new Headers()
         for (const name of ['content-type', 'content-encoding'])
           if (typeof req.headers[name] === 'string') headers.set(name, req.headers[name])
-        resolve(new Request('http://ml/predict', { method: 'POST', headers, body: Buffer.concat(chunks) }))
+        const request = new Request('http://ml/predict', {
+          method: 'POST',
+          headers,
+          body: Buffer.concat(chunks),
+        })
+        resolve({ request, head: { headers: req.headers, path: pathOf(req) } })
         socket.destroy()
       })
     }
