@@ -1,8 +1,16 @@
-import { type RequestEvent, type RouterOptions, selectBackend } from '@immich-ml-router/core'
+import {
+  createRouter,
+  parseConfig,
+  type RequestEvent,
+  type RouterOptions,
+  selectBackend,
+} from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
 import { routerMetrics } from '@immich-ml-router/core/metrics'
 import { imageBytes, immichBody, immichForm, multipart } from '@immich-ml-router/core/testing'
-import { describe, expect, it } from 'vitest'
+import { startGateway } from '@immich-ml-router/gateway-kit'
+import pino from 'pino'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { classified } from './support/classifications.ts'
 import { post } from './support/client.ts'
 import { gate } from './support/queue-gate.ts'
@@ -195,6 +203,39 @@ describe('a match in code', () => {
     for (const lease of [without, given]) lease.release()
     select.close()
   })
+})
+
+it('a gateway with two base paths serves two Immich instances, and counts their tenants', async () => {
+  const stubs = { family: await stubMl(), rest: await stubMl() }
+  const options = parseConfig({
+    backends: { family: { url: stubs.family.url }, rest: { url: stubs.rest.url } },
+    routes: [{ match: { path: '/family/*' }, backends: ['family'] }, { backends: ['rest'] }],
+    path: ['/', '/family'],
+    tenant: { header: 'X-Tenant' },
+  })
+  const gateway = await startGateway({
+    makeApp: (given) => {
+      const router = createRouter(given)
+      return { router, listener: (req, res) => router.handle(req, res) }
+    },
+    config: { port: 0, source: 'the test', options },
+    logger: pino({ level: 'silent' }),
+  })
+  onTestFinished(() => gateway.close())
+  // The ML client of Immich 3 resolves its path against the URL, which ends in a slash.
+  const index = async (immich: string, tenant: string) => {
+    const body = immichForm('indexing', imageBytes(300_000))
+    const url = new URL('predict', immich)
+    const response = await fetch(url, { method: 'POST', body, headers: { 'x-tenant': tenant } })
+    await response.json()
+    return response.headers.get('x-immich-ml-backend')
+  }
+  const { port } = new URL(gateway.url)
+  const base = `http://127.0.0.1:${port}`
+  expect([await index(`${base}/family/`, 'a'), await index(`${base}/`, 'b')]).toEqual(['family', 'rest'])
+  const metrics = async () => (await fetch(gateway.metricsUrl.replace('localhost', '127.0.0.1'))).text()
+  await until(async () => (await metrics()).includes('tenant="b"'), 'both are counted')
+  expect(await metrics()).toMatch(/requests_total\{route="\/family\/\*",backend="family",[^}]*tenant="a"/)
 })
 
 describe('tenants', () => {

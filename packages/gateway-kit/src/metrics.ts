@@ -54,9 +54,12 @@ export class GatewayMetrics {
   readonly #registry: Registry
   #rendering: Promise<Buffer> | undefined
 
-  /** @param reloader `undefined` if there is no configuration file. */
-  constructor(router: Router, reloader: Pick<Reloader, 'last'> | undefined) {
-    this.#metrics = routerMetrics(router)
+  /**
+   * @param reloader `undefined` if there is no configuration file.
+   * @param tenants Whether requests have the label `tenant`.
+   */
+  constructor(router: Router, reloader: Pick<Reloader, 'last'> | undefined, tenants = false) {
+    this.#metrics = routerMetrics(router, { tenants })
     const configRegistries = reloader === undefined ? [] : [reloadMetrics(reloader)]
     this.#registry = Registry.merge([this.#metrics.registry, ...configRegistries, processMetrics()])
   }

@@ -73,7 +73,7 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
   const { file } = config
   const reloader =
     file === undefined ? undefined : new Reloader({ router, logger, file: file.path, read: file.read })
-  const metrics = new GatewayMetrics(router, reloader)
+  const metrics = new GatewayMetrics(router, reloader, config.options.tenant !== undefined)
   const builtIn: BuiltInHandler[] = [
     ...(config.metricsPort === undefined ? [metrics.handle] : []),
     ...(config.statusPage === undefined ? [] : [statusPageHandler(router, config.statusPage)]),

@@ -31,7 +31,8 @@ export const match = z.strictObject(
     input: oneOrMany(z.enum(['text', 'image']), 'must be "text", "image" or a list of them').optional(),
     /**
      * Request headers by name, each with its value or a list of values: `{ x-tenant: family }`. Names are case-insensitive,
-     * values exact. Each header must match.
+     * values exact. Each header must match. Values of headers that carry credentials, as their name tells (`authorization`,
+     * `x-api-key`), do not appear in names of routes, explanations and logs.
      */
     header: headerMatch.optional(),
     /**
