@@ -31,17 +31,11 @@ export const PARTS: Readonly<Record<string, string[]>> = {
     ...['Backend', 'BodyConsumedError', 'BodyFailedError', 'BodyReleasedError', 'BodyTooLargeError'],
     ...['ClientLeftError', 'ConfigError', 'Exchange', 'Forwarder', 'HoldError', 'NoBackendError'],
     ...['RouterClosedError', 'RouterError', 'SpoolError', 'TlsError', 'UnclassifiedError', 'WITH_OPTIONS'],
-    ...[
-      'answerError',
-      'classifyPredictRequest',
-      'createRouter',
-      'defaults',
-      'deferContinue',
-      'describePolicy',
-    ],
-    ...['dnsResolver', 'expandConfig', 'explanationText', 'inheritedSocket', 'jobKeysOf', 'judge'],
-    ...['parseConfig', 'parseDuration', 'parsePolicy', 'pathOf', 'resolveExchangeOptions', 'resolveTimeouts'],
-    ...['selectBackend', 'shorten', 'stopServer', 'systemClock'],
+    ...['answerError', 'classifyPredictRequest', 'classifyStep', 'createRouter', 'defaults', 'deferContinue'],
+    ...['describePolicy', 'dnsResolver', 'expandConfig', 'explanationText', 'forwardStep', 'inheritedSocket'],
+    ...['jobKeysOf', 'judge', 'parseConfig', 'parseDuration', 'parsePolicy', 'pathOf'],
+    ...['resolveExchangeOptions', 'resolveTimeouts', 'selectBackend', 'selectStep', 'shorten', 'stopServer'],
+    'systemClock',
   ],
   testing: [
     ...['BOUNDARY', 'CONTENT_TYPE', 'ENTRIES', 'FakeClock', 'GOOD_ANSWER', 'StubMlServer', 'UNDECODABLE'],
@@ -52,7 +46,7 @@ export const PARTS: Readonly<Record<string, string[]>> = {
 
 /** What the adapters leave in the frameworks' objects has a type; were it any, these errors would not be any. */
 export const TYPES = `
-import type {} from '@immich-ml-router/express'
+import { classifyPredict, forward, immichMlRouter, selectBackend } from '@immich-ml-router/express'
 import type {} from '@immich-ml-router/koa'
 import type { Request } from 'express'
 import type { DefaultState } from 'koa'
@@ -60,6 +54,25 @@ import type { DefaultState } from 'koa'
 export const inExpress: Request['immichMl'] = 7
 // @ts-expect-error
 export const inKoa: DefaultState['immichMl'] = 7
+
+const backends = { gpu: { url: 'http://gpu' } }
+const ml = immichMlRouter({
+  backends,
+  routes: [
+    { match: ({ tasks }, { headers, client, path }) => headers['x-tenant'] === 'family' || path === client, backends: ['gpu'] },
+    { match: { header: { 'x-tenant': ['a', 'b'] }, path: '/a/*' }, backends: ['gpu'] },
+    { backends: ['gpu'] },
+  ],
+  tenant: (classification, { headers }) => headers.host,
+  path: ['/', '/a'],
+})
+export const steps = [classifyPredict(ml), selectBackend(ml), forward(ml)]
+export const own = [selectBackend({ backends }).reload, forward().close]
+// @ts-expect-error
+export const reload = selectBackend(ml).reload
+// @ts-expect-error
+export const close = forward(ml).close
+export const closed: Promise<void> = ml.router[Symbol.asyncDispose]()
 `
 
 /** Makes the examples' port a free one, and tells it to the test. */
