@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { LINES, LOG_FIELDS } from '../packages/core/src/logging/lines.ts'
 import { defaults as statusPageDefaults } from '../packages/status-page/src/defaults.ts'
-import { exampleOf, ROOT, rowsUnder } from './support/docs.ts'
+import { exampleOf, moduleExampleOf, ROOT, rowsUnder } from './support/docs.ts'
 import { reasonOf } from './support/reason-of.ts'
 
 const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
@@ -106,6 +106,10 @@ describe('docs/logs.md', () => {
 })
 
 describe('docs/library.md', () => {
+  it('shows the test of a gateway that the package documents', () => {
+    expect(exampleOf('docs/library.md', 'testing')).toBe(moduleExampleOf('testing/index.ts'))
+  })
+
   it('shows an explanation as it is', () => {
     const library = read('docs/library.md')
     const [example = '', shown = ''] = [
