@@ -62,11 +62,13 @@ export type * from './config/policy.ts'
 export { ConfigError, type ConfigProblem } from './config/problems.ts'
 export type { Heartbeats } from './config/resolve.ts'
 export { resolveTimeouts, type Timeouts } from './config/timeouts.ts'
+export { withoutCredentials } from './credentials.ts'
 export * from './discover/resolver.ts'
 export * from './errors.ts'
 export { describePolicy } from './explain/describe-policy.ts'
 export type * from './explain/explanation.ts'
 export { explanationText } from './explain/explanation-text.ts'
+export { BackendClient, type ClientJob } from './forward/backend-client.ts'
 export type {
   AttemptHeaders,
   AttemptPlan,

@@ -8,9 +8,9 @@ import type { Clock } from '../clock.ts'
 import type { AnswerClasses } from '../judge/answer-classes.ts'
 import type { BackendAnswer } from '../judge/backend-answer.ts'
 import { judge } from '../judge/judge.ts'
-import { decode, namesIn } from './answer.ts'
-import { causeOf } from './cause.ts'
+import { namesIn } from './answer.ts'
 import { type HeaderRecord, requestHeaders, withOwnHeaders } from './headers.ts'
+import { requestAnswer } from './request-answer.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 
 export interface CanaryOptions {
@@ -39,13 +39,8 @@ export async function sendCanary(
   const late = new AbortController()
   const cancel = clock.after(timeout, () => late.abort())
   const either = AbortSignal.any([signal, late.signal])
-  const send = () => answerTo(backend, job, body, { ...options, signal: either })
   try {
-    // After a 500 an ML server closes the connection without notice, so the first try may be lost on it.
-    const answer = await send().catch((error: unknown) => {
-      if (either.aborted || causeOf(toError(error), true) !== 'reset') throw error
-      return send()
-    })
+    const answer = await answerTo(backend, job, body, { ...options, signal: either })
     return resultOf(answer, backend, job, options.classes)
   } catch (error) {
     if (signal.aborted) return UNKNOWN
@@ -56,7 +51,7 @@ export async function sendCanary(
   }
 }
 
-async function answerTo(
+function answerTo(
   backend: Backend,
   job: CanaryJob,
   { body, contentType }: Sample,
@@ -67,28 +62,14 @@ async function answerTo(
     { ...client, 'content-type': contentType, 'accept-encoding': 'identity' },
     headers,
   )
-  const response = await dispatcher.request({
+  const request = {
     path: backend.target.path,
     method: 'POST',
     headers: withOwnHeaders(own, backend.target.headers()),
     body,
     signal,
-  })
-  const chunks: Buffer[] = []
-  let size = 0
-  // Leaving the loop early closes the connection.
-  for await (const chunk of response.body) {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size > answerMemory) break
-  }
-  const { statusCode: status, headers: answered } = response
-  const bytes = Buffer.concat(chunks)
-  const complete = size <= answerMemory
-  const coding = answered['content-encoding']
-  const isEncoded = complete && typeof coding === 'string' && coding !== ''
-  const plain = isEncoded ? decode(bytes, coding.toLowerCase(), answerMemory) : bytes
-  return { status, headers: answered, body: plain ?? bytes, complete }
+  } as const
+  return requestAnswer(dispatcher, request, answerMemory)
 }
 
 function resultOf(
