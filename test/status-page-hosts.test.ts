@@ -46,7 +46,8 @@ const enabled = (router: { status(): { backends: readonly { health: { enabled: b
 describe('a site whose name resolves to the router', () => {
   const evil = { host: 'evil.example:3003' }
 
-  it.each(['/_router', '/_router/', '/_router/events', '/_router/else'])('cannot read %s', async (path) => {
+  const paths = ['/_router', '/_router/', '/_router/events', '/_router/status.json', '/_router/else']
+  it.each(paths)('cannot read %s', async (path) => {
     const { url } = await serve()
     const { status, body } = await ask(url, path, { ...evil, 'x-forwarded-host': 'localhost' })
     expect(status).toBe(421)

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createRouter } from '@immich-ml-router/core'
 import { immichBody } from '@immich-ml-router/core/testing'
-import { statusPage } from '@immich-ml-router/status-page'
+import { type Report, statusPage } from '@immich-ml-router/status-page'
 import type express from 'express'
 import type Koa from 'koa'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -37,6 +37,8 @@ describe('the page', () => {
   it.each([
     ['HEAD', '/_router', 200, undefined],
     ['HEAD', '/_router/events', 200, undefined],
+    ['HEAD', '/_router/status.json', 200, undefined],
+    ['POST', '/_router/status.json', 405, 'GET, HEAD'],
     ['POST', '/_router', 405, 'GET, HEAD'],
     ['OPTIONS', '/_router', 405, 'GET, HEAD'],
     ['PUT', '/_router/events', 405, 'GET, HEAD'],
@@ -51,6 +53,25 @@ describe('the page', () => {
     expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     if (method === 'HEAD') expect(await response.text()).toBe('')
     else await response.body?.cancel()
+  })
+
+  it('has the whole report as JSON, made at most once per interval', async () => {
+    const { url, clock } = await serve()
+    const read = async () => {
+      const response = await fetch(`${url}/_router/status.json`)
+      expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json'])
+      const report: Report = await response.json()
+      return report
+    }
+    const { events } = await eventStream(`${url}/_router/events`, (data): Report => JSON.parse(data))
+    await until(() => events.length === 1, 'the stream begins')
+    const { wall, ...first } = await read()
+    expect(first).toEqual({ ...events[0], wall: undefined })
+    expect(first).toMatchObject({ whole: true, backends: [{ name: 'gpu' }], decisions: [] })
+    await post(url, search)
+    expect((await read()).wall).toBe(wall)
+    clock.advance(defaults.interval)
+    expect((await read()).decisions).toMatchObject([{ fate: 'answered' }])
   })
 
   it('passes requests outside its path to the router', async () => {

@@ -5,3 +5,23 @@
  */
 
 export { type StatusPage, type StatusPageOptions, statusPage } from './status-page.ts'
+export type {
+  AttemptView,
+  BackendView,
+  DecisionView,
+  Fate,
+  Fates,
+  Figures,
+  HealthState,
+  HealthView,
+  JobView,
+  Kind,
+  Latencies,
+  LatencyView,
+  Limits,
+  Report,
+  SpanView,
+  TaskView,
+  WaiterView,
+  WaitingView,
+} from './wire.ts'

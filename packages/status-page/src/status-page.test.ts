@@ -57,6 +57,7 @@ describe('the handler', () => {
     const { page, request } = await serve()
     page.close()
     expect(await request('/_router/events')).toEqual([503, 'The status page is closed.'])
+    expect(await request('/_router/status.json')).toEqual([503, 'The status page is closed.'])
     expect((await request('/_router'))[0]).toBe(200)
   })
 })

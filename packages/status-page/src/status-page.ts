@@ -8,6 +8,7 @@ import { Live } from './live.ts'
 import { PAGE } from './page.generated.ts'
 import { Recorder } from './recorder.ts'
 import { Reporter } from './report.ts'
+import { Snapshot } from './snapshot.ts'
 import { hasToken } from './token.ts'
 
 /** Options of `statusPage`. */
@@ -87,6 +88,7 @@ class PageServer {
   readonly #token: string | undefined
   readonly #hosts: Hosts
   readonly #live: Live
+  readonly #snapshot: Snapshot
   readonly #stopListening: readonly (() => void)[]
   #closed = false
 
@@ -103,10 +105,9 @@ class PageServer {
     this.#router = router
     this.#basePath = basePath.replace(/\/+$/, '')
     this.#token = adminToken
-    this.#live = new Live(
-      new Reporter(router, recorder, { actions: adminToken !== undefined, notice }),
-      clock,
-    )
+    const reporter = new Reporter(router, recorder, { actions: adminToken !== undefined, notice })
+    this.#live = new Live(reporter, clock)
+    this.#snapshot = new Snapshot(reporter, clock)
     this.#stopListening = [router.on('request', recorder.record), router.on('close', () => this.close())]
   }
 
@@ -133,8 +134,9 @@ class PageServer {
       return
     }
     const [, backend, action] = /^\/backends\/([^/]+)\/([^/]+)$/.exec(path) ?? []
-    if (path === '' || path === '/') read(req, res, () => sendPage(req, res))
+    if (path === '' || path === '/') read(req, res, () => sendWhole(res, req.method, 'text/html; charset=utf-8', PAGE.html))
     else if (path === '/events') read(req, res, () => this.#show(req, res))
+    else if (path === '/status.json') read(req, res, () => this.#report(req, res))
     else if (backend === undefined || action === undefined || !isAction(action)) answer(res, 404, 'Not Found')
     else if (req.method !== 'POST') refuseMethod(res, 'POST')
     else this.#act(req, res, () => act(this.#router, backend, action))
@@ -150,6 +152,12 @@ class PageServer {
       if (req.method === 'HEAD') res.end()
       else this.#live.add(res)
     }
+  }
+
+  /** The report that the event stream sends first, for programs. */
+  #report({ method }: IncomingMessage, res: ServerResponse): void {
+    if (this.#closed) answer(res, 503, 'The status page is closed.')
+    else sendWhole(res, method, 'application/json', this.#snapshot.json)
   }
 
   #act(req: IncomingMessage, res: ServerResponse, action: () => Promise<void>): void {
@@ -183,11 +191,9 @@ function read(req: IncomingMessage, res: ServerResponse, serve: () => void): voi
   else refuseMethod(res, 'GET, HEAD')
 }
 
-function sendPage({ method }: IncomingMessage, res: ServerResponse): void {
-  const { html } = PAGE
-  const length = Buffer.byteLength(html)
-  res.writeHead(200, { ...HEADERS, 'content-type': 'text/html; charset=utf-8', 'content-length': length })
-  res.end(method === 'HEAD' ? undefined : html)
+function sendWhole(res: ServerResponse, method: string | undefined, type: string, text: string): void {
+  res.writeHead(200, { ...HEADERS, 'content-type': type, 'content-length': Buffer.byteLength(text) })
+  res.end(method === 'HEAD' ? undefined : text)
 }
 
 function refuseMethod(res: ServerResponse, allow: string): void {
