@@ -60,8 +60,7 @@ describe('the page', () => {
     const read = async () => {
       const response = await fetch(`${url}/_router/status.json`)
       expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json'])
-      const report: Report = await response.json()
-      return report
+      return (await response.json()) as Report
     }
     const { events } = await eventStream(`${url}/_router/events`, (data): Report => JSON.parse(data))
     await until(() => events.length === 1, 'the stream begins')

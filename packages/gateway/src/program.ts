@@ -39,6 +39,7 @@ export function createProgram(): Command {
     .command('check')
     .description('print in words what the configuration does, or every mistake in it')
     .argument('[file]', 'configuration file; default: $ROUTER_CONFIG')
+    .option('--probe', 'ask every backend what it can do, and how fast')
     .action(runCheck)
   program
     .command('explain')

@@ -13,7 +13,11 @@ import { EXIT } from '../exit-codes.ts'
 import { NAME } from '../name.ts'
 
 /** The configuration in words, or every mistake in it. */
-export type CheckResult = { readonly words: string } | { readonly mistakes: string }
+export type CheckResult = { readonly words: string } | Mistakes
+
+interface Mistakes {
+  readonly mistakes: string
+}
 
 /**
  * Reads the configuration like a gateway at its start, but starts nothing.
@@ -22,6 +26,18 @@ export type CheckResult = { readonly words: string } | { readonly mistakes: stri
  * @throws {MissingConfigError} if no backend is configured.
  */
 export async function checkConfig(env: Environment, path?: string): Promise<CheckResult> {
+  const read = await readWithMistakes(env, path)
+  return 'mistakes' in read ? read : { words: wordsOf(read) }
+}
+
+function wordsOf({ options, source }: ConfiguredOptions): string {
+  return `Configured by ${source}.\n\n${describePolicy(options)}`
+}
+
+async function readWithMistakes(
+  env: Environment,
+  path: string | undefined,
+): Promise<ConfiguredOptions | Mistakes> {
   let configured: ConfiguredOptions | undefined
   const mistakes: string[] = []
   const steps = [
@@ -43,15 +59,21 @@ export async function checkConfig(env: Environment, path?: string): Promise<Chec
     }
   }
   if (configured === undefined || mistakes.length > 0) return { mistakes: mistakes.join('\n') }
-  return { words: `Configured by ${configured.source}.\n\n${describePolicy(configured.options)}` }
+  return configured
 }
 
-/** Prints the configuration in words, or its mistakes. */
-export async function runCheck(path: string | undefined): Promise<void> {
+/**
+ * Prints the configuration in words, or its mistakes.
+ *
+ * @param options `probe`: whether to ask every backend as well.
+ */
+export async function runCheck(path: string | undefined, { probe }: { readonly probe?: true }): Promise<void> {
   try {
-    const checked = await checkConfig(process.env, path)
-    if ('words' in checked) process.stdout.write(`${checked.words}\n`)
-    else {
+    const checked = await readWithMistakes(process.env, path)
+    if (!('mistakes' in checked)) {
+      process.stdout.write(`${wordsOf(checked)}\n`)
+      if (probe) await (await import('./check-probe.ts')).runProbe(checked.options)
+    } else {
       process.stderr.write(`${checked.mistakes}\n`)
       process.exitCode = EXIT.failed
     }

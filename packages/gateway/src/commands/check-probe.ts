@@ -1,0 +1,23 @@
+import type { RouterConfig } from '@immich-ml-router/core'
+import { EXIT } from '../exit-codes.ts'
+import { coverageOf } from '../probe/coverage.ts'
+import { probeAll } from '../probe/probe-all.ts'
+import { loadingNotes, probeTable, titled } from '../probe/probe-table.ts'
+import { paintFor } from '../table.ts'
+
+/** Asks every backend and prints what it found. Sets the exit code to 1 if a job of Immich has no backend that works. */
+export async function runProbe(config: RouterConfig): Promise<void> {
+  const { stdout, stderr } = process
+  const findings = await probeAll(config, stderr)
+  const { errors, warnings } = coverageOf(config, findings)
+  const lines = [
+    '',
+    'Probe:',
+    ...probeTable(findings, paintFor(stdout)).map((line) => `  ${line}`),
+    ...loadingNotes(findings).map((line) => `  ${line}`),
+    ...titled('Warnings of the probe:', warnings),
+    ...titled('Errors of the probe:', errors),
+  ]
+  stdout.write(`${lines.join('\n')}\n`)
+  if (errors.length > 0) process.exitCode = EXIT.failed
+}
