@@ -4,7 +4,9 @@ import { runCheck } from './commands/check.ts'
 import { runDemo } from './commands/demo.ts'
 import { runExplain } from './commands/explain.ts'
 import { runHealth } from './commands/health.ts'
+import type { InitOptions } from './commands/init.ts'
 import { run } from './commands/run.ts'
+import type { StatusOptions } from './commands/status.ts'
 import { EXIT } from './exit-codes.ts'
 
 const HELP = `
@@ -21,6 +23,10 @@ Exit codes:
   1  the command failed: a mistake in the configuration, a port in use, an unhealthy gateway
   2  the command line is wrong, or no backend is configured`
 
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value]
+}
+
 /** Creates the command line of `immich-ml-router`. */
 export function createProgram(): Command {
   const program = new Command('immich-ml-router')
@@ -36,6 +42,19 @@ export function createProgram(): Command {
     .argument('[file]', 'configuration file, YAML or JSON; default: $ROUTER_CONFIG')
     .action(run)
   program
+    .command('init')
+    .description('ask your ML servers what they can do, and write a configuration that fits')
+    .argument('[url...]', 'URLs of the ML servers; on a terminal, init asks for them')
+    .option('-o, --output <file>', 'the file to write', 'router.yaml')
+    .option('--name <name>', 'name of a backend, in the order of the URLs; repeatable', collect)
+    .option('--sleeps <name-or-url>', 'its machine sleeps or is switched off at times; repeatable', collect)
+    .option('--mac <name-or-url=mac>', 'its MAC address, for Wake-on-LAN; repeatable', collect)
+    .option('--force', 'replace the file if it exists')
+    .option('-y, --yes', 'ask no questions')
+    .action(async (urls: string[], options: InitOptions, command: Command) =>
+      (await import('./commands/init.ts')).runInit(urls, options, command),
+    )
+  program
     .command('check')
     .description('print in words what the configuration does, or every mistake in it')
     .argument('[file]', 'configuration file; default: $ROUTER_CONFIG')
@@ -47,6 +66,15 @@ export function createProgram(): Command {
     .argument('<request-file>', 'a predict request: its body, with or without the HTTP head')
     .option('-c, --config <file>', 'configuration file; default: $ROUTER_CONFIG')
     .action(runExplain)
+  program
+    .command('status')
+    .description('print the state of a running gateway: backends, what waits, and the last decisions')
+    .argument('[url]', 'URL of the gateway; default: this machine, port $PORT')
+    .option('-w, --watch', 'print it again every 2 s, until Ctrl+C')
+    .option('--json', 'print the JSON of /_router/status.json')
+    .action(async (url: string | undefined, options: StatusOptions) =>
+      (await import('./commands/status.ts')).runStatus(url, options),
+    )
   program
     .command('health')
     .description('exit with 0 if a gateway serves requests: the health check of a container')

@@ -13,7 +13,11 @@ it('aligns columns by the width of their text, and leaves out empty columns', ()
     'gpu   12 ms  a',
     '日本  1 ms   b',
   ])
-  const painted = table(['name', 'time'], [[{ text: 'gpu', style: 'red' }, 'x']], (style, text) => `<${style}>${text}<>`)
+  const painted = table(
+    ['name', 'time'],
+    [[{ text: 'gpu', style: 'red' }, 'x']],
+    (style, text) => `<${style}>${text}<>`,
+  )
   expect(painted).toEqual(['<dim>name<>  <dim>time<>', '<red>gpu<>   x'])
 })
 

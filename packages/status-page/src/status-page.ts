@@ -134,7 +134,8 @@ class PageServer {
       return
     }
     const [, backend, action] = /^\/backends\/([^/]+)\/([^/]+)$/.exec(path) ?? []
-    if (path === '' || path === '/') read(req, res, () => sendWhole(res, req.method, 'text/html; charset=utf-8', PAGE.html))
+    if (path === '' || path === '/')
+      read(req, res, () => sendWhole(res, req.method, 'text/html; charset=utf-8', PAGE.html))
     else if (path === '/events') read(req, res, () => this.#show(req, res))
     else if (path === '/status.json') read(req, res, () => this.#report(req, res))
     else if (backend === undefined || action === undefined || !isAction(action)) answer(res, 404, 'Not Found')

@@ -67,7 +67,10 @@ async function readWithMistakes(
  *
  * @param options `probe`: whether to ask every backend as well.
  */
-export async function runCheck(path: string | undefined, { probe }: { readonly probe?: true }): Promise<void> {
+export async function runCheck(
+  path: string | undefined,
+  { probe }: { readonly probe?: true },
+): Promise<void> {
   try {
     const checked = await readWithMistakes(process.env, path)
     if (!('mistakes' in checked)) {

@@ -1,5 +1,5 @@
-import { type Environment, readSettings } from '@immich-ml-router/gateway-kit'
 import { EXIT } from '../exit-codes.ts'
+import { localUrl } from '../local-url.ts'
 import { NAME } from '../name.ts'
 
 /** How long a gateway may take to answer, in milliseconds. A container's health check usually waits 3 s. */
@@ -32,12 +32,6 @@ export async function checkHealth(url: string): Promise<void> {
   const body = await response.text()
   if (response.status !== 200 || !body.includes('Immich ML'))
     throw new Error(`${root} answers ${response.status}, but not like a gateway; check the port.`)
-}
-
-function localUrl(env: Environment): string {
-  const { host, port } = readSettings(env)
-  const isWildcard = host === undefined || host === '0.0.0.0' || host === '::'
-  return `http://${isWildcard ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** The reason why fetch failed; its own message is only "fetch failed". */

@@ -17,7 +17,9 @@ export function coverageOf(config: RouterConfig, findings: ReadonlyMap<string, F
     const [errors, warnings]: [string[], string[]] = [[], []]
     for (const job of IMMICH_JOBS) {
       const { route, index, candidates } = select.explain(classificationOf(job))
-      const names = [...new Set(candidates.filter((it) => it.reason.kind !== 'lacks-task').map((it) => it.backend))]
+      const names = [
+        ...new Set(candidates.filter((it) => it.reason.kind !== 'lacks-task').map((it) => it.backend)),
+      ]
       const problem = problemWith(job, route, names, config, findings)
       if (problem === undefined) continue
       const isForAll = routes?.[index]?.match === undefined
@@ -49,7 +51,9 @@ function problemWith(
   if (results.some((kind) => kind === 'works' || kind === 'busy')) return undefined
   const asleep = names.filter((name) => {
     const finding = findings.get(name)
-    return finding?.kind === 'unusable' && finding.cause === 'unreachable' && backends[name]?.wake !== undefined
+    return (
+      finding?.kind === 'unusable' && finding.cause === 'unreachable' && backends[name]?.wake !== undefined
+    )
   })
   const where = `${job.name}: no backend of the route "${route}"`
   if (asleep.length > 0) {

@@ -25,7 +25,7 @@ export type Finding =
    * ML server, or it refuses the router. The reason names the remedy.
    */
   | { readonly kind: 'unusable'; readonly cause: 'unreachable' | 'wrong'; readonly reason: string }
-  /** It answers. `ping`: the time of `GET /ping` in milliseconds, with a new connection. */
+  /** It answers. `ping`: the time of `GET /ping` in milliseconds, the faster of two. */
   | { readonly kind: 'answers'; readonly ping: number; readonly jobs: readonly JobFinding[] }
 
 /** The result for one job; `undefined` if it was not asked for. */

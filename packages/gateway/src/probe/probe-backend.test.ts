@@ -1,7 +1,7 @@
-import net from 'node:net'
 import { once } from 'node:events'
-import { BackendClient } from '@immich-ml-router/core/parts'
+import net from 'node:net'
 import { createRouter } from '@immich-ml-router/core'
+import { BackendClient } from '@immich-ml-router/core/parts'
 import { statusPage } from '@immich-ml-router/status-page'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FakeClock } from '../../../../test/support/fake-clock.ts'
@@ -66,7 +66,12 @@ describe('the probe of a backend', () => {
 
   it.each<[string, Parameters<typeof stubMl>[0], 'unreachable' | 'wrong', RegExp]>([
     ['refuse', { fault: 'refuse' }, 'unreachable', /^connection refused: start the ML server, or correct/],
-    ['freeze', { fault: 'freeze' }, 'unreachable', /\/ping has no answer within 10 s: the ML server is frozen/],
+    [
+      'freeze',
+      { fault: 'freeze' },
+      'unreachable',
+      /\/ping has no answer within 10 s: the ML server is frozen/,
+    ],
     [
       '401 everywhere',
       { fault: { kind: 'status', status: 401, everywhere: true } },
@@ -117,7 +122,9 @@ describe('the probe of a backend', () => {
   })
 
   it('knows a port of another program, and a name that does not exist', async () => {
-    const server = net.createServer((socket) => void socket.end('SSH-2.0-OpenSSH_9.6\r\n')).listen(0, '127.0.0.1')
+    const server = net
+      .createServer((socket) => void socket.end('SSH-2.0-OpenSSH_9.6\r\n'))
+      .listen(0, '127.0.0.1')
     onTestFinished(() => void server.close())
     await once(server, 'listening')
     const address = server.address()

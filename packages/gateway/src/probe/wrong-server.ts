@@ -20,7 +20,11 @@ export async function isGateway(client: BackendClient, signal: AbortSignal): Pro
  * @param path The path that was asked for, which is removed from the target.
  * @returns `undefined` if it does not.
  */
-export function redirectFault(client: BackendClient, answer: BackendAnswer, path: string): string | undefined {
+export function redirectFault(
+  client: BackendClient,
+  answer: BackendAnswer,
+  path: string,
+): string | undefined {
   const { location } = answer.headers
   if (answer.status < 300 || answer.status > 399 || typeof location !== 'string') return undefined
   if (!URL.canParse(location, client.url)) return undefined

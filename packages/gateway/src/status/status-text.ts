@@ -1,0 +1,191 @@
+import type {
+  BackendView,
+  DecisionView,
+  HealthState,
+  JobView,
+  Report,
+  TaskView,
+} from '@immich-ml-router/status-page'
+import { timeText } from '../probe/finding.ts'
+import { type Cell, type Paint, printable, type Style, table } from '../table.ts'
+
+/** Decisions that are shown. */
+const MOST_DECISIONS = 10
+/** Kinds of jobs whose latency is shown for a backend. */
+const MOST_LATENCIES = 4
+/** Characters of a reason in the table; its whole text is on the page. */
+const LONGEST_REASON = 100
+
+/** A status as text: the backends, what waits, and the last decisions. */
+export function statusText(report: Report, paint: Paint): string {
+  const { backends, waiting, decisions, notices } = report
+  const last = decisions.slice(-MOST_DECISIONS).toReversed()
+  return [
+    headLine(report),
+    ...notices.map((notice) => paint('yellow', printable(notice))),
+    '',
+    ...table(
+      ['backend', 'state', 'in flight', 'waiting', 'latency by job', 'reason'],
+      backends.map((backend) => backendRow(backend, report)),
+      paint,
+    ),
+    '',
+    waitingLine(report),
+    ...(waiting.count === 0 ? [] : waitingTable(report, paint)),
+    '',
+    ...(last.length === 0
+      ? ['No request yet.']
+      : table(
+          ['time', 'job', 'backend', 'outcome', 'took', 'waited', 'attempts', 'reason'],
+          last.map((decision) => decisionRow(decision, report)),
+          paint,
+        )),
+  ].join('\n')
+}
+
+function headLine({ state, figures, active, wall, now, since }: Report): string {
+  const { rate, fates, latencies } = figures
+  const count = Object.values(fates).reduce((sum, number) => sum + number, 0)
+  const { search, bulk } = latencies
+  return [
+    `${clockTime(wall)}  ${state === 'running' ? 'running' : `router is ${state}`}, recorded for ${spanText(now - since)}`,
+    `${rate.toFixed(1)} requests/s, ${active} in progress`,
+    `last 15 min: ${count} requests, ${fates.failed} failed, ${fates.refused} refused`,
+    ...(search === undefined ? [] : [`searches p50 ${timeText(search.p50)} p95 ${timeText(search.p95)}`]),
+    ...(bulk === undefined ? [] : [`images p50 ${timeText(bulk.p50)} p95 ${timeText(bulk.p95)}`]),
+  ].join(' | ')
+}
+
+const STYLES: Readonly<Partial<Record<HealthState, Style>>> = {
+  healthy: 'green',
+  unknown: 'dim',
+  ejected: 'red',
+  down: 'red',
+  unresolved: 'red',
+  drained: 'dim',
+  removed: 'dim',
+}
+
+function backendRow(backend: BackendView, { now }: Report): Cell[] {
+  const { name, endpoint, inFlight, limit, waiting, latencies, health } = backend
+  const { state, until } = health
+  const ends = until !== undefined && until > now ? ` ${spanText(until - now)}` : ''
+  return [
+    endpoint === undefined ? name : `${name} ${endpoint}`,
+    { text: `${state}${ends}`, style: STYLES[state] ?? 'yellow' },
+    `${inFlight}/${limit ?? '∞'}`,
+    waiting === 0 ? '' : String(waiting),
+    Object.entries(latencies)
+      .slice(-MOST_LATENCIES)
+      .map(([kind, time]) => `${kindName(kind)} ${timeText(time)}`)
+      .join(', '),
+    reasonText(backend),
+  ]
+}
+
+function reasonText({ health, wakes }: BackendView): string {
+  const tasks = health.tasks.map(taskText)
+  const asleep = wakes && health.state === 'down' ? ['can be woken'] : []
+  return shortened([...(health.reason === undefined ? [] : [health.reason]), ...tasks, ...asleep].join('; '))
+}
+
+function taskText({ task, state, reason }: TaskView): string {
+  const name = kindName(task)
+  return state === 'lacking'
+    ? `lacks ${name}`
+    : `${name} ${state}${reason === undefined ? '' : ` (${reason})`}`
+}
+
+function waitingLine({ waiting }: Report): string {
+  const { count, first } = waiting
+  if (count === 0) return 'Nothing is queued or held.'
+  const held = first.filter(({ reason }) => reason === 'unavailable').length
+  if (first.length === count) return `${count - held} queued, ${held} held.`
+  return `${count} queued or held; of the oldest ${first.length}, ${held} are held.`
+}
+
+/** The waiting requests by route and reason, with the longest wait. */
+function waitingTable({ waiting, now }: Report, paint: Paint): string[] {
+  const groups = new Map<string, { cells: string[]; count: number; oldest: number }>()
+  for (const { route, reason, job, at } of waiting.first) {
+    const cells = [route, reason === 'full' ? 'queued' : 'held', jobName(job)]
+    const key = cells.join('\0')
+    const group = groups.get(key) ?? { cells, count: 0, oldest: at }
+    groups.set(key, { cells, count: group.count + 1, oldest: Math.min(group.oldest, at) })
+  }
+  const rows = [...groups.values()].map(({ cells, count, oldest }) => [
+    ...cells,
+    String(count),
+    spanText(now - oldest),
+  ])
+  return table(['route', 'why', 'job', 'requests', 'longest'], rows, paint)
+}
+
+const FATES: Readonly<Record<DecisionView['fate'], readonly [text: string, style: Style]>> = {
+  answered: ['answered', 'green'],
+  rescued: ['answered after retry', 'yellow'],
+  failed: ['failed', 'red'],
+  refused: ['refused', 'red'],
+  left: ['client left', 'dim'],
+}
+
+function decisionRow(decision: DecisionView, { wall, now }: Report): Cell[] {
+  const { at, job, fate, status, total, queue, hold, attempts, earlier = 0, error } = decision
+  const [text, style] = FATES[fate]
+  const last = attempts.at(-1)
+  const count = attempts.length + earlier
+  return [
+    clockTime(wall - (now - at)),
+    jobName(job),
+    last?.backend ?? '',
+    { text: status === undefined ? text : `${text} (${status})`, style },
+    timeText(total),
+    queue + hold < 1 ? '' : timeText(queue + hold),
+    count < 2 ? '' : String(count),
+    shortened(
+      error ?? (fate === 'answered' ? '' : (attempts.find(({ cause }) => cause !== undefined)?.cause ?? '')),
+    ),
+  ]
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  'clip/textual': 'text search',
+  'clip/visual': 'image indexing',
+  'facial-recognition/detection': 'faces',
+  'facial-recognition/recognition': 'faces',
+  'ocr/detection': 'OCR',
+  'ocr/recognition': 'OCR',
+}
+
+/** `text search` for `clip/textual/ViT-B-32__openai`: Immich's jobs by name, others by task and type. */
+function kindName(kind: string): string {
+  const names = kind.split('+').map((entry) => {
+    const type = entry.split('/', 2).join('/')
+    return Object.hasOwn(NAMES, type) ? (NAMES[type] ?? type) : type
+  })
+  return [...new Set(names)].join('+') || 'unclassified'
+}
+
+function jobName({ entries, unclassified, more }: JobView): string {
+  if (unclassified !== undefined) return `unclassified (${unclassified})`
+  const name = kindName(entries.map(({ task, type }) => `${task}/${type}`).join('+'))
+  return more === undefined ? name : `${name} and ${more} more`
+}
+
+function shortened(text: string): string {
+  const plain = printable(text)
+  return plain.length > LONGEST_REASON ? `${plain.slice(0, LONGEST_REASON - 1)}…` : plain
+}
+
+/** `14:03:27`, in local time. */
+function clockTime(wall: number): string {
+  return new Date(wall).toTimeString().slice(0, 8)
+}
+
+/** `45 s`, `12 min`, `3 h`, `2 d`. */
+function spanText(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1_000))
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`
+}
