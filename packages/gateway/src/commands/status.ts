@@ -47,7 +47,9 @@ async function watch(url: string, first: Fetched, options: StatusOptions): Promi
   const isDrawing = stdout.isTTY && !options.json
   let text = textOf(first, options)
   while (!stopped.signal.aborted) {
-    stdout.write(isDrawing ? `${CLEAR}${CUT}${fitted(text)}\nCtrl+C ends\n${WRAP}` : text)
+    // Without a terminal, an empty line ends each status.
+    const end = options.json ? '' : '\n'
+    stdout.write(isDrawing ? `${CLEAR}${CUT}${fitted(text)}\nCtrl+C ends\n${WRAP}` : `${text}${end}`)
     await sleep(INTERVAL, undefined, { signal: stopped.signal }).catch(() => {})
     if (stopped.signal.aborted) break
     text = await fetchReport(url, stopped.signal).then(

@@ -21,7 +21,7 @@ export function statusText(report: Report, paint: Paint): string {
   const { backends, waiting, decisions, notices } = report
   const last = decisions.slice(-MOST_DECISIONS).toReversed()
   return [
-    headLine(report),
+    ...headLines(report),
     ...notices.map((notice) => paint('yellow', printable(notice))),
     '',
     ...table(
@@ -43,17 +43,19 @@ export function statusText(report: Report, paint: Paint): string {
   ].join('\n')
 }
 
-function headLine({ state, figures, active, wall, now, since }: Report): string {
+function headLines({ state, figures, active, wall, now, since }: Report): string[] {
   const { rate, fates, latencies } = figures
   const count = Object.values(fates).reduce((sum, number) => sum + number, 0)
   const { search, bulk } = latencies
+  const running = state === 'running' ? 'running' : `router is ${state}`
   return [
-    `${clockTime(wall)}  ${state === 'running' ? 'running' : `router is ${state}`}, recorded for ${spanText(now - since)}`,
-    `${rate.toFixed(1)} requests/s, ${active} in progress`,
-    `last 15 min: ${count} requests, ${fates.failed} failed, ${fates.refused} refused`,
-    ...(search === undefined ? [] : [`searches p50 ${timeText(search.p50)} p95 ${timeText(search.p95)}`]),
-    ...(bulk === undefined ? [] : [`images p50 ${timeText(bulk.p50)} p95 ${timeText(bulk.p95)}`]),
-  ].join(' | ')
+    `${clockTime(wall)}  ${running}, ${rate.toFixed(1)} requests/s, ${active} in progress, recorded for ${spanText(now - since)}`,
+    [
+      `last 15 min: ${count} requests, ${fates.failed} failed, ${fates.refused} refused`,
+      ...(search === undefined ? [] : [`searches p50 ${timeText(search.p50)}, p95 ${timeText(search.p95)}`]),
+      ...(bulk === undefined ? [] : [`images p50 ${timeText(bulk.p50)}, p95 ${timeText(bulk.p95)}`]),
+    ].join('; '),
+  ]
 }
 
 const STYLES: Readonly<Partial<Record<HealthState, Style>>> = {
