@@ -3,7 +3,8 @@ import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { immichBody } from '@immich-ml-router/core/testing'
+import { immichBody, UNDECODABLE } from '@immich-ml-router/core/testing'
+import type { Report } from '@immich-ml-router/status-page'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
 import { exampleOf, ROOT } from './support/docs.ts'
@@ -65,6 +66,22 @@ describe('the packed gateway in an empty directory', () => {
     const demo = await started(spawnProgram({ cwd: directory, args: [main(), 'demo'] }, {}))
     expect((await post(demo.url, immichBody('textSearch', 'cat'))).status).toBe(200)
   })
+
+  it('writes a configuration for running ML servers, checks it, and asks with canaries', async () => {
+    const [nas, gpu] = [await stubMl(), await stubMl()]
+    const command = (...args: string[]) => exec(process.execPath, [main(), ...args], { cwd: directory })
+    await command('init', nas.url, gpu.url, '--name', 'nas', '--name', 'gpu', '--output', 'init.yaml')
+    expect((await command('check', 'init.yaml', '--probe')).stdout).toMatch(/\n {2}nas .*\n {2}gpu .* ms\n$/)
+    const gateway = await started(
+      spawnProgram({ cwd: directory, args: [main(), 'init.yaml'] }, { HOST: '127.0.0.1' }),
+    )
+    // Every backend fails at this image, so the router asks with a canary whether the backend or the image is at fault.
+    expect((await post(gateway.url, immichBody('indexing', Buffer.from(UNDECODABLE)))).status).toBe(500)
+    const report: Report = JSON.parse((await command('status', gateway.url, '--json')).stdout)
+    const canaries = report.backends.map((backend) => backend.canaries ?? { passed: 0, failed: 0 })
+    expect(canaries.reduce((sum, { passed }) => sum + passed, 0)).toBeGreaterThan(0)
+    expect(canaries.every(({ failed }) => failed === 0)).toBe(true)
+  }, 60_000)
 
   it('says in one line which Node.js it needs, on an older one', async () => {
     const old = exec('npx', ['--yes', '-p', 'node@20', 'node', main()], { cwd: directory, shell })

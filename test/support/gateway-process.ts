@@ -99,7 +99,7 @@ export async function startExample(name: string): Promise<GatewayProcess> {
 }
 
 /** Node keeps the compiled modules of gateways here, and starts the next one in two thirds of the time. */
-const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile')
+export const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile')
 
 type Spawned = Omit<GatewayProcess, 'url'>
 

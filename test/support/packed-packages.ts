@@ -28,14 +28,21 @@ export const PARTS: Readonly<Record<string, string[]>> = {
   logging: ['LOG_FIELDS', 'logRequests'],
   metrics: ['routerMetrics'],
   parts: [
-    ...['Backend', 'BodyConsumedError', 'BodyFailedError', 'BodyReleasedError', 'BodyTooLargeError'],
+    ...[
+      'Backend',
+      'BackendClient',
+      'BodyConsumedError',
+      'BodyFailedError',
+      'BodyReleasedError',
+      'BodyTooLargeError',
+    ],
     ...['ClientLeftError', 'ConfigError', 'Exchange', 'Forwarder', 'HoldError', 'NoBackendError'],
     ...['RouterClosedError', 'RouterError', 'SpoolError', 'TlsError', 'UnclassifiedError', 'WITH_OPTIONS'],
     ...['answerError', 'classifyPredictRequest', 'classifyStep', 'createRouter', 'defaults', 'deferContinue'],
     ...['describePolicy', 'dnsResolver', 'expandConfig', 'explanationText', 'forwardStep', 'inheritedSocket'],
     ...['jobKeysOf', 'judge', 'parseConfig', 'parseDuration', 'parsePolicy', 'pathOf'],
     ...['resolveExchangeOptions', 'resolveTimeouts', 'selectBackend', 'selectStep', 'shorten', 'stopServer'],
-    'systemClock',
+    ...['systemClock', 'withoutCredentials'],
   ],
   testing: [
     ...['BOUNDARY', 'CONTENT_TYPE', 'ENTRIES', 'FakeClock', 'GOOD_ANSWER', 'StubMlServer', 'UNDECODABLE'],

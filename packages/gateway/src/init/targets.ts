@@ -49,12 +49,20 @@ export function readTargets(urls: readonly string[], options: TargetOptions = {}
   const macs = new Map<Omit<Target, 'sleeps'>, string>()
   for (const written of options.mac ?? []) {
     const at = written.lastIndexOf('=')
-    const [only, other] = at === -1 ? [...sleeping, ...(sleeping.size === 0 ? targets : [])] : []
-    const target = other === undefined && only !== undefined ? only : find(written.slice(0, at), '--mac')
+    const target =
+      at === -1
+        ? onlyOf(sleeping.size > 0 ? [...sleeping] : targets, written)
+        : find(written.slice(0, at), '--mac')
     macs.set(target, written.slice(at + 1))
     sleeping.add(target)
   }
   return targets.map((target) => checked({ ...target, sleeps: sleeping.has(target), mac: macs.get(target) }))
+}
+
+function onlyOf<T extends { readonly name: string }>(targets: readonly T[], mac: string): T {
+  const [target, ...others] = targets
+  if (target !== undefined && others.length === 0) return target
+  throw new TargetError(`--mac ${mac}: name its backend, as in ${target?.name}=${mac}.`)
 }
 
 /** Why a text is not the URL of an ML server; `undefined` if it is. */
