@@ -7,9 +7,10 @@ import packageJson from './package.json' with { type: 'json' }
 /** The files of undici that export what core imports: its index also loads fetch, WebSocket, caches and mocks. */
 const UNDICI = `
 import Dispatcher from 'undici/lib/dispatcher/dispatcher.js'
-import request from 'undici/lib/api/api-request.js'
-// As undici's index does, for canaries and probes.
-Dispatcher.prototype.request = request
+// As undici's index does, for canaries; loaded with the first one.
+Dispatcher.prototype.request = function (...args) {
+  return require('undici/lib/api/api-request.js').apply(this, args)
+}
 export { default as Agent } from 'undici/lib/dispatcher/agent.js'
 export { default as Client } from 'undici/lib/dispatcher/client.js'
 export { default as Pool } from 'undici/lib/dispatcher/pool.js'

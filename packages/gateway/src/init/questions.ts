@@ -1,4 +1,5 @@
 import { CANCEL_SYMBOL, cancel, confirm, intro, multiselect, text } from '@clack/prompts'
+import { withoutCredentials } from '@immich-ml-router/core/parts'
 import { macMistake, readTargets, type Target, TargetError, urlMistake } from './targets.ts'
 
 /** The questions were cancelled. */
@@ -43,8 +44,12 @@ async function askSleeping(targets: readonly Target[]): Promise<string[]> {
     const message = 'Does its machine sleep, or is it switched off at times?'
     return (await answered(confirm({ message, initialValue: false }))) ? [only.name] : []
   }
-  const options = targets.map(({ name, url }) => ({ value: name, label: name, hint: url }))
-  const message = 'Which machines sleep, or are switched off at times? (space selects, enter goes on)'
+  const options = targets.map(({ name, url }) => ({
+    value: name,
+    label: name,
+    hint: withoutCredentials(url),
+  }))
+  const message = 'Which machines sleep, or are switched off at times?'
   return answered(multiselect({ message, options, required: false }))
 }
 

@@ -63,6 +63,13 @@ function wrong(reason: string): Finding {
   return { kind: 'unusable', cause: 'wrong', reason }
 }
 
+/** A page instead of an answer may be a login page. */
+function withLogin({ name }: BackendClient, reason: string): string {
+  return reason.includes('a login page')
+    ? `${reason}; if it is a login page, set backends.${name}.auth`
+    : reason
+}
+
 function gatewayFault(client: BackendClient): Finding {
   return wrong(
     `is a gateway of immich-ml-router, not an ML server, so requests may go in a circle: set ${optionOf(client)} to the URL of the ML server itself`,
@@ -95,7 +102,7 @@ async function pingOnce(client: BackendClient, clock: Clock): Promise<number | F
   const redirected = redirectFault(client, answer, probePath)
   if (redirected !== undefined) return wrong(redirected)
   const problem = client.probePath === undefined ? undefined : client.probeProblem(answer)
-  return problem === undefined ? clock.now() - start : wrong(problem)
+  return problem === undefined ? clock.now() - start : wrong(withLogin(client, problem))
 }
 
 async function hasStatusPage(client: BackendClient, clock: Clock): Promise<boolean> {
@@ -166,7 +173,8 @@ async function askOnce(
     if (redirected !== undefined) return { fault: wrong(redirected) }
     if (verdict.kind === 'good') return { time: clock.now() - start }
     const { reason } = verdict
-    if (verdict.kind === 'fault' && verdict.scope === 'backend') return { fault: wrong(reason) }
+    if (verdict.kind === 'fault' && verdict.scope === 'backend')
+      return { fault: wrong(withLogin(client, reason)) }
     if (verdict.kind === 'busy') return { result: { kind: 'busy', reason } }
     const lacks = verdict.kind === 'lacks' || (verdict.kind === 'undecided' && verdict.otherwise === 'lacks')
     return { result: { kind: lacks ? 'lacks' : 'fails', reason } }
