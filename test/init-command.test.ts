@@ -47,7 +47,9 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
     const text = await readFile(join(cwd, 'router.yaml'), 'utf8')
     expect(text).toContain(`  nas:\n    url: ${nas.url}\n`)
     expect(text).not.toContain('routes:')
-    const probed = await run(cwd, 'check', 'router.yaml', '--probe')
+    const probed = await run(cwd, 'check', 'router.yaml', '--probe', '--model', 'clip=ViT-L-14__openai')
+    const models = nas.received.slice(8).map(({ jobs }) => jobs[0]?.model)
+    expect([...new Set(models)]).toEqual(['ViT-L-14__openai', 'buffalo_l', 'PP-OCRv5_mobile'])
     expect([probed.code, probed.stderr]).toEqual([0, ''])
     expect(probed.stdout).toMatch(/\nProbe:\n {2}backend.*\n {2}nas .*\n {2}gpu .*\n/)
     expect(probed.stdout).not.toMatch(/Warnings|Errors/)
@@ -111,7 +113,8 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
 
   it('exits with 2 if the command line is wrong', async () => {
     const cwd = await emptyDirectory()
-    const wrong = await Promise.all([run(cwd, 'init'), run(cwd, 'init', 'gpu', '--sleeps', 'nas')])
+    const commands = [['init'], ['init', 'gpu', '--sleeps', 'nas'], ['check', '--model', 'faces=x']]
+    const wrong = await Promise.all(commands.map((args) => run(cwd, ...args)))
     expect(wrong).toEqual([
       { code: 2, stdout: '', stderr: expect.stringContaining('the URLs of your ML servers are missing') },
       {
@@ -119,6 +122,7 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
         stdout: '',
         stderr: expect.stringContaining('--sleeps nas: no backend has this name or URL'),
       },
+      { code: 2, stdout: '', stderr: expect.stringContaining('Write it like clip=ViT-L-14__openai') },
     ])
   })
 

@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 import { runCheck } from './commands/check.ts'
 import { runDemo } from './commands/demo.ts'
@@ -8,6 +8,7 @@ import type { InitOptions } from './commands/init.ts'
 import { run } from './commands/run.ts'
 import type { StatusOptions } from './commands/status.ts'
 import { EXIT } from './exit-codes.ts'
+import { modelMistake } from './probe/immich-jobs.ts'
 
 const HELP = `
 Variables:
@@ -22,6 +23,17 @@ Exit codes:
   0  success
   1  the command failed: a mistake in the configuration, a port in use, an unhealthy gateway
   2  the command line is wrong, or no backend is configured`
+
+const MODEL = [
+  '--model <task=model>',
+  "ask for this model, not for Immich's default one; repeatable",
+] as const
+
+function collectModel(value: string, before?: readonly string[]): string[] {
+  const mistake = modelMistake(value)
+  if (mistake !== undefined) throw new InvalidArgumentError(mistake)
+  return collect(value, before)
+}
 
 function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
@@ -49,6 +61,7 @@ export function createProgram(): Command {
     .option('--name <name>', 'name of a backend, in the order of the URLs; repeatable', collect)
     .option('--sleeps <name-or-url>', 'its machine sleeps or is switched off at times; repeatable', collect)
     .option('--mac <name-or-url=mac>', 'its MAC address, for Wake-on-LAN; repeatable', collect)
+    .option(...MODEL, collectModel)
     .option('--force', 'replace the file if it exists')
     .option('-y, --yes', 'ask no questions')
     .action(async (urls: string[], options: InitOptions, command: Command) =>
@@ -59,6 +72,7 @@ export function createProgram(): Command {
     .description('print in words what the configuration does, or every mistake in it')
     .argument('[file]', 'configuration file; default: $ROUTER_CONFIG')
     .option('--probe', 'ask every backend what it can do, and how fast')
+    .option(...MODEL, collectModel)
     .action(runCheck)
   program
     .command('explain')

@@ -1,15 +1,21 @@
 import type { RouterConfig } from '@immich-ml-router/core'
 import { EXIT } from '../exit-codes.ts'
 import { coverageOf } from '../probe/coverage.ts'
+import { jobsWith } from '../probe/immich-jobs.ts'
 import { probeAll } from '../probe/probe-all.ts'
 import { loadingNotes, probeTable, titled } from '../probe/probe-table.ts'
 import { paintFor } from '../table.ts'
 
-/** Asks every backend and prints what it found. Sets the exit code to 1 if a job of Immich has no backend that works. */
-export async function runProbe(config: RouterConfig): Promise<void> {
+/**
+ * Asks every backend and prints what it found. Sets the exit code to 1 if a job of Immich has no backend that works.
+ *
+ * @param models Models to ask for in place of Immich's default ones, such as `clip=ViT-L-14__openai`.
+ */
+export async function runProbe(config: RouterConfig, models?: readonly string[]): Promise<void> {
   const { stdout, stderr } = process
-  const findings = await probeAll(config, stderr)
-  const { errors, warnings } = coverageOf(config, findings)
+  const jobs = jobsWith(models)
+  const findings = await probeAll(config, stderr, { jobs })
+  const { errors, warnings } = coverageOf(config, findings, jobs)
   const lines = [
     '',
     'Probe:',

@@ -62,20 +62,21 @@ async function readWithMistakes(
   return configured
 }
 
-/**
- * Prints the configuration in words, or its mistakes.
- *
- * @param options `probe`: whether to ask every backend as well.
- */
-export async function runCheck(
-  path: string | undefined,
-  { probe }: { readonly probe?: true },
-): Promise<void> {
+/** The options of `check`. */
+export interface CheckOptions {
+  /** Whether to ask every backend as well. */
+  readonly probe?: true
+  /** Models to ask for, such as `clip=ViT-L-14__openai`. */
+  readonly model?: readonly string[]
+}
+
+/** Prints the configuration in words, or its mistakes. */
+export async function runCheck(path: string | undefined, { probe, model }: CheckOptions): Promise<void> {
   try {
     const checked = await readWithMistakes(process.env, path)
     if (!('mistakes' in checked)) {
       process.stdout.write(`${wordsOf(checked)}\n`)
-      if (probe) await (await import('./check-probe.ts')).runProbe(checked.options)
+      if (probe) await (await import('./check-probe.ts')).runProbe(checked.options, model)
     } else {
       process.stderr.write(`${checked.mistakes}\n`)
       process.exitCode = EXIT.failed

@@ -8,6 +8,7 @@ import { routerYaml } from '../init/router-yaml.ts'
 import { readTargets, type Target, TargetError, type TargetOptions } from '../init/targets.ts'
 import { NAME } from '../name.ts'
 import type { Finding } from '../probe/finding.ts'
+import { jobsWith } from '../probe/immich-jobs.ts'
 import { probeAll } from '../probe/probe-all.ts'
 import { loadingNotes, probeTable, titled } from '../probe/probe-table.ts'
 import { paintFor } from '../table.ts'
@@ -17,6 +18,8 @@ export interface InitOptions extends TargetOptions {
   readonly output: string
   readonly force?: true
   readonly yes?: true
+  /** Models to ask for, such as `clip=ViT-L-14__openai`. */
+  readonly model?: readonly string[]
 }
 
 /** Asks the ML servers what they can do and writes a configuration that fits. */
@@ -35,7 +38,7 @@ export async function runInit(
   const targets = await targetsFrom(urls, options, command)
   if (targets === undefined) return
   const backends = Object.fromEntries(targets.map(({ name, url }) => [name, { url }]))
-  const findings = await probeAll({ backends }, process.stderr)
+  const findings = await probeAll({ backends }, process.stderr, { jobs: jobsWith(options.model) })
   const plan = planFor(targets, findings)
   const { stdout } = process
   stdout.write(`${probeTable(findings, paintFor(stdout)).join('\n')}\n`)

@@ -9,13 +9,21 @@ export interface Coverage {
   readonly warnings: readonly string[]
 }
 
-/** Finds the jobs whose route has no backend that works. */
-export function coverageOf(config: RouterConfig, findings: ReadonlyMap<string, Finding>): Coverage {
+/**
+ * Finds the jobs whose route has no backend that works.
+ *
+ * @param jobs The jobs that the backends were asked for. Default: Immich's, with its default models.
+ */
+export function coverageOf(
+  config: RouterConfig,
+  findings: ReadonlyMap<string, Finding>,
+  jobs: readonly ImmichJob[] = IMMICH_JOBS,
+): Coverage {
   const { backends, routes, hold } = config
   const select = selectBackend({ backends, routes, hold })
   try {
     const [errors, warnings]: [string[], string[]] = [[], []]
-    for (const job of IMMICH_JOBS) {
+    for (const job of jobs) {
       const { route, index, candidates } = select.explain(classificationOf(job))
       const names = [
         ...new Set(candidates.filter((it) => it.reason.kind !== 'lacks-task').map((it) => it.backend)),

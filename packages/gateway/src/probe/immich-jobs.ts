@@ -54,3 +54,29 @@ export const IMMICH_JOBS: readonly ImmichJob[] = [
 export function classificationOf({ entries, input, task }: ImmichJob): Classified {
   return { classified: true, entries, input, tasks: [task] }
 }
+
+/** Why `task=model` is wrong; `undefined` if it is not. */
+export function modelMistake(written: string): string | undefined {
+  const [task, model] = modelIn(written)
+  return model !== '' && IMMICH_JOBS.some((job) => job.task === task)
+    ? undefined
+    : 'Write it like clip=ViT-L-14__openai; the tasks are clip, facial-recognition and ocr.'
+}
+
+/**
+ * Immich's jobs with other models than Immich's default ones.
+ *
+ * @param models Such as `clip=ViT-L-14__openai`.
+ */
+export function jobsWith(models: readonly string[] = []): readonly ImmichJob[] {
+  const byTask = new Map(models.map(modelIn))
+  return IMMICH_JOBS.map((job) => {
+    const model = byTask.get(job.task)
+    return model === undefined ? job : { ...job, entries: job.entries.map((entry) => ({ ...entry, model })) }
+  })
+}
+
+function modelIn(written: string): readonly [task: string, model: string] {
+  const at = written.indexOf('=')
+  return at === -1 ? [written, ''] : [written.slice(0, at), written.slice(at + 1)]
+}

@@ -13,13 +13,13 @@ import { Progress } from './progress.ts'
 export async function probeAll(
   config: RouterConfig,
   stream: NodeJS.WriteStream,
-  options: Pick<ProbeOptions, 'clock'> = {},
+  { jobs: all = IMMICH_JOBS, ...options }: Pick<ProbeOptions, 'clock' | 'jobs'> = {},
 ): Promise<ReadonlyMap<string, Finding>> {
   const progress = new Progress(stream)
   const ask = async (name: string, tasks: readonly string[] | undefined) => {
     const client = new BackendClient(config, name)
     try {
-      const jobs = IMMICH_JOBS.filter(({ task }) => tasks?.includes(task) ?? true)
+      const jobs = all.filter(({ task }) => tasks?.includes(task) ?? true)
       const onStep = (step: string) => progress.set(name, step)
       return [name, await probeBackend(client, { ...options, jobs, onStep })] as const
     } finally {

@@ -43,8 +43,8 @@ describe('the probe of a backend', () => {
       expect(result.time).toBeGreaterThanOrEqual(9)
       expect(result.first).toBeGreaterThanOrEqual(result.time)
     }
-    const [search] = finding.jobs
-    expect(search?.result).toMatchObject({ first: expect.closeTo(50, -2) })
+    const search = finding.jobs[0]?.result
+    expect(search?.kind === 'works' ? search.first : 0).toBeGreaterThanOrEqual(49)
     expect(steps).toEqual(['ping', 'text search', 'image indexing', 'faces', 'OCR'])
     expect(stub.received).toHaveLength(8)
   })
