@@ -21,7 +21,7 @@ Variables:
 
 Exit codes:
   0  success
-  1  the command failed: a mistake in the configuration, a port in use, an unhealthy gateway
+  1  the command failed: a mistake in the configuration, a port in use, an unhealthy gateway, a job without a backend
   2  the command line is wrong, or no backend is configured`
 
 const MODEL = [
