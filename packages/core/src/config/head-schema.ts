@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { headerName, oneOrMany } from './values.ts'
 
 /** Printable ASCII without spaces at its ends: Node reads other bytes as Latin-1, and HTTP removes such spaces. */
