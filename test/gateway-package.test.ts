@@ -42,7 +42,8 @@ describe('the packed gateway in an empty directory', () => {
     expect((await stat(tarball)).size).toBeLessThan(MEGABYTE)
     // Parts of packages that the gateway never runs; each would make every start slower.
     const code = await readFile(main(), 'utf8')
-    const unused = /zod\/v4\/locales\/(?!en|index)|undici\/lib\/(?:web\/(?:fetch\/index|websocket|cache)|mock)/
+    const unused =
+      /zod\/v4\/locales\/(?!en|index)|undici\/lib\/(?:web\/(?:fetch\/index|websocket|cache)|mock)/
     expect(unused.exec(code)?.[0]).toBeUndefined()
   })
 

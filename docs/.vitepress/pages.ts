@@ -28,8 +28,8 @@ const GROUPS: readonly (readonly [title: string, pages: readonly Page[]])[] = [
   [
     'Operate',
     [
+      ['Commands', 'commands'],
       ['Operating', 'operating'],
-      ['Upgrade and roll back', 'upgrading'],
       ['Status page', 'status-page'],
       ['Metrics', 'metrics'],
       ['Logs', 'logs'],
