@@ -327,7 +327,7 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
       '  gpu: http://gpu:3003\n',
     )
     expect((await withUrl('${A_URL_THAT_IS_NOT_SET}')).stderr).toBe(
-      'backends.gpu.url needs the variable A_URL_THAT_IS_NOT_SET, which is not set\n',
+      'backends.gpu.url needs the variable A_URL_THAT_IS_NOT_SET, which is not set; set it, or write a default: ${A_URL_THAT_IS_NOT_SET:-default}\n',
     )
   })
 

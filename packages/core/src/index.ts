@@ -70,6 +70,7 @@ export type {
 export {
   ConfigError,
   classifyPredictRequest,
+  configWarnings,
   createRouter,
   deferContinue,
   describePolicy,

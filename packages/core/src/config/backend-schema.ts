@@ -65,7 +65,10 @@ export const backend = z.strictObject(
      * it, every task.
      */
     tasks: z
-      .array(z.string().regex(/^[^*]+$/, 'must be the name of a task, without *'), 'must be a list of tasks')
+      .array(
+        z.string().regex(/^[^*]+$/, 'must be the name of a task, without *'),
+        'must be a list of tasks, such as [clip]',
+      )
       .min(1, 'must name at least one task')
       .optional(),
     /** Whether a backend with `tasks` takes unclassified requests. The ML server may read another task in them. */
@@ -115,7 +118,10 @@ function urlProblem(text: string): string | undefined {
   if (!URL.canParse(text)) return 'must be a URL such as http://192.168.1.20:3003'
   const url = new URL(text)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must begin with http:// or https://'
-  if (url.search !== '' || url.hash !== '') return 'must have no query and no fragment'
+  if (url.search !== '' || url.hash !== '')
+    return 'must have no query and no fragment; remove what follows ? or #'
+  if (/\/predict\/*$/.test(url.pathname))
+    return 'must not end in /predict, which the router appends; remove it'
   try {
     decodeURIComponent(url.username + url.password)
     return undefined

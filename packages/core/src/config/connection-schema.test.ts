@@ -100,7 +100,10 @@ describe('what is wrong', () => {
       { headers: { authorization: 't' }, auth: { bearer: 't' } },
       'headers.authorization conflicts with auth; set one of them.',
     ],
-    [{ url: 'http://ml', tls: { insecure: true } }, 'tls needs a url that begins with https://.'],
+    [
+      { url: 'http://ml', tls: { insecure: true } },
+      'tls needs a url that begins with https://; change the url, or remove tls.',
+    ],
     [{ tls: { insecure: 'yes' } }, 'tls.insecure must be true or false.'],
     [
       { tls: { servername: '10.0.0.1' } },

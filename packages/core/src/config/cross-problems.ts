@@ -143,7 +143,8 @@ function connectionProblems(
     problems.push(problem(at('headers', written), `conflicts with ${other}; set one of them`))
   }
   if (tls === undefined) return problems
-  if (base?.protocol === 'http:') problems.push(problem(at('tls'), 'needs a url that begins with https://'))
+  if (base?.protocol === 'http:')
+    problems.push(problem(at('tls'), 'needs a url that begins with https://; change the url, or remove tls'))
   return isRecord(tls) ? [...problems, ...pairProblems(tls, at)] : problems
 }
 

@@ -41,10 +41,16 @@ describe('a value', () => {
   })
 
   it.each([
-    ['${NONE}', 'needs the variable NONE, which is not set'],
-    ['${toString}', 'needs the variable toString, which is not set'],
-    ['${file:/run/secrets/none}', 'needs the file /run/secrets/none, which cannot be read (ENOENT)'],
-    ['${file:secrets/none}', 'needs an absolute path of a file'],
+    ['${NONE}', 'needs the variable NONE, which is not set; set it, or write a default: ${NONE:-default}'],
+    [
+      '${toString}',
+      'needs the variable toString, which is not set; set it, or write a default: ${toString:-default}',
+    ],
+    [
+      '${file:/run/secrets/none}',
+      'needs the file /run/secrets/none, which cannot be read (ENOENT); check its path and permissions',
+    ],
+    ['${file:secrets/none}', 'needs an absolute path of a file, such as ${file:/run/secrets/token}'],
     ['${GPU', 'has a ${ that starts none of'],
     ['${}', 'has a ${ that starts none of'],
     ['${1}', 'has a ${ that starts none of'],
@@ -162,10 +168,10 @@ describe('a configuration that is expanded', () => {
     expect(() => parse(data)).toThrow(
       [
         'The configuration has 7 mistakes:',
-        '  backends.a.url needs the variable NONE, which is not set.',
-        '  backends.a.maxConcurrent needs the variable NONE, which is not set.',
-        '  backends.b.auth.bearer needs the file /run/secrets/none, which cannot be read (ENOENT).',
-        '  routes[0].backends[0] needs the variable NONE, which is not set.',
+        '  backends.a.url needs the variable NONE, which is not set; set it, or write a default: ${NONE:-default}.',
+        '  backends.a.maxConcurrent needs the variable NONE, which is not set; set it, or write a default: ${NONE:-default}.',
+        '  backends.b.auth.bearer needs the file /run/secrets/none, which cannot be read (ENOENT); check its path and permissions.',
+        '  routes[0].backends[0] needs the variable NONE, which is not set; set it, or write a default: ${NONE:-default}.',
         '  backends.a.wieght is not an option. Did you mean "weight"?',
         '  routes[0].strategy must be one of first, round-robin, weighted-round-robin, least-conn, peak-ewma, model-affinity.',
         '  routes[0].backends[1] names a backend, which is not among the backends.',

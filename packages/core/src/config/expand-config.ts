@@ -123,18 +123,22 @@ function lookUp(reference: string, { env, readFile }: Sources): Found {
   const [, name, otherwise] = VARIABLE.exec(reference) ?? []
   if (name === undefined) return { mistake: NEITHER }
   const value = (Object.hasOwn(env, name) ? env[name] : undefined) ?? otherwise
-  if (value === undefined) return { mistake: `needs the variable ${name}, which is not set` }
+  if (value === undefined)
+    return {
+      mistake: `needs the variable ${name}, which is not set; set it, or write a default: \${${name}:-default}`,
+    }
   return { value: value === '' && otherwise !== undefined ? otherwise : value }
 }
 
 function textOf(path: string, readFile: Sources['readFile']): Found {
-  if (!isAbsolute(path)) return { mistake: 'needs an absolute path of a file' }
+  if (!isAbsolute(path))
+    return { mistake: 'needs an absolute path of a file, such as ${file:/run/secrets/token}' }
   try {
     return { value: readFile(path).replace(/\r?\n$/, '') }
   } catch (error) {
     const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
     const why = typeof code === 'string' ? ` (${code})` : ''
-    return { mistake: `needs the file ${path}, which cannot be read${why}` }
+    return { mistake: `needs the file ${path}, which cannot be read${why}; check its path and permissions` }
   }
 }
 

@@ -73,6 +73,13 @@ describe('a policy with mistakes', () => {
     [{ backends: { a: { url: 'http://h', weight: 0 } } }, 'backends.a.weight must be a number above 0'],
     [{ backends: { a: 'http://h' } }, 'backends.a must be an object such as { url: http://gpu:3003 }'],
     [{ backends, retry: 3 }, 'retry is not an option. Did you mean "retries"?'],
+    [{ backends, strategy: 'first' }, 'strategy is not an option here; move it to a route.'],
+    [{ backends, tasks: ['clip'] }, 'tasks is not an option here; move it to a backend.'],
+    [
+      { backends, routes: [{ backends: ['gpu'], task: 'clip' }] },
+      'routes[0].task is not an option here; move it to the match of a route.',
+    ],
+    [{ backends: { a: { url: 'http://h/ml/predict/' } } }, 'backends.a.url must not end in /predict'],
     [
       { backends, routes: [{ backend: ['gpu'] }] },
       'routes[0].backend is not an option. Did you mean "backends"?',

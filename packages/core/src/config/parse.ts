@@ -1,10 +1,11 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { isRecord } from '../record.ts'
 import { crossProblems } from './cross-problems.ts'
 import { ExpandedConfig } from './expand-config.ts'
 import type { Policy, RouterConfig } from './policy.ts'
 import { ConfigError, type ConfigProblem, formatPath, problem, toProblems } from './problems.ts'
 import { configSchema, policySchema } from './router-schema.ts'
+import { keysAt } from './schema-walk.ts'
 
 /** Valid options. */
 export interface Parsed<S extends z.ZodType> {
@@ -89,28 +90,6 @@ function check<S extends z.ZodType>(
   // It was refused as text, and may be meant as a number.
   if (refused.size > 0 && !retyped) return check(schema, config.withScalars(refused), cross, true)
   return { config, parsed, problems: [...problems, ...cross(config)] }
-}
-
-/** The keys that the schema knows at a path, for suggestions. */
-function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema
-  for (const key of path) {
-    at = unwrap(at)
-    if (at instanceof z.ZodObject) at = at.shape[String(key)]
-    else if (at instanceof z.ZodArray) at = at.element
-    else if (at instanceof z.ZodRecord) at = at.valueType
-  }
-  at = unwrap(at)
-  return at instanceof z.ZodObject ? Object.keys(at.shape) : []
-}
-
-function unwrap(schema: unknown): unknown {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) return unwrap(schema.unwrap())
-  if (schema instanceof z.ZodPipe) return unwrap(schema.in)
-  // `false`, or an object of options.
-  if (schema instanceof z.ZodUnion)
-    return unwrap(schema.options.find((option) => option instanceof z.ZodObject))
-  return schema
 }
 
 /** A name that no member can have. */

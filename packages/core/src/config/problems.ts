@@ -1,11 +1,11 @@
 import leven from 'leven'
 import type * as z from 'zod'
 
-/** One mistake in a configuration. */
+/** One mistake in a configuration, or a warning. */
 export interface ConfigProblem {
   /** Its path, as in code: `routes[1].backends[0]`; empty for the whole configuration. */
   readonly path: string
-  /** The mistake, as it is shown after the path. */
+  /** The mistake or warning, as it is shown after the path. */
   readonly message: string
   /** The option or value that was probably meant. */
   readonly suggestion?: string
@@ -30,15 +30,18 @@ export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[]
 
   constructor(problems: readonly ConfigProblem[]) {
-    const lines = problems.map(({ path, message, suggestion }) => {
-      const hint = suggestion === undefined ? '' : ` Did you mean "${suggestion}"?`
-      return `  ${path === '' ? '' : `${path} `}${message}.${hint}`
-    })
+    const lines = problems.map((it) => `  ${problemText(it)}`)
     super(
       `The configuration has ${problems.length} mistake${problems.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
     )
     this.problems = problems
   }
+}
+
+/** A problem as a sentence: `backends.gpu.wieght is not an option. Did you mean "weight"?`. */
+export function problemText({ path, message, suggestion }: ConfigProblem): string {
+  const hint = suggestion === undefined ? '' : ` Did you mean "${suggestion}"?`
+  return `${path === '' ? '' : `${path} `}${message}.${hint}`
 }
 
 /** The known word that was probably meant. */
@@ -77,6 +80,7 @@ export function problem(path: string, message: string, suggestion?: string): Con
 /**
  * The problems for zod's issues.
  *
+ * @param keysAt The keys that the schema knows at a path.
  * @param isSecret Whether what was written at a path must not be shown.
  */
 export function toProblems(
@@ -84,13 +88,15 @@ export function toProblems(
   keysAt: (path: readonly PropertyKey[]) => readonly string[],
   isSecret: (path: string) => boolean,
 ): ConfigProblem[] {
+  const placesOf = (key: string) => PLACES.filter(([, at]) => keysAt(at).includes(key)).map(([name]) => name)
   return error.issues.flatMap(innermost).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
       const known = keysAt(issue.path)
       return issue.keys.map((key) => {
         const path = formatPath([...issue.path, key])
-        const now = renamed(path)
-        return now === undefined ? problem(path, 'is not an option', suggest(key, known)) : problem(path, now)
+        const meant = suggest(key, known)
+        const now = renamed(path) ?? (meant === undefined ? misplaced(placesOf(key)) : undefined)
+        return now === undefined ? problem(path, 'is not an option', meant) : problem(path, now)
       })
     }
     if (issue.code === 'invalid_value') {
@@ -115,6 +121,19 @@ function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   )
   if (within === undefined || within.length === 0) return [issue]
   return within.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(innermost)
+}
+
+/** Where an option may belong, when it is written at another place. */
+const PLACES: readonly (readonly [name: string, path: readonly PropertyKey[]])[] = [
+  ['the top level', []],
+  ['a backend', ['backends', '']],
+  ['a route', ['routes', 0]],
+  ['the match of a route', ['routes', 0, 'match']],
+]
+
+/** The message for an option that is written at the wrong place. */
+function misplaced(places: readonly string[]): string | undefined {
+  return places.length === 0 ? undefined : `is not an option here; move it to ${places.join(' or ')}`
 }
 
 function missing(issue: z.core.$ZodIssue): boolean {

@@ -100,7 +100,7 @@ export const route = z.strictObject(
     match: match.optional(),
     /** Names of backends. Their order matters to the strategy `first`. */
     backends: z
-      .array(z.string('must be the name of a backend'), 'must be a list of backend names')
+      .array(z.string('must be the name of a backend'), 'must be a list of backend names, such as [gpu]')
       .min(1, 'must name at least one backend'),
     /** How a backend is chosen: a name, or in code a function that makes a strategy. */
     strategy: z.enum(strategyNames).prefault('peak-ewma'),

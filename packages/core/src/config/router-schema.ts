@@ -27,13 +27,16 @@ const policyShape = {
   backends: z.record(
     z.string().regex(NAME, 'must be letters, digits, ".", "_" or "-", 64 at most'),
     backend,
-    'must be an object of backends by name',
+    'must be an object of backends by name, such as { gpu: { url: http://gpu:3003 } }',
   ),
   /**
    * In order: the first route that matches takes the request. The last has no `match` and takes the rest. Without it, one
    * route to every backend.
    */
-  routes: z.array(route, 'must be a list of routes').min(1, 'must have at least one route').optional(),
+  routes: z
+    .array(route, 'must be a list of routes, such as [{ backends: [gpu] }]')
+    .min(1, 'must have at least one route')
+    .optional(),
   ...ownTimeouts,
   ...ownRetries,
   /** How requests are queued while every backend of their route is at its limit. */

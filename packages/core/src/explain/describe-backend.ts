@@ -32,28 +32,12 @@ export function describeBackend(
   ]
 }
 
-/** What should not stay as it is. */
-export function warningsOf(name: string, options: BackendOptions): string[] {
-  const { tls, url, tasks, unclassified } = options
-  const warnings: string[] = []
-  if (/\/predict\/*$/.test(new URL(url).pathname))
-    warnings.push('its URL ends in /predict, which the router appends by itself; remove it')
-  if (unclassified === true && tasks === undefined)
-    warnings.push('unclassified has no effect without tasks: the backend takes every request')
-  if (tls?.insecure === true)
-    warnings.push(
-      'its certificate is not verified (tls.insecure), so anybody on the way can read and change everything',
-    )
-  if (authOf(options) !== undefined && !url.toLowerCase().startsWith('https:'))
-    warnings.push('its credentials go over http, where anybody on the way can read them')
-  return warnings.map((warning) => `${name}: ${warning}`)
-}
-
 function urlOf({ url }: BackendOptions): string {
   return takeCredentials(url).base.href.replace(/\/+$/, '')
 }
 
-function authOf({ url, auth, headers = {} }: BackendOptions): string | undefined {
+/** How the router authenticates at a backend. */
+export function authOf({ url, auth, headers = {} }: BackendOptions): string | undefined {
   if (auth !== undefined) return auth.basic === undefined ? 'bearer' : 'basic'
   if (takeCredentials(url).authorization !== undefined) return 'basic'
   return Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')

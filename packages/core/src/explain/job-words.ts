@@ -71,7 +71,7 @@ function wordsOf(match: Omit<Match, 'model'>, taken: readonly ImmichJob[]): stri
 }
 
 /** Whether it can take nothing but the jobs that Immich sends. */
-function isExact({ task, type }: Omit<Match, 'model'>): boolean {
+export function isExact({ task, type }: Omit<Match, 'model'>): boolean {
   if (task === undefined) return false
   const jobs = JOBS.filter(({ tasks }) => tasks.some((known) => [task].flat().includes(known)))
   const isKnown = (written: Pattern, known: readonly string[]) =>

@@ -51,7 +51,9 @@ export function resolveExchangeOptions(options: ExchangeOptions = {}): ResolvedE
 export function checkExchange(options: ResolvedExchange) {
   const { limits, bodyMemory, totalBodyMemory, bodySpool, ...resolved } = options
   if (typeof bodySpool === 'string' && !isWritable(bodySpool)) {
-    throw new ConfigError([problem('bodySpool', 'must be a directory that can be written to')])
+    throw new ConfigError([
+      problem('bodySpool', 'must be a directory that can be written to; create it, or choose another'),
+    ])
   }
   const retention = {
     bodyMemory,

@@ -75,7 +75,8 @@ export function compileJob(match: JobMatch): Predicate<Classified> {
 
 type Predicate<T> = (value: T) => boolean
 
-function compilePattern(pattern: Pattern | undefined): Predicate<string> {
+/** Compiles a pattern, or a list of which one must match. */
+export function compilePattern(pattern: Pattern | undefined): Predicate<string> {
   if (pattern === undefined) return () => true
   const predicates = [pattern].flat().map(compileOne)
   return (value) => predicates.some((fits) => fits(value))
