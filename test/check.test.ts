@@ -71,9 +71,11 @@ routes:
       `  nas: ${stub.url}`,
       '    at once: 2 requests',
       '  gpu: https://gpu:3003 (bearer)',
-      '  gpu: its certificate is not verified (tls.insecure), so anybody on the way can read and change everything',
     ])
       expect(stdout.split('\n')).toContain(line)
+    expect(stdout).toMatch(
+      /Warnings:\n\n.*router.yaml:6:\d+: backends.gpu.tls.insecure accepts any certificate/,
+    )
     expect(stdout).not.toMatch(/t0ken|BEGIN/)
     expect([stub.started, await stub.connections()]).toEqual([0, 0])
   })
@@ -86,11 +88,21 @@ routes:
     const env = { ROUTER_CONFIG: join(directory, 'router.yaml'), PORT: 'x' }
     const { code, stdout, stderr } = await check(env)
     expect([code, stdout]).toEqual([1, ''])
+    const line = '2 | backends: { gpu: { url: "${NONE}", auth: { bearer: *** }, wieght: *** } }'
     expect(stderr).toBe(`PORT must be 0 to 65535, not "x".
-${env.ROUTER_CONFIG}: The configuration has 3 mistakes:
-  backends.gpu.url needs the variable NONE, which is not set.
-  backends.gpu.auth.bearer needs the file /none, which cannot be read (ENOENT).
-  backends.gpu.wieght is not an option. Did you mean "weight"?
+${env.ROUTER_CONFIG} has 3 mistakes:
+
+${env.ROUTER_CONFIG}:2:25: backends.gpu.url needs the variable NONE, which is not set; set it, or write a default: \${NONE:-default}.
+  ${line}
+    |                         ^
+
+${env.ROUTER_CONFIG}:2:52: backends.gpu.auth.bearer needs the file /none, which cannot be read (ENOENT); check its path and permissions.
+  ${line}
+    |                                                    ^
+
+${env.ROUTER_CONFIG}:2:71: backends.gpu.wieght is not an option. Did you mean "weight"?
+  ${line}
+    |                                                           ^
 `)
   })
 
@@ -118,6 +130,32 @@ ${env.ROUTER_CONFIG}: The configuration has 3 mistakes:
   })
 })
 
+describe('warnings', () => {
+  const check = async (text: string, ...args: string[]) => {
+    const directory = await files({ 'router.yaml': text })
+    const path = join(directory, 'router.yaml')
+    const ended = await run('packages/gateway/src/main.ts', ['check', ...args, path])
+    return { ...ended, stdout: ended.stdout.replaceAll(path, 'router.yaml') }
+  }
+  const text = 'backends:\n  gpu: { url: http://gpu:3003 }\nhold: 12\n'
+
+  it('are at the end, with their places', async () => {
+    const { code, stdout, stderr } = await check(text)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(
+      /\n\nWarnings:\n\nrouter.yaml:3:7: hold is 12 without .*\n {2}3 \| hold: 12\n {4}\| {7}\^\n$/,
+    )
+  })
+
+  it('are mistakes with --strict', async () => {
+    expect((await check(text, '--strict')).code).toBe(1)
+    expect(await check(text.replace('12', '12h'), '--strict')).toMatchObject({
+      code: 0,
+      stdout: expect.not.stringContaining('Warnings'),
+    })
+  })
+})
+
 describe('what is checked', () => {
   it.each<[string, Record<string, string>, object]>([
     [
@@ -127,6 +165,9 @@ describe('what is checked', () => {
         words: expect.stringMatching(
           /ML_DEFAULT_URL\.\n(.|\n)*input text \(such as text search\): text\n(.|\n)*everything else: default\n(.|\n)* text: http:\/\/t:1 \(basic\)\n/,
         ),
+        warnings: [
+          'ML_TEXT_URL is http, so anyone on the network path can read the credentials; use https, or remove them.',
+        ],
       },
     ],
     [
@@ -148,7 +189,9 @@ describe('what is checked', () => {
     const directory = await files({ 'r.yaml': 'bodySpool: "${DIR}"\nbackends: { a: { url: http://a } }' })
     const check = (DIR: string) => checkConfig({ ROUTER_CONFIG: join(directory, 'r.yaml'), DIR })
     expect(await check('/nowhere')).toEqual({
-      mistakes: 'The configuration has 1 mistake:\n  bodySpool must be a directory that can be written to.',
+      mistakes: expect.stringContaining(
+        ':1:12: bodySpool must be a directory that can be written to; create it, or choose another.\n  1 | bodySpool: "${DIR}"\n',
+      ),
     })
     expect(await check(directory)).toHaveProperty('words')
   })
@@ -156,14 +199,14 @@ describe('what is checked', () => {
   it.each([
     [
       'backends: { a: { url: http://a, auth: { bearer: s3cret, , } } }',
-      'line 1, column 57 (unexpected token)',
+      ':1:57: bearer is not valid YAML here',
     ],
     [
       'backends: { a: { url: http://a, auth: { bearer: !s3cret x } } }',
-      'line 1, column 49 (tag resolve failed)',
+      ':1:49: bearer has a value that starts with !',
     ],
-    ['backends:\n  a: { url: "http://u:s3cret@a }', 'line 2, column 33 (missing char)'],
-    ['backends:\n  a: *s3cret', 'has an alias (*) without an anchor'],
+    ['backends:\n  a: { url: "http://u:s3cret@a }', ':2:13: url has a quote that is not closed'],
+    ['backends:\n  a: *s3cret', ':2:6: a has a value that starts with *'],
   ])('without what is written where YAML is broken: %j', async (text, where) => {
     const directory = await files({ 'r.yaml': text })
     const checked = await checkConfig({ ROUTER_CONFIG: join(directory, 'r.yaml') })

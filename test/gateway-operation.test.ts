@@ -60,7 +60,7 @@ describe('the configuration of a gateway that runs', () => {
     expect(logged('not reloaded')[0]).toMatchObject({
       level: 50,
       msg: expect.stringMatching(
-        /previous one stays in use: ROUTER_CONFIG=.*router.yaml: The configuration has 3 mistakes:(.|\n)*backends.gpu.ulr(.|\n)*routes\[0\].backends\[0\]/,
+        /previous one stays in use: .*router.yaml has 3 mistakes: .*router.yaml:1:20: backends.gpu.ulr.*router.yaml:2:23: routes\[0\].backends\[0\]/,
       ),
     })
     expect(await by()).toBe('renamed')
@@ -186,9 +186,9 @@ describe('the status page of a gateway', () => {
   it.each([{ STATUS_PAGE: 'maybe' }, { ADMIN_TOKEN: 'two words' }])(
     'says what is wrong with %j',
     async (env) => {
-      const { exited, lines } = spawnGateway('express', env)
+      const { exited, output } = spawnGateway('express', { ML_DEFAULT_URL: 'http://gpu', ...env })
       expect(await exited).toBe(1)
-      expect(lines.at(-1)?.['msg']).toMatch(/must/)
+      expect(output.at(-1)).toMatch(/must/)
     },
   )
 })
@@ -198,10 +198,11 @@ describe('a port that is taken', () => {
     const taken = net.createServer().listen(0)
     await until(() => taken.listening, 'it listens')
     onTestFinished(() => void taken.close())
-    const { exited, lines } = spawnGateway('express', {
+    const { exited, output } = spawnGateway('express', {
+      ML_DEFAULT_URL: 'http://gpu',
       PORT: String((taken.address() as net.AddressInfo).port),
     })
     expect(await exited).toBe(1)
-    expect(lines.at(-1)?.['msg']).toMatch(/EADDRINUSE/)
+    expect(output.join(' ')).toMatch(/is in use/)
   })
 })

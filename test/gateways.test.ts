@@ -177,7 +177,7 @@ routes: [{ backends: [gpu], hold: 12h }]`
   it('says which port is in use, and how to choose another', async () => {
     const stub = await stubMl()
     const { exited, output } = spawnGateway(which, {
-      ML_DEFAULT_URL: stub.url,
+      ML_DEFAULT_URL: 'http://gpu:3003',
       PORT: String(stub.port),
       HOST: '127.0.0.1',
     })
@@ -193,7 +193,7 @@ routes: [{ backends: [gpu], hold: 12h }]`
     const { exited, output } = spawnGateway(which, { ROUTER_CONFIG: path })
     expect(await exited).toBe(1)
     expect(output.join('\n')).toMatch(
-      /broken.yaml: The configuration has 3 mistakes:(.|\n)*Did you mean "url"(.|\n)*Did you mean "gpu"/,
+      /broken.yaml has 3 mistakes:(.|\n)*Did you mean "url"(.|\n)*Did you mean "gpu"/,
     )
   })
 })

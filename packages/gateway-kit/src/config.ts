@@ -1,10 +1,18 @@
 import { readFile } from 'node:fs/promises'
-import { ConfigError, expandConfig, parseConfig, type RouterConfig } from '@immich-ml-router/core'
-import { parseDuration } from '@immich-ml-router/core/parts'
+import {
+  ConfigError,
+  type ConfigProblem,
+  expandConfig,
+  parseConfig,
+  type RouterConfig,
+} from '@immich-ml-router/core'
+import { parseDuration, problemText, resolveExchangeOptions } from '@immich-ml-router/core/parts'
 import type { StatusPageOptions } from '@immich-ml-router/status-page'
-import { parseDocument } from 'yaml'
+import { ConfigFileError, mistakeText } from './config-file/config-file-error.ts'
+import { ConfigText } from './config-file/config-text.ts'
 import { configPath } from './config-path.ts'
 import { MissingConfigError } from './missing-config.ts'
+import { DEFAULT_PORT, ownUrlProblems } from './own-url.ts'
 import { readStatusPage } from './status-page.ts'
 
 /** The settings of a gateway. */
@@ -38,12 +46,17 @@ export interface ConfigFile {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The configured options and their source. */
-export type ConfiguredOptions = Pick<GatewayConfig, 'options' | 'source' | 'file'>
+export interface ConfiguredOptions extends Pick<GatewayConfig, 'options' | 'source' | 'file'> {
+  /** Shows a warning or mistake: with its place and an excerpt of the file, or the variable. */
+  readonly show: (problem: ConfigProblem) => string
+}
 
 /** How {@link readConfig} reads the configuration. */
 export interface ReadOptions {
   /** Path of the configuration file. Default: the variable `ROUTER_CONFIG`. */
   readonly path?: string | undefined
+  /** Finds further mistakes in valid options. Default: none. */
+  readonly check?: ((options: RouterConfig) => readonly ConfigProblem[]) | undefined
 }
 
 /**
@@ -73,7 +86,8 @@ export async function readConfig(
   const settings = readSettings(env)
   const configured = await readOptions(env, options)
   if (configured === undefined) throw new MissingConfigError(env)
-  return { ...settings, ...configured }
+  const { show: _, ...config } = configured
+  return { ...settings, ...config }
 }
 
 /** Reads what only variables can configure: where to listen, when to stop, and the status page. */
@@ -81,20 +95,33 @@ export function readSettings(env: Environment): Omit<GatewayConfig, 'options' | 
   return { ...readPorts(env), drainTimeout: readDrainTimeout(env), statusPage: readStatusPage(env) }
 }
 
-/** @returns `undefined` if no backend is configured. */
+/**
+ * Reads the part of the configuration that may be in a file; see {@link readConfig}.
+ *
+ * @returns `undefined` if no backend is configured.
+ * @throws {ConfigFileError} with every mistake in the file and its place.
+ * @throws {ConfigError} with every mistake in the variables.
+ */
 export async function readOptions(
   env: Environment,
-  { path = configPath(env) }: ReadOptions = {},
+  { path = configPath(env), check = () => [] }: ReadOptions = {},
 ): Promise<ConfiguredOptions | undefined> {
   if (path) {
-    const read = async () => withTransport(await readFileConfig(path, env))
-    return { source: `the file ${path}`, file: { path, read }, options: await read() }
+    const read = () => readFileConfig(path, env, check)
+    const { options, show } = await read()
+    const file = { path, read: async () => (await read()).options }
+    return { source: `the file ${path}`, file, options, show }
   }
-  if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL'])
+  if (env['ML_TEXT_URL'] || env['ML_IMAGE_URL'] || env['ML_DEFAULT_URL']) {
+    const options = withTransport(configFromVariables(env))
+    const problems = [...ownUrlProblems(options, env), ...check(options)].map(withVariable)
+    if (problems.length > 0) throw new ConfigError(problems)
     return {
       source: 'ML_TEXT_URL, ML_IMAGE_URL, ML_DEFAULT_URL',
-      options: withTransport(configFromVariables(env)),
+      options,
+      show: (problem) => problemText(withVariable(problem)),
     }
+  }
   return undefined
 }
 
@@ -140,42 +167,75 @@ function parseVariables(config: unknown): RouterConfig {
     return parseConfig(config)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    throw new ConfigError(error.problems.map((it) => ({ ...it, path: VARIABLE_OF[it.path] ?? it.path })))
+    throw new ConfigError(error.problems.map(withVariable))
   }
 }
 
-async function readFileConfig(path: string, env: Environment): Promise<RouterConfig> {
+function withVariable(problem: ConfigProblem): ConfigProblem {
+  return { ...problem, path: VARIABLE_OF[problem.path] ?? problem.path }
+}
+
+async function readFileConfig(
+  path: string,
+  env: Environment,
+  check: NonNullable<ReadOptions['check']>,
+): Promise<Pick<ConfiguredOptions, 'options' | 'show'>> {
+  const file = new ConfigText(path, await readText(path))
+  const expanded = expandConfig(file.data, { env })
+  const refuse = (problems: readonly ConfigProblem[], cause?: unknown) => {
+    const located = problems.map((problem) => file.locate(problem))
+    return new ConfigFileError(path, located, { cause })
+  }
+  const own = ownUrlProblems(expanded.data(), env)
+  let options: RouterConfig
   try {
-    return parseConfig(expandConfig(parseYaml(await readFile(path, 'utf8')), { env }))
+    options = withTransport(parseConfig(expanded))
   } catch (error) {
-    throw new Error(`${path}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    })
+    if (!(error instanceof ConfigError)) throw error
+    throw refuse([...error.problems, ...own], error)
+  }
+  const problems = [...own, ...spoolProblems(options), ...check(options)]
+  if (problems.length > 0) throw refuse(problems)
+  return { options, show: (problem) => mistakeText(file.locate(problem)) }
+}
+
+/** Checks that the directory for temporary files is writable on this machine. */
+function spoolProblems({ bodySpool }: RouterConfig): readonly ConfigProblem[] {
+  try {
+    resolveExchangeOptions({ bodySpool })
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
   }
 }
 
-/** Parses YAML or JSON. The parser's own messages quote the text, which may be secret; these messages do not. */
-function parseYaml(text: string): unknown {
-  const document = parseDocument(text)
-  const [mistake] = [...document.errors, ...document.warnings]
-  if (mistake !== undefined) {
-    const [{ line, col } = { line: 1, col: 1 }] = mistake.linePos ?? []
-    const what = mistake.code.toLowerCase().replaceAll('_', ' ')
-    throw new Error(`is not valid YAML at line ${line}, column ${col} (${what}).`)
-  }
+async function readText(path: string): Promise<string> {
   try {
-    return document.toJS()
-  } catch {
-    throw new Error(
-      'has an alias (*) without an anchor (&) before it, or too many aliases; quote text that starts with *.',
-    )
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new Error(`${path} ${unreadable(error)}.`, { cause: error })
+  }
+}
+
+function unreadable(error: unknown): string {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
+  switch (code) {
+    case 'ENOENT':
+      return 'does not exist (ENOENT); check the path, or mount the directory with the file'
+    case 'EISDIR':
+      return 'is a directory (EISDIR); give the path of the file in it'
+    case 'EACCES':
+      return 'must not be read by this user (EACCES); change its permissions'
+    default:
+      return `cannot be read: ${error instanceof Error ? error.message : error}`
   }
 }
 
 /** The ports on which a gateway listens. */
 export function readPorts(env: Environment): Pick<GatewayConfig, 'port' | 'host' | 'metricsPort'> {
   return {
-    port: readPort(env, 'PORT') ?? 3003,
+    port: readPort(env, 'PORT') ?? DEFAULT_PORT,
     host: env['HOST'] || undefined,
     metricsPort: readPort(env, 'METRICS_PORT'),
   }

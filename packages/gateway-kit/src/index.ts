@@ -19,6 +19,7 @@ export {
   readOptions,
   readSettings,
 } from './config.ts'
+export { ConfigFileError, type FileMistake } from './config-file/config-file-error.ts'
 export { createHttpServer } from './http-server.ts'
 export { logDestination, makeLogger } from './log.ts'
 export { MissingConfigError } from './missing-config.ts'

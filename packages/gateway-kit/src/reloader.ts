@@ -1,6 +1,8 @@
 import type { Clock, Router, RouterConfig } from '@immich-ml-router/core'
 import type { Logger } from 'pino'
+import { ConfigFileError } from './config-file/config-file-error.ts'
 import { FileWatcher } from './file-watcher.ts'
+import { logWarnings } from './log-warnings.ts'
 
 export interface ReloaderOptions {
   readonly router: Router
@@ -70,11 +72,17 @@ export class Reloader {
       const config = await read()
       if (this.#closed) return
       router.reload(config)
+      logWarnings(config, logger)
       this.#last = { successful: true, succeededAt: Date.now() }
     } catch (error) {
       if (this.#closed) return
       this.#last = { ...this.#last, successful: false }
-      const why = error instanceof Error ? error.message : String(error)
+      const why =
+        error instanceof ConfigFileError
+          ? error.summary
+          : error instanceof Error
+            ? error.message
+            : String(error)
       logger.error(`configuration not reloaded, the previous one stays in use: ${why}`)
     }
   }

@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import type { GatewayConfig } from './config.ts'
 import { createHttpServer } from './http-server.ts'
 import { listenError } from './listen-error.ts'
+import { logWarnings } from './log-warnings.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { Reloader } from './reloader.ts'
 import { statusPageHandler } from './status-page.ts'
@@ -70,6 +71,7 @@ export interface StartOptions {
 export async function startGateway({ makeApp, config, logger }: StartOptions): Promise<Gateway> {
   const { listener, router } = makeApp(config.options)
   logRequests(router, logger)
+  logWarnings(config.options, logger)
   const { file } = config
   const reloader =
     file === undefined ? undefined : new Reloader({ router, logger, file: file.path, read: file.read })

@@ -1,3 +1,4 @@
+import type { ConfigProblem, RouterConfig } from '@immich-ml-router/core'
 import {
   type ConfiguredOptions,
   type Environment,
@@ -15,16 +16,20 @@ import {
  * @throws {Error} if a variable or the file is invalid, or needs what only a program of the user's own has.
  */
 export async function configure(env: Environment, file?: string): Promise<GatewayConfig> {
-  return { ...readSettings(env), ...(await configureOptions(env, file)) }
+  const { show: _, ...configured } = await configureOptions(env, file)
+  return { ...readSettings(env), ...configured }
 }
 
 /** Reads the part of the configuration that may be in a file; see {@link configure}. */
 export async function configureOptions(env: Environment, file?: string): Promise<ConfiguredOptions> {
-  const configured = await readOptions(env, { path: file })
+  const configured = await readOptions(env, { path: file, check: transportProblems })
   if (configured === undefined) throw new MissingConfigError(env)
-  if (configured.options.transport === 'http-proxy-3')
-    throw new Error(
-      `${configured.file?.path}: transport: the gateway does not contain http-proxy-3, whose events only code can use; remove "transport" or set it to direct.`,
-    )
   return configured
+}
+
+function transportProblems({ transport }: RouterConfig): ConfigProblem[] {
+  if (transport !== 'http-proxy-3') return []
+  const message =
+    'is http-proxy-3, which this gateway does not contain, because only code can use its events; remove transport, or set it to direct'
+  return [{ path: 'transport', message }]
 }

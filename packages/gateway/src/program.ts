@@ -69,10 +69,11 @@ export function createProgram(): Command {
     )
   program
     .command('check')
-    .description('print in words what the configuration does, or every mistake in it')
+    .description('print in words what the configuration does, with warnings, or every mistake in it')
     .argument('[file]', 'configuration file; default: $ROUTER_CONFIG')
     .option('--probe', 'ask every backend what it can do, and how fast')
     .option(...MODEL, collectModel)
+    .option('--strict', 'exit with 1 if there are warnings')
     .action(runCheck)
   program
     .command('explain')

@@ -1,9 +1,7 @@
-import { describePolicy } from '@immich-ml-router/core'
-import { resolveExchangeOptions } from '@immich-ml-router/core/parts'
+import { configWarnings, describePolicy } from '@immich-ml-router/core'
 import {
   type ConfiguredOptions,
   type Environment,
-  logDestination,
   MissingConfigError,
   makeLogger,
   readSettings,
@@ -12,8 +10,14 @@ import { configureOptions } from '../configure.ts'
 import { EXIT } from '../exit-codes.ts'
 import { NAME } from '../name.ts'
 
-/** The configuration in words, or every mistake in it. */
-export type CheckResult = { readonly words: string } | Mistakes
+/** The configuration in words with its warnings, or every mistake in it. */
+export type CheckResult = InWords | Mistakes
+
+interface InWords {
+  readonly words: string
+  /** With their places in the file. */
+  readonly warnings: readonly string[]
+}
 
 interface Mistakes {
   readonly mistakes: string
@@ -27,11 +31,14 @@ interface Mistakes {
  */
 export async function checkConfig(env: Environment, path?: string): Promise<CheckResult> {
   const read = await readWithMistakes(env, path)
-  return 'mistakes' in read ? read : { words: wordsOf(read) }
+  return 'mistakes' in read ? read : inWords(read)
 }
 
-function wordsOf({ options, source }: ConfiguredOptions): string {
-  return `Configured by ${source}.\n\n${describePolicy(options)}`
+function inWords({ options, source, show }: ConfiguredOptions): InWords {
+  return {
+    words: `Configured by ${source}.\n\n${describePolicy(options, { warnings: false })}`,
+    warnings: configWarnings(options).map(show),
+  }
 }
 
 async function readWithMistakes(
@@ -43,12 +50,9 @@ async function readWithMistakes(
   const steps = [
     () => readSettings(env),
     () => makeLogger(env),
-    () => logDestination(env),
     async () => {
       configured = await configureOptions(env, path)
     },
-    // Checks that the directory for temporary files is writable on this machine.
-    () => configured && resolveExchangeOptions({ bodySpool: configured.options.bodySpool }),
   ]
   for (const step of steps) {
     try {
@@ -68,14 +72,22 @@ export interface CheckOptions {
   readonly probe?: true
   /** Models to ask for, such as `clip=ViT-L-14__openai`. */
   readonly model?: readonly string[]
+  /** Whether warnings make the command fail. */
+  readonly strict?: true
 }
 
 /** Prints the configuration in words, or its mistakes. */
-export async function runCheck(path: string | undefined, { probe, model }: CheckOptions): Promise<void> {
+export async function runCheck(
+  path: string | undefined,
+  { probe, model, strict }: CheckOptions,
+): Promise<void> {
   try {
     const checked = await readWithMistakes(process.env, path)
     if (!('mistakes' in checked)) {
-      process.stdout.write(`${wordsOf(checked)}\n`)
+      const { words, warnings } = inWords(checked)
+      process.stdout.write(`${words}\n`)
+      if (warnings.length > 0) process.stdout.write(`\nWarnings:\n\n${warnings.join('\n\n')}\n`)
+      if (strict && warnings.length > 0) process.exitCode = EXIT.failed
       if (probe) await (await import('./check-probe.ts')).runProbe(checked.options, model)
     } else {
       process.stderr.write(`${checked.mistakes}\n`)

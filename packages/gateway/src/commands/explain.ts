@@ -21,7 +21,10 @@ import { NAME } from '../name.ts'
  * @param path A file with the request: the body, with or without its HTTP head. A urlencoded body without a head must
  *   start with `entries=`, `text=` or `image=`.
  */
-export async function explainRequest(path: string, { options, source }: ConfiguredOptions): Promise<string> {
+export async function explainRequest(
+  path: string,
+  { options, source }: Pick<ConfiguredOptions, 'options' | 'source'>,
+): Promise<string> {
   const bytes = await readFile(path)
   const { maxBodySize, onUnclassified } = resolveExchangeOptions({
     maxBodySize: options.maxBodySize,
