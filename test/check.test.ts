@@ -69,7 +69,7 @@ routes:
       '  text search: nas, then gpu',
       '    when unavailable: held up to 12 hours, 1000 requests at most',
       `  nas: ${stub.url}`,
-      '    at once: 2 requests',
+      '    concurrency limit: 2 requests',
       '  gpu: https://gpu:3003 (bearer)',
     ])
       expect(stdout.split('\n')).toContain(line)

@@ -20,13 +20,13 @@ export function describeBackend(
     ...said(
       headersLine(options),
       tlsLine(options),
-      `at once: ${limit(resolved, options)}`,
+      `concurrency limit: ${limit(resolved, options)}`,
       tasks && `tasks: ${listed(tasks)} alone${others}`,
       tier === defaults.tier ? undefined : `tier: ${tier}`,
       weight === defaults.weight ? undefined : `weight: ${weight}`,
       discoverLine(resolved),
       `probes: ${probes(resolved)}`,
-      wake && 'wake: by Wake-on-LAN, while a request wants it',
+      wake && 'wake: Wake-on-LAN, while a request needs this backend',
       timeoutsLine(options.timeouts, policy.timeouts),
     ),
   ]
@@ -54,7 +54,7 @@ function tlsLine({ url, tls = {} }: BackendOptions): string | undefined {
   if (!url.toLowerCase().startsWith('https:')) return undefined
   const authority = tls.ca === undefined ? 'the usual authorities' : 'its own authorities (ca)'
   const words = said(
-    tls.insecure === true ? 'any certificate will do' : `certified by ${authority}`,
+    tls.insecure === true ? 'certificate not verified' : `certified by ${authority}`,
     tls.servername && `for ${tls.servername}`,
     tls.cert && 'with a client certificate',
   )
@@ -64,11 +64,11 @@ function tlsLine({ url, tls = {} }: BackendOptions): string | undefined {
 function limit({ maxConcurrent, reserve }: ResolvedBackend, written: BackendOptions): string {
   const most =
     maxConcurrent === 'auto'
-      ? 'a learned number'
+      ? 'learned'
       : maxConcurrent === Number.POSITIVE_INFINITY
-        ? 'any number'
+        ? 'unlimited'
         : counted(maxConcurrent, 'request')
-  return reserve === 0 ? most : `${most}; ${written.reserve} of them for the urgent alone`
+  return reserve === 0 ? most : `${most}; ${written.reserve} of them reserved for urgent requests`
 }
 
 function discoverLine({ discover: found }: ResolvedBackend): string | undefined {

@@ -13,7 +13,7 @@ describe('a backend', () => {
     ca = own.cert
     certified = await own.certify(['router'])
   })
-  const LEARNED = 'at once: a learned number'
+  const LEARNED = 'concurrency limit: learned'
   const PROBES = 'probes: /ping every 10 seconds'
 
   it.each<[string, () => BackendOptions, string[]]>([
@@ -39,13 +39,13 @@ describe('a backend', () => {
         'a: https://a:3003/ml (bearer)',
         'headers: X-Key, x-tenant',
         'TLS: certified by its own authorities (ca), for ml.example, with a client certificate',
-        'at once: 4 requests; 25% of them for the urgent alone',
+        'concurrency limit: 4 requests; 25% of them reserved for urgent requests',
         'tasks: clip and ocr alone',
         'tier: 2',
         'weight: 3',
         'endpoints: each address of a and b and each server that _http._tcp.ml names, looked up every 1 minute',
         'probes: / every 10 seconds, timeout 5 seconds, down after 1 without an answer, up after 1 answer',
-        'wake: by Wake-on-LAN, while a request wants it',
+        'wake: Wake-on-LAN, while a request needs this backend',
         'timeouts: connect 500 milliseconds',
       ],
     ],
@@ -55,14 +55,14 @@ describe('a backend', () => {
       [
         'a: https://a (basic)',
         'TLS: certified by the usual authorities',
-        'at once: any number',
+        'concurrency limit: unlimited',
         'probes: none',
       ],
     ],
     [
       'with a header of its own for them',
       () => ({ url: 'https://a', headers: { Authorization: 's3cret' }, tls: { insecure: true } }),
-      ['a: https://a (authorization header)', 'TLS: any certificate will do', LEARNED, PROBES],
+      ['a: https://a (authorization header)', 'TLS: certificate not verified', LEARNED, PROBES],
     ],
     [
       'with basic authentication',
@@ -77,15 +77,15 @@ describe('a backend', () => {
 })
 
 describe('what holds for all', () => {
-  const A_SIGN = 'a client that waits gets a sign of life after 2 minutes, then every 30 seconds'
+  const A_SIGN = 'heartbeats: after 2 minutes, then every 30 seconds'
   it.each<[Partial<RouterConfig>, string[]]>([
     [
       {},
       [
         'queue: 1000 requests at most, each up to 10 minutes',
         'held bodies: 2 GiB at most',
-        'bodies: up to 32 MiB; for another attempt 1 MiB of each and 256 MiB of all in memory, the rest in temp files',
-        'a job that is not known: to the last route',
+        'bodies: up to 32 MiB; kept for retries: 1 MiB each and 256 MiB in total in memory, the rest in temp files',
+        'unclassified requests: the last route',
         A_SIGN,
       ],
     ],
@@ -106,18 +106,18 @@ describe('what holds for all', () => {
       },
       [
         'queue: 1 request at most, each for as long as it takes',
-        'held bodies: any amount',
-        'bodies: of any size; for another attempt any amount of each and 1.5 GiB of all in memory, the rest not kept',
-        'a job that is not known: refused with 422',
+        'held bodies: unlimited',
+        'bodies: of any size; kept for retries: unlimited each and 1.5 GiB in total in memory, the rest not kept',
+        'unclassified requests: 422',
         'limits of what is read to know a job: entries 8 and entriesSize 16kb',
-        'a client that waits gets nothing',
+        'heartbeats: none',
         'timeouts: response unlimited, idle 1 minute',
-        'answers: status 503, 500 or 504 means that the backend fails at every job; status 529 means that the backend has no time now',
+        'answers: status 503, 500 or 504 means that the backend fails at every job; status 529 means that the backend is busy',
         'client headers passed on: cookie and authorization',
       ],
     ],
   ])('%j', (config, lines) => {
-    expect(section('For all', parseConfig({ backends: three, ...config }))).toEqual(lines)
+    expect(section('Global', parseConfig({ backends: three, ...config }))).toEqual(lines)
   })
 })
 

@@ -51,24 +51,24 @@ describe('where a route leads', () => {
   it.each<[Partial<Route>, Record<string, Partial<BackendOptions>>, string]>([
     [{ backends: ['gpu'] }, {}, 'everything: gpu'],
     [{ backends: [nas, gpu, mac], strategy: 'first' }, {}, 'everything: nas, then gpu, then mac'],
-    [{}, {}, 'everything: whichever is done first of gpu, mac and nas'],
+    [{}, {}, 'everything: the one expected to finish first of gpu, mac and nas'],
     [{ strategy: 'round-robin' }, {}, 'everything: gpu, mac and nas in turn'],
     [
       { strategy: 'weighted-round-robin' },
       { gpu: { weight: 4 }, mac: { weight: 2.5 } },
       'everything: gpu, mac and nas in turn, 4 : 2.5 : 1',
     ],
-    [{ strategy: 'least-conn' }, {}, 'everything: whichever has the fewest requests of gpu, mac and nas'],
+    [{ strategy: 'least-conn' }, {}, 'everything: the one with the fewest requests of gpu, mac and nas'],
     [{ strategy: 'model-affinity' }, {}, 'everything: the same of gpu, mac and nas for the same model'],
     [
       { strategy: () => ({ rank: () => [] }) },
       {},
-      'everything: one of gpu, mac and nas, by a strategy of its own',
+      'everything: one of gpu, mac and nas, by your own strategy',
     ],
     [
       {},
       { nas: { tier: 2 } },
-      'everything: whichever is done first of gpu and mac; when none of these is there, nas',
+      'everything: the one expected to finish first of gpu and mac; when none of these is available, nas',
     ],
     [
       { backends: [nas, gpu, mac], strategy: 'first' },
@@ -132,7 +132,7 @@ describe('what else there is to say of a route', () => {
         'when one fails: up to 2 others are tried',
         'when late: up to 2 others get it as well, after 300 milliseconds',
         'timeouts: response 20 minutes',
-        'a client that waits gets nothing',
+        'heartbeats: none',
       ],
     ],
     [
@@ -144,7 +144,7 @@ describe('what else there is to say of a route', () => {
         'when full: queued up to 12 hours',
         HELD.bulk,
         'when one fails: no other is tried',
-        'when late: another gets it as well, when it takes longer than 95 % of its kind do',
+        'when late: another gets it as well, when it takes longer than 95 % of similar requests',
       ],
     ],
     [
@@ -167,7 +167,7 @@ describe('what else there is to say of a route', () => {
       { match: { input: ['text', 'image'] }, backends: ['gpu'] },
       { heartbeat: { after: '1s' } },
       [
-        'text search is urgent, the rest is not',
+        'text search is urgent, the rest is bulk',
         'when full: queued up to 12 hours (text search: up to 10 minutes)',
         'when unavailable: held up to 12 hours (text search: up to 15 seconds), 1000 requests at most',
       ],
@@ -217,8 +217,8 @@ describe('what else there is to say of a route', () => {
         backends: three,
         routes: [{ match, backends: ['gpu'] }, { backends: ['nas'] }],
       }).at(-3)
-    expect(last({ task: 'ocr' })).toBe('  text search is urgent, the rest is not')
-    expect(last({ ...search, model: 'm' })).toBe('  text search is urgent, the rest is not')
+    expect(last({ task: 'ocr' })).toBe('  text search is urgent, the rest is bulk')
+    expect(last({ ...search, model: 'm' })).toBe('  text search is urgent, the rest is bulk')
     expect(last(search)).toBe('everything else: nas')
   })
 })
@@ -228,7 +228,7 @@ describe('the tenants', () => {
     [{ header: 'X-Tenant' }, 'tenants: by the header X-Tenant; they take turns in the queue'],
     [() => 'family', 'tenants: as a function says; they take turns in the queue'],
   ])('%j', (tenant, line) => {
-    expect(section('For all', { backends: three, tenant })).toContain(line)
+    expect(section('Global', { backends: three, tenant })).toContain(line)
   })
 })
 

@@ -36,7 +36,7 @@ export function describePolicy(config: RouterConfig, { warnings = true }: Descri
   const routes = policy.routes.map(({ written }) => written)
   const lines = warnings ? configWarnings(config).map(problemText) : []
   return [
-    'Routes, of which the first that fits takes a request:',
+    'Routes (the first match takes the request):',
     ...policy.routes.flatMap((route, index) =>
       indented(describeRoute(route, policy, routes.slice(0, index))),
     ),
@@ -47,7 +47,7 @@ export function describePolicy(config: RouterConfig, { warnings = true }: Descri
       return options === undefined ? [] : indented(describeBackend(name, options, backend, config))
     }),
     '',
-    'For all:',
+    'Global:',
     ...general(config, resolved).map((line) => `  ${line}`),
     ...(lines.length === 0 ? [] : ['', 'Warnings:', ...lines.map((line) => `  ${line}`)]),
   ].join('\n')
@@ -64,11 +64,11 @@ function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): st
   return said(
     `queue: ${counted(maxLength, 'request')} at most, each ${upTo(maxWait)}`,
     tenantsLine(config.tenant),
-    `held bodies: ${Number.isFinite(maxHeldBytes) ? `${size(maxHeldBytes)} at most` : 'any amount'}`,
+    `held bodies: ${Number.isFinite(maxHeldBytes) ? `${size(maxHeldBytes)} at most` : 'unlimited'}`,
     `bodies: ${bodies(exchange)}`,
-    `a job that is not known: ${exchange.onUnclassified === 'route' ? 'to the last route' : 'refused with 422'}`,
+    `unclassified requests: ${exchange.onUnclassified === 'route' ? 'the last route' : '422'}`,
     limitsLine(config.limits),
-    `a client that waits gets ${heartbeatWords(heartbeats)}`,
+    `heartbeats: ${heartbeatWords(heartbeats)}`,
     timeoutsLine(config.timeouts),
     answersLine(config.answers),
     forwardHeaders.length === 0 ? undefined : `client headers passed on: ${listed(forwardHeaders)}`,
@@ -98,11 +98,11 @@ function answersLine(answers: AnswerOptions = {}): string | undefined {
 
 const ANSWER_MEANINGS: readonly (readonly [AnswerClass, string])[] = [
   ['backend', 'the backend fails at every job'],
-  ['type', 'the backend fails at that task and type'],
-  ['undecided', 'the backend or the job is at fault, as another backend decides'],
-  ['job', 'the job is at fault, if another backend says so too'],
-  ['lacks', 'the backend does not have that task and type'],
-  ['busy', 'the backend has no time now'],
+  ['type', 'the backend fails at this task and type'],
+  ['undecided', 'another backend decides whether the backend or the job is at fault'],
+  ['job', 'the job is at fault if another backend agrees'],
+  ['lacks', 'the backend lacks this task and type'],
+  ['busy', 'the backend is busy'],
 ]
 
 function bodies({
@@ -111,13 +111,13 @@ function bodies({
   totalBodyMemory,
   bodySpool,
 }: ResolvedConfig['exchange']): string {
-  const words = (bytes: number) => (Number.isFinite(bytes) ? size(bytes) : 'any amount')
+  const words = (bytes: number) => (Number.isFinite(bytes) ? size(bytes) : 'unlimited')
   const rest =
     bodySpool === false
       ? 'not kept'
       : `in temp files${typeof bodySpool === 'string' ? ` in ${bodySpool}` : ''}`
   return [
     Number.isFinite(most) ? `up to ${size(most)}` : 'of any size',
-    `for another attempt ${words(bodyMemory)} of each and ${words(totalBodyMemory)} of all in memory, the rest ${rest}`,
+    `kept for retries: ${words(bodyMemory)} each and ${words(totalBodyMemory)} in total in memory, the rest ${rest}`,
   ].join('; ')
 }

@@ -60,7 +60,7 @@ function order({ backends, strategy }: ResolvedRoute, policy: ResolvedPolicy): s
     .map(([, names]) => (names.length === 1 ? (names[0] ?? '') : chosen(names, strategy, policy)))
   if (strategy === 'first') return words.join(', then ')
   const [best = '', ...others] = words
-  return [best, ...others.map((other) => `when none of these is there, ${other}`)].join('; ')
+  return [best, ...others.map((other) => `when none of these is available, ${other}`)].join('; ')
 }
 
 function chosen(
@@ -77,20 +77,20 @@ function chosen(
     case 'weighted-round-robin':
       return `${all} in turn, ${names.map((name) => backends.get(name)?.weight).join(' : ')}`
     case 'least-conn':
-      return `whichever has the fewest requests of ${all}`
+      return `the one with the fewest requests of ${all}`
     case 'peak-ewma':
-      return `whichever is done first of ${all}`
+      return `the one expected to finish first of ${all}`
     case 'model-affinity':
       return `the same of ${all} for the same model`
     default:
-      return `one of ${all}, by a strategy of its own`
+      return `one of ${all}, by your own strategy`
   }
 }
 
 function urgency({ priority }: ResolvedRoute, { search }: JobsInWords): string | undefined {
   if (priority === undefined) {
     if (search === 'alone') return 'urgent'
-    return search === 'no' ? undefined : 'text search is urgent, the rest is not'
+    return search === 'no' ? undefined : 'text search is urgent, the rest is bulk'
   }
   if (priority === BULK) return 'not urgent'
   return priority === INTERACTIVE ? 'urgent' : `urgent, with priority ${priority}`
@@ -145,11 +145,11 @@ function hedging({ hedge }: ResolvedRoute): string | undefined {
   const late =
     'time' in after
       ? `after ${duration(after.time)}`
-      : `when it takes longer than ${after.percentile} % of its kind do`
+      : `when it takes longer than ${after.percentile} % of similar requests`
   return `when late: ${max === 1 ? 'another gets it' : `up to ${max} others get it`} as well, ${late}`
 }
 
 function heartbeats(route: ResolvedRoute, policy: ResolvedPolicy): string | undefined {
   const own = heartbeatWords(route.heartbeats)
-  return own === heartbeatWords(policy.heartbeats) ? undefined : `a client that waits gets ${own}`
+  return own === heartbeatWords(policy.heartbeats) ? undefined : `heartbeats: ${own}`
 }

@@ -62,8 +62,8 @@ export function timeoutsLine(own: TimeoutOptions | undefined, general?: TimeoutO
   return words.length === 0 ? undefined : `timeouts: ${words.join(', ')}`
 }
 
-/** What a client that waits is sent. */
+/** `after 2 minutes, then every 30 seconds`: when a waiting client gets heartbeats. */
 export function heartbeatWords(beats: Heartbeats | undefined): string {
-  if (beats === undefined) return 'nothing'
-  return `a sign of life after ${duration(beats.after)}, then every ${duration(beats.every)}`
+  if (beats === undefined) return 'none'
+  return `after ${duration(beats.after)}, then every ${duration(beats.every)}`
 }

@@ -23,7 +23,7 @@ export function routerYaml(plan: Plan, file: string, date: string): string {
     ),
     `# Check it:    immich-ml-router check ${file} --probe`,
     `# Run it:      immich-ml-router ${file}`,
-    `# All options: ${DOCS}/configuration.md`,
+    `# All options: ${DOCS}/reference.md`,
     '',
     'backends:',
     ...used.flatMap((backend) => indented(usedLines(backend))),
