@@ -44,6 +44,8 @@ const commands = {
   'test:watch': (...filters) => run(node, [vitest, 'watch', ...filters]),
 }
 
+// The terminal also sends SIGINT to the child, so this process only has to outlive the child.
+process.on('SIGINT', () => {})
 const [command = '', ...args] = process.argv.slice(2)
 if (!Object.hasOwn(commands, command)) {
   console.error(`usage: node scripts/run.mjs ${Object.keys(commands).join('|')}`)
@@ -222,8 +224,6 @@ function run(program, programArgs, cwd = root) {
     // npm starts a shell that forwards no signals. When that shell is killed, this process gets a new parent.
     const parent = process.ppid
     const orphaned = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500)
-    // The terminal also sends SIGINT to the child, so this process only has to outlive the child.
-    process.on('SIGINT', () => {})
     child.on('error', (error) => {
       console.error(`${program}: ${error.message}`)
       resolve(1)

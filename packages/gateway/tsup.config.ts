@@ -73,5 +73,7 @@ export default defineConfig({
   esbuildOptions: (options) => {
     options.charset = 'ascii'
     options.legalComments = 'none'
+    // The kit imports core first for its check of Node's version; the banner makes it here.
+    options.logOverride = { 'ignored-bare-import': 'silent' }
   },
 })

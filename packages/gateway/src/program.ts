@@ -52,6 +52,7 @@ export function createProgram(): Command {
     .command('run', { isDefault: true })
     .description('run the gateway (the default command)')
     .argument('[file]', 'configuration file, YAML or JSON; default: $ROUTER_CONFIG')
+    .allowExcessArguments() // A misspelled command with arguments gets here.
     .action(run)
   program
     .command('init')

@@ -82,7 +82,7 @@ describe('what holds for all', () => {
     [
       {},
       [
-        'queue: 1000 requests at most, each up to 10 minutes',
+        'queue: 1000 requests at most, each up to 10 minutes unless its route says otherwise',
         'held bodies: 2 GiB at most',
         'bodies: up to 32 MiB; kept for retries: 1 MiB each and 256 MiB in total in memory, the rest in temp files',
         'unclassified requests: the last route',
@@ -105,7 +105,7 @@ describe('what holds for all', () => {
         limits: { entries: 8, entriesSize: '16kb' },
       },
       [
-        'queue: 1 request at most, each for as long as it takes',
+        'queue: 1 request at most, each for as long as it takes unless its route says otherwise',
         'held bodies: unlimited',
         'bodies: of any size; kept for retries: unlimited each and 1.5 GiB in total in memory, the rest not kept',
         'unclassified requests: 422',

@@ -62,7 +62,7 @@ function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): st
   const { maxWait, maxLength } = queue
   const { forwardHeaders = [] } = config
   return said(
-    `queue: ${counted(maxLength, 'request')} at most, each ${upTo(maxWait)}`,
+    `queue: ${counted(maxLength, 'request')} at most, each ${upTo(maxWait)} unless its route says otherwise`,
     tenantsLine(config.tenant),
     `held bodies: ${Number.isFinite(maxHeldBytes) ? `${size(maxHeldBytes)} at most` : 'unlimited'}`,
     `bodies: ${bodies(exchange)}`,

@@ -17,6 +17,7 @@ export class Listener {
   #port: number
   #server: http.Server | undefined
   #reservation: (() => Promise<void>) | undefined
+  #last: Promise<void> = Promise.resolve()
 
   constructor(options: ListenerOptions) {
     this.#options = options
@@ -41,7 +42,11 @@ export class Listener {
     })
   }
 
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    return this.#next(() => this.#open())
+  }
+
+  async #open(): Promise<void> {
     if (this.#server !== undefined) return
     await this.#release()
     const { host, handle } = this.#options
@@ -58,14 +63,24 @@ export class Listener {
   }
 
   /** Refuses connections and reserves the port. */
-  async refuse(): Promise<void> {
-    await this.#stopListening()
-    this.#reservation ??= await reserve(this.#options.host, this.#port)
+  refuse(): Promise<void> {
+    return this.#next(async () => {
+      await this.#stopListening()
+      this.#reservation ??= await reserve(this.#options.host, this.#port)
+    })
   }
 
-  async close(): Promise<void> {
-    await this.#stopListening()
-    await this.#release()
+  close(): Promise<void> {
+    return this.#next(async () => {
+      await this.#stopListening()
+      await this.#release()
+    })
+  }
+
+  /** Runs the changes one after another: a change that is not awaited would otherwise keep a socket open after `close()`. */
+  #next(change: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.catch(() => {}).then(change)
+    return this.#last
   }
 
   async #stopListening(): Promise<void> {

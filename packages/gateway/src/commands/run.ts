@@ -12,6 +12,7 @@ const MOST_EDITS = 2
 /** Runs the gateway until a signal stops it. */
 export async function run(file: string | undefined, _options: object, command: Command): Promise<void> {
   if (file !== undefined && !existsSync(file)) return command.error(`error: ${missing(file, command)}`)
+  if (command.args.length > 1) return command.error('error: run takes one configuration file')
   await runGateway({
     name: NAME,
     makeApp,
