@@ -118,6 +118,10 @@ ${env.ROUTER_CONFIG}:2:71: backends.gpu.wieght is not an option. Did you mean "w
       stdout: '',
       stderr: expect.stringContaining('did you mean the command check?'),
     })
+    expect(await run(main, [...before, 'chekc', 'router.yaml'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('did you mean the command check?'),
+    })
     expect(await run(main, [...before, 'check', '--probee'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("unknown option '--probee'"),
@@ -247,5 +251,20 @@ routes:
     expect(await exited).toBe(1)
     expect(output.join(' ')).toMatch(/2 mistakes.*a\.url must begin with.*auth\.bearer must be a token/)
     expect(output.join()).not.toContain('s3cret')
+  })
+})
+
+it('a file too large to parse safely is refused before it is parsed', async () => {
+  const directory = await files({ 'router.yaml': '[a, '.repeat(100_000) })
+  const main = 'packages/gateway/src/main.ts'
+  const { code, stderr } = await run(main, ['check', join(directory, 'router.yaml')])
+  expect([code, stderr]).toEqual([1, expect.stringContaining('more than the limit of 262144')])
+})
+
+it('PORT must be a number, not white space', async () => {
+  const env = { PORT: ' ', ML_DEFAULT_URL: 'http://gpu' }
+  expect(await run('packages/gateway/src/main.ts', ['check'], env)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('PORT must be 0 to 65535'),
   })
 })

@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { immichBody, UNDECODABLE } from '@immich-ml-router/core/testing'
 import type { Report } from '@immich-ml-router/status-page'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { post } from './support/client.ts'
 import { exampleOf, ROOT } from './support/docs.ts'
 import { spawnProgram, started } from './support/gateway-process.ts'
@@ -99,6 +101,22 @@ describe('the packed gateway in an empty directory', () => {
   }, 60_000)
 })
 
+/** Ports that fetch() refuses to use. */
+const REFUSED_BY_FETCH = [5060, 5061, 6566, 6665, 6666, 6667, 6668, 6669, 6697, 10_080]
+
+/** A server of another program on the first of these ports that is free. */
+async function otherServer([port, ...others]: readonly number[]): Promise<string> {
+  const server = http.createServer((_req, res) => res.writeHead(404).end())
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening')
+  } catch (error) {
+    if (others.length === 0) throw error
+    return otherServer(others)
+  }
+  onTestFinished(() => void server.close())
+  return `http://127.0.0.1:${port}`
+}
+
 describe('immich-ml-router health', () => {
   const health = (url: string) =>
     exec(process.execPath, [join(ROOT, 'packages/gateway/src/main.ts'), 'health', url])
@@ -108,6 +126,11 @@ describe('immich-ml-router health', () => {
       'nothing listens',
       async () => (await stubMl({ fault: 'refuse' })).url,
       /does not answer: .*ECONNREFUSED/,
+    ],
+    [
+      'it is no gateway, on a port that fetch() refuses',
+      async () => otherServer(REFUSED_BY_FETCH),
+      /answers 404, but not like a gateway/,
     ],
     ['it answers nothing', async () => (await stubMl({ fault: 'freeze' })).url, /no answer within 2500 ms/],
   ])('fails where %s', async (_, url, stderr) => {

@@ -14,6 +14,7 @@ import { type ConfiguredOptions, MissingConfigError } from '@immich-ml-router/ga
 import { configure } from '../configure.ts'
 import { EXIT } from '../exit-codes.ts'
 import { NAME } from '../name.ts'
+import { printable } from '../table.ts'
 
 /**
  * Explains in words where a gateway that has just started with this configuration would send a request.
@@ -122,7 +123,9 @@ function jobText(classification: Classification): string {
 export async function runExplain(path: string, { config }: { readonly config?: string }): Promise<void> {
   try {
     const { options, source } = await configure(process.env, config)
-    process.stdout.write(await explainRequest(path, { options, source }))
+    const text = await explainRequest(path, { options, source })
+    // Names of models come from the request.
+    process.stdout.write(text.split('\n').map(printable).join('\n'))
   } catch (error) {
     process.stderr.write(`${NAME}: ${error instanceof Error ? error.message : error}\n`)
     process.exitCode = error instanceof MissingConfigError ? EXIT.usage : EXIT.failed

@@ -1,3 +1,5 @@
+import http from 'node:http'
+import { text } from 'node:stream/consumers'
 import { EXIT } from '../exit-codes.ts'
 import { localUrl } from '../local-url.ts'
 import { NAME } from '../name.ts'
@@ -23,20 +25,34 @@ export async function runHealth(url: string | undefined): Promise<void> {
  */
 export async function checkHealth(url: string): Promise<void> {
   const root = new URL('/', url)
-  let response: Response
+  let answer: Answer
   try {
-    response = await fetch(root, { signal: AbortSignal.timeout(TIMEOUT), redirect: 'manual' })
+    answer = await get(root)
   } catch (error) {
     throw new Error(`${root} does not answer: ${reasonOf(error)}.`, { cause: error })
   }
-  const body = await response.text()
-  if (response.status !== 200 || !body.includes('Immich ML'))
-    throw new Error(`${root} answers ${response.status}, but not like a gateway; check the port.`)
+  if (answer.status !== 200 || !answer.body.includes('Immich ML'))
+    throw new Error(`${root} answers ${answer.status}, but not like a gateway; check the port.`)
 }
 
-/** The reason why fetch failed; its own message is only "fetch failed". */
+interface Answer {
+  readonly status: number | undefined
+  readonly body: string
+}
+
+/** Not fetch(), which refuses ports of other protocols, such as 5060. */
+function get(url: URL): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = http.get(url, { signal: AbortSignal.timeout(TIMEOUT), agent: false }, (response) => {
+      text(response).then((body) => resolve({ status: response.statusCode, body }), reject)
+    })
+    request.on('error', reject)
+  })
+}
+
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT} ms`
-  return error.cause instanceof Error ? error.cause.message : error.message
+  return error.name === 'AbortError' || error.name === 'TimeoutError'
+    ? `no answer within ${TIMEOUT} ms`
+    : error.message
 }
