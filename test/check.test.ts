@@ -185,7 +185,7 @@ describe('what is checked', () => {
       { mistakes: expect.stringContaining('ENOENT') },
     ],
   ])('is %s', async (_, env, checked) => {
-    expect(await checkConfig(env)).toEqual(checked)
+    expect(await checkConfig(env)).toMatchObject(checked)
     expect(JSON.stringify(await checkConfig(env))).not.toContain('s3cret')
   })
 

@@ -170,7 +170,7 @@ routes: [{ backends: [gpu], hold: 12h }]`
     const { exited, output } = spawnGateway(which, { ROUTER_CONFIGG: '/router.yaml' })
     expect(await exited).toBe(2)
     expect(output.join('\n')).toMatch(
-      /no backend is configured(.|\n)*router\.yaml(.|\n)*ROUTER_CONFIG(.|\n)*ML_DEFAULT_URL(.|\n)*ROUTER_CONFIGG is set but unknown; did you mean ROUTER_CONFIG\?/,
+      /no backend is configured(.|\n)*ROUTER_CONFIG(.|\n)*ML_DEFAULT_URL(.|\n)*ROUTER_CONFIGG is set but unknown; did you mean ROUTER_CONFIG\?/,
     )
   })
 

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import type { Environment } from './config.ts'
+import type { Environment } from './environment.ts'
 
 /**
  * The path of the configuration file: `ROUTER_CONFIG`, or else, if no variable names a backend, `ROUTER_CONFIG_DEFAULT` if

@@ -11,6 +11,7 @@ import type { StatusPageOptions } from '@immich-ml-router/status-page'
 import { ConfigFileError, mistakeText } from './config-file/config-file-error.ts'
 import { ConfigText } from './config-file/config-text.ts'
 import { configPath } from './config-path.ts'
+import type { Environment } from './environment.ts'
 import { MissingConfigError } from './missing-config.ts'
 import { DEFAULT_PORT, ownUrlProblems } from './own-url.ts'
 import { readStatusPage } from './status-page.ts'
@@ -41,9 +42,6 @@ export interface ConfigFile {
   /** Reads the file and every file that it refers to. */
   readonly read: () => Promise<RouterConfig>
 }
-
-/** Variables by name, as in `process.env`. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The configured options and their source. */
 export interface ConfiguredOptions extends Pick<GatewayConfig, 'options' | 'source' | 'file'> {

@@ -12,7 +12,6 @@ export {
   type ConfigFile,
   type ConfiguredOptions,
   configFromVariables,
-  type Environment,
   type GatewayConfig,
   type ReadOptions,
   readConfig,
@@ -20,8 +19,10 @@ export {
   readSettings,
 } from './config.ts'
 export { ConfigFileError, type FileMistake } from './config-file/config-file-error.ts'
+export type { Environment } from './environment.ts'
 export { createHttpServer } from './http-server.ts'
 export { logDestination, makeLogger } from './log.ts'
 export { MissingConfigError } from './missing-config.ts'
+export { DEFAULT_PORT, ownUrlProblems } from './own-url.ts'
 export { type RunOptions, runGateway } from './run.ts'
 export { type Gateway, type MakeApp, type StartOptions, startGateway } from './server.ts'

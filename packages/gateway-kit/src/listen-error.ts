@@ -29,7 +29,9 @@ export function listenError(error: unknown, variable: string): unknown {
       `port ${port}: permission denied. Ports below 1024 need privileges; set ${variable} to a higher port.`,
     )
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return describe(`HOST: this machine does not have the address ${error.address ?? error.message}.`)
+    return describe(
+      `HOST: this machine does not have the address ${error.address ?? error.message}; set HOST to one of its addresses, or leave it out.`,
+    )
   return error
 }
 

@@ -1,5 +1,6 @@
 import { LOG_FIELDS } from '@immich-ml-router/core/logging'
 import { type DestinationStream, type Logger, pino } from 'pino'
+import type { Environment } from './environment.ts'
 import { standardOutput } from './log-output.ts'
 import { prettyDestination } from './pretty-log.ts'
 
@@ -15,10 +16,7 @@ const FIELDS: readonly string[] = [...LOG_FIELDS, 'url', 'backends', 'dropped', 
  * @param destination Default: standard output.
  * @throws {Error} if a variable has an invalid value.
  */
-export function makeLogger(
-  env: Readonly<Record<string, string | undefined>>,
-  destination: DestinationStream = standardOutput(),
-): Logger {
+export function makeLogger(env: Environment, destination: DestinationStream = standardOutput()): Logger {
   const level = env['LOG_LEVEL'] || 'info'
   if (!LEVELS.includes(level))
     throw new Error(`LOG_LEVEL must be one of ${LEVELS.join(', ')}, not "${level}".`)
@@ -36,7 +34,7 @@ const FORMATS = ['pretty', 'json']
  * @throws {Error} if `LOG_FORMAT` has another value.
  */
 export async function logDestination(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   output: DestinationStream = standardOutput(),
   isTerminal = process.stdout.isTTY,
 ): Promise<DestinationStream> {

@@ -1,5 +1,5 @@
 import leven from 'leven'
-import type { Environment } from './config.ts'
+import type { Environment } from './environment.ts'
 
 const VARIABLES = [
   'ADMIN_TOKEN',
@@ -28,22 +28,24 @@ const MOST_EDITS = 3
 export class MissingConfigError extends Error {
   override readonly name = 'MissingConfigError'
 
-  /** @param env The variables, of which one may be misspelled. */
-  constructor(env: Environment) {
-    super(missingConfigText(env))
+  /**
+   * @param env The variables, of which one may be misspelled.
+   * @param ways Further ways to configure the program, one line each.
+   */
+  constructor(env: Environment, ways: readonly string[] = []) {
+    super(missingConfigText(env, ways))
   }
 }
 
-function missingConfigText(env: Environment): string {
+function missingConfigText(env: Environment, ways: readonly string[]): string {
   const hints = Object.keys(env).flatMap((name) => misspelling(name) ?? [])
   const standard = env['ROUTER_CONFIG_DEFAULT']
   const missing = standard
     ? `, and ${standard} does not exist (in a container, mount the directory of this file)`
     : ''
-  return `no backend is configured${missing}. Configure the gateway in one of three ways:
+  return `no backend is configured${missing}. Configure the gateway in one of these ways:
 
-  a file           immich-ml-router router.yaml   ("immich-ml-router init" writes one)
-  ROUTER_CONFIG    the path of that file, as a variable
+${ways.map((way) => `  ${way}\n`).join('')}  ROUTER_CONFIG    the path of a configuration file, as a variable
   ML_DEFAULT_URL   the URL of an ML server; ML_TEXT_URL and ML_IMAGE_URL for text and images
 ${hints.map((hint) => `\n${hint}`).join('')}`.trimEnd()
 }

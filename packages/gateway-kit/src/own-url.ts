@@ -1,8 +1,7 @@
 import { hostname, networkInterfaces } from 'node:os'
 import type { ConfigProblem } from '@immich-ml-router/core'
 import { formatPath } from '@immich-ml-router/core/parts'
-
-type Environment = Readonly<Record<string, string | undefined>>
+import type { Environment } from './environment.ts'
 
 /** The port of a gateway without `PORT`, which is also the port of Immich's ML server. */
 export const DEFAULT_PORT = 3003

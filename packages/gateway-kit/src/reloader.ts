@@ -1,4 +1,5 @@
-import type { Clock, Router, RouterConfig } from '@immich-ml-router/core'
+import type { Router, RouterConfig } from '@immich-ml-router/core'
+import { systemClock } from '@immich-ml-router/core/parts'
 import type { Logger } from 'pino'
 import { ConfigFileError } from './config-file/config-file-error.ts'
 import { FileWatcher } from './file-watcher.ts'
@@ -41,7 +42,7 @@ export class Reloader {
   start(config: RouterConfig): void {
     const { file, read } = this.#options
     this.#watcher = new FileWatcher(file, JSON.stringify(config), {
-      clock,
+      clock: systemClock,
       // The parsed configuration includes the files that it refers to. A new mistake also counts as a change.
       read: () => read().then((found) => JSON.stringify(found), String),
       onChange: () => void this.reload(),
@@ -86,13 +87,4 @@ export class Reloader {
       logger.error(`configuration not reloaded, the previous one stays in use: ${why}`)
     }
   }
-}
-
-const clock: Clock = {
-  now: () => performance.now(),
-  after(milliseconds, callback) {
-    const timer = setTimeout(callback, milliseconds)
-    timer.unref()
-    return () => clearTimeout(timer)
-  },
 }

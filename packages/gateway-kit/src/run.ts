@@ -8,7 +8,7 @@ import { type Gateway, type MakeApp, startGateway } from './server.ts'
 import { onTerminalHangUp } from './terminal.ts'
 
 /** How long to wait at the end until the last log lines are written, in milliseconds. */
-const LAST_LINES = 1_000
+const FLUSH_TIMEOUT = 1_000
 
 /** What {@link runGateway} runs. */
 export interface RunOptions {
@@ -119,5 +119,5 @@ function handleSignals(
 
 /** Exits if unread log lines would keep the process alive. */
 async function end(): Promise<void> {
-  if (!(await standardOutput().flush(LAST_LINES))) process.exit()
+  if (!(await standardOutput().flush(FLUSH_TIMEOUT))) process.exit()
 }

@@ -1,6 +1,6 @@
 import type { Router } from '@immich-ml-router/core'
 import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
-import type { Environment } from './config.ts'
+import type { Environment } from './environment.ts'
 import type { BuiltInHandler } from './server.ts'
 
 /** Handles the requests below the path of the status page. */

@@ -23,9 +23,11 @@ export async function configure(env: Environment, file?: string): Promise<Gatewa
 /** Reads the part of the configuration that may be in a file; see {@link configure}. */
 export async function configureOptions(env: Environment, file?: string): Promise<ConfiguredOptions> {
   const configured = await readOptions(env, { path: file, check: transportProblems })
-  if (configured === undefined) throw new MissingConfigError(env)
+  if (configured === undefined) throw new MissingConfigError(env, [WAY])
   return configured
 }
+
+const WAY = 'a file           immich-ml-router router.yaml   ("immich-ml-router init" writes one)'
 
 function transportProblems({ transport }: RouterConfig): ConfigProblem[] {
   if (transport !== 'http-proxy-3') return []

@@ -3,9 +3,4 @@
 import './zod-config.ts'
 import { createProgram } from './program.ts'
 
-// The reader of a pipe may end first, as in `immich-ml-router check | head`.
-process.stdout.on('error', (error) => {
-  if (!('code' in error) || error.code !== 'EPIPE') throw error
-})
-
 void createProgram().parseAsync()

@@ -84,7 +84,9 @@ export function createProgram(): Command {
     .action(runExplain)
   program
     .command('status')
-    .description('print the state of a running gateway: backends, what waits, and the last decisions')
+    .description(
+      'print the state of a running gateway: backends, queued and held requests, and the last decisions',
+    )
     .argument('[url]', 'URL of the gateway; default: this machine, port $PORT')
     .option('-w, --watch', 'print it again every 2 s, until Ctrl+C')
     .option('--json', 'print the JSON of /_router/status.json')

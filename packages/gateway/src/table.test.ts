@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { printable, table } from './table.ts'
+import { table } from './table.ts'
+import { printable } from './text.ts'
 
 const plain = (_: unknown, text: string) => text
 

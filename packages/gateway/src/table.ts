@@ -1,5 +1,6 @@
-import { stripVTControlCharacters, styleText } from 'node:util'
+import { styleText } from 'node:util'
 import stringWidth from 'fast-string-width'
+import { printable } from './text.ts'
 
 /** A style of `util.styleText`. */
 export type Style = Parameters<typeof styleText>[0]
@@ -43,9 +44,4 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
 
 function textOf(cell: Cell | undefined): string {
   return printable(typeof cell === 'object' ? cell.text : (cell ?? ''))
-}
-
-/** A text of one line without control characters: names of models and errors come from other machines. */
-export function printable(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
 }

@@ -16,7 +16,7 @@ export const ENTRIES = {
   ocr: {
     ocr: {
       detection: { modelName: 'PP-OCRv5_mobile', options: { minScore: 0.5, maxResolution: 736 } },
-      recognition: { modelName: 'PP-OCRv5_mobile', options: { minScore: 0.9 } },
+      recognition: { modelName: 'PP-OCRv5_mobile', options: { minScore: 0.8 } },
     },
   },
 } as const

@@ -30,7 +30,8 @@ export class Listener {
 
   get url(): string {
     const { host } = this.#options
-    return `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${this.#port}`
+    const shown = host === '0.0.0.0' ? '127.0.0.1' : host
+    return `http://${shown.includes(':') ? `[${shown}]` : shown}:${this.#port}`
   }
 
   /** Number of open connections. */

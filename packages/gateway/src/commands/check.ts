@@ -1,19 +1,21 @@
-import { configWarnings, describePolicy } from '@immich-ml-router/core'
+import { configWarnings, describePolicy, type RouterConfig } from '@immich-ml-router/core'
 import {
   type ConfiguredOptions,
   type Environment,
+  logDestination,
   MissingConfigError,
   makeLogger,
   readSettings,
 } from '@immich-ml-router/gateway-kit'
 import { configureOptions } from '../configure.ts'
 import { EXIT } from '../exit-codes.ts'
-import { NAME } from '../name.ts'
+import { allowClosedPipe, fail } from '../fail.ts'
 
 /** The configuration in words with its warnings, or every mistake in it. */
 export type CheckResult = InWords | Mistakes
 
 interface InWords {
+  readonly options: RouterConfig
   readonly words: string
   /** With their places in the file. */
   readonly warnings: readonly string[]
@@ -31,11 +33,10 @@ interface Mistakes {
  */
 export async function checkConfig(env: Environment, path?: string): Promise<CheckResult> {
   const read = await readWithMistakes(env, path)
-  return 'mistakes' in read ? read : inWords(read)
-}
-
-function inWords({ options, source, show }: ConfiguredOptions): InWords {
+  if ('mistakes' in read) return read
+  const { options, source, show } = read
   return {
+    options,
     words: `Configured by ${source}.\n\n${describePolicy(options, { warnings: false })}`,
     warnings: configWarnings(options).map(show),
   }
@@ -50,6 +51,7 @@ async function readWithMistakes(
   const steps = [
     () => readSettings(env),
     () => makeLogger(env),
+    () => logDestination(env),
     async () => {
       configured = await configureOptions(env, path)
     },
@@ -81,21 +83,20 @@ export async function runCheck(
   path: string | undefined,
   { probe, model, strict }: CheckOptions,
 ): Promise<void> {
+  allowClosedPipe()
   try {
-    const checked = await readWithMistakes(process.env, path)
+    const checked = await checkConfig(process.env, path)
     if (!('mistakes' in checked)) {
-      const { words, warnings } = inWords(checked)
+      const { options, words, warnings } = checked
       process.stdout.write(`${words}\n`)
       if (warnings.length > 0) process.stdout.write(`\nWarnings:\n\n${warnings.join('\n\n')}\n`)
       if (strict && warnings.length > 0) process.exitCode = EXIT.failed
-      if (probe) await (await import('./check-probe.ts')).runProbe(checked.options, model)
+      if (probe) await (await import('./check-probe.ts')).runProbe(options, model)
     } else {
       process.stderr.write(`${checked.mistakes}\n`)
       process.exitCode = EXIT.failed
     }
   } catch (error) {
-    if (!(error instanceof MissingConfigError)) throw error
-    process.stderr.write(`${NAME}: ${error.message}\n`)
-    process.exitCode = EXIT.usage
+    fail(error)
   }
 }

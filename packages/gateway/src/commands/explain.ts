@@ -10,11 +10,10 @@ import {
   selectBackend,
 } from '@immich-ml-router/core'
 import { pathOf, resolveExchangeOptions, UnclassifiedError } from '@immich-ml-router/core/parts'
-import { type ConfiguredOptions, MissingConfigError } from '@immich-ml-router/gateway-kit'
+import type { ConfiguredOptions } from '@immich-ml-router/gateway-kit'
 import { configure } from '../configure.ts'
-import { EXIT } from '../exit-codes.ts'
-import { NAME } from '../name.ts'
-import { printable } from '../table.ts'
+import { allowClosedPipe, fail } from '../fail.ts'
+import { printable } from '../text.ts'
 
 /**
  * Explains in words where a gateway that has just started with this configuration would send a request.
@@ -26,7 +25,7 @@ export async function explainRequest(
   path: string,
   { options, source }: Pick<ConfiguredOptions, 'options' | 'source'>,
 ): Promise<string> {
-  const bytes = await readFile(path)
+  const bytes = await readRequest(path)
   const { maxBodySize, onUnclassified } = resolveExchangeOptions({
     maxBodySize: options.maxBodySize,
     onUnclassified: options.onUnclassified,
@@ -51,6 +50,20 @@ Configuration: ${source}. The gateway has just started, so all backends count as
   } catch (error) {
     if (!(error instanceof RouterError)) throw error
     return `${path}: answered with ${error.status} (${error.code}): ${error.message}\n`
+  }
+}
+
+async function readRequest(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error
+    throw new Error(
+      `the request file cannot be read (${reason}); give the path of a saved predict request.`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
@@ -121,13 +134,13 @@ function jobText(classification: Classification): string {
 
 /** Prints where the request in a file would go. */
 export async function runExplain(path: string, { config }: { readonly config?: string }): Promise<void> {
+  allowClosedPipe()
   try {
     const { options, source } = await configure(process.env, config)
     const text = await explainRequest(path, { options, source })
     // Names of models come from the request.
     process.stdout.write(text.split('\n').map(printable).join('\n'))
   } catch (error) {
-    process.stderr.write(`${NAME}: ${error instanceof Error ? error.message : error}\n`)
-    process.exitCode = error instanceof MissingConfigError ? EXIT.usage : EXIT.failed
+    fail(error)
   }
 }

@@ -1,8 +1,8 @@
 import http from 'node:http'
+import https from 'node:https'
 import { text } from 'node:stream/consumers'
-import { EXIT } from '../exit-codes.ts'
-import { localUrl } from '../local-url.ts'
-import { NAME } from '../name.ts'
+import { fail } from '../fail.ts'
+import { gatewayUrl, localUrl } from '../local-url.ts'
 
 /** How long a gateway may take to answer, in milliseconds. A container's health check usually waits 3 s. */
 const TIMEOUT = 2_500
@@ -12,8 +12,7 @@ export async function runHealth(url: string | undefined): Promise<void> {
   try {
     await checkHealth(url ?? localUrl(process.env))
   } catch (error) {
-    process.stderr.write(`${NAME}: ${error instanceof Error ? error.message : error}\n`)
-    process.exitCode = EXIT.failed
+    fail(error)
   }
 }
 
@@ -24,7 +23,7 @@ export async function runHealth(url: string | undefined): Promise<void> {
  * @throws {Error} if the gateway does not answer, or is not a gateway.
  */
 export async function checkHealth(url: string): Promise<void> {
-  const root = new URL('/', url)
+  const root = new URL('/', gatewayUrl(url))
   let answer: Answer
   try {
     answer = await get(root)
@@ -43,7 +42,8 @@ interface Answer {
 /** Not fetch(), which refuses ports of other protocols, such as 5060. */
 function get(url: URL): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = http.get(url, { signal: AbortSignal.timeout(TIMEOUT), agent: false }, (response) => {
+    const { get: send } = url.protocol === 'https:' ? https : http
+    const request = send(url, { signal: AbortSignal.timeout(TIMEOUT), agent: false }, (response) => {
       text(response).then((body) => resolve({ status: response.statusCode, body }), reject)
     })
     request.on('error', reject)

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { EXIT } from '../exit-codes.ts'
-import { nextSteps, placeFor } from '../init/next-steps.ts'
+import { fail } from '../fail.ts'
+import { nextSteps, type Place, placeFor } from '../init/next-steps.ts'
 import { type Plan, planFor } from '../init/plan.ts'
 import { routerYaml } from '../init/router-yaml.ts'
 import { readTargets, type Target, TargetError, type TargetOptions } from '../init/targets.ts'
@@ -46,14 +47,20 @@ export async function runInit(
   if (plan.backends.every(({ state }) => state === 'left-out'))
     return fail(`no backend can be used, so ${options.output} is not written.${titled('', faults(plan)).join('\n')}
 Start them and run this again. If a machine sleeps, name it with --sleeps.`)
-  await write(plan, options)
+  const place = placeFor(options.output, targets, process.env)
+  try {
+    await write(plan, place, options)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error
+    return fail(`${options.output} cannot be written (${reason}); choose another file with --output.`)
+  }
   const text = [
     '',
     `${options.output} is written.`,
     ...titled('Left out, and in the file as comments:', faults(plan)),
     ...titled('Not known yet, since the machine sleeps:', asleep(plan)),
     '',
-    ...nextSteps(placeFor(options.output, targets, process.env)),
+    ...nextSteps(place),
   ]
   stdout.write(`${text.join('\n')}\n`)
 }
@@ -80,10 +87,10 @@ async function targetsFrom(
   }
 }
 
-async function write(plan: Plan, { output, force }: InitOptions): Promise<void> {
+async function write(plan: Plan, place: Place, { output, force }: InitOptions): Promise<void> {
   const hasPassword = plan.backends.some(({ target }) => new URL(target.url).password !== '')
   const date = new Date().toISOString().slice(0, 10)
-  await writeFile(output, routerYaml(plan, output, date), {
+  await writeFile(output, routerYaml(plan, place, date), {
     flag: force ? 'w' : 'wx',
     mode: hasPassword ? 0o600 : 0o644,
   })
@@ -105,9 +112,4 @@ function reasonOf(finding: Finding): string {
   if (finding.kind === 'unusable') return finding.reason
   const reasons = finding.jobs.flatMap(({ result }) => ('reason' in result ? [result.reason] : []))
   return [...new Set(reasons)].join('; ')
-}
-
-function fail(message: string): void {
-  process.stderr.write(`${NAME}: ${message}\n`)
-  process.exitCode = EXIT.failed
 }

@@ -23,5 +23,5 @@ export async function run(file: string | undefined, _options: object, command: C
 function missing(file: string, command: Command): string {
   const commands = command.parent?.commands.map((it) => it.name()) ?? []
   const meant = commands.find((name) => leven(name, file) <= MOST_EDITS)
-  return `there is no file "${file}"${meant === undefined ? '' : `; did you mean the command ${meant}?`}`
+  return `there is no file "${file}"${meant === undefined ? `; "immich-ml-router init" writes one` : `; did you mean the command ${meant}?`}`
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EXIT } from '../exit-codes.ts'
+import { fail } from '../fail.ts'
 import { localUrl } from '../local-url.ts'
-import { NAME } from '../name.ts'
 import { type Fetched, fetchReport } from '../status/fetch-report.ts'
 import { statusText } from '../status/status-text.ts'
 import { paintFor } from '../table.ts'
@@ -27,8 +26,7 @@ export async function runStatus(url: string | undefined, options: StatusOptions)
     if (options.watch) await watch(target, first, options)
     else process.stdout.write(textOf(first, options))
   } catch (error) {
-    process.stderr.write(`${NAME}: ${messageOf(error)}\n`)
-    process.exitCode = EXIT.failed
+    fail(error)
   }
 }
 

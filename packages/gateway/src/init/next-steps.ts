@@ -1,9 +1,7 @@
 import { networkInterfaces } from 'node:os'
-import type { Environment } from '@immich-ml-router/gateway-kit'
+import { DEFAULT_PORT, type Environment, ownUrlProblems } from '@immich-ml-router/gateway-kit'
 import type { Target } from './targets.ts'
 
-/** The default port of the gateway and of Immich's ML server. */
-const PORT = 3003
 /** Interfaces of containers and virtual machines: other machines cannot reach them. */
 const VIRTUAL = /^(?:docker|br-|veth|virbr|vmnet|podman|cni|flannel|lxc)/
 
@@ -19,20 +17,13 @@ export interface Place {
 
 /** Plans the port of the gateway: another one if an ML server on this machine has it. */
 export function placeFor(file: string, targets: readonly Target[], env: Environment): Place {
-  const given = Number(env['PORT']) || PORT
-  const taken = new Set(targets.flatMap(({ url }) => localPort(new URL(url))))
+  const given = Number(env['PORT']) || DEFAULT_PORT
+  const backends = Object.fromEntries(targets.map(({ name, url }) => [name, { url }]))
+  const isTaken = (port: number) => ownUrlProblems({ backends }, { ...env, PORT: String(port) }).length > 0
   let port = given
-  while (taken.has(port)) port++
+  while (isTaken(port)) port++
   const command = env['npm_command'] === 'exec' ? 'npx @immich-ml-router/gateway' : 'immich-ml-router'
   return { file, port, otherPort: port === given ? undefined : port, command }
-}
-
-function localPort({ hostname, port, protocol }: URL): number[] {
-  const own = Object.values(networkInterfaces()).flatMap(
-    (addresses) => addresses?.map(({ address }) => address) ?? [],
-  )
-  const isLocal = hostname === 'localhost' || hostname === '[::1]' || own.includes(hostname)
-  return isLocal ? [Number(port) || (protocol === 'https:' ? 443 : 80)] : []
 }
 
 /** The IPv4 addresses of this machine, physical interfaces first. */
@@ -45,8 +36,15 @@ export function ownAddresses(): { readonly address: string; readonly name: strin
   return all.toSorted((a, b) => Number(VIRTUAL.test(a.name)) - Number(VIRTUAL.test(b.name)))
 }
 
+/** The command with its variable, as a person types it: `PORT=3004 immich-ml-router`. */
+export function commandText({ command, otherPort }: Pick<Place, 'command' | 'otherPort'>): string {
+  return `${otherPort === undefined ? '' : `PORT=${otherPort} `}${command}`
+}
+
 /** What to do after the file is written. */
-export function nextSteps({ file, port, otherPort, command }: Place): string[] {
+export function nextSteps(place: Place): string[] {
+  const { file, port, otherPort } = place
+  const command = commandText(place)
   const urls = ownAddresses().map(({ address, name }) => [`http://${address}:${port}`, name] as const)
   const width = Math.max(0, ...urls.map(([url]) => url.length))
   const shown =
@@ -55,7 +53,7 @@ export function nextSteps({ file, port, otherPort, command }: Place): string[] {
       : urls.map(([url, name]) => `${url.padEnd(width)}  (${name})`)
   return [
     'Run the gateway:',
-    `  ${otherPort === undefined ? '' : `PORT=${otherPort} `}${command} ${file}`,
+    `  ${command} ${file}`,
     ...(otherPort === undefined
       ? []
       : [`  An ML server of this machine has the default port, so the gateway gets ${otherPort}.`]),
@@ -66,6 +64,6 @@ export function nextSteps({ file, port, otherPort, command }: Place): string[] {
     '',
     'See that it works:',
     `  ${command} check ${file} --probe`,
-    `  ${command} status${otherPort === undefined ? '' : ` http://127.0.0.1:${port}`}`,
+    `  ${command} status`,
   ]
 }

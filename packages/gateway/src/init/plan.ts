@@ -19,7 +19,7 @@ export interface PlannedRoute {
   /** Names of backends. */
   readonly backends: readonly string[]
   /** Whether requests wait for a machine that sleeps. */
-  readonly waits: boolean
+  readonly holds: boolean
 }
 
 /** The policy that fits the servers. */
@@ -99,9 +99,9 @@ function rank({ id }: ImmichJob): number {
   return ['indexing', 'faces', 'ocr', 'search'].indexOf(id)
 }
 
-function routeTo(list: readonly PlannedBackend[]): Pick<PlannedRoute, 'backends' | 'waits'> {
+function routeTo(list: readonly PlannedBackend[]): Pick<PlannedRoute, 'backends' | 'holds'> {
   return {
     backends: list.map(({ target }) => target.name),
-    waits: list.length > 0 && list.every(({ target }) => target.sleeps),
+    holds: list.length > 0 && list.every(({ target }) => target.sleeps),
   }
 }

@@ -29,7 +29,11 @@ function written(findings: Record<string, Finding>, options: TargetOptions = {})
     names.map((name) => `http://${name}:3003`),
     { ...options, name: names },
   )
-  const text = routerYaml(planFor(targets, new Map(Object.entries(findings))), 'router.yaml', '2026-12-01')
+  const text = routerYaml(
+    planFor(targets, new Map(Object.entries(findings))),
+    { file: 'router.yaml', command: 'immich-ml-router', otherPort: undefined },
+    '2026-12-01',
+  )
   for (const line of text.split('\n'))
     expect(line.trimStart().startsWith('#') ? line.length : 0).toBeLessThan(125)
   const config = parseConfig(parse(text))

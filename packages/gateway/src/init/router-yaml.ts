@@ -1,6 +1,7 @@
-import { type Finding, type JobResult, timeText } from '../probe/finding.ts'
+import type { Finding, JobResult } from '../probe/finding.ts'
 import type { ImmichJob } from '../probe/immich-jobs.ts'
-import { printable } from '../table.ts'
+import { printable, timeText } from '../text.ts'
+import { commandText, type Place } from './next-steps.ts'
 import type { Plan, PlannedBackend, PlannedRoute } from './plan.ts'
 
 const DOCS = 'https://github.com/immich-ml-router/immich-ml-router/blob/main/docs'
@@ -10,10 +11,15 @@ const WIDTH = 100
 /**
  * Writes a plan as a commented configuration.
  *
- * @param file The name of the file, for the commands in its comments.
+ * @param place The name of the file and the command, for the comments.
  * @param date The day on which the servers were asked, such as `2026-12-01`.
  */
-export function routerYaml(plan: Plan, file: string, date: string): string {
+export function routerYaml(
+  plan: Plan,
+  place: Pick<Place, 'file' | 'command' | 'otherPort'>,
+  date: string,
+): string {
+  const run = commandText(place)
   const { backends, routes, missing } = plan
   const used = backends.filter(({ state }) => state !== 'left-out')
   const leftOut = backends.filter(({ state }) => state === 'left-out')
@@ -21,8 +27,8 @@ export function routerYaml(plan: Plan, file: string, date: string): string {
     ...comment(
       `Configuration of immich-ml-router, written by "immich-ml-router init" on ${date}. The gateway reloads this file when it changes.`,
     ),
-    `# Check it:    immich-ml-router check ${file} --probe`,
-    `# Run it:      immich-ml-router ${file}`,
+    `# Check it:    ${run} check ${place.file} --probe`,
+    `# Run it:      ${run} ${place.file}`,
     `# All options: ${DOCS}/reference.md`,
     '',
     'backends:',
@@ -120,7 +126,7 @@ const WORDS: Readonly<Record<ImmichJob['id'], string>> = {
   ocr: '{ task: ocr }',
 }
 
-function routeLines({ jobs, isLast, backends, waits }: PlannedRoute): string[] {
+function routeLines({ jobs, isLast, backends, holds }: PlannedRoute): string[] {
   const [job] = jobs
   const isSearch = !isLast && job?.id === 'search'
   const match = isLast || job === undefined ? [] : [`match: ${WORDS[job.id]}`]
@@ -130,25 +136,25 @@ function routeLines({ jobs, isLast, backends, waits }: PlannedRoute): string[] {
     ...(isSearch && backends.length > 1
       ? ['strategy: first # the fastest, then the next if it is unavailable']
       : []),
-    ...(waits && !isSearch
+    ...(holds && !isSearch
       ? ['hold: { bulk: 12h } # how long requests wait for the machine; 12h is the default']
       : []),
   ]
   return [
-    ...comment(routeComment({ jobs, isLast, backends, waits })),
+    ...comment(routeComment({ jobs, isLast, backends, holds })),
     ...body.map((line, index) => `${index === 0 ? '- ' : '  '}${line}`),
   ]
 }
 
-function routeComment({ jobs, isLast, backends, waits }: PlannedRoute): string {
+function routeComment({ jobs, isLast, backends, holds }: PlannedRoute): string {
   const [job] = jobs
   const names = jobs.map(({ name }) => name).join(', ')
   if (!isLast && job?.id === 'search')
-    return waits
-      ? 'Text search: a person waits for the answer.'
-      : 'Text search: a person waits for the answer, so it goes to what is always on.'
+    return holds
+      ? 'Text search: the most urgent job.'
+      : 'Text search: the most urgent job, so it goes to the backends that are always on.'
   const what = isLast ? `Everything else: ${names}.` : `${names[0]?.toUpperCase()}${names.slice(1)}.`
-  if (waits) return `${what} Requests wait while the machine sleeps.`
+  if (holds) return `${what} Requests wait while the machine sleeps.`
   return backends.length > 1
     ? `${what} Each request goes to the backend that is expected to answer first.`
     : what

@@ -33,13 +33,6 @@ export function resultOf(finding: Finding | undefined, { id }: ImmichJob): JobRe
   return finding?.kind === 'answers' ? finding.jobs.find(({ job }) => job.id === id)?.result : undefined
 }
 
-/** `12 ms`, `3.4 s`. */
-export function timeText(milliseconds: number): string {
-  if (milliseconds >= 9_950) return `${Math.round(milliseconds / 1_000)} s`
-  if (milliseconds >= 1_000) return `${(milliseconds / 1_000).toFixed(1)} s`
-  return `${milliseconds < 10 ? Number(milliseconds.toFixed(1)) : Math.round(milliseconds)} ms`
-}
-
 /** A first request that took this many times as long as the second one has loaded a model. */
 const LOADING = 3
 /** Below this time in milliseconds, it may be chance. */

@@ -25,20 +25,20 @@ const PATIENCE = 10_000
 /** Asks a backend what it can do and how fast. Never rejects; takes at most {@link PROBE_TIME}. */
 export async function probeBackend(client: BackendClient, options: ProbeOptions = {}): Promise<Finding> {
   const { clock = systemClock, jobs = IMMICH_JOBS, onStep = () => {} } = options
-  const limit = new Limit(clock, PROBE_TIME)
+  const deadline = new Deadline(clock, PROBE_TIME)
   try {
     onStep('ping')
     const ping = await pingOf(client, clock)
     if (typeof ping !== 'number') return ping
     if (await hasStatusPage(client, clock)) return gatewayFault(client)
-    return await jobsOf({ client, clock, limit, ping }, jobs, onStep)
+    return await jobsOf({ client, clock, deadline, ping }, jobs, onStep)
   } finally {
-    limit.end()
+    deadline.end()
   }
 }
 
 /** Aborts its signal after a time. */
-class Limit {
+class Deadline {
   readonly #abort = new AbortController()
   readonly end: () => void
 
@@ -86,18 +86,18 @@ async function pingOf(client: BackendClient, clock: Clock): Promise<number | Fin
 
 async function pingOnce(client: BackendClient, clock: Clock): Promise<number | Finding> {
   const { probePath = '/ping' } = client
-  const limit = new Limit(clock, PING_TIME)
+  const deadline = new Deadline(clock, PING_TIME)
   const start = clock.now()
   let answer: BackendAnswer
   try {
-    answer = await client.get(probePath, limit.signal)
+    answer = await client.get(probePath, deadline.signal)
   } catch (error) {
-    if (!limit.signal.aborted) return unreachable(failureText(error, optionOf(client)))
+    if (!deadline.signal.aborted) return unreachable(failureText(error, optionOf(client)))
     return unreachable(
       `accepts connections, but ${probePath} has no answer within ${PING_TIME / 1_000} s: the ML server is frozen or still starting; wait, or restart it`,
     )
   } finally {
-    limit.end()
+    deadline.end()
   }
   const redirected = redirectFault(client, answer, probePath)
   if (redirected !== undefined) return wrong(redirected)
@@ -106,11 +106,11 @@ async function pingOnce(client: BackendClient, clock: Clock): Promise<number | F
 }
 
 async function hasStatusPage(client: BackendClient, clock: Clock): Promise<boolean> {
-  const limit = new Limit(clock, PING_TIME)
+  const deadline = new Deadline(clock, PING_TIME)
   try {
-    return await isGateway(client, limit.signal)
+    return await isGateway(client, deadline.signal)
   } finally {
-    limit.end()
+    deadline.end()
   }
 }
 
@@ -118,7 +118,7 @@ async function hasStatusPage(client: BackendClient, clock: Clock): Promise<boole
 interface Probing {
   readonly client: BackendClient
   readonly clock: Clock
-  readonly limit: Limit
+  readonly deadline: Deadline
   readonly ping: number
 }
 
@@ -130,10 +130,10 @@ async function jobsOf(
   jobs: readonly ImmichJob[],
   onStep: (step: string) => void,
 ): Promise<Finding> {
-  const { clock, limit, ping } = probing
+  const { clock, deadline, ping } = probing
   const running: Promise<readonly [ImmichJob, Asked]>[] = []
   for (const job of jobs) {
-    if (limit.signal.aborted) break
+    if (deadline.signal.aborted) break
     onStep(job.name)
     const asked = ask(probing, job)
     running.push(asked.then((result) => [job, result] as const))
@@ -162,12 +162,12 @@ async function ask(probing: Probing, job: ImmichJob): Promise<Asked> {
 }
 
 async function askOnce(
-  { client, clock, limit }: Probing,
+  { client, clock, deadline }: Probing,
   job: ImmichJob,
 ): Promise<Asked | { readonly time: number }> {
   const start = clock.now()
   try {
-    const { answer, verdict } = await client.predict(job, limit.signal)
+    const { answer, verdict } = await client.predict(job, deadline.signal)
     if (answer.headers['x-immich-ml-backend'] !== undefined) return { fault: gatewayFault(client) }
     const redirected = redirectFault(client, answer, '/predict')
     if (redirected !== undefined) return { fault: wrong(redirected) }
@@ -179,7 +179,7 @@ async function askOnce(
     const lacks = verdict.kind === 'lacks' || (verdict.kind === 'undecided' && verdict.otherwise === 'lacks')
     return { result: { kind: lacks ? 'lacks' : 'fails', reason } }
   } catch (error) {
-    if (!limit.signal.aborted)
+    if (!deadline.signal.aborted)
       return { result: { kind: 'fails', reason: failureText(error, optionOf(client)) } }
     const seconds = Math.round((clock.now() - start) / 1_000)
     const reason = `no answer within ${seconds} s: the model may still be loading; ask again in some minutes, or read the ML server's log`

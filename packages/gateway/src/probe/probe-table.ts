@@ -1,5 +1,6 @@
-import { type Cell, type Paint, printable, table } from '../table.ts'
-import { type Finding, hasLoadedModel, type JobResult, resultOf, timeText } from './finding.ts'
+import { type Cell, type Paint, table } from '../table.ts'
+import { printable, timeText } from '../text.ts'
+import { type Finding, hasLoadedModel, type JobResult, resultOf } from './finding.ts'
 import { IMMICH_JOBS } from './immich-jobs.ts'
 
 /** The findings as a table: a line for each backend, a column for each job. */

@@ -1,4 +1,5 @@
 import type { Report } from '@immich-ml-router/status-page'
+import { gatewayUrl } from '../local-url.ts'
 
 /** How long a gateway may take to answer, in milliseconds. */
 const TIMEOUT = 5_000
@@ -40,9 +41,7 @@ export async function fetchReport(url: string, signal?: AbortSignal): Promise<Fe
 
 /** `http://gateway:3003/_router/status.json` for `gateway:3003`, `http://gateway:3003/` and `http://gateway:3003/_router/`. */
 function statusUrl(text: string): URL {
-  const url = text.includes('://') ? text : `http://${text}`
-  if (!URL.canParse(url)) throw new Error(`"${text}" is not a URL such as http://gateway:3003`)
-  const base = url.replace(/\/+$/, '')
+  const base = gatewayUrl(text).href.replace(/\/+$/, '')
   return new URL(
     /\/_router(?:\/status\.json)?$/.test(base)
       ? base.replace(/(?:\/status\.json)?$/, '/status.json')

@@ -6,8 +6,8 @@ import type {
   Report,
   TaskView,
 } from '@immich-ml-router/status-page'
-import { timeText } from '../probe/finding.ts'
-import { type Cell, type Paint, printable, type Style, table } from '../table.ts'
+import { type Cell, type Paint, type Style, table } from '../table.ts'
+import { printable, timeText } from '../text.ts'
 
 /** Decisions that are shown. */
 const MOST_DECISIONS = 10
