@@ -17,7 +17,10 @@ export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
   ],
   express: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
   koa: ['classifyPredict', 'forward', 'immichMlRouter', 'selectBackend'],
-  'gateway-kit': ['ConfigFileError', 'DEFAULT_PORT', 'MissingConfigError', 'configFromVariables', 'createHttpServer', 'logDestination', 'makeLogger', 'ownUrlProblems', 'readConfig', 'readOptions', 'readSettings', 'runGateway', 'startGateway'],
+  'gateway-kit': [
+    ...['ConfigFileError', 'DEFAULT_PORT', 'MissingConfigError', 'configFromVariables', 'createHttpServer'],
+    ...['logDestination', 'makeLogger', 'ownUrlProblems', 'readConfig', 'readOptions', 'readSettings'],
+    ...['runGateway', 'startGateway'],
   ],
   'status-page': ['statusPage'],
 }
