@@ -67,12 +67,15 @@ export default defineConfig({
   splitting: false,
   noExternal: [/.*/],
   minifySyntax: true,
+  minifyWhitespace: true,
   banner: { js: NODE_VERSION_CHECK },
   esbuildPlugins: [lightUndici, noPushgateway],
   // V8 keeps a source with other characters in twice the memory.
   esbuildOptions: (options) => {
     options.charset = 'ascii'
     options.legalComments = 'none'
+    // An uncaught error prints its line.
+    options.lineLimit = 160
     // The kit imports core first for its check of Node's version; the banner makes it here.
     options.logOverride = { 'ignored-bare-import': 'silent' }
   },
