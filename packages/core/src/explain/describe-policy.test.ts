@@ -27,12 +27,13 @@ describe('what a route takes', () => {
     [{ task: 'clip', type: 'textual', input: 'image' }, 'task clip, type textual, input image'],
     [{}, 'every job that is known'],
     [{ model: 'm' }, 'every job that is known with the model m'],
-    [{ header: { 'x-tenant': 'family' } }, 'every job that is known with the header x-tenant: family'],
+    [{ header: { 'x-tenant': 'family' } }, 'every request with the header x-tenant: family'],
+    [{ path: '/a/*' }, 'every request with the path /a/*'],
     [
       { task: 'clip', type: 'textual', header: { 'x-tenant': ['a', 'b'] }, path: '/a/*' },
       'text search with the header x-tenant: a or b and the path /a/*',
     ],
-    [{ header: { 'x-api-key': 's3cret' } }, 'every job that is known with the header x-api-key: (hidden)'],
+    [{ header: { 'x-api-key': 's3cret' } }, 'every request with the header x-api-key: (hidden)'],
     [special, 'what the function special takes'],
     [
       (

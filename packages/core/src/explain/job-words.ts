@@ -34,7 +34,9 @@ export function jobsOf(match: Match | MatchFunction): JobsInWords {
     const name = match.name === '' || match.name === 'match' ? 'a function' : `the function ${match.name}`
     return { words: `what ${name} takes`, search: 'unknown' }
   }
-  const { job = {}, head } = partsOf(match)
+  const { job, head } = partsOf(match)
+  // It takes unclassified requests as well.
+  if (job === undefined) return { words: `every request${headWords(head ?? {})}`, search: 'among others' }
   const { model, ...rest } = job
   const fits = compileJob(rest)
   const taken = JOBS.filter((known) => fits(known))
