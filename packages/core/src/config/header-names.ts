@@ -8,13 +8,24 @@ export const FRAMING: ReadonlySet<string> = new Set(
     ['te', 'trailer', 'transfer-encoding', 'upgrade'],
   ),
 )
-/** The last word of the name of a header that carries credentials. */
+/** Parts of words that tell of credentials. */
 const SECRET =
-  /(?:^|[-_])(?:api-?key|auth|authorization|cookie|credentials?|jwt|key|pass(?:wd|word)?|secret|session|signature|token)$/i
+  /assertion|authoriz|cookie|credential|passphrase|passw|secret|session|signature|token|(?:access|api|auth|private)key/
+/** Words that do, and are parts of other words as well. */
+const SECRET_WORD = /^(?:auth|bearer|jwt|keys?|otp|pass|passcode|pin|pwd|sid|sig)$/
+/** What an authenticating proxy says about a user, as in `x-auth-request-email`. */
+const IDENTITY = /^(?:emails?|groups?|names?|org|roles?|tenant|user|username)$/
 
-/** Whether the values of a header must not be shown or logged, as its name tells. */
+/** Whether the values of a header must not be shown or logged, as any word of its name tells: `x-session-id`, `X-AuthKey`. */
 export function isSecretHeader(name: string): boolean {
-  return SECRET.test(name)
+  const words = name
+    .replace(/(?<=[a-z\d])(?=[A-Z])/g, '-')
+    .toLowerCase()
+    .split(/[^a-z\d]+/)
+  const isIdentity = IDENTITY.test(words.at(-1) ?? '')
+  return words.some(
+    (word) => SECRET.test(word) || (SECRET_WORD.test(word) && !(word === 'auth' && isIdentity)),
+  )
 }
 
 export const NOT_FRAMING = 'must not be a header that frames or describes the message'

@@ -32,6 +32,35 @@ describe('compilePolicy', () => {
     expect(compilePolicy({ backends, routes }).written.routes.map(({ name }) => name)).toEqual(names)
   })
 
+  it('numbers routes whose derived names are the same, and leaves given names', () => {
+    const by = (authorization: string): Route => ({ match: { header: { authorization } }, backends: ['gpu'] })
+    const routes: Route[] = [
+      ...[by('a'), by('b'), by('c')],
+      { name: 'mine', match: { task: 'ocr' }, backends: ['gpu'] },
+      { name: 'mine', match: { task: 'clip' }, backends: ['gpu'] },
+      {
+        match: (
+          () => () =>
+            true
+        )(),
+        backends: ['gpu'],
+      },
+      {
+        match: (
+          () => () =>
+            true
+        )(),
+        backends: ['gpu'],
+      },
+      { name: 'default', match: { task: 'tags' }, backends: ['gpu'] },
+      { backends: ['gpu'] },
+    ]
+    expect(compiled(routes).map(({ name }) => name)).toEqual([
+      ...['authorization=***', 'authorization=*** #2', 'authorization=*** #3', 'mine', 'mine'],
+      ...['function', 'function #2', 'default', 'default #2'],
+    ])
+  })
+
   it('gives an unclassified request only to a route without a match', () => {
     const [matching, last] = compiled([{ match: { task: 'clip' }, backends: ['gpu'] }, { backends: ['gpu'] }])
     expect([matching?.takes(search, NO_HEAD), matching?.takes(unknown, NO_HEAD)]).toEqual([true, false])

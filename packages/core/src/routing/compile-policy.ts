@@ -69,9 +69,10 @@ export interface CompiledPolicy {
 export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] = []): CompiledPolicy {
   const { written, backends, routes, queue, canary, maxHeldBytes, timeouts, tenant } = resolvePolicy(policy)
   const known = new Map(before.map((route) => [route.name, route]))
+  const names = routeNames(routes)
   const compiled = routes.map(
     ({ match, strategy: madeBy, priority, timeouts: byBackend, ...route }, index) => {
-      const name = shorten(route.name ?? describeMatch(match))
+      const name = names[index] ?? ''
       const same = known.get(name)
       known.delete(name)
       return {
@@ -101,6 +102,19 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
     maxBytes: maxHeldBytes,
     mostUrgent: Math.max(INTERACTIVE, ...routes.map(({ priority = BULK }) => priority)),
   }
+}
+
+/** The name of each route. A derived name that is taken gets a number, as where hidden values are all that differs. */
+function routeNames(routes: readonly Pick<Route, 'name' | 'match'>[]): readonly string[] {
+  const taken = new Set(routes.flatMap(({ name }) => (name === undefined ? [] : shorten(name))))
+  return routes.map(({ name, match }) => {
+    if (name !== undefined) return shorten(name)
+    const derived = shorten(describeMatch(match))
+    let unique = derived
+    for (let number = 2; taken.has(unique); number++) unique = `${derived} #${number}`
+    taken.add(unique)
+    return unique
+  })
 }
 
 function priorityOf(priority: number | undefined): CompiledRoute['priorityOf'] {

@@ -136,6 +136,7 @@ describe('match', () => {
     [{ input: 'text' }, 'text'],
     [{ header: { 'X-Tenant': ['a', 'b'] } }, 'x-tenant=a|b'],
     [{ header: { Authorization: 'Bearer s3cret' } }, 'authorization=***'],
+    [{ header: { 'X-Session-Id': 's3cret' } }, 'x-session-id=***'],
     [{ task: 'clip', header: { 'x-tenant': 'a' }, path: '/a/predict' }, 'clip x-tenant=a /a/predict'],
   ])('%j in words is %s', (match, words) => {
     expect(describeMatch(match)).toBe(words)
