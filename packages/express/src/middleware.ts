@@ -46,7 +46,9 @@ export function classifyPredict(options?: core.ExchangeOptions | core.WithRouter
   const classify = core.classifyStep(options)
   return step(async (req, res) => {
     const exchange = req.immichMl ?? (await classify(req, res))
-    if (exchange !== undefined) req.immichMl = exchange
+    if (exchange === undefined) return
+    req.immichMl = exchange
+    letGoOnUnpipe(req, exchange)
   })
 }
 
@@ -94,6 +96,18 @@ export function forward(options: core.ForwardOptions | core.WithRouter = {}): Mi
       ? Promise.resolve(next())
       : run(req.immichMl).then(() => {}, fail(req, res, next))
   return Object.assign(middleware, rest)
+}
+
+/**
+ * Before Express reports an error, or that nothing was found, it reads the upload to its end, and tells consumers to let go by
+ * `unpipe()`. A body that is still attached would pause the upload, and the answer would never come.
+ */
+function letGoOnUnpipe(req: PredictRequest, { body }: ImmichMlState): void {
+  const unpipe = req.unpipe.bind(req)
+  req.unpipe = (destination) => {
+    if (destination === undefined) body.destroy()
+    return unpipe(destination)
+  }
 }
 
 /** Goes on to the next middleware, unless the step failed. */
