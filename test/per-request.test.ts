@@ -1,5 +1,7 @@
 import {
   createRouter,
+  type Match,
+  type MatchFunction,
   parseConfig,
   type RequestEvent,
   type RouterOptions,
@@ -7,7 +9,7 @@ import {
 } from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
 import { routerMetrics } from '@immich-ml-router/core/metrics'
-import { imageBytes, immichBody, immichForm, multipart } from '@immich-ml-router/core/testing'
+import { GOOD_ANSWER, imageBytes, immichBody, immichForm, multipart } from '@immich-ml-router/core/testing'
 import { startGateway } from '@immich-ml-router/gateway-kit'
 import pino from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -15,7 +17,7 @@ import { classified } from './support/classifications.ts'
 import { post } from './support/client.ts'
 import { gate } from './support/queue-gate.ts'
 import { serveRouter } from './support/router-server.ts'
-import { stubMl, until } from './support/servers.ts'
+import { listen, stubMl, until } from './support/servers.ts'
 
 /** Backends of two households and of all others, with the routes of a test. */
 async function households(routes: RouterOptions['routes'], more: Partial<RouterOptions> = {}) {
@@ -78,6 +80,24 @@ describe('a route by header', () => {
       'header X-Tenant is missing',
       'header x-tenant is missing',
     ])
+  })
+
+  it('is explained and selected for a request of node:http, in its listener', async () => {
+    const { url, router, requests } = await households(routes)
+    const policy = { backends: { family: { url: 'http://a' }, rest: { url: 'http://b' } } }
+    const select = selectBackend({
+      ...policy,
+      routes: [{ name: 'mine', match: { header: { 'x-tenant': 'family' } }, backends: ['family'] }, rest],
+    })
+    await post(url, immichBody('textSearch', 'cat'), { headers: { 'x-tenant': 'family' } })
+    await until(() => requests.length === 1, 'it is over')
+    const request = requests[0]?.req
+    const it = classified('text', 'clip/textual')
+    expect(router.explain(it, { request })).toMatchObject({ route: 'x-tenant=family', passedRoutes: [] })
+    const lease = await select(it, { request })
+    expect(lease.route).toBe('mine')
+    lease.release()
+    select.close()
   })
 
   it('is applied by a reload, to requests that wait as well', async () => {
@@ -174,6 +194,40 @@ describe('a match in code', () => {
     expect(seen).toEqual([
       ...[['clip'], 'family', '127.0.0.1', '/predict'],
       ...[['clip'], undefined, '127.0.0.1', '/predict'],
+    ])
+  })
+
+  it('that throws after a reload fails the requests that wait, and nothing else', async () => {
+    const arrived: (() => void)[] = []
+    const gpu = await listen((_req, res) =>
+      arrived.push(() => res.setHeader('content-type', 'application/json').end(GOOD_ANSWER)),
+    )
+    const options = (match: Match | MatchFunction): RouterOptions => ({
+      backends: { gpu: { url: gpu.url, maxConcurrent: 1 } },
+      health: false,
+      routes: [{ name: 'mine', match, backends: ['gpu'] }, { backends: ['gpu'] }],
+    })
+    const { url, router, requests } = await serveRouter(options({ task: 'clip' }))
+    routerMetrics(router, { tenants: true })
+    const body = immichBody('textSearch', 'cat')
+    const running = post(url, body)
+    await until(() => arrived.length === 1, 'the first is sent')
+    const waiting = post(url, body)
+    await until(() => [...router.waiting()].length === 1, 'the second waits')
+    const warned = new Promise((resolve) => process.once('warning', resolve))
+    router.reload(
+      options(() => {
+        throw new Error('my match')
+      }),
+    )
+    expect((await waiting).status).toBe(500)
+    expect(await warned).toMatchObject({ message: 'my match' })
+    arrived[0]?.()
+    expect((await running).status).toBe(200)
+    await until(() => requests.length === 2, 'both are over')
+    expect(requests.map(({ route, status }) => [route, status])).toEqual([
+      ['mine', 500],
+      ['mine', 200],
     ])
   })
 

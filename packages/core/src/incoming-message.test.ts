@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http'
+import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { IncomingHead, pathBelow, pathOf } from './incoming-message.ts'
+import { headOf, IncomingHead, NO_HEAD, pathBelow, pathOf } from './incoming-message.ts'
 
 const asked = (url: string) => ({ url }) as IncomingMessage
 
@@ -65,4 +65,39 @@ it.each([
   })
   const head = new IncomingHead(req)
   expect([head.path, head.headers['x-tenant']]).toEqual([path, 'family'])
+})
+
+describe('headOf', () => {
+  const req = Object.assign(new IncomingMessage(new Socket()), { url: '/family/predict?x=1' })
+  req.headers['x-tenant'] = 'family'
+  const head = new IncomingHead(req)
+  const web = new Request('http://gateway/family/predict?x=1', {
+    method: 'POST',
+    headers: { 'X-Tenant': 'family' },
+  })
+  it.each<[string, Parameters<typeof headOf>[0]]>([
+    ['a request of node:http', req],
+    ['a request of the web', web],
+    ['the head that a match in code gets', head],
+    [
+      'an object with getters on its prototype',
+      new (class {
+        get headers() {
+          return req.headers
+        }
+        get path() {
+          return head.path
+        }
+      })(),
+    ],
+    ['a part of a head', { headers: { 'X-Tenant': 'family' }, path: '/family/predict' }],
+  ])('takes %s', (_, request) => {
+    const { headers, path, client } = headOf(request)
+    expect([headers['x-tenant'], path, client]).toEqual(['family', '/family/predict', undefined])
+  })
+
+  it('is empty without one', () => {
+    expect(headOf(undefined)).toBe(NO_HEAD)
+    expect(headOf({})).toEqual(NO_HEAD)
+  })
 })

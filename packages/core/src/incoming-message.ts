@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { type IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
 /** The head of a predict request, as far as routes and tenants depend on it. The client wrote it: it is untrusted. */
 export interface RequestHead {
@@ -43,6 +43,21 @@ export class IncomingHead implements RequestHead {
     const original: unknown = Reflect.get(this.#req, 'originalUrl')
     return pathOf(typeof original === 'string' ? { url: original } : this.#req)
   }
+}
+
+/** The complete head of a request, or of the part of it that is known. A spread would lose the getters of a request. */
+export function headOf(request: Partial<RequestHead> | IncomingMessage | Request | undefined): RequestHead {
+  if (request === undefined) return NO_HEAD
+  if (request instanceof IncomingHead) return request
+  if (request instanceof IncomingMessage) return new IncomingHead(request)
+  if (request instanceof Request)
+    return { headers: Object.fromEntries(request.headers), client: undefined, path: pathOf(request) }
+  const { headers = {}, client, path = '' } = request
+  return { headers: lowerCased(headers), client, path }
+}
+
+function lowerCased(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 /** The origin of a request target in absolute form (RFC 9112 section 3.2.2). */

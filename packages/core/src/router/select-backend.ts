@@ -6,7 +6,7 @@ import type { PolicyChanges } from '../config/changes.ts'
 import type { Policy } from '../config/policy.ts'
 import { explain } from '../explain/explain-route.ts'
 import type { Explanation } from '../explain/explanation.ts'
-import { NO_HEAD, type RequestHead } from '../incoming-message.ts'
+import { headOf, type RequestHead } from '../incoming-message.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RouteSelector } from '../routing/route-selector.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
@@ -130,7 +130,7 @@ export function selectBackend<const Name extends string>(
   const runtime = new PolicyRuntime(policy, environment)
   const { pool, table, route } = runtime
   const select = (classification: Classification, options: SelectOptions = {}) =>
-    route(classification, options.request && { ...NO_HEAD, ...options.request }).select(options)
+    route(classification, headOf(options.request)).select(options)
   return Object.assign(select, {
     route,
     clock: table.context.clock,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { classified } from '../../../../test/support/classifications.ts'
 import { answered, answeredWith, failed } from '../../../../test/support/outcomes.ts'
+import type { Candidate } from '../balance/strategy.ts'
 import { parseConfig } from '../config/parse.ts'
 import type { BackendOptions, Policy, Route } from '../config/policy.ts'
 import { ConfigError } from '../config/problems.ts'
@@ -31,6 +32,22 @@ describe('hedge', () => {
     expect(parse).toThrow(`  routes[0].${message}`)
     expect(parse).toThrow('The configuration has 1 mistake:')
   })
+})
+
+it('has no hedge where a strategy in code throws: a timer asks for it', async () => {
+  let fails = false
+  const strategy = () => ({
+    rank: (candidates: readonly Candidate[]) => {
+      if (fails) throw new Error('my strategy')
+      return candidates.map(({ backend }) => ({ backend, score: 0, reason: () => '' }))
+    },
+  })
+  const { select } = pool([{}, {}], { strategy })
+  const lease = await select(search)
+  fails = true
+  const warned = new Promise((resolve) => process.once('warning', resolve))
+  expect(lease.hedge?.spare(['a'])).toBeUndefined()
+  expect(await warned).toMatchObject({ message: 'my strategy' })
 })
 
 /** Backends a, b, c … with options of their own, and one route to all of them that hedges. */

@@ -1,8 +1,9 @@
 import type { Pool } from '../backend/pool.ts'
+import { callSafely } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import type { RouterError } from '../errors.ts'
-import { NO_HEAD } from '../incoming-message.ts'
+import { headOf } from '../incoming-message.ts'
 import { RequestQueue } from '../queue/request-queue.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { HoldEvent, Lease, Place } from './lease.ts'
@@ -65,7 +66,7 @@ export class RouteTable {
   /** What would be decided for a new request now. It changes nothing. */
   decide(classification: Classification, options: ExplainOptions): Decided {
     const place = { arrival: this.#arrivals + 1, since: this.context.clock.now() }
-    const routable = { classification, head: { ...NO_HEAD, ...options.request }, tenant: undefined }
+    const routable = { classification, head: headOf(options.request), tenant: undefined }
     return this.selectorOf(routable).decide(routable, place, options)
   }
 
@@ -77,18 +78,30 @@ export class RouteTable {
     throw new TypeError('the last route of a policy matches every request')
   }
 
-  /** The request on the route that matches it now: the same object, unless the policy has changed. */
+  /**
+   * The request on the route that matches it now: the same object, unless the policy has changed, and also if a match in code
+   * throws. Timers and sockets call it, so it never throws.
+   */
   current(request: RouteRequest): RouteRequest {
     if (this.#selectors.has(request.route)) return request
-    return this.selectorOf(request).adopt(request)
+    try {
+      return this.selectorOf(request).adopt(request)
+    } catch {
+      return request
+    }
   }
 
-  /** A lease for a hedge of a request, on a backend that can take it now. */
+  /** A lease for a hedge of a request, on a backend that can take it now. A timer calls it, so it never throws. */
   spare(request: RouteRequest, used: readonly string[]): Lease | undefined {
     if (this.#closed !== undefined) return undefined
     this.queue.wake()
     const current = this.current(request)
-    return this.#selectors.get(current.route)?.spare(current, used)
+    let lease: Lease | undefined
+    // A strategy in code may throw.
+    callSafely(() => {
+      lease = this.#selectors.get(current.route)?.spare(current, used)
+    })
+    return lease
   }
 
   /** The tenant of a request; `undefined` when the policy has no tenants. */

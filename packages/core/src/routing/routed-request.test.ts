@@ -36,6 +36,37 @@ describe('a request on its route', () => {
     expect([request.route, matches]).toEqual(['second', 2])
   })
 
+  it('stays on its route while a match in code throws, and fails when it is selected', async () => {
+    const policy = (match?: () => boolean): Policy => ({
+      backends,
+      routes: [
+        { name: 'first', ...(match && { match }), backends: ['gpu'] },
+        ...(match ? [{ backends: ['gpu'] }] : []),
+      ],
+    })
+    const select = selectBackend(policy(), { clock: new FakeClock() })
+    const request = select.route(search)
+    const lease = await request.select({})
+    select.reload(
+      policy(() => {
+        throw new Error('my match')
+      }),
+    )
+    expect([request.route, request.isHeldBulk, request.heartbeats]).toEqual([
+      'first',
+      false,
+      expect.anything(),
+    ])
+    expect([lease.retries, lease.holds, lease.left([]), lease.usableOthers([])]).toEqual([3, true, 1, []])
+    expect([lease.isCredible(), lease.isRefusedByAll([]), lease.hedge?.spare([])]).toEqual([
+      true,
+      false,
+      undefined,
+    ])
+    lease.release(failed('connect'))
+    await expect(request.select({ retry: true, place: lease.place })).rejects.toThrow('my match')
+  })
+
   it('is held bulk when its priority is 0 and its route holds', () => {
     const select = selectBackend({ backends, routes: [{ backends: ['gpu'] }] })
     expect([select.route(image).isHeldBulk, select.route(search).isHeldBulk]).toEqual([true, false])

@@ -1,6 +1,7 @@
 import type { Classification } from '../classify/classification.ts'
 import type { Heartbeats } from '../config/resolve.ts'
 import type { RequestHead } from '../incoming-message.ts'
+import type { CompiledRoute } from './compile-policy.ts'
 import type { Lease, Place } from './lease.ts'
 import type { Routable } from './route-request.ts'
 import type { RouteSelector } from './route-selector.ts'
@@ -24,24 +25,34 @@ export class RoutedRequest implements Routable {
     this.#matched = table.selectorOf(this)
   }
 
+  /** @throws what a match in code throws after a reload. */
   get #selector(): RouteSelector {
     this.#matched = this.#table.selectorOf(this, this.#matched)
     return this.#matched
   }
 
+  /** Its route; the one before the reload if a match in code throws. Event handlers and timers read it, so it never throws. */
+  get #route(): CompiledRoute {
+    try {
+      return this.#selector.route
+    } catch {
+      return this.#matched.route
+    }
+  }
+
   /** Name of the route. */
   get route(): string {
-    return this.#selector.route.name
+    return this.#route.name
   }
 
   /** The heartbeats of the route; none for an unclassified request, since its answer may not be JSON. */
   get heartbeats(): Heartbeats | undefined {
-    return this.classification.classified ? this.#selector.route.heartbeats : undefined
+    return this.classification.classified ? this.#matched.route.heartbeats : undefined
   }
 
   /** Whether it is a bulk request, of priority 0, on a route that holds requests. */
   get isHeldBulk(): boolean {
-    const { route } = this.#selector
+    const route = this.#route
     return route.hold !== undefined && route.priorityOf(this.classification) <= 0
   }
 

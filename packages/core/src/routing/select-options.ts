@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { RequestHead } from '../incoming-message.ts'
 import type { HoldEvent, Place } from './lease.ts'
 import type { Decided } from './route-selector.ts'
@@ -54,11 +55,11 @@ export interface SelectOptions {
   /** Called at once when the request waits. */
   readonly onWait?: ((wait: Wait) => void) | undefined
   /**
-   * The head of the request, for matches by header and path, functions in code, and tenants. Names of headers are in lower case.
-   * A match by header or path takes no request without it.
+   * The request of node:http or the web, or its head, for matches by header and path, functions in code, and tenants. A match by
+   * header or path takes no request without it.
    * @default no headers, no client, and an empty path
    */
-  readonly request?: Partial<RequestHead> | undefined
+  readonly request?: Partial<RequestHead> | IncomingMessage | Request | undefined
   /** Gets each decision on the request, at once and while it waits; `explainRoute()` puts it in words. */
   readonly onDecision?: OnDecision | undefined
 }
