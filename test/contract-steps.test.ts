@@ -1,6 +1,6 @@
 import type { RequestEvent, RouterError } from '@immich-ml-router/core'
-import { imageBytes, immichBody, immichForm, multipart } from '@immich-ml-router/core/testing'
-import { describe, expect, it } from 'vitest'
+import { GOOD_ANSWER, imageBytes, immichBody, immichForm, multipart } from '@immich-ml-router/core/testing'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Steps } from './adapters/adapter.ts'
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
@@ -33,7 +33,7 @@ describe.each(adapters)('$name', (adapter) => {
     })
   })
 
-  describe.each<Steps['count']>([1, 3])('%i steps of a router, before it', (count) => {
+  describe.each<Steps['count']>([1, 2, 3])('%i steps of a router, before it', (count) => {
     async function stepwise(steps: Omit<Steps, 'count'> = {}) {
       const { stubs, policy } = await seed(adapter)
       const { listener, router } = adapter.steps(
@@ -122,6 +122,92 @@ describe.each(adapters)('$name', (adapter) => {
       expect([events[1]?.status, events[1]?.outcome?.kind]).toEqual([undefined, 'client-left'])
       expect(mounted.router.status().active).toBe(0)
       await mounted.router.close({ timeout: 0 })
+    })
+  })
+
+  describe.each<Steps['count']>([1, 2, 3])('%i steps of a router with one slot', (count) => {
+    async function oneSlot(steps: Omit<Steps, 'count'> = {}) {
+      const backend = { started: 0, open: Promise.resolve() }
+      const { url: gpu } = await listen((req, res) => {
+        backend.started++
+        const answer = async () => {
+          await backend.open
+          res.setHeader('content-type', 'application/json').end(GOOD_ANSWER)
+        }
+        req.resume().on('end', answer)
+      })
+      const mounted = adapter.steps(
+        { backends: { gpu: { url: gpu, maxConcurrent: 1 } }, health: false },
+        { count, ...steps },
+      )
+      onTestFinished(() => mounted.router.close({ timeout: 0 }))
+      const { url } = await listen(mounted.listener)
+      const send = (size = 100) => post(url, immichBody('indexing', imageBytes(size)))
+      return { backend, router: mounted.router, send }
+    }
+
+    it('answer when middleware between them fails, however large the upload is', async () => {
+      const { router, send } = await oneSlot({ afterClassify: () => Promise.reject(new Error('mine')) })
+      for (const size of [100, 100_000, 300_000, 3_000_000]) {
+        expect((await send(size)).status).toBe(500)
+        await until(() => router.status().active === 0, 'the request is over')
+      }
+    })
+
+    it('need one slot, also when a backend is selected again', async () => {
+      const { router, send } = await oneSlot({
+        afterSelect: async (exchange) => void (await router.select(exchange)),
+      })
+      const answers = await Promise.all([send(), send(), send()])
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+      expect(router.status().backends[0]?.inFlight).toBe(0)
+    })
+
+    it('end before the drain does, when it begins between them', async () => {
+      const gate = Promise.withResolvers<boolean>()
+      const { backend, router, send } = await oneSlot({
+        afterClassify: ({ body }) => body.size > 10_000 && gate.promise.then(() => false),
+      })
+      const done = Promise.withResolvers<void>()
+      backend.open = done.promise
+      const running = send()
+      await until(() => backend.started === 1, 'the first is sent')
+      const queued = send()
+      await until(() => [...router.waiting()].length === 1, 'the second is queued')
+      const between = [send(20_000), send(20_000)]
+      await until(() => router.status().active === 4, 'the others are between the steps')
+      const closed = router.close({ timeout: 60_000 })
+      gate.resolve(true)
+      await until(() => [...router.waiting()].length === 3, 'they are queued')
+      done.resolve()
+      const statuses = async (of: Promise<{ status: number }>[]) =>
+        (await Promise.all(of)).map(({ status }) => status)
+      expect(await statuses([running, ...between, queued])).toEqual([200, 200, 200, 503])
+      await closed
+    })
+
+    it('send nothing once the router is closed', async () => {
+      const gate = Promise.withResolvers<boolean>()
+      const isNamed = count < 3
+      const { backend, router, send } = await oneSlot({
+        afterClassify: async (exchange) => {
+          if (!isNamed) return false
+          await gate.promise
+          exchange.use('gpu')
+          return false
+        },
+        afterSelect: async () => void (isNamed || (await gate.promise)),
+      })
+      const answer = send().catch(() => ({ status: 'cut' }))
+      await until(
+        () => router.status().backends[0]?.inFlight === (isNamed ? 0 : 1),
+        'it is between the steps',
+      )
+      await until(() => router.status().active === 1, 'it is there')
+      await router.close({ timeout: 0 })
+      gate.resolve(true)
+      expect([503, 'cut']).toContain((await answer).status)
+      expect(backend.started).toBe(0)
     })
   })
 

@@ -15,9 +15,11 @@ export interface Surroundings {
 /** The steps of one router, and what runs between them. */
 export interface Steps {
   /** How many steps run one by one, before the router itself. */
-  readonly count: 1 | 3
+  readonly count: 1 | 2 | 3
   /** Runs after the first; `true` means that it has answered with 403 itself. */
-  readonly afterClassify?: (exchange: Exchange) => boolean
+  readonly afterClassify?: (exchange: Exchange) => boolean | Promise<boolean>
+  /** Runs after the second. */
+  readonly afterSelect?: (exchange: Exchange) => Promise<void>
 }
 
 export interface Mounted {

@@ -47,15 +47,23 @@ export function expressAdapter(name: string, specifier: 'express4' | 'express5')
       )
       return { listener: app, reload: selecting.reload, close: () => last.close() }
     },
-    steps(options, { count, afterClassify }) {
+    steps(options, { count, afterClassify, afterSelect }) {
       const app = makeApp()
       const ml = immichMlRouter({ hold: false, ...options })
       app.use(classifyPredict(ml))
       app.use((req, res, next) => {
-        if (req.immichMl && afterClassify?.(req.immichMl)) res.status(403).json({ detail: 'not today' })
-        else next()
+        const run = async () => req.immichMl !== undefined && (await afterClassify?.(req.immichMl)) === true
+        run().then(
+          (isAnswered) => (isAnswered ? void res.status(403).json({ detail: 'not today' }) : next()),
+          next,
+        )
       })
-      if (count === 3) app.use(selectBackend(ml), forward(ml))
+      if (count > 1) app.use(selectBackend(ml))
+      app.use((req, _res, next) => {
+        const run = async () => req.immichMl && afterSelect?.(req.immichMl)
+        run().then(() => next(), next)
+      })
+      if (count > 2) app.use(forward(ml))
       app.use(ml)
       app.use((_req, res) => void res.status(418).send('not ours'))
       return { listener: app, router: ml.router }

@@ -53,20 +53,22 @@ export function koaAdapter(name: string, specifier: 'koa2' | 'koa3'): AdapterUnd
       app.use(last)
       return { listener: app.callback(), reload: selecting.reload, close: () => last.close() }
     },
-    steps(options, { count, afterClassify }) {
+    steps(options, { count, afterClassify, afterSelect }) {
       const app = new KoaApp()
+      app.silent = true
       const ml = immichMlRouter({ hold: false, ...options })
       app.use(classifyPredict(ml))
-      app.use((ctx, next) => {
-        if (!ctx.state.immichMl || !afterClassify?.(ctx.state.immichMl)) return next()
+      app.use(async (ctx, next) => {
+        if (!ctx.state.immichMl || !(await afterClassify?.(ctx.state.immichMl))) return next()
         ctx.status = 403
         ctx.body = { detail: 'not today' }
-        return undefined
       })
-      if (count === 3) {
-        app.use(selectBackend(ml))
-        app.use(forward(ml))
-      }
+      if (count > 1) app.use(selectBackend(ml))
+      app.use(async (ctx, next) => {
+        if (ctx.state.immichMl) await afterSelect?.(ctx.state.immichMl)
+        return next()
+      })
+      if (count > 2) app.use(forward(ml))
       app.use(ml)
       app.use((ctx) => {
         ctx.status = 418

@@ -23,13 +23,24 @@ export const nodeHttp: AdapterUnderTest = {
       },
     }
   },
-  steps(options, { count, afterClassify }) {
+  steps(options, { count, afterClassify, afterSelect }) {
     const router = createRouter({ hold: false, ...options })
     const run = async (req: IncomingMessage, res: ServerResponse) => {
       const exchange = await router.classify(req, res)
-      if (exchange && afterClassify?.(exchange)) return void res.writeHead(403).end('{"detail":"not today"}')
-      if (exchange === undefined || count === 1) return router.handle(req, res, () => app(req, res), exchange)
-      await router.select(exchange)
+      try {
+        await runAfter(req, res, exchange)
+      } catch (error) {
+        // A body that is still attached stops the upload.
+        exchange?.body.destroy()
+        throw error
+      }
+    }
+    const runAfter = async (req: IncomingMessage, res: ServerResponse, exchange: Exchange | undefined) => {
+      if (exchange && (await afterClassify?.(exchange)))
+        return void res.writeHead(403).end('{"detail":"not today"}')
+      if (exchange !== undefined && count > 1) await router.select(exchange)
+      if (exchange !== undefined) await afterSelect?.(exchange)
+      if (exchange === undefined || count < 3) return router.handle(req, res, () => app(req, res), exchange)
       await router.forward(exchange)
     }
     return {

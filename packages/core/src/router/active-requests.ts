@@ -22,6 +22,8 @@ export interface ActiveRequest {
   sent?: number
   /** The error that ended it. */
   failure?: Error
+  /** Whether it was running when the drain began: then it is not held, and the drain waits for it. */
+  admitted?: boolean
   /** Whether one of its steps runs; it ends with its response, and not before the step does. */
   busy?: boolean
 }
@@ -82,6 +84,11 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
     return removed
   }
 
+  /** Must be called when the drain begins. */
+  admit(): void {
+    for (const active of this.#active) active.admitted = isRunning(active)
+  }
+
   /** Must be called when a request begins to wait. */
   changed(): void {
     for (const watcher of [...this.#watchers]) watcher()
@@ -94,7 +101,7 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
 
   /**
    * Resolves when every request that is left waits for a backend or is not classified yet, after this many milliseconds, or when
-   * the signal is aborted.
+   * the signal is aborted. An admitted request that is queued for a slot soon gets one, and is waited for.
    */
   idle(milliseconds: number, signal: AbortSignal): Promise<void> {
     return this.#until(() => signal.aborted || !this.#active.some(isRunning), milliseconds, signal)
@@ -132,8 +139,10 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
   }
 }
 
-function isRunning({ exchange }: ActiveRequest): boolean {
-  return exchange !== undefined && exchange.wait === undefined
+function isRunning({ exchange, admitted }: ActiveRequest): boolean {
+  if (exchange === undefined) return false
+  const { wait } = exchange
+  return wait === undefined || (admitted === true && wait.reason === 'full')
 }
 
 function endIdle({ req, res }: ActiveRequest): void {

@@ -145,7 +145,7 @@ class PredictRouter implements Router {
       if (this.#refusing) this.#refuse(exchange === undefined ? req : undefined)
       active.exchange = exchange ?? (await Exchange.begin(req, res, this.#options, active.head))
       active.classified ??= clock.now()
-      await active.exchange.select(this.#select)
+      await active.exchange.select(this.#select, { retry: active.admitted })
       active.sent = clock.now()
       await active.exchange.forward(this.#forwarder)
     } catch (error) {
@@ -185,11 +185,15 @@ class PredictRouter implements Router {
   }
 
   select(exchange: Exchange): Promise<Lease> {
-    return this.#stepwise.go(exchange, () => exchange.select(this.#select))
+    return this.#stepwise.go(exchange, ({ admitted }) => {
+      if (this.#refusing) this.#refuse(undefined)
+      return exchange.select(this.#select, { retry: admitted })
+    })
   }
 
   forward(exchange: Exchange): Promise<Outcome> {
     return this.#stepwise.go(exchange, (active) => {
+      if (this.#refusing) this.#refuse(undefined)
       active.sent ??= this.#forwarder.clock.now()
       return exchange.forward(this.#forwarder)
     })
@@ -290,6 +294,7 @@ class PredictRouter implements Router {
 
   async #drain(timeout: number, onDrained: CloseOptions['onDrained']): Promise<void> {
     this.#state = 'closing'
+    this.#active.admit()
     this.#select.suspend()
     await this.#active.idle(timeout, this.#cut.signal)
     try {

@@ -161,14 +161,17 @@ export class Exchange {
   }
 
   /**
-   * Chooses the backend, or waits for one; an earlier choice is released.
+   * Chooses the backend, or waits for one; an earlier choice is released first.
    *
+   * @param options `retry`, when the request must not wait for the end of a drain.
    * @throws {NoBackendError} when there is none.
    * @throws {HoldError} when it waited as long as it may, or too many requests wait.
    * @throws {ClientLeftError} when the client left while it waited.
    */
-  async select(select: Select): Promise<Lease> {
+  async select(select: Select, options: Pick<SelectOptions, 'retry'> = {}): Promise<Lease> {
     this.#select = select
+    this.#lease?.release()
+    this.#lease = undefined
     try {
       const routed = select.route(this.classification, this.#head)
       this.#routed = routed
@@ -180,8 +183,7 @@ export class Exchange {
           this.#heartbeat = new Heartbeat(res, select.clock, routed.heartbeats, () => body.starving)
       }
       const lease =
-        this.#named === undefined ? await this.#choose(select, routed, {}) : select.lease(this.#named)
-      this.#lease?.release()
+        this.#named === undefined ? await this.#choose(select, routed, options) : select.lease(this.#named)
       this.#lease = lease
       this.#failure = undefined
       if (this.res.destroyed) this.#dispose()
@@ -195,8 +197,7 @@ export class Exchange {
   }
 
   /**
-   * Forwards the request to the chosen backend and, when that fails, to others of its route. Answers with a backend's answer, or
-   * with an error.
+   * Forwards the request to the chosen backend and, when that fails, to others of its route; answers, if need be with an error.
    *
    * @returns the last outcome, when the response is done.
    */
