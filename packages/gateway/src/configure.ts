@@ -16,8 +16,9 @@ import {
  * @throws {Error} if a variable or the file is invalid, or needs what only a program of the user's own has.
  */
 export async function configure(env: Environment, file?: string): Promise<GatewayConfig> {
+  const settings = readSettings(env)
   const { show: _, ...configured } = await configureOptions(env, file)
-  return { ...readSettings(env), ...configured }
+  return { ...settings, ...configured }
 }
 
 /** Reads the part of the configuration that may be in a file; see {@link configure}. */
