@@ -11,11 +11,10 @@ import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exampleOf, moduleExampleOf, ROOT, sourceExampleOf } from './support/docs.ts'
 import { EXAMPLE_READMES, moduleOf } from './support/package-readme.ts'
-import { FREE_PORT, PACKAGES, PARTS, PUBLIC, TYPES } from './support/packed-packages.ts'
+import { FREE_PORT, KIT_EXAMPLES, PACKAGES, PARTS, PUBLIC, TYPES } from './support/packed-packages.ts'
 import { stubMl } from './support/servers.ts'
 
 const exec = promisify(execFile)
-const KIT_EXAMPLES = ['gateway-kit', 'start-gateway']
 const windows = process.platform === 'win32'
 /** The examples that send text searches to the NAS. */
 const SEARCHES_ON_NAS = new Set(['express', 'in-code', 'package-core', 'package-express', 'package-koa'])

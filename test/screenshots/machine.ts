@@ -1,16 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { GOOD_ANSWER } from '@immich-ml-router/core/testing'
 import { Listener } from '../../packages/core/src/testing/listener.ts'
 
-/** How an ML server does, for the time being. */
+/** The behaviour of an ML server, which can change while it runs. */
 export interface Manner {
-  /** Milliseconds for a job, by a word in its entries, such as `ocr`; the first that fits counts. */
+  /** Milliseconds for a job, by a word in its entries, such as `ocr`; the first match counts. */
   readonly times: Readonly<Record<string, number>>
   /** Words in the entries of jobs that it answers with 500. */
   readonly failsAt?: readonly string[]
 }
 
-/** A stand-in for an ML server whose jobs take now longer and now less, as they do. */
+/** A stub ML server whose job times vary. */
 export class Machine {
   readonly #threads: number
   readonly #waiting: (() => void)[] = []
@@ -41,7 +42,7 @@ export class Machine {
     return this.#listener.open()
   }
 
-  /** Nothing listens any more, until it is started again. */
+  /** Refuses connections until `start()`. */
   crash(): Promise<void> {
     return this.#listener.refuse()
   }
@@ -67,6 +68,6 @@ export class Machine {
     this.#waiting.shift()?.()
     const failed = failsAt.some((word) => entries.includes(word))
     res.writeHead(failed ? 500 : 200, { 'content-type': 'application/json' })
-    res.end(failed ? '{"detail":"Internal Server Error"}' : '{"clip":"[0.1]"}')
+    res.end(failed ? '{"detail":"Internal Server Error"}' : GOOD_ANSWER)
   }
 }

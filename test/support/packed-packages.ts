@@ -1,5 +1,8 @@
 export const PACKAGES = ['core', 'express', 'gateway-kit', 'koa', 'status-page'] as const
 
+/** The examples in the README of gateway-kit. */
+export const KIT_EXAMPLES = ['gateway-kit', 'start-gateway']
+
 /** What the packages give at run time. A change here is a change for every user. */
 export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
   core: [
