@@ -26,14 +26,8 @@ if (values.help || scenes.length !== values.scene.length || !(factor > 0)) {
   process.exit(values.help ? 0 : 2)
 }
 
-/** Those of the docs. They are in whatever font the system has; those that are kept were made with Inter. */
-const KEPT = [
-  'busy-desktop-light',
-  'broken-desktop-dark',
-  'broken-phone-light',
-  'idle-phone-dark',
-  'decision-desktop-light',
-]
+/** The pictures of the docs. */
+const KEPT = ['busy-desktop-light', 'broken-desktop-dark', 'decision-desktop-light']
 const DEVICES = {
   desktop: { viewport: { width: 1280, height: 1200 }, deviceScaleFactor: 1 },
   phone: { viewport: { width: 390, height: 1180 }, deviceScaleFactor: 1.5 },
