@@ -70,8 +70,11 @@ function backendsFor(job: ImmichJob, usable: readonly PlannedBackend[]): readonl
   const serving = usable.filter((backend) => serves(backend, job))
   const sleeping = serving.filter(({ target }) => target.sleeps)
   const awake = serving.filter(({ target }) => !target.sleeps)
-  const [best, others] = job.id === 'search' ? [awake, sleeping] : [sleeping, awake]
-  return (best.length > 0 ? best : others).toSorted((a, b) => timeOf(a, job) - timeOf(b, job) || 0)
+  const fastestFirst = (list: readonly PlannedBackend[]) =>
+    list.toSorted((a, b) => timeOf(a, job) - timeOf(b, job) || 0)
+  // A search uses a machine that sleeps only if every other backend fails.
+  if (job.id === 'search') return [...fastestFirst(awake), ...fastestFirst(sleeping)]
+  return fastestFirst(sleeping.length > 0 ? sleeping : awake)
 }
 
 /** Adds a backend that no list has to the list of every job that it serves. */

@@ -58,11 +58,11 @@ describe('the configuration for', () => {
     })
   })
 
-  it('a machine that sleeps holds images, and searches what is always on, the fastest first', () => {
+  it('a machine that sleeps holds images, and gets a search only if what is always on fails', () => {
     const findings = { nas: answers(50), pi: answers(20), gpu: answers(5) }
     const { text, routes, config } = written(findings, { mac: ['gpu=aa:bb:cc:dd:ee:ff'] })
     expect(routes).toEqual([
-      [SEARCH, 'pi', 'nas'],
+      [SEARCH, 'pi', 'nas', 'gpu'],
       ['rest', 'gpu'],
     ])
     expect(config.routes).toMatchObject([{ strategy: 'first' }, { hold: { bulk: '12h' } }])
@@ -74,7 +74,7 @@ describe('the configuration for', () => {
   it('a machine that is asleep has it in its routes, and a line for Wake-on-LAN', () => {
     const { text, routes } = written({ nas: answers(50), gpu: OFF }, { sleeps: ['gpu'] })
     expect(routes).toEqual([
-      [SEARCH, 'nas'],
+      [SEARCH, 'nas', 'gpu'],
       ['rest', 'gpu'],
     ])
     expect(text).toContain('# Its machine sleeps, and did not answer: what it can do is not known.')

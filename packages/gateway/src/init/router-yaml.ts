@@ -134,7 +134,7 @@ function routeLines({ jobs, isLast, backends, holds }: PlannedRoute): string[] {
     ...match,
     `backends: [${backends.map(scalar).join(', ')}]`,
     ...(isSearch && backends.length > 1
-      ? ['strategy: first # the fastest, then the next if it is unavailable']
+      ? ['strategy: first # in this order; the next only if the one before is unavailable']
       : []),
     ...(holds && !isSearch
       ? ['hold: { bulk: 12h } # how long requests wait for the machine; 12h is the default']
@@ -152,7 +152,7 @@ function routeComment({ jobs, isLast, backends, holds }: PlannedRoute): string {
   if (!isLast && job?.id === 'search')
     return holds
       ? 'Text search: the most urgent job.'
-      : 'Text search: the most urgent job, so it goes to the backends that are always on.'
+      : 'Text search: the most urgent job, so it goes first to the backends that are always on.'
   const what = isLast ? `Everything else: ${names}.` : `${names[0]?.toUpperCase()}${names.slice(1)}.`
   if (holds) return `${what} Requests wait while the machine sleeps.`
   return backends.length > 1
