@@ -152,10 +152,10 @@ class PredictRouter implements Router {
       const failure = toError(error)
       active.failure = failure
       // Any other error is a bug, in the router or in a listener, and must be visible.
-      if (!(failure instanceof RouterError))
-        process.emitWarning(failure)
-        // A body that is still attached stops the upload, which must be read to its end after the answer.
-      ;(active.exchange ?? exchange)?.body.destroy()
+      if (!(failure instanceof RouterError)) process.emitWarning(failure)
+      const begun = active.exchange ?? exchange
+      // A body that is still attached stops the upload, which must be read to its end after the answer.
+      begun?.body.destroy()
       await answerError(res, failure)
     }
     this.#end(active)
