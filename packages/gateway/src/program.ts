@@ -1,9 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
-import { runCheck } from './commands/check.ts'
-import { runDemo } from './commands/demo.ts'
-import { runExplain } from './commands/explain.ts'
-import { runHealth } from './commands/health.ts'
+import type { CheckOptions } from './commands/check.ts'
+import type { ExplainOptions } from './commands/explain.ts'
 import type { InitOptions } from './commands/init.ts'
 import { run } from './commands/run.ts'
 import type { StatusOptions } from './commands/status.ts'
@@ -39,7 +37,7 @@ function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
 }
 
-/** Creates the command line of `immich-ml-router`. */
+/** Creates the command line of `immich-ml-router`. Each command but `run` is loaded when it is used, so that `run` starts fast. */
 export function createProgram(): Command {
   const program = new Command('immich-ml-router')
     .description("Routes Immich's machine-learning jobs to the best backend.")
@@ -75,13 +73,17 @@ export function createProgram(): Command {
     .option('--probe', 'ask every backend what it can do, and how fast')
     .option(...MODEL, collectModel)
     .option('--strict', 'exit with 1 if there are warnings')
-    .action(runCheck)
+    .action(async (file: string | undefined, options: CheckOptions) =>
+      (await import('./commands/check.ts')).runCheck(file, options),
+    )
   program
     .command('explain')
     .description('print where a request would go, and why')
     .argument('<request-file>', 'a predict request: its body, with or without the HTTP head')
     .option('-c, --config <file>', 'configuration file; default: $ROUTER_CONFIG')
-    .action(runExplain)
+    .action(async (file: string, options: ExplainOptions) =>
+      (await import('./commands/explain.ts')).runExplain(file, options),
+    )
   program
     .command('status')
     .description(
@@ -97,10 +99,10 @@ export function createProgram(): Command {
     .command('health')
     .description('exit with 0 if a gateway serves requests: the health check of a container')
     .argument('[url]', 'URL of the gateway; default: this machine, port $PORT')
-    .action(runHealth)
+    .action(async (url: string | undefined) => (await import('./commands/health.ts')).runHealth(url))
   program
     .command('demo')
     .description('run the gateway with stub ML servers, on this machine only; their answers are made up')
-    .action(runDemo)
+    .action(async () => (await import('./commands/demo.ts')).runDemo())
   return program
 }

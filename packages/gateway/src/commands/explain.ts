@@ -132,8 +132,14 @@ function jobText(classification: Classification): string {
   return `${jobs.join(' and ')} with ${input ?? 'no'} input`
 }
 
+/** The options of `explain`. */
+export interface ExplainOptions {
+  /** The configuration file. Default: the variable `ROUTER_CONFIG`. */
+  readonly config?: string
+}
+
 /** Prints where the request in a file would go. */
-export async function runExplain(path: string, { config }: { readonly config?: string }): Promise<void> {
+export async function runExplain(path: string, { config }: ExplainOptions): Promise<void> {
   allowClosedPipe()
   try {
     const { options, source } = await configure(process.env, config)
