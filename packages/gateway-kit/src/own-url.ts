@@ -57,7 +57,7 @@ function isLoopback(host: string): boolean {
   return /^(?:localhost\.?|127\.\d+\.\d+\.\d+|::1)$/.test(host)
 }
 
-function isWildcard(host: string): boolean {
+export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 

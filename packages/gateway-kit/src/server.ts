@@ -11,6 +11,7 @@ import { logWarnings } from './log-warnings.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { Reloader } from './reloader.ts'
 import { statusPageHandler } from './status-page.ts'
+import { urlOf } from './url-of.ts'
 
 /** A running gateway. */
 export interface Gateway {
@@ -108,8 +109,8 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
         : await listen(metricsServer, { port: config.metricsPort, ...host }, 'METRICS_PORT')
     reloader?.start(config.options)
     return {
-      url: urlOf(config.host, port),
-      metricsUrl: `${urlOf(config.host, metricsPort)}/metrics`,
+      url: urlOf(config.host, port, 'localhost'),
+      metricsUrl: `${urlOf(config.host, metricsPort, 'localhost')}/metrics`,
       router,
       inherited,
       reload: reloader && (() => reloader.reload()),
@@ -130,11 +131,6 @@ async function listen(server: Server, on: ListenOptions | { fd: number }, variab
     throw listenError(error, variable)
   }
   return (server.address() as AddressInfo).port
-}
-
-function urlOf(host: string | undefined, port: number): string {
-  const isWildcard = host === undefined || host === '0.0.0.0' || host === '::'
-  return `http://${isWildcard ? 'localhost' : host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function closeServer(server: Server): Promise<unknown> {
