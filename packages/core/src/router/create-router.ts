@@ -5,6 +5,7 @@ import { callSafely, toError } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import { diffOptions, type PolicyChanges } from '../config/changes.ts'
 import { defaults } from '../config/defaults.ts'
+import type { RouterConfig } from '../config/policy.ts'
 import { resolveConfig } from '../config/resolve.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
@@ -58,6 +59,7 @@ export function createRouter<const Name extends string>(options: RouterOptions<N
 
 class PredictRouter implements Router {
   #options: ResolvedExchangeOptions
+  #config: RouterConfig
   #written: object
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
@@ -80,6 +82,7 @@ class PredictRouter implements Router {
   constructor(options: RouterOptions) {
     const { proxy, clock, resolver, onUnavailable, tracing, ...data } = options ?? {}
     const { paths, written } = resolveConfig(data)
+    this.#config = data
     this.#setPaths(paths)
     this.#options = resolveExchangeOptions({ ...written.exchange, tracing })
     this.#written = { ...written.exchange, ...written.forward, path: paths }
@@ -112,6 +115,7 @@ class PredictRouter implements Router {
     const commitPolicy = this.#select.prepare(written.policy)
     const ownOptions = { ...written.exchange, ...written.forward, path: paths }
     const own = diffOptions(this.#written, ownOptions)
+    this.#config = options
     this.#options.store.configure(retention)
     this.#options = { ...this.#options, ...checked }
     commitForward()
@@ -122,6 +126,10 @@ class PredictRouter implements Router {
     const all = { ...changes, options: [...changes.options, ...own].sort() }
     this.#emitSafely('reload', all)
     return all
+  }
+
+  get config(): RouterConfig {
+    return this.#config
   }
 
   #setPaths(paths: readonly string[]): void {

@@ -215,6 +215,8 @@ export interface Router extends RouterSteps, AsyncDisposable {
   once<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
   /** Stops a listener of `on()` or `once()`. */
   off<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): void
+  /** The options in force, as given to `createRouter()` or to the last `reload()`. They include credentials. */
+  readonly config: RouterConfig
   /** @returns A snapshot of the backends, routes and requests. */
   status(): RouterStatus
   /** The requests that wait for a backend, in the order of their arrival. */
