@@ -57,6 +57,7 @@ Configuration: the file router.yaml. The gateway has just started, so all backen
   it('has a head that routes can match', async () => {
     const options = {
       ...config.options,
+      path: ['/', '/home/'],
       routes: [
         { match: { header: { 'x-tenant': 'family' }, path: '/home/predict' }, backends: ['nas'] },
         { backends: ['gpu'] },
@@ -77,6 +78,17 @@ Configuration: the file router.yaml. The gateway has just started, so all backen
     )
     expect(await explainRequest(await file('request.bin', search), { ...config, options })).toContain(
       'does not take it: header x-tenant is missing',
+    )
+  })
+
+  it('that the gateway does not answer is said to get 404', async () => {
+    const sized = Buffer.from(
+      `POST /other/predict HTTP/1.1\r\nhost: ml\r\ncontent-type: ${CONTENT_TYPE}\r\ncontent-length: ${search.length}\r\n\r\n`,
+    )
+    const path = await file('request.bin', Buffer.concat([sized, search]))
+    const options = { ...config.options, path: ['/ml/', '/'] }
+    expect(await explainRequest(path, { ...config, options })).toBe(
+      `${path}: answered with 404 (not-found): the gateway answers POST /ml/predict and /predict\n`,
     )
   })
 

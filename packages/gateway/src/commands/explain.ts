@@ -32,6 +32,9 @@ export async function explainRequest(
   })
   try {
     const parsed = HEAD.test(bytes.toString('latin1', 0, 2_000)) ? await parse(bytes) : undefined
+    const paths = [options.path ?? '/'].flat().map((base) => `${base.replace(/\/+$/, '')}/predict`)
+    if (parsed !== undefined && !paths.includes(parsed.head.path ?? ''))
+      throw new RouterError('not-found', `the gateway answers POST ${paths.join(' and ')}`)
     const { classification, body } = await classifyPredictRequest(parsed?.request ?? bytes, {
       maxBodySize,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
