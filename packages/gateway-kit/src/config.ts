@@ -8,6 +8,7 @@ import {
 } from '@immich-ml-router/core'
 import { parseDuration, problemText, resolveExchangeOptions } from '@immich-ml-router/core/parts'
 import type { StatusPageOptions } from '@immich-ml-router/status-page'
+import { commandProblems } from './command-problems.ts'
 import { ConfigFileError, mistakeText } from './config-file/config-file-error.ts'
 import { ConfigText } from './config-file/config-text.ts'
 import { configPath } from './config-path.ts'
@@ -192,7 +193,12 @@ async function readFileConfig(
     if (!(error instanceof ConfigError)) throw error
     throw refuse([...error.problems, ...own], error)
   }
-  const problems = [...own, ...spoolProblems(options), ...check(options)]
+  const problems = [
+    ...own,
+    ...spoolProblems(options),
+    ...(await commandProblems(path, options)),
+    ...check(options),
+  ]
   if (problems.length > 0) throw refuse(problems)
   return { options, show: (problem) => mistakeText(file.locate(problem)) }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { listen } from '../../../../test/support/servers.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { Waker } from './waker.ts'
 
@@ -39,6 +40,21 @@ describe('a waker', () => {
     waker.want()
     await settle()
     expect(wanted.length).toBe(2)
+  })
+
+  it('calls a hook, and tells when that fails', async () => {
+    const statuses = [500, 200]
+    const { url } = await listen((_, res) => res.writeHead(statuses.shift() ?? 404).end())
+    const wanted: (string | undefined)[] = []
+    const wake = { broadcast: '', port: 9, every: 30_000, url, method: 'POST', timeout: 5_000 }
+    const waker = new Waker(new FakeClock(), {
+      wake,
+      isDown: () => true,
+      onWanted: (error) => wanted.push(error?.message),
+    })
+    await expect(waker.wake()).rejects.toThrow(`${url} answered 500`)
+    await waker.wake()
+    expect(wanted).toEqual([`${url} answered 500`, undefined])
   })
 
   it('repeats while requests wait, with one timer for all', async () => {

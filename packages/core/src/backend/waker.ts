@@ -1,14 +1,21 @@
 import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
+import { callHook, type Hook } from '../hook/call-hook.ts'
 import { sendWakePacket, type WakeTarget } from './wake.ts'
 
+/** How a machine is woken: by a packet, if there is a MAC address, and by a hook. `every` is in milliseconds. */
+export interface WakeTargets extends Omit<WakeTarget, 'mac'>, Hook {
+  readonly mac?: string | undefined
+  readonly every: number
+}
+
 /** How a machine is woken, and how often; without it, only the event is emitted. */
-export type WakeSettings = (WakeTarget & { readonly every: number }) | undefined
+export type WakeSettings = WakeTargets | undefined
 
 export interface WakerSettings {
   readonly wake: WakeSettings
   readonly isDown: () => boolean
-  /** Called whenever it is wanted, with what kept a packet from being sent. */
+  /** Called whenever it is wanted, with the error of a packet or call that failed. */
   readonly onWanted: (error: Error | undefined) => void
 }
 
@@ -39,7 +46,7 @@ export class Waker {
     return this.#wake?.every ?? defaults.wakeInterval
   }
 
-  /** Whether it has an address for packets. */
+  /** Whether it has `wake`. */
   get hasTarget(): boolean {
     return this.#wake !== undefined
   }
@@ -56,12 +63,12 @@ export class Waker {
     if (!this.#settings.isDown()) this.#last = Number.NEGATIVE_INFINITY
   }
 
-  /** Switches it on now, and tells. Rejects when no packet could be sent. */
+  /** Switches it on now, and tells. Rejects when a packet or call fails. */
   async wake(): Promise<void> {
     const { onWanted } = this.#settings
     this.#last = this.#clock.now()
     try {
-      if (this.#wake !== undefined) await sendWakePacket(this.#wake)
+      if (this.#wake !== undefined) await switchOn(this.#wake)
     } catch (error) {
       onWanted(asError(error))
       throw error
@@ -81,6 +88,11 @@ export class Waker {
     this.want()
     this.#cancel = this.#clock.after(this.#interval, () => this.#repeat())
   }
+}
+
+async function switchOn({ mac, ...wake }: WakeTargets): Promise<void> {
+  const packet = mac === undefined ? undefined : sendWakePacket({ ...wake, mac })
+  await Promise.all([packet, callHook(wake)])
 }
 
 function asError(error: unknown): Error {

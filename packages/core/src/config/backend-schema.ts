@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { connection } from './connection-schema.ts'
+import { hookMembers } from './hook-schema.ts'
 import { ownHealth, ownTimeouts } from './shared-schema.ts'
 import { count, dnsName, flag, limitedDuration, oneOrMany } from './values.ts'
 
@@ -13,8 +14,11 @@ const SERVICE = 'must be the name of a service such as _http._tcp.ml.example, or
 
 export const wake = z.strictObject(
   {
-    /** MAC address of the machine. */
-    mac: z.string(MAC).regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, MAC),
+    /** MAC address of the machine, for a Wake-on-LAN packet. */
+    mac: z
+      .string(MAC)
+      .regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, MAC)
+      .optional(),
     /** Broadcast address of its network. */
     broadcast: z
       .string()
@@ -22,10 +26,11 @@ export const wake = z.strictObject(
       .prefault('255.255.255.255'),
     /** UDP port. */
     port: count(1).max(65_535, 'must be a port').prefault(9),
-    /** Time between two packets, as long as requests want the backend. */
+    /** Time between two packets or calls, as long as requests want the backend. */
     every: limitedDuration.prefault('30s'),
+    ...hookMembers,
   },
-  'must be an object such as { mac: "aa:bb:cc:dd:ee:ff" }',
+  'must be an object such as { mac: "aa:bb:cc:dd:ee:ff" } or { url: http://homeassistant:8123/api/webhook/gpu-on }',
 )
 
 export const discoverOptions = z.strictObject({
@@ -96,7 +101,10 @@ export const backend = z.strictObject(
       .meta({ title: 'whole number or share' })
       .prefault(0),
     ...ownHealth,
-    /** Switches the machine on by Wake-on-LAN when a request wants the backend while it is unhealthy. */
+    /**
+     * Switches the machine on when a request wants the backend while it is unhealthy: by Wake-on-LAN (`mac`), a request
+     * (`url`) or a `command`. It needs at least one of them.
+     */
     wake: wake.optional(),
     /**
      * For a name with several addresses that change, each address a server with its own state: `dns` resolves the host in

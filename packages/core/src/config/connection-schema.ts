@@ -17,7 +17,7 @@ const CERT = pemOf('a certificate', 'cert.pem')
 const KEY = pemOf('a private key', 'key.pem')
 const certificates = (what: string) => z.string(what).refine((text) => certificatesIn(text).length > 0, what)
 
-const headers = z
+export const headers = z
   .record(
     headerName('must be a header name').refine((name) => !FRAMING.has(name.toLowerCase()), NOT_FRAMING),
     // What HTTP can carry; a line end would begin another header.

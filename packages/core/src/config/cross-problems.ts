@@ -36,6 +36,7 @@ function backendProblems(name: string, backend: Record<string, unknown>): Config
     ...connectionProblems(name, backend),
     ...reserveProblems(name, backend),
     ...discoverProblems(name, backend),
+    ...hookProblems(name, backend),
   ]
 }
 
@@ -54,6 +55,12 @@ function discoverProblems(name: string, { url, discover }: Record<string, unknow
   if (isIP(hostname.replace(/^\[|\]$/g, '')) === 0) return []
   const path = formatPath(['backends', name, 'discover'])
   return [problem(path, 'needs a url with a host name, not with an address')]
+}
+
+function hookProblems(name: string, { wake }: Record<string, unknown>): ConfigProblem[] {
+  const means = ['mac', 'url', 'command']
+  if (!isRecord(wake) || means.some((key) => key in wake)) return []
+  return [problem(formatPath(['backends', name, 'wake']), 'must have mac, url or command')]
 }
 
 function matchProblems(route: Record<string, unknown>, path: string, last: boolean): ConfigProblem[] {

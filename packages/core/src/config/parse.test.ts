@@ -174,6 +174,15 @@ describe('what is one thing or another', () => {
       { backends: { a: { url: 'http://a', wake: { mac: 'aa:bb:cc:dd:ee:ff', broadcast: '999.1.1.1' } } } },
       'backends.a.wake.broadcast must be an IPv4 address',
     ],
+    [{ backends: { a: { url: 'http://a', wake: {} } } }, 'backends.a.wake must have mac, url or command'],
+    [
+      { backends: { a: { url: 'http://a', wake: { url: 'gpu-on' } } } },
+      'backends.a.wake.url must be a URL such as http://homeassistant',
+    ],
+    [
+      { backends: { a: { url: 'http://a', wake: { command: 'wake gpu' } } } },
+      'backends.a.wake.command must be a list of the program and its arguments',
+    ],
     [
       { backends: { a: { url: 'http://a', maxConcurrent: 'unlimited', reserve: 1 } } },
       'backends.a.reserve needs a maxConcurrent',

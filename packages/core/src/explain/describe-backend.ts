@@ -26,10 +26,19 @@ export function describeBackend(
       weight === defaults.weight ? undefined : `weight: ${weight}`,
       discoverLine(resolved),
       `probes: ${probes(resolved)}`,
-      wake && 'wake: Wake-on-LAN, while a request needs this backend',
+      wake && `wake: ${listed(wakeMeans(wake))}, while a request needs this backend`,
       timeoutsLine(options.timeouts, policy.timeouts),
     ),
   ]
+}
+
+/** Without URLs and arguments, which may be secrets. */
+function wakeMeans({ mac, url, command }: NonNullable<ResolvedBackend['wake']>): string[] {
+  return said(
+    mac && 'Wake-on-LAN',
+    url && `a request to ${new URL(url).host}`,
+    command && `the command ${command[0]}`,
+  )
 }
 
 function urlOf({ url }: BackendOptions): string {

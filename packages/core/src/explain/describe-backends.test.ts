@@ -32,7 +32,11 @@ describe('a backend', () => {
         weight: 3,
         discover: { names: ['a', 'b'], srv: '_http._tcp.ml', interval: '1m' },
         health: { path: '/', timeout: '5s', fall: 1, rise: 1 },
-        wake: { mac: 'aa:bb:cc:dd:ee:ff' },
+        wake: {
+          mac: 'aa:bb:cc:dd:ee:ff',
+          url: 'http://ha:8123/api/webhook/secret',
+          command: ['ssh', 'secret'],
+        },
         timeouts: { connect: '500ms', total: 'unlimited' },
       }),
       [
@@ -45,7 +49,7 @@ describe('a backend', () => {
         'weight: 3',
         'endpoints: each address of a and b and each server that _http._tcp.ml names, looked up every 1 minute',
         'probes: / every 10 seconds, timeout 5 seconds, down after 1 without an answer, up after 1 answer',
-        'wake: Wake-on-LAN, while a request needs this backend',
+        'wake: Wake-on-LAN, a request to ha:8123 and the command ssh, while a request needs this backend',
         'timeouts: connect 500 milliseconds',
       ],
     ],
