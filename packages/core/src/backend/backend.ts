@@ -70,6 +70,7 @@ export class Backend implements BackendView {
       waker: settings.waker,
       isDown: () => this.health.isDown,
       onHurry: (isHurried) => this.health.checker.hurry(isHurried),
+      onWanted: () => this.health.checker.want(),
     })
   }
 

@@ -12,7 +12,12 @@ function start(isDown: boolean) {
     isDown: () => isDown,
     onWanted: () => wanted.push(clock.now()),
   })
-  const demand = new Demand({ waker, isDown: () => isDown, onHurry: (it) => hurried.push(it) })
+  const demand = new Demand({
+    waker,
+    isDown: () => isDown,
+    onHurry: (it) => hurried.push(it),
+    onWanted: () => {},
+  })
   return { clock, demand, wanted, hurried }
 }
 

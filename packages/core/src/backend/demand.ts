@@ -5,6 +5,8 @@ export interface DemandSettings {
   readonly isDown: () => boolean
   /** Requests wait for the backend to be available, or none does any more. */
   readonly onHurry: (isHurried: boolean) => void
+  /** A request would use the backend, which is down. */
+  readonly onWanted: () => void
 }
 
 /** The requests that wait for a backend. While one waits for it to be available, it is probed and woken more often. */
@@ -44,7 +46,10 @@ export class Demand {
 
   /** A request would go here, if it could. */
   want(): void {
-    if (this.#settings.isDown()) this.#settings.waker?.want()
+    const { isDown, onWanted, waker } = this.#settings
+    if (!isDown()) return
+    onWanted()
+    waker?.want()
   }
 
   /** Its health has changed: when it goes down while requests wait, they wait for it to be available. */

@@ -158,7 +158,7 @@ describe('what is one thing or another', () => {
   it.each<[object, string]>([
     [{ health: { fall: 1.5 } }, 'health.fall must be a whole number of 1 or more'],
     [{ health: { intervl: 3 } }, 'health.intervl is not an option. Did you mean "interval"?'],
-    [{ health: true }, 'health must be false or an object of path, interval, timeout, rise, fall'],
+    [{ health: true }, 'health must be false or an object of mode, path, interval, timeout, rise, fall'],
     [{ answers: { busy: 529 } }, 'answers.busy must be a list of statuses'],
     [{ answers: { busy: [409], job: [409] } }, 'answers names the status 409 twice'],
     [{ answers: { job: [200] } }, 'answers.job[0] must be a list of statuses from 400 to 599'],

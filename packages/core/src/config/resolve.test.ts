@@ -91,6 +91,7 @@ describe('what routes and backends inherit', () => {
   it('health and heartbeats: member by member, unless they are off', () => {
     const health = { interval: '1m', rise: 7 }
     expect(one({ health: { rise: 1 } }, {}, { health }).backend?.check).toEqual({
+      mode: 'always',
       path: '/ping',
       interval: 60_000,
       timeout: 2_000,

@@ -61,6 +61,11 @@ export const holdOptions = z.strictObject({
 export const policyHold = z.union([z.literal(false), duration, holdOptions], `${HOLD}, maxBytes`)
 
 export const healthOptions = z.strictObject({
+  /**
+   * `always` probes in every interval. `lazy` probes only while a request waits for the backend or could use it, so a machine
+   * that sleeps, or a service that scales to zero, is left alone.
+   */
+  mode: z.enum(['always', 'lazy']).prefault('always'),
   /** Path of the probe, below the base URL. Any 2xx response passes, unless it is HTML. */
   path: z
     .string()
@@ -102,7 +107,7 @@ export const ownHealth = {
   health: z
     .union(
       [z.literal(false), healthOptions],
-      'must be false or an object of path, interval, timeout, rise, fall',
+      'must be false or an object of mode, path, interval, timeout, rise, fall',
     )
     .optional(),
 }

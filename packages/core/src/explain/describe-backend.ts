@@ -92,9 +92,9 @@ function discoverLine({ discover: found }: ResolvedBackend): string | undefined 
 function probes({ check }: ResolvedBackend): string {
   if (check === undefined) return 'none'
   const usual = healthOptions.parse({})
-  const { path, interval, timeout, rise, fall } = check
+  const { mode, path, interval, timeout, rise, fall } = check
   return said(
-    `${path} every ${duration(interval)}`,
+    `${path} every ${duration(interval)}${mode === 'lazy' ? ', only while a request needs this backend' : ''}`,
     timeout === usual.timeout ? undefined : `timeout ${duration(timeout)}`,
     fall === usual.fall ? undefined : `down after ${fall} without an answer`,
     rise === usual.rise ? undefined : `up after ${counted(rise, 'answer')}`,

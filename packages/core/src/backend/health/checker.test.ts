@@ -1,15 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../testing/fake-clock.ts'
-import { Checker, type ProbeState } from './checker.ts'
+import { Checker, type CheckOptions, type ProbeState } from './checker.ts'
 
 const OPTIONS = { path: '/ping', interval: 10_000, timeout: 2_000, rise: 2, fall: 3 }
 
 /** A checker whose probes answer as they are told, and when each was sent. */
-function checkerOn(clock: FakeClock, first: 'well' | 'down' | 'silent' = 'well', random = 0.5) {
+function checkerOn(
+  clock: FakeClock,
+  first: 'well' | 'down' | 'silent' = 'well',
+  random = 0.5,
+  options: CheckOptions = OPTIONS,
+) {
   const changes: string[] = []
   const note = (from: ProbeState, to: ProbeState) => changes.push(`${from.kind}-${to.kind}`)
   const onGone = () => changes.push('gone')
-  const checker = new Checker(clock, OPTIONS, { onChange: note, onGone }, () => random)
+  const checker = new Checker(clock, options, { onChange: note, onGone }, () => random)
   const sent: number[] = []
   const state = {
     answer: first === 'down' ? first : (undefined as string | undefined),
@@ -33,6 +38,54 @@ function checkerOn(clock: FakeClock, first: 'well' | 'down' | 'silent' = 'well',
   }
   return { checker, sent, changes, state, advance }
 }
+
+describe('lazy probes', () => {
+  const lazy = (clock: FakeClock, first: 'well' | 'down' = 'well') =>
+    checkerOn(clock, first, 0.5, { ...OPTIONS, mode: 'lazy' })
+
+  it('are not sent while no request wants the backend', async () => {
+    const { sent, advance, checker } = lazy(new FakeClock())
+    checker.succeed()
+    await advance(60_000)
+    expect([sent, checker.state?.kind]).toEqual([[], 'up'])
+  })
+
+  it('find out that it is down after a request failed, and stop', async () => {
+    const { sent, advance, checker, changes } = lazy(new FakeClock(), 'down')
+    checker.doubt()
+    await advance(60_000)
+    expect(sent).toEqual([0, 1_000, 2_000])
+    expect(changes).toEqual(['unknown-down'])
+  })
+
+  it('are sent once in an interval while requests could use it, until it is back', async () => {
+    const { sent, advance, checker, state, changes } = lazy(new FakeClock(), 'down')
+    checker.doubt()
+    await advance(20_000)
+    checker.want()
+    checker.want()
+    await advance(5_000)
+    checker.want()
+    await advance(5_000)
+    expect(sent.slice(3)).toEqual([20_000])
+    state.answer = undefined
+    checker.want()
+    await advance(60_000)
+    expect(sent.slice(4)).toEqual([30_000, 30_250])
+    expect(changes).toEqual(['unknown-down', 'down-up'])
+  })
+
+  it('are sent every 2 s while a request is held, and once more', async () => {
+    const { sent, advance, checker } = lazy(new FakeClock(), 'down')
+    checker.doubt()
+    await advance(120_000)
+    checker.hurry(true)
+    await advance(4_000)
+    checker.hurry(false)
+    await advance(60_000)
+    expect(sent.slice(3)).toEqual([120_000, 122_000, 124_000, 126_000])
+  })
+})
 
 describe('probes', () => {
   it('come at once, and then in their interval, a tenth more or less', async () => {

@@ -4,6 +4,8 @@ import { defaults } from '../../config/defaults.ts'
 
 /** How a backend is asked whether it is there. Times are in milliseconds. */
 export interface CheckOptions {
+  /** `lazy`: only while requests want it. Default: `always`. */
+  readonly mode?: 'always' | 'lazy'
   /** Path below the base URL. */
   readonly path: string
   readonly interval: number
@@ -58,6 +60,8 @@ export class Checker {
   #probe: Probe | undefined
   #running: AbortController | undefined
   #cancel: (() => void) | undefined
+  /** Start of the last probe. */
+  #began = Number.NEGATIVE_INFINITY
   #isHurried = false
   /** Told of the result of the next probe that ends. */
   #askers: ((reason: string | undefined) => void)[] = []
@@ -87,11 +91,15 @@ export class Checker {
     return this.#isHurried
   }
 
-  /** Asks at once, and goes on until `stop()`. */
+  /** Starts to probe: now and until `stop()`, or when a request wants the backend if `mode` is `lazy`. */
   start(probe: Probe): void {
     if (this.#probe !== undefined) return
     this.#probe = probe
-    this.#ask()
+    if (!this.#isLazy) this.#ask()
+  }
+
+  get #isLazy(): boolean {
+    return this.#options?.mode === 'lazy'
   }
 
   /** Asks in another way, at once if it has begun to ask. What is known stays as long as it asks. */
@@ -116,6 +124,12 @@ export class Checker {
   hurry(isHurried: boolean): void {
     this.#isHurried = isHurried
     if (isHurried) this.#askNow()
+  }
+
+  /** A request would use the backend if it were healthy: a lazy checker probes now, at most once in an interval. */
+  want(): void {
+    const since = this.#clock.now() - this.#began
+    if (this.#isLazy && since >= (this.#options?.interval ?? 0)) this.#askNow()
   }
 
   /** A request could not reach it: asks now rather than later. */
@@ -155,6 +169,7 @@ export class Checker {
     this.#running = running
     const progress: ProbeProgress = {}
     const began = this.#clock.now()
+    this.#began = began
     const done = (reason: string | undefined) => {
       if (this.#running !== running) return
       this.#running = undefined
@@ -164,7 +179,7 @@ export class Checker {
       this.#note(reason, options)
       if (reason === undefined) this.#listener.onAnswered?.()
       if (this.#state.kind === 'down' && progress.connected === false) this.#listener.onGone?.(began)
-      this.#cancel = this.#clock.after(this.#pause(options), () => this.#ask())
+      if (this.#goesOn) this.#cancel = this.#clock.after(this.#pause(options), () => this.#ask())
     }
     const cancel = this.#clock.after(options.timeout, () => {
       done('timeout')
@@ -172,6 +187,13 @@ export class Checker {
     })
     running.signal.addEventListener('abort', cancel)
     probe(options, running.signal, progress).then(done, (error) => done(String(error)))
+  }
+
+  /** A lazy checker goes on while a request waits, or until a change of state is confirmed. */
+  get #goesOn(): boolean {
+    const state = this.#state
+    const inDoubt = state.kind === 'down' ? state.successes > 0 : state.failures > 0
+    return !this.#isLazy || this.#isHurried || inDoubt
   }
 
   #note(reason: string | undefined, { rise, fall }: CheckOptions): void {
