@@ -20,6 +20,7 @@ const entry = {
   logging: 'src/logging/index.ts',
   metrics: 'src/metrics/index.ts',
   parts: 'src/parts.ts',
+  power: 'src/power/index.ts',
   testing: 'src/testing/index.ts',
   tracing: 'src/tracing/index.ts',
 }

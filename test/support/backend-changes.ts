@@ -67,6 +67,18 @@ export const changes: readonly Change[] = [
     message: 'backend wake-up failed',
     fields: { error: 'EACCES' },
   },
+  { change: { kind: 'suspended', error: undefined }, message: 'backend suspended' },
+  {
+    change: { kind: 'suspended', error: refused },
+    message: 'backend suspend failed',
+    fields: { error: 'EACCES' },
+  },
+  { change: { kind: 'recycled', error: undefined }, message: 'backend recycled' },
+  {
+    change: { kind: 'recycled', error: refused },
+    message: 'backend recycle failed',
+    fields: { error: 'EACCES' },
+  },
   {
     change: { kind: 'resolved', endpoints: ['a', 'b'], added: ['b'], removed: ['c'] },
     message: 'backend addresses changed',

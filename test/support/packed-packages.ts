@@ -57,6 +57,7 @@ export const PARTS: Readonly<Record<string, string[]>> = {
     ...['resolveExchangeOptions', 'resolveTimeouts', 'selectBackend', 'selectStep', 'shorten', 'stopServer'],
     ...['systemClock', 'withoutCredentials'],
   ],
+  power: ['managePower'],
   testing: [
     ...['BOUNDARY', 'CONTENT_TYPE', 'ENTRIES', 'FakeClock', 'GOOD_ANSWER', 'StubMlServer', 'UNDECODABLE'],
     ...['imageBytes', 'immichBody', 'immichForm', 'multipart'],

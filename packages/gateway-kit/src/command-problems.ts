@@ -3,7 +3,7 @@ import type { ConfigProblem, RouterConfig } from '@immich-ml-router/core'
 import { formatPath } from '@immich-ml-router/core/parts'
 
 /** The options of a backend that can run a command. */
-const HOOKS = ['wake'] as const
+const HOOKS = ['wake', 'suspend', 'recycle'] as const
 
 /**
  * Mistakes of a configuration file with commands: they run as the gateway's user, so no other user but root may write the file.

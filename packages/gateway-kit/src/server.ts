@@ -9,6 +9,7 @@ import { createHttpServer } from './http-server.ts'
 import { listenError } from './listen-error.ts'
 import { logWarnings } from './log-warnings.ts'
 import { GatewayMetrics } from './metrics.ts'
+import { attachModules } from './modules.ts'
 import { Reloader } from './reloader.ts'
 import { statusPageHandler } from './status-page.ts'
 import { urlOf } from './url-of.ts'
@@ -102,6 +103,7 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
   }
   const host = config.host === undefined ? {} : { host: config.host }
   try {
+    await attachModules(router)
     const port = await listen(server, socket ?? { port: config.port, ...host }, 'PORT')
     const metricsPort =
       config.metricsPort === undefined

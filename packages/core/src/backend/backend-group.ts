@@ -180,6 +180,12 @@ export class BackendGroup implements BackendInfo {
     return this.#waker.wake()
   }
 
+  /** Probes it now. @returns Why none of its endpoints is healthy. */
+  async probe(): Promise<string | undefined> {
+    const reasons = await Promise.all(this.#members.map(({ health }) => health.checker.probeNow()))
+    return reasons.includes(undefined) ? undefined : reasons[0]
+  }
+
   #onDiscovered({ endpoints, error }: Discovered): void {
     const failed = this.#failure
     this.#failure = error?.message

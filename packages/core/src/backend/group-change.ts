@@ -6,6 +6,10 @@ export type GroupChange =
   | HealthChange
   /** A request wants it while it is down: it was sent a packet, if it has an address for that. */
   | { readonly kind: 'wanted'; readonly error: Error | undefined }
+  /** It was suspended because it was idle, or that failed. */
+  | { readonly kind: 'suspended'; readonly error: Error | undefined }
+  /** It was restarted, or that failed. It gets requests again. */
+  | { readonly kind: 'recycled'; readonly error: Error | undefined }
   /** A canary was sent to it. */
   | {
       readonly kind: 'canary'

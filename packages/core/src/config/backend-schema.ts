@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { connection } from './connection-schema.ts'
 import { hookMembers } from './hook-schema.ts'
+import { recycle, suspend } from './power-schema.ts'
 import { ownHealth, ownTimeouts } from './shared-schema.ts'
 import { count, dnsName, flag, limitedDuration, oneOrMany } from './values.ts'
 
@@ -106,6 +107,15 @@ export const backend = z.strictObject(
      * (`url`) or a `command`. It needs at least one of them.
      */
     wake: wake.optional(),
+    /**
+     * Suspends the machine once the backend is idle, by a request (`url`) or a `command`. In code, `managePower()` serves it.
+     */
+    suspend: suspend.optional(),
+    /**
+     * Restarts an ML server that leaks memory, after some jobs or hours: the backend is drained, the request or command is sent,
+     * and it gets requests once it answers probes again. In code, `managePower()` serves it.
+     */
+    recycle: recycle.optional(),
     /**
      * For a name with several addresses that change, each address a server with its own state: `dns` resolves the host in
      * `url`. Without it, the backend counts as one server.

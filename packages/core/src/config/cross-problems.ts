@@ -57,10 +57,21 @@ function discoverProblems(name: string, { url, discover }: Record<string, unknow
   return [problem(path, 'needs a url with a host name, not with an address')]
 }
 
-function hookProblems(name: string, { wake }: Record<string, unknown>): ConfigProblem[] {
-  const means = ['mac', 'url', 'command']
-  if (!isRecord(wake) || means.some((key) => key in wake)) return []
-  return [problem(formatPath(['backends', name, 'wake']), 'must have mac, url or command')]
+/** What an option of a backend must have one of. */
+const NEEDS: readonly (readonly [option: string, ...oneOf: string[]])[] = [
+  ['wake', 'mac', 'url', 'command'],
+  ['suspend', 'url', 'command'],
+  ['recycle', 'url', 'command'],
+  ['recycle', 'everyJobs', 'everyHours'],
+]
+
+function hookProblems(name: string, backend: Record<string, unknown>): ConfigProblem[] {
+  return NEEDS.flatMap(([option, ...oneOf]) => {
+    const written = backend[option]
+    if (!isRecord(written) || oneOf.some((key) => key in written)) return []
+    const path = formatPath(['backends', name, option])
+    return [problem(path, `must have ${oneOf.slice(0, -1).join(', ')} or ${oneOf.at(-1)}`)]
+  })
 }
 
 function matchProblems(route: Record<string, unknown>, path: string, last: boolean): ConfigProblem[] {

@@ -130,6 +130,13 @@ function lineOf(event: BackendEvent): readonly [BackendMessage, Fields?] {
       return event.error === undefined
         ? ['backend needed while down']
         : ['backend wake-up failed', { error: event.error.message }]
+    case 'suspended':
+    case 'recycled': {
+      const verb = event.kind === 'suspended' ? 'suspend' : 'recycle'
+      return event.error === undefined
+        ? [`backend ${event.kind}`]
+        : [`backend ${verb} failed`, { error: event.error.message }]
+    }
     case 'resolved': {
       const { endpoints, added, removed } = event
       return ['backend addresses changed', { endpoints, added, removed }]

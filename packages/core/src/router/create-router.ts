@@ -18,6 +18,7 @@ import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import { checkExchange, type ResolvedExchangeOptions, resolveExchangeOptions } from './exchange-options.ts'
+import type { BackendEvent } from './policy-runtime.ts'
 import { toRequestEvent } from './request-event.ts'
 import type {
   CloseOptions,
@@ -283,6 +284,14 @@ class PredictRouter implements Router {
 
   wake(backend: string): Promise<void> {
     return this.#select.wake(backend)
+  }
+
+  probe(backend: string): Promise<string | undefined> {
+    return this.#select.probe(backend)
+  }
+
+  report(event: BackendEvent): void {
+    this.#emitSafely('backend', event)
   }
 
   close({ timeout = defaults.drainTimeout, onDrained, signal }: CloseOptions = {}): Promise<void> {

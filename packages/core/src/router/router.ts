@@ -243,6 +243,15 @@ export interface Router extends RouterSteps, AsyncDisposable {
    */
   wake(backend: string): Promise<void>
   /**
+   * Probes a backend now.
+   *
+   * @returns Why it is not healthy; `undefined` when it is, or where probes are off.
+   * @throws {RangeError} when there is no backend of this name.
+   */
+  probe(backend: string): Promise<string | undefined>
+  /** Emits a `backend` event for a part outside the router that has done something with a backend. */
+  report(event: BackendEvent): void
+  /**
    * Applies other options. An option that is not given has its default, as in `createRouter()`.
    *
    * Running requests go on; a retry uses the new routes. Waiting requests keep their place, and may wait at least as long as

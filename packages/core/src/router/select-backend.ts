@@ -67,6 +67,8 @@ export interface Select {
   enable(backend: string): void
   /** Wakes a backend's machine now. */
   wake(backend: string): Promise<void>
+  /** Probes a backend now. @returns Why it is not healthy. */
+  probe(backend: string): Promise<string | undefined>
   /**
    * Puts another policy in force. Requests in flight go on, and follow the new policy when they fail. Waiting requests keep their
    * place, and their longest waits do not get shorter. A backend of the same name and URL keeps its state.
@@ -151,6 +153,7 @@ export function selectBackend<const Name extends string>(
     drain: (name: string) => pool.group(name).drain(),
     enable: (name: string) => pool.group(name).enable(),
     wake: async (name: string) => pool.group(name).wake(),
+    probe: async (name: string) => pool.group(name).probe(),
     reload: (next: Policy) => runtime.prepare(next)(),
     prepare: (next: Policy) => runtime.prepare(next),
     start: (probe: BackendProbe, forwardCanary?: ForwardCanary) => runtime.start(probe, forwardCanary),

@@ -1,0 +1,113 @@
+import { type Clock, systemClock } from '../clock.ts'
+import type { RouterConfig } from '../config/policy.ts'
+import { recycle, suspend } from '../config/power-schema.ts'
+import type { Router } from '../router/router.ts'
+import { Machine, type MachineSettings } from './machine.ts'
+
+/** Options of {@link managePower}. */
+export interface PowerOptions {
+  /**
+   * Whether a backend will be needed soon, although it has nothing to do now: then it is not suspended.
+   * @default never
+   */
+  readonly isExpected?: ((backend: string) => boolean) | undefined
+  /**
+   * The clock of the router, for tests.
+   * @default the system clock
+   */
+  readonly clock?: Clock | undefined
+}
+
+/** Time between two looks at the backends, in milliseconds. */
+const INTERVAL = 5_000
+
+/**
+ * Suspends backends with `suspend` once they are idle, and restarts those with `recycle`. It follows reloads, and ends when
+ * the router closes.
+ *
+ * @returns A function that ends it.
+ *
+ * @example
+ * ```ts
+ * import { createRouter } from '@immich-ml-router/core'
+ * import { managePower } from '@immich-ml-router/core/power'
+ *
+ * const router = createRouter({
+ *   backends: {
+ *     gpu: {
+ *       url: 'http://gpu:3003',
+ *       wake: { mac: 'aa:bb:cc:dd:ee:ff' },
+ *       suspend: { afterIdle: '20m', url: 'http://gpu:9000/suspend' },
+ *     },
+ *   },
+ * })
+ * const end = managePower(router)
+ * ```
+ */
+export function managePower(router: Router, options: PowerOptions = {}): () => void {
+  const manager = new PowerManager(router, options)
+  return () => manager.end()
+}
+
+class PowerManager {
+  readonly #router: Router
+  readonly #clock: Clock
+  readonly #isExpected: (backend: string) => boolean
+  #machines = new Map<string, Machine>()
+  readonly #stopListening: readonly (() => void)[]
+  #cancel: (() => void) | undefined
+  #ended = false
+
+  constructor(router: Router, { clock = systemClock, isExpected = () => false }: PowerOptions) {
+    this.#router = router
+    this.#clock = clock
+    this.#isExpected = isExpected
+    this.#stopListening = [
+      router.on('request', ({ outcome, backend }) => {
+        if (outcome?.kind === 'answered' && backend !== undefined)
+          this.#machines.get(backend.name)?.answered()
+      }),
+      router.on('reload', () => this.#configure()),
+      router.on('close', () => this.end()),
+    ]
+    this.#configure()
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#cancel?.()
+    for (const stop of this.#stopListening) stop()
+  }
+
+  /** Keeps what is known of backends that stay. */
+  #configure(): void {
+    const before = this.#machines
+    this.#machines = new Map(
+      settingsOf(this.#router.config).map(([name, settings]) => {
+        const machine = before.get(name) ?? new Machine(name, this.#router, this.#clock, settings)
+        machine.settings = settings
+        return [name, machine]
+      }),
+    )
+    this.#cancel?.()
+    if (this.#machines.size > 0) this.#schedule()
+  }
+
+  #schedule(): void {
+    this.#cancel = this.#clock.after(INTERVAL, () => {
+      const status = this.#router.status()
+      for (const machine of this.#machines.values()) machine.look(status, this.#isExpected)
+      if (!this.#ended) this.#schedule()
+    })
+  }
+}
+
+/** The settings of each backend that has some. */
+function settingsOf({ backends }: RouterConfig): [name: string, settings: MachineSettings][] {
+  return Object.entries(backends)
+    .filter(([, own]) => own.suspend !== undefined || own.recycle !== undefined)
+    .map(([name, own]) => [
+      name,
+      { suspend: suspend.optional().parse(own.suspend), recycle: recycle.optional().parse(own.recycle) },
+    ])
+}
