@@ -88,7 +88,7 @@ describe('coming back', () => {
     await until(() => held() === 2 && packets.length === 1, 'the first packet has come')
     expect(packets[0]?.toString('hex')).toBe(`${'ff'.repeat(6)}${'aabbccddeeff'.repeat(16)}`)
     clock.advance(29_999)
-    expect(router.status().backends[0]?.held).toBe(2)
+    expect(router.status().backends[0]?.waiting).toEqual({ full: 0, unavailable: 2 })
     clock.advance(1)
     await until(() => packets.length === 2, 'the second packet has come')
     await stub.setFault(undefined)

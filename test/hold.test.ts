@@ -162,7 +162,7 @@ describe('a request that finds no backend', () => {
     await until(() => held() === 1, 'it waits')
     req.destroy()
     await until(() => router.status().active === 0, 'it is gone')
-    expect([held(), router.status().backends[0]?.held]).toEqual([0, 0])
+    expect([held(), router.status().backends[0]?.waiting]).toEqual([0, { full: 0, unavailable: 0 }])
   })
 
   it.each([true, false])('is noticed when it leaves, with bodySpool %s', async (bodySpool) => {

@@ -234,7 +234,9 @@ describe('10,000 requests while the configuration is reloaded 100 times', () => 
     expect(backends.map(({ name, leaving }) => ({ name, leaving }))).toEqual(
       Object.keys(last).map((name) => ({ name, leaving: false })),
     )
-    expect(backends.map(({ inFlight, held: waits }) => inFlight + waits)).toEqual(backends.map(() => 0))
+    expect(backends.map(({ inFlight, waiting }) => inFlight + waiting.full + waiting.unavailable)).toEqual(
+      backends.map(() => 0),
+    )
     const used = new Set(Object.values(last).map((it) => it.url))
     await until(
       async () => (await connectionsOf(servers.filter((it) => !used.has(it.url)))) === 0,

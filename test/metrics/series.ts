@@ -76,6 +76,8 @@ export function counted(rounds: readonly Round[]): Expected {
     for (const result of ['passed', 'failed', 'unknown'])
       expected.add('canaries_total', { backend, result }, 0)
     expected.observe('connect_duration_seconds', { backend }, [], BUCKETS)
+    expected.add('backend_busy_seconds_total', { backend }, 0)
+    expected.add('backend_load_seconds_total', { backend }, 0)
   }
   for (const it of rounds) addRound(expected, it)
   return expected
@@ -98,6 +100,14 @@ function addRound(expected: Expected, it: Round): void {
   }
   const byRoute = (name: string, values: Readonly<Record<string, number>>) => {
     for (const [route, value] of Object.entries(values)) expected.add(name, { route }, value)
+  }
+  for (const [backend, time] of Object.entries(it.busy)) {
+    expected.add('backend_busy_seconds_total', { backend }, time / 1_000)
+    expected.add(
+      'backend_load_seconds_total',
+      { backend },
+      time / 1_000 / (LIMITS[backend] ?? Number.POSITIVE_INFINITY),
+    )
   }
   byRoute('request_bytes_total', it.received)
   byRoute('response_bytes_total', it.sent)

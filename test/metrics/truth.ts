@@ -8,6 +8,8 @@ export interface Round {
   /** How long requests waited, by route. */
   readonly queued: Readonly<Record<string, readonly number[]>>
   readonly held: Readonly<Record<string, readonly number[]>>
+  /** How long each backend had a request in flight, in milliseconds. */
+  readonly busy: Readonly<Record<string, number>>
   readonly received: Readonly<Record<string, number>>
   readonly sent: Readonly<Record<string, number>>
   readonly heartbeats: Readonly<Record<string, number>>
@@ -129,6 +131,8 @@ export function round(number: 1 | 2, held: number): Round {
       },
       { backend: 'away', outcome: 'answered', count: 1, connected: true, times: [['ocr', 'image', 0]] },
     ],
+    // One request at a time; the hedged search was 300 ms on fast.
+    busy: { fast: 20 * 40 + 300 + 3 * 50 + 3 * 40, spare: 100, gpu: 400 + 100 + 2_000 },
     queued: { index: [400] },
     held: { ocr: [held] },
     received: {

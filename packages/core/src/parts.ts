@@ -27,7 +27,7 @@ export type {
 } from './backend/health/health-view.ts'
 export type { JobKeys } from './backend/job-keys.ts'
 export type { LatencyView } from './backend/latency/latency-tracker.ts'
-export type { LimitView } from './backend/limit/concurrency-limit.ts'
+export type { BackendUse, LimitView } from './backend/limit/concurrency-limit.ts'
 export type { FailureCause, Outcome } from './backend/outcome.ts'
 export type { WakeTarget } from './backend/wake.ts'
 export type * from './balance/strategy.ts'
@@ -68,7 +68,12 @@ export { withoutCredentials } from './credentials.ts'
 export * from './discover/resolver.ts'
 export * from './errors.ts'
 export { configWarnings } from './explain/config-warnings.ts'
-export { type DescribeOptions, describePolicy } from './explain/describe-policy.ts'
+export {
+  type DescribeOptions,
+  describePolicy,
+  describeRoutes,
+  type RouteDescription,
+} from './explain/describe-policy.ts'
 export type * from './explain/explanation.ts'
 export { explanationText } from './explain/explanation-text.ts'
 export { BackendClient, type ClientJob } from './forward/backend-client.ts'

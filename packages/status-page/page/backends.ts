@@ -33,11 +33,10 @@ export class Backends {
   }
 
   update(model: Model): void {
-    const shares = model.store.shares(model.now)
     const stations: Station[] = []
     let through = 0
     for (const group of groupsOf(model.report.backends).reverse()) {
-      const share = shares.size === 0 ? undefined : (shares.get(group.name) ?? 0)
+      const { share } = group.members[0].minute
       stations.unshift({ group, share, through, model })
       through += widthOf(share ?? 0)
     }
@@ -140,10 +139,8 @@ function whyOf({ members, state }: Group, now: number, format: Format): string {
   const count = members.length
   if (first.endpoint === undefined) {
     const words = healthInWords(first, now, format)
-    const waiting =
-      first.waiting > 0
-        ? `${format.count(first.waiting)} ${first.waiting === 1 ? 'request' : 'requests'} waiting`
-        : ''
+    const count = first.queued + first.held
+    const waiting = count > 0 ? `${format.count(count)} ${count === 1 ? 'request' : 'requests'} waiting` : ''
     const hope = state === 'asleep' ? 'The next request wakes it' : ''
     return [words, waiting, hope].flatMap((part) => (part === '' ? [] : `${part}.`)).join(' ')
   }

@@ -2,6 +2,7 @@ import type { LatencyView } from '../src/wire.ts'
 import { h, setAttribute, setText } from './dom.ts'
 import type { Format } from './format.ts'
 import type { Model } from './model.ts'
+import { KINDS } from './words.ts'
 
 /** One number with its name and a note. */
 class Figure {
@@ -26,23 +27,24 @@ const NONE = '–'
 export class Figures {
   readonly #rate = new Figure('Requests per second')
   readonly #answered = new Figure('Answered')
-  readonly #search = new Figure('Text search')
-  readonly #bulk = new Figure('Images')
+  readonly #search = new Figure(KINDS.search)
+  readonly #indexing = new Figure(KINDS.indexing)
   readonly #active = new Figure('Active')
   readonly #waiting = new Figure('Waiting')
 
   constructor(container: Element) {
-    const all = [this.#rate, this.#answered, this.#search, this.#bulk, this.#active, this.#waiting]
+    const all = [this.#rate, this.#answered, this.#search, this.#indexing, this.#active, this.#waiting]
     container.append(...all.map(({ element }) => element))
   }
 
   update({ report, now, format }: Model): void {
-    const { figures, waiting, active } = report
-    const { answered, rescued, failed, refused, left } = figures.fates
+    const { windows, waiting, active } = report
+    const { rate, fates, latencies } = windows.minute
+    const { answered, rescued, failed, refused, left } = fates
     // A client that leaves is no failure of the router.
     const counted = answered + rescued + failed + refused
     const total = counted + left
-    this.#rate.show(format.rate(figures.rate), 'in the last 10 s')
+    this.#rate.show(format.rate(rate), 'in the last minute')
     const bad = failed + refused
     this.#answered.show(
       counted === 0 ? NONE : format.share((answered + rescued) / counted),
@@ -53,8 +55,8 @@ export class Figures {
           : `${format.count(bad)} of ${format.count(total)} failed`,
       bad > 0 ? 'stop' : undefined,
     )
-    showLatency(this.#search, figures.latencies.search, format)
-    showLatency(this.#bulk, figures.latencies.bulk, format)
+    showLatency(this.#search, latencies.search, format)
+    showLatency(this.#indexing, latencies.indexing, format)
     const { count, first } = waiting
     const [oldest] = first
     this.#active.show(format.count(active), `${format.count(Math.max(0, active - count))} with a backend`)

@@ -25,7 +25,7 @@ export function groupsOf(backends: readonly BackendView[]): Group[] {
 function stateOf(members: Group['members']): DisplayState {
   const state = bestOf(members)
   if (state !== 'down' || !members.some(({ wakes }) => wakes)) return state
-  return members.some(({ waiting }) => waiting > 0) ? 'waking' : 'asleep'
+  return members.some(({ queued, held }) => queued + held > 0) ? 'waking' : 'asleep'
 }
 
 /** From best to worst. */

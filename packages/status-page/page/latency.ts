@@ -1,11 +1,11 @@
-import type { Kind, LatencyView } from '../src/wire.ts'
+import type { JobKind, LatencyView } from '../src/wire.ts'
 import { svg } from './dom.ts'
 import type { Model } from './model.ts'
 import type { Chart, LegendRow } from './plot.ts'
 import { logarithmic } from './scale.ts'
 import { KINDS } from './words.ts'
 
-const ALL: readonly Kind[] = ['search', 'bulk']
+const ALL: readonly JobKind[] = ['search', 'indexing', 'faces', 'ocr', 'other']
 
 /** Median and 95th percentile of the latency, waiting included. */
 export const latency: Chart = {
@@ -50,13 +50,13 @@ export const latency: Chart = {
   legend(model, span) {
     return ALL.map((kind): LegendRow => {
       const latency =
-        span === undefined ? model.report.figures.latencies[kind] : latenciesOf(model, kind)[span]
+        span === undefined ? model.report.windows.quarter.latencies[kind] : latenciesOf(model, kind)[span]
       return { mark: `line ${kind}`, name: KINDS[kind], value: inWords(latency, model) }
     })
   },
 
   summary(model) {
-    const { latencies } = model.report.figures
+    const { latencies } = model.report.windows.quarter
     const parts = ALL.filter((kind) => latencies[kind] !== undefined).map(
       (kind) => `${KINDS[kind]} ${inWords(latencies[kind], model)}`,
     )
@@ -70,7 +70,7 @@ function inWords(latency: LatencyView | undefined, { format }: Model): string {
   return latency === undefined ? '–' : `${format.duration(latency.p50)} and ${format.duration(latency.p95)}`
 }
 
-function latenciesOf({ store, now }: Model, kind: Kind): (LatencyView | undefined)[] {
+function latenciesOf({ store, now }: Model, kind: JobKind): (LatencyView | undefined)[] {
   return store.spansUntil(now).map((span) => span?.latencies[kind])
 }
 

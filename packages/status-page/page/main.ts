@@ -83,7 +83,7 @@ function refresh(): void {
 }
 
 function showVerdict({ report, now }: Model): void {
-  const { tone, text } = verdictOf(report, store.recent(now))
+  const { tone, text } = verdictOf(report, report.windows.minute.fates)
   verdictSign.show(tone)
   setText(byId('verdict', HTMLElement), text)
   setText(byId('remark', HTMLElement), remarkOf(report, now, format))

@@ -1,7 +1,22 @@
-import type { BackendView, DecisionView, Fates, HealthState, Report, SpanView } from '../src/wire.ts'
+import type {
+  BackendView,
+  BackendWindow,
+  DecisionView,
+  Fates,
+  HealthState,
+  Report,
+  SpanView,
+  WindowView,
+} from '../src/wire.ts'
 
 /** Reports for the tests of the page, with defaults for everything that a test does not set. */
 export const NO_FATES: Fates = { answered: 0, rescued: 0, failed: 0, refused: 0, left: 0 }
+
+const UNUSED: BackendWindow = { jobs: 0, busy: 0, latencies: {}, verdicts: {} }
+
+export function windowOf(length: number, rest: Partial<WindowView> = {}): WindowView {
+  return { length, rate: 0, fates: NO_FATES, latencies: {}, ...rest }
+}
 
 export function backendOf(
   name: string,
@@ -15,7 +30,12 @@ export function backendOf(
     weight: 1,
     tier: 1,
     inFlight: 0,
-    waiting: 0,
+    queued: 0,
+    held: 0,
+    minute: UNUSED,
+    quarter: UNUSED,
+    serves: [],
+    models: [],
     latencies: {},
     wakes: false,
     health,
@@ -56,7 +76,9 @@ export function reportOf(rest: Partial<Report> = {}): Report {
     notices: [],
     actions: false,
     active: 0,
-    figures: { rate: 0, fates: NO_FATES, latencies: {} },
+    about: { version: '1.0.0', startedAt: 0 },
+    windows: { minute: windowOf(60_000), quarter: windowOf(900_000) },
+    routes: [],
     backends: [],
     waiting: { count: 0, first: [] },
     spans: [],

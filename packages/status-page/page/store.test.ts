@@ -48,21 +48,4 @@ describe('the store', () => {
       [3, 2],
     ])
   })
-
-  it('computes the share of each backend', () => {
-    const store = new Store()
-    const spans = [spanOf(0, { backends: { gone: 100 } }), spanOf(3, { backends: { gpu: 3, nas: 1 } })]
-    store.take(reportOf({ now: 40_000, spans }))
-    expect([...store.shares(40_000)]).toEqual([
-      ['gpu', 0.75],
-      ['nas', 0.25],
-    ])
-  })
-
-  it('sums up the last minute', () => {
-    const store = new Store()
-    const fates = { ...NO_FATES, failed: 1 }
-    store.take(reportOf({ spans: [spanOf(0, { fates }), spanOf(1, { fates })], now: 10_000 }))
-    expect(store.recent(10_000).failed).toBe(2)
-  })
 })

@@ -1,4 +1,4 @@
-import type { DecisionView, Fates, Limits, Report, SpanView } from '../src/wire.ts'
+import type { DecisionView, Limits, Report, SpanView } from '../src/wire.ts'
 
 /** The state that the reports add up to. */
 export class Store {
@@ -53,33 +53,6 @@ export class Store {
     const last = this.lastSpan(now)
     const first = last - this.limits.spans + 1
     return Array.from({ length: this.limits.spans }, (_, i) => this.#spans.get(first + i))
-  }
-
-  /** Completed requests of the last minute, by fate. */
-  recent(now: number): Fates {
-    const fates = { answered: 0, rescued: 0, failed: 0, refused: 0, left: 0 }
-    for (const span of this.spansUntil(now).slice(-Math.ceil(60_000 / this.limits.span))) {
-      if (span === undefined) continue
-      fates.answered += span.fates.answered
-      fates.rescued += span.fates.rescued
-      fates.failed += span.fates.failed
-      fates.refused += span.fates.refused
-      fates.left += span.fates.left
-    }
-    return fates
-  }
-
-  /** Each backend's share of the requests, by name. */
-  shares(now: number): Map<string, number> {
-    const counts = new Map<string, number>()
-    let total = 0
-    for (const span of this.spansUntil(now)) {
-      for (const [name, count] of Object.entries(span?.backends ?? {})) {
-        counts.set(name, (counts.get(name) ?? 0) + count)
-        total += count
-      }
-    }
-    return new Map([...counts].map(([name, count]) => [name, count / total]))
   }
 }
 

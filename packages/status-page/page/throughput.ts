@@ -46,7 +46,7 @@ export const throughput: Chart = {
 
   legend(model, span) {
     const { format, report } = model
-    const { fates } = report.figures
+    const { fates } = report.windows.quarter
     const rates = span === undefined ? undefined : ratesOf(model)[span]
     return STACK.filter((fate) => fates[fate] > 0 || fate === 'answered').map((fate) => ({
       mark: `fill ${fate}`,
@@ -56,13 +56,14 @@ export const throughput: Chart = {
   },
 
   summary({ report, format }) {
-    const { fates, rate } = report.figures
+    const { fates } = report.windows.quarter
+    const { rate } = report.windows.minute
     const parts = STACK.filter((fate) => fates[fate] > 0).map(
       (fate) => `${FATES[fate].label.toLowerCase()} ${format.count(fates[fate])}`,
     )
     return parts.length === 0
       ? 'No requests in the last 15 minutes.'
-      : `${format.rate(rate)} requests per second now; in the last 15 minutes ${parts.join(', ')}.`
+      : `${format.rate(rate)} requests per second in the last minute; in the last 15 minutes ${parts.join(', ')}.`
   },
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { BackendView, HealthState } from '../src/wire.ts'
 import { formatFor } from './format.ts'
 import { groupsOf } from './groups.ts'
-import { backendOf, NO_FATES, reportOf } from './samples.ts'
+import { backendOf, NO_FATES, reportOf, windowOf } from './samples.ts'
 import { remarkOf, verdictOf } from './verdict.ts'
 
 const verdictFor = (...backends: BackendView[]) => verdictOf(reportOf({ backends }), NO_FATES)
@@ -28,7 +28,7 @@ describe('the verdict', () => {
     ['wait', [gpu('trial')], 'gpu is on trial.'],
     ['off', [asleep, mac()], 'server is asleep.'],
     ['off', [asleep], 'server is asleep.'],
-    ['wait', [{ ...asleep, waiting: 1 }, mac()], 'server is waking up.'],
+    ['wait', [{ ...asleep, held: 1 }, mac()], 'server is waking up.'],
     ['stop', [asleep, mac('down')], 'No backend is available.'],
     ['go', [gpu('recovering'), mac()], 'Both backends are healthy.'],
     ['wait', [gpu('throttled'), mac('drained'), nas()], 'gpu is throttled, mac is drained.'],
@@ -78,12 +78,15 @@ describe('the verdict', () => {
 
 describe('the remark', () => {
   const format = formatFor('en')
-  const figures = (rest: object) => ({ rate: 0, fates: { ...NO_FATES, ...rest }, latencies: {} })
+  const windows = (rest: object) => ({
+    minute: windowOf(60_000),
+    quarter: windowOf(900_000, { fates: { ...NO_FATES, ...rest } }),
+  })
 
   it('sums up the state', () => {
     const report = reportOf({
       backends: [gpu('down'), mac('degraded')],
-      figures: figures({ answered: 10, rescued: 2 }),
+      windows: windows({ answered: 10, rescued: 2 }),
       waiting: { count: 3, first: [] },
     })
     expect(remarkOf(report, 900_000, format)).toBe(
@@ -93,7 +96,7 @@ describe('the remark', () => {
 
   it('covers only the time since the start', () => {
     expect(
-      remarkOf(reportOf({ figures: figures({ answered: 1 }) }), 90_000, format).replaceAll('\u202f', ' '),
+      remarkOf(reportOf({ windows: windows({ answered: 1 }) }), 90_000, format).replaceAll('\u202f', ' '),
     ).toBe('One request in the 1 min 30 s since the start.')
   })
 })

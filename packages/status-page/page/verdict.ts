@@ -14,10 +14,10 @@ export function verdictOf(
   {
     state,
     backends,
-    figures,
+    windows,
     waiting,
     now,
-  }: Pick<Report, 'state' | 'backends' | 'figures' | 'waiting' | 'now'>,
+  }: Pick<Report, 'state' | 'backends' | 'windows' | 'waiting' | 'now'>,
   recent: Fates,
 ): Verdict {
   if (state !== 'running')
@@ -25,7 +25,7 @@ export function verdictOf(
   const groups = groupsOf(backends)
   const trouble = outageOf(groups) ?? worstOf(groups)
   if (trouble !== undefined) return trouble
-  if (figures.rate === 0 && groups.every(({ state }) => state === 'unknown'))
+  if (windows.minute.rate === 0 && groups.every(({ state }) => state === 'unknown'))
     return { tone: 'off', text: 'No backend has answered yet.' }
   const healthy = groups.length === 1 ? `${isAre(groups)} healthy` : allHealthy(groups)
   const failing = failingOf(recent)
@@ -71,8 +71,8 @@ function failingOf({ answered, rescued, failed, refused }: Fates): string | unde
 }
 
 /** Further facts, with numbers that change all the time. */
-export function remarkOf({ backends, figures, waiting, since }: Report, now: number, format: Format): string {
-  const { answered, rescued, failed, refused, left } = figures.fates
+export function remarkOf({ backends, windows, waiting, since }: Report, now: number, format: Format): string {
+  const { answered, rescued, failed, refused, left } = windows.quarter.fates
   const total = answered + rescued + failed + refused + left
   const minutes = Math.floor((now - since) / 60_000)
   const time =

@@ -5,8 +5,8 @@ import type {
   Fate,
   HealthState,
   HealthView,
+  JobKind,
   JobView,
-  Kind,
   TaskView,
   WaiterView,
 } from '../src/wire.ts'
@@ -60,7 +60,13 @@ export const FATES: Readonly<Record<Fate, { readonly label: string; readonly ton
   left: { label: 'Client left', tone: 'off' },
 }
 
-export const KINDS: Readonly<Record<Kind, string>> = { search: 'Text search', bulk: 'Images' }
+export const KINDS: Readonly<Record<JobKind, string>> = {
+  search: 'Text search',
+  indexing: 'Image indexing (smart search)',
+  faces: 'Faces',
+  ocr: 'Text recognition (OCR)',
+  other: 'Other jobs',
+}
 
 /** The codes of failures in words. */
 const REASONS: Readonly<Record<string, string>> = {

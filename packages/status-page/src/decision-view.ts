@@ -1,8 +1,8 @@
 import type { AttemptRecord, Outcome, RequestEvent } from '@immich-ml-router/core'
 import { shorten } from '@immich-ml-router/core/parts'
-import { rounded } from './history.ts'
 import { jobView, kindOf } from './job-view.ts'
-import type { AttemptView, DecisionView, Fate, JobView, Kind } from './wire.ts'
+import { rounded } from './tally.ts'
+import type { AttemptView, DecisionView, Fate, JobKind, JobView } from './wire.ts'
 
 /** The record of a completed request, without its sockets and its body. */
 export interface Decision
@@ -21,7 +21,7 @@ export interface Decision
   readonly id: number
   readonly start: number
   readonly fate: Fate
-  readonly kind: Kind
+  readonly kind: JobKind
   readonly job: JobView
   readonly attempts: readonly AttemptRecord[]
   /** Number of attempts before `attempts`. */
@@ -74,6 +74,13 @@ function codeOf(error: Error | undefined): string | undefined {
 
 function hasFailed({ outcome }: AttemptRecord): boolean {
   return outcome.kind === 'failed' || outcome.kind === 'passed-over'
+}
+
+/** The verdict of an attempt that was not good, or the cause of its failure; `undefined` if the backend and the job are fine. */
+export function faultOf(outcome: Outcome): string | undefined {
+  if (outcome.kind === 'failed') return outcome.cause === 'shutdown' ? undefined : outcome.cause
+  if (outcome.kind !== 'answered' && outcome.kind !== 'passed-over') return undefined
+  return outcome.verdict.kind === 'good' ? undefined : outcome.verdict.kind
 }
 
 export function decisionView(decision: Decision): DecisionView {

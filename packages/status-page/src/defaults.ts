@@ -6,7 +6,9 @@ export const defaults = Object.freeze({
   decisions: 200,
   /** Completed requests with a fate other than `answered`, kept in addition. */
   troubles: 50,
-  /** Time that the plots cover. */
+  /** Length of the short window of the figures. */
+  minute: 60_000,
+  /** Time that the plots and the long window of the figures cover. */
   history: 900_000,
   /** Length of one span of the plots. */
   span: 10_000,

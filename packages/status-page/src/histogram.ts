@@ -6,9 +6,9 @@ const FIRST_OCTAVE = -2
 const OCTAVES = 28
 const BINS = OCTAVES * BINS_PER_OCTAVE
 
-/** Counts durations in milliseconds, in a fixed amount of memory. */
+/** Counts durations in milliseconds. Its memory grows with the number of different bins, up to 224. */
 export class Histogram {
-  readonly #counts = new Uint32Array(BINS)
+  readonly #counts = new Map<number, number>()
   #count = 0
 
   get count(): number {
@@ -17,34 +17,26 @@ export class Histogram {
 
   add(time: number): void {
     const bin = Math.floor((Math.log2(time) - FIRST_OCTAVE) * BINS_PER_OCTAVE)
-    const index = bin > 0 ? Math.min(bin, BINS - 1) : 0
-    this.#counts[index] = (this.#counts[index] ?? 0) + 1
-    this.#count++
+    this.#add(bin > 0 ? Math.min(bin, BINS - 1) : 0, 1)
   }
 
   /** Adds the counts of another histogram. */
   merge(other: Histogram): void {
-    if (other.#count === 0) return
-    for (const [bin, count] of other.#counts.entries()) {
-      if (count > 0) this.#counts[bin] = (this.#counts[bin] ?? 0) + count
-    }
-    this.#count += other.#count
-  }
-
-  clear(): void {
-    if (this.#count === 0) return
-    this.#counts.fill(0)
-    this.#count = 0
+    for (const [bin, count] of other.#counts) this.#add(bin, count)
   }
 
   /** The duration that this percentage of the durations did not exceed; `undefined` for an empty histogram. */
   percentile(percent: number): number | undefined {
-    if (this.#count === 0) return undefined
     let left = Math.ceil((percent / 100) * this.#count)
-    const bin = this.#counts.findIndex((count) => {
+    for (const [bin, count] of [...this.#counts].sort(([a], [b]) => a - b)) {
       left -= count
-      return left <= 0
-    })
-    return 2 ** ((bin + 0.5) / BINS_PER_OCTAVE + FIRST_OCTAVE)
+      if (left <= 0) return 2 ** ((bin + 0.5) / BINS_PER_OCTAVE + FIRST_OCTAVE)
+    }
+    return undefined
+  }
+
+  #add(bin: number, count: number): void {
+    this.#counts.set(bin, (this.#counts.get(bin) ?? 0) + count)
+    this.#count += count
   }
 }

@@ -1,122 +1,105 @@
 import { defaults } from './defaults.ts'
-import { Histogram } from './histogram.ts'
-import type { Fate, Fates, Figures, Kind, Latencies, SpanView } from './wire.ts'
+import { type AttemptEntry, type Entry, Tally } from './tally.ts'
+import type { Use } from './use-meter.ts'
+import { shareOf, Window } from './window.ts'
+import type { SpanBackend, SpanView } from './wire.ts'
 
-/** The part of a completed request that the history counts. */
-export interface Entry {
-  /** When it completed, on the router's clock. */
-  readonly at: number
-  readonly fate: Fate
-  readonly kind: Kind
-  /** Duration in milliseconds. */
-  readonly time: number
-  /** Name of the backend of the last attempt. */
-  readonly backend: string | undefined
-}
-
-const NO_FATES: Fates = { answered: 0, rescued: 0, failed: 0, refused: 0, left: 0 }
-
-/** The counts of a few seconds. The object is reused for a later span. */
-class Span {
-  index = Number.NEGATIVE_INFINITY
+/** The counts of a few seconds. */
+class Span extends Tally {
+  readonly index: number
   /** Number of its last change. */
   change = 0
-  fates: Record<Fate, number> = { ...NO_FATES }
-  readonly latencies: Readonly<Record<Kind, Histogram>> = { search: new Histogram(), bulk: new Histogram() }
-  readonly backends = new Map<string, number>()
 
-  start(index: number): void {
+  constructor(index: number) {
+    super()
     this.index = index
-    this.fates = { ...NO_FATES }
-    this.latencies.search.clear()
-    this.latencies.bulk.clear()
-    this.backends.clear()
-  }
-
-  add({ fate, kind, time, backend }: Entry): void {
-    this.fates[fate]++
-    if (fate === 'answered' || fate === 'rescued') this.latencies[kind].add(time)
-    if (backend !== undefined) this.backends.set(backend, (this.backends.get(backend) ?? 0) + 1)
   }
 }
 
-/** Counts and latencies of the last minutes, by span. Its memory is fixed, and the cost of a request is constant. */
+/** Counts and latencies of the last minutes, by span. The cost of a request is constant. */
 export class History {
-  readonly #spans = Array.from({ length: SPANS }, () => new Span())
+  /** By index modulo {@link SPANS}. */
+  readonly #spans: (Span | undefined)[] = []
+  readonly #since: number
   #changes = 0
+
+  /** @param since Start of the recording, on the router's clock. */
+  constructor(since: number) {
+    this.#since = since
+  }
 
   /** Number of changes so far. */
   get changes(): number {
     return this.#changes
   }
 
+  /** Counts a completed request. */
   add(entry: Entry): void {
-    const index = Math.floor(entry.at / defaults.span)
-    const span = this.#spans[index % SPANS]
-    // The span of this entry is older than the history.
-    if (span === undefined || span.index > index) return
-    if (span.index < index) span.start(index)
-    span.add(entry)
-    span.change = ++this.#changes
+    this.#changed(entry.at)?.add(entry)
+  }
+
+  /** Counts a completed attempt. The view of a span has none, so this is no change of it. */
+  addAttempt(entry: AttemptEntry): void {
+    this.#spanOf(entry.at)?.addAttempt(entry)
+  }
+
+  /** Adds how the backends were used since the last time. */
+  addUse({ from, time, backends }: Use): void {
+    const isUsed = [...backends.values()].some(({ busy }) => busy > 0)
+    const span = isUsed ? this.#changed(from) : this.#spanOf(from)
+    span?.addUse(time, backends)
   }
 
   /** The spans with changes after this number, oldest first. */
   changedSince(change: number, now: number): SpanView[] {
-    return this.#recent(now)
+    return this.#recent(now, SPANS)
       .filter((span) => span.change > change)
       .sort((a, b) => a.index - b.index)
-      .map(({ index, fates, latencies, backends }) => ({
-        index,
-        fates: { ...fates },
-        latencies: viewOf(latencies),
-        backends: Object.fromEntries(backends),
-      }))
+      .map(viewOf)
   }
 
-  figures(now: number): Figures {
-    const fates = { ...NO_FATES }
-    const latencies = { search: new Histogram(), bulk: new Histogram() }
-    for (const span of this.#recent(now)) {
-      for (const fate of FATES) fates[fate] += span.fates[fate]
-      latencies.search.merge(span.latencies.search)
-      latencies.bulk.merge(span.latencies.bulk)
-    }
-    return { rate: this.#rate(now), fates, latencies: viewOf(latencies) }
+  /**
+   * The requests of the last minutes.
+   *
+   * @param longest Its length in milliseconds; the current span is incomplete, so it is up to 10 s shorter.
+   */
+  window(now: number, longest: number): Window {
+    const spans = longest / defaults.span
+    const first = (Math.floor(now / defaults.span) - spans + 1) * defaults.span
+    const tally = new Tally()
+    for (const span of this.#recent(now, spans)) tally.merge(span)
+    return new Window(tally, Math.max(0, now - Math.max(first, this.#since)))
   }
 
-  /** Requests per second over one span: the current span, and the missing share of the previous one. */
-  #rate(now: number): number {
-    const at = now / defaults.span
-    const index = Math.floor(at)
-    const count = (which: number) => {
-      const span = this.#spans[which % SPANS]
-      return span?.index === which ? FATES.reduce((sum, fate) => sum + span.fates[fate], 0) : 0
-    }
-    const before = index > 0 ? count(index - 1) : 0
-    return ((count(index) + before * (1 - (at - index))) / defaults.span) * 1000
+  /** The span of a time, which changes; `undefined` if it is older than the history. */
+  #changed(at: number): Span | undefined {
+    const span = this.#spanOf(at)
+    if (span !== undefined) span.change = ++this.#changes
+    return span
   }
 
-  #recent(now: number): Span[] {
+  #spanOf(at: number): Span | undefined {
+    const index = Math.floor(at / defaults.span)
+    const known = this.#spans[index % SPANS]
+    if (known !== undefined && known.index >= index) return known.index === index ? known : undefined
+    const span = new Span(index)
+    this.#spans[index % SPANS] = span
+    return span
+  }
+
+  #recent(now: number, count: number): Span[] {
     const last = Math.floor(now / defaults.span)
-    return this.#spans.filter(({ index }) => index > last - SPANS)
+    return this.#spans.flatMap((span) => (span !== undefined && span.index > last - count ? span : []))
   }
 }
 
 /** One more for the current span, which is incomplete. */
 const SPANS = defaults.history / defaults.span + 1
-const FATES = ['answered', 'rescued', 'failed', 'refused', 'left'] as const satisfies readonly Fate[]
 
-function viewOf({ search, bulk }: Readonly<Record<Kind, Histogram>>): Latencies {
-  return { search: latencyOf(search), bulk: latencyOf(bulk) }
-}
-
-function latencyOf(histogram: Histogram): Latencies[Kind] {
-  const [p50, p95] = [histogram.percentile(50), histogram.percentile(95)]
-  if (p50 === undefined || p95 === undefined) return undefined
-  return { count: histogram.count, p50: rounded(p50), p95: rounded(p95) }
-}
-
-/** Rounds to 0.1 ms, which keeps the reports short. */
-export function rounded(milliseconds: number): number {
-  return Math.round(milliseconds * 10) / 10
+function viewOf({ index, fates, latencies, backends, sampled }: Span): SpanView {
+  const views: Record<string, SpanBackend> = {}
+  for (const [name, { jobs, busy, limit }] of backends) {
+    if (jobs > 0 || busy > 0) views[name] = { jobs, busy: shareOf(busy, sampled), limit }
+  }
+  return { index, fates: { ...fates }, latencies: latencies.view, backends: views }
 }

@@ -1,6 +1,6 @@
 import type { Classification } from '@immich-ml-router/core'
 import { describe, expect, it } from 'vitest'
-import { jobView, kindOf } from './job-view.ts'
+import { jobView, kindOf, modelsOf } from './job-view.ts'
 import { classificationOf } from './request-event.fixture.ts'
 
 const unclassified: Classification = {
@@ -36,11 +36,24 @@ describe('a job', () => {
 
   it.each<[string, Classification | undefined]>([
     ['search', classificationOf(['clip', 'textual', 'm'])],
-    ['bulk', classificationOf(['clip', 'visual', 'm'])],
-    ['bulk', classificationOf(['clip', 'textual', 'm'], ['ocr', 'detection', 'm'])],
-    ['bulk', unclassified],
-    ['bulk', undefined],
+    ['indexing', classificationOf(['clip', 'visual', 'm'])],
+    [
+      'faces',
+      classificationOf(['facial-recognition', 'detection', 'm'], ['facial-recognition', 'recognition', 'm']),
+    ],
+    ['ocr', classificationOf(['ocr', 'detection', 'm'], ['ocr', 'recognition', 'm'])],
+    ['other', classificationOf(['clip', 'textual', 'm'], ['ocr', 'detection', 'm'])],
+    ['other', classificationOf(['clip', 'other', 'm'])],
+    ['other', classificationOf(['constructor', 'toString', 'm'])],
+    ['other', unclassified],
+    ['other', undefined],
   ])('is of the kind %s: %#', (kind, classification) => {
     expect(kindOf(classification)).toBe(kind)
   })
+})
+
+it('has the models of kinds of jobs, the last one first', () => {
+  const kinds = ['clip/textual/ViT', 'ocr/detection/a/b+ocr/recognition/c', '', 'clip/visual/ViT']
+  expect(modelsOf(kinds)).toEqual(['ViT', 'a/b', 'c'])
+  expect(modelsOf(Array.from({ length: 9 }, (_, i) => `clip/visual/${i}`))).toEqual(['8', '7', '6', '5', '4'])
 })

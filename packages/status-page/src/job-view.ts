@@ -1,6 +1,6 @@
 import type { Classification } from '@immich-ml-router/core'
-import { shorten } from '@immich-ml-router/core/parts'
-import type { JobView, Kind } from './wire.ts'
+import { type Entry, shorten } from '@immich-ml-router/core/parts'
+import type { JobKind, JobView } from './wire.ts'
 
 /** Entries of a job; Immich sends at most two. */
 const MOST_ENTRIES = 6
@@ -23,10 +23,36 @@ export function jobView(classification: Classification | undefined): JobView {
   }
 }
 
-/** A job of text searches only is a `search`: a user waits for its result. */
-export function kindOf(classification: Classification | undefined): Kind {
+/** The kind of a job whose entries are all of one kind. */
+export function kindOf(classification: Classification | undefined): JobKind {
   const entries = classification?.entries ?? []
-  const isSearch =
-    entries.length > 0 && entries.every(({ task, type }) => task === 'clip' && type === 'textual')
-  return isSearch ? 'search' : 'bulk'
+  const [kind, ...others] = new Set(entries.map(kindOfEntry))
+  return kind === undefined || others.length > 0 ? 'other' : kind
+}
+
+function kindOfEntry({ task, type }: Entry): JobKind {
+  if (task === 'clip') return CLIP_KINDS[type] ?? 'other'
+  return TASK_KINDS[task] ?? 'other'
+}
+
+const CLIP_KINDS = kinds({ textual: 'search', visual: 'indexing' })
+const TASK_KINDS = kinds({ 'facial-recognition': 'faces', ocr: 'ocr' })
+
+/** Clients choose the names, so an inherited property must not be found. */
+function kinds(table: Record<string, JobKind>): Readonly<Partial<Record<string, JobKind>>> {
+  return Object.assign(Object.create(null), table)
+}
+
+/** The models of kinds of jobs (`task/type/model`, several joined by `+`), the last one first. */
+export function modelsOf(kinds: readonly string[]): string[] {
+  const models = kinds.toReversed().flatMap((kind) => kind.split('+').flatMap(modelIn))
+  return [...new Set(models)].slice(0, MOST_MODELS)
+}
+
+/** Models of a backend in a report. */
+const MOST_MODELS = 5
+
+function modelIn(key: string): string[] {
+  const model = /^[^/]+\/[^/]+\/(.+)$/.exec(key)?.[1]
+  return model === undefined ? [] : [shorten(model, LONGEST)]
 }

@@ -13,7 +13,7 @@ function setUp() {
   const clock = new FakeClock()
   const router = createRouter({ clock, backends: { gpu: { url: 'http://127.0.0.1:9' } }, health: false })
   onTestFinished(() => router.close({ timeout: 0 }))
-  const recorder = new Recorder()
+  const recorder = new Recorder(router.status())
   const live = new Live(new Reporter(router, recorder, { actions: false }), clock)
   const timers = clock.pending
   return { clock, router, recorder, live, timers: () => clock.pending - timers }

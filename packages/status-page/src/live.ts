@@ -77,6 +77,7 @@ export class Live {
 }
 
 /** The parts of a report that do not change by time alone. */
-function stateOf({ state, active, figures, backends, waiting }: Report): string {
-  return JSON.stringify([state, active, figures, backends, waiting])
+function stateOf({ state, active, backends, routes, waiting }: Report): string {
+  const states = backends.map(({ minute: _, quarter: __, ...rest }) => rest)
+  return JSON.stringify([state, active, states, routes.map(({ words }) => words), waiting])
 }

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { createRouter } from '@immich-ml-router/core'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { answered } from '../../../test/support/outcomes.ts'
 import { defaults } from './defaults.ts'
 import { Recorder } from './recorder.ts'
@@ -8,7 +9,9 @@ const { decisions: most } = defaults
 const failedEvent = eventOf({ attempts: [attemptOf(unreachable)] })
 
 function recorderOf(events: readonly ReturnType<typeof eventOf>[]): Recorder {
-  const recorder = new Recorder()
+  const router = createRouter({ backends: { gpu: { url: 'http://127.0.0.1:9' } }, health: false })
+  onTestFinished(() => router.close({ timeout: 0 }))
+  const recorder = new Recorder({ ...router.status(), now: 0 })
   for (const event of events) recorder.record(event)
   return recorder
 }
@@ -41,6 +44,6 @@ describe('the recorder', () => {
   it('counts a request at its end, for the backend of the last attempt', () => {
     const attempts = [attemptOf(unreachable), attemptOf(answered, { backend: 'nas' })]
     const { history } = recorderOf([eventOf({ start: 9_990, attempts })])
-    expect(history.changedSince(0, 10_015)).toMatchObject([{ index: 1, backends: { nas: 1 } }])
+    expect(history.changedSince(0, 10_015)).toMatchObject([{ index: 1, backends: { nas: { jobs: 1 } } }])
   })
 })

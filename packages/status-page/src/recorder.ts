@@ -1,19 +1,28 @@
-import type { RequestEvent } from '@immich-ml-router/core'
-import { type Decision, decisionOf } from './decision-view.ts'
+import type { AttemptRecord, RequestEvent, RouterStatus } from '@immich-ml-router/core'
+import { type Decision, decisionOf, faultOf } from './decision-view.ts'
 import { defaults } from './defaults.ts'
 import { History } from './history.ts'
 import { Ring } from './ring.ts'
+import { UseMeter } from './use-meter.ts'
+import type { JobKind } from './wire.ts'
 
 /**
  * Records the last requests and minutes, also without viewers, so that a page that is opened later shows them. It stores
  * plain objects: texts and JSON are made for viewers only.
  */
 export class Recorder {
-  readonly history = new History()
+  readonly history: History
+  readonly #meter: UseMeter
   readonly #last = new Ring<Decision>(defaults.decisions)
   /** Decisions other than `answered`, in a ring of their own: successful requests must not push them out. */
   readonly #troubles = new Ring<Decision>(defaults.troubles)
   #count = 0
+
+  /** @param status The router at the start of the recording. */
+  constructor(status: RouterStatus) {
+    this.history = new History(status.now)
+    this.#meter = new UseMeter(status)
+  }
 
   /** Requests recorded so far, which is the id of the last one. */
   get count(): number {
@@ -25,13 +34,31 @@ export class Recorder {
     const decision = decisionOf(event, ++this.#count)
     this.#last.add(decision)
     if (decision.fate !== 'answered') this.#troubles.add(decision)
-    const { start, fate, kind, steps, attempts } = decision
+    const { start, fate, kind, route, steps, attempts } = decision
     this.history.add({
       at: start + steps.total,
       fate,
       kind,
       time: steps.total,
+      route,
       backend: attempts.at(-1)?.backend,
+    })
+    for (const attempt of event.attempts) this.#recordAttempt(attempt, kind)
+  }
+
+  /** Records how the backends were used since the last time. */
+  recordUse(status: RouterStatus): void {
+    this.history.addUse(this.#meter.read(status))
+  }
+
+  #recordAttempt({ backend, start, time, outcome }: AttemptRecord, kind: JobKind): void {
+    const isGood = outcome.kind === 'answered' && outcome.verdict.kind === 'good'
+    this.history.addAttempt({
+      at: start + time,
+      backend,
+      kind,
+      time: isGood ? time : undefined,
+      fault: faultOf(outcome),
     })
   }
 

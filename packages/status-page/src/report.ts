@@ -1,11 +1,14 @@
 import type { Router, RouterStatus } from '@immich-ml-router/core'
+import packageJson from '../package.json' with { type: 'json' }
 import { decisionView } from './decision-view.ts'
 import { defaults } from './defaults.ts'
 import { healthView } from './health-view.ts'
-import { rounded } from './history.ts'
-import { jobView } from './job-view.ts'
+import { jobView, modelsOf } from './job-view.ts'
 import type { Recorder } from './recorder.ts'
-import type { BackendView, Limits, Report, WaiterView } from './wire.ts'
+import { Routes } from './routes.ts'
+import { rounded } from './tally.ts'
+import type { Window } from './window.ts'
+import type { AboutView, BackendView, HealthState, Limits, Report, WaiterView } from './wire.ts'
 
 /** What the viewers already have. */
 export interface Mark {
@@ -35,6 +38,14 @@ export interface ReporterOptions {
   readonly actions: boolean
   /** A sentence at the top of the page. */
   readonly notice?: string | undefined
+  /** Source of the configuration. */
+  readonly config?: string | undefined
+}
+
+/** The windows of a report. */
+interface Windows {
+  readonly minute: Window
+  readonly quarter: Window
 }
 
 /** Builds the reports about one router. */
@@ -43,12 +54,16 @@ export class Reporter {
   readonly #recorder: Recorder
   readonly #options: ReporterOptions
   readonly #since: number
+  readonly #about: AboutView
+  readonly #routes: Routes
 
   constructor(router: Router, recorder: Recorder, options: ReporterOptions) {
     this.#router = router
     this.#recorder = recorder
     this.#options = options
     this.#since = router.status().now
+    this.#about = { version: packageJson.version, startedAt: Date.now(), config: options.config }
+    this.#routes = new Routes(router)
   }
 
   /** The mark of the current state. */
@@ -58,8 +73,12 @@ export class Reporter {
 
   /** Everything that changed after a mark. */
   report(mark: Mark): Report {
-    const { state, now, active, held, notices, backends } = this.#router.status()
+    const status = this.#router.status()
+    const { state, now, active, held, notices, backends } = status
+    this.#recorder.recordUse(status)
     const { history } = this.#recorder
+    const minute = history.window(now, defaults.minute)
+    const quarter = history.window(now, defaults.history)
     const { actions, notice } = this.#options
     return {
       whole: mark === START,
@@ -70,8 +89,10 @@ export class Reporter {
       notices: [...(notice === undefined ? [] : [notice]), ...notices.map(({ message }) => `${message}.`)],
       actions,
       active,
-      figures: history.figures(now),
-      backends: backends.map((backend) => backendView(backend, now)),
+      about: this.#about,
+      windows: { minute: minute.view, quarter: quarter.view },
+      backends: backendViews(backends, { minute, quarter }, now),
+      routes: this.#routes.views(status, { minute, quarter }),
       waiting: { count: Object.values(held).reduce((sum, count) => sum + count, 0), first: this.#waiters() },
       spans: history.changedSince(mark.change, now),
       decisions: this.#recorder.decisionsSince(mark.decision).map(decisionView),
@@ -89,21 +110,52 @@ export class Reporter {
   }
 }
 
-function backendView(backend: RouterStatus['backends'][number], now: number): BackendView {
-  const { name, url, endpoint, weight, tier, inFlight, limit, held, latencies, canaries, wakes } = backend
+type BackendStatus = RouterStatus['backends'][number]
+
+/** States in which a backend gets no requests. */
+const UNAVAILABLE: ReadonlySet<HealthState> = new Set([
+  'trial',
+  'ejected',
+  'down',
+  'unresolved',
+  'drained',
+  'removed',
+])
+
+function backendViews(
+  backends: readonly BackendStatus[],
+  { minute, quarter }: Windows,
+  now: number,
+): BackendView[] {
+  return [...Map.groupBy(backends, ({ name }) => name)].flatMap(([name, endpoints]) => {
+    const views = endpoints.map((backend) => stateView(backend, now))
+    const isAvailable = views.some(({ health }) => !UNAVAILABLE.has(health.state))
+    const windows = {
+      minute: minute.backendOf(name, isAvailable),
+      quarter: quarter.backendOf(name, isAvailable),
+    }
+    return views.map((view) => ({ ...view, ...windows }))
+  })
+}
+
+/** A backend, without its traffic. */
+function stateView(backend: BackendStatus, now: number): Omit<BackendView, keyof Windows> {
+  const { waiting, latencies, canaries, tasks = [], wokeAt } = backend
   const kinds = Object.entries(latencies).slice(-MOST_KINDS)
   return {
-    name,
-    url,
-    endpoint,
-    weight,
-    tier,
-    inFlight,
-    limit,
-    waiting: held,
+    ...identityOf(backend),
+    queued: waiting.full,
+    held: waiting.unavailable,
     latencies: Object.fromEntries(kinds.map(([kind, time]) => [kind, rounded(time)])),
     health: healthView(backend, now),
     canaries: canaries.passed + canaries.failed === 0 ? undefined : canaries,
-    wakes,
+    serves: tasks,
+    models: modelsOf(kinds.map(([kind]) => kind)),
+    wokeAt: wokeAt === undefined ? undefined : rounded(wokeAt),
   }
+}
+
+/** The members that a status and a report have in common. */
+function identityOf({ name, url, endpoint, weight, tier, inFlight, limit, wakes }: BackendStatus) {
+  return { name, url, endpoint, weight, tier, inFlight, limit, wakes }
 }

@@ -8,6 +8,7 @@ import { Live } from './live.ts'
 import { PAGE } from './page.generated.ts'
 import { Recorder } from './recorder.ts'
 import { Reporter } from './report.ts'
+import { Sampler } from './sampler.ts'
 import { Snapshot } from './snapshot.ts'
 import { hasToken } from './token.ts'
 
@@ -34,6 +35,11 @@ export interface StatusPageOptions {
    * @default none
    */
   readonly notice?: string | undefined
+  /**
+   * Source of the configuration, such as `/config/router.yaml`, at the bottom of the page.
+   * @default none
+   */
+  readonly config?: string | undefined
   /**
    * The clock of the router, for tests.
    * @default the system clock
@@ -94,21 +100,34 @@ class PageServer {
 
   constructor(
     router: Router,
-    { adminToken, basePath = defaults.basePath, hosts = [], notice, clock = systemClock }: StatusPageOptions,
+    {
+      adminToken,
+      basePath = defaults.basePath,
+      hosts = [],
+      notice,
+      config,
+      clock = systemClock,
+    }: StatusPageOptions,
   ) {
     if (adminToken !== undefined && !/^\S+$/.test(adminToken))
       throw new RangeError('adminToken must have at least 1 character and no white space.')
     if (!/^(?:\/[^?#]*)?$/.test(basePath))
       throw new RangeError(`basePath must start with "/", not "${basePath}".`)
     this.#hosts = new Hosts(hosts)
-    const recorder = new Recorder()
+    const recorder = new Recorder(router.status())
     this.#router = router
     this.#basePath = basePath.replace(/\/+$/, '')
     this.#token = adminToken
-    const reporter = new Reporter(router, recorder, { actions: adminToken !== undefined, notice })
+    const reporter = new Reporter(router, recorder, { actions: adminToken !== undefined, notice, config })
     this.#live = new Live(reporter, clock)
     this.#snapshot = new Snapshot(reporter, clock)
-    this.#stopListening = [router.on('request', recorder.record), router.on('close', () => this.close())]
+    const sampler = new Sampler(router, recorder, clock)
+    sampler.start()
+    this.#stopListening = [
+      router.on('request', recorder.record),
+      router.on('close', () => this.close()),
+      () => sampler.stop(),
+    ]
   }
 
   handle(req: IncomingMessage, res: ServerResponse, next: (() => unknown) | undefined): void {

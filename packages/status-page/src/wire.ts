@@ -19,8 +19,11 @@ export interface Report {
   readonly actions: boolean
   /** Predict requests in progress. */
   readonly active: number
-  readonly figures: Figures
+  readonly about: AboutView
+  readonly windows: { readonly minute: WindowView; readonly quarter: WindowView }
   readonly backends: readonly BackendView[]
+  /** The routes of the policy, in order. */
+  readonly routes: readonly RouteView[]
   readonly waiting: WaitingView
   readonly spans: readonly SpanView[]
   /** The last completed requests, preceded by older ones that are not `answered`. Oldest first. */
@@ -51,25 +54,80 @@ export type Fate =
   /** The client disconnected. */
   | 'left'
 
-/** `search`: a text search, with a user waiting. `bulk`: everything else. */
-export type Kind = 'search' | 'bulk'
+/** A job by its name in Immich. */
+export type JobKind =
+  /** Text searches: a user waits for the result. */
+  | 'search'
+  /** Image indexing for the smart search. */
+  | 'indexing'
+  | 'faces'
+  /** Text recognition. */
+  | 'ocr'
+  /** Several of these in one request, an unknown task, or an unclassified request. */
+  | 'other'
 
-/** Latencies of answered requests. */
+/** The router itself. */
+export interface AboutView {
+  readonly version: string
+  /** Start of the recording, as `Date.now()`. */
+  readonly startedAt: number
+  /** Source of the configuration, such as `/config/router.yaml`. */
+  readonly config?: string | undefined
+}
+
+/** Latencies of answered requests. Percentiles are accurate to 4.5 %. */
 export interface LatencyView {
   readonly count: number
   readonly p50: number
   readonly p95: number
 }
 
-export type Latencies = { readonly [kind in Kind]?: LatencyView | undefined }
+export type Latencies = { readonly [kind in JobKind]?: LatencyView | undefined }
 export type Fates = Readonly<Record<Fate, number>>
 
-/** Totals over the time of the plots. */
-export interface Figures {
-  /** Requests per second in the last 10 s. */
+/** Completed requests of the last minute, or of the last 15 minutes. */
+export interface WindowView {
+  /** Time that the window covers: at most 1 or 15 minutes, up to 10 s less, and not before the start of the recording. */
+  readonly length: number
+  /** Requests per second. */
   readonly rate: number
   readonly fates: Fates
+  /** From the arrival of a request to the end of its answer. */
   readonly latencies: Latencies
+}
+
+/** A backend in the same window, with all its endpoints. */
+export interface BackendWindow {
+  /** Completed requests whose last attempt went there. */
+  readonly jobs: number
+  /** Its share of the jobs of all backends; absent without jobs, and while it gets no requests. */
+  readonly share?: number | undefined
+  /** Share of the time with at least one request in flight, from 0 to 1; of several endpoints, the mean. */
+  readonly busy: number
+  /** Mean of requests in flight / concurrency limit; may exceed 1 by urgent searches. Absent without a limit. */
+  readonly load?: number | undefined
+  /** Duration of answered attempts: without waiting in the router. */
+  readonly latencies: Latencies
+  /** Attempts that were not good, by verdict (`fault`, `job`, `lacks`, …) or cause of the failure (`connect`, `reset`, …). */
+  readonly verdicts: Readonly<Record<string, number>>
+}
+
+/** A route, with its traffic. */
+export interface RouteView {
+  readonly name: string
+  /** What it takes and where that goes, as `immich-ml-router check` says it. */
+  readonly words: string
+  /** The rest of the description, such as what happens when its backends are unavailable. */
+  readonly details: readonly string[]
+  readonly minute: RouteWindow
+  readonly quarter: RouteWindow
+}
+
+export interface RouteWindow {
+  /** Completed requests. */
+  readonly jobs: number
+  /** Of these, failed and refused ones. */
+  readonly failed: number
 }
 
 /** Counts of 10 s. */
@@ -78,8 +136,17 @@ export interface SpanView {
   readonly index: number
   readonly fates: Fates
   readonly latencies: Latencies
-  /** Requests by the backend of their last attempt. */
-  readonly backends: Readonly<Record<string, number>>
+  /** By name: the backends with jobs, or with requests in flight. */
+  readonly backends: Readonly<Record<string, SpanBackend>>
+}
+
+export interface SpanBackend {
+  /** Completed requests whose last attempt went there. */
+  readonly jobs: number
+  /** Share of the time with at least one request in flight, from 0 to 1; of several endpoints, the mean. */
+  readonly busy: number
+  /** The concurrency limit at the end, of all endpoints; absent without a limit. */
+  readonly limit?: number | undefined
 }
 
 export type HealthState =
@@ -140,8 +207,20 @@ export interface BackendView {
   readonly inFlight: number
   /** The concurrency limit; none by default. */
   readonly limit?: number | undefined
-  /** Queued and held requests with this backend as a candidate. */
-  readonly waiting: number
+  /** Queued requests with this backend as a candidate: every candidate was at its limit. */
+  readonly queued: number
+  /** Held requests with this backend as a candidate: no candidate was available. */
+  readonly held: number
+  /** The last minute. Endpoints of one backend have the same windows. */
+  readonly minute: BackendWindow
+  /** The last 15 minutes. */
+  readonly quarter: BackendWindow
+  /** Tasks that its settings let it serve; empty for all. */
+  readonly serves: readonly string[]
+  /** Models of its latest jobs, the last one first. */
+  readonly models: readonly string[]
+  /** When its machine last came up after it was woken. */
+  readonly wokeAt?: number | undefined
   /** By kind of job: `task/type/model`, several joined by `+`. */
   readonly latencies: Readonly<Record<string, number>>
   readonly health: HealthView
@@ -184,7 +263,7 @@ export interface DecisionView {
   /** Arrival. */
   readonly at: number
   readonly fate: Fate
-  readonly kind: Kind
+  readonly kind: JobKind
   readonly job: JobView
   readonly client?: string | undefined
   readonly route?: string | undefined

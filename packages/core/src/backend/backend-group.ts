@@ -292,6 +292,7 @@ export class BackendGroup implements BackendInfo {
       clock: this.#clock,
       onChange: (change) => {
         this.#waker.changed()
+        if (isReturn(change)) this.#waker.cameUp()
         this.#tell(change, text)
         // There may be others by now.
         if (isLoss(change)) this.#discovery?.refresh()
@@ -322,6 +323,12 @@ function stop({ health, demand }: Backend): void {
   health.checker.stop()
   health.canary.stop()
   demand.stop()
+}
+
+/** Whether a backend that could not be reached was reached. */
+function isReturn(change: HealthChange): boolean {
+  if (change.kind === 'probe') return change.from.kind === 'down' && change.to.kind === 'up'
+  return change.kind === 'breaker' && change.task === undefined && change.to.kind === 'recovering'
 }
 
 /** Whether a backend became unavailable. */

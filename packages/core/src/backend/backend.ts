@@ -90,6 +90,11 @@ export class Backend implements BackendView {
     return this.#traits.tier ?? defaults.tier
   }
 
+  /** The tasks that its settings let it serve; `undefined` for all. */
+  get tasks(): readonly string[] | undefined {
+    return this.#traits.tasks
+  }
+
   get inFlight(): number {
     return this.limit.inFlight
   }

@@ -23,14 +23,14 @@ function start(isDown: boolean) {
 
 it('wakes a machine again and again while a request is held, and stops with the last', async () => {
   const { clock, demand, wanted, hurried } = start(true)
-  demand.begin(true)
-  demand.begin(false)
+  demand.begin('unavailable', true)
+  demand.begin('full', false)
   await Promise.resolve()
   clock.advance(30_000)
   await Promise.resolve()
-  demand.end()
-  expect([demand.waiting, hurried, wanted]).toEqual([1, [true], [0, 30_000]])
-  demand.end()
+  demand.end('unavailable')
+  expect([demand.byReason, hurried, wanted]).toEqual([{ full: 1, unavailable: 0 }, [true], [0, 30_000]])
+  demand.end('full')
   clock.advance(60_000)
   await Promise.resolve()
   expect([demand.waiting, hurried, wanted.length]).toEqual([0, [true, false], 2])
@@ -38,7 +38,7 @@ it('wakes a machine again and again while a request is held, and stops with the 
 
 it('wakes nothing for a queued request, until the backend goes down', async () => {
   const { demand, hurried } = start(true)
-  demand.begin(false)
+  demand.begin('full', false)
   expect(hurried).toEqual([])
   demand.healthChanged()
   expect(hurried).toEqual([true])
@@ -47,7 +47,7 @@ it('wakes nothing for a queued request, until the backend goes down', async () =
 it('wakes no machine that is up', async () => {
   const { demand, wanted } = start(false)
   demand.want()
-  demand.begin(true)
+  demand.begin('unavailable', true)
   await Promise.resolve()
   expect([wanted, demand.canWake]).toEqual([[], false])
 })

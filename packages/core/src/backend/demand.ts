@@ -1,4 +1,7 @@
+import type { HoldEvent } from '../routing/lease.ts'
 import type { Waker } from './waker.ts'
+
+type WaitReason = HoldEvent['reason']
 
 export interface DemandSettings {
   readonly waker: Waker | undefined
@@ -12,7 +15,7 @@ export interface DemandSettings {
 /** The requests that wait for a backend. While one waits for it to be available, it is probed and woken more often. */
 export class Demand {
   readonly #settings: DemandSettings
-  #waiting = 0
+  readonly #byReason: Record<WaitReason, number> = { full: 0, unavailable: 0 }
   #isHurried = false
   #stopWaking: (() => void) | undefined
 
@@ -22,7 +25,12 @@ export class Demand {
 
   /** Requests that wait for it, or for another that may serve them. */
   get waiting(): number {
-    return this.#waiting
+    return this.#byReason.full + this.#byReason.unavailable
+  }
+
+  /** The same, by why they began to wait. */
+  get byReason(): Readonly<Record<WaitReason, number>> {
+    return { ...this.#byReason }
   }
 
   /** Whether its machine can be woken by a packet. */
@@ -30,15 +38,26 @@ export class Demand {
     return this.#settings.waker?.hasTarget ?? false
   }
 
-  /** @param isHeld Whether the request waits for the backend to be available, and not for a slot. */
-  begin(isHeld: boolean): void {
-    this.#waiting++
+  /** When its machine last came up after it was woken, on the clock; `undefined` if it never did. */
+  get wokeAt(): number | undefined {
+    return this.#settings.waker?.wokeAt
+  }
+
+  /**
+   * A request waits.
+   *
+   * @param reason Why it began to wait.
+   * @param isHeld Whether it waits for the backend to be available now, and not for a slot.
+   */
+  begin(reason: WaitReason, isHeld: boolean): void {
+    this.#byReason[reason]++
     if (isHeld) this.#hurry()
   }
 
   /** A request that began to wait does not wait any more. */
-  end(): void {
-    if (--this.#waiting > 0) return
+  end(reason: WaitReason): void {
+    this.#byReason[reason]--
+    if (this.waiting > 0) return
     this.#isHurried = false
     this.#settings.onHurry(false)
     this.stop()
@@ -54,7 +73,7 @@ export class Demand {
 
   /** Its health has changed: when it goes down while requests wait, they wait for it to be available. */
   healthChanged(): void {
-    if (this.#waiting === 0 || !this.#settings.isDown()) return
+    if (this.waiting === 0 || !this.#settings.isDown()) return
     this.#hurry()
     this.want()
   }

@@ -25,6 +25,9 @@ export class Waker {
   readonly #settings: WakerSettings
   #wake: WakeSettings
   #last = Number.NEGATIVE_INFINITY
+  /** Whether it was woken while it was down, and has not been up since. */
+  #isWaking = false
+  #wokeAt: number | undefined
   #keepers = 0
   #cancel: (() => void) | undefined
 
@@ -51,6 +54,18 @@ export class Waker {
     return this.#wake !== undefined
   }
 
+  /** When it last came up after it was woken, on the clock; `undefined` if it never did. */
+  get wokeAt(): number | undefined {
+    return this.#wokeAt
+  }
+
+  /** A probe or a request was answered there: if it was woken, it woke up. */
+  cameUp(): void {
+    if (!this.#isWaking) return
+    this.#isWaking = false
+    this.#wokeAt = this.#clock.now()
+  }
+
   /** A request would go there, if it could. */
   want(): void {
     if (this.#clock.now() - this.#last < this.#interval || !this.#settings.isDown()) return
@@ -65,8 +80,9 @@ export class Waker {
 
   /** Switches it on now, and tells. Rejects when a packet or call fails. */
   async wake(): Promise<void> {
-    const { onWanted } = this.#settings
+    const { onWanted, isDown } = this.#settings
     this.#last = this.#clock.now()
+    this.#isWaking ||= isDown()
     try {
       if (this.#wake !== undefined) await switchOn(this.#wake)
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { AnswerOptions, ClassifyLimits, RouterConfig } from '../config/policy.ts'
 import { problemText } from '../config/problems.ts'
-import { type ResolvedConfig, resolveConfig } from '../config/resolve.ts'
+import { type ResolvedConfig, type ResolvedPolicy, resolveConfig } from '../config/resolve.ts'
 import type { AnswerClass } from '../judge/answer-classes.ts'
 import { configWarnings } from './config-warnings.ts'
 import { describeBackend } from './describe-backend.ts'
@@ -33,13 +33,10 @@ export interface DescribeOptions {
 export function describePolicy(config: RouterConfig, { warnings = true }: DescribeOptions = {}): string {
   const resolved = resolveConfig(config)
   const { policy } = resolved
-  const routes = policy.routes.map(({ written }) => written)
   const lines = warnings ? configWarnings(config).map(problemText) : []
   return [
     'Routes (the first match takes the request):',
-    ...policy.routes.flatMap((route, index) =>
-      indented(describeRoute(route, policy, routes.slice(0, index))),
-    ),
+    ...routesOf(policy).flatMap(indented),
     '',
     'Backends:',
     ...[...policy.backends].flatMap(([name, backend]) => {
@@ -51,6 +48,28 @@ export function describePolicy(config: RouterConfig, { warnings = true }: Descri
     ...general(config, resolved).map((line) => `  ${line}`),
     ...(lines.length === 0 ? [] : ['', 'Warnings:', ...lines.map((line) => `  ${line}`)]),
   ].join('\n')
+}
+
+/** A route in words. */
+export interface RouteDescription {
+  /** What it takes, and where that goes. */
+  readonly words: string
+  /** What happens when its backends are at their limit, unavailable, failing or late. */
+  readonly details: readonly string[]
+}
+
+/**
+ * Describes each route of a configuration in the words of {@link describePolicy}, in order.
+ *
+ * @throws {ConfigError} if the configuration is not valid.
+ */
+export function describeRoutes(config: RouterConfig): RouteDescription[] {
+  return routesOf(resolveConfig(config).policy).map(([words, ...details]) => ({ words, details }))
+}
+
+function routesOf(policy: ResolvedPolicy): Paragraph[] {
+  const routes = policy.routes.map(({ written }) => written)
+  return policy.routes.map((route, index) => describeRoute(route, policy, routes.slice(0, index)))
 }
 
 function indented([head, ...lines]: Paragraph): string[] {

@@ -1,3 +1,5 @@
+import { idOf } from '../backend/backend-view.ts'
+import type { BackendUse } from '../backend/limit/concurrency-limit.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
 import type { BackendEvent } from '../router/policy-runtime.ts'
 import type { RequestEvent, RouterStatus } from '../router/router.ts'
@@ -15,6 +17,8 @@ import {
 /** The labels of a request; `model` and `tenant` are optional. */
 const REQUEST_LABELS = ['route', 'backend', 'task', 'input'] as const
 type RequestLabel = (typeof REQUEST_LABELS)[number]
+
+const NO_USE: BackendUse = { busy: 0, load: 0 }
 
 /** The labels of an ejection of a whole backend. */
 const WHOLE = { task: 'all', type: 'all' }
@@ -117,12 +121,29 @@ function attemptMetrics({ count, durations }: MetricFactory) {
   }
 }
 
+function useMetrics({ count }: MetricFactory) {
+  return {
+    busy: count('backend_busy_seconds_total', 'Time with at least one request in flight on a backend.', [
+      'backend',
+    ]),
+    load: count(
+      'backend_load_seconds_total',
+      'Time multiplied by requests in flight / concurrency limit of a backend; 0 while it has no limit.',
+      ['backend'],
+    ),
+  }
+}
+
 /** The counters and histograms, updated on each event of the router. */
 export class Records {
   readonly #tasks = new TaskNames()
   readonly #models: ModelNames | undefined
   readonly #tenants: TenantNames | undefined
-  readonly #metrics: ReturnType<typeof requestMetrics> & ReturnType<typeof attemptMetrics>
+  readonly #metrics: ReturnType<typeof requestMetrics> &
+    ReturnType<typeof attemptMetrics> &
+    ReturnType<typeof useMetrics>
+  /** The use that is counted already, by endpoint. */
+  #counted: ReadonlyMap<string, BackendUse> = new Map()
 
   constructor(context: MetricContext, options: RecordOptions) {
     this.#models = options.models ? new ModelNames() : undefined
@@ -132,7 +153,11 @@ export class Records {
       durations: (name, help, labels, upTo = options.buckets) =>
         new Durations(context, name, help, labels, upTo),
     }
-    this.#metrics = { ...requestMetrics(factory, options), ...attemptMetrics(factory) }
+    this.#metrics = {
+      ...requestMetrics(factory, options),
+      ...attemptMetrics(factory),
+      ...useMetrics(factory),
+    }
   }
 
   /** Counts a completed request. */
@@ -196,6 +221,23 @@ export class Records {
       metrics.ejections.begin({ backend, ...WHOLE })
       for (const result of ['passed', 'failed', 'unknown']) metrics.canaries.begin({ backend, result })
     }
+    this.#countUse(backends)
+  }
+
+  /** Adds what each endpoint was used since the last scrape: a sum of the endpoints would fall when one is removed. */
+  #countUse(backends: RouterStatus['backends']): void {
+    const counted = new Map<string, BackendUse>()
+    for (const endpoint of backends) {
+      const { name: backend, use } = endpoint
+      const id = idOf(endpoint)
+      const before = this.#counted.get(id)
+      // One that was removed and added again begins at 0.
+      const { busy, load } = before !== undefined && before.busy <= use.busy ? before : NO_USE
+      this.#metrics.busy.add({ backend }, (use.busy - busy) / 1_000)
+      this.#metrics.load.add({ backend }, Math.max(0, use.load - load) / 1_000)
+      counted.set(id, use)
+    }
+    this.#counted = counted
   }
 
   #ownLabels(

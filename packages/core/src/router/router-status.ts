@@ -33,7 +33,7 @@ function backendStatus(
   leaving: boolean,
   wakesAll: boolean,
 ): RouterStatus['backends'][number] {
-  const { name, url, endpoint, weight, tier, inFlight, health } = backend
+  const { name, url, endpoint, weight, tier, inFlight, health, tasks } = backend
   const limit = backend.limit.current
   return {
     name,
@@ -43,12 +43,15 @@ function backendStatus(
     tier,
     inFlight,
     limit: Number.isFinite(limit) ? limit : undefined,
-    held: backend.demand.waiting,
+    use: backend.limit.use,
+    waiting: backend.demand.byReason,
     latencies: backend.latency.all,
     health: health.status,
     canaries: health.canary.counts,
     leaving,
     unresolved: health.unresolved,
+    tasks,
+    wokeAt: backend.demand.wokeAt,
     wakes: wakesAll || backend.demand.canWake,
   }
 }

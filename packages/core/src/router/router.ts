@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BackendInfo } from '../backend/backend-view.ts'
 import type { BackendHealth } from '../backend/health/health-view.ts'
+import type { BackendUse } from '../backend/limit/concurrency-limit.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { CanaryCounts } from '../canary/canary.ts'
 import type { Classification } from '../classify/classification.ts'
@@ -162,8 +163,10 @@ export interface RouterStatus {
     readonly inFlight: number
     /** Requests that it may have at once; `undefined` for any number. */
     readonly limit: number | undefined
-    /** Requests that wait for it, or for another that may serve them. */
-    readonly held: number
+    /** How much it was used since it was added. */
+    readonly use: BackendUse
+    /** Requests that wait for it, or for another that may serve them, by why they began to wait. */
+    readonly waiting: RouteInfo['waiting']
     /** How long jobs take there, by kind (`task/type/model`), in milliseconds: what `peak-ewma` goes by. */
     readonly latencies: Readonly<Record<string, number>>
     readonly health: BackendHealth
@@ -173,6 +176,10 @@ export interface RouterStatus {
     readonly leaving: boolean
     /** Why it has no endpoint, when its name could never be resolved. */
     readonly unresolved: string | undefined
+    /** The tasks that its settings let it serve; `undefined` for all. */
+    readonly tasks: readonly string[] | undefined
+    /** When its machine last came up after it was woken, on the clock; `undefined` if it never did. */
+    readonly wokeAt: number | undefined
     /** Whether its machine can be switched on: it has `wake`, or the router `onUnavailable`. */
     readonly wakes: boolean
   })[]

@@ -85,7 +85,7 @@ export class RouteWait {
     const end = () => {
       this.#exit()
       stopAwaiting()
-      for (const backend of this.#awaited) backend.demand.end()
+      for (const backend of this.#awaited) backend.demand.end(this.reason)
       this.#awaited = []
     }
     this.#emit('held')
@@ -119,7 +119,7 @@ export class RouteWait {
     const before = this.#awaited
     this.#awaited = []
     this.#enter()
-    for (const backend of before) backend.demand.end()
+    for (const backend of before) backend.demand.end(this.reason)
     this.#updateRank(this.#rank())
   }
 
@@ -160,8 +160,8 @@ export class RouteWait {
     const now = candidatesOf(this.#request)
     if (now === before) return
     this.#awaited = now
-    for (const backend of without(before, now)) backend.demand.end()
-    for (const backend of without(now, before)) backend.demand.begin(!this.#isFull)
+    for (const backend of without(before, now)) backend.demand.end(this.reason)
+    for (const backend of without(now, before)) backend.demand.begin(this.reason, !this.#isFull)
   }
 
   #rank(): RankChange {

@@ -43,17 +43,20 @@ export function statusText(report: Report, paint: Paint): string {
   ].join('\n')
 }
 
-function headLines({ state, figures, active, wall, now, since }: Report): string[] {
-  const { rate, fates, latencies } = figures
+function headLines({ state, windows, active, wall, now, since }: Report): string[] {
+  const { rate } = windows.minute
+  const { fates, latencies } = windows.quarter
   const count = Object.values(fates).reduce((sum, number) => sum + number, 0)
-  const { search, bulk } = latencies
+  const { search, indexing } = latencies
   const running = state === 'running' ? 'running' : `router is ${state}`
   return [
     `${clockTime(wall)}  ${running}, ${rate.toFixed(1)} requests/s, ${active} in progress, recorded for ${spanText(now - since)}`,
     [
       `last 15 min: ${count} requests, ${fates.failed} failed, ${fates.refused} refused`,
       ...(search === undefined ? [] : [`searches p50 ${timeText(search.p50)}, p95 ${timeText(search.p95)}`]),
-      ...(bulk === undefined ? [] : [`images p50 ${timeText(bulk.p50)}, p95 ${timeText(bulk.p95)}`]),
+      ...(indexing === undefined
+        ? []
+        : [`images p50 ${timeText(indexing.p50)}, p95 ${timeText(indexing.p95)}`]),
     ].join('; '),
   ]
 }
@@ -69,14 +72,14 @@ const STYLES: Readonly<Partial<Record<HealthState, Style>>> = {
 }
 
 function backendRow(backend: BackendView, { now }: Report): Cell[] {
-  const { name, endpoint, inFlight, limit, waiting, latencies, health } = backend
+  const { name, endpoint, inFlight, limit, queued, held, latencies, health } = backend
   const { state, until } = health
   const ends = until !== undefined && until > now ? ` ${spanText(until - now)}` : ''
   return [
     endpoint === undefined ? name : `${name} ${endpoint}`,
     { text: `${state}${ends}`, style: STYLES[state] ?? 'yellow' },
     `${inFlight}/${limit ?? '∞'}`,
-    waiting === 0 ? '' : String(waiting),
+    queued + held === 0 ? '' : String(queued + held),
     Object.entries(latencies)
       .slice(-MOST_LATENCIES)
       .map(([kind, time]) => `${kindName(kind)} ${timeText(time)}`)

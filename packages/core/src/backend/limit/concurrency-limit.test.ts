@@ -113,3 +113,32 @@ it('has a free slot once as many are done as are too many, and one', () => {
     ),
   )
 })
+
+it('measures the time with requests in flight, and their share of the limit', () => {
+  const clock = new FakeClock()
+  const limit = new ConcurrencyLimit(clock, { maxConcurrent: 4 })
+  clock.advance(100)
+  expect(limit.use).toEqual({ busy: 0, load: 0 })
+  const first = limit.begin(0, false)
+  clock.advance(100)
+  const second = limit.begin(0, false)
+  clock.advance(100)
+  expect(limit.use).toEqual({ busy: 200, load: 25 + 50 })
+  limit.end(first, '', 200)
+  clock.advance(40)
+  limit.end(second, '', 140)
+  clock.advance(1_000)
+  expect(limit.use).toEqual({ busy: 240, load: 25 + 50 + 10 })
+  const third = limit.begin(0, false)
+  clock.advance(60)
+  limit.end(third, '', undefined)
+  expect(limit.use).toEqual({ busy: 300, load: 100 })
+})
+
+it('has no load without a limit', () => {
+  const clock = new FakeClock()
+  const limit = new ConcurrencyLimit(clock, { maxConcurrent: Number.POSITIVE_INFINITY })
+  limit.begin(0, false)
+  clock.advance(50)
+  expect(limit.use).toEqual({ busy: 50, load: 0 })
+})

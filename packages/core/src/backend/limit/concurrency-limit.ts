@@ -30,6 +30,14 @@ export interface LimitView {
   readonly workerFreeIn: number
 }
 
+/** How much a backend was used, in milliseconds: the difference of two readings is the use of the time between them. */
+export interface BackendUse {
+  /** Time with at least one request in flight. */
+  readonly busy: number
+  /** The integral of requests in flight / limit over time; does not grow while there is no limit. */
+  readonly load: number
+}
+
 /** A request in flight. */
 export interface InFlight {
   /** When it began, on the clock. */
@@ -57,6 +65,11 @@ export class ConcurrencyLimit implements LimitView {
   #abandonedUntil = Number.NEGATIVE_INFINITY
   /** Created at the first undecided failure. */
   #memory: MemoryLimit | undefined
+  /** Busy time, less the time on the clock when the running busy period began. */
+  #busy = 0
+  /** The load until the number in flight last changed, and when that was, on the clock. */
+  #load = 0
+  #changedAt = 0
 
   constructor(clock: Clock, settings: LimitSettings) {
     this.#clock = clock
@@ -84,6 +97,15 @@ export class ConcurrencyLimit implements LimitView {
 
   get inFlight(): number {
     return this.#requests.length
+  }
+
+  /** How much it was used so far. */
+  get use(): BackendUse {
+    const now = this.#clock.now()
+    return {
+      busy: this.#busy + (this.inFlight > 0 ? now : 0),
+      load: this.#load + ((now - this.#changedAt) * this.inFlight) / this.current,
+    }
   }
 
   get ahead(): number {
@@ -114,6 +136,9 @@ export class ConcurrencyLimit implements LimitView {
    */
   begin(expected: number, urgent: boolean): InFlight {
     const began = this.#clock.now()
+    if (this.inFlight === 0) this.#busy -= began
+    this.#load += ((began - this.#changedAt) * this.inFlight) / this.current
+    this.#changedAt = began
     if (urgent) this.#lastUrgent = began
     const request = { began, expected, sample: this.#limit.begin(this.inFlight + 1) }
     this.#requests.push(request)
@@ -130,8 +155,12 @@ export class ConcurrencyLimit implements LimitView {
    * @param isAbandoned Whether it ended without an answer: an ML server goes on with what it has begun.
    */
   end(request: InFlight, kind: string, taken: number | undefined, isAbandoned = false): void {
-    if (isAbandoned) this.#abandonedUntil = this.#clock.now() + 2 * request.expected
-    if (this.inFlight > 1) this.#lastShared = this.#clock.now()
+    const now = this.#clock.now()
+    if (this.inFlight === 1) this.#busy += now
+    this.#load += ((now - this.#changedAt) * this.inFlight) / this.current
+    this.#changedAt = now
+    if (isAbandoned) this.#abandonedUntil = now + 2 * request.expected
+    if (this.inFlight > 1) this.#lastShared = now
     removeItem(this.#requests, request)
     this.#expected = this.#requests.length === 0 ? 0 : this.#expected - request.expected
     if (request.sample !== undefined) this.#limit.end(request.sample, kind, taken)

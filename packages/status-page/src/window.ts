@@ -1,0 +1,54 @@
+import type { Tally } from './tally.ts'
+import type { BackendWindow, RouteWindow, WindowView } from './wire.ts'
+
+/** Shortest time over which a rate is computed, in milliseconds: a rate over less says nothing. */
+const LEAST_TIME = 1_000
+
+/** The requests of the last minutes, for a report. */
+export class Window {
+  readonly #tally: Tally
+  readonly #length: number
+
+  /** @param length Time that it covers, in milliseconds. */
+  constructor(tally: Tally, length: number) {
+    this.#tally = tally
+    this.#length = length
+  }
+
+  get view(): WindowView {
+    const { fates, latencies, total } = this.#tally
+    const rate = (total / Math.max(this.#length, LEAST_TIME)) * 1_000
+    return { length: Math.round(this.#length), rate: thousandths(rate), fates, latencies: latencies.view }
+  }
+
+  /** @param isAvailable Whether it gets requests: only then it has a share. */
+  backendOf(name: string, isAvailable: boolean): BackendWindow {
+    const { backends, sampled } = this.#tally
+    const tally = backends.get(name)
+    const all = [...backends.values()].reduce((sum, { jobs }) => sum + jobs, 0)
+    const jobs = tally?.jobs ?? 0
+    const limited = tally?.limited ?? 0
+    return {
+      jobs,
+      share: isAvailable && all > 0 ? thousandths(jobs / all) : undefined,
+      busy: shareOf(tally?.busy ?? 0, sampled),
+      load: limited > 0 ? shareOf(tally?.load ?? 0, limited) : undefined,
+      latencies: tally?.latencies.view ?? {},
+      verdicts: Object.fromEntries(tally?.verdicts ?? []),
+    }
+  }
+
+  routeOf(name: string): RouteWindow {
+    const { jobs = 0, failed = 0 } = this.#tally.routes.get(name) ?? {}
+    return { jobs, failed }
+  }
+}
+
+/** The share of a time, to three digits. */
+export function shareOf(time: number, whole: number): number {
+  return whole > 0 ? thousandths(time / whole) : 0
+}
+
+function thousandths(number: number): number {
+  return Math.round(number * 1_000) / 1_000
+}
