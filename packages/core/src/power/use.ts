@@ -45,7 +45,7 @@ export class Use {
   look({ backends, now }: RouterStatus): UseState {
     const own = backends.filter(({ name }) => name === this.#backend)
     const isThere = own.some(({ health: { enabled, probe } }) => enabled && probe?.kind !== 'down')
-    const isInUse = own.some(({ inFlight, held }) => inFlight > 0 || held > 0)
+    const isInUse = own.some(({ inFlight, waiting }) => inFlight + waiting.full + waiting.unavailable > 0)
     const state = !isThere ? 'away' : isInUse ? 'in-use' : 'idle'
     if (state !== 'idle') this.touch(now)
     return state
