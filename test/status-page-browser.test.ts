@@ -94,13 +94,22 @@ describe('the status page in a browser', () => {
     await until(async () => (await page.locator('#decisions > li').count()) === 5, 'the list resumes')
   })
 
-  it('filters for problems', async () => {
+  it('filters by outcome and job, and keeps that in its address', async () => {
     const { address } = await scene()
     const { page } = await visit(address)
     await page.waitForSelector('#decisions > li')
-    await page.getByLabel('Only problems').check()
+    await page.getByLabel('Outcome').selectOption('Problems')
     expect(await page.locator('#decisions > li').count()).toBe(1)
-    expect(await textOf(page, '#decisions-note')).toBe('1 request')
+    expect(await textOf(page, '#decisions-result')).toBe('1 request fits')
+    await page.getByLabel('Job').selectOption('Faces')
+    expect(await textOf(page, '#decisions-result')).toBe('No problems.')
+    expect(new URL(page.url()).hash).toBe('#job=faces&outcome=problems')
+    await page.reload()
+    await page.waitForSelector('[data-link=live]')
+    expect(await page.getByLabel('Job').inputValue()).toBe('faces')
+    await page.getByLabel('Job').selectOption('All jobs')
+    await page.waitForSelector('#decisions > li')
+    expect(await page.locator('#decisions > li').count()).toBe(1)
   })
 
   it('drains with the right token only', async () => {

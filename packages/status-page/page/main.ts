@@ -1,7 +1,7 @@
 import type { Report } from '../src/wire.ts'
 import { Actions } from './actions.ts'
 import { Backends } from './backends.ts'
-import { Decisions } from './decisions.ts'
+import { Decisions } from './decisions/decisions.ts'
 import { byId, h, setText } from './dom.ts'
 import { Figures } from './figures.ts'
 import { formatFor } from './format.ts'

@@ -10,7 +10,7 @@ import type {
 } from '../src/wire.ts'
 
 /** Reports for the tests of the page, with defaults for everything that a test does not set. */
-export const NO_FATES: Fates = { answered: 0, rescued: 0, failed: 0, refused: 0, left: 0 }
+export const NO_FATES: Fates = { answered: 0, rescued: 0, 'job-failed': 0, failed: 0, refused: 0, left: 0 }
 
 const UNUSED: BackendWindow = { jobs: 0, busy: 0, latencies: {}, verdicts: {} }
 

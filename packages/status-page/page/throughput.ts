@@ -6,7 +6,7 @@ import { linear } from './scale.ts'
 import { FATES } from './words.ts'
 
 /** From bottom to top. */
-const STACK: readonly Fate[] = ['answered', 'rescued', 'left', 'refused', 'failed']
+const STACK: readonly Fate[] = ['answered', 'rescued', 'job-failed', 'left', 'refused', 'failed']
 /** Shortest time over which the rate of the current span is computed, in milliseconds. */
 const LEAST_TIME = 4_000
 
@@ -81,6 +81,7 @@ function rateOf({ fates }: SpanView, time: number): Rates {
   return {
     answered: rate('answered'),
     rescued: rate('rescued'),
+    'job-failed': rate('job-failed'),
     left: rate('left'),
     refused: rate('refused'),
     failed: rate('failed'),

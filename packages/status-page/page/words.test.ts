@@ -18,14 +18,18 @@ const entry = (task: string, type: string, model: string) => ({ task, type, mode
 describe('a job in words', () => {
   it.each([
     [[entry('clip', 'textual', 'ViT')], 'Text search', 'ViT'],
-    [[entry('clip', 'visual', 'ViT')], 'Smart search', 'ViT'],
-    [[entry('ocr', 'detection', 'PP'), entry('ocr', 'recognition', 'PP')], 'OCR', 'PP'],
+    [[entry('clip', 'visual', 'ViT')], 'Image indexing (smart search)', 'ViT'],
+    [[entry('ocr', 'detection', 'PP'), entry('ocr', 'recognition', 'PP')], 'Text recognition (OCR)', 'PP'],
     [
       [entry('facial-recognition', 'detection', 'a'), entry('facial-recognition', 'recognition', 'b')],
       'Faces',
       'a, b',
     ],
-    [[entry('clip', 'visual', 'ViT'), entry('ocr', 'detection', 'PP')], 'Smart search + OCR', 'ViT, PP'],
+    [
+      [entry('clip', 'visual', 'ViT'), entry('ocr', 'detection', 'PP')],
+      'Image indexing (smart search) + Text recognition (OCR)',
+      'ViT, PP',
+    ],
     [[entry('new', 'thing', 'm')], 'new thing', 'm'],
   ])('%j is %s with %s', (entries, name, models) => {
     expect(jobInWords({ entries })).toEqual({ name, models })

@@ -55,6 +55,7 @@ export const UNAVAILABLE: ReadonlySet<DisplayState> = new Set([
 export const FATES: Readonly<Record<Fate, { readonly label: string; readonly tone: Tone }>> = {
   answered: { label: 'Answered', tone: 'go' },
   rescued: { label: 'Answered after retry', tone: 'wait' },
+  'job-failed': { label: 'Job failed', tone: 'wait' },
   failed: { label: 'Failed', tone: 'stop' },
   refused: { label: 'Refused', tone: 'stop' },
   left: { label: 'Client left', tone: 'off' },
@@ -199,9 +200,13 @@ export function kindInWords(key: string): JobWords {
 
 function nameOfJob(task: string, type: string): string {
   if (task === 'clip')
-    return type === 'textual' ? 'Text search' : type === 'visual' ? 'Smart search' : `clip ${type}`
+    return type === 'textual'
+      ? 'Text search'
+      : type === 'visual'
+        ? 'Image indexing (smart search)'
+        : `clip ${type}`
   if (task === 'facial-recognition') return 'Faces'
-  return task === 'ocr' ? 'OCR' : `${task} ${type}`
+  return task === 'ocr' ? 'Text recognition (OCR)' : `${task} ${type}`
 }
 
 function unique(texts: readonly string[]): string[] {
@@ -231,7 +236,7 @@ export function attemptInWords({ outcome, status, cause }: AttemptView): string 
 }
 
 export function toneOfAttempt({ outcome, status = 0 }: AttemptView): Tone {
-  if (outcome === 'answered') return status < 500 ? 'go' : 'stop'
+  if (outcome === 'answered') return status < 400 ? 'go' : status < 500 ? 'wait' : 'stop'
   return outcome === 'superseded' || outcome === 'client-left' ? 'off' : 'stop'
 }
 

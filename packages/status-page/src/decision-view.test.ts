@@ -75,6 +75,7 @@ describe('the fate of a request', () => {
     ['answered', { attempts: [attemptOf(superseded), attemptOf(answered)] }],
     ['rescued', { attempts: [attemptOf(unreachable), attemptOf(answered)] }],
     ['rescued', { attempts: [attemptOf(passedOver(500)), attemptOf(answered)] }],
+    ['job-failed', { attempts: [attemptOf(answeredWith(422))], status: 422 }],
     ['failed', { attempts: [attemptOf(answeredWith(500))] }],
     ['failed', { attempts: [attemptOf(unreachable)], error: new RouterError('backend-failed', 'no') }],
     ['left', { attempts: [attemptOf(clientLeft)], status: undefined }],

@@ -59,7 +59,7 @@ export function decisionOf(event: RequestEvent, id: number): Decision {
 
 export function fateOf({ outcome, attempts, error, status }: RequestEvent): Fate {
   if (outcome?.kind === 'answered') {
-    if (outcome.status >= 500) return 'failed'
+    if (outcome.status >= 400) return outcome.status >= 500 ? 'failed' : 'job-failed'
     return attempts.length > 1 && attempts.some(hasFailed) ? 'rescued' : 'answered'
   }
   if (outcome?.kind === 'client-left' || codeOf(error) === 'client-left') return 'left'

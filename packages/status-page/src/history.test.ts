@@ -42,6 +42,7 @@ describe('history', () => {
     ])
     expect(fatesOf(history, span, minute)).toEqual({
       answered: 2,
+      'job-failed': 0,
       rescued: 0,
       failed: 1,
       refused: 1,

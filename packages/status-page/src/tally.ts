@@ -36,8 +36,15 @@ export interface UsedFor {
   readonly limit: number | undefined
 }
 
-export const NO_FATES: Fates = { answered: 0, rescued: 0, failed: 0, refused: 0, left: 0 }
-const FATES = ['answered', 'rescued', 'failed', 'refused', 'left'] as const satisfies readonly Fate[]
+export const NO_FATES: Fates = { answered: 0, rescued: 0, 'job-failed': 0, failed: 0, refused: 0, left: 0 }
+const FATES = [
+  'answered',
+  'rescued',
+  'job-failed',
+  'failed',
+  'refused',
+  'left',
+] as const satisfies readonly Fate[]
 const KINDS = ['search', 'indexing', 'faces', 'ocr', 'other'] as const satisfies readonly JobKind[]
 
 /** Counts of a stretch of time: of a span, or of the spans of a window together. */

@@ -47,6 +47,8 @@ export type Fate =
   | 'answered'
   /** The client got a backend's answer, after a failed attempt. */
   | 'rescued'
+  /** The client got a backend's answer 4xx, such as 422: the job itself is at fault. */
+  | 'job-failed'
   /** All attempts failed, or the answer was 500 or above. */
   | 'failed'
   /** The router answered: body too large, queue full, no backend available. */

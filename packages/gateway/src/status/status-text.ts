@@ -129,6 +129,7 @@ function waitingTable({ waiting, now }: Report, paint: Paint): string[] {
 const FATES: Readonly<Record<DecisionView['fate'], readonly [text: string, style: Style]>> = {
   answered: ['answered', 'green'],
   rescued: ['answered after retry', 'yellow'],
+  'job-failed': ['job failed', 'yellow'],
   failed: ['failed', 'red'],
   refused: ['refused', 'red'],
   left: ['client left', 'dim'],

@@ -1,16 +1,21 @@
-import type { AttemptView, DecisionView } from '../src/wire.ts'
-import { h } from './dom.ts'
-import type { Format } from './format.ts'
-import { Sign } from './icons.ts'
+import type { AttemptView, DecisionView } from '../../src/wire.ts'
+import { h } from '../dom.ts'
+import type { Format } from '../format.ts'
+import { Sign } from '../icons.ts'
+import { attemptInWords, toneOfAttempt } from '../words.ts'
+import { explanationOf } from './explanation.ts'
 import { attemptLine } from './timeline.ts'
-import { attemptInWords, toneOfAttempt } from './words.ts'
 
 type Fact = readonly [name: string, value: string]
 
 /** All details of a completed request. */
 export function detailsOf(decision: DecisionView, format: Format): HTMLElement {
   const { attempts, error, earlier } = decision
-  const inside = h('div', { class: 'inside' })
+  const inside = h(
+    'div',
+    { class: 'inside' },
+    h('p', { class: 'explanation' }, explanationOf(decision, format)),
+  )
   if (error !== undefined) inside.append(h('p', { class: 'error' }, error))
   inside.append(facts(stepsOf(decision, format)), facts(factsOf(decision, format)))
   const entries = decision.job.entries.map(({ task, type, model }) => `${task}/${type} ${model}`)
