@@ -203,7 +203,12 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
       expect((await buffer(socket)).toString()).toMatch(/^HTTP\/1\.1 200 /)
     }
     expect(notices).toEqual([
-      { kind: 'http-1.0', client: '127.0.0.1', message: expect.stringContaining('proxy_http_version 1.1') },
+      {
+        kind: 'http-1.0',
+        level: 'warning',
+        client: '127.0.0.1',
+        message: expect.stringContaining('proxy_http_version 1.1'),
+      },
     ])
     expect(router.status().notices).toEqual(notices)
   })

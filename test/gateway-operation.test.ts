@@ -30,6 +30,13 @@ describe('a gateway that is told to stop', () => {
   )
 })
 
+async function noticesOf(url: string): Promise<unknown> {
+  const { notices }: { notices: unknown } = JSON.parse(
+    await (await fetch(`${url}/_router/status.json`)).text(),
+  )
+  return notices
+}
+
 describe('the configuration of a gateway that runs', () => {
   const to = (name: string, url: string) => `backends: { ${name}: { url: "${url}" } }\n`
 
@@ -64,6 +71,15 @@ describe('the configuration of a gateway that runs', () => {
       ),
     })
     expect(await by()).toBe('renamed')
+    expect(await noticesOf(url)).toEqual([
+      {
+        kind: 'config-refused',
+        level: 'error',
+        message: expect.stringMatching(
+          /previous one stays in use until .*router.yaml:1:13: backends.gpu.url is missing. The log has 2 more\.$/,
+        ),
+      },
+    ])
     child.kill('SIGHUP')
     await until(() => logged('not reloaded').length === 2, 'it has tried again')
 
@@ -79,6 +95,7 @@ describe('the configuration of a gateway that runs', () => {
       }
       await until(() => logged('configuration reloaded').length === 2 + number, `it has seen version ${name}`)
       expect(await by()).toBe(name)
+      expect(await noticesOf(url)).toEqual([])
     }
 
     child.kill('SIGHUP')

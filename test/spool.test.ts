@@ -1,9 +1,12 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
 import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { post } from './support/client.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 import { sha256 } from './support/sha256.ts'
+import { file } from './support/temporary-file.ts'
 
 const MB = 1_000_000
 
@@ -21,8 +24,33 @@ async function gateway(options: Partial<RouterOptions>) {
   onTestFinished(() => router.close())
   const { url } = await listen((req, res) => router.handle(req, res))
   const arrived = () => stubs.flatMap(({ received }) => received)
-  return { url, arrived, bodies: () => router.status().bodies }
+  const { bodies, notices } = { bodies: () => router.status().bodies, notices: () => router.status().notices }
+  return { url, arrived, bodies, notices }
 }
+
+it('notes while bodies cannot go to disk', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  onTestFinished(() => warn.mockRestore())
+  const directory = join(dirname(await file('unused', '')), 'spool')
+  await mkdir(directory)
+  const { url, arrived, bodies, notices } = await gateway({ bodyMemory: '10kb', bodySpool: directory })
+  await rm(directory, { recursive: true })
+  const send = () => void post(url, immichBody('indexing', imageBytes(2 * MB))).catch(() => {})
+  send()
+  await until(() => notices().length === 1, 'the first write has failed')
+  expect(notices()).toEqual([
+    {
+      kind: 'body-spool',
+      level: 'error',
+      message: expect.stringContaining(`Request bodies cannot be written to ${directory}, so`),
+    },
+  ])
+  await mkdir(directory)
+  send()
+  await until(() => arrived().filter(({ complete }) => complete).length === 2, 'the backends have both')
+  await until(() => bodies().disk > 0, 'the second one is on disk')
+  expect(notices()).toEqual([])
+})
 
 describe('what is larger than bodyMemory', () => {
   it('stays in memory where there is plenty', async () => {

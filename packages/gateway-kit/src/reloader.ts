@@ -5,6 +5,9 @@ import { ConfigFileError } from './config-file/config-file-error.ts'
 import { FileWatcher } from './file-watcher.ts'
 import { logWarnings } from './log-warnings.ts'
 
+/** The notice while the file is refused. */
+const REFUSED = 'config-refused'
+
 export interface ReloaderOptions {
   readonly router: Router
   readonly logger: Logger
@@ -75,16 +78,26 @@ export class Reloader {
       router.reload(config)
       logWarnings(config, logger)
       this.#last = { successful: true, succeededAt: Date.now() }
+      router.notices.clear(REFUSED)
     } catch (error) {
       if (this.#closed) return
       this.#last = { ...this.#last, successful: false }
-      const why =
-        error instanceof ConfigFileError
-          ? error.summary
-          : error instanceof Error
-            ? error.message
-            : String(error)
+      const message = error instanceof Error ? error.message : String(error)
+      const why = error instanceof ConfigFileError ? error.summary : message
       logger.error(`configuration not reloaded, the previous one stays in use: ${why}`)
+      router.notices.set({ kind: REFUSED, level: 'error', message: refusal(error, message) })
     }
   }
+}
+
+/** The notice about a refused file: its first mistake, and the number of the others. */
+function refusal(error: unknown, message: string): string {
+  const [first, ...others] = error instanceof ConfigFileError ? error.mistakes : []
+  const more = others.length === 0 ? '' : ` The log has ${others.length} more.`
+  const why = first === undefined ? oneLine(message) : `${first.text}${more}`
+  return `The configuration file was refused, and the previous one stays in use until it is corrected: ${why}`
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim()
 }

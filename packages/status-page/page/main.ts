@@ -77,23 +77,26 @@ function refresh(): void {
   }
   for (const part of parts) part.update(model)
   decisions.update(model)
-  showVerdict(model)
-  showNotices(model)
+  showNotices(model, showVerdict(model))
   showFooter(model)
 }
 
-function showVerdict({ report, now }: Model): void {
+/** @returns The verdict. */
+function showVerdict({ report, now }: Model): string {
   const { tone, text } = verdictOf(report, report.windows.minute.fates)
   verdictSign.show(tone)
   setText(byId('verdict', HTMLElement), text)
   setText(byId('remark', HTMLElement), remarkOf(report, now, format))
   document.title = `${text} – immich-ml-router`
+  return text
 }
 
-function showNotices({ report }: Model): void {
+function showNotices({ report }: Model, verdict: string): void {
   const notices = byId('notices', HTMLElement)
-  notices.hidden = report.notices.length === 0
-  setText(notices, report.notices.join(' '))
+  // The first one may be the verdict.
+  const others = report.notices.filter(({ message }) => message !== verdict)
+  notices.hidden = others.length === 0
+  setText(notices, others.map(({ message }) => message).join(' '))
 }
 
 function showFooter({ report }: Model): void {

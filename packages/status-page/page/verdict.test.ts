@@ -61,6 +61,20 @@ describe('the verdict', () => {
     )
   })
 
+  const error = { kind: 'config-refused', level: 'error', message: 'Mend line 4.' } as const
+  const warning = { kind: 'http-1.0', level: 'warning', message: 'Set HTTP/1.1.' } as const
+  const info = { kind: 'demo', level: 'info', message: 'Demo.' } as const
+
+  it.each([
+    ['stop', 'Mend line 4.', [gpu('down')], [error, warning]],
+    ['wait', 'Set HTTP/1.1.', [gpu('degraded')], [warning]],
+    ['stop', 'gpu is down.', [gpu('down')], [warning, info]],
+    ['off', 'Demo.', [gpu()], [info]],
+    ['wait', 'gpu is degraded.', [gpu('degraded')], [info]],
+  ] as const)('is the worst of the backends and the notices: %s, %s', (tone, text, backends, notices) => {
+    expect(verdictOf(reportOf({ backends, notices }), NO_FATES)).toEqual({ tone, text })
+  })
+
   it.each([
     ['closing', 'The router is closing.'],
     ['closed', 'The router is closed.'],

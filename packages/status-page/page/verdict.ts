@@ -9,19 +9,30 @@ export interface Verdict {
   readonly text: string
 }
 
-/** @param recent Completed requests of the last minute, by fate. */
-export function verdictOf(
-  {
-    state,
-    backends,
-    windows,
-    waiting,
-    now,
-  }: Pick<Report, 'state' | 'backends' | 'windows' | 'waiting' | 'now'>,
-  recent: Fates,
-): Verdict {
+/** How urgent a tone is. */
+const URGENCY: Readonly<Record<Tone, number>> = { stop: 3, wait: 2, off: 1, go: 0 }
+
+/**
+ * The worst of the router's own problems and of its backends' state. Of two that are equally bad, the router's own.
+ *
+ * @param recent Completed requests of the last minute, by fate.
+ */
+export function verdictOf(report: Judged, recent: Fates): Verdict {
+  const { state, notices } = report
   if (state !== 'running')
     return { tone: 'off', text: state === 'closing' ? 'The router is closing.' : 'The router is closed.' }
+  const ofBackends = backendsVerdict(report, recent)
+  const [worst] = notices
+  if (worst === undefined) return ofBackends
+  const tone = NOTICE_TONES[worst.level]
+  return URGENCY[tone] >= URGENCY[ofBackends.tone] ? { tone, text: worst.message } : ofBackends
+}
+
+type Judged = Pick<Report, 'state' | 'notices' | 'backends' | 'windows' | 'waiting' | 'now'>
+
+const NOTICE_TONES = { error: 'stop', warning: 'wait', info: 'off' } as const
+
+function backendsVerdict({ backends, windows, waiting, now }: Judged, recent: Fates): Verdict {
   const groups = groupsOf(backends)
   const trouble = outageOf(groups) ?? worstOf(groups)
   if (trouble !== undefined) return trouble

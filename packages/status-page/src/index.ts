@@ -20,6 +20,7 @@ export type {
   Latencies,
   LatencyView,
   Limits,
+  NoticeView,
   Report,
   RouteView,
   RouteWindow,

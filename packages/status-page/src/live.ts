@@ -77,7 +77,7 @@ export class Live {
 }
 
 /** The parts of a report that do not change by time alone. */
-function stateOf({ state, active, backends, routes, waiting }: Report): string {
+function stateOf({ state, notices, active, backends, routes, waiting }: Report): string {
   const states = backends.map(({ minute: _, quarter: __, ...rest }) => rest)
-  return JSON.stringify([state, active, states, routes.map(({ words }) => words), waiting])
+  return JSON.stringify([state, notices, active, states, routes.map(({ words }) => words), waiting])
 }

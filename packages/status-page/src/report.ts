@@ -36,8 +36,6 @@ const LIMITS: Limits = {
 export interface ReporterOptions {
   /** Whether backends can be drained, enabled and woken. */
   readonly actions: boolean
-  /** A sentence at the top of the page. */
-  readonly notice?: string | undefined
   /** Source of the configuration. */
   readonly config?: string | undefined
 }
@@ -79,14 +77,14 @@ export class Reporter {
     const { history } = this.#recorder
     const minute = history.window(now, defaults.minute)
     const quarter = history.window(now, defaults.history)
-    const { actions, notice } = this.#options
+    const { actions } = this.#options
     return {
       whole: mark === START,
       now: rounded(now),
       wall: Date.now(),
       since: rounded(this.#since),
       state,
-      notices: [...(notice === undefined ? [] : [notice]), ...notices.map(({ message }) => `${message}.`)],
+      notices: notices.map(({ kind, level, message }) => ({ kind, level, message })),
       actions,
       active,
       about: this.#about,

@@ -100,14 +100,7 @@ class PageServer {
 
   constructor(
     router: Router,
-    {
-      adminToken,
-      basePath = defaults.basePath,
-      hosts = [],
-      notice,
-      config,
-      clock = systemClock,
-    }: StatusPageOptions,
+    { adminToken, basePath = defaults.basePath, hosts = [], config, clock = systemClock }: StatusPageOptions,
   ) {
     if (adminToken !== undefined && !/^\S+$/.test(adminToken))
       throw new RangeError('adminToken must have at least 1 character and no white space.')
@@ -118,7 +111,7 @@ class PageServer {
     this.#router = router
     this.#basePath = basePath.replace(/\/+$/, '')
     this.#token = adminToken
-    const reporter = new Reporter(router, recorder, { actions: adminToken !== undefined, notice, config })
+    const reporter = new Reporter(router, recorder, { actions: adminToken !== undefined, config })
     this.#live = new Live(reporter, clock)
     this.#snapshot = new Snapshot(reporter, clock)
     const sampler = new Sampler(router, recorder, clock)

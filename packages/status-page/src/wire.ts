@@ -13,8 +13,8 @@ export interface Report {
   /** Start of the recording. */
   readonly since: number
   readonly state: 'running' | 'closing' | 'closed'
-  /** Problems of the router itself, as sentences. */
-  readonly notices: readonly string[]
+  /** Problems of the router itself, the worst first. */
+  readonly notices: readonly NoticeView[]
   /** Whether an admin token is set, so that backends can be drained, enabled and woken. */
   readonly actions: boolean
   /** Predict requests in progress. */
@@ -29,6 +29,16 @@ export interface Report {
   /** The last completed requests, preceded by older ones that are not `answered`. Oldest first. */
   readonly decisions: readonly DecisionView[]
   readonly limits: Limits
+}
+
+/** A problem of the router itself. */
+export interface NoticeView {
+  /** What it is about, such as `body-spool`. */
+  readonly kind: string
+  /** `error`: requests can get lost, or settings are not applied. */
+  readonly level: 'info' | 'warning' | 'error'
+  /** What happened and what to do. */
+  readonly message: string
 }
 
 /** The limits of the lists. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
@@ -74,4 +74,53 @@ it('warns once about a directory that cannot be written to', async () => {
     file?.close()
   }
   expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('(bodySpool): ENOENT'))
+})
+
+it('tells that a directory cannot be written to, and when that is over', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  onTestFinished(() => warn.mockRestore())
+  const directory = join(await temporary(), 'spool')
+  const clock = new FakeClock()
+  const disk = new DiskSpace(directory, clock)
+  const told: (string | undefined)[] = []
+  disk.watch((problem) => told.push(problem))
+  const write = async () => {
+    const watch = { onWritten: vi.fn(), onFailed: vi.fn() }
+    const file = disk.open(watch)
+    onTestFinished(() => file?.close())
+    file?.write(new Link(Buffer.from('a'), 1))
+    await vi.waitFor(() =>
+      expect(watch.onWritten.mock.calls.length + watch.onFailed.mock.calls.length).toBe(1),
+    )
+  }
+  await write()
+  expect(told).toEqual([
+    expect.stringMatching(/cannot be written to .*spool, .*ENOENT.*set bodySpool to another/),
+  ])
+  await mkdir(directory)
+  statfsSync.mockReturnValue({ bavail: 1, bsize: 4_096 })
+  disk.recheck()
+  clock.shift(10_000)
+  disk.recheck()
+  expect(told).toHaveLength(1)
+  statfsSync.mockReturnValue({ bavail: 100_000, bsize: 4_096 })
+  disk.recheck()
+  expect(told).toHaveLength(1)
+  clock.shift(10_000)
+  disk.recheck()
+  disk.recheck()
+  expect(told.slice(1)).toEqual([undefined])
+
+  await rm(directory, { recursive: true })
+  await write()
+  await mkdir(directory)
+  await write()
+  expect(told.slice(2)).toEqual([expect.any(String), undefined])
+
+  await rm(directory, { recursive: true })
+  await write()
+  disk.configure(await temporary())
+  clock.shift(10_000)
+  disk.recheck()
+  expect(told.slice(4)).toEqual([expect.any(String), undefined])
 })

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs'
+import { accessSync, constants, statfsSync } from 'node:fs'
 import { type Clock, systemClock } from '../clock.ts'
 import { openTempFile, removeLeftovers, SpoolFile, type SpoolWatch } from './spool.ts'
 
@@ -11,6 +11,9 @@ export interface SpoolUsage {
 /** How long the free disk space is cached, in milliseconds. */
 const DISK_INTERVAL = 10_000
 
+/** Free space in bytes at which a full disk counts as fixed: the largest body by default. */
+const ENOUGH = 32 * 1024 * 1024
+
 /** The disk for bodies, and the limit of held bodies on it. */
 export class DiskSpace {
   readonly #clock: Pick<Clock, 'now'>
@@ -19,6 +22,9 @@ export class DiskSpace {
   #bytes = 0
   /** Directories that cannot be written to. */
   readonly #warned = new Set<string>()
+  /** The directory of the last failed write, and when it was checked last; `undefined` if bodies can be written. */
+  #failing: { readonly directory: string; readonly checked: number } | undefined
+  #onProblem: (problem: string | undefined) => void = () => {}
   /** Bytes of held bodies. */
   #held = 0
   /** The disk space that is free or used by bodies, in bytes, and when it was read. */
@@ -46,6 +52,20 @@ export class DiskSpace {
     return { files: this.#files, bytes: this.#bytes }
   }
 
+  /** @param onProblem Called with the problem and its remedy when bodies cannot be written, and without when they can again. */
+  watch(onProblem: (problem: string | undefined) => void): void {
+    this.#onProblem = onProblem
+  }
+
+  /** After a failed write, finds out every 10 s at most whether the cause is gone, without waiting for the next large body. */
+  recheck(): void {
+    const failing = this.#failing
+    const now = this.#clock.now()
+    if (failing === undefined || now - failing.checked < DISK_INTERVAL) return
+    this.#failing = { ...failing, checked: now }
+    if (failing.directory !== this.#directory || hasSpace(failing.directory)) this.#recovered()
+  }
+
   /** Opens a file for one body; `undefined` if nothing goes to disk. */
   open({ onWritten, onFailed }: SpoolWatch): SpoolFile | undefined {
     const directory = this.#directory
@@ -54,10 +74,11 @@ export class DiskSpace {
     return new SpoolFile(openTempFile(directory), {
       onWritten: (bytes, overhead) => {
         this.#bytes += bytes
+        if (this.#failing?.directory === directory) this.#recovered()
         onWritten(bytes, overhead)
       },
       onFailed: (error) => {
-        this.#warn(directory, error)
+        this.#failed(directory, error)
         onFailed(error)
       },
       onClosed: (bytes) => {
@@ -91,13 +112,32 @@ export class DiskSpace {
   }
 
   /** Warns once; each affected request has a log line of its own. */
-  #warn(directory: string, error: Error): void {
+  #failed(directory: string, { message }: Error): void {
+    this.#failing = { directory, checked: this.#clock.now() }
+    this.#onProblem(
+      `Request bodies cannot be written to ${directory}, so large requests are not retried: ${message}. ` +
+        'Free space there, or set bodySpool to another directory.',
+    )
     if (this.#warned.has(directory)) return
     this.#warned.add(directory)
     process.emitWarning(
-      `immich-ml-router cannot write request bodies to ${directory} (bodySpool): ${error.message}. ` +
+      `immich-ml-router cannot write request bodies to ${directory} (bodySpool): ${message}. ` +
         'Large requests are not retried until this is fixed.',
     )
+  }
+
+  #recovered(): void {
+    this.#failing = undefined
+    this.#onProblem(undefined)
+  }
+}
+
+function hasSpace(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK)
+    return freeBytes(directory) >= ENOUGH
+  } catch {
+    return false
   }
 }
 

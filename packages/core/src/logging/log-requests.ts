@@ -20,12 +20,14 @@ export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => v
     router.on('request', (event) => logRequest(event, logger)),
     router.on('hold', (event) => logHold(event, logger)),
     router.on('backend', (event) => logBackend(event, logger)),
-    router.on('notice', ({ client }) =>
+    router.on('notice', ({ kind, client }) => {
+      // Other notices are logged where they are set.
+      if (kind !== 'http-1.0') return
       write(logger, 'predict requests use HTTP/1.0', {
         client,
         advice: 'HTTP/1.0 does not support heartbeats; in nginx, set proxy_http_version 1.1',
-      }),
-    ),
+      })
+    }),
     router.on('reload', (changes) =>
       write(logger, 'configuration reloaded', { different: describeChanges(changes) }),
     ),

@@ -9,7 +9,11 @@ const recovering = { kind: 'recovering', since: 0, limit: 1, failures: 0, ejecti
 const down = { kind: 'down', since: 0, reason: 'timeout', successes: 0 } as const
 
 /** The values of a gauge by its last label. */
-async function read(gauge: string, backends: readonly BackendStatus[]): Promise<Record<string, number>> {
+async function read(
+  gauge: string,
+  backends: readonly BackendStatus[],
+  notices: RouterStatus['notices'] = [],
+): Promise<Record<string, number>> {
   const registry = new Registry()
   const status: RouterStatus = {
     state: 'running',
@@ -19,7 +23,7 @@ async function read(gauge: string, backends: readonly BackendStatus[]): Promise<
     routes: [],
     tasks: [],
     bodies: { memory: 0, memoryLimit: 0, disk: 0, files: 0 },
-    notices: [],
+    notices,
     backends: [...backends],
   }
   makeGauges({ registry, prefix: '', names: [], beforeRead: () => {} }, () => status)
@@ -47,4 +51,9 @@ it('counts the ejected tasks of endpoints that are not leaving', async () => {
     backendStatus('pods', { health, leaving: true }),
   ]
   expect(await read('backend_ejected_tasks', backends)).toEqual({ pods: 2 })
+})
+
+it('has the active notices by kind', async () => {
+  const notice = { kind: 'http-1.0', level: 'warning', message: 'Old protocol.' } as const
+  expect(await read('notices', [], [notice])).toEqual({ 'http-1.0': 1 })
 })

@@ -53,6 +53,14 @@ export function makeGauges(context: MetricContext, status: () => RouterStatus): 
     ['backend', 'state'],
     ({ backends }) => endpointsByState(backends),
   )
+  gauge(
+    context,
+    status,
+    'notices',
+    'Active notices about the router itself, by kind; 1 each.',
+    ['kind'],
+    ({ notices }) => notices.map(({ kind }) => [{ kind }, 1]),
+  )
   simple('body_memory_bytes', 'Bytes of request bodies retained in memory.', ({ bodies }) => bodies.memory)
   simple(
     'body_memory_limit_bytes',

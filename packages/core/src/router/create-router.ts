@@ -18,6 +18,7 @@ import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import { checkExchange, type ResolvedExchangeOptions, resolveExchangeOptions } from './exchange-options.ts'
+import { NoticeBoard } from './notices.ts'
 import type { BackendEvent } from './policy-runtime.ts'
 import { toRequestEvent } from './request-event.ts'
 import type {
@@ -25,7 +26,6 @@ import type {
   ReloadOptions,
   Router,
   RouterEvents,
-  RouterNotice,
   RouterOptions,
   RouterStatus,
   WaitingRequest,
@@ -58,6 +58,9 @@ export function createRouter<const Name extends string>(options: RouterOptions<N
   return new PredictRouter(options)
 }
 
+/** Time after the last request over HTTP/1.0 until its notice is cleared, in milliseconds. */
+const HTTP_10_MEMORY = 15 * 60_000
+
 class PredictRouter implements Router {
   #options: ResolvedExchangeOptions
   #config: RouterConfig
@@ -67,7 +70,9 @@ class PredictRouter implements Router {
   /** Without types: EventEmitter's own do not follow a generic event name. */
   readonly #events: EventEmitter = new EventEmitter()
   readonly #active: ActiveRequests
-  readonly #notices: RouterNotice[] = []
+  readonly notices = new NoticeBoard((notice) => this.#emitSafely('notice', notice))
+  /** When a predict request last came over HTTP/1.0. */
+  #http10At = 0
   #basePaths: readonly string[] = []
   #predictPaths: readonly string[] = []
   readonly #wakesAll: boolean
@@ -101,6 +106,10 @@ class PredictRouter implements Router {
     this.#forwarder = new Forwarder({ proxy, clock, ...written.forward })
     this.#forwarder.watch(this.#select)
     this.#active = new ActiveRequests(this.#forwarder.clock)
+    this.#options.store.disk.watch((problem) => {
+      if (problem === undefined) this.notices.clear('body-spool')
+      else this.notices.set({ kind: 'body-spool', level: 'error', message: problem })
+    })
     this.#stepwise = new Stepwise(this.#active, {
       onArrival: (active) => this.#arrived(active),
       onEnd: (active) => this.#end(active),
@@ -239,11 +248,13 @@ class PredictRouter implements Router {
   }
 
   status(): RouterStatus {
+    const now = this.#forwarder.clock.now()
+    this.#checkNotices(now)
     return routerStatus({
       state: this.#state,
-      now: this.#forwarder.clock.now(),
+      now,
       active: this.#active.size,
-      notices: this.#notices,
+      notices: this.notices.all,
       select: this.#select,
       store: this.#options.store,
       wakesAll: this.#wakesAll,
@@ -331,14 +342,23 @@ class PredictRouter implements Router {
     this.#emitSafely('close')
   }
 
-  /** Says once that requests come over HTTP/1.0. */
+  /** Notes that requests come over HTTP/1.0. */
   #arrived({ req, head: { client } }: ActiveRequest): void {
-    if (req.httpVersion !== '1.0' || this.#notices.length > 0) return
-    const message =
-      'Predict requests come over HTTP/1.0, so clients that wait get no heartbeats; in nginx, set proxy_http_version 1.1'
-    const notice: RouterNotice = { kind: 'http-1.0', message, client }
-    this.#notices.push(notice)
-    this.#emitSafely('notice', notice)
+    if (req.httpVersion !== '1.0') return
+    this.#http10At = this.#forwarder.clock.now()
+    this.notices.set({
+      kind: 'http-1.0',
+      level: 'warning',
+      message:
+        'Predict requests come over HTTP/1.0, so clients that wait get no heartbeats. In nginx, set proxy_http_version 1.1.',
+      client,
+    })
+  }
+
+  /** Clears the notices whose cause is gone. */
+  #checkNotices(now: number): void {
+    this.#options.store.disk.recheck()
+    if (now - this.#http10At > HTTP_10_MEMORY) this.notices.clear('http-1.0')
   }
 
   #emitSafely<E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): void {

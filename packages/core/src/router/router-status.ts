@@ -17,7 +17,7 @@ export function routerStatus({ notices, select, store, wakesAll, ...own }: Statu
   return {
     ...own,
     held: select.held(),
-    notices: [...notices],
+    notices,
     routes: select.routes(),
     tasks: select.tasks(),
     bodies: { memory, memoryLimit, disk: disk.usage.bytes, files: disk.usage.files },

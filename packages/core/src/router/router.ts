@@ -14,10 +14,13 @@ import type { HoldEvent } from '../routing/lease.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
 import type { Exchange } from './exchange.ts'
 import type { ExchangeOptions } from './exchange-options.ts'
+import type { Notices, RouterNotice } from './notices.ts'
 import type { BackendEvent, SelectEnvironment } from './policy-runtime.ts'
 import type { Waiting } from './request-waits.ts'
 import type { RouteInfo } from './select-backend.ts'
 import type { RouterSteps } from './steps.ts'
+
+export type { Notices, RouterNotice }
 
 /**
  * Every option of a router. All but `proxy`, `clock`, `resolver`, `tracing`, `onUnavailable` and functions can be data, in a
@@ -101,22 +104,12 @@ export interface RouterEvents {
   backend: [event: BackendEvent]
   /** A request begins or ends to wait for a backend. */
   hold: [event: HoldEvent]
-  /** Something in front of the router limits it. Each kind is emitted once. */
+  /** A notice was set, see {@link Router.notices}: it is new, or its level or message has changed. */
   notice: [notice: RouterNotice]
   /** `reload()` applied other options. */
   reload: [changes: PolicyChanges]
   /** The router is closed. */
   close: []
-}
-
-/** Something in front of the router that limits it. */
-export interface RouterNotice {
-  /** `http-1.0`: predict requests come over HTTP/1.0, which has no heartbeats. */
-  readonly kind: 'http-1.0'
-  /** What happened, and what to do. */
-  readonly message: string
-  /** Address of the client that it was first seen with. */
-  readonly client: string | undefined
 }
 
 /** A request that waits for a backend. */
@@ -139,7 +132,7 @@ export interface RouterStatus {
   readonly active: number
   /** Requests that wait for a backend, by route; routes for which none waits are not in it. */
   readonly held: Readonly<Record<string, number>>
-  /** Notices so far. */
+  /** The active notices, the worst first; {@link Router.notices} sets them. */
   readonly notices: readonly RouterNotice[]
   /** Every route, in order. */
   readonly routes: readonly RouteInfo[]
@@ -224,6 +217,11 @@ export interface Router extends RouterSteps, AsyncDisposable {
   off<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): void
   /** The options in force, as given to `createRouter()` or to the last `reload()`. They include credentials. */
   readonly config: RouterConfig
+  /**
+   * Problems of the router itself. The status page, `status()`, the event `notice` and the metrics show them; any module can
+   * set and clear its own.
+   */
+  readonly notices: Notices
   /** @returns A snapshot of the backends, routes and requests. */
   status(): RouterStatus
   /** The requests that wait for a backend, in the order of their arrival. */

@@ -27,7 +27,6 @@ export async function runDemo(): Promise<void> {
         host: '127.0.0.1',
         source: 'the demo',
         options: { ...options, transport: 'direct' },
-        statusPage: settings.statusPage && { ...settings.statusPage, notice: NOTICE },
       }
     },
     onStart: ({ url }, logger) => {
@@ -42,6 +41,7 @@ export async function runDemo(): Promise<void> {
 
 const makeDemoApp: MakeApp = (options) => {
   const { router, listener } = makeApp(options)
+  router.notices.set({ kind: 'demo', level: 'info', message: NOTICE })
   return {
     router,
     listener: (req, res: ServerResponse) => {

@@ -22,7 +22,7 @@ export function statusText(report: Report, paint: Paint): string {
   const last = decisions.slice(-MOST_DECISIONS).toReversed()
   return [
     ...headLines(report),
-    ...notices.map((notice) => paint('yellow', printable(notice))),
+    ...notices.map(({ level, message }) => paint(level === 'error' ? 'red' : 'yellow', printable(message))),
     '',
     ...table(
       ['backend', 'state', 'in flight', 'waiting', 'latency by job', 'reason'],
