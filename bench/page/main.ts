@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { createRouter, type RouterStatus } from '@immich-ml-router/core'
+import { Archive } from '../../packages/status-page/src/archive.ts'
 import { Live } from '../../packages/status-page/src/live.ts'
 import { Recorder } from '../../packages/status-page/src/recorder.ts'
 import { Reporter } from '../../packages/status-page/src/report.ts'
@@ -15,7 +16,7 @@ const RATES = [20, 200]
 
 for (const count of [3, 20, 200]) {
   console.log(
-    `\n${count} backends\n  to record a request       ${nanoseconds(new Recorder(await idleStatus()))} ns`,
+    `\n${count} backends\n  to record a request       ${nanoseconds(new Recorder(await idleStatus(), new Archive()))} ns`,
   )
   for (const rate of RATES) console.log(`  a second with ${rate} requests  ${await report(count, rate)}`)
 }
@@ -39,7 +40,7 @@ function nanoseconds(recorder: Recorder): number {
 async function report(count: number, rate: number): Promise<string> {
   const names = Array.from({ length: count }, (_, i) => [`b${i}`, { url: 'http://127.0.0.1:9' }])
   const router = createRouter({ health: false, backends: Object.fromEntries(names) })
-  const recorder = new Recorder(router.status())
+  const recorder = new Recorder(router.status(), new Archive())
   let tick = () => {}
   const after = (_: number, callback: () => void) => {
     tick = callback

@@ -20,6 +20,7 @@ type Need =
   | 'oracle'
   | 'python'
   | 'root'
+  | 'mount'
   | 'systemd'
 
 /** For each requirement, a function that returns why the machine does not meet it. */
@@ -40,6 +41,10 @@ const NEEDS: Record<Need, () => string | undefined> = {
     isInstalled('unshare', '--mount', 'chroot', '--userspec=65532:65532', '/', 'true')
       ? undefined
       : 'only root on Linux can make a container',
+  mount: () =>
+    isInstalled('unshare', '--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt')
+      ? undefined
+      : 'only root on Linux can mount a file system',
   systemd: () =>
     process.platform === 'linux' ? lackOfPackage('systemd-analyze', 'systemd') : 'systemd needs Linux',
   proc: () => (existsSync('/proc/self/status') ? undefined : 'this system has no /proc'),

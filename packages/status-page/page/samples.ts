@@ -83,7 +83,19 @@ export function reportOf(rest: Partial<Report> = {}): Report {
     waiting: { count: 0, first: [] },
     spans: [],
     decisions: [],
-    limits: { decisions: 3, troubles: 2, spans: 4, span: 10_000 },
+    runs: [],
+    day: [],
+    events: [],
+    limits: {
+      decisions: 3,
+      troubles: 2,
+      spans: 4,
+      span: 10_000,
+      runs: 2,
+      events: 3,
+      day: 1_200_000,
+      bucket: 300_000,
+    },
     ...rest,
   }
 }

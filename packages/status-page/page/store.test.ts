@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { BucketView, EventView, RunView } from '../src/wire.ts'
 import { decisionOf, NO_FATES, reportOf, spanOf } from './samples.ts'
 import { Store } from './store.ts'
 
@@ -32,6 +33,29 @@ describe('the store', () => {
     expect(ids(store)).toEqual([3, 2, 1])
   })
 
+  it('replaces changed runs and buckets by their start, and adds new events once', () => {
+    const store = new Store()
+    store.take(
+      reportOf({ runs: [1, 2, 3].map((start) => runOf(start)), day: [bucketOf(0)], events: [eventOf(4)] }),
+    )
+    const change = { runs: [runOf(3, 50), runOf(4)], day: [bucketOf(0, 7), bucketOf(300_000)] }
+    store.take(reportOf({ whole: false, wall: 400_000, ...change, events: [eventOf(4), eventOf(5)] }))
+    expect(store.runs.map(({ start, jobs }) => [start, jobs])).toEqual([
+      [4, 30],
+      [3, 50],
+      [2, 30],
+    ])
+    expect(store.day.map(({ at, fates }) => [at, fates.answered])).toEqual([
+      [0, 7],
+      [300_000, 1],
+    ])
+    expect(store.events.map(({ id }) => id)).toEqual([4, 5])
+    store.take(reportOf({ whole: false, wall: 1_800_000 }))
+    expect([store.day.map(({ at }) => at), store.events]).toEqual([[], []])
+    store.take(reportOf({ runs: [runOf(9)] }))
+    expect(store.runs.map(({ start }) => start)).toEqual([9])
+  })
+
   it('starts over with a new router', () => {
     const store = new Store()
     store.take(reportOf({ decisions: [1, 2, 3].map((id) => decisionOf(id)), spans: [spanOf(0)] }))
@@ -49,3 +73,15 @@ describe('the store', () => {
     ])
   })
 })
+
+function runOf(start: number, jobs = 30): RunView {
+  return { start, jobs, rate: 1, kinds: { indexing: jobs }, failures: 0, backends: {} }
+}
+
+function bucketOf(at: number, answered = 1): BucketView {
+  return { at, fates: { answered }, latencies: {}, backends: {} }
+}
+
+function eventOf(id: number): EventView {
+  return { id, at: 300_000 + id, kind: 'down', backend: 'gpu' }
+}

@@ -12,6 +12,22 @@ export const defaults = Object.freeze({
   history: 900_000,
   /** Length of one span of the plots. */
   span: 10_000,
+  /** Finished runs that are kept. */
+  runs: 10,
+  /** Time without bulk jobs after which a run has ended. */
+  runGap: 300_000,
+  /** Jobs of the shortest run; fewer are not shown. */
+  runJobs: 30,
+  /** Time that the history of the day covers. */
+  day: 86_400_000,
+  /** Length of one bucket of the day. */
+  bucket: 300_000,
+  /** Events that are kept. */
+  events: 200,
+  /** Shortest time between two writes of the history file. */
+  save: 60_000,
+  /** Largest history file that is read. */
+  historySize: 1024 * 1024,
   /** Time between two reports to the viewers. */
   interval: 1_000,
   /** Longest time without a report, so that the page can tell an idle router from a lost one. */

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { createRouter } from '@immich-ml-router/core'
 import { FakeClock } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { Archive } from './archive.ts'
 import { defaults } from './defaults.ts'
 import { Live } from './live.ts'
 import { Recorder } from './recorder.ts'
@@ -13,7 +14,7 @@ function setUp() {
   const clock = new FakeClock()
   const router = createRouter({ clock, backends: { gpu: { url: 'http://127.0.0.1:9' } }, health: false })
   onTestFinished(() => router.close({ timeout: 0 }))
-  const recorder = new Recorder(router.status())
+  const recorder = new Recorder(router.status(), new Archive())
   const live = new Live(new Reporter(router, recorder, { actions: false }), clock)
   const timers = clock.pending
   return { clock, router, recorder, live, timers: () => clock.pending - timers }

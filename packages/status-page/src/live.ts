@@ -62,8 +62,10 @@ export class Live {
     // All viewers get the same report, so a new viewer gets some decisions twice. The page skips them by id.
     const report = this.#reporter.report(this.#mark)
     this.#mark = this.#reporter.mark
+    const { spans, decisions, runs, day, events } = report
     const hasChanged =
-      report.spans.length > 0 || report.decisions.length > 0 || stateOf(report) !== this.#lastState
+      [spans, decisions, runs, day, events].some(({ length }) => length > 0) ||
+      stateOf(report) !== this.#lastState
     // Without a report now and then, the page could not tell an idle router from a lost one.
     if (!hasChanged && this.#clock.now() - this.#sentAt < defaults.beat) return
     this.#sent(report)

@@ -1,6 +1,7 @@
 import { createRouter } from '@immich-ml-router/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { answered } from '../../../test/support/outcomes.ts'
+import { Archive } from './archive.ts'
 import { defaults } from './defaults.ts'
 import { Recorder } from './recorder.ts'
 import { attemptOf, eventOf, unreachable } from './request-event.fixture.ts'
@@ -11,7 +12,7 @@ const failedEvent = eventOf({ attempts: [attemptOf(unreachable)] })
 function recorderOf(events: readonly ReturnType<typeof eventOf>[]): Recorder {
   const router = createRouter({ backends: { gpu: { url: 'http://127.0.0.1:9' } }, health: false })
   onTestFinished(() => router.close({ timeout: 0 }))
-  const recorder = new Recorder({ ...router.status(), now: 0 })
+  const recorder = new Recorder({ ...router.status(), now: 0 }, new Archive())
   for (const event of events) recorder.record(event)
   return recorder
 }

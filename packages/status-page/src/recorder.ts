@@ -1,4 +1,5 @@
 import type { AttemptRecord, RequestEvent, RouterStatus } from '@immich-ml-router/core'
+import type { Archive } from './archive.ts'
 import { type Decision, decisionOf, faultOf } from './decision-view.ts'
 import { defaults } from './defaults.ts'
 import { History } from './history.ts'
@@ -12,6 +13,7 @@ import type { JobKind } from './wire.ts'
  */
 export class Recorder {
   readonly history: History
+  readonly archive: Archive
   readonly #meter: UseMeter
   readonly #last = new Ring<Decision>(defaults.decisions)
   /** Decisions other than `answered`, in a ring of their own: successful requests must not push them out. */
@@ -19,7 +21,8 @@ export class Recorder {
   #count = 0
 
   /** @param status The router at the start of the recording. */
-  constructor(status: RouterStatus) {
+  constructor(status: RouterStatus, archive: Archive) {
+    this.archive = archive
     this.history = new History(status.now)
     this.#meter = new UseMeter(status)
   }
@@ -34,21 +37,26 @@ export class Recorder {
     const decision = decisionOf(event, ++this.#count)
     this.#last.add(decision)
     if (decision.fate !== 'answered') this.#troubles.add(decision)
-    const { start, fate, kind, route, steps, attempts } = decision
+    const { start, fate, kind, route, steps, attempts, status = 0 } = decision
+    const backend = attempts.at(-1)?.backend
     this.history.add({
       at: start + steps.total,
       fate,
       kind,
       time: steps.total,
       route,
-      backend: attempts.at(-1)?.backend,
+      backend,
     })
+    const isGood = (fate === 'answered' || fate === 'rescued') && status < 400
+    this.archive.add({ time: steps.total, kind, fate, isGood, backend })
     for (const attempt of event.attempts) this.#recordAttempt(attempt, kind)
   }
 
   /** Records how the backends were used since the last time. */
   recordUse(status: RouterStatus): void {
-    this.history.addUse(this.#meter.read(status))
+    const use = this.#meter.read(status)
+    this.history.addUse(use)
+    this.archive.addUse(use)
   }
 
   #recordAttempt({ backend, start, time, outcome }: AttemptRecord, kind: JobKind): void {

@@ -1,6 +1,7 @@
 import { createRouter, type Router, type RouterStatus, type WaitingRequest } from '@immich-ml-router/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { backendStatus } from '../../../test/support/backend-status.ts'
+import { Archive } from './archive.ts'
 import { Recorder } from './recorder.ts'
 import { Reporter, START } from './report.ts'
 import { classificationOf, eventOf } from './request-event.fixture.ts'
@@ -14,7 +15,7 @@ function routerOf(status: Partial<RouterStatus> = {}, waiting: readonly WaitingR
 }
 
 function reporterOf(router: Router, { actions = false } = {}) {
-  const recorder = new Recorder(router.status())
+  const recorder = new Recorder(router.status(), new Archive())
   return { recorder, reporter: new Reporter(router, recorder, { actions }) }
 }
 

@@ -3,7 +3,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { decisionView } from './decision-view.ts'
 import { defaults } from './defaults.ts'
 import { healthView } from './health-view.ts'
-import { jobView, modelsOf } from './job-view.ts'
+import { jobView, kindOf, modelsOf } from './job-view.ts'
 import type { Recorder } from './recorder.ts'
 import { Routes } from './routes.ts'
 import { rounded } from './tally.ts'
@@ -16,9 +16,11 @@ export interface Mark {
   readonly decision: number
   /** Number of the last change of the history. */
   readonly change: number
+  /** Number of the last change of the archive. */
+  readonly archive: number
 }
 
-export const START: Mark = { decision: 0, change: 0 }
+export const START: Mark = { decision: 0, change: 0, archive: 0 }
 
 /** Queued and held requests in a report; of the others only the count. */
 const MOST_WAITERS = 40
@@ -30,6 +32,10 @@ const LIMITS: Limits = {
   troubles: defaults.troubles,
   spans: defaults.history / defaults.span,
   span: defaults.span,
+  runs: defaults.runs,
+  events: defaults.events,
+  day: defaults.day,
+  bucket: defaults.bucket,
 }
 
 /** What the page says and offers besides the router's state. */
@@ -66,7 +72,8 @@ export class Reporter {
 
   /** The mark of the current state. */
   get mark(): Mark {
-    return { decision: this.#recorder.count, change: this.#recorder.history.changes }
+    const { count, history, archive } = this.#recorder
+    return { decision: count, change: history.changes, archive: archive.changes }
   }
 
   /** Everything that changed after a mark. */
@@ -74,9 +81,10 @@ export class Reporter {
     const status = this.#router.status()
     const { state, now, active, held, notices, backends } = status
     this.#recorder.recordUse(status)
-    const { history } = this.#recorder
+    const { history, archive } = this.#recorder
     const minute = history.window(now, defaults.minute)
     const quarter = history.window(now, defaults.history)
+    archive.settle(this.#isBulkWaiting())
     const { actions } = this.#options
     return {
       whole: mark === START,
@@ -94,8 +102,15 @@ export class Reporter {
       waiting: { count: Object.values(held).reduce((sum, count) => sum + count, 0), first: this.#waiters() },
       spans: history.changedSince(mark.change, now),
       decisions: this.#recorder.decisionsSince(mark.decision).map(decisionView),
+      ...archive.changedSince(mark.archive),
       limits: LIMITS,
     }
+  }
+
+  #isBulkWaiting(): boolean {
+    for (const { classification } of this.#router.waiting())
+      if (kindOf(classification) !== 'search') return true
+    return false
   }
 
   #waiters(): WaiterView[] {

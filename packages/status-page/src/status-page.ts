@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Clock, Router } from '@immich-ml-router/core'
 import { pathOf, systemClock } from '@immich-ml-router/core/parts'
 import { act, isAction } from './actions.ts'
+import { ArchiveKeeper } from './archive-keeper.ts'
 import { defaults } from './defaults.ts'
 import { Hosts, hostRefusal } from './hosts.ts'
 import { Live } from './live.ts'
@@ -41,6 +42,17 @@ export interface StatusPageOptions {
    */
   readonly config?: string | undefined
   /**
+   * Path of a file that keeps the runs, the last 24 hours and the events across restarts. Written at most once a minute and
+   * at the end. Give each router a file of its own. If it cannot be read or written, the page says so.
+   * @default none: a restart forgets them
+   */
+  readonly historyFile?: string | undefined
+  /**
+   * Called with a sentence when the history file is ignored, or cannot be written.
+   * @default none
+   */
+  readonly onHistoryProblem?: ((message: string) => void) | undefined
+  /**
    * The clock of the router, for tests.
    * @default the system clock
    */
@@ -58,7 +70,7 @@ export interface StatusPage {
 /**
  * Creates a live status page of a router. It records requests from this call on.
  *
- * @throws {RangeError} when `basePath`, `adminToken` or a host name is invalid.
+ * @throws {RangeError} when `basePath`, `adminToken`, `historyFile` or a host name is invalid.
  */
 export function statusPage(router: Router, options: StatusPageOptions = {}): StatusPage {
   const server = new PageServer(router, options)
@@ -93,6 +105,7 @@ class PageServer {
   readonly #basePath: string
   readonly #token: string | undefined
   readonly #hosts: Hosts
+  readonly #keeper: ArchiveKeeper
   readonly #live: Live
   readonly #snapshot: Snapshot
   readonly #stopListening: readonly (() => void)[]
@@ -100,14 +113,25 @@ class PageServer {
 
   constructor(
     router: Router,
-    { adminToken, basePath = defaults.basePath, hosts = [], config, clock = systemClock }: StatusPageOptions,
+    {
+      adminToken,
+      basePath = defaults.basePath,
+      hosts = [],
+      config,
+      historyFile,
+      onHistoryProblem,
+      clock = systemClock,
+    }: StatusPageOptions,
   ) {
     if (adminToken !== undefined && !/^\S+$/.test(adminToken))
       throw new RangeError('adminToken must have at least 1 character and no white space.')
     if (!/^(?:\/[^?#]*)?$/.test(basePath))
       throw new RangeError(`basePath must start with "/", not "${basePath}".`)
+    if (historyFile === '') throw new RangeError('historyFile must be the path of a file.')
     this.#hosts = new Hosts(hosts)
-    const recorder = new Recorder(router.status())
+    const keeper = new ArchiveKeeper(router, { clock, path: historyFile, onProblem: onHistoryProblem })
+    this.#keeper = keeper
+    const recorder = new Recorder(router.status(), keeper.archive)
     this.#router = router
     this.#basePath = basePath.replace(/\/+$/, '')
     this.#token = adminToken
@@ -136,6 +160,7 @@ class PageServer {
     this.#closed = true
     for (const stop of this.#stopListening) stop()
     this.#live.end()
+    this.#keeper.close()
   }
 
   #serve(req: IncomingMessage, res: ServerResponse, path: string): void {

@@ -28,6 +28,12 @@ export interface Report {
   readonly spans: readonly SpanView[]
   /** The last completed requests, preceded by older ones that are not `answered`. Oldest first. */
   readonly decisions: readonly DecisionView[]
+  /** The current run, if any, and the last ten. Oldest first; after the first report, only changed ones. */
+  readonly runs: readonly RunView[]
+  /** The last 24 hours, without empty buckets. Oldest first; after the first report, only changed ones. */
+  readonly day: readonly BucketView[]
+  /** What happened in the last 24 hours. Oldest first; after the first report, only new ones. */
+  readonly events: readonly EventView[]
   readonly limits: Limits
 }
 
@@ -49,6 +55,12 @@ export interface Limits {
   readonly spans: number
   /** Length of a span. */
   readonly span: number
+  readonly runs: number
+  readonly events: number
+  /** Time that the day covers. */
+  readonly day: number
+  /** Length of a bucket of the day. */
+  readonly bucket: number
 }
 
 /** The outcome of a request. */
@@ -312,4 +324,76 @@ export interface AttemptView {
   /** Why the attempt failed or its answer was rejected. */
   readonly cause?: string | undefined
   readonly hedge: boolean
+}
+
+/** Consecutive bulk work: every job except searches. Its times are those of `Date.now()`. */
+export interface RunView {
+  /** Arrival of the first job. Identifies the run. */
+  readonly start: number
+  /** End of the last job; absent while the run continues. */
+  readonly end?: number | undefined
+  /** Completed jobs. */
+  readonly jobs: number
+  /** Jobs per second, from the start to the end of the last job. */
+  readonly rate: number
+  /** Completed jobs by kind. */
+  readonly kinds: { readonly [kind in JobKind]?: number | undefined }
+  /** Jobs without a good answer: failed, refused, answered with 4xx, or the client disconnected. */
+  readonly failures: number
+  /** The eight with the most jobs, of the backends of last attempts. */
+  readonly backends: Readonly<Record<string, BusyView>>
+  /** Jobs that are still to come; absent when unknown. */
+  readonly remaining?: number | undefined
+  /** Absent when unknown. */
+  readonly expectedEnd?: number | undefined
+}
+
+/** What one backend did in a time. */
+export interface BusyView {
+  /** Completed requests. */
+  readonly jobs: number
+  /** Share of the time with at least one request in flight, from 0 to 1; absent when not measured. */
+  readonly busy?: number | undefined
+}
+
+/** Counts of 5 minutes. */
+export interface BucketView {
+  /** Start, as `Date.now()`. Identifies the bucket. */
+  readonly at: number
+  /** Completed requests by fate, without zeros. */
+  readonly fates: { readonly [fate in Fate]?: number | undefined }
+  /** 95th percentile of answered requests. */
+  readonly latencies: {
+    readonly [kind in JobKind]?: { readonly count: number; readonly p95: number } | undefined
+  }
+  /** The eight with the most requests, of the backends of last attempts. */
+  readonly backends: Readonly<Record<string, BusyView>>
+}
+
+/** Something that happened to the router or to a backend. */
+export interface EventView {
+  /** Sequence number since the start. */
+  readonly id: number
+  /** As `Date.now()`. */
+  readonly at: number
+  readonly kind: /** The router started. */
+    | 'started'
+    /** Other options were applied. */
+    | 'reloaded'
+    /** A backend no longer answers probes, or answers them again. */
+    | 'down'
+    | 'up'
+    /** A backend answers probes again, after its machine was woken. */
+    | 'woken'
+    /** A backend gets no requests for a while, or a task of it; `recovered` when it gets all again. */
+    | 'ejected'
+    | 'recovered'
+    | 'drained'
+    | 'enabled'
+  readonly backend?: string | undefined
+  /** Address, when the backend has several. */
+  readonly endpoint?: string | undefined
+  /** The task that is ejected or recovered; absent for the whole backend. */
+  readonly task?: string | undefined
+  readonly reason?: string | undefined
 }
