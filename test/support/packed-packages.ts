@@ -23,7 +23,7 @@ export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
   'gateway-kit': [
     ...['ConfigFileError', 'DEFAULT_PORT', 'MissingConfigError', 'configFromVariables', 'createHttpServer'],
     ...['logDestination', 'makeLogger', 'ownUrlProblems', 'readConfig', 'readOptions', 'readSettings'],
-    ...['runGateway', 'startGateway', 'urlOf'],
+    ...['runGateway', 'startGateway', 'urlOf', 'withHistoryFile'],
   ],
   'status-page': ['statusPage'],
 }

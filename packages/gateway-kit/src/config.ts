@@ -15,7 +15,7 @@ import { configPath } from './config-path.ts'
 import type { Environment } from './environment.ts'
 import { MissingConfigError } from './missing-config.ts'
 import { DEFAULT_PORT, ownUrlProblems } from './own-url.ts'
-import { readStatusPage } from './status-page.ts'
+import { readStatusPage, withHistoryFile } from './status-page.ts'
 
 /** The settings of a gateway. */
 export interface GatewayConfig {
@@ -62,7 +62,7 @@ export interface ReadOptions {
  * Reads the settings of a gateway from environment variables:
  *
  * - `PORT`, `HOST`, `METRICS_PORT` and `DRAIN_TIMEOUT`;
- * - `STATUS_PAGE`, `ADMIN_TOKEN` and `STATUS_PAGE_HOSTS` for the status page;
+ * - `STATUS_PAGE`, `ADMIN_TOKEN`, `STATUS_PAGE_HOSTS` and `HISTORY_FILE` for the status page;
  * - `ROUTER_CONFIG`, the path of a YAML or JSON file, or else `ML_TEXT_URL`, `ML_IMAGE_URL`, `ML_DEFAULT_URL` and
  *   `MAX_BODY_SIZE`, or else `ROUTER_CONFIG_DEFAULT`, the path of a file that may be missing.
  *
@@ -86,7 +86,7 @@ export async function readConfig(
   const configured = await readOptions(env, options)
   if (configured === undefined) throw new MissingConfigError(env)
   const { show: _, ...config } = configured
-  return { ...settings, ...config }
+  return withHistoryFile(env, { ...settings, ...config })
 }
 
 /** Reads what only variables can configure: where to listen, when to stop, and the status page. */

@@ -4,6 +4,7 @@ import type { Environment } from './environment.ts'
 const VARIABLES = [
   'ADMIN_TOKEN',
   'DRAIN_TIMEOUT',
+  'HISTORY_FILE',
   'HOST',
   'LOG_FORMAT',
   'LOG_LEVEL',

@@ -3,6 +3,7 @@ import http, { type IncomingMessage, type RequestListener, type Server, type Ser
 import type { AddressInfo, ListenOptions } from 'node:net'
 import { type Router, type RouterOptions, stopServer } from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
+import { statusPage } from '@immich-ml-router/status-page'
 import type { Logger } from 'pino'
 import type { GatewayConfig } from './config.ts'
 import { createHttpServer } from './http-server.ts'
@@ -77,10 +78,16 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
   const { file } = config
   const reloader =
     file === undefined ? undefined : new Reloader({ router, logger, file: file.path, read: file.read })
+  const page =
+    config.statusPage &&
+    statusPage(router, {
+      onHistoryProblem: (message) => logger.warn(message),
+      ...config.statusPage,
+    })
   const metrics = new GatewayMetrics(router, reloader, config.options.tenant !== undefined)
   const builtIn: BuiltInHandler[] = [
     ...(config.metricsPort === undefined ? [metrics.handle] : []),
-    ...(config.statusPage === undefined ? [] : [statusPageHandler(router, config.statusPage)]),
+    ...(page === undefined ? [] : [statusPageHandler(page)]),
   ]
   const server = createHttpServer(
     (req, res) => builtIn.some((handle) => handle(req, res)) || listener(req, res),

@@ -1,11 +1,12 @@
-import type { Router } from '@immich-ml-router/core'
-import { type StatusPageOptions, statusPage } from '@immich-ml-router/status-page'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { StatusPage, StatusPageOptions } from '@immich-ml-router/status-page'
+import type { GatewayConfig } from './config.ts'
 import type { Environment } from './environment.ts'
 import type { BuiltInHandler } from './server.ts'
 
 /** Handles the requests below the path of the status page. */
-export function statusPageHandler(router: Router, options: StatusPageOptions): BuiltInHandler {
-  const page = statusPage(router, options)
+export function statusPageHandler(page: StatusPage): BuiltInHandler {
   return (req, res) => {
     let isHandled = true
     page(req, res, () => {
@@ -27,6 +28,22 @@ export function readStatusPage(env: Environment): StatusPageOptions | undefined 
   if (token !== undefined && /\s/.test(token)) throw new Error('ADMIN_TOKEN must not contain white space.')
   const hosts = readHosts(env['STATUS_PAGE_HOSTS'])
   return setting === 'off' ? undefined : { adminToken: token || undefined, hosts }
+}
+
+/**
+ * Adds the history file of the status page: that of the variable `HISTORY_FILE`, or else one beside the spooled bodies with
+ * the port in its name, so that each gateway of a machine has its own. `off` means none, as do a port that the system
+ * chooses and a router that writes nothing to disk.
+ */
+export function withHistoryFile(env: Environment, config: GatewayConfig): GatewayConfig {
+  const { statusPage, port, options } = config
+  const { HISTORY_FILE: setting } = env
+  if (statusPage === undefined || setting === 'off') return config
+  const { bodySpool = true } = options
+  const directory = bodySpool === true ? tmpdir() : bodySpool
+  const standard =
+    port === 0 || directory === false ? undefined : join(directory, `immich-ml-router-history-${port}.json`)
+  return { ...config, statusPage: { ...statusPage, historyFile: setting || standard } }
 }
 
 function readHosts(text = ''): string[] {
