@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { panels, type Values } from './metrics/panels.ts'
 import { Prometheus, type Sample } from './metrics/prometheus.ts'
 import { Scene } from './metrics/scene.ts'
-import { PAUSED, round } from './metrics/truth.ts'
+import { BULK_FAILURES, BULK_JOBS, PAUSED, round } from './metrics/truth.ts'
 import { ROOT } from './support/docs.ts'
 import { itNeeds } from './support/tools.ts'
 
@@ -33,7 +33,10 @@ describe('the dashboard', () => {
       const goOn = await scene.pause()
       const to = await prometheus.nextScrape()
       const [, held = 0] = scene.held
-      const truth = panels(round(2, held), (to - from) / 1_000, PAUSED)
+      const { start = 0, jobs, failures } = (await scene.run()) ?? {}
+      expect({ jobs, failures }).toEqual({ jobs: 2 * BULK_JOBS, failures: 2 * BULK_FAILURES })
+      const run = { jobs: 2 * BULK_JOBS, failures: 2 * BULK_FAILURES, time: to - start }
+      const truth = panels(round(2, held), (to - from) / 1_000, PAUSED, run)
       expect(shown.map(({ title }) => title).sort()).toEqual(Object.keys(truth).sort())
       for (const { title, targets = [] } of shown) {
         const values: Values[] = []

@@ -14,8 +14,8 @@ import { pino } from 'pino'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Scene } from './metrics/scene.ts'
 import { ScriptedMl } from './metrics/scripted-ml.ts'
-import { counted, PREFIX, present, seriesOf } from './metrics/series.ts'
-import { IDLE, PAUSED, round } from './metrics/truth.ts'
+import { counted, PREFIX, present, runs, seriesOf } from './metrics/series.ts'
+import { BULK_FAILURES, BULK_JOBS, IDLE, PAUSED, round } from './metrics/truth.ts'
 import { post } from './support/client.ts'
 import { ROOT } from './support/docs.ts'
 import { spawnGateway, startProcess } from './support/gateway-process.ts'
@@ -41,6 +41,8 @@ describe.each([
     const [first = 0] = scene.held
     const afterFirst = counted([round(1, first)])
     present(afterFirst, IDLE)
+    // 18 bulk jobs are not yet a run.
+    runs(afterFirst, { jobs: 0, failures: 0, start: 0 })
     expect(await metricsOf(scene)).toEqual(afterFirst.series)
 
     await scene.round()
@@ -48,6 +50,8 @@ describe.each([
     const [, second = 0] = scene.held
     const afterSecond = counted([round(1, first), round(2, second)])
     present(afterSecond, PAUSED)
+    const { start = 0 } = (await scene.run()) ?? {}
+    runs(afterSecond, { jobs: 2 * BULK_JOBS, failures: 2 * BULK_FAILURES, start })
     expect(await metricsOf(scene)).toEqual(afterSecond.series)
     await goOn()
   })

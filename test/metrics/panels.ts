@@ -1,5 +1,5 @@
 import { defaults } from '@immich-ml-router/core/parts'
-import { BACKENDS, LIMITS, type Present, ROUTES, type Round } from './truth.ts'
+import { BACKENDS, LIMITS, type Present, ROUTES, type Round, type RunTruth } from './truth.ts'
 
 /** What one query of a panel has to say, by legend. */
 export type Values = Readonly<Record<string, number>>
@@ -14,11 +14,13 @@ const FAILING = ['failed', 'unavailable', 'server_error', 'cut_off']
  * @param it What happened within the rate interval.
  * @param seconds How long that was.
  * @param now How things are at its end.
+ * @param run The current run at its end.
  */
 export function panels(
   it: Round,
   seconds: number,
   now: Present,
+  run: RunTruth,
 ): Readonly<Record<string, readonly Values[]>> {
   const perSecond = (values: Values) => mapped(values, (value) => value / seconds)
   const count = (by: (of: Round['requests'][number]) => string) =>
@@ -55,6 +57,21 @@ export function panels(
     'Being handled': [{ '': now.active }],
     Waiting: [{ '': sum(now.queued) + sum(now.held) }],
     'Servers up': [{ '': states.filter(([, state]) => state === 'up').length }],
+    'Current run': [{ '': run.jobs }],
+    'Running for': [{ '': run.time / 1_000 }],
+    Runs: [{ jobs: run.jobs }, { failures: run.failures }],
+    Busy: [perSecond({ ...zeros(BACKENDS), ...mapped(it.busy, (time) => time / 1_000) })],
+    Load: [
+      perSecond({
+        ...zeros(BACKENDS),
+        ...Object.fromEntries(
+          Object.entries(it.busy).map(([backend, time]) => [
+            backend,
+            time / 1_000 / (LIMITS[backend] ?? Number.POSITIVE_INFINITY),
+          ]),
+        ),
+      }),
+    ],
     'Requests by route': [perSecond(count(({ of: [route] }) => route))],
     'Requests by outcome': [perSecond(count(({ outcome }) => outcome))],
     'Requests by job': [perSecond(count(({ of: [, , task, input] }) => `${task} ${input}`))],

@@ -8,6 +8,7 @@ import {
   multipart,
 } from '@immich-ml-router/core/testing'
 import { type Gateway, type MakeApp, startGateway } from '@immich-ml-router/gateway-kit'
+import type { Report, RunView } from '@immich-ml-router/status-page'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { post } from '../support/client.ts'
@@ -85,7 +86,7 @@ export class Scene {
     }
     const gateway = await startGateway({
       makeApp: (options) => makeApp({ ...options, clock }),
-      config: { port: 0, source: 'the test', options: policy(urls) },
+      config: { port: 0, source: 'the test', options: policy(urls), statusPage: {} },
       logger: pino({ level: 'silent' }),
     })
     onTestFinished(async () => {
@@ -100,6 +101,12 @@ export class Scene {
 
   get router(): Router {
     return this.gateway.router
+  }
+
+  /** The last run on the status page. */
+  async run(): Promise<RunView | undefined> {
+    const report = (await (await fetch(`${this.#url}/_router/status.json`)).json()) as Report
+    return report.runs.at(-1)
   }
 
   get #url(): string {

@@ -1,4 +1,5 @@
 import { defaults } from '@immich-ml-router/core/parts'
+import type { RunView } from '@immich-ml-router/status-page'
 import { BACKENDS, LIMITS, type Present, ROUTES, type Round, STATES } from './truth.ts'
 
 /** Series by name and labels, as they stand in the output of `GET /metrics`. */
@@ -142,4 +143,11 @@ export function present(expected: Expected, now: Present): void {
   expected.set('body_memory_limit_bytes', {}, defaults.totalBodyMemory)
   expected.set('spool_bytes', {}, now.disk)
   expected.set('spool_files', {}, now.files)
+}
+
+/** Adds the current run. */
+export function runs(expected: Expected, run: Pick<RunView, 'jobs' | 'failures' | 'start'>): void {
+  expected.set('run_jobs', {}, run.jobs)
+  expected.set('run_failures', {}, run.failures)
+  expected.set('run_start_timestamp_seconds', {}, run.start / 1_000)
 }

@@ -162,6 +162,19 @@ export function round(number: 1 | 2, held: number): Round {
   }
 }
 
+/** The current run. */
+export interface RunTruth {
+  readonly jobs: number
+  readonly failures: number
+  /** Since its start, in milliseconds. */
+  readonly time: number
+}
+
+/** Bulk jobs of one round, as the scene sends them: all but the searches. */
+export const BULK_JOBS = 18
+/** Those without a good answer: unclassified, cut off, left, three errors, gone, drained, and too large. */
+export const BULK_FAILURES = 9
+
 /** What there is at one time; what is not named is 0, and up. */
 export interface Present {
   readonly active: number

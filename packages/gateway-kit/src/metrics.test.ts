@@ -15,7 +15,7 @@ it('concurrent requests for metrics share one rendering', async () => {
       return { successful: true, succeededAt: 0 }
     },
   }
-  const metrics = new GatewayMetrics(router, reloader)
+  const metrics = new GatewayMetrics(router, { reloader })
   onTestFinished(() => {
     metrics.close()
     return router.close({ timeout: 0 })

@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Router } from '@immich-ml-router/core'
 import { type RouterMetrics, routerMetrics } from '@immich-ml-router/core/metrics'
 import { defaults, pathOf } from '@immich-ml-router/core/parts'
+import type { RunView, StatusPage } from '@immich-ml-router/status-page'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Reloader } from './reloader.ts'
 
@@ -48,20 +49,56 @@ function reloadMetrics(reloader: Pick<Reloader, 'last'>): Registry {
   return registry
 }
 
-/** Serves `GET /metrics`: the metrics of the router, of its configuration file and of the process. */
+/** The metrics of the current run of bulk jobs, as the status page shows it. */
+function runMetrics(page: Pick<StatusPage, 'runs'>): Registry {
+  const registry = new Registry()
+  const gauge = (name: string, help: string, read: (run: RunView) => number) =>
+    new Gauge({
+      name: `${defaults.metricsPrefix}run_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        const last = page.runs().at(-1)
+        this.set(last === undefined || last.end !== undefined ? 0 : read(last))
+      },
+    })
+  gauge('jobs', 'Completed jobs of the current run of bulk jobs; 0 while there is none.', ({ jobs }) => jobs)
+  gauge(
+    'failures',
+    'Jobs of the current run without a good answer; 0 while there is none.',
+    ({ failures }) => failures,
+  )
+  gauge(
+    'start_timestamp_seconds',
+    'Start of the current run, in seconds since 1970; 0 while there is none.',
+    ({ start }) => start / 1_000,
+  )
+  return registry
+}
+
+/** What has metrics of its own in a gateway. */
+export interface MetricSources {
+  /** Whether requests have the label `tenant`. */
+  readonly tenants?: boolean
+  /** Of the configuration file, if there is one. */
+  readonly reloader?: Pick<Reloader, 'last'> | undefined
+  /** The status page, if it is on. */
+  readonly page?: Pick<StatusPage, 'runs'> | undefined
+}
+
+/** Serves `GET /metrics`: the metrics of the router, of its configuration file, of runs and of the process. */
 export class GatewayMetrics {
   readonly #metrics: RouterMetrics
   readonly #registry: Registry
   #rendering: Promise<Buffer> | undefined
 
-  /**
-   * @param reloader `undefined` if there is no configuration file.
-   * @param tenants Whether requests have the label `tenant`.
-   */
-  constructor(router: Router, reloader: Pick<Reloader, 'last'> | undefined, tenants = false) {
+  constructor(router: Router, { tenants = false, reloader, page }: MetricSources = {}) {
     this.#metrics = routerMetrics(router, { tenants })
-    const configRegistries = reloader === undefined ? [] : [reloadMetrics(reloader)]
-    this.#registry = Registry.merge([this.#metrics.registry, ...configRegistries, processMetrics()])
+    const own = [
+      reloader === undefined ? [] : reloadMetrics(reloader),
+      page === undefined ? [] : runMetrics(page),
+    ]
+    this.#registry = Registry.merge([this.#metrics.registry, ...own.flat(), processMetrics()])
   }
 
   /** Answers `GET /metrics`. @returns False for any other request. */

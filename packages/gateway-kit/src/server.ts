@@ -84,7 +84,11 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
       onHistoryProblem: (message) => logger.warn(message),
       ...config.statusPage,
     })
-  const metrics = new GatewayMetrics(router, reloader, config.options.tenant !== undefined)
+  const metrics = new GatewayMetrics(router, {
+    tenants: config.options.tenant !== undefined,
+    reloader,
+    page,
+  })
   const builtIn: BuiltInHandler[] = [
     ...(config.metricsPort === undefined ? [metrics.handle] : []),
     ...(page === undefined ? [] : [statusPageHandler(page)]),

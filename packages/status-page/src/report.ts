@@ -8,7 +8,7 @@ import type { Recorder } from './recorder.ts'
 import { Routes } from './routes.ts'
 import { rounded } from './tally.ts'
 import type { Window } from './window.ts'
-import type { AboutView, BackendView, HealthState, Limits, Report, WaiterView } from './wire.ts'
+import type { AboutView, BackendView, HealthState, Limits, Report, RunView, WaiterView } from './wire.ts'
 
 /** What the viewers already have. */
 export interface Mark {
@@ -105,6 +105,12 @@ export class Reporter {
       ...archive.changedSince(mark.archive),
       limits: LIMITS,
     }
+  }
+
+  runs(): readonly RunView[] {
+    const { archive } = this.#recorder
+    archive.settle(this.#isBulkWaiting())
+    return archive.changedSince(START.archive).runs
   }
 
   #isBulkWaiting(): boolean {

@@ -123,7 +123,14 @@ export class Runs {
     const previous = this.#runs.at(-1)
     if (previous?.counts === false) this.#runs.pop()
     else if (previous !== undefined) previous.isOver = true
-    const run = new Run({ start: Math.round(start), last: start, jobs: 0, failures: 0, kinds: {}, backends: {} })
+    const run = new Run({
+      start: Math.round(start),
+      last: start,
+      jobs: 0,
+      failures: 0,
+      kinds: {},
+      backends: {},
+    })
     this.#runs.push(run)
     if (this.#runs.length > defaults.runs + 1) this.#runs.shift()
     return run

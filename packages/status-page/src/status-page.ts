@@ -12,6 +12,7 @@ import { Reporter } from './report.ts'
 import { Sampler } from './sampler.ts'
 import { Snapshot } from './snapshot.ts'
 import { hasToken } from './token.ts'
+import type { RunView } from './wire.ts'
 
 /** Options of `statusPage`. */
 export interface StatusPageOptions {
@@ -65,6 +66,8 @@ export interface StatusPage {
   (req: IncomingMessage, res: ServerResponse, next?: () => unknown): void
   /** Disconnects all viewers and stops recording. Closing the router does the same. */
   close(): void
+  /** @returns The current run of bulk jobs, if there is one, and the last ten; oldest first. */
+  runs(): readonly RunView[]
 }
 
 /**
@@ -76,7 +79,7 @@ export function statusPage(router: Router, options: StatusPageOptions = {}): Sta
   const server = new PageServer(router, options)
   return Object.assign(
     (req: IncomingMessage, res: ServerResponse, next?: () => unknown) => server.handle(req, res, next),
-    { close: () => server.close() },
+    { close: () => server.close(), runs: () => server.runs() },
   )
 }
 
@@ -106,6 +109,7 @@ class PageServer {
   readonly #token: string | undefined
   readonly #hosts: Hosts
   readonly #keeper: ArchiveKeeper
+  readonly #reporter: Reporter
   readonly #live: Live
   readonly #snapshot: Snapshot
   readonly #stopListening: readonly (() => void)[]
@@ -136,6 +140,7 @@ class PageServer {
     this.#basePath = basePath.replace(/\/+$/, '')
     this.#token = adminToken
     const reporter = new Reporter(router, recorder, { actions: adminToken !== undefined, config })
+    this.#reporter = reporter
     this.#live = new Live(reporter, clock)
     this.#snapshot = new Snapshot(reporter, clock)
     const sampler = new Sampler(router, recorder, clock)
@@ -153,6 +158,10 @@ class PageServer {
     if (isBelow) this.#serve(req, res, path.slice(this.#basePath.length))
     else if (next !== undefined) next()
     else answer(res, 404, 'Not Found')
+  }
+
+  runs(): readonly RunView[] {
+    return this.#reporter.runs()
   }
 
   close(): void {
