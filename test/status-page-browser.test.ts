@@ -32,7 +32,7 @@ describe('the status page in a browser', () => {
       expect.stringMatching(/^Requests per second 0\.\d+/),
       'Answered 100% of 4',
       expect.stringMatching(/^Text search [\d.]+ ms 95% within [\d.]+ m?s$/),
-      'Images – none yet',
+      'Image indexing (smart search) – none yet',
       'Active 2 0 with a backend',
       expect.stringMatching(/^Waiting 2 for up to [\d.]+ m?s$/),
     ])
@@ -248,7 +248,7 @@ describe('the status page in a browser', () => {
     const plot = page.getByRole('slider', { name: 'Throughput, by time' })
     await plot.focus()
     expect(await plot.getAttribute('aria-valuetext')).toMatch(
-      /^0\.\d+ requests per second now; .* answered 3, answered after retry 1\.$/,
+      /^[\d.]+ requests per second in the last minute; .* answered 3, answered after retry 1\.$/,
     )
     await page.keyboard.press('ArrowLeft')
     expect(await plot.getAttribute('aria-valuetext')).toMatch(/^\d+:\d+:\d+.*: Answered [\d.]+\/s/)
