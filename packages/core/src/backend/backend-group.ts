@@ -65,6 +65,8 @@ export class BackendGroup implements BackendInfo {
   #probe: BackendProbe | undefined
   #sendCanary: BackendCanary | undefined
   #failure: string | undefined
+  /** Jobs that are queued outside of the router. */
+  #expected = 0
   /** Why its name has no address; `undefined` once it has had one. */
   #missingAddress: MissingAddress | undefined
   readonly #idle = new Map<Backend, () => void>()
@@ -80,6 +82,7 @@ export class BackendGroup implements BackendInfo {
     this.#waker = new Waker(this.#clock, {
       wake: settings.wake,
       isDown: () => this.#enabled && this.#members.every(({ health }) => health.isDown),
+      queued: () => Math.max(this.#expected, ...this.#members.map(({ demand }) => demand.waiting)),
       onWanted: (error) => this.#tell({ kind: 'wanted', error }),
     })
     this.url = withoutCredentials(settings.url)
@@ -184,6 +187,12 @@ export class BackendGroup implements BackendInfo {
   async probe(): Promise<string | undefined> {
     const reasons = await Promise.all(this.#members.map(({ health }) => health.checker.probeNow()))
     return reasons.includes(undefined) ? undefined : reasons[0]
+  }
+
+  /** Jobs for it are queued outside of the router. @param wantsIt Whether they wait for it, so that it is woken. */
+  expect(queued: number, wantsIt: boolean): void {
+    this.#expected = queued
+    if (wantsIt) for (const { demand } of this.#members) demand.want(false)
   }
 
   #onDiscovered({ endpoints, error }: Discovered): void {

@@ -10,6 +10,7 @@ function start(isDown: boolean) {
   const waker = new Waker(clock, {
     wake: undefined,
     isDown: () => isDown,
+    queued: () => 0,
     onWanted: () => wanted.push(clock.now()),
   })
   const demand = new Demand({
@@ -23,8 +24,8 @@ function start(isDown: boolean) {
 
 it('wakes a machine again and again while a request is held, and stops with the last', async () => {
   const { clock, demand, wanted, hurried } = start(true)
-  demand.begin('unavailable', true)
-  demand.begin('full', false)
+  demand.begin('unavailable', true, false)
+  demand.begin('full', false, false)
   await Promise.resolve()
   clock.advance(30_000)
   await Promise.resolve()
@@ -38,7 +39,7 @@ it('wakes a machine again and again while a request is held, and stops with the 
 
 it('wakes nothing for a queued request, until the backend goes down', async () => {
   const { demand, hurried } = start(true)
-  demand.begin('full', false)
+  demand.begin('full', false, false)
   expect(hurried).toEqual([])
   demand.healthChanged()
   expect(hurried).toEqual([true])
@@ -46,8 +47,8 @@ it('wakes nothing for a queued request, until the backend goes down', async () =
 
 it('wakes no machine that is up', async () => {
   const { demand, wanted } = start(false)
-  demand.want()
-  demand.begin('unavailable', true)
+  demand.want(false)
+  demand.begin('unavailable', true, false)
   await Promise.resolve()
   expect([wanted, demand.canWake]).toEqual([[], false])
 })

@@ -17,6 +17,8 @@ export class Demand {
   readonly #settings: DemandSettings
   readonly #byReason: Record<WaitReason, number> = { full: 0, unavailable: 0 }
   #isHurried = false
+  /** Whether an urgent request has waited since the last moment without any. */
+  #isUrgent = false
   #stopWaking: (() => void) | undefined
 
   constructor(settings: DemandSettings) {
@@ -48,10 +50,15 @@ export class Demand {
    *
    * @param reason Why it began to wait.
    * @param isHeld Whether it waits for the backend to be available now, and not for a slot.
+   * @param isUrgent Whether it wakes the machine whatever `wake.when` says.
    */
-  begin(reason: WaitReason, isHeld: boolean): void {
+  begin(reason: WaitReason, isHeld: boolean, isUrgent: boolean): void {
     this.#byReason[reason]++
-    if (isHeld) this.#hurry()
+    const wasUrgent = this.#isUrgent
+    this.#isUrgent ||= isUrgent
+    if (!isHeld) return
+    if (this.#isHurried && this.#isUrgent && !wasUrgent) this.want(true)
+    this.#hurry()
   }
 
   /** A request that began to wait does not wait any more. */
@@ -59,23 +66,24 @@ export class Demand {
     this.#byReason[reason]--
     if (this.waiting > 0) return
     this.#isHurried = false
+    this.#isUrgent = false
     this.#settings.onHurry(false)
     this.stop()
   }
 
-  /** A request would go here, if it could. */
-  want(): void {
+  /** A request would go here, if it could. @param isUrgent As for {@link Demand.begin}. */
+  want(isUrgent: boolean): void {
     const { isDown, onWanted, waker } = this.#settings
     if (!isDown()) return
     onWanted()
-    waker?.want()
+    waker?.want(isUrgent)
   }
 
   /** Its health has changed: when it goes down while requests wait, they wait for it to be available. */
   healthChanged(): void {
     if (this.waiting === 0 || !this.#settings.isDown()) return
     this.#hurry()
-    this.want()
+    this.want(this.#isUrgent)
   }
 
   /** Stops waking the machine. */
@@ -88,6 +96,6 @@ export class Demand {
     if (this.#isHurried) return
     this.#isHurried = true
     this.#settings.onHurry(true)
-    this.#stopWaking = this.#settings.waker?.keepWanting()
+    this.#stopWaking = this.#settings.waker?.keepWanting(() => this.#isUrgent)
   }
 }

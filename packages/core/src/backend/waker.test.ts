@@ -6,10 +6,11 @@ import { Waker } from './waker.ts'
 function stage() {
   const clock = new FakeClock()
   const wanted: number[] = []
-  const machine = { isDown: true }
+  const machine = { isDown: true, queued: 0 }
   const waker = new Waker(clock, {
     wake: undefined,
     isDown: () => machine.isDown,
+    queued: () => machine.queued,
     onWanted: () => wanted.push(clock.now()),
   })
   const settle = () => new Promise((resolve) => setImmediate(resolve))
@@ -19,25 +20,25 @@ function stage() {
 describe('a waker', () => {
   it('wakes a machine that is down, at most once in 30 s', async () => {
     const { clock, wanted, waker, settle, start } = stage()
-    waker.want()
-    waker.want()
+    waker.want(false)
+    waker.want(false)
     await settle()
     clock.advance(30_000)
-    waker.want()
+    waker.want(false)
     await settle()
     expect(wanted.map((time) => time - start)).toEqual([0, 30_000])
   })
 
   it('does not wake a machine that is up, and wakes it at once when it sleeps again', async () => {
     const { wanted, machine, waker, settle } = stage()
-    waker.want()
+    waker.want(false)
     machine.isDown = false
     waker.changed()
-    waker.want()
+    waker.want(false)
     await settle()
     expect(wanted.length).toBe(1)
     machine.isDown = true
-    waker.want()
+    waker.want(false)
     await settle()
     expect(wanted.length).toBe(2)
   })
@@ -50,6 +51,7 @@ describe('a waker', () => {
     const waker = new Waker(new FakeClock(), {
       wake,
       isDown: () => true,
+      queued: () => 0,
       onWanted: (error) => wanted.push(error?.message),
     })
     await expect(waker.wake()).rejects.toThrow(`${url} answered 500`)
@@ -59,7 +61,7 @@ describe('a waker', () => {
 
   it('repeats while requests wait, with one timer for all', async () => {
     const { clock, wanted, waker, settle } = stage()
-    const [first, second] = [waker.keepWanting(), waker.keepWanting()]
+    const [first, second] = [waker.keepWanting(() => false), waker.keepWanting(() => false)]
     await settle()
     clock.advance(30_000)
     await settle()
@@ -67,5 +69,33 @@ describe('a waker', () => {
     first()
     second()
     expect(clock.pending).toBe(0)
+  })
+
+  it('lets bulk requests wait for `when`, and urgent ones wake it at once', async () => {
+    const { clock, wanted, machine, waker, settle } = stage()
+    waker.configure({
+      broadcast: '',
+      port: 9,
+      every: 30_000,
+      method: 'POST',
+      timeout: 1,
+      when: { queued: 3 },
+    })
+    let isUrgent = false
+    const stop = waker.keepWanting(() => isUrgent)
+    clock.advance(60_000)
+    await settle()
+    expect(wanted).toEqual([])
+    machine.queued = 3
+    clock.advance(30_000)
+    await settle()
+    expect(wanted).toEqual([90_000])
+    machine.queued = 0
+    clock.advance(30_000)
+    isUrgent = true
+    clock.advance(30_000)
+    await settle()
+    expect(wanted).toEqual([90_000, 150_000])
+    stop()
   })
 })

@@ -2,11 +2,14 @@ import type { Clock } from '../clock.ts'
 import { defaults } from '../config/defaults.ts'
 import { callHook, type Hook } from '../hook/call-hook.ts'
 import { sendWakePacket, type WakeTarget } from './wake.ts'
+import { WakeCondition, type WakeWhen } from './wake-when.ts'
 
 /** How a machine is woken: by a packet, if there is a MAC address, and by a hook. `every` is in milliseconds. */
 export interface WakeTargets extends Omit<WakeTarget, 'mac'>, Hook {
   readonly mac?: string | undefined
   readonly every: number
+  /** When bulk requests wake it; without it, always. */
+  readonly when?: WakeWhen | undefined
 }
 
 /** How a machine is woken, and how often; without it, only the event is emitted. */
@@ -15,6 +18,8 @@ export type WakeSettings = WakeTargets | undefined
 export interface WakerSettings {
   readonly wake: WakeSettings
   readonly isDown: () => boolean
+  /** Bulk jobs that wait. */
+  readonly queued: () => number
   /** Called whenever it is wanted, with the error of a packet or call that failed. */
   readonly onWanted: (error: Error | undefined) => void
 }
@@ -24,23 +29,26 @@ export class Waker {
   readonly #clock: Clock
   readonly #settings: WakerSettings
   #wake: WakeSettings
+  readonly #condition: WakeCondition
   #last = Number.NEGATIVE_INFINITY
   /** Whether it was woken while it was down, and has not been up since. */
   #isWaking = false
   #wokeAt: number | undefined
-  #keepers = 0
+  /** Each says whether an urgent request is among those that want the machine. */
+  readonly #keepers = new Set<() => boolean>()
   #cancel: (() => void) | undefined
 
   constructor(clock: Clock, settings: WakerSettings) {
     this.#clock = clock
     this.#settings = settings
     this.#wake = settings.wake
+    this.#condition = new WakeCondition(clock)
   }
 
   /** Applies new settings. */
   configure(wake: WakeSettings): void {
     this.#wake = wake
-    if (this.#keepers === 0) return
+    if (this.#keepers.size === 0) return
     this.#cancel?.()
     this.#repeat()
   }
@@ -66,16 +74,19 @@ export class Waker {
     this.#wokeAt = this.#clock.now()
   }
 
-  /** A request would go there, if it could. */
-  want(): void {
+  /** A request would go there, if it could. @param isUrgent Whether it wakes the machine whatever `when` says. */
+  want(isUrgent: boolean): void {
     if (this.#clock.now() - this.#last < this.#interval || !this.#settings.isDown()) return
+    if (!isUrgent && !this.#condition.isMet(this.#wake?.when, this.#settings.queued())) return
     // The event has the error as well.
     this.wake().catch(() => {})
   }
 
   /** Something about it has changed: once it has been up, a machine that sleeps again is woken at once. */
   changed(): void {
-    if (!this.#settings.isDown()) this.#last = Number.NEGATIVE_INFINITY
+    if (this.#settings.isDown()) return
+    this.#last = Number.NEGATIVE_INFINITY
+    this.#condition.reset()
   }
 
   /** Switches it on now, and tells. Rejects when a packet or call fails. */
@@ -92,21 +103,22 @@ export class Waker {
     onWanted(undefined)
   }
 
-  /** Wants it again and again. @returns What ends that, to be called once. */
-  keepWanting(): () => void {
-    if (this.#keepers++ === 0) this.#repeat()
+  /** Wants it again and again. @returns What ends that. */
+  keepWanting(isUrgent: () => boolean): () => void {
+    this.#keepers.add(isUrgent)
+    if (this.#keepers.size === 1) this.#repeat()
     return () => {
-      if (--this.#keepers === 0) this.#cancel?.()
+      if (this.#keepers.delete(isUrgent) && this.#keepers.size === 0) this.#cancel?.()
     }
   }
 
   #repeat(): void {
-    this.want()
+    this.want([...this.#keepers].some((isUrgent) => isUrgent()))
     this.#cancel = this.#clock.after(this.#interval, () => this.#repeat())
   }
 }
 
-async function switchOn({ mac, ...wake }: WakeTargets): Promise<void> {
+async function switchOn({ mac, when: _, ...wake }: WakeTargets): Promise<void> {
   const packet = mac === undefined ? undefined : sendWakePacket({ ...wake, mac })
   await Promise.all([packet, callHook(wake)])
 }

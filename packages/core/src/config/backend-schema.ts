@@ -9,9 +9,26 @@ const CONCURRENT = 'must be a whole number of 1 or more, "auto", or "unlimited"'
 const RESERVE = 'must be a whole number, or a share such as "25%"'
 const SHARE = /^[1-9]?\d(\.\d+)?%$/
 const MAC = 'must be a MAC address such as aa:bb:cc:dd:ee:ff'
+const BETWEEN = 'must be two different times of day such as "01:00-06:00"'
+const BETWEEN_PATTERN = /^(?!(.{5})-\1$)(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d$/
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/
 const HOST = 'must be a host name such as ml.example, and no address'
 const SERVICE = 'must be the name of a service such as _http._tcp.ml.example, or a list of them'
+
+export const wakeWhen = z.strictObject(
+  {
+    /**
+     * Bulk jobs that wait: those that the router holds or, with `immich`, all that are left in Immich's queues. Searches do not
+     * count.
+     */
+    queued: count(1).optional(),
+    /** Local time of day, such as `01:00-06:00`. `22:00-06:00` spans midnight. */
+    between: z.string(BETWEEN).regex(BETWEEN_PATTERN, BETWEEN).transform(timesOfDay).optional(),
+    /** Wakes it this long after the first bulk job, whatever the other conditions say. */
+    atMostAfter: limitedDuration.optional(),
+  },
+  'must be an object of queued, between, atMostAfter',
+)
 
 export const wake = z.strictObject(
   {
@@ -29,6 +46,11 @@ export const wake = z.strictObject(
     port: count(1).max(65_535, 'must be a port').prefault(9),
     /** Time between two packets or calls, as long as requests want the backend. */
     every: limitedDuration.prefault('30s'),
+    /**
+     * When bulk jobs wake it: once `queued` and `between` hold, as far as they are given, or after `atMostAfter`. Interactive
+     * requests wake it at once. Without it, bulk jobs do as well.
+     */
+    when: wakeWhen.optional(),
     ...hookMembers,
   },
   'must be an object such as { mac: "aa:bb:cc:dd:ee:ff" } or { url: http://homeassistant:8123/api/webhook/gpu-on }',
@@ -126,6 +148,15 @@ export const backend = z.strictObject(
   },
   'must be an object such as { url: http://gpu:3003 }',
 )
+
+/** Minutes since midnight. */
+function timesOfDay(text: string): { from: number; to: number } {
+  const [from = 0, to = 0] = text.split('-').map((time) => {
+    const [hours = 0, minutes = 0] = time.split(':').map(Number)
+    return hours * 60 + minutes
+  })
+  return { from, to }
+}
 
 function checkUrl(text: string, context: z.RefinementCtx<string>): void {
   const problem = urlProblem(text)

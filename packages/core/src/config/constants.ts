@@ -41,6 +41,8 @@ export const constants = Object.freeze({
   returnWindow: 10_000, // ms
   /** Probe interval while a request waits for the backend. */
   waitingProbeInterval: 2_000, // ms
+  /** Bulk requests that want a sleeping backend after such a pause begin the time of `wake.when.atMostAfter` again. */
+  wakeWantGap: 600_000, // ms
   /** Shortest time between two resolutions; also the pause after one that failed. */
   resolvePause: 1_000, // ms
   /** Time for a name to be resolved. */

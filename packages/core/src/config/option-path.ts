@@ -25,6 +25,7 @@ export function optionKind(path: readonly PropertyKey[]): 'plain' | 'secret' | '
   const [top, , member, inner] = path
   if (top === 'backends' && member === 'tls' && inner !== undefined && PLAIN_TLS.has(inner)) return 'plain'
   if (top === 'backends' && member !== undefined && SECRET.has(member)) return 'secret'
+  if (top === 'immich' && path[1] === 'apiKey') return 'secret'
   // The value of a client's header may be a key.
   if (top === 'routes' && member === 'match' && inner === 'header') return 'secret'
   return 'plain'

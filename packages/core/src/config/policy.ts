@@ -4,6 +4,7 @@ import type { Classification, Classified } from '../classify/classification.ts'
 import type { RequestHead } from '../incoming-message.ts'
 import type { backend, discoverOptions, wake } from './backend-schema.ts'
 import type { auth, basic, connection, tls } from './connection-schema.ts'
+import type { immich } from './immich-schema.ts'
 import type { hedge, match, route, strategyNames } from './route-schema.ts'
 import type {
   answers,
@@ -41,6 +42,8 @@ export interface WakeOptions extends Input<typeof wake> {}
 export interface DiscoverOptions extends Input<typeof discoverOptions> {}
 /** When a late request is sent to another backend as well. */
 export interface HedgeOptions extends Input<typeof hedge> {}
+/** Access to Immich's job queues. */
+export interface ImmichOptions extends Input<typeof immich> {}
 /** A user name, without a colon, and a password. */
 export interface BasicCredentials extends Input<typeof basic> {}
 /** Credentials of a backend: one of the two. */

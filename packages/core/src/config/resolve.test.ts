@@ -212,6 +212,7 @@ describe('the parts of a configuration', () => {
       policy: { backends: { ml: { url: 'http://ml' } } },
       exchange: { maxBodySize: 'unlimited', limits: { parts: 7 } },
       forward: { upstreamHeader: 'X-Upstream' },
+      modules: {},
     })
     expect(written.policy.backends).not.toBe(config.backends)
     expect(parsePolicy(written.policy)).toEqual(written.policy)

@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { discoverOptions } from './backend-schema.ts'
 import { asData, withCode } from './code-options.ts'
 import { crossProblems } from './cross-problems.ts'
+import { immich as immichSchema } from './immich-schema.ts'
 import { type Parsed, validate } from './parse.ts'
 import type { ExchangeData, ForwardData, Policy, PolicyHoldOptions, Route, RouterConfig } from './policy.ts'
 import { route as routeSchema } from './route-schema.ts'
@@ -10,6 +11,7 @@ import {
   exchangeSchema,
   forwardSchema,
   limits as limitsSchema,
+  moduleSchema,
   policySchema,
 } from './router-schema.ts'
 import {
@@ -102,7 +104,16 @@ export interface ResolvedConfig {
     readonly policy: Policy
     readonly exchange: ExchangeData
     readonly forward: ForwardData
+    readonly modules: object
   }
+}
+
+/** Access to Immich's job queues, with its defaults. Times are in milliseconds. */
+export type ResolvedImmich = Readonly<z.output<typeof immichSchema>>
+
+/** @returns `undefined` without the option `immich`. */
+export function resolveImmich({ immich }: Pick<RouterConfig, 'immich'>): ResolvedImmich | undefined {
+  return immich === undefined ? undefined : immichSchema.parse(immich)
 }
 
 /** @throws {ConfigError} with every mistake, each with its path. */
@@ -119,6 +130,7 @@ export function resolveConfig(config: RouterConfig): ResolvedConfig {
       policy: policy.written,
       exchange: pick<ExchangeData>(written, exchangeSchema.shape),
       forward: pick<ForwardData>(written, forwardSchema.shape),
+      modules: pick<object>(written, moduleSchema.shape),
     },
   }
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { backend } from './backend-schema.ts'
 import { FRAMING, isSecretHeader, NOT_FRAMING } from './header-names.ts'
+import { immich } from './immich-schema.ts'
 import { route } from './route-schema.ts'
 import { ownHealth, ownHeartbeat, ownRetries, ownTimeouts, policyHold, queue } from './shared-schema.ts'
 import { count, headerName, oneOrMany, size } from './values.ts'
@@ -198,6 +199,14 @@ const routerShape = {
   path: oneOrMany(basePath, PATH).prefault('/'),
 }
 
+const moduleShape = {
+  /**
+   * Reads, heals and pauses Immich's job queues, in the package `@immich-ml-router/immich`. Without it, the router asks Immich
+   * nothing.
+   */
+  immich: immich.optional(),
+}
+
 /** A policy: the backends and, in order, the routes. */
 export const policySchema = z
   .strictObject(policyShape, 'must be an object with backends and routes')
@@ -206,6 +215,8 @@ export const policySchema = z
 export const exchangeSchema = z.strictObject(exchangeShape, 'must be an object of options')
 /** The options of `forward()` that are data. */
 export const forwardSchema = z.strictObject(forwardShape, 'must be an object of options')
+/** The options of modules that are attached to a router. */
+export const moduleSchema = z.strictObject(moduleShape, 'must be an object of options')
 /** Everything that a configuration file can say. */
 export const configSchema = z
   .strictObject(
@@ -216,6 +227,7 @@ export const configSchema = z
       ...routerShape,
       ...exchangeShape,
       ...forwardShape,
+      ...moduleShape,
     },
     'must be an object with backends and routes',
   )

@@ -2,6 +2,7 @@ import { defaults } from '../config/defaults.ts'
 import type { BackendOptions, Policy } from '../config/policy.ts'
 import type { ResolvedBackend } from '../config/resolve.ts'
 import { healthOptions } from '../config/shared-schema.ts'
+import { milliseconds } from '../config/values.ts'
 import { takeCredentials } from '../credentials.ts'
 import { counted, duration, listed, type Paragraph, said, timeoutsLine } from './words.ts'
 
@@ -26,10 +27,29 @@ export function describeBackend(
       weight === defaults.weight ? undefined : `weight: ${weight}`,
       discoverLine(resolved),
       `probes: ${probes(resolved)}`,
-      wake && `wake: ${listed(wakeMeans(wake))}, while a request needs this backend`,
+      wake && `wake: ${listed(wakeMeans(wake))}, while ${wakeWords(options)} needs this backend`,
+      wakeLine(options),
       timeoutsLine(options.timeouts, policy.timeouts),
     ),
   ]
+}
+
+function wakeWords({ wake }: BackendOptions): string {
+  return wake?.when === undefined ? 'a request' : 'an interactive request'
+}
+
+/** When bulk jobs wake it. */
+function wakeLine({ wake }: BackendOptions): string | undefined {
+  if (wake?.when === undefined) return undefined
+  const { queued, between, atMostAfter } = wake.when
+  const conditions = said(
+    queued === undefined ? undefined : `${counted(queued, 'job')} wait`,
+    between && `it is ${between}`,
+  )
+  const latest =
+    atMostAfter === undefined ? undefined : `${duration(milliseconds(atMostAfter))} after the first job`
+  const when = said(conditions.length > 0 ? `when ${conditions.join(' and ')}` : undefined, latest)
+  return `wake for bulk jobs: ${when.length > 0 ? when.join(', or ') : 'at once'}`
 }
 
 /** Without URLs and arguments, which may be secrets. */

@@ -11,7 +11,7 @@ import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { Forwarder } from '../forward/forwarder.ts'
 import { pathBelow, pathOf } from '../incoming-message.ts'
-import { selectBackend } from '../router/select-backend.ts'
+import { type ExpectedJobs, selectBackend } from '../router/select-backend.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
 import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
@@ -91,7 +91,7 @@ class PredictRouter implements Router {
     this.#config = data
     this.#setPaths(paths)
     this.#options = resolveExchangeOptions({ ...written.exchange, tracing })
-    this.#written = { ...written.exchange, ...written.forward, path: paths }
+    this.#written = { ...written.exchange, ...written.forward, ...written.modules, path: paths }
     this.#select = selectBackend(written.policy, {
       clock,
       resolver,
@@ -123,7 +123,7 @@ class PredictRouter implements Router {
     const { retention, ...checked } = checkExchange(exchange)
     const commitForward = this.#forwarder.prepare(written.forward)
     const commitPolicy = this.#select.prepare(written.policy)
-    const ownOptions = { ...written.exchange, ...written.forward, path: paths }
+    const ownOptions = { ...written.exchange, ...written.forward, ...written.modules, path: paths }
     const own = diffOptions(this.#written, ownOptions)
     this.#config = options
     this.#options.store.configure(retention)
@@ -163,6 +163,8 @@ class PredictRouter implements Router {
       if (this.#refusing) this.#refuse(exchange === undefined ? req : undefined)
       active.exchange = exchange ?? (await Exchange.begin(req, res, this.#options, active.head))
       active.classified ??= clock.now()
+      if (exchange === undefined && this.#events.listenerCount('classified') > 0)
+        this.#emitSafely('classified', active.exchange.classification)
       await active.exchange.select(this.#select, { retry: active.admitted })
       active.sent = clock.now()
       await active.exchange.forward(this.#forwarder)
@@ -198,6 +200,7 @@ class PredictRouter implements Router {
       if (this.#refusing) this.#refuse(req)
       active.exchange = await Exchange.begin(req, res, this.#options, active.head)
       active.classified = this.#forwarder.clock.now()
+      this.#emitSafely('classified', active.exchange.classification)
       return active.exchange
     })
   }
@@ -250,15 +253,9 @@ class PredictRouter implements Router {
   status(): RouterStatus {
     const now = this.#forwarder.clock.now()
     this.#checkNotices(now)
-    return routerStatus({
-      state: this.#state,
-      now,
-      active: this.#active.size,
-      notices: this.notices.all,
-      select: this.#select,
-      store: this.#options.store,
-      wakesAll: this.#wakesAll,
-    })
+    const own = { state: this.#state, now, active: this.#active.size, notices: this.notices.all }
+    const [select, wakesAll] = [this.#select, this.#wakesAll]
+    return routerStatus({ ...own, select, store: this.#options.store, wakesAll })
   }
 
   *waiting(): Generator<WaitingRequest> {
@@ -303,6 +300,10 @@ class PredictRouter implements Router {
 
   report(event: BackendEvent): void {
     this.#emitSafely('backend', event)
+  }
+
+  expect(backend: string, jobs: ExpectedJobs): void {
+    this.#select.expect(backend, jobs)
   }
 
   close({ timeout = defaults.drainTimeout, onDrained, signal }: CloseOptions = {}): Promise<void> {

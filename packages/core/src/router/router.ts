@@ -17,7 +17,7 @@ import type { ExchangeOptions } from './exchange-options.ts'
 import type { Notices, RouterNotice } from './notices.ts'
 import type { BackendEvent, SelectEnvironment } from './policy-runtime.ts'
 import type { Waiting } from './request-waits.ts'
-import type { RouteInfo } from './select-backend.ts'
+import type { ExpectedJobs, RouteInfo } from './select-backend.ts'
 import type { RouterSteps } from './steps.ts'
 
 export type { Notices, RouterNotice }
@@ -95,6 +95,8 @@ export interface Steps {
 
 /** The router's events, by name. */
 export interface RouterEvents {
+  /** A predict request has been read as far as its job; its `request` event follows. Not for a classifier of your own. */
+  classified: [classification: Classification]
   /** A predict request is over, however it ended. */
   request: [event: RequestEvent]
   /**
@@ -256,6 +258,12 @@ export interface Router extends RouterSteps, AsyncDisposable {
   probe(backend: string): Promise<string | undefined>
   /** Emits a `backend` event for a part outside the router that has done something with a backend. */
   report(event: BackendEvent): void
+  /**
+   * Tells of bulk jobs that are queued outside of the router, such as in Immich. They count until the next call.
+   *
+   * @throws {RangeError} when there is no backend of this name.
+   */
+  expect(backend: string, jobs: ExpectedJobs): void
   /**
    * Applies other options. An option that is not given has its default, as in `createRouter()`.
    *

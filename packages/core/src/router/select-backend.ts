@@ -22,6 +22,14 @@ export interface RouteInfo {
   readonly waiting: Readonly<Record<HoldEvent['reason'], number>>
 }
 
+/** Jobs that will come to a backend, as far as something outside of the router knows. */
+export interface ExpectedJobs {
+  /** Bulk jobs that are queued; `wake.when` goes by it. */
+  readonly queued: number
+  /** Whether they wait for the backend: then its machine is woken, as for held bulk requests. */
+  readonly wanted: boolean
+}
+
 /** Selects backends by the policy in force. */
 export interface Select {
   /**
@@ -69,6 +77,8 @@ export interface Select {
   wake(backend: string): Promise<void>
   /** Probes a backend now. @returns Why it is not healthy. */
   probe(backend: string): Promise<string | undefined>
+  /** Tells of jobs that are queued outside of the router, see `Router.expect()`. */
+  expect(backend: string, jobs: ExpectedJobs): void
   /**
    * Puts another policy in force. Requests in flight go on, and follow the new policy when they fail. Waiting requests keep their
    * place, and their longest waits do not get shorter. A backend of the same name and URL keeps its state.
@@ -154,6 +164,7 @@ export function selectBackend<const Name extends string>(
     enable: (name: string) => pool.group(name).enable(),
     wake: async (name: string) => pool.group(name).wake(),
     probe: async (name: string) => pool.group(name).probe(),
+    expect: (name: string, { queued, wanted }: ExpectedJobs) => pool.group(name).expect(queued, wanted),
     reload: (next: Policy) => runtime.prepare(next)(),
     prepare: (next: Policy) => runtime.prepare(next),
     start: (probe: BackendProbe, forwardCanary?: ForwardCanary) => runtime.start(probe, forwardCanary),

@@ -79,7 +79,7 @@ export class RouteSelector {
     const request = this.#requestOf(routable, place, options)
     const { decision } = this.#decide(request, options.place === undefined)
     if (decision.kind === 'forward') return this.#commit(request, decision)
-    if (decision.kind === 'reject') throw rejection(decision)
+    if (decision.kind === 'reject') throw rejection(request, decision)
     // A listener may have reloaded the policy when it got the decision.
     const selector = this.#table.selectorOf(routable, this)
     if (selector !== this) return selector.select(routable, place, { ...options, place })
@@ -96,7 +96,7 @@ export class RouteSelector {
     if (!request.isReady()) return { retryAt: Number.POSITIVE_INFINITY }
     const { decision } = this.#decide(request, false)
     if (decision.kind === 'forward') return { served: this.#commit(request, decision) }
-    if (decision.kind === 'reject') throw rejection(decision)
+    if (decision.kind === 'reject') throw rejection(request, decision)
     return { retryAt: decision.retryAt }
   }
 
@@ -190,7 +190,7 @@ export class RouteSelector {
     for (const { backend: other, state } of assessments) {
       if (other === backend && !isLeastBad) {
         if (isOrdered) break
-      } else if (state === 'unavailable') other.demand.want()
+      } else if (state === 'unavailable') other.demand.want(request.priority > 0)
     }
     if (!isLeastBad) strategy.picked?.(backend)
     return new RouteLease(this.#table, request, backend, this.#table.closed === undefined)
@@ -203,9 +203,13 @@ export class RouteSelector {
 }
 
 /** A request that no backend can take now may still wake one for the next. */
-function rejection({ error, assessments }: Extract<Decision, { kind: 'reject' }>): RouterError {
+function rejection(
+  { priority }: RouteRequest,
+  { error, assessments }: Extract<Decision, { kind: 'reject' }>,
+): RouterError {
   if (error instanceof NoBackendError)
-    for (const { backend, state } of assessments) if (state === 'unavailable') backend.demand.want()
+    for (const { backend, state } of assessments)
+      if (state === 'unavailable') backend.demand.want(priority > 0)
   return error
 }
 

@@ -161,7 +161,8 @@ export class RouteWait {
     if (now === before) return
     this.#awaited = now
     for (const backend of without(before, now)) backend.demand.end(this.reason)
-    for (const backend of without(now, before)) backend.demand.begin(this.reason, !this.#isFull)
+    for (const backend of without(now, before))
+      backend.demand.begin(this.reason, !this.#isFull, this.isInteractive)
   }
 
   #rank(): RankChange {
