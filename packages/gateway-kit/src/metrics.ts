@@ -89,7 +89,7 @@ export interface MetricSources {
 /** Serves `GET /metrics`: the metrics of the router, of its configuration file, of runs and of the process. */
 export class GatewayMetrics {
   readonly #metrics: RouterMetrics
-  readonly #registry: Registry
+  #registry: Registry
   #rendering: Promise<Buffer> | undefined
 
   constructor(router: Router, { tenants = false, reloader, page }: MetricSources = {}) {
@@ -111,6 +111,11 @@ export class GatewayMetrics {
   /** Answers `GET /metrics`, and any other request with 404. */
   answer(req: IncomingMessage, res: ServerResponse): void {
     if (!this.handle(req, res)) end(res, 404, STATUS_CODES[404] ?? '')
+  }
+
+  /** Serves further metrics. */
+  add(registry: Registry): void {
+    this.#registry = Registry.merge([this.#registry, registry])
   }
 
   close(): void {

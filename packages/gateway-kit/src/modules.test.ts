@@ -1,6 +1,8 @@
 import { createRouter } from '@immich-ml-router/core'
 import { managePower } from '@immich-ml-router/core/power'
+import { pino } from 'pino'
 import { expect, it, onTestFinished, vi } from 'vitest'
+import { ImmichPart } from './immich-part.ts'
 import { attachModules } from './modules.ts'
 
 vi.mock('@immich-ml-router/core/power', () => ({ managePower: vi.fn() }))
@@ -9,13 +11,16 @@ it('attaches a module once a reload uses it, and only once', async () => {
   const backends = { gpu: { url: 'http://gpu:3003' } }
   const router = createRouter({ backends })
   onTestFinished(() => router.close())
-  await attachModules(router)
+  const shared = { immich: new ImmichPart(pino({ enabled: false }), () => {}) }
+  await attachModules(router, shared)
   router.reload({ backends })
   expect(managePower).not.toHaveBeenCalled()
   const suspend = { url: 'http://gpu:9000/suspend' }
   router.reload({ backends: { gpu: { ...backends.gpu, suspend } } })
-  await vi.waitFor(() => expect(managePower).toHaveBeenCalledWith(router))
+  await vi.waitFor(() =>
+    expect(managePower).toHaveBeenCalledWith(router, { isExpected: shared.immich.isExpected }),
+  )
   router.reload({ backends: { gpu: { ...backends.gpu, suspend: { ...suspend, afterIdle: '1h' } } } })
-  await attachModules(createRouter({ backends }))
+  await attachModules(createRouter({ backends }), shared)
   expect(managePower).toHaveBeenCalledTimes(1)
 })

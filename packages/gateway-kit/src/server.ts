@@ -7,6 +7,7 @@ import { statusPage } from '@immich-ml-router/status-page'
 import type { Logger } from 'pino'
 import type { GatewayConfig } from './config.ts'
 import { createHttpServer } from './http-server.ts'
+import { ImmichPart } from './immich-part.ts'
 import { listenError } from './listen-error.ts'
 import { logWarnings } from './log-warnings.ts'
 import { GatewayMetrics } from './metrics.ts'
@@ -78,10 +79,12 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
   const { file } = config
   const reloader =
     file === undefined ? undefined : new Reloader({ router, logger, file: file.path, read: file.read })
+  const immich = new ImmichPart(logger, (registry) => metrics.add(registry))
   const page =
     config.statusPage &&
     statusPage(router, {
       onHistoryProblem: (message) => logger.warn(message),
+      queues: immich.view,
       ...config.statusPage,
     })
   const metrics = new GatewayMetrics(router, {
@@ -102,6 +105,7 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
   const inherited = socket !== undefined
   const close = async () => {
     reloader?.close()
+    await immich.prepareStop()
     await stopServer(server, router, {
       inherited,
       ...(config.drainTimeout === undefined ? {} : { timeout: config.drainTimeout }),
@@ -114,7 +118,7 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
   }
   const host = config.host === undefined ? {} : { host: config.host }
   try {
-    await attachModules(router)
+    await attachModules(router, { immich })
     const port = await listen(server, socket ?? { port: config.port, ...host }, 'PORT')
     const metricsPort =
       config.metricsPort === undefined

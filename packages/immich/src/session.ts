@@ -1,6 +1,6 @@
 import type { Clock, Router } from '@immich-ml-router/core'
 import type { Logger } from '@immich-ml-router/core/logging'
-import type { ResolvedImmich } from '@immich-ml-router/core/parts'
+import type { ExpectedJobs, ResolvedImmich } from '@immich-ml-router/core/parts'
 import { heal } from './heals.ts'
 import { ImmichClient, type QueueStatuses } from './immich-client.ts'
 import type { ImmichView } from './immich-queues.ts'
@@ -28,6 +28,8 @@ const STOP_TIMEOUT = 1_500
 /** Looks at the queues of one Immich now and then, and pauses and heals them. */
 export class Session {
   readonly ledger: Ledger
+  /** Jobs that wait in Immich, by the backends that may serve them. */
+  expected: ReadonlyMap<string, ExpectedJobs> = new Map()
   settings: ResolvedImmich
   readonly #options: SessionOptions
   readonly #ending = new AbortController()
@@ -213,7 +215,7 @@ export class Session {
   /** Tells the router of the jobs that wait in Immich. Where their queue is paused, no request asks for the backend. */
   #expect(): void {
     const { router } = this.#options
-    const expected = new Map<string, { queued: number; wanted: boolean }>()
+    const expected = new Map<string, ExpectedJobs>()
     for (const { name, remaining, pausedBy } of this.view().queues) {
       const seen = this.#services.get(name)
       if (seen === undefined || pausedBy === 'user' || remaining === 0) continue
@@ -223,6 +225,7 @@ export class Session {
         expected.set(backend, { queued: queued + remaining, wanted: wanted || isWaiting })
       }
     }
+    this.expected = expected
     for (const name of new Set(router.status().backends.map(({ name }) => name)))
       router.expect(name, expected.get(name) ?? NOTHING)
   }

@@ -24,6 +24,8 @@ export type {
   LatencyView,
   Limits,
   NoticeView,
+  QueuesView,
+  QueueView,
   Report,
   RouteView,
   RouteWindow,

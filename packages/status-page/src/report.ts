@@ -8,7 +8,16 @@ import type { Recorder } from './recorder.ts'
 import { Routes } from './routes.ts'
 import { rounded } from './tally.ts'
 import type { Window } from './window.ts'
-import type { AboutView, BackendView, HealthState, Limits, Report, RunView, WaiterView } from './wire.ts'
+import type {
+  AboutView,
+  BackendView,
+  HealthState,
+  Limits,
+  QueuesView,
+  Report,
+  RunView,
+  WaiterView,
+} from './wire.ts'
 
 /** What the viewers already have. */
 export interface Mark {
@@ -44,6 +53,7 @@ export interface ReporterOptions {
   readonly actions: boolean
   /** Source of the configuration. */
   readonly config?: string | undefined
+  readonly queues?: (() => QueuesView | undefined) | undefined
 }
 
 /** The windows of a report. */
@@ -85,7 +95,7 @@ export class Reporter {
     const minute = history.window(now, defaults.minute)
     const quarter = history.window(now, defaults.history)
     archive.settle(this.#isBulkWaiting())
-    const { actions } = this.#options
+    const { actions, queues } = this.#options
     return {
       whole: mark === START,
       now: rounded(now),
@@ -104,6 +114,7 @@ export class Reporter {
       decisions: this.#recorder.decisionsSince(mark.decision).map(decisionView),
       ...archive.changedSince(mark.archive),
       limits: LIMITS,
+      queues: queuesOf(queues?.()),
     }
   }
 
@@ -140,6 +151,20 @@ const UNAVAILABLE: ReadonlySet<HealthState> = new Set([
   'drained',
   'removed',
 ])
+
+/** Only what the page shows. */
+function queuesOf(view: QueuesView | undefined): QueuesView | undefined {
+  if (view === undefined) return undefined
+  const queues = view.queues.map(({ name, remaining, active, pausedBy, expectedEnd, lost }) => ({
+    name,
+    remaining,
+    active,
+    pausedBy,
+    expectedEnd,
+    lost,
+  }))
+  return { updated: view.updated, problem: view.problem, queues }
+}
 
 function backendViews(
   backends: readonly BackendStatus[],

@@ -12,7 +12,7 @@ import { Reporter } from './report.ts'
 import { Sampler } from './sampler.ts'
 import { Snapshot } from './snapshot.ts'
 import { hasToken } from './token.ts'
-import type { RunView } from './wire.ts'
+import type { QueuesView, RunView } from './wire.ts'
 
 /** Options of `statusPage`. */
 export interface StatusPageOptions {
@@ -53,6 +53,11 @@ export interface StatusPageOptions {
    * @default none
    */
   readonly onHistoryProblem?: ((message: string) => void) | undefined
+  /**
+   * Immich's queues, such as `immichQueues(router).view` of `@immich-ml-router/immich`.
+   * @default none
+   */
+  readonly queues?: (() => QueuesView | undefined) | undefined
   /**
    * The clock of the router, for tests.
    * @default the system clock
@@ -124,6 +129,7 @@ class PageServer {
       config,
       historyFile,
       onHistoryProblem,
+      queues,
       clock = systemClock,
     }: StatusPageOptions,
   ) {
@@ -139,7 +145,7 @@ class PageServer {
     this.#router = router
     this.#basePath = basePath.replace(/\/+$/, '')
     this.#token = adminToken
-    const reporter = new Reporter(router, recorder, { actions: adminToken !== undefined, config })
+    const reporter = new Reporter(router, recorder, { actions: adminToken !== undefined, config, queues })
     this.#reporter = reporter
     this.#live = new Live(reporter, clock)
     this.#snapshot = new Snapshot(reporter, clock)

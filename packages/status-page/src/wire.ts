@@ -35,6 +35,31 @@ export interface Report {
   /** What happened in the last 24 hours. Oldest first; after the first report, only new ones. */
   readonly events: readonly EventView[]
   readonly limits: Limits
+  /** Immich's queues; absent without `immich`. */
+  readonly queues?: QueuesView | undefined
+}
+
+/** Immich's job queues, as Immich last told. */
+export interface QueuesView {
+  /** When Immich told, as `Date.now()`; absent if it never did. */
+  readonly updated?: number | undefined
+  /** What is wrong, as a sentence with the remedy. */
+  readonly problem?: string | undefined
+  readonly queues: readonly QueueView[]
+}
+
+/** One of Immich's queues. */
+export interface QueueView {
+  readonly name: 'smartSearch' | 'faceDetection' | 'ocr'
+  /** Jobs that are not done. */
+  readonly remaining: number
+  /** Jobs that are running. */
+  readonly active: number
+  readonly pausedBy?: 'router' | 'user' | undefined
+  /** Expected end of the jobs, as `Date.now()`. */
+  readonly expectedEnd?: number | undefined
+  /** Jobs that were lost, and are not queued again yet. */
+  readonly lost: number
 }
 
 /** A problem of the router itself. */
