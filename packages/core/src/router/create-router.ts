@@ -19,6 +19,7 @@ import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import { checkExchange, type ResolvedExchangeOptions, resolveExchangeOptions } from './exchange-options.ts'
 import { NoticeBoard } from './notices.ts'
+import { OwnNotices } from './own-notices.ts'
 import type { BackendEvent } from './policy-runtime.ts'
 import { toRequestEvent } from './request-event.ts'
 import type {
@@ -58,9 +59,6 @@ export function createRouter<const Name extends string>(options: RouterOptions<N
   return new PredictRouter(options)
 }
 
-/** Time after the last request over HTTP/1.0 until its notice is cleared, in milliseconds. */
-const HTTP_10_MEMORY = 15 * 60_000
-
 class PredictRouter implements Router {
   #options: ResolvedExchangeOptions
   #config: RouterConfig
@@ -71,8 +69,7 @@ class PredictRouter implements Router {
   readonly #events: EventEmitter = new EventEmitter()
   readonly #active: ActiveRequests
   readonly notices = new NoticeBoard((notice) => this.#emitSafely('notice', notice))
-  /** When a predict request last came over HTTP/1.0. */
-  #http10At = 0
+  readonly #ownNotices: OwnNotices
   #basePaths: readonly string[] = []
   #predictPaths: readonly string[] = []
   readonly #wakesAll: boolean
@@ -106,12 +103,9 @@ class PredictRouter implements Router {
     this.#forwarder = new Forwarder({ proxy, clock, ...written.forward })
     this.#forwarder.watch(this.#select)
     this.#active = new ActiveRequests(this.#forwarder.clock)
-    this.#options.store.disk.watch((problem) => {
-      if (problem === undefined) this.notices.clear('body-spool')
-      else this.notices.set({ kind: 'body-spool', level: 'error', message: problem })
-    })
+    this.#ownNotices = new OwnNotices(this.notices, this.#options.store)
     this.#stepwise = new Stepwise(this.#active, {
-      onArrival: (active) => this.#arrived(active),
+      onArrival: (active) => this.#ownNotices.arrived(active, this.#forwarder.clock.now()),
       onEnd: (active) => this.#end(active),
     })
   }
@@ -158,7 +152,7 @@ class PredictRouter implements Router {
     const { clock } = this.#forwarder
     const active = (exchange && this.#stepwise.get(exchange)) ?? this.#active.add(req, res)
     active.busy = true
-    if (req.httpVersion === '1.0') this.#arrived(active)
+    if (req.httpVersion === '1.0') this.#ownNotices.arrived(active, clock.now())
     try {
       if (this.#refusing) this.#refuse(exchange === undefined ? req : undefined)
       active.exchange = exchange ?? (await Exchange.begin(req, res, this.#options, active.head))
@@ -252,7 +246,7 @@ class PredictRouter implements Router {
 
   status(): RouterStatus {
     const now = this.#forwarder.clock.now()
-    this.#checkNotices(now)
+    this.#ownNotices.check(now)
     const own = { state: this.#state, now, active: this.#active.size, notices: this.notices.all }
     const [select, wakesAll] = [this.#select, this.#wakesAll]
     return routerStatus({ ...own, select, store: this.#options.store, wakesAll })
@@ -341,25 +335,6 @@ class PredictRouter implements Router {
     await this.#active.ended(defaults.closeGrace)
     this.#state = 'closed'
     this.#emitSafely('close')
-  }
-
-  /** Notes that requests come over HTTP/1.0. */
-  #arrived({ req, head: { client } }: ActiveRequest): void {
-    if (req.httpVersion !== '1.0') return
-    this.#http10At = this.#forwarder.clock.now()
-    this.notices.set({
-      kind: 'http-1.0',
-      level: 'warning',
-      message:
-        'Predict requests come over HTTP/1.0, so clients that wait get no heartbeats. In nginx, set proxy_http_version 1.1.',
-      client,
-    })
-  }
-
-  /** Clears the notices whose cause is gone. */
-  #checkNotices(now: number): void {
-    this.#options.store.disk.recheck()
-    if (now - this.#http10At > HTTP_10_MEMORY) this.notices.clear('http-1.0')
   }
 
   #emitSafely<E extends keyof RouterEvents>(name: E, ...event: RouterEvents[E]): void {
