@@ -3,12 +3,17 @@ import { join } from 'node:path'
 import { createRouter } from '@immich-ml-router/core'
 import { routerMetrics } from '@immich-ml-router/core/metrics'
 import { makeApp } from '@immich-ml-router/example-express-gateway'
+import { startGateway } from '@immich-ml-router/gateway-kit'
+import type { Report } from '@immich-ml-router/status-page'
+import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { panels, type Values } from './metrics/panels.ts'
 import { Prometheus, type Sample } from './metrics/prometheus.ts'
-import { Scene } from './metrics/scene.ts'
+import { BODIES, Scene } from './metrics/scene.ts'
 import { BULK_FAILURES, BULK_JOBS, PAUSED, round } from './metrics/truth.ts'
+import { post } from './support/client.ts'
 import { ROOT } from './support/docs.ts'
+import { stubMl } from './support/servers.ts'
 import { itNeeds } from './support/tools.ts'
 
 interface Panel {
@@ -48,6 +53,46 @@ describe('the dashboard', () => {
         expect({ title, values }).toEqual({ title, values: truth[title]?.map(roughly) })
       }
       await goOn()
+    },
+    90_000,
+  )
+
+  itNeeds('prometheus')(
+    'shows the run and the busy shares of the status page',
+    async () => {
+      const stubs = { gpu: await stubMl({ serviceTime: 40 }), nas: await stubMl({ serviceTime: 20 }) }
+      const options = {
+        backends: { gpu: { url: stubs.gpu.url }, nas: { url: stubs.nas.url } },
+        routes: [{ match: { task: 'clip' }, backends: ['gpu'] }, { backends: ['nas'] }],
+        health: false as const,
+      }
+      const config = { port: 0, source: 'the test', options, statusPage: {} }
+      const gateway = await startGateway({ makeApp, config, logger: pino({ level: 'silent' }) })
+      onTestFinished(() => gateway.close())
+      const prometheus = await Prometheus.start(gateway.metricsUrl)
+      const from = await prometheus.nextScrape()
+      for (let i = 0; i < 40; i++) await post(gateway.url, BODIES.image)
+      for (let i = 0; i < 20; i++) await post(gateway.url, BODIES.faces)
+      const to = await prometheus.nextScrape()
+      const report = (await (await fetch(`${gateway.url}/_router/status.json`)).json()) as Report
+      const { minute } = report.windows
+      const query = async (title: string) => {
+        const { expr = '', legendFormat = '' } =
+          shown.find((panel) => panel.title === title)?.targets?.[0] ?? {}
+        const asked = expr.replaceAll('$__rate_interval', `${to - from + 1}ms`).replaceAll('$job', '.+')
+        return valuesOf(await prometheus.query(asked, to), legendFormat)
+      }
+      expect(await query('Current run')).toEqual({ '': report.runs[0]?.jobs })
+      const busy = await query('Busy')
+      for (const backend of report.backends) {
+        const seconds = (backend.minute.busy * minute.length) / 1_000
+        expect((busy[backend.name] ?? 0) * ((to - from) / 1_000)).toBeCloseTo(seconds, 1)
+        // 40 and 20 answers of 40 and 20 ms, which take a little longer.
+        expect(seconds).toBeGreaterThan(backend.name === 'gpu' ? 1.5 : 0.38)
+        const run = report.runs[0]
+        const time = (run?.jobs ?? 0) / (run?.rate ?? 1)
+        expect((run?.backends[backend.name]?.busy ?? 0) * time).toBeCloseTo(seconds, 1)
+      }
     },
     90_000,
   )

@@ -52,7 +52,9 @@ export class Prometheus {
     })
     await until(() => address !== undefined || child.exitCode !== null, 'Prometheus listens', 30)
     if (address === undefined) throw new Error(`Prometheus ended:\n${lines.join('\n')}`)
-    return new Prometheus(`http://${address}`)
+    const url = `http://${address}`
+    await until(async () => (await fetch(`${url}/-/ready`)).ok, 'Prometheus is ready', 30)
+    return new Prometheus(url)
   }
 
   /** When it has scraped the gateway next, in milliseconds: a scrape that began after this was called. */
