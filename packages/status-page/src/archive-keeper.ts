@@ -3,6 +3,9 @@ import { Archive } from './archive.ts'
 import { watchEvents } from './event-log.ts'
 import { HistoryFile } from './history-file.ts'
 
+/** The notice while the history cannot be saved. */
+const NOTICE = 'history-file'
+
 export interface ArchiveKeeperOptions {
   readonly clock: Clock
   /** Path of the history file; without it, a restart forgets the history. */
@@ -16,20 +19,27 @@ export class ArchiveKeeper {
   readonly #file: HistoryFile | undefined
   readonly #stopListening: () => void
 
-  constructor(router: Pick<Router, 'on'>, { clock, path, onProblem }: ArchiveKeeperOptions) {
+  constructor(router: Pick<Router, 'on' | 'notices'>, { clock, path, onProblem }: ArchiveKeeperOptions) {
     if (path !== undefined) {
-      const file = new HistoryFile({ path, clock, record: () => this.archive.record, onProblem })
+      const file = new HistoryFile({
+        path,
+        clock,
+        record: () => this.archive.record,
+        onIgnored: (reason) => onProblem?.(reason),
+        onProblem: (problem) => {
+          if (problem === undefined) router.notices.clear(NOTICE)
+          else {
+            router.notices.set({ kind: NOTICE, level: 'warning', message: problem })
+            onProblem?.(problem)
+          }
+        },
+      })
       const record = file.load()
       if (record !== undefined) this.archive.restore(record)
       this.#file = file
     }
     this.archive.note({ kind: 'started' })
     this.#stopListening = watchEvents(router, (event) => this.archive.note(event))
-  }
-
-  /** Why the history is not saved, as a sentence. */
-  get problem(): string | undefined {
-    return this.#file?.problem
   }
 
   /** Saves the history, and stops. */

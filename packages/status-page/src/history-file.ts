@@ -24,8 +24,10 @@ export interface HistoryFileOptions {
   readonly clock: Clock
   /** Reads what is to be saved. */
   readonly record: () => ArchiveRecord
-  /** Called with a sentence when the file is ignored, and once for each reason why it cannot be written. */
-  readonly onProblem?: ((message: string) => void) | undefined
+  /** Called with the reason, as a sentence, when the file is ignored. */
+  readonly onIgnored: (reason: string) => void
+  /** Called with a sentence when the file cannot be written, once for each reason, and without when it can again. */
+  readonly onProblem: (problem: string | undefined) => void
 }
 
 /** Readable by this user only: the history has names of backends and models. */
@@ -50,11 +52,6 @@ export class HistoryFile {
     this.#options = options
   }
 
-  /** Why the history is not saved, as a sentence. */
-  get problem(): string | undefined {
-    return this.#problem
-  }
-
   /** Whether a save is in progress. */
   get isSaving(): boolean {
     return this.#saving !== undefined
@@ -62,14 +59,14 @@ export class HistoryFile {
 
   /** @returns `undefined` if the file does not exist or is ignored. */
   load(): ArchiveRecord | undefined {
-    const { path, onProblem } = this.#options
+    const { path, onIgnored } = this.#options
     removeLeftovers(path)
     try {
       this.#own = identityOf(path)
       return decodeHistory(readRegular(path))
     } catch (error) {
       if (codeOf(error) !== 'ENOENT')
-        onProblem?.(`The history file ${path} is ignored and will be replaced: ${messageOf(error)}.`)
+        onIgnored(`The history file ${path} is ignored and will be replaced: ${messageOf(error)}.`)
       return undefined
     }
   }
@@ -151,7 +148,7 @@ export class HistoryFile {
     else {
       renameSync(temporary, path)
       this.#own = identityOf(path)
-      this.#problem = undefined
+      this.#report(undefined)
     }
   }
 
@@ -176,10 +173,10 @@ export class HistoryFile {
     this.changed()
   }
 
-  #report(problem: string): void {
+  #report(problem: string | undefined): void {
     if (problem === this.#problem) return
     this.#problem = problem
-    this.#options.onProblem?.(problem)
+    this.#options.onProblem(problem)
   }
 }
 

@@ -33,18 +33,13 @@ export interface StatusPageOptions {
    */
   readonly hosts?: readonly string[] | undefined
   /**
-   * A sentence at the top of the page, such as "Demo: the answers are made up."
-   * @default none
-   */
-  readonly notice?: string | undefined
-  /**
    * Source of the configuration, such as `/config/router.yaml`, at the bottom of the page.
    * @default none
    */
   readonly config?: string | undefined
   /**
-   * Path of a file that keeps the runs, the last 24 hours and the events across restarts. Written at most once a minute and
-   * at the end. Give each router a file of its own. If it cannot be read or written, the page says so.
+   * Path of a file that keeps the runs, the last 24 hours and the events across restarts. It is written at most once a minute
+   * and when the page closes. Give each router a file of its own. If it cannot be written, there is a notice.
    * @default none: a restart forgets them
    */
   readonly historyFile?: string | undefined
