@@ -163,12 +163,25 @@ async function install() {
 
 /** Generates the files that programs, tests and editors read but git ignores, if their sources have changed. */
 async function generate() {
-  const core = join(root, 'packages', 'core')
-  const outputs = ['config.schema.json', 'policy.schema.json'].map((name) => join(core, name))
-  const marker = join(modules, '.generated')
-  const hash = hashOf(['src', 'scripts'].flatMap((folder) => sourcesIn(join(core, folder))))
+  const [core, page] = ['core', 'status-page'].map((name) => join(root, 'packages', name))
+  await generateOnce('.generated', {
+    script: join(core, 'scripts', 'generate-schema.ts'),
+    outputs: ['config.schema.json', 'policy.schema.json'].map((name) => join(core, name)),
+    sources: ['src', 'scripts'].flatMap((folder) => sourcesIn(join(core, folder))),
+  })
+  await generateOnce('.generated-status', {
+    script: join(page, 'scripts', 'generate-schema.ts'),
+    outputs: [join(page, 'status.schema.json')],
+    sources: [join(page, 'src', 'wire.ts'), ...sourcesIn(join(page, 'scripts'))],
+  })
+}
+
+/** Runs a script unless its outputs exist and its sources are the same as last time. */
+async function generateOnce(name, { script, outputs, sources }) {
+  const marker = join(modules, name)
+  const hash = hashOf(sources)
   if (outputs.every((path) => existsSync(path)) && isCurrent(marker, hash)) return
-  const code = await run(node, ['packages/core/scripts/generate-schema.ts'])
+  const code = await run(node, [script])
   if (code !== 0) process.exit(code)
   writeFileSync(marker, hash)
 }

@@ -18,6 +18,11 @@ const exec = promisify(execFile)
 const windows = process.platform === 'win32'
 /** The examples that send text searches to the NAS. */
 const SEARCHES_ON_NAS = new Set(['express', 'in-code', 'package-core', 'package-express', 'package-koa'])
+/** Of the packages that have some. */
+const SCHEMAS: Readonly<Partial<Record<string, readonly string[]>>> = {
+  core: ['config.schema.json', 'policy.schema.json'],
+  'status-page': ['status.schema.json'],
+}
 let directory: string
 const tarballs: Record<string, string> = {}
 
@@ -57,7 +62,7 @@ describe.each(PACKAGES)('the packed %s', (name) => {
 
   it('holds what is needed and nothing else', async () => {
     const { stdout } = await exec('tar', ['-tzf', tarballs[name] ?? ''])
-    const schemas = name === 'core' ? ['config.schema.json', 'policy.schema.json'] : []
+    const schemas = SCHEMAS[name] ?? []
     const entries = ['index', ...partsOf(name)].flatMap((entry) =>
       ['cjs', 'd.cts', 'd.ts', 'js'].map((extension) => `dist/${entry}.${extension}`),
     )
@@ -189,9 +194,12 @@ statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} },
       expect(await readFile(join(dist, `${part}.js`), 'utf8'), part).not.toMatch(/class \w*Error/)
   })
 
-  it('reads the published schema', async () => {
-    const { stdout } = await node('-p', `require('@immich-ml-router/core/config.schema.json').title`)
-    expect(stdout.trim()).toBe('immich-ml-router configuration')
+  it.each([
+    ['core/config.schema.json', 'immich-ml-router configuration'],
+    ['status-page/status.schema.json', 'Report of immich-ml-router (GET /_router/status.json)'],
+  ])('reads the published schema %s', async (path, title) => {
+    const { stdout } = await node('-p', `require('@immich-ml-router/${path}').title`)
+    expect(stdout.trim()).toBe(title)
   })
 
   const examples: readonly [document: string, name: string][] = [

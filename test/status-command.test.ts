@@ -59,10 +59,12 @@ describe('immich-ml-router status', { timeout: 90_000 }, () => {
     const { port } = new URL(url)
     const { code, stdout, stderr } = await status([], { PORT: port, HOST: '127.0.0.1' })
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toMatch(/^\d\d:\d\d:\d\d {2}running, [\d.]+ requests\/s, 1 in progress/)
-    expect(stdout).toMatch(/\nnas +healthy +0\/4 .*text search [\d.]+ ms/)
+    expect(stdout).toMatch(
+      /^\d\d:\d\d:\d\d {2}running, 1 in progress, version [\d.]+, up for \d+ s\nlast minute: [\d.]+ jobs\/min; p95: text search [\d.]+ ms, image indexing [\d.]+ ms, OCR [\d.]+ ms\nlast 15 min: /,
+    )
+    expect(stdout).toMatch(/\nnas +healthy +[\d.]+ +\d+ % +0\/4 .*text search [\d.]+ ms/)
     expect(stdout).toMatch(/\ngpu +healthy .*lacks image indexing/)
-    expect(stdout).toMatch(/\noff +(down|unknown) +0\/2 +1 /)
+    expect(stdout).toMatch(/\noff +(down|unknown) +0 +0 % +0\/2 +1 /)
     expect(stdout).toMatch(/\n0 queued, 1 held\.\nroute .*\nfacial-recognition +held +faces +1 +\d+ s\n/)
     expect(stdout).toMatch(/image indexing +nas +answered after retry \(200\) .*501/)
     expect(stdout).not.toContain('\u001b')

@@ -16,6 +16,8 @@ export const HALF = LARGE_ANSWER.slice(0, 1_500)
 /** A predict request that waits for its answer. */
 export interface Job {
   answer(status?: number): void
+  /** A proxy in front of the ML server wants a login. */
+  signIn(): void
   /** The head of a large answer, and its first half. */
   begin(): void
   end(): void
@@ -62,6 +64,7 @@ function jobOf(res: ServerResponse): Job {
       const body = status < 400 ? ANSWER : REFUSAL
       head(status, body).end(body)
     },
+    signIn: () => void res.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>'),
     begin: () => void head(200, LARGE_ANSWER).write(HALF),
     end: () => void res.end(LARGE_ANSWER.slice(HALF.length)),
     cut: () => void res.destroy(),

@@ -85,6 +85,7 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
     statusPage(router, {
       onHistoryProblem: (message) => logger.warn(message),
       queues: immich.view,
+      config: config.file?.path ?? config.source,
       ...config.statusPage,
     })
   const metrics = new GatewayMetrics(router, {

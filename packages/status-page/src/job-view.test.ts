@@ -1,6 +1,6 @@
 import type { Classification } from '@immich-ml-router/core'
 import { describe, expect, it } from 'vitest'
-import { jobView, kindOf, modelsOf } from './job-view.ts'
+import { jobView, kindOf } from './job-view.ts'
 import { classificationOf } from './request-event.fixture.ts'
 
 const unclassified: Classification = {
@@ -50,10 +50,4 @@ describe('a job', () => {
   ])('is of the kind %s: %#', (kind, classification) => {
     expect(kindOf(classification)).toBe(kind)
   })
-})
-
-it('has the models of kinds of jobs, the last one first', () => {
-  const kinds = ['clip/textual/ViT', 'ocr/detection/a/b+ocr/recognition/c', '', 'clip/visual/ViT']
-  expect(modelsOf(kinds)).toEqual(['ViT', 'a/b', 'c'])
-  expect(modelsOf(Array.from({ length: 9 }, (_, i) => `clip/visual/${i}`))).toEqual(['8', '7', '6', '5', '4'])
 })

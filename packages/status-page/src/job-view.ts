@@ -42,17 +42,3 @@ const TASK_KINDS = kinds({ 'facial-recognition': 'faces', ocr: 'ocr' })
 function kinds(table: Record<string, JobKind>): Readonly<Partial<Record<string, JobKind>>> {
   return Object.assign(Object.create(null), table)
 }
-
-/** The models of kinds of jobs (`task/type/model`, several joined by `+`), the last one first. */
-export function modelsOf(kinds: readonly string[]): string[] {
-  const models = kinds.toReversed().flatMap((kind) => kind.split('+').flatMap(modelIn))
-  return [...new Set(models)].slice(0, MOST_MODELS)
-}
-
-/** Models of a backend in a report. */
-const MOST_MODELS = 5
-
-function modelIn(key: string): string[] {
-  const model = /^[^/]+\/[^/]+\/(.+)$/.exec(key)?.[1]
-  return model === undefined ? [] : [shorten(model, LONGEST)]
-}

@@ -3,9 +3,10 @@ import type { Archive } from './archive.ts'
 import { type Decision, decisionOf, faultOf } from './decision-view.ts'
 import { defaults } from './defaults.ts'
 import { History } from './history.ts'
+import { LastModels } from './last-models.ts'
 import { Ring } from './ring.ts'
 import { UseMeter } from './use-meter.ts'
-import type { JobKind } from './wire.ts'
+import type { JobKind, JobView } from './wire.ts'
 
 /**
  * Records the last requests and minutes, also without viewers, so that a page that is opened later shows them. It stores
@@ -14,6 +15,7 @@ import type { JobKind } from './wire.ts'
 export class Recorder {
   readonly history: History
   readonly archive: Archive
+  readonly models = new LastModels()
   readonly #meter: UseMeter
   readonly #last = new Ring<Decision>(defaults.decisions)
   /** Decisions other than `answered`, in a ring of their own: successful requests must not push them out. */
@@ -37,7 +39,7 @@ export class Recorder {
     const decision = decisionOf(event, ++this.#count)
     this.#last.add(decision)
     if (decision.fate !== 'answered') this.#troubles.add(decision)
-    const { start, fate, kind, route, steps, attempts, status = 0 } = decision
+    const { start, fate, kind, job, route, steps, attempts } = decision
     const backend = attempts.at(-1)?.backend
     this.history.add({
       at: start + steps.total,
@@ -47,20 +49,22 @@ export class Recorder {
       route,
       backend,
     })
-    const isGood = (fate === 'answered' || fate === 'rescued') && status < 400
+    const isGood = fate === 'answered' || fate === 'rescued'
     this.archive.add({ time: steps.total, kind, fate, isGood, backend })
-    for (const attempt of event.attempts) this.#recordAttempt(attempt, kind)
+    for (const attempt of event.attempts) this.#recordAttempt(attempt, kind, job)
   }
 
   /** Records how the backends were used since the last time. */
   recordUse(status: RouterStatus): void {
+    this.models.keepOnly(new Set(status.backends.map(({ name }) => name)))
     const use = this.#meter.read(status)
     this.history.addUse(use)
     this.archive.addUse(use)
   }
 
-  #recordAttempt({ backend, start, time, outcome }: AttemptRecord, kind: JobKind): void {
+  #recordAttempt({ backend, start, time, outcome }: AttemptRecord, kind: JobKind, job: JobView): void {
     const isGood = outcome.kind === 'answered' && outcome.verdict.kind === 'good'
+    if (isGood) this.models.add(backend, job)
     this.history.addAttempt({
       at: start + time,
       backend,

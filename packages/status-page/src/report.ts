@@ -3,7 +3,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { decisionView } from './decision-view.ts'
 import { defaults } from './defaults.ts'
 import { healthView } from './health-view.ts'
-import { jobView, kindOf, modelsOf } from './job-view.ts'
+import { jobView, kindOf } from './job-view.ts'
 import type { Recorder } from './recorder.ts'
 import { Routes } from './routes.ts'
 import { rounded } from './tally.ts'
@@ -107,7 +107,7 @@ export class Reporter {
       active,
       about: this.#about,
       windows: { minute: minute.view, quarter: quarter.view },
-      backends: backendViews(backends, { minute, quarter }, now),
+      backends: backendViews(backends, this.#recorder, { minute, quarter }, now),
       routes: this.#routes.views(status, { minute, quarter }),
       waiting: { count: Object.values(held).reduce((sum, count) => sum + count, 0), first: this.#waiters() },
       spans: history.changedSince(mark.change, now),
@@ -168,22 +168,24 @@ function queuesOf(view: QueuesView | undefined): QueuesView | undefined {
 
 function backendViews(
   backends: readonly BackendStatus[],
+  { models }: Recorder,
   { minute, quarter }: Windows,
   now: number,
 ): BackendView[] {
   return [...Map.groupBy(backends, ({ name }) => name)].flatMap(([name, endpoints]) => {
     const views = endpoints.map((backend) => stateView(backend, now))
     const isAvailable = views.some(({ health }) => !UNAVAILABLE.has(health.state))
-    const windows = {
+    const traffic = {
+      models: models.of(name),
       minute: minute.backendOf(name, isAvailable),
       quarter: quarter.backendOf(name, isAvailable),
     }
-    return views.map((view) => ({ ...view, ...windows }))
+    return views.map((view) => ({ ...view, ...traffic }))
   })
 }
 
 /** A backend, without its traffic. */
-function stateView(backend: BackendStatus, now: number): Omit<BackendView, keyof Windows> {
+function stateView(backend: BackendStatus, now: number): Omit<BackendView, keyof Windows | 'models'> {
   const { waiting, latencies, canaries, tasks = [], wokeAt } = backend
   const kinds = Object.entries(latencies).slice(-MOST_KINDS)
   return {
@@ -194,7 +196,6 @@ function stateView(backend: BackendStatus, now: number): Omit<BackendView, keyof
     health: healthView(backend, now),
     canaries: canaries.passed + canaries.failed === 0 ? undefined : canaries,
     serves: tasks,
-    models: modelsOf(kinds.map(([kind]) => kind)),
     wokeAt: wokeAt === undefined ? undefined : rounded(wokeAt),
   }
 }

@@ -243,6 +243,7 @@ export interface TaskView {
   readonly isSome?: boolean | undefined
   readonly state: 'ejected' | 'trial' | 'recovering' | 'lacking'
   readonly reason?: string | undefined
+  readonly since?: number | undefined
   readonly until?: number | undefined
 }
 
@@ -266,7 +267,7 @@ export interface BackendView {
   readonly quarter: BackendWindow
   /** Tasks that its settings let it serve; empty for all. */
   readonly serves: readonly string[]
-  /** Models of its latest jobs, the last one first. */
+  /** Models that it used last, the last one first; at most 5. */
   readonly models: readonly string[]
   /** When its machine last came up after it was woken. */
   readonly wokeAt?: number | undefined
