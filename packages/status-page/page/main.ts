@@ -9,6 +9,7 @@ import { Sign } from './icons.ts'
 import { latency } from './latency.ts'
 import type { Model } from './model.ts'
 import { Plot } from './plot.ts'
+import { Queues } from './queues.ts'
 import { StartHere } from './start-here.ts'
 import { Store } from './store.ts'
 import { type LinkState, Stream } from './stream.ts'
@@ -32,6 +33,7 @@ const parts = [
   new StartHere(byId('start-here', HTMLElement)),
   new Backends(byId('backends', HTMLElement), actions),
   new Waiting(byId('waiting', HTMLElement)),
+  new Queues(byId('queues', HTMLElement)),
   ...plots,
 ]
 const verdictSign = new Sign('off')
