@@ -21,7 +21,8 @@ async function reportOf(url: string): Promise<unknown> {
 }
 
 it('an idle router reports by the schema', async () => {
-  const { url } = await serve({}, { config: '/config/router.yaml', notice: 'Demo.' })
+  const { url, router } = await serve({}, { config: '/config/router.yaml' })
+  router.notices.set({ kind: 'demo', level: 'info', message: 'Demo.' })
   const report = await reportOf(url)
   expect(mistakesIn(report)).toEqual([])
   expect(report).toMatchObject({
