@@ -24,24 +24,28 @@ describe('the status page in a browser', () => {
   it('shows the current state and the recorded requests', async () => {
     const { address } = await scene()
     const { page, complaints, asked } = await visit(address)
-    await until(async () => (await textOf(page, '#verdict')) === 'gpu is down.', 'the verdict shows')
-    expect(await textOf(page, '#remark')).toMatch(
-      /^2 requests are waiting\. 4 requests in the .* 1 of them needed a retry/,
-    )
+    const verdict = 'gpu is down: connection refused; start the ML server.'
+    await until(async () => (await textOf(page, '#verdict')) === verdict, 'the verdict shows')
     expect(await textsOf(page, '#figures > div')).toEqual([
-      expect.stringMatching(/^Requests per second 0\.\d+/),
-      'Answered 100% of 4',
-      expect.stringMatching(/^Text search [\d.]+ ms 95% within [\d.]+ m?s$/),
-      'Image indexing (smart search) – none yet',
-      'Active 2 0 with a backend',
-      expect.stringMatching(/^Waiting 2 for up to [\d.]+ m?s$/),
+      expect.stringMatching(/^Jobs per second [\d.]+ [\d.]+ in 15 min$/),
+      'Answered 100% 100% in 15 min',
+      'At a backend 0 now',
+      expect.stringMatching(/^Waiting 2 now, for up to [\d.]+ m?s$/),
     ])
+    expect(await textsOf(page, '#busy tbody tr')).toEqual([
+      expect.stringMatching(/^gpu down [\d.]+%$/),
+      expect.stringMatching(/^nas [\d.]+% [\d.]+%$/),
+    ])
+    expect(await textsOf(page, '#latency tbody tr')).toEqual([
+      expect.stringMatching(/^Text search [\d.]+ m?s [\d.]+ m?s [\d.]+ m?s$/),
+    ])
+    expect(await textOf(page, '#run-title')).toBe('No import yet')
     const [gpu, nas] = await textsOf(page, '.station')
     expect(gpu).toMatch(
-      /^gpu Down .*No answer to probes for .*: connection refused\. 2 requests waiting\. 0 of 4 in flight/,
+      /^gpu Down No answer to probes for .*: connection refused\. 2 jobs held for it\. 0 of 4 in flight Errors 1 × connection failed in the last minute Waiting 2 held Models \S+ Last failure connection failed/,
     )
     expect(nas).toMatch(
-      /^nas Healthy 100% of the traffic 0 of 2 in flight Text search ViT-B-32__openai [\d.]+ ms http/,
+      /^nas Healthy [\d.]+% busy 4 jobs\/min 100% of the jobs of the last minute 0 of 2 in flight Job median p95 p95, 15 min Text search [\d.]+ ms [\d.]+ ms [\d.]+ ms Busy .* Models ViT-B-32__openai Address http/,
     )
     const waiters = await textsOf(page, '.waiters tbody tr')
     expect(waiters).toHaveLength(2)
@@ -127,7 +131,7 @@ describe('the status page in a browser', () => {
     await page.getByText('nas gets no new requests.').waitFor()
     expect(enabled()).toBe(false)
     await until(
-      async () => (await textOf(page, '#verdict')) === 'No backend is available.',
+      async () => (await textOf(page, '#verdict')).startsWith('No backend is available: gpu is down'),
       'the verdict follows',
     )
     await page.getByRole('button', { name: 'Enable nas' }).click()
@@ -145,7 +149,7 @@ describe('the status page in a browser', () => {
     const { page } = await visit(address)
     await page.waitForSelector('.station')
     expect(await page.getByRole('button', { name: /Drain|Enable|Wake/ }).count()).toBe(0)
-    expect(await textOf(page, '#footer')).toMatch(/^Read-only\./)
+    expect(await textOf(page, '#footer')).toMatch(/^immich-ml-router [\d.]+, up for .*\. Read-only\./)
   })
 
   it('wakes a machine', async () => {
@@ -230,6 +234,49 @@ describe('the status page in a browser', () => {
     expect((await textsOf(page, '.endpoints li'))[1]).toMatch(/^127\.0\.0\.2:\d+ Down .* connection refused$/)
   })
 
+  it('closes healthy backends when there are more than four, until they are opened', async () => {
+    const backends = Object.fromEntries(
+      await Promise.all(
+        ['a', 'b', 'c', 'd', 'e', 'f'].map(async (name) => [name, { url: (await stubMl()).url }] as const),
+      ),
+    )
+    const { address } = await serve({ backends })
+    const { page } = await visit(address)
+    const button = page.getByRole('button', { name: 'c', exact: true })
+    await button.waitFor()
+    expect(await button.getAttribute('aria-expanded')).toBe('false')
+    expect(await page.getByText(String(backends['c']?.url)).isVisible()).toBe(false)
+    await button.focus()
+    await page.keyboard.press('Enter')
+    expect(await button.getAttribute('aria-expanded')).toBe('true')
+    await page.getByText(String(backends['c']?.url)).waitFor()
+  })
+
+  it('says every problem of the router, the worst as the verdict', async () => {
+    const { address, router } = await scene()
+    router.notices.set({ kind: 'config-refused', level: 'error', message: 'Line 4 is wrong; correct it' })
+    const { page } = await visit(address)
+    await until(async () => (await textOf(page, '#verdict')) === 'Line 4 is wrong; correct it.', 'it shows')
+    expect(await textsOf(page, '#also li')).toEqual([expect.stringMatching(/^gpu is down/)])
+    router.notices.clear('config-refused')
+    await until(async () => /^gpu is down/.test(await textOf(page, '#verdict')), 'it is gone')
+    expect(await page.locator('#also').isVisible()).toBe(false)
+  })
+
+  it('shows routes, events and the values of the plots as text', async () => {
+    const { address } = await scene()
+    const { page } = await visit(address)
+    await page.waitForSelector('.waiters tbody tr')
+    const [search, rest] = await textsOf(page, '#routes li')
+    expect(search).toMatch(/^search 4 jobs in the last minute 4 jobs in 15 min .*gpu, then nas/)
+    expect(rest).toMatch(/^the rest 0 jobs in the last minute/)
+    expect((await textsOf(page, '.events li'))[0]).toMatch(/^\d+:\d+ .*gpu down: connection refused$/)
+    await page.getByRole('button', { name: 'Values as a table' }).first().click()
+    await page.getByRole('region', { name: 'Values of the last 15 minutes' }).waitFor()
+    const values = await textsOf(page, '#recent .scroll tbody tr')
+    expect(values.join()).toMatch(/gpu down: connection refused/)
+  })
+
   it("formats numbers for the browser's locale", async () => {
     const { address } = await scene()
     const { page } = await visit(address, { locale: 'de-DE' })
@@ -245,10 +292,10 @@ describe('the status page in a browser', () => {
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content')
     await page.keyboard.press('Enter')
     expect(await page.evaluate('document.activeElement.id')).toBe('content')
-    const plot = page.getByRole('slider', { name: 'Throughput, by time' })
+    const plot = page.getByRole('slider', { name: 'Jobs, last 15 minutes' })
     await plot.focus()
-    expect(await plot.getAttribute('aria-valuetext')).toMatch(
-      /^[\d.]+ requests per second in the last minute; .* answered 3, answered after retry 1\.$/,
+    expect(await plot.getAttribute('aria-valuetext')).toBe(
+      'Jobs of the last 15 minutes: answered 3, answered after retry 1.',
     )
     await page.keyboard.press('ArrowLeft')
     expect(await plot.getAttribute('aria-valuetext')).toMatch(/^\d+:\d+:\d+.*: Answered [\d.]+\/s/)

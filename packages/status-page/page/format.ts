@@ -9,6 +9,10 @@ export interface Format {
   bytes(value: number): string
   /** The time of day of a moment of `Date.now()`, with its seconds. */
   time(moment: number): string
+  /** The time of day without its seconds. */
+  clock(moment: number): string
+  /** The time of day, with the date unless both moments are of the same day. */
+  moment(moment: number, now: number): string
 }
 
 /** @param locale Default: the browser's. */
@@ -18,6 +22,14 @@ export function formatFor(locale?: string): Format {
   const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 })
   const finePercent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 })
   const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+  const short = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' })
+  const dated = new Intl.DateTimeFormat(locale, {
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+  })
+  const isSameDay = (a: number, b: number) => new Date(a).toDateString() === new Date(b).toDateString()
   const scaled = (value: number) => (value >= 10 ? whole : value >= 1 ? tenths : hundredths).format(value)
   return {
     count: (value) => whole.format(value),
@@ -31,6 +43,8 @@ export function formatFor(locale?: string): Format {
       return `${(power === 0 ? whole : tenths).format(value / 1000 ** power)}${NARROW}${['B', 'kB', 'MB'][power]}`
     },
     time: (moment) => clock.format(moment),
+    clock: (moment) => short.format(moment),
+    moment: (moment, now) => (isSameDay(moment, now) ? short : dated).format(moment),
   }
 }
 

@@ -2,7 +2,7 @@ import { svg } from './dom.ts'
 import type { Tone } from './words.ts'
 
 /** A shape for each tone, so that colour is not needed: disc, half disc, square, ring. */
-const SHAPES: Readonly<Record<Tone, string>> = {
+export const SHAPES: Readonly<Record<Tone, string>> = {
   go: 'M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13zM7 11.4L3.9 8.3l1.3-1.3L7 8.8l3.8-3.8l1.3 1.3z',
   wait: 'M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13zm0 2v9a4.5 4.5 0 0 1 0-9z',
   stop: 'M3 2h10a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V3a1 1 0 0 1 1-1zm1.5 4.8v2.4h7V6.8z',

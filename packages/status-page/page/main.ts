@@ -1,21 +1,20 @@
 import type { Report } from '../src/wire.ts'
 import { Actions } from './actions.ts'
-import { Backends } from './backends.ts'
+import { Backends } from './backends/backends.ts'
 import { Decisions } from './decisions/decisions.ts'
 import { byId, h, setText } from './dom.ts'
-import { Figures } from './figures.ts'
 import { formatFor } from './format.ts'
-import { Sign } from './icons.ts'
-import { latency } from './latency.ts'
 import type { Model } from './model.ts'
-import { Plot } from './plot.ts'
+import { Overview } from './overview/overview.ts'
+import { panel } from './panel.ts'
+import { History } from './plots/history.ts'
 import { Queues } from './queues.ts'
+import { Routes } from './routes.ts'
+import { Runs } from './runs.ts'
 import { StartHere } from './start-here.ts'
 import { Store } from './store.ts'
 import { type LinkState, Stream } from './stream.ts'
 import { startTheme } from './theme.ts'
-import { throughput } from './throughput.ts'
-import { remarkOf, verdictOf } from './verdict.ts'
 import { Waiting } from './waiting.ts'
 
 /** The path of the page, behind any proxy. */
@@ -26,27 +25,27 @@ const store = new Store()
 let reportAt = 0
 
 const actions = new Actions(base, () => refresh())
-const plots = [new Plot(throughput), new Plot(latency)]
 const decisions = new Decisions()
 const parts = [
-  new Figures(byId('figures', HTMLElement)),
+  new Overview(),
   new StartHere(byId('start-here', HTMLElement)),
   new Backends(byId('backends', HTMLElement), actions),
+  new History(byId('recent', HTMLElement), byId('day', HTMLElement)),
+  new Runs(byId('runs', HTMLElement)),
+  new Routes(byId('routes', HTMLElement)),
   new Waiting(byId('waiting', HTMLElement)),
   new Queues(byId('queues', HTMLElement)),
-  ...plots,
 ]
-const verdictSign = new Sign('off')
 const footer = {
+  about: h('span'),
   note: h('span'),
   forget: h('button', { type: 'button' }, 'Forget the token'),
 }
 
 startTheme()
 setText(byId('host', HTMLElement), location.host)
-byId('verdict-icon', HTMLElement).append(verdictSign.element)
-byId('plots', HTMLElement).append(...plots.map(({ element }) => element))
-byId('footer', HTMLElement).append(footer.note, footer.forget)
+for (const id of ['recent', 'day', 'runs', 'routes']) panel(id)
+byId('footer', HTMLElement).append(footer.about, ' ', footer.note, ' ', footer.forget)
 footer.forget.addEventListener('click', () => actions.forget())
 
 const stream = new Stream({ url: `${base}/events`, onReport, onState: showLink })
@@ -79,29 +78,17 @@ function refresh(): void {
   }
   for (const part of parts) part.update(model)
   decisions.update(model)
-  showNotices(model, showVerdict(model))
   showFooter(model)
 }
 
-/** @returns The verdict. */
-function showVerdict({ report, now }: Model): string {
-  const { tone, text } = verdictOf(report, report.windows.minute.fates)
-  verdictSign.show(tone)
-  setText(byId('verdict', HTMLElement), text)
-  setText(byId('remark', HTMLElement), remarkOf(report, now, format))
-  document.title = `${text} – immich-ml-router`
-  return text
-}
-
-function showNotices({ report }: Model, verdict: string): void {
-  const notices = byId('notices', HTMLElement)
-  // The first one may be the verdict.
-  const others = report.notices.filter(({ message }) => message !== verdict)
-  notices.hidden = others.length === 0
-  setText(notices, others.map(({ message }) => message).join(' '))
-}
-
-function showFooter({ report }: Model): void {
+function showFooter({ report, now, wallOf }: Model): void {
+  const { version, startedAt, config } = report.about
+  const facts = [
+    `immich-ml-router ${version}`,
+    `up for ${format.duration(wallOf(now) - startedAt)}`,
+    ...(config === undefined ? [] : [`configured by ${config}`]),
+  ]
+  setText(footer.about, `${facts.join(', ')}.`)
   footer.forget.hidden = !actions.hasToken
   setText(
     footer.note,

@@ -1,85 +1,137 @@
 import { describe, expect, it } from 'vitest'
-import type { BackendView, HealthState } from '../src/wire.ts'
-import { formatFor } from './format.ts'
+import type { BackendView, HealthState, NoticeView } from '../src/wire.ts'
 import { groupsOf } from './groups.ts'
 import { backendOf, NO_FATES, reportOf, windowOf } from './samples.ts'
-import { remarkOf, verdictOf } from './verdict.ts'
+import { verdictsOf } from './verdict.ts'
 
-const verdictFor = (...backends: BackendView[]) => verdictOf(reportOf({ backends }), NO_FATES)
-const [gpu, mac, nas] = ['gpu', 'mac', 'nas'].map((name) => (state?: HealthState) => backendOf(name, state))
+const verdictsFor = (...backends: BackendView[]) => verdictsOf(reportOf({ backends }))
+const [gpu, mac, nas] = ['gpu', 'mac', 'nas'].map(
+  (name) =>
+    (state?: HealthState, reason?: string): BackendView =>
+      backendOf(name, state, { health: { state: state ?? 'healthy', reason, tasks: [], failures: 0 } }),
+)
 if (gpu === undefined || mac === undefined || nas === undefined) throw new Error('there are three')
 
 /** Woken when a request waits for it. */
 const asleep = backendOf('server', 'down', { wakes: true })
+
+function degraded(state: 'ejected' | 'lacking'): BackendView {
+  const tasks = [{ task: 'ocr/detection', state, reason: '500', until: 9 }]
+  return backendOf('mac', 'degraded', { health: { state: 'degraded', tasks, failures: 3 } })
+}
 
 describe('the verdict', () => {
   it.each<[string, BackendView[], string]>([
     ['go', [gpu()], 'gpu is healthy.'],
     ['go', [gpu(), mac()], 'Both backends are healthy.'],
     ['go', [gpu(), mac(), nas()], 'All 3 backends are healthy.'],
-    ['stop', [gpu('down'), mac(), nas()], 'gpu is down.'],
-    ['stop', [gpu('down'), mac('down'), nas()], 'gpu and mac are down.'],
-    ['stop', [gpu('down'), mac('ejected'), nas()], 'gpu is down, mac is ejected.'],
-    ['stop', [gpu('down'), mac('drained')], 'No backend is available.'],
-    ['stop', [gpu('unresolved'), mac()], 'gpu is without an address.'],
-    ['stop', [gpu('unresolved')], 'gpu is without an address.'],
-    ['stop', [gpu('down')], 'gpu is down.'],
-    ['wait', [gpu('degraded'), mac()], 'gpu is degraded.'],
-    ['wait', [gpu('trial')], 'gpu is on trial.'],
-    ['off', [asleep, mac()], 'server is asleep.'],
-    ['off', [asleep], 'server is asleep.'],
-    ['wait', [{ ...asleep, held: 1 }, mac()], 'server is waking up.'],
-    ['stop', [asleep, mac('down')], 'No backend is available.'],
     ['go', [gpu('recovering'), mac()], 'Both backends are healthy.'],
-    ['wait', [gpu('throttled'), mac('drained'), nas()], 'gpu is throttled, mac is drained.'],
-    ['off', [gpu('drained'), mac()], 'gpu is drained.'],
+    ['stop', [gpu('down', 'ECONNREFUSED'), mac()], 'gpu is down: connection refused; start the ML server.'],
+    [
+      'stop',
+      [gpu('down', 'EHOSTUNREACH'), mac()],
+      'gpu is down: host unreachable; start the machine or check the network.',
+    ],
+    [
+      'stop',
+      [gpu('down', 'timeout'), mac('down', 'timeout'), nas()],
+      'gpu and mac are down: timeout; restart the ML server or raise the timeout.',
+    ],
+    [
+      'stop',
+      [gpu('ejected', '5 of 8 requests failed'), mac()],
+      'gpu is ejected: 5 of 8 requests failed; check the log of the ML server.',
+    ],
+    ['stop', [gpu('unresolved'), mac()], 'gpu is without an address; correct the host name in the URL.'],
+    ['stop', [gpu('down')], 'gpu is down; start the ML server or check its log.'],
+    [
+      'stop',
+      [gpu('down', 'ECONNREFUSED'), mac('drained')],
+      'No backend is available: gpu is down: connection refused, mac is drained; start the ML server.',
+    ],
+    ['wait', [degraded('ejected')], 'mac fails at OCR (ocr/detection); check the log of the ML server.'],
+    [
+      'wait',
+      [degraded('lacking')],
+      'mac does not support OCR (ocr/detection); other backends take these jobs.',
+    ],
+    ['wait', [gpu('trial')], 'gpu is on trial; the next request tests it.'],
+    ['wait', [gpu('throttled')], 'gpu is throttled; it answers 429, so lower its concurrency limit.'],
+    ['off', [asleep, mac()], 'server is asleep; the next job wakes it.'],
+    ['off', [asleep], 'server is asleep; the next job wakes it.'],
+    ['wait', [{ ...asleep, held: 1 }, mac()], 'server is waking up; jobs are held until it answers.'],
+    ['off', [gpu('drained'), mac()], 'gpu is drained; enable it to use it again.'],
     ['off', [gpu('unknown'), mac('unknown')], 'No backend has answered yet.'],
   ])('is "%s" for %j: %s', (tone, backends, text) => {
-    expect(verdictFor(...backends)).toEqual({ tone, text })
+    expect(verdictsFor(...backends)[0]).toEqual({ tone, text })
   })
 
-  it('mentions failing requests when all backends are healthy', () => {
-    const report = reportOf({ backends: [gpu(), mac()] })
-    const recent = { ...NO_FATES, answered: 20 }
-    expect(verdictOf(report, { ...recent, failed: 2 }).text).toBe('Both backends are healthy.')
-    expect(verdictOf(report, { ...recent, failed: 3 }).text).toBe(
-      'Both backends are healthy, but requests fail.',
+  it('names every problem, the worst first', () => {
+    expect(verdictsFor(gpu('drained'), degraded('ejected'), nas('down')).map(({ tone }) => tone)).toEqual([
+      'stop',
+      'wait',
+      'off',
+    ])
+  })
+
+  const notice = (level: NoticeView['level'], message: string) => ({ kind: message, level, message })
+
+  it('takes in the problems of the router itself', () => {
+    const notices = [
+      notice('info', 'Demo.'),
+      notice('error', 'Line 4 is wrong; correct it'),
+      notice('warning', 'HTTP/1.0.'),
+    ]
+    const backends = [gpu('down'), mac('throttled'), nas('drained')]
+    expect(verdictsOf(reportOf({ backends, notices })).map(({ text }) => text)).toEqual([
+      'Line 4 is wrong; correct it.',
+      expect.stringMatching(/^gpu is down/),
+      'HTTP/1.0.',
+      expect.stringMatching(/^mac is throttled/),
+      'Demo.',
+      expect.stringMatching(/^nas is drained/),
+    ])
+  })
+
+  it('puts an outage of all backends before the problems of the router', () => {
+    const report = reportOf({ backends: [gpu('down'), mac('down')], notices: [notice('error', 'Line 4.')] })
+    expect(verdictsOf(report).map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^No backend is available: gpu is down, mac is down; start/),
+      'Line 4.',
+    ])
+  })
+
+  it('mentions failing jobs of the last minute only', () => {
+    const verdictOf = (minute: object, quarter = {}) =>
+      verdictsOf(
+        reportOf({
+          backends: [gpu(), mac()],
+          windows: {
+            minute: windowOf(60_000, { fates: { ...NO_FATES, ...minute } }),
+            quarter: windowOf(900_000, { fates: { ...NO_FATES, ...quarter } }),
+          },
+        }),
+      )[0]
+    expect(verdictOf({ answered: 20, failed: 2 }).tone).toBe('go')
+    expect(verdictOf({ answered: 2000, failed: 3 }).tone).toBe('go')
+    expect(verdictOf({ answered: 20, failed: 3 }).text).toBe(
+      'Jobs fail; open a failed request below for the reason.',
     )
-    expect(verdictOf(report, { ...recent, refused: 3 })).toEqual({
-      tone: 'stop',
-      text: 'Both backends are healthy, but requests are refused.',
-    })
-    expect(verdictOf(report, { ...recent, answered: 2000, failed: 3 }).tone).toBe('go')
+    expect(verdictOf({ answered: 20, refused: 3 }).text).toMatch(/^The router refuses jobs;/)
+    expect(verdictOf({ answered: 20 }, { answered: 20, failed: 300 }).tone).toBe('go')
   })
 
   it('mentions long waits', () => {
     const first = [{ route: 'all', reason: 'full', at: 0, job: { entries: [] } }] as const
     const report = reportOf({ backends: [gpu()], waiting: { count: 1, first } })
-    expect(verdictOf({ ...report, now: 9_000 }, NO_FATES).text).toBe('gpu is healthy.')
-    expect(verdictOf({ ...report, now: 11_000 }, NO_FATES).text).toBe(
-      'gpu is healthy, with requests waiting.',
-    )
+    expect(verdictsOf({ ...report, now: 9_000 })[0].text).toBe('gpu is healthy.')
+    expect(verdictsOf({ ...report, now: 11_000 })[0].text).toBe('gpu is healthy; jobs wait for their turn.')
   })
 
-  const error = { kind: 'config-refused', level: 'error', message: 'Mend line 4.' } as const
-  const warning = { kind: 'http-1.0', level: 'warning', message: 'Set HTTP/1.1.' } as const
-  const info = { kind: 'demo', level: 'info', message: 'Demo.' } as const
-
-  it.each([
-    ['stop', 'Mend line 4.', [gpu('down')], [error, warning]],
-    ['wait', 'Set HTTP/1.1.', [gpu('degraded')], [warning]],
-    ['stop', 'gpu is down.', [gpu('down')], [warning, info]],
-    ['off', 'Demo.', [gpu()], [info]],
-    ['wait', 'gpu is degraded.', [gpu('degraded')], [info]],
-  ] as const)('is the worst of the backends and the notices: %s, %s', (tone, text, backends, notices) => {
-    expect(verdictOf(reportOf({ backends, notices }), NO_FATES)).toEqual({ tone, text })
-  })
-
-  it.each([
-    ['closing', 'The router is closing.'],
-    ['closed', 'The router is closed.'],
-  ] as const)('says that the router is %s', (state, text) => {
-    expect(verdictOf(reportOf({ state, backends: [gpu('down')] }), NO_FATES).text).toBe(text)
+  it.each(['closing', 'closed'] as const)('says that the router is %s', (state) => {
+    expect(verdictsOf(reportOf({ state, backends: [gpu('down')] }))).toEqual([
+      { tone: 'off', text: `The router is ${state}.` },
+    ])
   })
 
   it('takes the state of the best endpoint', () => {
@@ -87,30 +139,5 @@ describe('the verdict', () => {
       backendOf('ml', state, { endpoint: `10.0.0.${i}:3003` }),
     )
     expect(groupsOf(endpoints)).toMatchObject([{ name: 'ml', state: 'healthy', members: endpoints }])
-  })
-})
-
-describe('the remark', () => {
-  const format = formatFor('en')
-  const windows = (rest: object) => ({
-    minute: windowOf(60_000),
-    quarter: windowOf(900_000, { fates: { ...NO_FATES, ...rest } }),
-  })
-
-  it('sums up the state', () => {
-    const report = reportOf({
-      backends: [gpu('down'), mac('degraded')],
-      windows: windows({ answered: 10, rescued: 2 }),
-      waiting: { count: 3, first: [] },
-    })
-    expect(remarkOf(report, 900_000, format)).toBe(
-      'mac is degraded. 3 requests are waiting. 12 requests in the last 15 minutes. 2 of them needed a retry.',
-    )
-  })
-
-  it('covers only the time since the start', () => {
-    expect(
-      remarkOf(reportOf({ windows: windows({ answered: 1 }) }), 90_000, format).replaceAll('\u202f', ' '),
-    ).toBe('One request in the 1 min 30 s since the start.')
   })
 })

@@ -1,120 +1,109 @@
-import type { Fates, Report } from '../src/wire.ts'
-import type { Format } from './format.ts'
+import type { Fates, NoticeView, Report } from '../src/wire.ts'
 import { type Group, groupsOf } from './groups.ts'
+import { cureOf, problemOf } from './problems.ts'
 import { STATES, type Tone, UNAVAILABLE } from './words.ts'
 
-/** The state of the router in one sentence, which changes only with the state. */
+/** A problem and its cure, or that there is none, in one sentence. It changes only with the state. */
 export interface Verdict {
   readonly tone: Tone
   readonly text: string
 }
 
-/** How urgent a tone is. */
-const URGENCY: Readonly<Record<Tone, number>> = { stop: 3, wait: 2, off: 1, go: 0 }
+/** The parts of a report that the verdict reads. */
+export type Judged = Pick<Report, 'state' | 'notices' | 'backends' | 'windows' | 'waiting' | 'now'>
 
-/**
- * The worst of the router's own problems and of its backends' state. Of two that are equally bad, the router's own.
- *
- * @param recent Completed requests of the last minute, by fate.
- */
-export function verdictOf(report: Judged, recent: Fates): Verdict {
-  const { state, notices } = report
-  if (state !== 'running')
-    return { tone: 'off', text: state === 'closing' ? 'The router is closing.' : 'The router is closed.' }
-  const ofBackends = backendsVerdict(report, recent)
-  const [worst] = notices
-  if (worst === undefined) return ofBackends
-  const tone = NOTICE_TONES[worst.level]
-  return URGENCY[tone] >= URGENCY[ofBackends.tone] ? { tone, text: worst.message } : ofBackends
-}
-
-type Judged = Pick<Report, 'state' | 'notices' | 'backends' | 'windows' | 'waiting' | 'now'>
-
-const NOTICE_TONES = { error: 'stop', warning: 'wait', info: 'off' } as const
-
-function backendsVerdict({ backends, windows, waiting, now }: Judged, recent: Fates): Verdict {
+/** All problems, the worst first; without any, one sentence that says so. */
+export function verdictsOf(report: Judged): readonly [Verdict, ...Verdict[]] {
+  const { state, notices, backends } = report
+  if (state !== 'running') return [{ tone: 'off', text: `The router is ${state}.` }]
   const groups = groupsOf(backends)
-  const trouble = outageOf(groups) ?? worstOf(groups)
-  if (trouble !== undefined) return trouble
-  if (windows.minute.rate === 0 && groups.every(({ state }) => state === 'unknown'))
-    return { tone: 'off', text: 'No backend has answered yet.' }
-  const healthy = groups.length === 1 ? `${isAre(groups)} healthy` : allHealthy(groups)
-  const failing = failingOf(recent)
-  if (failing !== undefined) return { tone: 'stop', text: `${healthy}, but ${failing}.` }
-  const [oldest] = waiting.first
-  const isBusy = oldest !== undefined && now - oldest.at > LONG_WAIT
-  return { tone: 'go', text: isBusy ? `${healthy}, with requests waiting.` : `${healthy}.` }
+  const noticed = (level: NoticeView['level']) =>
+    notices.filter((notice) => notice.level === level).map(({ message }) => said(message, level))
+  const outage = outageOf(groups)
+  const [first, ...others] = [
+    ...outage,
+    ...noticed('error'),
+    ...(outage.length > 0 ? [] : problemsOf(groups, 'stop')),
+    ...failuresOf(report.windows.minute.fates),
+    ...noticed('warning'),
+    ...problemsOf(groups, 'wait'),
+    ...noticed('info'),
+    ...problemsOf(groups, 'off'),
+  ]
+  return first === undefined ? [wellOf(report, groups)] : [first, ...others]
 }
 
-/** The verdict when none of several backends is available. */
-function outageOf(groups: readonly Group[]): Verdict | undefined {
+const TONES: Readonly<Record<NoticeView['level'], Tone>> = { error: 'stop', warning: 'wait', info: 'off' }
+
+function said(message: string, level: NoticeView['level']): Verdict {
+  return { tone: TONES[level], text: /[.!?]$/.test(message) ? message : `${message}.` }
+}
+
+/** The verdict when none of several backends is available, unless all are asleep. */
+function outageOf(groups: readonly Group[]): Verdict[] {
   const isOut = groups.length > 1 && groups.every(({ state }) => UNAVAILABLE.has(state))
-  const isMeant = groups.every(({ state }) => state === 'asleep' || state === 'waking')
-  return isOut && !isMeant ? { tone: 'stop', text: 'No backend is available.' } : undefined
+  const [worst] = groups.filter(({ state }) => STATES[state].tone === 'stop')
+  if (!isOut || worst === undefined) return []
+  const problems = groups.map((group) => `${group.name} ${problemOf(group)}`)
+  const listed = problems.length > 3 ? [...problems.slice(0, 2), `${problems.length - 2} more`] : problems
+  return [{ tone: 'stop', text: `No backend is available: ${listed.join(', ')}; ${cureOf(worst)}.` }]
 }
 
-/** The backends with problems. When some are unavailable, affected with smaller problems are left out. */
-function worstOf(groups: readonly Group[]): Verdict | undefined {
-  for (const tones of [['stop'], ['wait', 'off']] as const) {
-    const clauses: string[] = []
-    let worst: Tone = 'off'
-    for (const [state, { tone, says }] of Object.entries(STATES)) {
-      const affected = groups.filter((group) => group.state === state)
-      if (affected.length === 0 || says === undefined || !tones.some((each) => each === tone)) continue
-      clauses.push(`${isAre(affected)} ${says}`)
-      if (tone !== 'off') worst = tone
-    }
-    if (clauses.length > 0) return { tone: worst, text: `${clauses.join(', ')}.` }
+/** One sentence for all backends with the same problem. */
+function problemsOf(groups: readonly Group[], tone: Tone): Verdict[] {
+  const byProblem = new Map<string, [Group, ...Group[]]>()
+  for (const group of groups) {
+    if (STATES[group.state].tone !== tone || STATES[group.state].says === undefined) continue
+    const problem = `${group.state} ${problemOf(group)}`
+    const same = byProblem.get(problem)
+    if (same === undefined) byProblem.set(problem, [group])
+    else same.push(group)
   }
-  return undefined
+  return [...byProblem.values()].map((same) => {
+    const names = namesOf(same)
+    const problem =
+      same.length === 1
+        ? problemOf(same[0])
+        : problemOf(same[0])
+            .replace(/^is /, 'are ')
+            .replace(/^fails /, 'fail ')
+    const cure = cureOf(same[0])
+    return { tone, text: `${names} ${problem}${cure === undefined ? '' : `; ${cure}`}.` }
+  })
 }
 
-/** A wait in milliseconds that is worth mentioning. */
-const LONG_WAIT = 10_000
 /** Failures of the last minute that count as a problem: at least so many, and at least this share. */
 const FEW = 3
 const MANY = 0.05
 
-function failingOf({ answered, rescued, failed, refused }: Fates): string | undefined {
+function failuresOf({ answered, rescued, failed, refused }: Fates): Verdict[] {
   const counted = answered + rescued + failed + refused
-  if (failed >= FEW && failed > MANY * counted) return 'requests fail'
-  return refused >= FEW && refused > MANY * counted ? 'requests are refused' : undefined
+  const isMuch = (count: number) => count >= FEW && count > MANY * counted
+  if (isMuch(failed))
+    return [{ tone: 'stop', text: 'Jobs fail; open a failed request below for the reason.' }]
+  if (!isMuch(refused)) return []
+  return [{ tone: 'stop', text: 'The router refuses jobs; open a refused request below for the reason.' }]
 }
 
-/** Further facts, with numbers that change all the time. */
-export function remarkOf({ backends, windows, waiting, since }: Report, now: number, format: Format): string {
-  const { answered, rescued, failed, refused, left } = windows.quarter.fates
-  const total = answered + rescued + failed + refused + left
-  const minutes = Math.floor((now - since) / 60_000)
-  const time =
-    minutes >= 15 ? 'in the last 15 minutes' : `in the ${format.duration(now - since)} since the start`
-  const groups = groupsOf(backends)
-  const isLost = groups.some(({ state }) => STATES[state].tone === 'stop')
-  const degraded = groups.filter(({ state }) => state === 'degraded')
-  return [
-    ...(isLost && degraded.length > 0 ? [`${isAre(degraded)} degraded`] : []),
-    ...(waiting.count > 0
-      ? [`${requests(waiting.count, format)} ${waiting.count === 1 ? 'is' : 'are'} waiting`]
-      : []),
-    total === 0 ? `No request ${time}` : `${requests(total, format)} ${time}`,
-    ...(rescued > 0 ? [`${format.count(rescued)} of them needed a retry`] : []),
-  ]
-    .map((part) => `${part}.`)
-    .join(' ')
+/** A wait in milliseconds that is worth mentioning. */
+const LONG_WAIT = 10_000
+
+function wellOf({ windows, waiting, now }: Judged, groups: readonly Group[]): Verdict {
+  if (windows.minute.rate === 0 && groups.every(({ state }) => state === 'unknown'))
+    return { tone: 'off', text: 'No backend has answered yet.' }
+  const healthy =
+    groups.length === 1
+      ? `${namesOf(groups)} is healthy`
+      : groups.length === 2
+        ? 'Both backends are healthy'
+        : `All ${groups.length} backends are healthy`
+  const [oldest] = waiting.first
+  const isLong = oldest !== undefined && now - oldest.at > LONG_WAIT
+  return { tone: 'go', text: isLong ? `${healthy}; jobs wait for their turn.` : `${healthy}.` }
 }
 
-function requests(count: number, format: Format): string {
-  return count === 1 ? 'One request' : `${format.count(count)} requests`
-}
-
-function allHealthy(groups: readonly Group[]): string {
-  return groups.length === 2 ? 'Both backends are healthy' : `All ${groups.length} backends are healthy`
-}
-
-function isAre(groups: readonly Group[]): string {
+function namesOf(groups: readonly Group[]): string {
   const names = groups.map(({ name }) => name)
-  const [last = ''] = names.slice(-1)
-  if (names.length === 1) return `${last} is`
   const most = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} more`] : names
-  return `${most.slice(0, -1).join(', ')} and ${most.at(-1)} are`
+  return most.length === 1 ? (most[0] ?? '') : `${most.slice(0, -1).join(', ')} and ${most.at(-1)}`
 }

@@ -61,6 +61,7 @@ export const FATES: Readonly<Record<Fate, { readonly label: string; readonly ton
   left: { label: 'Client left', tone: 'off' },
 }
 
+/** Jobs by their names in Immich. */
 export const KINDS: Readonly<Record<JobKind, string>> = {
   search: 'Text search',
   indexing: 'Image indexing (smart search)',
@@ -68,6 +69,16 @@ export const KINDS: Readonly<Record<JobKind, string>> = {
   ocr: 'Text recognition (OCR)',
   other: 'Other jobs',
 }
+
+/** The same where there is little room. */
+export const SHORT_KINDS: Readonly<Record<JobKind, string>> = {
+  ...KINDS,
+  indexing: 'Image indexing',
+  ocr: 'OCR',
+}
+
+/** In the order in which they are listed. */
+export const JOB_KINDS: readonly JobKind[] = ['search', 'indexing', 'faces', 'ocr', 'other']
 
 /** The codes of failures in words. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -148,7 +159,7 @@ export function taskInWords(view: TaskView, now: number, format: Format): string
 }
 
 /** For example `images (clip/visual)` or `searches (clip/textual) with the model ViT-B-32__openai`. */
-function typesInWords(keys: string): string {
+export function typesInWords(keys: string): string {
   const [, types = '', model] = /^([^/+]+\/[^/+]+)\/(.+)$/.exec(keys) ?? [undefined, keys]
   const [first = ''] = types.split('+')
   const plain = PLAIN[first] ?? PLAIN[first.split('/', 1)[0] ?? '']
@@ -162,6 +173,33 @@ const PLAIN: Readonly<Record<string, string>> = {
   'clip/visual': 'images',
   'facial-recognition': 'faces',
   ocr: 'OCR',
+}
+
+/** Tasks, as the settings name them: `clip` or `clip/visual`. */
+export function tasksInWords(tasks: readonly string[]): string {
+  return tasks.map((task) => SERVED[task] ?? task).join(', ')
+}
+
+const SERVED: Readonly<Record<string, string>> = {
+  clip: 'text searches and image indexing',
+  'clip/textual': 'text searches',
+  'clip/visual': 'image indexing',
+  'facial-recognition': 'faces',
+  ocr: 'text recognition',
+}
+
+/** What an answer meant, or why there was none. */
+export function verdictInWords(verdict: string): string {
+  return VERDICTS[verdict] ?? reasonInWords(verdict)
+}
+
+const VERDICTS: Readonly<Record<string, string>> = {
+  fault: 'backend fault',
+  job: 'job fault',
+  undecided: 'failed, cause unknown',
+  lacks: 'not supported',
+  'too-large': 'body too large',
+  busy: 'too many requests',
 }
 
 function sentence(parts: readonly string[]): string {

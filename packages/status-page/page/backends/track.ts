@@ -1,5 +1,5 @@
-import { setAttribute, svg } from './dom.ts'
-import type { Tone } from './words.ts'
+import { setAttribute, svg } from '../dom.ts'
+import type { Tone } from '../words.ts'
 
 /** Widths in pixels: all traffic, the thinnest line, and the column of the drawing. */
 const WHOLE = 26
@@ -12,9 +12,9 @@ const CLOSED = 13
 const TOP = 8
 const RADIUS = 9
 
-/** Width of a branch with this share of the traffic. */
+/** Width of the line with this share of the traffic. */
 export function widthOf(share: number): number {
-  return Math.max(LEAST, share * WHOLE)
+  return share * WHOLE
 }
 
 export interface Stretch {
@@ -55,7 +55,9 @@ export class TrackStretch {
     this.#buffer,
   )
 
-  update({ branch, through, isUsed, isClosed, tone }: Stretch): void {
+  update(stretch: Stretch): void {
+    const { through, isUsed, isClosed, tone } = stretch
+    const branch = Math.max(LEAST, stretch.branch)
     const left = LEFT + through
     const right = left + branch
     const bend = TOP + RADIUS

@@ -1,0 +1,59 @@
+import type { JobKind, LatencyView } from '../../src/wire.ts'
+import { h, List, setText, type View } from '../dom.ts'
+import type { Format } from '../format.ts'
+import type { Model } from '../model.ts'
+import { JOB_KINDS, SHORT_KINDS } from '../words.ts'
+
+interface Row {
+  readonly kind: JobKind
+  readonly minute: LatencyView | undefined
+  readonly quarter: LatencyView | undefined
+  readonly format: Format
+}
+
+/** How long each kind of job takes, waiting included. */
+export class LatencyTable {
+  readonly #body = h('tbody')
+  readonly #none = h('p', { class: 'note' }, 'No answers in the last 15 minutes.')
+  readonly #table: HTMLTableElement
+  readonly #list = new List<Row>(
+    this.#body,
+    ({ kind }) => kind,
+    () => new LatencyRow(),
+  )
+
+  constructor(container: Element) {
+    const cells = ['Job', 'median', 'p95', 'p95, 15 min'].map((title) => h('th', { scope: 'col' }, title))
+    this.#table = h('table', { class: 'table' }, h('thead', {}, h('tr', {}, ...cells)), this.#body)
+    container.append(this.#table, this.#none)
+  }
+
+  update({ report, format }: Model): void {
+    const { minute, quarter } = report.windows
+    const rows = JOB_KINDS.map((kind) => ({
+      kind,
+      minute: minute.latencies[kind],
+      quarter: quarter.latencies[kind],
+      format,
+    })).filter((row) => row.minute !== undefined || row.quarter !== undefined)
+    this.#list.update(rows)
+    this.#table.hidden = rows.length === 0
+    this.#none.hidden = rows.length > 0
+  }
+}
+
+class LatencyRow implements View<Row> {
+  readonly #name = h('th', { scope: 'row' })
+  readonly #p50 = h('td')
+  readonly #p95 = h('td')
+  readonly #quarter = h('td', { class: 'aside' })
+  readonly element = h('tr', {}, this.#name, this.#p50, this.#p95, this.#quarter)
+
+  update({ kind, minute, quarter, format }: Row): void {
+    const said = (time: number | undefined) => (time === undefined ? '–' : format.duration(time))
+    setText(this.#name, SHORT_KINDS[kind])
+    setText(this.#p50, said(minute?.p50))
+    setText(this.#p95, said(minute?.p95))
+    setText(this.#quarter, said(quarter?.p95))
+  }
+}
