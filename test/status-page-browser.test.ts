@@ -45,7 +45,7 @@ describe('the status page in a browser', () => {
       /^gpu Down No answer to probes for .*: connection refused\. 2 jobs held for it\. 0 of 4 in flight Errors 1 × connection failed in the last minute Waiting 2 held Models \S+ Last failure connection failed/,
     )
     expect(nas).toMatch(
-      /^nas Healthy [\d.]+% busy 4 jobs\/min 100% of the jobs of the last minute 0 of 2 in flight Job median p95 p95, 15 min Text search [\d.]+ ms [\d.]+ ms [\d.]+ ms Busy .* Models ViT-B-32__openai Address http/,
+      /^nas Healthy [\d.]+% busy 4 jobs\/min 100% of the jobs of the last minute 0 of 2 in flight Duration at this backend, without waiting in the router Job median p95 p95, 15 min Text search [\d.]+ ms [\d.]+ ms [\d.]+ ms Busy .* Models ViT-B-32__openai Address http/,
     )
     const waiters = await textsOf(page, '.waiters tbody tr')
     expect(waiters).toHaveLength(2)
@@ -105,13 +105,13 @@ describe('the status page in a browser', () => {
     await page.getByLabel('Outcome').selectOption('Problems')
     expect(await page.locator('#decisions > li').count()).toBe(1)
     expect(await textOf(page, '#decisions-result')).toBe('1 request fits')
-    await page.getByLabel('Job').selectOption('Faces')
+    await page.getByLabel('Job', { exact: true }).selectOption('Faces')
     expect(await textOf(page, '#decisions-result')).toBe('No problems.')
     expect(new URL(page.url()).hash).toBe('#job=faces&outcome=problems')
     await page.reload()
     await page.waitForSelector('[data-link=live]')
-    expect(await page.getByLabel('Job').inputValue()).toBe('faces')
-    await page.getByLabel('Job').selectOption('All jobs')
+    expect(await page.getByLabel('Job', { exact: true }).inputValue()).toBe('faces')
+    await page.getByLabel('Job', { exact: true }).selectOption('All jobs')
     await page.waitForSelector('#decisions > li')
     expect(await page.locator('#decisions > li').count()).toBe(1)
   })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { RunView } from '../src/wire.ts'
+import type { QueueView, RunView } from '../src/wire.ts'
 import { formatFor } from './format.ts'
-import { runInWords } from './run-words.ts'
+import { queuesInWords, runInWords } from './run-words.ts'
 
 const format = formatFor('en-GB')
 const start = new Date(2026, 11, 1, 3, 11).getTime()
@@ -23,7 +23,7 @@ describe('a run in words', () => {
     expect(words()).toEqual([
       '1,240 images since 03:11',
       '32/s, gpu 91% busy, nas 10% busy',
-      'Immich does not say how many jobs remain',
+      "Connect Immich's API to see how many jobs remain",
       'Image indexing 1,240',
     ])
   })
@@ -32,6 +32,26 @@ describe('a run in words', () => {
     expect(words({ remaining: 90, expectedEnd: start + 3_600_000, failures: 2 })[2]).toBe(
       '90 remain; done at about 04:11; 2 failed',
     )
+  })
+
+  it("takes what remains from Immich's queues", () => {
+    const queue = (remaining: number, expectedEnd?: number): QueueView => ({
+      name: 'ocr',
+      remaining,
+      active: 0,
+      expectedEnd,
+      lost: 0,
+    })
+    const rest = (...queues: QueueView[]) => runInWords(run, start, format, { updated: start, queues }).rest
+    expect(rest(queue(40, start + 60_000), queue(50, start + 120_000), queue(0))).toBe(
+      '90 remain; done at about 03:13',
+    )
+    expect(rest(queue(40, start + 60_000), queue(50))).toBe('90 remain')
+    expect(
+      queuesInWords({ updated: start, queues: [{ ...queue(1_300), pausedBy: 'router', lost: 2 }] }, format),
+    ).toBe('Queues in Immich: OCR 1,300 (paused by the router; 2 lost, to be queued again)')
+    const problem = 'Immich refuses the API key; create another.'
+    expect(queuesInWords({ problem, queues: [] }, format)).toBe(problem)
   })
 
   it('says how it ended', () => {

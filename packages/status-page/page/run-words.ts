@@ -1,4 +1,4 @@
-import type { RunView } from '../src/wire.ts'
+import type { QueuesView, QueueView, RunView } from '../src/wire.ts'
 import type { Format } from './format.ts'
 import { JOB_KINDS, SHORT_KINDS } from './words.ts'
 
@@ -16,11 +16,12 @@ export interface RunWords {
   readonly kinds: string
 }
 
-const UNKNOWN_END = 'Immich does not say how many jobs remain'
+const UNKNOWN_END = "Connect Immich's API to see how many jobs remain"
 
-/** @param wall The current time. */
-export function runInWords(run: RunView, wall: number, format: Format): RunWords {
-  const { start, end, jobs, rate, failures, remaining, expectedEnd } = run
+/** @param queues Immich's queues, when they are known. */
+export function runInWords(run: RunView, wall: number, format: Format, queues?: QueuesView): RunWords {
+  const { start, end, jobs, rate, failures } = run
+  const { remaining = remainingOf(queues), expectedEnd = endOf(queues) } = run
   const failed = failures === 0 ? '' : `${format.count(failures)} failed`
   const speed = [`${format.rate(rate)}/s`, ...busyOf(run, format).slice(0, 2)].join(', ')
   const count = `${format.count(jobs)} ${unitOf(run)}`
@@ -59,4 +60,43 @@ export function kindsOf({ kinds }: RunView, format: Format): string {
     const count = kinds[kind] ?? 0
     return count === 0 ? [] : `${SHORT_KINDS[kind]} ${format.count(count)}`.replaceAll(' ', NO_BREAK)
   }).join(' · ')
+}
+
+/** Jobs that Immich has not done; `undefined` when it has not told. */
+function remainingOf(queues: QueuesView | undefined): number | undefined {
+  return queues?.updated === undefined
+    ? undefined
+    : queues.queues.reduce((sum, { remaining }) => sum + remaining, 0)
+}
+
+/** The end of the queue that takes longest; `undefined` when one of them is unknown. */
+function endOf(queues: QueuesView | undefined): number | undefined {
+  const open = queues?.queues.filter(({ remaining }) => remaining > 0) ?? []
+  const ends = open.flatMap(({ expectedEnd }) => expectedEnd ?? [])
+  return ends.length === 0 || ends.length < open.length ? undefined : Math.max(...ends)
+}
+
+/** Immich's queues: `Queues in Immich: Faces 300 (paused by the router), OCR 20`. */
+export function queuesInWords(queues: QueuesView | undefined, format: Format): string {
+  if (queues === undefined) return ''
+  const open = queues.queues.filter(({ remaining, lost }) => remaining > 0 || lost > 0)
+  const listed = open.map(
+    (queue) => `${QUEUES[queue.name]} ${format.count(queue.remaining)}${asideOf(queue, format)}`,
+  )
+  const all = listed.length === 0 ? 'Queues in Immich: empty' : `Queues in Immich: ${listed.join(', ')}`
+  return queues.problem ?? all
+}
+
+function asideOf({ pausedBy, lost }: QueueView, format: Format): string {
+  const asides = [
+    ...(pausedBy === undefined ? [] : [`paused by ${pausedBy === 'router' ? 'the router' : 'a user'}`]),
+    ...(lost === 0 ? [] : [`${format.count(lost)} lost, to be queued again`]),
+  ]
+  return asides.length === 0 ? '' : ` (${asides.join('; ')})`
+}
+
+const QUEUES: Readonly<Record<QueueView['name'], string>> = {
+  smartSearch: SHORT_KINDS.indexing,
+  faceDetection: SHORT_KINDS.faces,
+  ocr: SHORT_KINDS.ocr,
 }

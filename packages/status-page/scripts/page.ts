@@ -55,6 +55,7 @@ async function bundle(name: string): Promise<string> {
     format: 'esm',
     target: 'es2022',
     legalComments: 'none',
+    ...(name === 'main.ts' ? { banner: { js: '/* With uPlot, (c) Leon Sorokin, MIT License */' } } : {}),
     // Keeps esbuild from reading tsconfig.json: the output must not depend on the directory of the checkout.
     tsconfigRaw: {},
   })
