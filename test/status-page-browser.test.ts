@@ -207,9 +207,41 @@ describe('the status page in a browser', () => {
     const { address, url } = await serve({ backends: { gpu: { url: stub.url } } })
     const { page } = await visit(address)
     await page.getByText('No requests yet').waitFor()
-    expect(await textOf(page, '#start-here code')).toBe(url)
+    // The server of the test listens on the loopback address.
+    expect(await textOf(page, '#start-here code')).toBe(`http://localhost:${new URL(url).port}`)
+    expect(await textOf(page, '#start-here')).toContain('Set HOST=0.0.0.0 to listen on every address.')
+    expect(await page.getByRole('button', { name: 'Send a test search' }).isVisible()).toBe(false)
     await post(url, search)
     await until(async () => !(await page.locator('#start-here').isVisible()), 'the instructions are hidden')
+  })
+
+  it('sends a test search and a test image, and shows their way', async () => {
+    const [refusing, good] = [await stubMl({ fault: 'refuse' }), await stubMl()]
+    const { address } = await serve(
+      {
+        health: false,
+        backends: { gpu: { url: refusing.url }, nas: { url: good.url } },
+        routes: [{ name: 'all', backends: ['gpu', 'nas'], strategy: 'first' }],
+      },
+      { adminToken: TOKEN },
+    )
+    const { page, complaints } = await visit(address)
+    const button = page.getByRole('button', { name: 'Send a test search and a test image' })
+    await button.click()
+    await page.getByRole('textbox', { name: 'Token' }).fill(TOKEN)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByText('Not everything went well:').waitFor()
+    const results = await textsOf(page, '.results .result')
+    expect(results).toHaveLength(2)
+    for (const [i, job] of ['Text search', 'Image indexing'].entries()) {
+      expect(results[i]).toMatch(new RegExp(`^${job}.*: route all · gpu: .* · nas: .* · Took `))
+    }
+    await page.getByText('Why').first().click()
+    expect(await textOf(page, '.results pre')).toContain('"all" takes it')
+    expect(await page.locator('#decisions summary').count()).toBe(0)
+    await button.click()
+    await page.getByText(/Another test was just sent/).waitFor()
+    expect(complaints).toEqual([expect.stringContaining('429')])
   })
 
   it('shows each endpoint of a backend', async () => {

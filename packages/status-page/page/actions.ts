@@ -48,27 +48,38 @@ export class Actions {
   }
 
   async run(backend: string, action: Action): Promise<void> {
-    const token = remembered('session', KEY)
-    if (token === undefined) {
-      this.#ask(backend, action, '')
-      return
-    }
+    const path = `backends/${encodeURIComponent(backend)}/${action}`
     try {
-      const url = `${this.#base}/backends/${encodeURIComponent(backend)}/${action}`
-      const response = await fetch(url, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
-      if (response.status === 401) {
-        this.forget()
-        this.#ask(backend, action, 'Wrong token.')
-      } else if (response.ok) this.#announce(`${backend} ${DONE[action]}.`)
-      else this.#announce(`${backend}: ${await detailOf(response)}`)
+      const response = await this.post(path, `${action} ${backend}`, () => this.run(backend, action))
+      if (response?.ok === true) this.#announce(`${backend} ${DONE[action]}.`)
+      else if (response !== undefined) this.#announce(`${backend}: ${await detailOf(response)}`)
     } catch {
       this.#announce(`${backend}: the router did not answer. Check that it runs.`)
     }
   }
 
-  #ask(backend: string, action: Action, error: string): void {
-    this.#pending = () => this.run(backend, action)
-    setText(byId('token-why', HTMLElement), `Enter the admin token of the router to ${action} ${backend}.`)
+  /**
+   * Posts with the token. Without one, or with a wrong one, it asks for it, and calls `again` when it is entered.
+   *
+   * @param purpose Follows "Enter the admin token of the router to".
+   */
+  async post(path: string, purpose: string, again: () => void): Promise<Response | undefined> {
+    const token = remembered('session', KEY)
+    if (token === undefined) {
+      this.#ask(purpose, again, '')
+      return undefined
+    }
+    const headers = { authorization: `Bearer ${token}` }
+    const response = await fetch(`${this.#base}/${path}`, { method: 'POST', headers })
+    if (response.status !== 401) return response
+    this.forget()
+    this.#ask(purpose, again, 'Wrong token.')
+    return undefined
+  }
+
+  #ask(purpose: string, again: () => void, error: string): void {
+    this.#pending = again
+    setText(byId('token-why', HTMLElement), `Enter the admin token of the router to ${purpose}.`)
     setText(this.#error, error)
     if (!this.#dialog.open) this.#dialog.showModal()
     this.#input.focus()
@@ -79,7 +90,8 @@ export class Actions {
   }
 }
 
-async function detailOf(response: Response): Promise<string> {
+/** The message of an answer that is an error. */
+export async function detailOf(response: Response): Promise<string> {
   try {
     const { detail }: { detail: unknown } = await response.json()
     return String(detail)

@@ -28,7 +28,7 @@ const actions = new Actions(base, () => refresh())
 const decisions = new Decisions()
 const parts = [
   new Overview(),
-  new StartHere(byId('start-here', HTMLElement)),
+  new StartHere(byId('start-here', HTMLElement), actions),
   new Backends(byId('backends', HTMLElement), actions),
   new History(byId('recent', HTMLElement), byId('day', HTMLElement)),
   new Runs(byId('runs', HTMLElement)),

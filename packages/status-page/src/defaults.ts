@@ -32,6 +32,10 @@ export const defaults = Object.freeze({
   interval: 1_000,
   /** Longest time without a report, so that the page can tell an idle router from a lost one. */
   beat: 5_000,
+  /** Time between two tests of the first-run card. */
+  testInterval: 10_000,
+  /** Longest time of a test: below the 60 s after which a reverse proxy gives up. */
+  testTime: 55_000,
   /** Viewers at once: each is an open response. */
   viewers: 100,
   /** Unread bytes after which a viewer is disconnected. */

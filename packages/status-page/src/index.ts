@@ -30,6 +30,7 @@ export type {
   RouteView,
   RouteWindow,
   RunView,
+  SetupView,
   SpanBackend,
   SpanView,
   TaskView,

@@ -1,6 +1,6 @@
 import type { Router, RouterStatus } from '@immich-ml-router/core'
 import packageJson from '../package.json' with { type: 'json' }
-import { decisionView } from './decision-view.ts'
+import { type Decision, decisionView } from './decision-view.ts'
 import { defaults } from './defaults.ts'
 import { healthView } from './health-view.ts'
 import { jobView, kindOf } from './job-view.ts'
@@ -16,6 +16,7 @@ import type {
   QueuesView,
   Report,
   RunView,
+  SetupView,
   WaiterView,
 } from './wire.ts'
 
@@ -54,6 +55,8 @@ export interface ReporterOptions {
   /** Source of the configuration. */
   readonly config?: string | undefined
   readonly queues?: (() => QueuesView | undefined) | undefined
+  /** How Immich reaches the router, as far as known. */
+  readonly setup?: (() => SetupView | undefined) | undefined
 }
 
 /** The windows of a report. */
@@ -80,6 +83,13 @@ export class Reporter {
     this.#routes = new Routes(router)
   }
 
+  /** The model of the last search or indexed image that was answered. */
+  get model(): string | undefined {
+    const isSuch = ({ kind, fate }: Decision) =>
+      (kind === 'search' || kind === 'indexing') && (fate === 'answered' || fate === 'rescued')
+    return this.#recorder.decisionsSince(0).findLast(isSuch)?.job.entries[0]?.model
+  }
+
   /** The mark of the current state. */
   get mark(): Mark {
     const { count, history, archive } = this.#recorder
@@ -95,7 +105,8 @@ export class Reporter {
     const minute = history.window(now, defaults.minute)
     const quarter = history.window(now, defaults.history)
     archive.settle(this.#isBulkWaiting())
-    const { actions, queues } = this.#options
+    const { actions, queues, setup } = this.#options
+    const isNew = this.#recorder.count === 0 && active === 0
     return {
       whole: mark === START,
       now: rounded(now),
@@ -115,6 +126,7 @@ export class Reporter {
       ...archive.changedSince(mark.archive),
       limits: LIMITS,
       queues: queuesOf(queues?.()),
+      setup: isNew ? setup?.() : undefined,
     }
   }
 

@@ -10,6 +10,8 @@ import { PAGE } from './page.generated.ts'
 import { Recorder } from './recorder.ts'
 import { Reporter } from './report.ts'
 import { Sampler } from './sampler.ts'
+import { pathOf as pathOfRouter, SelfTest } from './self-test.ts'
+import { type Listener, listenerOf, setupOf } from './setup.ts'
 import { Snapshot } from './snapshot.ts'
 import { hasToken } from './token.ts'
 import type { QueuesView, RunView } from './wire.ts'
@@ -112,6 +114,8 @@ class PageServer {
   readonly #reporter: Reporter
   readonly #live: Live
   readonly #snapshot: Snapshot
+  readonly #selfTest: SelfTest
+  #listener: Listener | undefined
   readonly #stopListening: readonly (() => void)[]
   #closed = false
 
@@ -140,16 +144,25 @@ class PageServer {
     this.#router = router
     this.#basePath = basePath.replace(/\/+$/, '')
     this.#token = adminToken
-    const reporter = new Reporter(router, recorder, { actions: adminToken !== undefined, config, queues })
+    const reporter = new Reporter(router, recorder, {
+      actions: adminToken !== undefined,
+      config,
+      queues,
+      setup: () => this.#listener && setupOf(this.#listener, pathOfRouter(router)),
+    })
     this.#reporter = reporter
+    this.#selfTest = new SelfTest(router, clock)
     this.#live = new Live(reporter, clock)
     this.#snapshot = new Snapshot(reporter, clock)
     const sampler = new Sampler(router, recorder, clock)
     sampler.start()
     this.#stopListening = [
-      router.on('request', recorder.record),
+      router.on('request', (event) => {
+        if (!this.#selfTest.take(event)) recorder.record(event)
+      }),
       router.on('close', () => this.close()),
       () => sampler.stop(),
+      () => this.#selfTest.close(),
     ]
   }
 
@@ -180,14 +193,18 @@ class PageServer {
       answer(res, 421, hostRefusal(refused))
       return
     }
+    this.#listener = listenerOf(req) ?? this.#listener
     const [, backend, action] = /^\/backends\/([^/]+)\/([^/]+)$/.exec(path) ?? []
     if (path === '' || path === '/')
       read(req, res, () => sendWhole(res, req.method, 'text/html; charset=utf-8', PAGE.html))
     else if (path === '/events') read(req, res, () => this.#show(req, res))
     else if (path === '/status.json') read(req, res, () => this.#report(req, res))
+    else if (path === '/test') post(req, res, () => this.#authorized(req, res, () => this.#test(res)))
     else if (backend === undefined || action === undefined || !isAction(action)) answer(res, 404, 'Not Found')
-    else if (req.method !== 'POST') refuseMethod(res, 'POST')
-    else this.#act(req, res, () => act(this.#router, backend, action))
+    else
+      post(req, res, () =>
+        this.#authorized(req, res, () => this.#act(res, () => act(this.#router, backend, action))),
+      )
   }
 
   #show(req: IncomingMessage, res: ServerResponse): void {
@@ -208,7 +225,7 @@ class PageServer {
     else sendWhole(res, method, 'application/json', this.#snapshot.json)
   }
 
-  #act(req: IncomingMessage, res: ServerResponse, action: () => Promise<void>): void {
+  #authorized(req: IncomingMessage, res: ServerResponse, serve: () => void): void {
     if (this.#token === undefined)
       answer(
         res,
@@ -219,13 +236,31 @@ class PageServer {
       answer(res, 401, 'The admin token is missing or wrong. Send it as "Authorization: Bearer <token>".', {
         'www-authenticate': 'Bearer',
       })
-    else
-      action().then(
-        () => {
-          answer(res, 204)
-          this.#live.flush()
-        },
-        (error: unknown) => answer(res, error instanceof RangeError ? 404 : 502, messageOf(error)),
+    else serve()
+  }
+
+  #act(res: ServerResponse, action: () => Promise<void>): void {
+    action().then(
+      () => {
+        answer(res, 204)
+        this.#live.flush()
+      },
+      (error: unknown) => answer(res, error instanceof RangeError ? 404 : 502, messageOf(error)),
+    )
+  }
+
+  #test(res: ServerResponse): void {
+    const { wait } = this.#selfTest
+    if (this.#closed) answer(res, 503, 'The status page is closed.')
+    else if (wait > 0) {
+      const seconds = Math.ceil(wait / 1_000)
+      answer(res, 429, `Another test was just sent. Try again in ${seconds} s.`, {
+        'retry-after': `${seconds}`,
+      })
+    } else
+      this.#selfTest.run(this.#reporter.model).then(
+        (tests) => sendWhole(res, 'POST', 'application/json', JSON.stringify({ tests })),
+        (error: unknown) => answer(res, 502, messageOf(error)),
       )
   }
 }
@@ -237,6 +272,11 @@ function messageOf(error: unknown): string {
 function read(req: IncomingMessage, res: ServerResponse, serve: () => void): void {
   if (req.method === 'GET' || req.method === 'HEAD') serve()
   else refuseMethod(res, 'GET, HEAD')
+}
+
+function post(req: IncomingMessage, res: ServerResponse, serve: () => void): void {
+  if (req.method === 'POST') serve()
+  else refuseMethod(res, 'POST')
 }
 
 function sendWhole(res: ServerResponse, method: string | undefined, type: string, text: string): void {

@@ -37,6 +37,8 @@ export interface Report {
   readonly limits: Limits
   /** Immich's queues; absent without `immich`. */
   readonly queues?: QueuesView | undefined
+  /** How to connect Immich; absent once there was a request. */
+  readonly setup?: SetupView | undefined
 }
 
 /** Immich's job queues, as Immich last told. */
@@ -60,6 +62,30 @@ export interface QueueView {
   readonly expectedEnd?: number | undefined
   /** Jobs that were lost, and are not queued again yet. */
   readonly lost: number
+}
+
+/** What Immich needs to reach the router. */
+export interface SetupView {
+  /** URLs of the router that other machines and containers can reach, the most likely first. */
+  readonly addresses: readonly string[]
+  /** The port that the router listens on. In a container, another one may be published. */
+  readonly port: number
+  /** Path behind the address, such as `/ml/`; empty for none. */
+  readonly path: string
+  /** Whether the router is in a container with addresses of its own, so that it does not know those of the machine. */
+  readonly isContainer: boolean
+  /** Whether it listens on the loopback address, which only programs on the same machine reach. */
+  readonly isLoopback: boolean
+}
+
+/** The result of one test request. */
+export interface TestView {
+  readonly job: 'search' | 'indexing'
+  readonly model: string
+  /** Where the router would have sent it just before, in words; several lines. */
+  readonly explanation: string
+  /** What happened to it; times are those of the request. */
+  readonly decision: DecisionView
 }
 
 /** A problem of the router itself. */

@@ -8,7 +8,10 @@ import type { Sample } from './samples.ts'
  *
  * @param sample A request of the same tasks, types and models; without one, a word or an image of the router's own.
  */
-export async function canaryBody({ entries, input }: CanaryJob, sample: Sample | undefined): Promise<Sample> {
+export async function canaryBody(
+  { entries, input }: Pick<CanaryJob, 'entries' | 'input'>,
+  sample?: Sample | undefined,
+): Promise<Sample> {
   const form = (await formOf(sample)) ?? builtIn(input)
   form.set('entries', JSON.stringify(nested(entries)))
   const encoded = new Response(form)
