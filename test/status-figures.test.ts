@@ -161,7 +161,7 @@ describe('the figures of a scripted hour', () => {
     const later = await reportOf(url)
     expect(later.windows.minute).toMatchObject({ length: 55_000, rate: 0, latencies: {} })
     expect(later.windows.quarter).toMatchObject({ length: 75_000, rate: 0.12 })
-    expect((await backend('gpu')).minute).toEqual({ jobs: 0, busy: 0, latencies: {}, verdicts: {} })
+    expect((await backend('gpu')).minute).toEqual({ jobs: 0, busy: 0, load: 0, latencies: {}, verdicts: {} })
     expect((await backend('gpu')).quarter).toMatchObject({ jobs: 3, busy: 0.049, verdicts: { fault: 3 } })
 
     // The GPU is back: it has a share again, and its failures are gone from the minute.
@@ -169,7 +169,7 @@ describe('the figures of a scripted hour', () => {
     clock.advance(1_000)
     expect(await backend('gpu')).toMatchObject({
       models: ['ViT-B-32__openai', 'buffalo_l'],
-      minute: { jobs: 1, share: 1, busy: 0.034, verdicts: {} },
+      minute: { jobs: 1, share: 1, busy: 0.034, load: 0.017, verdicts: {} },
       quarter: { jobs: 4, share: 0.4, verdicts: { fault: 3 } },
     })
     clock.advance(900_000)

@@ -16,6 +16,8 @@ function historyOf(...entries: Partial<Entry>[]): History {
   return history
 }
 
+const WELL = { isAvailable: true, isLimited: true }
+
 const fatesOf = (history: History, now: number, longest: number) => history.window(now, longest).view.fates
 
 describe('history', () => {
@@ -75,6 +77,14 @@ describe('history', () => {
     expect(history.changedSince(0, quarter + 2 * span).map(({ index }) => index)).toEqual([SPANS + 2])
   })
 
+  it('counts an attempt that ended long before its request', () => {
+    const history = historyOf({}, { at: 5 * span })
+    const resets = () => history.window(5 * span, minute).backendOf('gpu', WELL).verdicts
+    expect(resets()).toEqual({})
+    history.addAttempt({ ...ATTEMPT, at: span, time: undefined, fault: 'reset' })
+    expect(resets()).toEqual({ reset: 1 })
+  })
+
   it('ignores a request that is older than the history', () => {
     const history = historyOf({ at: (SPANS + 1) * span })
     history.add(ENTRY)
@@ -103,10 +113,13 @@ describe('the window of a backend', () => {
   it('has its jobs, and its share of those of all backends while it gets requests', () => {
     const history = historyOf({}, {}, {}, { backend: 'nas' }, { backend: undefined })
     const window = history.window(0, minute)
-    expect(window.backendOf('gpu', true)).toMatchObject({ jobs: 3, share: 0.75 })
-    expect(window.backendOf('gpu', false)).toMatchObject({ jobs: 3, share: undefined })
-    expect(window.backendOf('idle', true)).toMatchObject({ jobs: 0, share: 0 })
-    expect(historyOf().window(0, minute).backendOf('gpu', true).share).toBeUndefined()
+    expect(window.backendOf('gpu', WELL)).toMatchObject({ jobs: 3, share: 0.75 })
+    expect(window.backendOf('gpu', { ...WELL, isAvailable: false })).toMatchObject({
+      jobs: 3,
+      share: undefined,
+    })
+    expect(window.backendOf('idle', WELL)).toMatchObject({ jobs: 0, share: 0 })
+    expect(historyOf().window(0, minute).backendOf('gpu', WELL).share).toBeUndefined()
   })
 
   it('has durations of good attempts by kind, and counts the others by verdict', () => {
@@ -114,7 +127,7 @@ describe('the window of a backend', () => {
     const faults = [undefined, undefined, 'reset', 'reset', 'job']
     for (const fault of faults)
       history.addAttempt({ ...ATTEMPT, kind: 'ocr', fault, time: fault === undefined ? 100 : undefined })
-    const { latencies, verdicts } = history.window(0, minute).backendOf('gpu', true)
+    const { latencies, verdicts } = history.window(0, minute).backendOf('gpu', WELL)
     expect([latencies.ocr?.count, Object.keys(latencies), verdicts]).toEqual([
       2,
       ['ocr'],
@@ -129,8 +142,8 @@ describe('the window of a backend', () => {
     use(0, 10_000, 5_000)
     use(span, 5_000, 1_000)
     use(2 * span, 0, 0)
-    const { busy, load } = history.window(3 * span - 1, minute).backendOf('gpu', true)
-    expect([busy, load]).toEqual([0.5, 0.3])
+    const { busy, load } = history.window(3 * span - 1, minute).backendOf('gpu', WELL)
+    expect([busy, load]).toEqual([0.5, 0.2])
     expect(history.changedSince(0, 3 * span - 1).map(({ backends }) => backends)).toEqual([
       { gpu: { jobs: 0, busy: 1, limit: 4 } },
       { gpu: { jobs: 0, busy: 0.5, limit: 4 } },
@@ -141,7 +154,12 @@ describe('the window of a backend', () => {
     const history = historyOf()
     const backends = new Map([['gpu', { busy: 5_000, load: 0, limit: undefined }]])
     history.addUse({ from: 0, time: span, backends })
-    expect(history.window(0, minute).backendOf('gpu', true)).toMatchObject({ busy: 0.5, load: undefined })
+    const window = history.window(0, minute)
+    expect(window.backendOf('gpu', { ...WELL, isLimited: false })).toMatchObject({
+      busy: 0.5,
+      load: undefined,
+    })
+    expect(window.backendOf('idle', WELL)).toMatchObject({ busy: 0, load: 0 })
   })
 })
 

@@ -16,12 +16,24 @@ class Span extends Tally {
   }
 }
 
+/** The sum of the spans of a window that seldom change: all but the last two. */
+interface Settled {
+  readonly last: number
+  readonly lateChanges: number
+  readonly tally: Tally
+}
+
 /** Counts and latencies of the last minutes, by span. The cost of a request is constant. */
 export class History {
   /** By index modulo {@link SPANS}. */
   readonly #spans: (Span | undefined)[] = []
   readonly #since: number
   #changes = 0
+  #newest = Number.NEGATIVE_INFINITY
+  /** Number of changes of settled spans, such as by an attempt that ended long before its request. */
+  #lateChanges = 0
+  /** By number of spans: a report each second must not add up 15 minutes each time. */
+  readonly #settled = new Map<number, Settled>()
 
   /** @param since Start of the recording, on the router's clock. */
   constructor(since: number) {
@@ -65,9 +77,11 @@ export class History {
    */
   window(now: number, longest: number): Window {
     const spans = longest / defaults.span
-    const first = (Math.floor(now / defaults.span) - spans + 1) * defaults.span
+    const last = Math.floor(now / defaults.span)
+    const first = (last - spans + 1) * defaults.span
     const tally = new Tally()
-    for (const span of this.#recent(now, spans)) tally.merge(span)
+    tally.merge(this.#settledUntil(last, spans))
+    for (const span of this.#recent(now, RECENT)) tally.merge(span)
     return new Window(tally, Math.max(0, now - Math.max(first, this.#since)))
   }
 
@@ -80,11 +94,26 @@ export class History {
 
   #spanOf(at: number): Span | undefined {
     const index = Math.floor(at / defaults.span)
+    this.#newest = Math.max(this.#newest, index)
+    if (index <= this.#newest - RECENT) this.#lateChanges++
     const known = this.#spans[index % SPANS]
     if (known !== undefined && known.index >= index) return known.index === index ? known : undefined
     const span = new Span(index)
     this.#spans[index % SPANS] = span
     return span
+  }
+
+  /** The spans of a window without the last two. */
+  #settledUntil(last: number, count: number): Tally {
+    const known = this.#settled.get(count)
+    const lateChanges = this.#lateChanges
+    if (known?.last === last && known.lateChanges === lateChanges) return known.tally
+    const tally = new Tally()
+    for (const span of this.#spans) {
+      if (span !== undefined && span.index > last - count && span.index <= last - RECENT) tally.merge(span)
+    }
+    this.#settled.set(count, { last, lateChanges, tally })
+    return tally
   }
 
   #recent(now: number, count: number): Span[] {
@@ -93,6 +122,8 @@ export class History {
   }
 }
 
+/** Spans at the end of a window that change. */
+const RECENT = 2
 /** One more for the current span, which is incomplete. */
 const SPANS = defaults.history / defaults.span + 1
 

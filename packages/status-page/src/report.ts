@@ -186,11 +186,14 @@ function backendViews(
 ): BackendView[] {
   return [...Map.groupBy(backends, ({ name }) => name)].flatMap(([name, endpoints]) => {
     const views = endpoints.map((backend) => stateView(backend, now))
-    const isAvailable = views.some(({ health }) => !UNAVAILABLE.has(health.state))
+    const state = {
+      isAvailable: views.some(({ health }) => !UNAVAILABLE.has(health.state)),
+      isLimited: views.every(({ limit }) => limit !== undefined),
+    }
     const traffic = {
       models: models.of(name),
-      minute: minute.backendOf(name, isAvailable),
-      quarter: quarter.backendOf(name, isAvailable),
+      minute: minute.backendOf(name, state),
+      quarter: quarter.backendOf(name, state),
     }
     return views.map((view) => ({ ...view, ...traffic }))
   })

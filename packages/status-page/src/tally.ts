@@ -77,7 +77,7 @@ export class Tally {
     this.sampled += time
     for (const [name, use] of backends) {
       // A backend that was never used needs no counts.
-      if (use.busy > 0 || this.backends.has(name)) this.backendOf(name).addUse(time, use)
+      if (use.busy > 0 || this.backends.has(name)) this.backendOf(name).addUse(use)
     }
   }
 
@@ -90,15 +90,11 @@ export class Tally {
   }
 
   backendOf(name: string): BackendTally {
-    const known = this.backends.get(name) ?? new BackendTally()
-    this.backends.set(name, known)
-    return known
+    return entryOf(this.backends, name, () => new BackendTally())
   }
 
   #routeOf(name: string): RouteTally {
-    const known = this.routes.get(name) ?? new RouteTally()
-    this.routes.set(name, known)
-    return known
+    return entryOf(this.routes, name, () => new RouteTally())
   }
 }
 
@@ -107,8 +103,6 @@ export class BackendTally {
   jobs = 0
   busy = 0
   load = 0
-  /** Time in which it had a limit. */
-  limited = 0
   limit: number | undefined
   readonly latencies = new LatencyTally()
   readonly verdicts = new Map<string, number>()
@@ -117,18 +111,16 @@ export class BackendTally {
     this.verdicts.set(verdict, (this.verdicts.get(verdict) ?? 0) + count)
   }
 
-  addUse(time: number, { busy, load, limit }: UsedFor): void {
+  addUse({ busy, load, limit }: UsedFor): void {
     this.busy += busy
     this.load += load
     this.limit = limit
-    if (limit !== undefined) this.limited += time
   }
 
   merge(other: BackendTally): void {
     this.jobs += other.jobs
     this.busy += other.busy
     this.load += other.load
-    this.limited += other.limited
     this.latencies.merge(other.latencies)
     for (const [verdict, count] of other.verdicts) this.addVerdict(verdict, count)
   }
@@ -169,10 +161,17 @@ export class LatencyTally {
   }
 
   #of(kind: JobKind): Histogram {
-    const known = this.#kinds.get(kind) ?? new Histogram()
-    this.#kinds.set(kind, known)
-    return known
+    return entryOf(this.#kinds, kind, () => new Histogram())
   }
+}
+
+/** The value of a key, which is made when the map has none. */
+function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
 }
 
 /** Rounds to 0.1 ms, which keeps the reports short. */

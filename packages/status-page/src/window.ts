@@ -4,15 +4,26 @@ import type { BackendWindow, RouteWindow, WindowView } from './wire.ts'
 /** Shortest time over which a rate is computed, in milliseconds: a rate over less says nothing. */
 const LEAST_TIME = 1_000
 
+/** The part of a backend's state that decides which figures it has. */
+export interface BackendState {
+  /** Whether it gets requests: only then it has a share. */
+  readonly isAvailable: boolean
+  /** Whether it has a concurrency limit: only then it has a load. */
+  readonly isLimited: boolean
+}
+
 /** The requests of the last minutes, for a report. */
 export class Window {
   readonly #tally: Tally
   readonly #length: number
+  /** Jobs of all backends. */
+  readonly #jobs: number
 
   /** @param length Time that it covers, in milliseconds. */
   constructor(tally: Tally, length: number) {
     this.#tally = tally
     this.#length = length
+    this.#jobs = [...tally.backends.values()].reduce((sum, { jobs }) => sum + jobs, 0)
   }
 
   get view(): WindowView {
@@ -21,18 +32,15 @@ export class Window {
     return { length: Math.round(this.#length), rate: thousandths(rate), fates, latencies: latencies.view }
   }
 
-  /** @param isAvailable Whether it gets requests: only then it has a share. */
-  backendOf(name: string, isAvailable: boolean): BackendWindow {
+  backendOf(name: string, { isAvailable, isLimited }: BackendState): BackendWindow {
     const { backends, sampled } = this.#tally
     const tally = backends.get(name)
-    const all = [...backends.values()].reduce((sum, { jobs }) => sum + jobs, 0)
     const jobs = tally?.jobs ?? 0
-    const limited = tally?.limited ?? 0
     return {
       jobs,
-      share: isAvailable && all > 0 ? thousandths(jobs / all) : undefined,
+      share: isAvailable && this.#jobs > 0 ? thousandths(jobs / this.#jobs) : undefined,
       busy: shareOf(tally?.busy ?? 0, sampled),
-      load: limited > 0 ? shareOf(tally?.load ?? 0, limited) : undefined,
+      load: isLimited ? shareOf(tally?.load ?? 0, sampled) : undefined,
       latencies: tally?.latencies.view ?? {},
       verdicts: Object.fromEntries(tally?.verdicts ?? []),
     }

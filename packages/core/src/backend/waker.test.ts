@@ -43,6 +43,23 @@ describe('a waker', () => {
     expect(wanted.length).toBe(2)
   })
 
+  it('says when a machine came up after it was woken', async () => {
+    const { clock, machine, waker } = stage()
+    waker.cameUp()
+    expect(waker.wokeAt).toBeUndefined()
+    await waker.wake()
+    clock.advance(20_000)
+    machine.isDown = false
+    waker.cameUp()
+    clock.advance(5_000)
+    waker.cameUp()
+    expect(waker.wokeAt).toBe(20_000)
+    await waker.wake()
+    clock.advance(5_000)
+    waker.cameUp()
+    expect(waker.wokeAt, 'it was up already').toBe(20_000)
+  })
+
   it('calls a hook, and tells when that fails', async () => {
     const statuses = [500, 200]
     const { url } = await listen((_, res) => res.writeHead(statuses.shift() ?? 404).end())

@@ -111,6 +111,25 @@ describe('the metrics of a router', () => {
     expect(router.asked).toBe(before + 2)
   })
 
+  it('count the busy time of endpoints that come and go', async () => {
+    const { router, lines } = stage()
+    const [one, two] = [{ endpoint: '10.0.0.1:3003' }, { endpoint: '10.0.0.2:3003' }]
+    const seconds = async () => (await lines('busy_seconds')).map((line) => Number(line.split(' ')[1]))
+    const use = (busy: number) => ({ use: { busy, load: 0 } })
+    router.backends = [
+      backendStatus('pods', { ...one, ...use(3_000) }),
+      backendStatus('pods', { ...two, ...use(1_000) }),
+    ]
+    expect(await seconds()).toEqual([4])
+    router.backends = [backendStatus('pods', { ...two, ...use(2_500) })]
+    expect(await seconds()).toEqual([5.5])
+    router.backends = [
+      backendStatus('pods', { ...one, ...use(500) }),
+      backendStatus('pods', { ...two, ...use(2_500) }),
+    ]
+    expect(await seconds()).toEqual([6])
+  })
+
   it('sum the endpoints of a backend', async () => {
     const { router, lines } = stage()
     const open = { kind: 'open', since: 0, until: 1, ejections: 1, reason: 'reset' } as const
