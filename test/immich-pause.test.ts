@@ -117,7 +117,7 @@ describe('the fact that queues are paused', () => {
 
   it('is needed: with a file that cannot be written nothing is paused, and the reason is shown', async () => {
     const [immich, gpu] = [await stubImmich(), await stubMl()]
-    const { clock, queues, messages } = await serveWithQueues({
+    const { clock, router, messages } = await serveWithQueues({
       backends: { gpu: { url: gpu.url } },
       immich: {
         url: immich.url,
@@ -130,7 +130,9 @@ describe('the fact that queues are paused', () => {
     await pass(clock, 150)
     expect(immich.paused).toEqual([])
     await until(() => messages().includes('immich file not written'), 'a line')
-    expect(queues.view()?.problem).toMatch(/^immich\.file cannot be written: ENOENT/)
+    expect(router.status().notices).toMatchObject([
+      { kind: 'immich.file', message: expect.stringContaining('ENOENT') },
+    ])
   })
 })
 

@@ -14,6 +14,8 @@ export interface LedgerSettings {
   /** Milliseconds on the router's clock. */
   readonly now: () => number
   readonly warn: (message: string, fields: object) => void
+  /** Called when the file cannot be written, with the reason, and when it can again. */
+  readonly onFile: (reason: string | undefined) => void
 }
 
 /** The jobs of each queue that the router has, has done and has lost. Counts of lost jobs and pauses are on disk. */
@@ -65,11 +67,6 @@ export class Ledger {
     this.#settings.warn('immich jobs may be lost: the router did not stop as planned', { queues: [...busy] })
     busy.clear()
     void this.save()
-  }
-
-  /** Why the file could not be written; `undefined` when it was. */
-  get failure(): string | undefined {
-    return this.#failure
   }
 
   /** The last job of a queue that came here. */
@@ -129,8 +126,11 @@ export class Ledger {
   }
 
   #saved(error: Error | undefined): void {
-    if (error !== undefined && this.#failure === undefined)
-      this.#settings.warn('immich file not written', { path: this.#file.path, reason: error.message })
-    this.#failure = error?.message
+    const reason = error?.message
+    if (reason === this.#failure) return
+    if (reason !== undefined && this.#failure === undefined)
+      this.#settings.warn('immich file not written', { path: this.#file.path, reason })
+    this.#failure = reason
+    this.#settings.onFile(reason)
   }
 }

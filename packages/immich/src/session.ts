@@ -59,7 +59,13 @@ export class Session {
     this.#client = new ImmichClient(settings)
     const now = () => clock.now()
     const warn = (message: string, fields: object) => options.logger?.warn(fields, message)
-    this.ledger = new Ledger({ path, url: settings.url, now, warn })
+    this.ledger = new Ledger({
+      path,
+      url: settings.url,
+      now,
+      warn,
+      onFile: (reason) => this.#noticeFile(reason),
+    })
     this.#lookAfter(0)
   }
 
@@ -82,10 +88,9 @@ export class Session {
   view(): ImmichView {
     const { ledger } = this
     const { lost, paused } = ledger.state
-    const file = ledger.failure === undefined ? undefined : `immich.file cannot be written: ${ledger.failure}`
     return {
       updated: this.#updated,
-      problem: this.#problem ?? file,
+      problem: this.#problem,
       queues: QUEUES.flatMap((name) => {
         const status = this.#statuses.get(name)
         if (status === undefined) return []
@@ -143,6 +148,7 @@ export class Session {
     this.#cancel?.()
     this.#ending.abort()
     this.ledger.close()
+    for (const kind of [NOTICE, FILE_NOTICE]) this.#options.router.notices.clear(kind)
   }
 
   #lookAfter(time: number): void {
@@ -246,17 +252,29 @@ export class Session {
     }
   }
 
+  #noticeFile(reason: string | undefined): void {
+    const { notices } = this.#options.router
+    if (reason === undefined) notices.clear(FILE_NOTICE)
+    else
+      notices.set({
+        kind: FILE_NOTICE,
+        level: 'warning',
+        message: `The file for Immich's queues cannot be written (${reason}): a restart forgets lost jobs, and no queue is paused. Set immich.file to a path on a disk.`,
+      })
+  }
+
   #wallNow(): number {
     return this.#epoch + this.#options.clock.now()
   }
 
   /** Runs calls to Immich, and says once what is wrong. It never rejects. */
   async #careful(calls: () => Promise<void>): Promise<void> {
-    const { logger } = this.#options
+    const { logger, router } = this.#options
     try {
       await calls()
       if (this.#problem !== undefined) logger?.info({}, 'immich answers again')
       this.#problem = undefined
+      router.notices.clear(NOTICE)
       this.#failures = 0
     } catch (error) {
       if (this.#ending.signal.aborted) return
@@ -264,8 +282,18 @@ export class Session {
       const problem = error instanceof Error ? error.message : String(error)
       if (problem !== this.#problem) logger?.warn({ reason: problem }, 'immich queues not available')
       this.#problem = problem
+      router.notices.set({ kind: NOTICE, level: 'warning', message: sentence(problem) })
     }
   }
+}
+
+/** Kind of the notice about what is wrong with Immich. */
+const NOTICE = 'immich'
+/** Kind of the notice about the file. */
+const FILE_NOTICE = 'immich.file'
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 
 const NOTHING = { queued: 0, wanted: false } as const

@@ -105,7 +105,9 @@ export class Reporter {
     const minute = history.window(now, defaults.minute)
     const quarter = history.window(now, defaults.history)
     archive.settle(this.#isBulkWaiting())
-    const { actions, queues, setup } = this.#options
+    const { actions, setup } = this.#options
+    const queues = queuesOf(this.#options.queues?.())
+    const { runs, ...archived } = archive.changedSince(mark.archive)
     const isNew = this.#recorder.count === 0 && active === 0
     return {
       whole: mark === START,
@@ -123,9 +125,10 @@ export class Reporter {
       waiting: { count: Object.values(held).reduce((sum, count) => sum + count, 0), first: this.#waiters() },
       spans: history.changedSince(mark.change, now),
       decisions: this.#recorder.decisionsSince(mark.decision).map(decisionView),
-      ...archive.changedSince(mark.archive),
+      ...archived,
+      runs: withExpected(runs, queues),
       limits: LIMITS,
-      queues: queuesOf(queues?.()),
+      queues,
       setup: isNew ? setup?.() : undefined,
     }
   }
@@ -163,6 +166,19 @@ const UNAVAILABLE: ReadonlySet<HealthState> = new Set([
   'drained',
   'removed',
 ])
+
+/** The current run with what Immich still has to do. */
+function withExpected(runs: readonly RunView[], view: QueuesView | undefined): readonly RunView[] {
+  if (view === undefined || view.problem !== undefined) return runs
+  const { queues } = view
+  const remaining = queues.reduce((sum, queue) => sum + queue.remaining, 0)
+  const ends = queues.flatMap(({ expectedEnd }) => expectedEnd ?? [])
+  // A queue with jobs and without an end is paused, or none of its jobs was done yet.
+  const isKnown =
+    ends.length > 0 && queues.every((queue) => queue.remaining === 0 || queue.expectedEnd !== undefined)
+  const expectedEnd = isKnown ? Math.max(...ends) : undefined
+  return runs.map((run) => (run.end === undefined ? { ...run, remaining, expectedEnd } : run))
+}
 
 /** Only what the page shows. */
 function queuesOf(view: QueuesView | undefined): QueuesView | undefined {
