@@ -50,6 +50,20 @@ describe('docs/configure.md', () => {
     })
   })
 
+  it('parses the example of Immich and its queues, and describes it without the key', () => {
+    const data = parse(exampleOf('docs/immich-queues.md', 'immich-queues'))
+    const options = parseConfig(expandConfig(data, { readFile: () => 'a-secret-key\n' }))
+    expect(options.immich).toMatchObject({ apiKey: 'a-secret-key', pauseWhileDown: true })
+    const words = describePolicy(options)
+    expect(words).toContain(
+      'wake for bulk jobs: when 200 jobs wait and it is 01:00-06:00, or 12 h after the first job',
+    )
+    expect(words).toContain(
+      'Immich: http://immich-server:2283; lost jobs are queued again; queues are paused while no backend works',
+    )
+    expect(words).not.toContain('a-secret-key')
+  })
+
   it('needs nothing but URLs', () => {
     const { backends, routes } = parseConfig(parse(exampleOf('docs/configure.md', 'minimal')))
     expect([Object.keys(backends), routes]).toEqual([['gpu', 'nas'], undefined])

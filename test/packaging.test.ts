@@ -79,7 +79,7 @@ describe.each(PACKAGES)('the packed %s', (name) => {
 })
 
 function partsOf(name: (typeof PACKAGES)[number]): string[] {
-  return name === 'core' ? Object.keys(PARTS) : []
+  return name === 'core' ? Object.keys(PARTS) : name === 'immich' ? ['metrics'] : []
 }
 
 describe('an empty project outside the workspace', () => {
@@ -124,6 +124,7 @@ describe('an empty project outside the workspace', () => {
 
   it.each([
     ...PACKAGES.map((name): [string, string[]] => [name, PUBLIC[name]]),
+    ['immich/metrics', ['immichMetrics']] satisfies [string, string[]],
     ...Object.entries(PARTS).map(([part, keys]): [string, string[]] => [`core/${part}`, keys]),
   ])('imports and requires %s, with the same names', async (name, expected) => {
     const keys = `console.log(Object.keys(it).filter((key) => key !== 'default').sort().join())`

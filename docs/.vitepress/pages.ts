@@ -23,6 +23,7 @@ const GROUPS: readonly (readonly [title: string, pages: readonly Page[]])[] = [
       ['How it decides', 'how-it-decides'],
       ['Responses and retries', 'answers'],
       ['Hold and heartbeats', 'holding'],
+      ["Immich's queues", 'immich-queues'],
     ],
   ],
   [
@@ -47,6 +48,7 @@ const GROUPS: readonly (readonly [title: string, pages: readonly Page[]])[] = [
   [
     'Background',
     [
+      ['Complaints', 'complaints'],
       ['Architecture', 'architecture'],
       ['Dependencies', 'dependencies'],
       ['Roadmap', 'roadmap'],

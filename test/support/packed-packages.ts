@@ -1,4 +1,4 @@
-export const PACKAGES = ['core', 'express', 'gateway-kit', 'koa', 'status-page'] as const
+export const PACKAGES = ['core', 'express', 'gateway-kit', 'immich', 'koa', 'status-page'] as const
 
 /** The examples in the README of gateway-kit. */
 export const KIT_EXAMPLES = ['gateway-kit', 'start-gateway']
@@ -25,6 +25,7 @@ export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
     ...['logDestination', 'makeLogger', 'ownUrlProblems', 'readConfig', 'readOptions', 'readSettings'],
     ...['runGateway', 'startGateway', 'urlOf', 'withHistoryFile'],
   ],
+  immich: ['checkAccess', 'immichQueues'],
   'status-page': ['statusPage'],
 }
 
@@ -54,7 +55,15 @@ export const PARTS: Readonly<Record<string, string[]>> = {
     ...['deferContinue', 'describePolicy', 'dnsResolver', 'expandConfig', 'explanationText', 'formatPath'],
     ...['forwardStep', 'inheritedSocket', 'jobKeysOf', 'judge', 'optionKind', 'parseConfig', 'parseDuration'],
     ...['parsePolicy', 'pathOf', 'problemText'],
-    ...['resolveExchangeOptions', 'resolveTimeouts', 'selectBackend', 'selectStep', 'shorten', 'stopServer'],
+    ...[
+      'resolveExchangeOptions',
+      'resolveImmich',
+      'resolveTimeouts',
+      'selectBackend',
+      'selectStep',
+      'shorten',
+      'stopServer',
+    ],
     ...['systemClock', 'withoutCredentials'],
   ],
   power: ['managePower'],

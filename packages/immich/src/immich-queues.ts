@@ -56,7 +56,7 @@ export interface ImmichQueues {
   /** What is known of the queues; `undefined` while the router has no option `immich`. */
   readonly view: () => ImmichView | undefined
   /** Whether jobs for a backend wait in Immich, and are not kept there by a user: its machine will be needed. */
-  expects(backend: string): boolean
+  readonly expects: (backend: string) => boolean
   /**
    * Prepares a planned stop: with `pauseWhileDown`, pauses the queues in Immich, so that no job comes while the router is
    * stopped. Call it before `stopServer()` or `router.close()`. It takes 1.5 s at most and never rejects.
@@ -115,9 +115,7 @@ class Attached implements ImmichQueues {
 
   readonly view = (): ImmichView | undefined => this.#session?.view()
 
-  expects(backend: string): boolean {
-    return (this.#session?.expected.get(backend)?.queued ?? 0) > 0
-  }
+  readonly expects = (backend: string): boolean => (this.#session?.expected.get(backend)?.queued ?? 0) > 0
 
   async prepareStop(): Promise<void> {
     this.#isStopping = true
