@@ -24,6 +24,8 @@ const GROUPS: readonly (readonly [title: string, pages: readonly Page[]])[] = [
       ['Responses and retries', 'answers'],
       ['Hold and heartbeats', 'holding'],
       ["Immich's queues", 'immich-queues'],
+      ['Backends that disagree', 'agreement'],
+      ['Complaints', 'complaints'],
     ],
   ],
   [

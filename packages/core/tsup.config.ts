@@ -17,6 +17,7 @@ function external(name: string, sideEffects: boolean): NonNullable<Options['esbu
 
 const entry = {
   index: 'src/index.ts',
+  agreement: 'src/agreement/index.ts',
   logging: 'src/logging/index.ts',
   metrics: 'src/metrics/index.ts',
   parts: 'src/parts.ts',

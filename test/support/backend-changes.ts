@@ -10,6 +10,14 @@ const up = { kind: 'up', since: 0, failures: 0 } as const
 const down = { kind: 'down', since: 0, reason: 'timeout', successes: 0 } as const
 const refused = new Error('EACCES')
 
+const MODEL_PROBLEM = {
+  route: 'all',
+  model: 'a',
+  jobs: ['clip/visual/a'],
+  reason: 'gpu and hailo disagree',
+  excluded: true,
+}
+
 interface Change {
   readonly change: GroupChange
   readonly message: Message
@@ -58,6 +66,16 @@ export const changes: readonly Change[] = [
     },
     message: 'backend failed canary',
     fields: { job: 'clip/visual/a', reason: 'answered 500' },
+  },
+  {
+    change: { kind: 'model-problem', problem: MODEL_PROBLEM, fixed: false },
+    message: 'backend has a model problem',
+    fields: { route: 'all', reason: 'gpu and hailo disagree; excluded' },
+  },
+  {
+    change: { kind: 'model-problem', problem: MODEL_PROBLEM, fixed: true },
+    message: 'backend model problem fixed',
+    fields: { route: 'all', reason: 'gpu and hailo disagree' },
   },
   { change: { kind: 'enabled', enabled: true }, message: 'backend enabled' },
   { change: { kind: 'enabled', enabled: false }, message: 'backend draining' },

@@ -30,6 +30,7 @@ export function backendStatus(name: string, overrides: Partial<BackendStatus> = 
     use: { busy: 0, load: 0 },
     waiting: { full: 0, unavailable: 0 },
     latencies: {},
+    problems: [],
     canaries: { passed: 0, failed: 0 },
     health: healthy,
     leaving: false,

@@ -12,6 +12,7 @@ import type { HealthChange } from './health/health-view.ts'
 import { type JobKeys, NO_KEYS } from './job-keys.ts'
 import { LatencyTracker } from './latency/latency-tracker.ts'
 import { ConcurrencyLimit } from './limit/concurrency-limit.ts'
+import type { ModelProblem } from './model-problem.ts'
 import type { Outcome } from './outcome.ts'
 
 /** The right to send one request. */
@@ -40,6 +41,8 @@ export class Backend implements BackendView {
   readonly latency: LatencyTracker
   /** The requests that wait for it. */
   readonly demand: Demand
+  /** What modules have found wrong with models on it. */
+  problems: readonly ModelProblem[] = []
   readonly #settings: BackendSettings
   readonly #clock: Clock
   readonly #target: BackendTarget

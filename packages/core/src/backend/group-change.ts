@@ -1,5 +1,6 @@
 import type { CanaryResult } from '../canary/canary.ts'
 import type { HealthChange } from './health/health-view.ts'
+import type { ModelProblem } from './model-problem.ts'
 
 /** What has changed about a backend, or about one of its endpoints. */
 export type GroupChange =
@@ -19,6 +20,8 @@ export type GroupChange =
       /** How long it took, in milliseconds. */
       readonly time: number
     }
+  /** A module has found something wrong with a model on it, or that it is right again. */
+  | { readonly kind: 'model-problem'; readonly problem: ModelProblem; readonly fixed: boolean }
   /** Its name has got other addresses, or can be resolved again. */
   | {
       readonly kind: 'resolved'

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Entry, PredictInput } from '../classify/classification.ts'
+import type { Sample } from './samples.ts'
 
 /** The job of a canary: that of the request whose failure it judges. */
 export interface CanaryJob {
@@ -11,4 +12,8 @@ export interface CanaryJob {
   readonly input: PredictInput
   /** Headers of the request that failed: a proxy in front of the backend may need some. */
   readonly headers: IncomingHttpHeaders
+  /** What it sends in place of the last request of its kind; its entries are replaced by those of the job. */
+  readonly sample?: Sample | undefined
+  /** Gets a good answer. */
+  readonly onAnswer?: ((answer: Buffer) => void) | undefined
 }

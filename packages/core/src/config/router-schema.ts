@@ -205,6 +205,12 @@ const moduleShape = {
    * nothing.
    */
   immich: immich.optional(),
+  /**
+   * Compares the answers of backends that serve the same model on one route, with requests of its own. If they disagree,
+   * `warn` warns, and `exclude` also keeps the model from the minority, or without a majority from all but the first of the
+   * route. Needs `canary`. Served by `watchAgreement()` of `@immich-ml-router/core/agreement`, which the gateway calls.
+   */
+  agreement: z.enum(['warn', 'exclude', 'off'], 'must be warn, exclude or off').prefault('warn'),
 }
 
 /** A policy: the backends and, in order, the routes. */

@@ -4,6 +4,7 @@ import type { BreakerState } from '../backend/health/breaker.ts'
 import { nameOfEntries } from '../backend/health/capabilities.ts'
 import type { BackendHealth, Obstacle } from '../backend/health/health-view.ts'
 import type { JobKeys } from '../backend/job-keys.ts'
+import { exclusionOf } from '../backend/model-problem.ts'
 import { defaults } from '../config/defaults.ts'
 import type { Assessment } from '../routing/assess.ts'
 import type { CompiledRoute } from '../routing/compile-policy.ts'
@@ -111,6 +112,10 @@ function reasonFor(
   switch (state) {
     case 'lacks-task':
       return { kind: 'lacks-task', tasks: request.classification.tasks, endsIn: undefined }
+    case 'model-problem': {
+      const problem = exclusionOf(backend.problems, request.route.name, request.job.models)
+      return { kind: state, why: problem?.reason ?? '' }
+    }
     case 'excluded':
     case 'tried':
       return { kind: state }

@@ -73,6 +73,8 @@ export function reasonText(reason: CandidateReason): string {
       return 'can be used now'
     case 'excluded':
       return 'excluded'
+    case 'model-problem':
+      return `excluded, as ${reason.why}`
     case 'lacks-task': {
       const tasks = shortenList(reason.tasks, ' and ')
       const { endsIn } = reason

@@ -69,6 +69,8 @@ export type CandidateReason =
   /** It can be used; what its strategy thinks of it is not known, or was not asked. */
   | { readonly kind: 'usable' }
   | { readonly kind: 'excluded' }
+  /** A module has found that the model does not work as it should there, and excludes it. */
+  | { readonly kind: 'model-problem'; readonly why: string }
   /**
    * Its settings say that it does not have these tasks; it has said so itself when there is an end. No tasks stand for an
    * unclassified request.

@@ -14,7 +14,7 @@ import { requestAnswer } from './request-answer.ts'
 import { tlsErrorOf } from './tls-errors.ts'
 
 /** A job to ask a backend for. */
-export type ClientJob = Pick<CanaryJob, 'entries' | 'input'>
+export type ClientJob = Pick<CanaryJob, 'entries' | 'input' | 'sample'>
 
 /** Bytes of an answer that are read: far more than the result of a small image. */
 const ANSWER_MEMORY = 1024 * 1024
@@ -79,17 +79,18 @@ export class BackendClient {
   }
 
   /**
-   * Asks for a job on a built-in input: a word, or a drawing of 96 x 72 pixels with no face and no text in it.
+   * Asks for a job on its sample, or else on a built-in input: a word, or a drawing of 96 x 72 pixels with no face and no text
+   * in it.
    *
    * @returns The answer and what the router would make of it.
    * @throws like {@link BackendClient.get}.
    */
   async predict(
-    { entries, input }: ClientJob,
+    { entries, input, sample }: ClientJob,
     signal: AbortSignal,
   ): Promise<{ readonly answer: BackendAnswer; readonly verdict: Verdict }> {
     const job = { key: '', exact: '', entries, input, headers: {} }
-    const { body, contentType } = await canaryBody(job, undefined)
+    const { body, contentType } = await canaryBody(job, sample)
     const headers = { 'content-type': contentType, 'accept-encoding': 'identity' }
     const answer = await this.#request('POST', this.#backend.target.path, signal, headers, body)
     const asked = {

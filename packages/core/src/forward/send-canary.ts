@@ -75,7 +75,7 @@ function answerTo(
 function resultOf(
   answer: BackendAnswer,
   { name }: Backend,
-  { entries }: CanaryJob,
+  { entries, onAnswer }: CanaryJob,
   classes: AnswerClasses,
 ): CanaryResult {
   const tasks = [...new Set(entries.map(({ task }) => task))]
@@ -85,7 +85,10 @@ function resultOf(
     { backend: name, tasks, names: () => namesIn(entries), written: () => '' },
     classes,
   )
-  if (verdict.kind === 'good') return { kind: 'passed' }
+  if (verdict.kind === 'good') {
+    onAnswer?.(answer.body)
+    return { kind: 'passed' }
+  }
   // A proxy that refuses the size says nothing about the backend either.
   if (verdict.kind === 'busy' || verdict.kind === 'too-large') return UNKNOWN
   const scope = verdict.kind === 'fault' ? verdict.scope : 'type'

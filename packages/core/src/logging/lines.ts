@@ -27,6 +27,8 @@ export const LINES = {
   'backend throttled': ['info'],
   'backend passed canary': ['info'],
   'backend failed canary': ['warn'],
+  'backend has a model problem': ['warn'],
+  'backend model problem fixed': ['info'],
   'backend draining': ['info'],
   'backend enabled': ['info'],
   'backend needed while down': ['info'],

@@ -126,6 +126,11 @@ function lineOf(event: BackendEvent): readonly [BackendMessage, Fields?] {
       if (result.kind === 'failed') return ['backend failed canary', { job, reason: result.reason }]
       return [result.kind === 'passed' ? 'backend passed canary' : 'backend throttled', { job }]
     }
+    case 'model-problem': {
+      const { route, reason, excluded } = event.problem
+      if (event.fixed) return ['backend model problem fixed', { route, reason }]
+      return ['backend has a model problem', { route, reason: excluded ? `${reason}; excluded` : reason }]
+    }
     case 'enabled':
       return [event.enabled ? 'backend enabled' : 'backend draining']
     case 'wanted':

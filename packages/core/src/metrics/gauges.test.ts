@@ -57,3 +57,9 @@ it('has the active notices by kind', async () => {
   const notice = { kind: 'http-1.0', level: 'warning', message: 'Old protocol.' } as const
   expect(await read('notices', [], [notice])).toEqual({ 'http-1.0': 1 })
 })
+
+it('has the models with a problem, once for all endpoints and routes', async () => {
+  const problem = { route: 'all', model: 'a', jobs: ['clip/visual/a'], reason: 'disagrees', excluded: false }
+  const pod = backendStatus('pods', { problems: [problem, { ...problem, route: 'ocr' }] })
+  expect(await read('backend_model_problem', [pod, pod, backendStatus('nas')])).toEqual({ a: 1 })
+})

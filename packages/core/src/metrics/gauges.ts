@@ -61,6 +61,22 @@ export function makeGauges(context: MetricContext, status: () => RouterStatus): 
     ['kind'],
     ({ notices }) => notices.map(({ kind }) => [{ kind }, 1]),
   )
+  gauge(
+    context,
+    status,
+    'backend_model_problem',
+    '1 for each model that a module has found wrong on a backend, such as one that disagrees with other backends.',
+    ['backend', 'model'],
+    ({ backends }) => [
+      ...new Map(
+        backends
+          .filter(isActive)
+          .flatMap(({ name: backend, problems }) =>
+            problems.map(({ model }) => [`${backend} ${model}`, [{ backend, model }, 1]] as const),
+          ),
+      ).values(),
+    ],
+  )
   simple('body_memory_bytes', 'Bytes of request bodies retained in memory.', ({ bodies }) => bodies.memory)
   simple(
     'body_memory_limit_bytes',

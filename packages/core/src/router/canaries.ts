@@ -36,7 +36,7 @@ export class Canaries {
   /** Sends canaries of the samples. */
   sender(forward: ForwardCanary): BackendCanary {
     return async (backend, job, signal) => {
-      const sample = this.#samples.get(job.key)
+      const sample = job.sample ?? this.#samples.get(job.key)
       // A proxy in front of this backend may refuse what another has answered.
       const { sizeLimit = Number.POSITIVE_INFINITY } = backend.health.capabilities
       const isSmall = sample !== undefined && sample.body.length < sizeLimit
@@ -53,6 +53,32 @@ export class Canaries {
     if (!this.#policy().canary || job === undefined) return NO_CANARY
     const { result, leave } = health.canary.check(job)
     return { result: result.then((found) => this.#limited(job, found)), leave }
+  }
+
+  /** A recent request of the same tasks, types and models that was answered with a result; `undefined` when there is none. */
+  sampleOf(classification: Classification): Sample | undefined {
+    return this.#samples.get(jobNames(classification).kind)
+  }
+
+  /**
+   * Asks a backend a question of the router's own, unless canaries have taken their share of its time.
+   *
+   * @returns A good answer; `undefined` for any other, and when it was not asked.
+   */
+  async ask(
+    { health }: Backend,
+    classification: Classification,
+    sample: Sample,
+  ): Promise<Buffer | undefined> {
+    const job = jobOf(classification, {})
+    if (!this.#policy().canary || job === undefined || health.canary.pause > 0) return undefined
+    let answer: Buffer | undefined
+    const onAnswer = (body: Buffer) => {
+      answer = body
+    }
+    // A key of its own: it must not be answered by a canary that waits already.
+    await health.canary.check({ ...job, exact: `question ${job.exact}`, sample, onAnswer }).result
+    return answer
   }
 
   /** A job that no backend has done may be one that none can do. */

@@ -31,6 +31,7 @@ import type {
   RouterStatus,
   WaitingRequest,
 } from './router.ts'
+import type { RouterBackends } from './router-backends.ts'
 import { routerStatus } from './router-status.ts'
 import { Stepwise } from './stepwise.ts'
 import { endOf } from './tracing.ts'
@@ -130,6 +131,10 @@ class PredictRouter implements Router {
     const all = { ...changes, options: [...changes.options, ...own].sort() }
     this.#emitSafely('reload', all)
     return all
+  }
+
+  get backends(): RouterBackends {
+    return this.#select.examined
   }
 
   get config(): RouterConfig {

@@ -24,6 +24,7 @@ import { RouteTable } from '../routing/route-table.ts'
 import { RoutedRequest } from '../routing/routed-request.ts'
 import { Canaries, type ForwardCanary } from './canaries.ts'
 import { FreezeDetector } from './freeze-detector.ts'
+import { type RouterBackends, routerBackends } from './router-backends.ts'
 
 /** What has changed about a backend. */
 export type BackendEvent = GroupChange & {
@@ -62,6 +63,7 @@ export class PolicyRuntime {
   readonly table: RouteTable
   readonly canaries: Canaries
   readonly freezes: FreezeDetector
+  readonly backends: RouterBackends
   readonly #environment: SelectEnvironment
   readonly #stopping = new AbortController()
   /** For leases by name. */
@@ -85,6 +87,9 @@ export class PolicyRuntime {
     })
     this.canaries = new Canaries(clock, () => this.#policy)
     this.freezes = new FreezeDetector(clock, this.canaries)
+    this.backends = routerBackends(this.table, this.canaries, (event) =>
+      this.#emit(() => environment.onBackendChange?.(event)),
+    )
     this.#policy = compilePolicy(policy)
     this.#replace(this.#policy)
   }

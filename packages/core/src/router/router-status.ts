@@ -47,6 +47,7 @@ function backendStatus(
     waiting: backend.demand.byReason,
     latencies: backend.latency.all,
     health: health.status,
+    problems: backend.problems,
     canaries: health.canary.counts,
     leaving,
     unresolved: health.unresolved,

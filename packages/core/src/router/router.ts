@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BackendInfo } from '../backend/backend-view.ts'
 import type { BackendHealth } from '../backend/health/health-view.ts'
 import type { BackendUse } from '../backend/limit/concurrency-limit.ts'
+import type { ModelProblem } from '../backend/model-problem.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import type { CanaryCounts } from '../canary/canary.ts'
 import type { Classification } from '../classify/classification.ts'
@@ -17,6 +18,7 @@ import type { ExchangeOptions } from './exchange-options.ts'
 import type { Notices, RouterNotice } from './notices.ts'
 import type { BackendEvent, SelectEnvironment } from './policy-runtime.ts'
 import type { Waiting } from './request-waits.ts'
+import type { RouterBackends } from './router-backends.ts'
 import type { ExpectedJobs, RouteInfo } from './select-backend.ts'
 import type { RouterSteps } from './steps.ts'
 
@@ -165,6 +167,8 @@ export interface RouterStatus {
     /** How long jobs take there, by kind (`task/type/model`), in milliseconds: what `peak-ewma` goes by. */
     readonly latencies: Readonly<Record<string, number>>
     readonly health: BackendHealth
+    /** What modules have found wrong with models on it. */
+    readonly problems: readonly ModelProblem[]
     /** Canaries that were sent there. */
     readonly canaries: CanaryCounts
     /** Whether its address or the backend itself was removed, so that it only finishes its requests. */
@@ -224,6 +228,8 @@ export interface Router extends RouterSteps, AsyncDisposable {
    * set and clear its own.
    */
   readonly notices: Notices
+  /** The backends, for modules that examine them. */
+  readonly backends: RouterBackends
   /** @returns A snapshot of the backends, routes and requests. */
   status(): RouterStatus
   /** The requests that wait for a backend, in the order of their arrival. */

@@ -14,6 +14,7 @@ import type { ExplainOptions, SelectOptions } from '../routing/select-options.ts
 import type { Canaries, ForwardCanary } from './canaries.ts'
 import type { FreezeDetector } from './freeze-detector.ts'
 import { PolicyRuntime, type SelectEnvironment } from './policy-runtime.ts'
+import type { RouterBackends } from './router-backends.ts'
 
 /** What is known of a route. */
 export interface RouteInfo {
@@ -104,6 +105,8 @@ export interface Select {
   start(probe: BackendProbe, forwardCanary?: ForwardCanary): void
   /** Requests of the router's own, which tell whether a backend or a job is at fault. */
   readonly canaries: Canaries
+  /** The backends, for modules that examine them. */
+  readonly examined: RouterBackends
   /** Finds out whether a backend that does not answer is frozen. */
   readonly freezes: FreezeDetector
   /**
@@ -169,6 +172,7 @@ export function selectBackend<const Name extends string>(
     prepare: (next: Policy) => runtime.prepare(next),
     start: (probe: BackendProbe, forwardCanary?: ForwardCanary) => runtime.start(probe, forwardCanary),
     canaries: runtime.canaries,
+    examined: runtime.backends,
     freezes: runtime.freezes,
     suspend: () => runtime.drain(),
     close: () => runtime.close(),

@@ -2,7 +2,7 @@ import type { Backend } from '../backend/backend.ts'
 import type { BackendView } from '../backend/backend-view.ts'
 import type { Obstacle } from '../backend/health/health-view.ts'
 import { defaults } from '../config/defaults.ts'
-import { isNamed } from './candidates.ts'
+import { isExcluded, isNamed } from './candidates.ts'
 import type { RouteRequest } from './route-request.ts'
 
 /** What a decision found out about a backend of the route. */
@@ -11,12 +11,14 @@ export interface Assessment {
   /** Why the backend cannot take the request now; `undefined` when it can. */
   readonly obstacle: Obstacle | undefined
   /**
-   * Whether the strategy was asked about it, or why not: it lacks a task, is excluded, is unavailable, failed this request, failed
+   * Whether the strategy was asked about it, or why not: it lacks a task, is excluded, has a problem with the
+   * model, is unavailable, failed this request, failed
    * others recently, is full on a route that spills, or its tier is not needed.
    */
   readonly state:
     | 'lacks-task'
     | 'excluded'
+    | 'model-problem'
     | 'unavailable'
     | 'tried'
     | 'failed-recently'
@@ -32,6 +34,8 @@ export function assess(request: RouteRequest, backend: Backend): MutableAssessme
   if (!backend.serves(request.classification.tasks))
     return { backend, obstacle: undefined, state: 'lacks-task' }
   const { exclude, job, priority } = request
+  if (backend.problems.length > 0 && isExcluded(request, backend))
+    return { backend, obstacle: undefined, state: 'model-problem' }
   if (exclude.size > 0 && isNamed(backend, exclude))
     return { backend, obstacle: undefined, state: 'excluded' }
   const obstacle = backend.health.obstacle(job, priority > 0)

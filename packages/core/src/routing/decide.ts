@@ -58,7 +58,7 @@ export type Decision = {
 export function decide(request: RouteRequest, state: RoutingState): Decision {
   const { route, notBefore, retry, kind, models, priority } = request
   const assessments = route.members.current.map((backend) => assess(request, backend))
-  if (assessments.every(({ state: is }) => is === 'lacks-task' || is === 'excluded'))
+  if (assessments.every(({ state: is }) => NO_CANDIDATE.has(is)))
     return { kind: 'reject', error: noCandidate(request), assessments, ranked: [] }
   if (state.isDraining && !retry)
     return wait(request, state, assessments, { isFull: true, retryAt: Number.POSITIVE_INFINITY })
@@ -90,6 +90,9 @@ export function decide(request: RouteRequest, state: RoutingState): Decision {
     hasFree && !route.isOrdered ? Math.min(until, state.now + defaults.reconsiderInterval) : until
   return wait(request, state, assessments, { isFull: true, retryAt, ranked })
 }
+
+/** Backends that never get the request, whatever happens. */
+const NO_CANDIDATE: ReadonlySet<Assessment['state']> = new Set(['lacks-task', 'excluded', 'model-problem'])
 
 /** Keeps the candidates that fit, unless none of these is free. */
 function narrow(

@@ -4,7 +4,7 @@ import { RESCUE_AFTER } from '../backend/latency/lateness.ts'
 import type { Hedge } from '../config/resolve.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import { isAvailable } from './assess.ts'
-import { isNamed } from './candidates.ts'
+import { isNamed, servingOf } from './candidates.ts'
 import type { Lease, LeaseHedge, Place } from './lease.ts'
 import type { RouteRequest } from './route-request.ts'
 import type { RouteTable } from './route-table.ts'
@@ -118,8 +118,7 @@ export class RouteLease implements Lease {
 
   /** Every candidate, including backends excluded because they failed the request. */
   get #all(): readonly Backend[] {
-    const { route, classification } = this.#now
-    return route.members.serving(classification.tasks)
+    return servingOf(this.#now)
   }
 
   get #now(): RouteRequest {

@@ -46,5 +46,5 @@ export {
   type Payload,
   type RawPart,
 } from './immich-requests.ts'
-export { type KnownJobs, type RequestedJob, UNDECODABLE } from './predict.ts'
+export { type KnownJobs, type RequestedJob, type TaskInput, UNDECODABLE } from './predict.ts'
 export { type ReceivedRequest, StubMlServer, type StubMlServerOptions } from './stub-ml-server.ts'

@@ -15,8 +15,23 @@ export interface Prediction {
   readonly jobs: readonly RequestedJob[]
 }
 
+/** What a task is computed from. */
+export interface TaskInput {
+  readonly task: string
+  /** Of all tasks of the request. */
+  readonly jobs: readonly RequestedJob[]
+  /** `undefined` if the request has an image. */
+  readonly text: string | undefined
+  readonly image: Buffer | undefined
+}
+
 /** The models of a server, and its answer for unknown jobs. */
 export interface KnownJobs {
+  /**
+   * Computes the result of a task, such as an embedding of its own; `undefined` for the constant result. Default: every result is
+   * constant.
+   */
+  readonly result?: ((input: TaskInput) => unknown) | undefined
   /** Default: every model. */
   readonly models?: readonly string[]
   /**
@@ -57,7 +72,10 @@ export function predict(contentType: string | undefined, body: Buffer, known: Kn
   if (!jobs.every((job) => isKnown(job, known)))
     return known.unknown === 422 ? refuse(422, 'Invalid request format.') : failed()
   if (image?.includes(UNDECODABLE)) return failed()
-  const results = Object.fromEntries(jobs.map(({ task }) => [task, resultOf(task)]))
+  const text = image === undefined ? fields.get('text')?.toString() : undefined
+  const results = Object.fromEntries(
+    jobs.map(({ task }) => [task, known.result?.({ task, jobs, text, image }) ?? resultOf(task)]),
+  )
   return {
     answer: jsonText(200, image ? { ...results, imageHeight: 1440, imageWidth: 1080 } : results),
     jobs,

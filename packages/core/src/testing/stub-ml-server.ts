@@ -52,7 +52,7 @@ export interface ReceivedRequest {
 
 /**
  * A stub of the Immich ML server on a real socket. It answers `/`, `/ping` and `/predict` like immich-machine-learning,
- * refusals and connection handling included. Its results are constants: it computes nothing.
+ * refusals and connection handling included. Its results are constants, unless `result` computes them.
  *
  * - A 500 is plain text, and its connection closes 0.2 to 0.5 s later without notice.
  * - Idle connections close after 2 s. No header announces it.

@@ -1,0 +1,91 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Backend } from '../backend/backend.ts'
+import type { BackendView } from '../backend/backend-view.ts'
+import type { ModelProblem } from '../backend/model-problem.ts'
+import type { Sample } from '../canary/samples.ts'
+import type { Classification } from '../classify/classification.ts'
+import { jobKeysOf } from '../routing/jobs.ts'
+import type { RouteTable } from '../routing/route-table.ts'
+import type { Canaries } from './canaries.ts'
+import type { BackendEvent } from './policy-runtime.ts'
+
+/** The backends of a router, for modules that examine them. */
+export interface RouterBackends {
+  /** The backends of a route in its order, each endpoint by itself; none if there is no route of this name. */
+  of(route: string): readonly BackendView[]
+  /** A recent request with the same tasks, types and models that was answered with a result, if there is one. */
+  sampleOf(classification: Classification): Sample | undefined
+  /**
+   * Sends a backend a request of the router's own: the jobs of the classification on the input of the sample. It wakes no
+   * machine, and all such requests together take at most 20 % of the backend's time.
+   *
+   * @param options `whenFull`: whether to ask a backend at its concurrency limit.
+   * @returns A good answer. `undefined` if the backend was not asked, because it is unavailable, at its limit or was asked too
+   *   much, or `canary` is off; and if it gave no good answer.
+   */
+  ask(
+    backend: BackendView,
+    classification: Classification,
+    sample: Sample,
+    options?: { readonly whenFull?: boolean | undefined },
+  ): Promise<Buffer | undefined>
+  /**
+   * Replaces what is known to be wrong with models on backends, by the `id` of each backend. A problem with `excluded` keeps
+   * the jobs of the route from the backend. Each new or fixed problem emits the event `backend`.
+   */
+  report(problems: ReadonlyMap<string, readonly ModelProblem[]>): void
+}
+
+/** What a module may do with the backends of a policy. */
+export function routerBackends(
+  table: RouteTable,
+  canaries: Canaries,
+  emit: (event: BackendEvent) => void,
+): RouterBackends {
+  const { pool, queue } = { pool: table.context.pool, queue: table.queue }
+  const found = ({ id }: BackendView) => pool.members.find((backend) => backend.id === id)
+  return {
+    of: (route) =>
+      table.selectors.find((selector) => selector.route.name === route)?.route.members.current ?? [],
+    sampleOf: (classification) => canaries.sampleOf(classification),
+    ask: async (view, classification, sample, { whenFull = false } = {}) => {
+      const backend = found(view)
+      const obstacle = backend?.health.obstacle(jobKeysOf(classification.entries), false)?.kind
+      if (backend === undefined || (obstacle !== undefined && !(whenFull && obstacle === 'full')))
+        return undefined
+      return canaries.ask(backend, classification, sample)
+    },
+    report: (problems) => {
+      for (const backend of pool.members) setProblems(backend, problems.get(backend.id) ?? [], emit)
+      // A request may be waiting for a backend that was excluded.
+      queue.wake()
+    },
+  }
+}
+
+function setProblems(
+  backend: Backend,
+  problems: readonly ModelProblem[],
+  emit: (event: BackendEvent) => void,
+): void {
+  const before = backend.problems
+  backend.problems = problems
+  const tell = (from: readonly ModelProblem[], than: readonly ModelProblem[], fixed: boolean) => {
+    const { name, endpoint } = backend
+    for (const problem of from)
+      if (!than.some((other) => isSame(problem, other, fixed)))
+        emit({ backend: name, endpoint, kind: 'model-problem', problem, fixed })
+  }
+  tell(before, problems, true)
+  tell(problems, before, false)
+}
+
+/** A problem whose reason has changed is no fixed one. */
+function isSame(problem: ModelProblem, other: ModelProblem, fixed: boolean): boolean {
+  if (!fixed) return isDeepStrictEqual(problem, other)
+  return (
+    problem.route === other.route &&
+    problem.model === other.model &&
+    isDeepStrictEqual(problem.jobs, other.jobs)
+  )
+}
