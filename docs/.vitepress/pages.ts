@@ -50,7 +50,6 @@ const GROUPS: readonly (readonly [title: string, pages: readonly Page[]])[] = [
   [
     'Background',
     [
-      ['Complaints', 'complaints'],
       ['Architecture', 'architecture'],
       ['Dependencies', 'dependencies'],
       ['Roadmap', 'roadmap'],

@@ -23,6 +23,13 @@ const MODULES: readonly Module[] = [
     },
   },
   {
+    isUsed: comparesBackends,
+    attach: async (router) => {
+      const { watchAgreement } = await import('@immich-ml-router/core/agreement')
+      watchAgreement(router)
+    },
+  },
+  {
     isUsed: ({ immich }) => immich !== undefined,
     attach: (router, { immich }) => immich.attach(router),
   },
@@ -38,4 +45,11 @@ export async function attachModules(router: Router, shared: Shared): Promise<voi
   }
   router.on('reload', () => void attach())
   await attach()
+}
+
+/** Without a second backend there is nothing to compare. */
+function comparesBackends({ agreement, backends, canary }: RouterConfig): boolean {
+  const all = Object.values(backends)
+  const areSeveral = all.length > 1 || all.some(({ discover }) => discover !== undefined)
+  return agreement !== 'off' && canary !== false && areSeveral
 }

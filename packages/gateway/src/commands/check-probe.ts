@@ -1,6 +1,7 @@
 import type { RouterConfig } from '@immich-ml-router/core'
 import { EXIT } from '../exit-codes.ts'
 import { coverageOf } from '../probe/coverage.ts'
+import { disagreementsOf } from '../probe/disagreements.ts'
 import { immichAccess } from '../probe/immich-access.ts'
 import { jobsWith } from '../probe/immich-jobs.ts'
 import { probeAll } from '../probe/probe-all.ts'
@@ -25,7 +26,7 @@ export async function runProbe(config: RouterConfig, models?: readonly string[])
     ...probeTable(findings, paintFor(stdout)).map((line) => `  ${line}`),
     ...loadingNotes(findings).map((line) => `  ${line}`),
     ...(immich === undefined ? [] : ['', `  ${immich.line}`]),
-    ...titled('Warnings of the probe:', warnings),
+    ...titled('Warnings of the probe:', [...disagreementsOf(config, findings, jobs), ...warnings]),
     ...titled('Errors of the probe:', errors),
   ]
   stdout.write(`${lines.join('\n')}\n`)

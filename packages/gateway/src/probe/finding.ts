@@ -2,8 +2,13 @@ import type { ImmichJob } from './immich-jobs.ts'
 
 /** What a backend made of one job. Times are milliseconds. */
 export type JobResult =
-  /** `time`: the faster of two requests. `first`: the first one, which may have loaded a model. */
-  | { readonly kind: 'works'; readonly time: number; readonly first: number }
+  /** `time`: the faster of two requests. `first`: the first one, which may have loaded a model. `answer`: the body. */
+  | {
+      readonly kind: 'works'
+      readonly time: number
+      readonly first: number
+      readonly answer?: Buffer | undefined
+    }
   /** It does not have this task or model. */
   | { readonly kind: 'lacks'; readonly reason: string }
   | { readonly kind: 'fails'; readonly reason: string }

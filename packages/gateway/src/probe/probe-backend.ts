@@ -1,3 +1,4 @@
+import { fixedQuestion } from '@immich-ml-router/core/agreement'
 import type { BackendAnswer, BackendClient, Clock } from '@immich-ml-router/core/parts'
 import { systemClock } from '@immich-ml-router/core/parts'
 import { failureText } from './failure.ts'
@@ -158,20 +159,22 @@ async function ask(probing: Probing, job: ImmichJob): Promise<Asked> {
   if (!('time' in first)) return first
   const second = await askOnce(probing, job)
   const time = 'time' in second ? Math.min(first.time, second.time) : first.time
-  return { result: { kind: 'works', time, first: first.time } }
+  return { result: { kind: 'works', time, first: first.time, answer: first.answer } }
 }
 
 async function askOnce(
   { client, clock, deadline }: Probing,
   job: ImmichJob,
-): Promise<Asked | { readonly time: number }> {
+): Promise<Asked | { readonly time: number; readonly answer: Buffer }> {
   const start = clock.now()
   try {
-    const { answer, verdict } = await client.predict(job, deadline.signal)
+    // The input on which answers can be compared.
+    const sample = await fixedQuestion(job)
+    const { answer, verdict } = await client.predict({ ...job, sample }, deadline.signal)
     if (answer.headers['x-immich-ml-backend'] !== undefined) return { fault: gatewayFault(client) }
     const redirected = redirectFault(client, answer, '/predict')
     if (redirected !== undefined) return { fault: wrong(redirected) }
-    if (verdict.kind === 'good') return { time: clock.now() - start }
+    if (verdict.kind === 'good') return { time: clock.now() - start, answer: answer.body }
     const { reason } = verdict
     if (verdict.kind === 'fault' && verdict.scope === 'backend')
       return { fault: wrong(withLogin(client, reason)) }
