@@ -79,7 +79,7 @@ function indented([head, ...lines]: Paragraph): string[] {
 function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): string[] {
   const { queue, maxHeldBytes, heartbeats } = policy
   const { maxWait, maxLength } = queue
-  const { forwardHeaders = [] } = config
+  const { forwardHeaders = [], agreement = 'warn' } = config
   return said(
     `queue: ${counted(maxLength, 'request')} at most, each ${upTo(maxWait)} unless its route says otherwise`,
     tenantsLine(config.tenant),
@@ -90,6 +90,9 @@ function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): st
     `heartbeats: ${heartbeatWords(heartbeats)}`,
     timeoutsLine(config.timeouts),
     answersLine(config.answers),
+    agreement === 'warn'
+      ? undefined
+      : `backends that disagree: ${agreement === 'off' ? 'not compared' : 'excluded'}`,
     forwardHeaders.length === 0 ? undefined : `client headers passed on: ${listed(forwardHeaders)}`,
   )
 }
