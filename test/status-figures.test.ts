@@ -111,11 +111,11 @@ describe('the figures of a scripted hour', () => {
     expect(report.windows.minute).toEqual({
       length: 14_000,
       rate: 0.643,
-      fates: { answered: 5, rescued: 4, failed: 0, refused: 0, left: 0 },
+      fates: { answered: 5, 'job-failed': 1, rescued: 3, failed: 0, refused: 0, left: 0 },
       latencies: {
         search: { count: 2, p50: about(100), p95: about(300) },
         indexing: { count: 5, p50: about(500), p95: about(2_000) },
-        faces: { count: 2, p50: about(700), p95: about(1_500) },
+        faces: { count: 1, p50: about(700), p95: about(700) },
       },
     })
     expect(report.windows.quarter).toEqual(report.windows.minute)
