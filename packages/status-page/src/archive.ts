@@ -75,12 +75,14 @@ export class Archive {
   }
 
   /**
-   * Ends the current run when it is over.
+   * Ends the current run and the current bucket when they are over.
    *
    * @param isWaiting Whether a bulk job waits, so that its run continues.
    */
   settle(isWaiting: boolean): void {
-    if (this.#runs.settle(this.#wall(), isWaiting, this.#changes + 1)) this.#changed()
+    const now = this.#wall()
+    if (this.#runs.settle(now, isWaiting, this.#changes + 1)) this.#changed()
+    if (this.#day.settle(now, this.#changes + 1)) this.#changed()
   }
 
   changedSince(change: number): ArchiveViews {
@@ -93,8 +95,9 @@ export class Archive {
   }
 
   get record(): ArchiveRecord {
-    const { day, events } = this.changedSince(0)
-    return { runs: this.#runs.records, day, events }
+    const now = this.#wall()
+    const events = this.#events.changedSince(0, now)
+    return { runs: this.#runs.records, day: this.#day.records(now), events }
   }
 
   restore({ runs, day, events }: ArchiveRecord): void {

@@ -46,7 +46,14 @@ describe('the history of the day', () => {
     // Busy all the time, until 5 s after the border.
     script.pass(10_000, { gpu: 10_000 })
     script.job({ time: 10_000 })
-    expect(script.day.map(({ backends }) => backends['gpu']?.busy)).toEqual([0.02, 0.017])
+    expect(script.day.map(({ backends }) => backends['gpu']?.busy)).toEqual([0.02, 1])
+    // Of the time so far, then of all five minutes.
+    script.pass(5_000)
+    expect(script.day.at(-1)?.backends['gpu']?.busy).toBe(0.5)
+    const { changes } = script.archive
+    script.pass(bucket)
+    expect(script.views(false, changes).day.map(({ backends }) => backends['gpu']?.busy)).toEqual([0.017])
+    expect(script.views(false, script.archive.changes).day).toEqual([])
   })
 
   it('forgets what is older than a day', () => {

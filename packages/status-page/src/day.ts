@@ -7,6 +7,9 @@ import { type BusyTimes, Works } from './works.ts'
 
 type P95s = { readonly [kind in JobKind]?: { readonly count: number; readonly p95: number } | undefined }
 
+/** Shortest time to which busy time is related, in milliseconds. */
+const LEAST_TIME = 1_000
+
 class Bucket {
   readonly at: number
   readonly #fates: { [fate in Fate]?: number | undefined }
@@ -16,6 +19,7 @@ class Bucket {
   #latencies: P95s
   /** Number of its last change. */
   change = 0
+  isOver = false
 
   constructor({ at, fates, latencies, backends }: BucketView) {
     this.at = at
@@ -49,9 +53,10 @@ class Bucket {
     this.#works.shrink()
   }
 
-  get view(): BucketView {
+  /** @param now The busy time is related to the time until then. */
+  viewAt(now: number): BucketView {
     const { at } = this
-    const backends = this.#works.views(defaults.bucket)
+    const backends = this.#works.views(Math.max(LEAST_TIME, Math.min(defaults.bucket, now - at)))
     return { at, fates: { ...this.#fates }, latencies: this.#allLatencies, backends }
   }
 
@@ -108,11 +113,34 @@ export class Day {
     return bucket
   }
 
+  /**
+   * Ends the last bucket once its time is over, so that its busy shares are those of all its time.
+   *
+   * @param change Number of the change, if there is one.
+   * @returns Whether it has ended now.
+   */
+  settle(now: number, change: number): boolean {
+    const last = this.#buckets.at(-1)
+    if (last === undefined || last.isOver || now < last.at + defaults.bucket) return false
+    last.isOver = true
+    last.change = change
+    return true
+  }
+
   changedSince(change: number, now: number): BucketView[] {
+    return this.#since(now)
+      .filter((bucket) => bucket.change > change)
+      .map((bucket) => bucket.viewAt(now))
+  }
+
+  /** The views of all buckets, as if all had ended. */
+  records(now: number): BucketView[] {
+    return this.#since(now).map((bucket) => bucket.viewAt(Number.POSITIVE_INFINITY))
+  }
+
+  #since(now: number): Bucket[] {
     const oldest = startOf(now) - defaults.day
-    return this.#buckets
-      .filter((bucket) => bucket.change > change && bucket.at > oldest)
-      .map(({ view }) => view)
+    return this.#buckets.filter(({ at }) => at > oldest)
   }
 
   /** @param change Number of the change. */

@@ -418,7 +418,7 @@ export interface BucketView {
   readonly latencies: {
     readonly [kind in JobKind]?: { readonly count: number; readonly p95: number } | undefined
   }
-  /** The eight with the most requests, of the backends of last attempts. `busy` is the share of all 5 minutes, also while they last. */
+  /** The eight with the most requests, of the backends of last attempts. */
   readonly backends: Readonly<Record<string, BusyView>>
 }
 
