@@ -31,27 +31,32 @@ async function runOf(path: string, backend: string): Promise<GatewayProcess> {
 }
 
 describe('the history file of a gateway', () => {
-  itNeeds('signals')('keeps runs, the day and events across restarts', async () => {
-    const path = join(dirname(await file('unused', '')), 'history.json')
-    const { url } = await stubMl({ serviceTime: 20 })
-    const first = await runOf(path, url)
-    const before = await reportOf(first)
-    expect(before.runs).toMatchObject([
-      { jobs: JOBS, kinds: { indexing: JOBS }, failures: 0, backends: { default: { jobs: JOBS } } },
-    ])
-    expect(before.runs[0]?.backends['default']?.busy).toBeGreaterThan(0)
-    await stop(first)
-    expect((await stat(path)).mode & 0o777).toBe(0o600)
+  // It starts two processes.
+  itNeeds('signals')(
+    'keeps runs, the day and events across restarts',
+    async () => {
+      const path = join(dirname(await file('unused', '')), 'history.json')
+      const { url } = await stubMl({ serviceTime: 20 })
+      const first = await runOf(path, url)
+      const before = await reportOf(first)
+      expect(before.runs).toMatchObject([
+        { jobs: JOBS, kinds: { indexing: JOBS }, failures: 0, backends: { default: { jobs: JOBS } } },
+      ])
+      expect(before.runs[0]?.backends['default']?.busy).toBeGreaterThan(0)
+      await stop(first)
+      expect((await stat(path)).mode & 0o777).toBe(0o600)
 
-    const second = await runOf(path, url)
-    const after = await reportOf(second)
-    expect(after.runs).toMatchObject([{ start: before.runs[0]?.start, jobs: 2 * JOBS }])
-    expect(after.runs[0]?.end).toBeUndefined()
-    const answered = after.day.reduce((sum, { fates }) => sum + (fates.answered ?? 0), 0)
-    expect([answered, after.events.map(({ kind }) => kind)]).toEqual([2 * JOBS, ['started', 'started']])
-    await stop(second)
-    expect(second.lines.filter(({ level }) => Number(level) > 30)).toEqual([])
-  })
+      const second = await runOf(path, url)
+      const after = await reportOf(second)
+      expect(after.runs).toMatchObject([{ start: before.runs[0]?.start, jobs: 2 * JOBS }])
+      expect(after.runs[0]?.end).toBeUndefined()
+      const answered = after.day.reduce((sum, { fates }) => sum + (fates.answered ?? 0), 0)
+      expect([answered, after.events.map(({ kind }) => kind)]).toEqual([2 * JOBS, ['started', 'started']])
+      await stop(second)
+      expect(second.lines.filter(({ level }) => Number(level) > 30)).toEqual([])
+    },
+    60_000,
+  )
 
   itNeeds('signals')('is ignored and replaced when it is damaged, with a line in the log', async () => {
     const path = await file('history.json', '{"format":"immich-ml-router hist')
