@@ -45,8 +45,9 @@ describe('numbers', () => {
     [0.99999, '99.9%'],
     [0.995, '99.5%'],
     [0.5, '50%'],
+    [0.004, '<1%'],
     [0, '0%'],
-  ])('a share of %d is %s, and below 100 %% it is never rounded to 100 %%', (share, text) => {
+  ])('a share of %d is %s, never rounded to 0 or 100 %%', (share, text) => {
     expect(formatFor('en').share(share)).toBe(text)
   })
 

@@ -34,9 +34,12 @@ export function formatFor(locale?: string): Format {
   return {
     count: (value) => whole.format(value),
     rate: scaled,
-    // 99.7 % must not become 100 %.
-    share: (value) =>
-      value > 0.99 && value < 1 ? finePercent.format(Math.min(value, 0.999)) : percent.format(value),
+    // Neither must 99.7 % become 100 %, nor 0.3 % nothing.
+    share(value) {
+      if (value > 0 && value < 0.005) return `<${percent.format(0.01)}`
+      const isAlmostAll = value > 0.99 && value < 1
+      return isAlmostAll ? finePercent.format(Math.min(value, 0.999)) : percent.format(value)
+    },
     duration: (milliseconds) => duration(milliseconds, whole, tenths),
     bytes(value) {
       const power = value < 1000 ? 0 : value < 1_000_000 ? 1 : 2
