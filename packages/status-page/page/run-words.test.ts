@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { QueueView, RunView } from '../src/wire.ts'
 import { formatFor } from './format.ts'
-import { queuesInWords, runInWords } from './run-words.ts'
+import { runInWords } from './run-words.ts'
 
 const format = formatFor('en-GB')
 const start = new Date(2026, 11, 1, 3, 11).getTime()
@@ -47,11 +47,6 @@ describe('a run in words', () => {
       '90 remain; done at about 03:13',
     )
     expect(rest(queue(40, start + 60_000), queue(50))).toBe('90 remain')
-    expect(
-      queuesInWords({ updated: start, queues: [{ ...queue(1_300), pausedBy: 'router', lost: 2 }] }, format),
-    ).toBe('Queues in Immich: OCR 1,300 (paused by the router; 2 lost, to be queued again)')
-    const problem = 'Immich refuses the API key; create another.'
-    expect(queuesInWords({ problem, queues: [] }, format)).toBe(problem)
   })
 
   it('says how it ended', () => {

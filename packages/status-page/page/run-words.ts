@@ -1,4 +1,4 @@
-import type { QueuesView, QueueView, RunView } from '../src/wire.ts'
+import type { QueuesView, RunView } from '../src/wire.ts'
 import type { Format } from './format.ts'
 import { JOB_KINDS, SHORT_KINDS } from './words.ts'
 
@@ -74,29 +74,4 @@ function endOf(queues: QueuesView | undefined): number | undefined {
   const open = queues?.queues.filter(({ remaining }) => remaining > 0) ?? []
   const ends = open.flatMap(({ expectedEnd }) => expectedEnd ?? [])
   return ends.length === 0 || ends.length < open.length ? undefined : Math.max(...ends)
-}
-
-/** Immich's queues: `Queues in Immich: Faces 300 (paused by the router), OCR 20`. */
-export function queuesInWords(queues: QueuesView | undefined, format: Format): string {
-  if (queues === undefined) return ''
-  const open = queues.queues.filter(({ remaining, lost }) => remaining > 0 || lost > 0)
-  const listed = open.map(
-    (queue) => `${QUEUES[queue.name]} ${format.count(queue.remaining)}${asideOf(queue, format)}`,
-  )
-  const all = listed.length === 0 ? 'Queues in Immich: empty' : `Queues in Immich: ${listed.join(', ')}`
-  return queues.problem ?? all
-}
-
-function asideOf({ pausedBy, lost }: QueueView, format: Format): string {
-  const asides = [
-    ...(pausedBy === undefined ? [] : [`paused by ${pausedBy === 'router' ? 'the router' : 'a user'}`]),
-    ...(lost === 0 ? [] : [`${format.count(lost)} lost, to be queued again`]),
-  ]
-  return asides.length === 0 ? '' : ` (${asides.join('; ')})`
-}
-
-const QUEUES: Readonly<Record<QueueView['name'], string>> = {
-  smartSearch: SHORT_KINDS.indexing,
-  faceDetection: SHORT_KINDS.faces,
-  ocr: SHORT_KINDS.ocr,
 }

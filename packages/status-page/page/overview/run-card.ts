@@ -1,7 +1,7 @@
 import type { RunView } from '../../src/wire.ts'
 import { h, setText } from '../dom.ts'
 import type { Model } from '../model.ts'
-import { queuesInWords, runInWords } from '../run-words.ts'
+import { runInWords } from '../run-words.ts'
 
 /** The current run, or the last one. */
 export class RunCard {
@@ -10,11 +10,10 @@ export class RunCard {
   readonly #speed = h('p')
   readonly #rest = h('p')
   readonly #kinds = h('p', { class: 'note' })
-  readonly #queues = h('p', { class: 'note' })
 
   constructor(title: Element, container: Element) {
     this.#title = title
-    container.append(this.#head, this.#speed, this.#rest, this.#kinds, this.#queues)
+    container.append(this.#head, this.#speed, this.#rest, this.#kinds)
   }
 
   update(model: Model): void {
@@ -25,8 +24,6 @@ export class RunCard {
       this.#title,
       isRunning ? 'Import in progress' : run === undefined ? 'No import yet' : 'No import is running',
     )
-    setText(this.#queues, queuesInWords(queues, model.format))
-    this.#queues.hidden = queues === undefined
     if (run === undefined) {
       this.#show('', '', '', 'Bulk work, such as an import, shows here as a run.')
       return
