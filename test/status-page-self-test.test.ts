@@ -47,6 +47,7 @@ it('sends a search and an image by the routes, and counts neither as traffic', a
     [[{ task: 'clip', type: 'textual', model: 'ViT-B-32__openai' }]],
     [[{ task: 'clip', type: 'visual', model: 'ViT-B-32__openai' }]],
   ])
+  expect(image.received[0]?.headers['x-immich-ml-test']).toBe('1')
   expect(router.status().active).toBe(0)
   expect(await report()).toMatchObject({
     decisions: [],

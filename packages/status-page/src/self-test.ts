@@ -92,7 +92,13 @@ export class SelfTest {
       createConnection: () => near,
       method: 'POST',
       path: `${pathOf(this.#router)}/predict`,
-      headers: { host: 'immich-ml-router', 'content-type': contentType, 'content-length': body.length },
+      headers: {
+        host: 'immich-ml-router',
+        'content-type': contentType,
+        'content-length': body.length,
+        // Tells @immich-ml-router/immich that Immich misses nothing if it fails.
+        'x-immich-ml-test': '1',
+      },
       signal: AbortSignal.any([late.signal, this.#closed.signal]),
     })
     // What happened is in the event, unless the request did not get that far.
