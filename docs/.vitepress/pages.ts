@@ -34,6 +34,7 @@ const GROUPS: readonly (readonly [title: string, pages: readonly Page[]])[] = [
       ['Commands', 'commands'],
       ['Operating', 'operating'],
       ['Status page', 'status-page'],
+      ['Dashboards and monitors', 'integrations'],
       ['Metrics', 'metrics'],
       ['Logs', 'logs'],
       ['Troubleshooting', 'troubleshooting'],
