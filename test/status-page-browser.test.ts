@@ -230,8 +230,8 @@ describe('the status page in a browser', () => {
     await button.click()
     await page.getByRole('textbox', { name: 'Token' }).fill(TOKEN)
     await page.getByRole('button', { name: 'Continue' }).click()
-    await page.getByText('Not everything went well:').waitFor()
-    const results = await textsOf(page, '.results .result')
+    await page.getByText('Both were answered, but not at the first attempt:').waitFor()
+    const results = await textsOf(page, '.results .way')
     expect(results).toHaveLength(2)
     for (const [i, job] of ['Text search', 'Image indexing'].entries()) {
       expect(results[i]).toMatch(new RegExp(`^${job}.*: route all · gpu: .* · nas: .* · Took `))

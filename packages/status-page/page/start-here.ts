@@ -93,7 +93,7 @@ class Test {
     setText(
       this.#why,
       isAllowed
-        ? 'They take the way of Immich’s requests: they wake a sleeping backend if its route does, and an ML server may first download Immich’s default model. They count as no traffic.'
+        ? 'The router handles them like requests from Immich: a sleeping backend is woken if its route wakes it, and an ML server may first download Immich’s default model. This page does not count them.'
         : 'With an admin token, the page can send a test search and a test image here.',
     )
   }
@@ -115,10 +115,16 @@ class Test {
   #show({ tests }: { readonly tests: readonly TestView[] }): void {
     const format = this.#format
     if (format === undefined) return
-    const isGood = tests.every(({ decision }) => decision.fate === 'answered' && decision.status === 200)
-    setText(this.#state, isGood ? 'Both were answered.' : 'Not everything went well:')
+    setText(this.#state, summaryOf(tests))
     this.#results.replaceChildren(...tests.map((test) => resultItem(test, format)))
   }
+}
+
+function summaryOf(tests: readonly TestView[]): string {
+  const isGood = tests.every(({ decision: { status, fate } }) => status === 200 && fate !== 'left')
+  if (!isGood) return 'Not every test was answered:'
+  const isFirst = tests.every(({ decision }) => decision.fate === 'answered')
+  return isFirst ? 'Both were answered.' : 'Both were answered, but not at the first attempt:'
 }
 
 function resultItem(test: TestView, format: Format): HTMLElement {
@@ -129,7 +135,7 @@ function resultItem(test: TestView, format: Format): HTMLElement {
     {},
     h(
       'p',
-      { class: 'result' },
+      { class: 'way' },
       new Sign(isRejected ? 'stop' : FATES[decision.fate].tone).element,
       h('span', {}, testInWords(test, format)),
     ),
