@@ -56,7 +56,7 @@ describe('docs/configure.md', () => {
     expect(options.immich).toMatchObject({ apiKey: 'a-secret-key', pauseWhileDown: true })
     const words = describePolicy(options)
     expect(words).toContain(
-      'wake for bulk jobs: when 200 jobs wait and it is 01:00-06:00, or 12 h after the first job',
+      'wake for bulk jobs: when 200 jobs wait and it is 01:00-06:00, or 12 hours after the first job',
     )
     expect(words).toContain(
       'Immich: http://immich-server:2283; lost jobs are queued again; queues are paused while no backend works',

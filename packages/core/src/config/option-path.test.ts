@@ -17,6 +17,8 @@ it.each<[PropertyKey[], string]>([
   [['backends', 'gpu', 'pasword'], 'unknown'],
   [['backends', 'gpu', 'autth', 'bearer'], 'unknown'],
   [['backends', 'gpu', 'url', 'x'], 'unknown'],
+  [['immich', 'url'], 'plain'],
+  [['immich', 'apiKey'], 'secret'],
   [['token'], 'unknown'],
   [['constructor'], 'unknown'],
 ])('%j: %s', (path, kind) => {

@@ -1,6 +1,6 @@
 import type { AnswerOptions, ClassifyLimits, RouterConfig } from '../config/policy.ts'
 import { problemText } from '../config/problems.ts'
-import { type ResolvedConfig, type ResolvedPolicy, resolveConfig } from '../config/resolve.ts'
+import { type ResolvedConfig, type ResolvedPolicy, resolveConfig, resolveImmich } from '../config/resolve.ts'
 import type { AnswerClass } from '../judge/answer-classes.ts'
 import { configWarnings } from './config-warnings.ts'
 import { describeBackend } from './describe-backend.ts'
@@ -93,8 +93,18 @@ function general(config: RouterConfig, { policy, exchange }: ResolvedConfig): st
     agreement === 'warn'
       ? undefined
       : `backends that disagree: ${agreement === 'off' ? 'not compared' : 'excluded'}`,
+    immichLine(config),
     forwardHeaders.length === 0 ? undefined : `client headers passed on: ${listed(forwardHeaders)}`,
   )
+}
+
+function immichLine(config: RouterConfig): string | undefined {
+  const immich = resolveImmich(config)
+  if (immich === undefined) return undefined
+  const { url, heal, pauseWhileDown } = immich
+  const heals = heal ? 'lost jobs are queued again' : 'lost jobs are counted'
+  const pauses = pauseWhileDown ? ['queues are paused while no backend works'] : []
+  return `Immich: ${[url, heals, ...pauses].join('; ')}`
 }
 
 function tenantsLine(tenant: RouterConfig['tenant']): string | undefined {
