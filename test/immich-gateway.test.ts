@@ -2,7 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { immichForm } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
-import { startProcess } from './support/gateway-process.ts'
+import { ROOT } from './support/docs.ts'
+import { spawnProgram, startProcess } from './support/gateway-process.ts'
 import { statePath, stubImmich } from './support/immich-stage.ts'
 import { stubMl, until } from './support/servers.ts'
 
@@ -124,5 +125,40 @@ it('a key that is not accepted changes nothing but a line and the page', async (
   expect((await fetch(`${url}/predict`, { method: 'POST', body: form })).status).toBe(200)
   expect((await reportOf(url))['queues']).toMatchObject({
     problem: expect.stringMatching(/^Immich does not accept the API key; create one in/),
+  })
+})
+
+describe('check --probe', () => {
+  const check = async (config: string, key: string) => {
+    const args = ['packages/gateway/src/main.ts', 'check', config, '--probe']
+    const { child, output, exited } = spawnProgram({ cwd: ROOT, args }, { IMMICH_KEY: key })
+    const code = await exited
+    expect(child.exitCode).toBe(code)
+    return { code, text: output.join('\n') }
+  }
+
+  it('tells what is left, and names permissions that are missing', async () => {
+    const { immich, config } = await stage()
+    immich.queue('ocr').waiting = 7
+    const good = await check(config, immich.key)
+    expect([good.code, good.text]).toEqual([
+      0,
+      expect.stringContaining('Immich answers; jobs left: smartSearch 0, faceDetection 0, ocr 7'),
+    ])
+    immich.permissions = ['queue.read']
+    const poor = await check(config, immich.key)
+    expect([poor.code, poor.text]).toEqual([
+      1,
+      expect.stringContaining('immich.apiKey lacks queue.update and job.create; add them in Immich'),
+    ])
+    expect([good.text.includes(immich.key), immich.changes]).toEqual([false, []])
+  })
+
+  it('says that the key is wrong', async () => {
+    const { config } = await stage()
+    expect(await check(config, 'another')).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('immich: Immich does not accept the API key; create one in Immich'),
+    })
   })
 })
