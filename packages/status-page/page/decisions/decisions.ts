@@ -106,9 +106,11 @@ export class Decisions {
   }
 }
 
-/** Problems are kept for longer than answered requests. */
-function sourceOf({ store }: Model, { outcome }: Filter): readonly DecisionView[] {
-  return outcome === undefined || outcome === 'answered' ? store.decisions : store.troubles
+/** A filter also finds older problems, which are kept for longer than answered requests. */
+function sourceOf({ store: { decisions, troubles } }: Model, filter: Filter): readonly DecisionView[] {
+  if (!isFiltered(filter)) return decisions
+  const oldest = decisions.at(-1)?.id ?? 0
+  return [...decisions, ...troubles.filter(({ id }) => id < oldest)]
 }
 
 function isSame(a: Filter, b: Filter | undefined): boolean {

@@ -18,6 +18,7 @@ export class RowView implements View<Row> {
   readonly #decision: DecisionView
   readonly #details = h('details')
   readonly #slow = h('span', { class: 'slow' })
+  readonly #why = h('span', { class: 'unseen' })
   readonly element = h('li', {}, this.#details)
   #timeline: SVGSVGElement
   #end: number
@@ -40,7 +41,7 @@ export class RowView implements View<Row> {
         h('span', { class: 'job' }, name, ' ', h('small', {}, models)),
         h('span', { class: 'way' }, wayOf(decision)),
         this.#timeline,
-        h('span', { class: 'total' }, this.#slow, format.duration(total)),
+        h('span', { class: 'total' }, this.#slow, format.duration(total), this.#why),
       ),
     )
     this.#details.addEventListener('toggle', () => {
@@ -56,11 +57,13 @@ export class RowView implements View<Row> {
       this.#end = scale.end
     }
     const limit = slowerThan(this.#decision, model)
-    setText(this.#slow, limit === undefined ? '' : 'slow ')
-    this.#slow.title =
+    const why =
       limit === undefined
         ? ''
-        : `Above the p95 of ${KINDS[this.#decision.kind]} in the last 15 minutes: ${model.format.duration(limit)}`
+        : `above the p95 of ${KINDS[this.#decision.kind]} in the last 15 minutes, ${model.format.duration(limit)}`
+    setText(this.#slow, why === '' ? '' : 'slow ')
+    setText(this.#why, why)
+    this.#slow.title = why
   }
 }
 

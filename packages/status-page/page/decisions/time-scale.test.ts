@@ -12,7 +12,8 @@ it('ends at the power of ten that holds the longest time', () => {
   ])
 })
 
-it('labels every second power of ten', () => {
+it('labels times that people know', () => {
   expect(new TimeScale(1).ticks).toEqual([10, 1_000])
-  expect(new TimeScale(50_000).ticks).toEqual([10, 1_000, 100_000])
+  expect(new TimeScale(50_000).ticks).toEqual([10, 1_000, 60_000])
+  expect(new TimeScale(43_200_000).ticks).toEqual([10, 1_000, 60_000, 3_600_000])
 })

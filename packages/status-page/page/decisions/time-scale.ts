@@ -3,6 +3,9 @@ const SHORTEST = 1
 /** The scale ends here or later, so that a few fast requests do not fill the width. */
 const LEAST_END = 10_000
 
+/** 10 ms, 1 s, 1 min and 1 h. */
+const TICKS: readonly number[] = [10, 1_000, 60_000, 3_600_000]
+
 /** The logarithmic time scale that all rows share. Times are in milliseconds. */
 export class TimeScale {
   /** A power of ten. */
@@ -18,9 +21,8 @@ export class TimeScale {
     return (100 * Math.log10(Math.max(time, SHORTEST) / SHORTEST)) / Math.log10(this.end / SHORTEST)
   }
 
-  /** Powers of ten for labels: every second one, from 10 ms. */
+  /** Times for labels. */
   get ticks(): readonly number[] {
-    const count = Math.round(Math.log10(this.end))
-    return Array.from({ length: count }, (_, i) => 10 ** (i + 1)).filter((_, i) => i % 2 === 0)
+    return TICKS.filter((tick) => tick < this.end)
   }
 }
