@@ -25,9 +25,13 @@ function examplesIn(path: string): [name: string, policy: string, rows: string[]
     })
 }
 
-const examples = ['docs/configure.md', 'docs/migrating.md', 'docs/answers.md', 'docs/agreement.md'].flatMap(
-  examplesIn,
-)
+const examples = [
+  'docs/configure.md',
+  'docs/migrating.md',
+  'docs/answers.md',
+  'docs/agreement.md',
+  'docs/search-cache.md',
+].flatMap(examplesIn)
 
 /** The job of words such as `clip/visual` of `ViT-B-32__openai`. */
 function jobOf(words: string): Classified {

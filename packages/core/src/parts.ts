@@ -64,7 +64,7 @@ export { optionKind } from './config/option-path.ts'
 export { parseConfig, parsePolicy } from './config/parse.ts'
 export type * from './config/policy.ts'
 export { ConfigError, type ConfigProblem, formatPath, problemText } from './config/problems.ts'
-export { type Heartbeats, type ResolvedImmich, resolveImmich } from './config/resolve.ts'
+export { type Heartbeats, type ResolvedImmich, resolveImmich, type SearchCache } from './config/resolve.ts'
 export { resolveTimeouts, type Timeouts } from './config/timeouts.ts'
 export { withoutCredentials } from './credentials.ts'
 export * from './discover/resolver.ts'
@@ -94,6 +94,12 @@ export type { Asked, BackendAnswer } from './judge/backend-answer.ts'
 export { judge } from './judge/judge.ts'
 export type { Verdict } from './judge/verdict.ts'
 export type { AttemptMarks, AttemptRecord } from './retry/attempt-record.ts'
+export type {
+  AnswerSource,
+  FoundSearch,
+  SavedAnswer,
+  Search,
+} from './router/answer-source.ts'
 export { answerError } from './router/answers.ts'
 export type { Canaries, ForwardCanary } from './router/canaries.ts'
 export { createRouter } from './router/create-router.ts'
@@ -105,6 +111,7 @@ export {
   resolveExchangeOptions,
 } from './router/exchange-options.ts'
 export type { FreezeDetector } from './router/freeze-detector.ts'
+export type { ModuleOption, Modules, RouterModule } from './router/modules.ts'
 export type { BackendEvent, SelectEnvironment } from './router/policy-runtime.ts'
 export type { Waiting } from './router/request-waits.ts'
 export type * from './router/router.ts'

@@ -110,9 +110,10 @@ function letGoOnUnpipe(req: PredictRequest, { body }: ImmichMlState): void {
   }
 }
 
-/** Goes on to the next middleware, unless the step failed. */
+/** Goes on to the next middleware, unless the step failed or has answered. */
 function step(work: (req: PredictRequest, res: ServerResponse) => Promise<void>): Middleware {
-  return (req, res, next) => work(req, res).then(() => next(), fail(req, res, next))
+  return (req, res, next) =>
+    work(req, res).then(() => (res.writableEnded ? undefined : next()), fail(req, res, next))
 }
 
 /** Answers what a client or a backend did; what is a mistake in the code is Express's to report. */

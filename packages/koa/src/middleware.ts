@@ -101,14 +101,14 @@ export function forward(options: core.ForwardOptions | core.WithRouter = {}): Mi
   return Object.assign(middleware, rest)
 }
 
-/** Goes on to the next middleware, unless the step failed. */
+/** Goes on to the next middleware, unless the step failed or has answered. */
 function step(work: (ctx: Context) => Promise<void>): Middleware {
   return async (ctx, next) => {
     const failed = await work(ctx).then(
       () => false,
       (error) => answerFailure(ctx, error).then(() => true),
     )
-    if (!failed) return next()
+    if (!failed && !ctx.res.writableEnded) return next()
     ctx.respond = false
   }
 }

@@ -1,6 +1,6 @@
 import { backend, wake } from './backend-schema.ts'
 import { constants } from './constants.ts'
-import { route } from './route-schema.ts'
+import { route, searchCache } from './route-schema.ts'
 import { exchangeSchema, limits } from './router-schema.ts'
 import { timeouts } from './shared-schema.ts'
 
@@ -16,6 +16,7 @@ export const defaults = Object.freeze({
   maxBodySize,
   maxConcurrent,
   reserve,
+  searchCacheEntries: searchCache.shape.maxEntries.parse(undefined),
   strategy,
   tier,
   totalBodyMemory,

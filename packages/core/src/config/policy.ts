@@ -5,7 +5,7 @@ import type { RequestHead } from '../incoming-message.ts'
 import type { backend, discoverOptions, wake } from './backend-schema.ts'
 import type { auth, basic, connection, tls } from './connection-schema.ts'
 import type { immich } from './immich-schema.ts'
-import type { hedge, match, route, strategyNames } from './route-schema.ts'
+import type { hedge, match, route, searchCache, strategyNames } from './route-schema.ts'
 import type {
   answers,
   configSchema,
@@ -44,6 +44,8 @@ export interface DiscoverOptions extends Input<typeof discoverOptions> {}
 export interface HedgeOptions extends Input<typeof hedge> {}
 /** Access to Immich's job queues. */
 export interface ImmichOptions extends Input<typeof immich> {}
+/** Where the answers of text searches are saved, and for how long. */
+export interface SearchCacheOptions extends Input<typeof searchCache> {}
 /** A user name, without a colon, and a password. */
 export interface BasicCredentials extends Input<typeof basic> {}
 /** Credentials of a backend: one of the two. */

@@ -32,6 +32,8 @@ export type Heartbeats = Readonly<z.output<typeof heartbeatOptions>>
 export interface Hold extends Readonly<Omit<z.output<typeof holdOptions>, 'maxBytes'>> {}
 export type Queue = Readonly<z.output<typeof queueSchema>>
 export type Hedge = Readonly<NonNullable<RouteValues['hedge']>>
+/** The option `searchCache` of a route with its defaults: `maxAge` in milliseconds. */
+export type SearchCache = Readonly<NonNullable<RouteValues['searchCache']>>
 export type Health = Readonly<z.output<typeof healthOptions>>
 
 /** How the addresses of a backend are found. */
@@ -69,6 +71,7 @@ export interface ResolvedRoute
   readonly hold: Hold | undefined
   readonly heartbeats: Heartbeats | undefined
   readonly hedge: Hedge | undefined
+  readonly searchCache?: SearchCache | undefined
 }
 
 export interface ResolvedPolicy {

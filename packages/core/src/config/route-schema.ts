@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { DURATION_PATTERN } from './duration.ts'
 import { headerMatch, pathMatch } from './head-schema.ts'
 import { ownHeartbeat, ownRetries, ownTimeouts, routeHold } from './shared-schema.ts'
-import { count, flag, milliseconds, oneOrMany } from './values.ts'
+import { count, duration, flag, milliseconds, oneOrMany } from './values.ts'
 
 const pattern = z.string().min(1, 'must not be empty')
 const patterns = oneOrMany(
@@ -87,6 +87,22 @@ export const hedge = z.strictObject(
 /** A request is late after so many milliseconds, or after a percentile of the backend's latencies. */
 export type Lateness = { readonly time: number } | { readonly percentile: number }
 
+const CACHE_PATH = 'must be the path of a file, such as /data/searches.db'
+export const searchCache = z.strictObject(
+  {
+    /** The file, an SQLite database. Routes may share one: an answer that one has saved answers on the others as well. */
+    path: z
+      .string(CACHE_PATH)
+      .min(1, CACHE_PATH)
+      .meta({ examples: ['/data/searches.db'] }),
+    /** Answers in the file; the one that was not used for longest is removed first. An answer takes about 12 KB. */
+    maxEntries: count(1).prefault(100_000),
+    /** For how long an answer is fresh, and answers at once. An older one answers only when no backend can. */
+    maxAge: duration.prefault('30d'),
+  },
+  'must be an object of path, maxEntries, maxAge',
+)
+
 const PRIORITY = 'must be "interactive", "bulk", or a number of 0 or more'
 export const INTERACTIVE = 1
 export const BULK = 0
@@ -132,6 +148,11 @@ export const route = z.strictObject(
      * hedged. Without it, none is.
      */
     hedge: hedge.optional(),
+    /**
+     * Saves the answers of text searches in a file. A search whose answer is saved needs no backend. Served by
+     * `@immich-ml-router/search-cache`, which the gateway contains. Without it, no answer is saved.
+     */
+    searchCache: searchCache.optional(),
   },
   'must be an object with backends',
 )

@@ -29,6 +29,7 @@ export function describeRoute(
       `when unavailable: ${whenUnavailable(route, jobs)}`,
       whenFailing(route, policy),
       hedging(route),
+      savedAnswers(route),
       timeoutsLine(route.written.timeouts, policy.written.timeouts),
       heartbeats(route, policy),
     ),
@@ -147,6 +148,12 @@ function hedging({ hedge }: ResolvedRoute): string | undefined {
       ? `after ${duration(after.time)}`
       : `when it takes longer than ${after.percentile} % of similar requests`
   return `when late: ${max === 1 ? 'another gets it' : `up to ${max} others get it`} as well, ${late}`
+}
+
+function savedAnswers({ searchCache }: ResolvedRoute): string | undefined {
+  if (searchCache === undefined) return undefined
+  const { path, maxEntries, maxAge } = searchCache
+  return `searches: answered from ${path} ${upTo(maxAge)}, and when unavailable at any age; ${maxEntries} answers at most`
 }
 
 function heartbeats(route: ResolvedRoute, policy: ResolvedPolicy): string | undefined {

@@ -144,7 +144,8 @@ export class Attempt implements Dispatcher.DispatchHandler, ConnectionAware, Run
       last = request.heartbeat?.begun === true && answer.isEncoded ? answer.decoded : answer.bytes
       if (last === undefined) this.#cannotDeliver(new Error(UNDECODABLE))
       else {
-        if (!answer.isEncoded) request.onGood?.(last)
+        const plain = answer.isEncoded ? answer.decoded : last
+        if (plain !== undefined) request.onGood?.(plain)
         this.#begin(answer)
       }
     }

@@ -43,6 +43,7 @@ export const LINES = {
   'backend removed': ['info'],
   'configuration reloaded': ['info'],
   'predict requests use HTTP/1.0': ['warn'],
+  'router notice': ['warn'],
 } as const satisfies Record<string, readonly [keyof Logger, ...(keyof Logger)[]]>
 
 export type Message = keyof typeof LINES

@@ -20,7 +20,9 @@ export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => v
     router.on('request', (event) => logRequest(event, logger)),
     router.on('hold', (event) => logHold(event, logger)),
     router.on('backend', (event) => logBackend(event, logger)),
-    router.on('notice', ({ kind, client }) => {
+    router.on('notice', ({ kind, message, client }) => {
+      if (kind === 'search-cache' || kind === 'not-served')
+        return write(logger, 'router notice', { advice: message })
       // Other notices are logged where they are set.
       if (kind !== 'http-1.0') return
       write(logger, 'predict requests use HTTP/1.0', {
@@ -38,7 +40,7 @@ export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => v
 }
 
 function logRequest(event: RequestEvent, logger: Logger): void {
-  const { req, status, backend, route, outcome, error, attempts, heartbeats } = event
+  const { req, status, backend, route, outcome, error, attempts, heartbeats, cached } = event
   const { queue, hold } = event.steps
   // The reasons of its `hold` events.
   const waited = [queue > 0 ? ['full'] : [], hold > 0 ? ['unavailable'] : []].flat()
@@ -52,7 +54,7 @@ function logRequest(event: RequestEvent, logger: Logger): void {
     backend: backend?.name,
     upstream: backend?.url,
     endpoint: backend?.endpoint,
-    outcome: outcome?.kind ?? 'refused',
+    outcome: cached === undefined ? (outcome?.kind ?? 'refused') : `cached-${cached}`,
     ...(waited.length > 0 ? { waited } : {}),
     ...(attempts.length > 1 ? { attempts: attempts.map(attemptOf) } : {}),
     ...(attempts.some(({ hedge }) => hedge) ? { hedged: true } : {}),
@@ -62,7 +64,7 @@ function logRequest(event: RequestEvent, logger: Logger): void {
     bodySize: event.bodySize,
     steps: stepsOf(event),
   }
-  const isGood = outcome?.kind === 'answered' && outcome.status < 400
+  const isGood = cached !== undefined || (outcome?.kind === 'answered' && outcome.status < 400)
   write(logger, 'predict', line, isGood ? 'info' : 'warn')
 }
 

@@ -8,6 +8,10 @@ import { shorten } from '../shorten.ts'
 export type RequestOutcome =
   /** A backend's answer reached the client whole, with a status below 400. */
   | 'answered'
+  /** The client got a saved answer, of the search cache, and no backend was needed. */
+  | 'cached'
+  /** The client got a saved answer that is too old to be preferred, because no backend could answer. */
+  | 'cached_stale'
   /** The same, with a 4xx. */
   | 'client_error'
   /** The same, with a 5xx. */
@@ -34,7 +38,8 @@ const IMMICH_TASKS: readonly string[] = ['clip', 'facial-recognition', 'ocr']
 /** Immich's types. */
 const IMMICH_TYPES: ReadonlySet<string> = new Set(['textual', 'visual', 'detection', 'recognition'])
 
-export function outcomeOf({ outcome, error, status }: RequestEvent): RequestOutcome {
+export function outcomeOf({ outcome, error, status, cached }: RequestEvent): RequestOutcome {
+  if (cached !== undefined) return cached === 'fresh' ? 'cached' : 'cached_stale'
   if (outcome?.kind === 'answered') {
     if (outcome.status < 400) return 'answered'
     return outcome.status < 500 ? 'client_error' : 'server_error'

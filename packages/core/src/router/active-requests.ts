@@ -6,6 +6,8 @@ import { IncomingHead, type RequestHead } from '../incoming-message.ts'
 import { removeItem } from '../remove-item.ts'
 import { answerError } from './answers.ts'
 import type { Exchange } from './exchange.ts'
+import type { ModuleRegistry } from './modules.ts'
+import { SearchAnswer } from './search-answer.ts'
 
 /** A predict request that is being handled. */
 export interface ActiveRequest {
@@ -14,6 +16,8 @@ export interface ActiveRequest {
   readonly head: RequestHead
   /** When it arrived, on the clock. */
   readonly start: number
+  /** The answer that it may have without a backend; `undefined` when no module has answers. */
+  readonly saved?: SearchAnswer | undefined
   /** Set once its job is known. */
   exchange?: Exchange
   /** When that was, on the clock. */
@@ -45,11 +49,14 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
   readonly #active: ActiveRequest[] = []
   #watchers: (() => void)[] = []
   readonly #clock: Clock
+  readonly #modules: Pick<ModuleRegistry, 'answers'>
   #progress = new Map<ActiveRequest, Progress>()
   #cancelCheck: (() => void) | undefined
 
-  constructor(clock: Clock) {
+  /** @param modules Have the answers of searches. */
+  constructor(clock: Clock, modules: Pick<ModuleRegistry, 'answers'> = { answers: undefined }) {
     this.#clock = clock
+    this.#modules = modules
   }
 
   get size(): number {
@@ -62,7 +69,9 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
 
   /** A request that arrives now. */
   add(req: IncomingMessage, res: ServerResponse): ActiveRequest {
-    const active: ActiveRequest = { req, res, head: new IncomingHead(req), start: this.#clock.now() }
+    const { answers } = this.#modules
+    const saved = answers && new SearchAnswer(answers)
+    const active: ActiveRequest = { req, res, head: new IncomingHead(req), start: this.#clock.now(), saved }
     this.#active.push(active)
     // By then, Node has parsed everything that arrived with the head. An upload that came in one piece needs no timer.
     queueMicrotask(() => {

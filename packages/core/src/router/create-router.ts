@@ -18,6 +18,7 @@ import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import { checkExchange, type ResolvedExchangeOptions, resolveExchangeOptions } from './exchange-options.ts'
+import { ModuleRegistry } from './modules.ts'
 import { NoticeBoard } from './notices.ts'
 import { OwnNotices } from './own-notices.ts'
 import type { BackendEvent } from './policy-runtime.ts'
@@ -62,7 +63,7 @@ export function createRouter<const Name extends string>(options: RouterOptions<N
 
 class PredictRouter implements Router {
   #options: ResolvedExchangeOptions
-  #config: RouterConfig
+  config: RouterConfig
   #written: object
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
@@ -70,6 +71,7 @@ class PredictRouter implements Router {
   readonly #events: EventEmitter = new EventEmitter()
   readonly #active: ActiveRequests
   readonly notices = new NoticeBoard((notice) => this.#emitSafely('notice', notice))
+  readonly modules = new ModuleRegistry()
   readonly #ownNotices: OwnNotices
   #basePaths: readonly string[] = []
   #predictPaths: readonly string[] = []
@@ -86,7 +88,8 @@ class PredictRouter implements Router {
   constructor(options: RouterOptions) {
     const { proxy, clock, resolver, onUnavailable, tracing, ...data } = options ?? {}
     const { paths, written } = resolveConfig(data)
-    this.#config = data
+    this.config = data
+    this.modules.configure(data)
     this.#setPaths(paths)
     this.#options = resolveExchangeOptions({ ...written.exchange, tracing })
     this.#written = { ...written.exchange, ...written.forward, ...written.modules, path: paths }
@@ -103,10 +106,13 @@ class PredictRouter implements Router {
     this.#wakesAll = onUnavailable !== undefined
     this.#forwarder = new Forwarder({ proxy, clock, ...written.forward })
     this.#forwarder.watch(this.#select)
-    this.#active = new ActiveRequests(this.#forwarder.clock)
+    this.#active = new ActiveRequests(this.#forwarder.clock, this.modules)
     this.#ownNotices = new OwnNotices(this.notices, this.#options.store)
     this.#stepwise = new Stepwise(this.#active, {
-      onArrival: (active) => this.#ownNotices.arrived(active, this.#forwarder.clock.now()),
+      onArrival: (active) => {
+        this.#ownNotices.arrived(active, this.#forwarder.clock.now())
+        this.modules.check(this.notices)
+      },
       onEnd: (active) => this.#end(active),
     })
   }
@@ -120,7 +126,8 @@ class PredictRouter implements Router {
     const commitPolicy = this.#select.prepare(written.policy)
     const ownOptions = { ...written.exchange, ...written.forward, ...written.modules, path: paths }
     const own = diffOptions(this.#written, ownOptions)
-    this.#config = options
+    this.config = options
+    this.modules.configure(options)
     this.#options.store.configure(retention)
     this.#options = { ...this.#options, ...checked }
     commitForward()
@@ -135,10 +142,6 @@ class PredictRouter implements Router {
 
   get backends(): RouterBackends {
     return this.#select.examined
-  }
-
-  get config(): RouterConfig {
-    return this.#config
   }
 
   #setPaths(paths: readonly string[]): void {
@@ -158,15 +161,18 @@ class PredictRouter implements Router {
     const active = (exchange && this.#stepwise.get(exchange)) ?? this.#active.add(req, res)
     active.busy = true
     if (req.httpVersion === '1.0') this.#ownNotices.arrived(active, clock.now())
+    if (!this.modules.isChecked) this.modules.check(this.notices)
     try {
       if (this.#refusing) this.#refuse(exchange === undefined ? req : undefined)
       active.exchange = exchange ?? (await Exchange.begin(req, res, this.#options, active.head))
       active.classified ??= clock.now()
       if (exchange === undefined && this.#events.listenerCount('classified') > 0)
         this.#emitSafely('classified', active.exchange.classification)
-      await active.exchange.select(this.#select, { retry: active.admitted })
-      active.sent = clock.now()
-      await active.exchange.forward(this.#forwarder)
+      const lease = await active.exchange.select(this.#select, { retry: active.admitted }, active.saved)
+      if (lease !== undefined) {
+        active.sent = clock.now()
+        await active.exchange.forward(this.#forwarder)
+      }
     } catch (error) {
       const failure = toError(error)
       active.failure = failure
@@ -204,10 +210,10 @@ class PredictRouter implements Router {
     })
   }
 
-  select(exchange: Exchange): Promise<Lease> {
-    return this.#stepwise.go(exchange, ({ admitted }) => {
+  select(exchange: Exchange): Promise<Lease | undefined> {
+    return this.#stepwise.go(exchange, (active) => {
       if (this.#refusing) this.#refuse(undefined)
-      return exchange.select(this.#select, { retry: admitted })
+      return exchange.select(this.#select, { retry: active.admitted }, active.saved)
     })
   }
 

@@ -7,25 +7,25 @@ import type { Classification } from '../classify/classification.ts'
 import { defaults } from '../config/defaults.ts'
 import { ClientLeftError, RouterError } from '../errors.ts'
 import { explainRoute } from '../explain/explain-route.ts'
-import type { AttemptPlan, AttemptResult, ForwardRequest, KeptAnswer } from '../forward/forward-request.ts'
+import type { AttemptPlan, AttemptResult, ForwardRequest } from '../forward/forward-request.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { ASKING_HEADER } from '../forward/headers.ts'
 import { Heartbeat, takesHeartbeats } from '../forward/heartbeat.ts'
 import { discardUpload } from '../forward/response-writer.ts'
 import { IncomingHead, type RequestHead } from '../incoming-message.ts'
 import type { AttemptRecord } from '../retry/attempt-record.ts'
-import { failureOf } from '../retry/failure.ts'
-import { type AttemptContext, type RetryResult, run } from '../retry/run.ts'
+import { type AttemptContext, run } from '../retry/run.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
-import { answerError } from './answers.ts'
+import { answerFailed } from './answer-failed.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ClassifiedExchange, classifyRequest } from './classify-request.ts'
 import { askCanary, pauseCanaries, repeatOn, sampleOf } from './exchange-canary.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
 import { RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteHeader } from './route-header.ts'
+import type { SearchAnswer } from './search-answer.ts'
 import type { Select } from './select-backend.ts'
 import { refuseSlowly } from './slow-refusal.ts'
 import { endOf, followAttempt, type RequestTrace } from './tracing.ts'
@@ -59,6 +59,7 @@ export class Exchange {
   readonly #routeHeader: RouteHeader | undefined
   #trace: RequestTrace | undefined
   #failure: Error | undefined
+  #saved: SearchAnswer | undefined
   /** Number of attempts that began. */
   #begun = 0
   /** When a client that takes no heartbeats needs the head of an answer, on the clock; `Infinity` for others. */
@@ -164,17 +165,25 @@ export class Exchange {
    * Chooses the backend, or waits for one; an earlier choice is released first.
    *
    * @param options `retry`, when the request must not wait for the end of a drain.
+   * @param saved The answer that the request may have without a backend.
+   * @returns `undefined` when the client has a saved answer.
    * @throws {NoBackendError} when there is none.
    * @throws {HoldError} when it waited as long as it may, or too many requests wait.
    * @throws {ClientLeftError} when the client left while it waited.
    */
-  async select(select: Select, options: Pick<SelectOptions, 'retry'> = {}): Promise<Lease> {
+  async select(
+    select: Select,
+    options: Pick<SelectOptions, 'retry'> = {},
+    saved?: SearchAnswer,
+  ): Promise<Lease | undefined> {
     this.#select = select
     this.#lease?.release()
     this.#lease = undefined
     try {
       const routed = select.route(this.classification, this.#head)
       this.#routed = routed
+      this.#saved = saved
+      if (saved?.find(this, routed.searchCache) === true) return await saved.give(this)
       if (this.#heartbeat === undefined) {
         const { classification, res, body } = this
         if (!classification.classified || !takesHeartbeats(this.req))
@@ -189,6 +198,7 @@ export class Exchange {
       if (this.res.destroyed) this.#dispose()
       return lease
     } catch (error) {
+      if (saved?.mends(error) === true) return saved.give(this, this.#heartbeat)
       this.#heartbeat?.cut()
       this.#fail(error)
       if (this.res.destroyed) this.#dispose()
@@ -219,7 +229,10 @@ export class Exchange {
       store: this.#store,
       keptLength: this.#keptLength,
       heartbeat: this.#heartbeat,
-      onGood: (answer) => select?.canaries.answeredWell(classification, () => sampleOf(this, answer)),
+      onGood: (answer) => {
+        select?.canaries.answeredWell(classification, () => sampleOf(this, answer))
+        this.#saved?.keep(answer)
+      },
       routeHeader: header && ((attempt) => header.value(undefined, attempt)),
     }
     const request = {
@@ -243,10 +256,14 @@ export class Exchange {
       const result = await run(request, this.#lease)
       this.body.destroy()
       if (result.outcome.reachedClient) return result.outcome
-      return await this.#answerFailed(forwarder, forwarded, result).finally(() =>
-        result.best?.answer?.release(),
-      )
+      const failed = { forwarder, request: forwarded, attempts: this.#attempts, saved: this.#saved }
+      const answered = answerFailed(failed, result, (error) => this.#fail(error))
+      return await answered.finally(() => result.best?.answer?.release())
     } catch (error) {
+      if (this.#saved?.mends(error) === true) {
+        await this.#saved.give(this, this.#heartbeat)
+        return this.outcome ?? LEFT
+      }
       // A bug, such as a body that was released too early, or the wait for a backend failed.
       this.#heartbeat?.cut()
       this.#fail(error)
@@ -264,7 +281,12 @@ export class Exchange {
       deadline: Math.min(options.deadline ?? Number.POSITIVE_INFINITY, this.#headBy),
       isReady: () => this.body.ready,
       size: () => this.#size(),
-      onDecision: header && ((decided) => header.decided(explainRoute(decided))),
+      onDecision:
+        (header ?? this.#saved) &&
+        ((decided) => {
+          header?.decided(explainRoute(decided))
+          this.#saved?.check(decided)
+        }),
       onWait: (wait) => {
         this.#waits ??= new RequestWaits(this.#store, this.body, () => this.#size())
         this.#waits.begin(wait, select, this.#trace?.wait(wait.reason))
@@ -294,28 +316,6 @@ export class Exchange {
     }
     if (own === undefined) return forwarder.attempt(request, plan)
     return followAttempt(own, () => forwarder.attempt(request, plan), attempt)
-  }
-
-  /** No good answer came: the client gets the best one, or an error of the router. */
-  async #answerFailed(
-    forwarder: Forwarder,
-    request: ForwardRequest,
-    { outcome, best, budgetExhausted }: RetryResult<KeptAnswer>,
-  ): Promise<Outcome> {
-    if (best?.answer !== undefined && this.#heartbeat?.begun !== true) {
-      this.#heartbeat?.stop()
-      const { record, answer } = { ...best, answer: best.answer }
-      const delivered = await this.#attempts.deliver(record, this.res, (onEnd) =>
-        forwarder.deliver(request, answer, record.backend, onEnd),
-      )
-      if (delivered !== undefined) return delivered
-    }
-    const failure = failureOf(this.attempts, budgetExhausted)
-    if (failure === undefined) return outcome
-    this.#heartbeat?.cut()
-    this.#fail(failure)
-    await answerError(this.res, failure)
-    return outcome
   }
 
   #fail(error: unknown): void {

@@ -12,7 +12,8 @@ function statusOf({ res, exchange, failure }: ActiveRequest): number | undefined
 
 /** The `request` event of a request that ended at a time of the clock. */
 export function toRequestEvent(request: ActiveRequest, ended: number): RequestEvent {
-  const { req, res, head, exchange, failure, start, classified, sent } = request
+  const { req, res, head, exchange, failure, start, classified, sent, saved } = request
+  const cached = saved?.given
   const outcome = exchange?.outcome
   const last = exchange?.attempts.at(-1)
   const answered = last?.outcome.reachedClient === true ? last : undefined
@@ -26,7 +27,8 @@ export function toRequestEvent(request: ActiveRequest, ended: number): RequestEv
     backend: exchange?.lease?.backend,
     attempts: exchange?.attempts ?? [],
     outcome,
-    error: failure ?? (outcome && 'error' in outcome ? outcome.error : undefined),
+    cached,
+    error: failure ?? (cached === undefined && outcome && 'error' in outcome ? outcome.error : undefined),
     status: statusOf(request),
     retained: exchange?.body.givenUp !== true,
     bodySize: exchange?.body.size ?? 0,

@@ -15,6 +15,7 @@ import type { HoldEvent } from '../routing/lease.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
 import type { Exchange } from './exchange.ts'
 import type { ExchangeOptions } from './exchange-options.ts'
+import type { Modules } from './modules.ts'
 import type { Notices, RouterNotice } from './notices.ts'
 import type { BackendEvent, SelectEnvironment } from './policy-runtime.ts'
 import type { Waiting } from './request-waits.ts'
@@ -62,6 +63,11 @@ export interface RequestEvent {
   readonly attempts: readonly AttemptRecord[]
   /** That of the last attempt; `undefined` when nothing was sent to a backend. */
   readonly outcome: Outcome | undefined
+  /**
+   * Set when the client got a saved answer, of the search cache: a fresh one, or a stale one because no backend could answer.
+   * `outcome` is then that of the attempts before, if there were any.
+   */
+  readonly cached?: 'fresh' | 'stale' | undefined
   /** The error that the router answered with, if it did. */
   readonly error: Error | undefined
   /** The status that the client got, `undefined` when it got none. */
@@ -221,6 +227,8 @@ export interface Router extends RouterSteps, AsyncDisposable {
   once<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): () => void
   /** Stops a listener of `on()` or `once()`. */
   off<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): void
+  /** The modules that serve options, such as that of `@immich-ml-router/search-cache`. */
+  readonly modules: Modules
   /** The options in force, as given to `createRouter()` or to the last `reload()`. They include credentials. */
   readonly config: RouterConfig
   /**

@@ -23,9 +23,10 @@ export interface RouterSteps {
   /**
    * Second step: chooses a backend, or waits for one.
    *
+   * @returns `undefined` when the response has ended: a module such as the search cache has answered.
    * @throws {RouterError} when there is none, or the wait ended.
    */
-  select(exchange: Exchange): Promise<Lease>
+  select(exchange: Exchange): Promise<Lease | undefined>
   /**
    * Third step: forwards the request, and ends the response.
    *
@@ -59,7 +60,7 @@ export interface Step<T> {
 }
 
 /** The second step by a policy of its own. */
-export interface SelectStep extends Step<Lease> {
+export interface SelectStep extends Step<Lease | undefined> {
   /** Applies another policy; not with a router, which has its own. */
   readonly reload?: Select['reload']
 }

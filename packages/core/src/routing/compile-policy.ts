@@ -7,7 +7,7 @@ import type { Classification } from '../classify/classification.ts'
 import type { WrittenPolicy } from '../config/changes.ts'
 import type { Policy, Route } from '../config/policy.ts'
 import { ConfigError, problem } from '../config/problems.ts'
-import type { Heartbeats, Hedge, Hold, Queue } from '../config/resolve.ts'
+import type { Heartbeats, Hedge, Hold, Queue, SearchCache } from '../config/resolve.ts'
 import { resolvePolicy } from '../config/resolve.ts'
 import { BULK, INTERACTIVE } from '../config/route-schema.ts'
 import type { Timeouts } from '../config/timeouts.ts'
@@ -35,6 +35,8 @@ export interface CompiledRoute {
   readonly heartbeats: Heartbeats | undefined
   /** When a request is late, and sent to another backend as well; never, when not given. */
   readonly hedge: Hedge | undefined
+  /** Where the answers of text searches are saved; nowhere, when not given. */
+  readonly searchCache?: SearchCache | undefined
   /** Whether a request goes to the next best backend when the best is full, rather than to wait. */
   readonly spill: boolean
   /** How urgent a request is. */

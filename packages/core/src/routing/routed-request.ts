@@ -1,5 +1,5 @@
 import type { Classification } from '../classify/classification.ts'
-import type { Heartbeats } from '../config/resolve.ts'
+import type { Heartbeats, SearchCache } from '../config/resolve.ts'
 import type { RequestHead } from '../incoming-message.ts'
 import type { CompiledRoute } from './compile-policy.ts'
 import type { Lease, Place } from './lease.ts'
@@ -48,6 +48,11 @@ export class RoutedRequest implements Routable {
   /** The heartbeats of the route; none for an unclassified request, since its answer may not be JSON. */
   get heartbeats(): Heartbeats | undefined {
     return this.classification.classified ? this.#matched.route.heartbeats : undefined
+  }
+
+  /** Where the answers of text searches are saved. */
+  get searchCache(): SearchCache | undefined {
+    return this.#matched.route.searchCache
   }
 
   /** Whether it is a bulk request, of priority 0, on a route that holds requests. */

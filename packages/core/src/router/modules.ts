@@ -1,0 +1,89 @@
+import type { RouterConfig } from '../config/policy.ts'
+import type { AnswerSource } from './answer-source.ts'
+import type { Notices } from './notices.ts'
+
+/** The options that modules outside of core serve, and the call that attaches the module. */
+const SERVED_BY = {
+  searchCache: 'searchCache(router) of @immich-ml-router/search-cache',
+} as const
+
+/** An option that a module outside of core serves. */
+export type ModuleOption = keyof typeof SERVED_BY
+
+/** A module that serves an option of the configuration. */
+export interface RouterModule {
+  /** The option. */
+  readonly serves: ModuleOption
+  /** Answers text searches instead of a backend. */
+  readonly answers?: AnswerSource | undefined
+}
+
+/** The modules of a router. */
+export interface Modules {
+  /**
+   * Attaches a module, in place of an earlier one for the same option. Functions such as `searchCache(router)` call it.
+   *
+   * @returns Detaches the module.
+   */
+  attach(module: RouterModule): () => void
+  /**
+   * Removes saved answers of text searches. Call it when a backend computes other answers than before.
+   *
+   * @param model Name of the model; without it, the answers of all models.
+   * @returns How many answers there were; `undefined` when no module saves answers.
+   */
+  forgetAnswers(model?: string): number | undefined
+}
+
+/** The modules that are attached to a router. */
+export class ModuleRegistry implements Modules {
+  readonly #attached = new Map<ModuleOption, RouterModule>()
+  /** The options in use. */
+  #used: readonly ModuleOption[] = []
+  #isChecked = false
+
+  attach(module: RouterModule): () => void {
+    const { serves } = module
+    this.#attached.set(serves, module)
+    this.#isChecked = false
+    return () => {
+      if (this.#attached.get(serves) === module) this.#attached.delete(serves)
+    }
+  }
+
+  forgetAnswers(model?: string): number | undefined {
+    return this.answers?.forget(model)
+  }
+
+  /** What answers text searches instead of a backend. */
+  get answers(): AnswerSource | undefined {
+    return this.#attached.get('searchCache')?.answers
+  }
+
+  /** Must be called with each configuration. */
+  configure({ routes = [] }: RouterConfig): void {
+    this.#used = routes.some(({ searchCache }) => searchCache !== undefined) ? ['searchCache'] : []
+    this.#isChecked = false
+  }
+
+  /** Whether {@link ModuleRegistry.check} was called since the configuration changed. */
+  get isChecked(): boolean {
+    return this.#isChecked
+  }
+
+  /** Notes which options no module serves. Must be called when a request arrives: until then, a module may be attached. */
+  check(notices: Notices): void {
+    if (this.#isChecked) return
+    this.#isChecked = true
+    const calls = this.#used.flatMap((option) =>
+      this.#attached.has(option) ? [] : `${option}: call ${SERVED_BY[option]} after createRouter()`,
+    )
+    if (calls.length === 0) notices.clear('not-served')
+    else
+      notices.set({
+        kind: 'not-served',
+        level: 'warning',
+        message: `Options have no effect, because no module serves them. ${calls.join('; ')}.`,
+      })
+  }
+}
