@@ -31,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'all',
           include: [
-            'packages/{express,gateway,gateway-kit,immich,koa,status-page}/{src,page}/**/*.test.ts',
+            'packages/{express,gateway,gateway-kit,immich,koa,search-cache,status-page}/{src,page}/**/*.test.ts',
             'examples/*/src/**/*.test.ts',
             'test/**/*.test.ts',
             'bench/**/*.test.ts',

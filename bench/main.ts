@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, () => Promise<unknown>>> = {
   queue: async () => runBench((await import('./queue/bench.ts')).QUEUE),
   sim: () => import('./sim/main.ts'),
   start: () => import('./start/main.ts'),
+  'search-cache': () => import('./search-cache/main.ts'),
   page: () => import('./page/main.ts'),
 }
 await benches[process.argv[2] ?? '']?.()

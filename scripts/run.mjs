@@ -14,7 +14,7 @@ const node = join(modules, 'node', 'bin', windows ? 'node.exe' : 'node')
 const vitest = join(modules, 'vitest', 'vitest.mjs')
 const results = join(modules, '.cache', 'vitest.json')
 /** In the order in which they are built: the others depend on core. */
-const packages = ['core', 'express', 'koa', 'status-page', 'immich', 'gateway-kit', 'gateway']
+const packages = ['core', 'express', 'koa', 'status-page', 'immich', 'search-cache', 'gateway-kit', 'gateway']
 
 const references = [
   ['configuration reference', [node, ['packages/core/scripts/generate-reference.ts']]],

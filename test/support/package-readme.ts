@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { ROOT } from './docs.ts'
 
 /** The packages whose README begins with an example called `package-<name>`. */
-export const EXAMPLE_READMES = ['core', 'express', 'immich', 'koa', 'status-page'] as const
+export const EXAMPLE_READMES = ['core', 'express', 'immich', 'koa', 'search-cache', 'status-page'] as const
 
 /** All TypeScript blocks of a document, as one module. */
 export function moduleOf(document: string): string {

@@ -1,4 +1,12 @@
-export const PACKAGES = ['core', 'express', 'gateway-kit', 'immich', 'koa', 'status-page'] as const
+export const PACKAGES = [
+  'core',
+  'express',
+  'gateway-kit',
+  'immich',
+  'koa',
+  'search-cache',
+  'status-page',
+] as const
 
 /** The examples in the README of gateway-kit. */
 export const KIT_EXAMPLES = ['gateway-kit', 'start-gateway']
@@ -26,6 +34,7 @@ export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
     ...['runGateway', 'startGateway', 'urlOf', 'withHistoryFile'],
   ],
   immich: ['checkAccess', 'immichQueues'],
+  'search-cache': ['searchCache'],
   'status-page': ['statusPage'],
 }
 

@@ -33,6 +33,13 @@ const MODULES: readonly Module[] = [
     isUsed: ({ immich }) => immich !== undefined,
     attach: (router, { immich }) => immich.attach(router),
   },
+  {
+    isUsed: ({ routes = [] }) => routes.some(({ searchCache }) => searchCache !== undefined),
+    attach: async (router) => {
+      const { searchCache } = await import('@immich-ml-router/search-cache')
+      searchCache(router)
+    },
+  },
 ]
 
 /** Attaches the parts that the configuration uses, now and after each reload. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Router } from '@immich-ml-router/core'
 
 /** An admin action on a backend. */
@@ -17,4 +18,15 @@ export async function act(router: Router, backend: string, action: Action): Prom
   else if (action === 'wake') await router.wake(backend)
   // Draining ends with the last request in flight, which may take minutes. The page shows the progress.
   else void router.drain(backend)
+}
+
+/**
+ * Removes saved answers of text searches: those of the query's `model`, or all.
+ *
+ * @throws {RangeError} when no module saves answers.
+ */
+export async function forget(router: Router, { url = '' }: IncomingMessage): Promise<void> {
+  const model = new URL(url, 'http://localhost').searchParams.get('model') ?? undefined
+  if (router.modules.forgetAnswers(model) === undefined)
+    throw new RangeError('No answers are saved: no route has searchCache.')
 }

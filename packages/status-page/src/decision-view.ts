@@ -8,6 +8,7 @@ import type { AttemptView, DecisionView, Fate, JobKind, JobView } from './wire.t
 export interface Decision
   extends Pick<
     RequestEvent,
+    | 'cached'
     | 'client'
     | 'route'
     | 'status'
@@ -35,13 +36,14 @@ const LONGEST_ERROR = 600
 
 export function decisionOf(event: RequestEvent, id: number): Decision {
   const { start, client, route, status, error, retained, bodySize, responseSize, heartbeats, steps } = event
-  const { attempts } = event
+  const { attempts, cached } = event
   const earlier = Math.max(0, attempts.length - MOST_ATTEMPTS)
   return {
     id,
     start,
     fate: fateOf(event),
     kind: kindOf(event.classification),
+    cached,
     job: jobView(event.classification),
     client,
     route,
@@ -57,7 +59,8 @@ export function decisionOf(event: RequestEvent, id: number): Decision {
   }
 }
 
-export function fateOf({ outcome, attempts, error, status }: RequestEvent): Fate {
+export function fateOf({ outcome, attempts, error, status, cached }: RequestEvent): Fate {
+  if (cached !== undefined) return cached === 'fresh' ? 'answered' : 'rescued'
   if (outcome?.kind === 'answered') {
     if (outcome.status >= 400) return outcome.status >= 500 ? 'failed' : 'job-failed'
     return attempts.length > 1 && attempts.some(hasFailed) ? 'rescued' : 'answered'
@@ -84,13 +87,15 @@ export function faultOf(outcome: Outcome): string | undefined {
 }
 
 export function decisionView(decision: Decision): DecisionView {
-  const { id, start, fate, kind, job, client, route, status, error, steps, attempts, earlier } = decision
+  const { id, start, fate, kind, cached, job, client, route, status, error, steps, attempts, earlier } =
+    decision
   const { bodySize, responseSize, heartbeats, retained } = decision
   return {
     id,
     at: rounded(start),
     fate,
     kind,
+    cached,
     job,
     client,
     route,

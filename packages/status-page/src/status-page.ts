@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Clock, Router } from '@immich-ml-router/core'
 import { pathOf, systemClock } from '@immich-ml-router/core/parts'
-import { act, isAction } from './actions.ts'
+import { act, forget, isAction } from './actions.ts'
 import { ArchiveKeeper } from './archive-keeper.ts'
 import { defaults } from './defaults.ts'
 import { Hosts, hostRefusal } from './hosts.ts'
@@ -105,6 +105,9 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
 } as const
 
+/** Removes the saved answers of text searches; `?model=` only those of a model. */
+const FORGET = '/search-cache/forget'
+
 class PageServer {
   readonly #router: Router
   readonly #basePath: string
@@ -200,6 +203,8 @@ class PageServer {
     else if (path === '/events') read(req, res, () => this.#show(req, res))
     else if (path === '/status.json') read(req, res, () => this.#report(req, res))
     else if (path === '/test') post(req, res, () => this.#authorized(req, res, () => this.#test(res)))
+    else if (path === FORGET)
+      post(req, res, () => this.#authorized(req, res, () => this.#act(res, () => forget(this.#router, req))))
     else if (backend === undefined || action === undefined || !isAction(action)) answer(res, 404, 'Not Found')
     else
       post(req, res, () =>

@@ -37,9 +37,13 @@ function stepsOf({ classify, queue, hold, firstByte, total }: DecisionView, { du
 }
 
 function factsOf(decision: DecisionView, { bytes, count }: Format): Fact[] {
-  const { client, route, status, bodySize, responseSize, heartbeats, retained } = decision
+  const { client, route, status, bodySize, responseSize, heartbeats, retained, cached } = decision
   return [
     ['Route', route ?? 'none'],
+    ...optional(
+      'Answer',
+      cached && (cached === 'fresh' ? 'saved, still fresh' : 'saved, too old to be preferred'),
+    ),
     ['Client', client ?? 'unknown'],
     ['Status', status === undefined ? 'none: connection closed' : String(status)],
     ['Size', `${bytes(bodySize)} in, ${bytes(responseSize)} out`],

@@ -1,8 +1,8 @@
 /** The outcome of a request. */
 export type Fate =
-  /** The client got a backend's answer, from the first attempt. */
+  /** The client got a backend's answer from the first attempt, or a fresh saved answer. */
   | 'answered'
-  /** The client got a backend's answer, after a failed attempt. */
+  /** The client got a backend's answer after a failed attempt, or a stale saved answer. */
   | 'rescued'
   /** The client got a backend's answer 4xx, such as 422: the job itself is at fault. */
   | 'job-failed'
@@ -69,6 +69,8 @@ export interface DecisionView {
   readonly at: number
   readonly fate: Fate
   readonly kind: JobKind
+  /** Set when the client got a saved answer of a text search: a fresh one, or a stale one since no backend could answer. */
+  readonly cached?: 'fresh' | 'stale' | undefined
   readonly job: JobView
   readonly client?: string | undefined
   readonly route?: string | undefined
