@@ -11,11 +11,11 @@ const { commands } = createProgram()
 it('docs/commands.md and the README have every command', () => {
   expect(commands.length).toBeGreaterThan(5)
   for (const text of [page, readme]) {
-    const names = [...text.matchAll(/^\| `immich-ml-router \[?(\w+)\]?/gm)].map(([, name]) => name)
-    expect(names).toEqual(['run', 'init', 'check', 'explain', 'status', 'health', 'demo'])
+    const names = [...text.matchAll(/^\| `immich-ml-router \[?([\w-]+)\]?/gm)].map(([, name]) => name)
+    expect(names).toEqual(['run', 'init', 'check', 'explain', 'status', 'warm-cache', 'health', 'demo'])
   }
   expect(commands.map((command) => command.name()).sort()).toEqual(
-    ['check', 'demo', 'explain', 'health', 'init', 'run', 'status'].sort(),
+    ['check', 'demo', 'explain', 'health', 'init', 'run', 'status', 'warm-cache'].sort(),
   )
 })
 

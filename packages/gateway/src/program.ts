@@ -5,6 +5,7 @@ import type { ExplainOptions } from './commands/explain.ts'
 import type { InitOptions } from './commands/init.ts'
 import { run } from './commands/run.ts'
 import type { StatusOptions } from './commands/status.ts'
+import type { WarmCacheOptions } from './commands/warm-cache.ts'
 import { EXIT } from './exit-codes.ts'
 import { modelMistake } from './probe/immich-jobs.ts'
 
@@ -94,6 +95,20 @@ export function createProgram(): Command {
     .option('--json', 'print the JSON of /_router/status.json')
     .action(async (url: string | undefined, options: StatusOptions) =>
       (await import('./commands/status.ts')).runStatus(url, options),
+    )
+  program
+    .command('warm-cache')
+    .description('save the answers of the searches in a file, one on each line, in a running gateway')
+    .argument('<file>', 'the searches')
+    .option('--url <url>', 'URL of the gateway; default: this machine, port $PORT')
+    .option('--model <name>', "the model of Immich's smart search; default: Immich's default")
+    .option(
+      '--language <code>',
+      'language that Immich sends, such as en or de-DE; repeatable; default: en',
+      collect,
+    )
+    .action(async (file: string, options: WarmCacheOptions) =>
+      (await import('./commands/warm-cache.ts')).runWarmCache(file, options),
     )
   program
     .command('health')
