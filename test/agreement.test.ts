@@ -160,7 +160,7 @@ describe('agreement: exclude', () => {
     const servers = { gpu: await clipServer(), hailo: await clipServer(() => LONGER) }
     const pool = await agreementPool(servers, { agreement: 'exclude' })
     await pool.send(PHOTO)
-    const { config } = pool.router
+    const config = pool.router.modules.config()
     expect(pool.router.reload({ ...config, agreement: 'off' }).options).toEqual(['agreement'])
     expect(pool.reasons()).toEqual([])
     const sent = servers.hailo.started + servers.gpu.started
@@ -189,7 +189,7 @@ describe('questions about agreement', () => {
     const servers = { gpu: await clipServer(), nas: await clipServer() }
     const pool = await agreementPool(servers)
     await pool.send(PHOTO)
-    pool.router.reload({ ...pool.router.config, maxBodySize: '16mb' })
+    pool.router.reload({ ...pool.router.modules.config(), maxBodySize: '16mb' })
     await pool.send(PHOTO)
     expect(questions(Object.values(servers), 8)).toBe(4)
   })
@@ -219,7 +219,7 @@ describe('questions about agreement', () => {
     await pool.send(PHOTO)
     expect(pool.reasons()).toEqual([DISAGREE])
     await pool.router.drain('hailo')
-    pool.router.reload({ ...pool.router.config, maxBodySize: '16mb' })
+    pool.router.reload({ ...pool.router.modules.config(), maxBodySize: '16mb' })
     const before = servers.hailo.started
     await pool.send(PHOTO, 4)
     expect(servers.hailo.started).toBe(before)

@@ -169,7 +169,7 @@ Promise.allSettled(attempts.map((attempt) => attempt())).then((settled) => {
       `${load}
 const router = { on: () => () => {}, status: () => ({ now: 0 }) }
 const res = { writeHead: (status) => console.log(status), end: (html) => console.log(html) }
-statusPage(router)({ method: 'GET', url: '/_router', headers: {}, resume() {} }, res)`,
+statusPage(router)({ method: 'GET', url: '/_router', headers: {}, socket: {}, resume() {} }, res)`,
     )
     const { stdout } = await node(`page.${extension}`)
     expect(stdout).toMatch(/^200\n<!doctype html>/)

@@ -93,7 +93,7 @@ describe('a machine with suspend', () => {
 
   it('is left alone once a reload takes the option away', async () => {
     const { calls, advance, router } = await machine(suspend)
-    const { backends, ...config } = router.config
+    const { backends, ...config } = router.modules.config()
     const { suspend: _, ...gpu } = backends['gpu'] ?? { url: '' }
     router.reload({ ...config, backends: { ...backends, gpu } })
     await advance(60 * MINUTE)

@@ -40,7 +40,7 @@ describe('a stale answer', () => {
   it('answers when the wait in the queue ends', async () => {
     const { ml, search, clock, router, url } = await stalePool({ queue: { maxWait: '5s' } })
     router.reload({
-      ...router.config,
+      ...router.modules.config(),
       backends: { gpu: { url: ml.url, health: false, maxConcurrent: 1 } },
     })
     ml.slow = true

@@ -19,7 +19,7 @@ describe('the page', () => {
     const html = await response.text()
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
     expect(html).toMatch(/^<!doctype html>/)
-    expect(Buffer.byteLength(html)).toBeLessThan(100_000)
+    expect(Buffer.byteLength(html)).toBeLessThan(150_000)
     const policy = response.headers.get('content-security-policy') ?? ''
     expect(policy).toMatch(
       /^default-src 'none'; script-src 'sha256-[\w+/]+=*'; style-src 'sha256-[\w+/]+=*';/,

@@ -30,7 +30,7 @@ if (values.help || scenes.length !== values.scene.length || !(factor > 0)) {
 const KEPT = ['busy-desktop-light', 'broken-desktop-dark', 'decision-desktop-light']
 const DEVICES = {
   desktop: { viewport: { width: 1280, height: 1200 }, deviceScaleFactor: 1 },
-  phone: { viewport: { width: 390, height: 1180 }, deviceScaleFactor: 1.5 },
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 },
 } as const
 
 const out = join(ROOT, 'node_modules/.cache/screenshots')
@@ -52,8 +52,11 @@ async function shoot(browser: Browser, name: SceneName): Promise<void> {
       const page = await browser.newPage({ ...screen, colorScheme, locale: 'en-GB', reducedMotion: 'reduce' })
       await page.goto(scene.url)
       await page.waitForSelector('[data-link=live] .station')
-      await page.screenshot({ path: pathOf(name, device, colorScheme) })
-      if (name === 'broken') await shootDecision(page, pathOf('decision', device, colorScheme))
+      const height = await page.evaluate<number>('document.documentElement.scrollHeight')
+      console.log(`${name}, ${device}, ${colorScheme}: ${height} px high`)
+      await page.screenshot({ path: pathOf(name, device, colorScheme), fullPage: true })
+      if (name === 'broken' && device === 'desktop')
+        await shootDecision(page, pathOf('decision', device, colorScheme))
       await page.close()
     }
   }

@@ -15,7 +15,7 @@ export interface Scene {
   close(): Promise<void>
 }
 
-export const SCENES = ['idle', 'busy', 'broken'] as const
+export const SCENES = ['first-run', 'demo', 'idle', 'busy', 'broken', 'finished', 'many'] as const
 export type SceneName = (typeof SCENES)[number]
 
 /** The same numbers each time (Numerical Recipes' generator). */
@@ -45,7 +45,9 @@ export async function play(name: SceneName, factor: number): Promise<Scene> {
   )
   for (const machine of [gpu, mac, nas]) await machine.start()
   const clock = fastClock(factor)
-  const router = createRouter({
+  const restoreDate = speedUpDate(factor)
+  const pods = name === 'many' ? more(gpu.url) : {}
+  const router = createRouter<string>({
     clock,
     backends: {
       gpu: {
@@ -55,13 +57,14 @@ export async function play(name: SceneName, factor: number): Promise<Scene> {
       },
       mac: { url: mac.url, maxConcurrent: 2 },
       nas: { url: nas.url, tier: 2, maxConcurrent: 1 },
+      ...pods,
     },
     maxBodySize: '64kb',
     routes: [
       { name: 'old models', match: { model: 'XLM-*' }, backends: ['nas'] },
       { name: 'text search', match: { task: 'clip', type: 'textual' }, backends: ['gpu', 'mac', 'nas'] },
       { name: 'OCR', match: { task: 'ocr' }, backends: ['gpu'], hold: '12h' },
-      { name: 'images', backends: ['gpu', 'mac'], hold: '12h' },
+      { name: 'images', backends: ['gpu', 'mac', ...Object.keys(pods)], hold: '12h' },
     ],
   })
   const page = statusPage(router, { adminToken: 'sesame', clock })
@@ -73,17 +76,43 @@ export async function play(name: SceneName, factor: number): Promise<Scene> {
   const life = new AbortController()
   const traffic = new Traffic(url, random, factor, life.signal)
   const minutes = (count: number) => sleep((count * 60_000) / factor)
-  if (name === 'busy') await busy(traffic, minutes)
+  if (name === 'demo') router.notices.set({ kind: 'demo', level: 'info', message: DEMO })
+  if (name === 'demo' || name === 'idle') await idle(traffic, minutes)
+  if (name === 'busy' || name === 'many') await busy(traffic, minutes)
+  if (name === 'finished') await finished(traffic, minutes)
   if (name === 'broken') await broken(traffic, { gpu, mac, nas }, minutes)
   return {
     url: `${url}/_router`,
     async close() {
       life.abort()
+      restoreDate()
       await router.close({ timeout: 0 })
       server.closeAllConnections()
       server.close()
       for (const machine of [gpu, mac, nas]) await machine.close()
     },
+  }
+}
+
+const DEMO = 'Demo answers: do not connect Immich.'
+
+/** Backends for a page with 40 of them. */
+function more(url: string): Record<string, { url: string; maxConcurrent: number }> {
+  return Object.fromEntries(
+    Array.from({ length: 37 }, (_, i) => [
+      `pod-${String(i + 1).padStart(2, '0')}`,
+      { url: `${url}/${i + 1}`, maxConcurrent: 1 },
+    ]),
+  )
+}
+
+/** The page relates the router's clock to the time of day, so that must be as fast. */
+function speedUpDate(factor: number): () => void {
+  const { now } = Date
+  const [start, wall] = [performance.now(), now()]
+  Date.now = () => wall + (performance.now() - start) * factor
+  return () => {
+    Date.now = now
   }
 }
 
@@ -99,7 +128,25 @@ async function busy(traffic: Traffic, minutes: Minutes): Promise<void> {
   await minutes(5.5)
 }
 
-/** The same, until the GPU machine goes down, and the other one cannot do faces. */
+/** Some searches, and then none. */
+async function idle(traffic: Traffic, minutes: Minutes): Promise<void> {
+  const searches = traffic.send(['textSearch'], 0.4)
+  await minutes(3)
+  searches.abort()
+  await minutes(3)
+}
+
+/** An import that ended some minutes ago; people search on. */
+async function finished(traffic: Traffic, minutes: Minutes): Promise<void> {
+  traffic.send(['textSearch'], 0.2)
+  await minutes(1)
+  const images = traffic.send(IMAGES, 12)
+  await minutes(6)
+  images.abort()
+  await minutes(6.5)
+}
+
+/** The same as busy, until the GPU machine goes down, and the other one cannot do faces. */
 async function broken(
   traffic: Traffic,
   { gpu, mac, nas }: Record<'gpu' | 'mac' | 'nas', Machine>,

@@ -40,6 +40,7 @@ export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
 
 /** What core gives by further entry points. */
 export const PARTS: Readonly<Record<string, string[]>> = {
+  agreement: ['compareAnswers', 'findDissent', 'fixedQuestion', 'watchAgreement'],
   logging: ['LOG_FIELDS', 'logRequests'],
   metrics: ['routerMetrics'],
   parts: [
@@ -55,13 +56,22 @@ export const PARTS: Readonly<Record<string, string[]>> = {
     ...['RouterClosedError', 'RouterError', 'SpoolError', 'TlsError', 'UnclassifiedError', 'WITH_OPTIONS'],
     ...[
       'answerError',
+      'canaryBody',
       'classifyPredictRequest',
       'classifyStep',
       'configWarnings',
       'createRouter',
       'defaults',
     ],
-    ...['deferContinue', 'describePolicy', 'dnsResolver', 'expandConfig', 'explanationText', 'formatPath'],
+    ...[
+      'deferContinue',
+      'describePolicy',
+      'describeRoutes',
+      'dnsResolver',
+      'expandConfig',
+      'explanationText',
+      'formatPath',
+    ],
     ...['forwardStep', 'inheritedSocket', 'jobKeysOf', 'judge', 'optionKind', 'parseConfig', 'parseDuration'],
     ...['parsePolicy', 'pathOf', 'problemText'],
     ...[

@@ -46,7 +46,7 @@ const MODULES: readonly Module[] = [
 export async function attachModules(router: Router, shared: Shared): Promise<void> {
   const missing = new Set(MODULES)
   const attach = async () => {
-    const used = [...missing].filter(({ isUsed }) => isUsed(router.config))
+    const used = [...missing].filter(({ isUsed }) => isUsed(router.modules.config()))
     for (const module of used) missing.delete(module)
     await Promise.all(used.map((module) => module.attach(router, shared)))
   }

@@ -102,6 +102,7 @@ class Attached implements ImmichQueues {
   constructor(router: Router, options: ImmichQueuesOptions) {
     this.#router = router
     this.#options = options
+    router.modules.attach({ serves: 'immich' })
     router.on('reload', () => this.#configure())
     router.on('classified', (classification) => this.#session?.ledger.begin(classification))
     router.on('request', (event) => this.#session?.ledger.end(event))
@@ -124,7 +125,7 @@ class Attached implements ImmichQueues {
 
   #configure(): void {
     if (this.#isStopping) return
-    const settings = resolveImmich(this.#router.config)
+    const settings = resolveImmich(this.#router.modules.config())
     if (isDeepStrictEqual(settings, this.#settings)) return
     const before = this.#session
     const isSame = settings !== undefined && settings.url === this.#settings?.url
@@ -148,7 +149,8 @@ class Attached implements ImmichQueues {
 }
 
 /** The file for what must survive a restart. Two routers of one machine may have two Immichs. */
-function pathOf({ file, url }: ResolvedImmich, { config: { bodySpool } }: Router): string {
+function pathOf({ file, url }: ResolvedImmich, { modules }: Router): string {
+  const { bodySpool } = modules.config()
   if (file !== undefined) return file
   const hash = createHash('sha256').update(url).digest('hex').slice(0, 8)
   return join(typeof bodySpool === 'string' ? bodySpool : tmpdir(), `immich-ml-router-queues-${hash}.json`)

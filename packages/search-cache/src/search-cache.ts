@@ -61,7 +61,7 @@ class RouterCache implements AnswerSource {
   /** Opens the files of the configuration in force, and closes others. */
   configure(): void {
     const limits = new Map<string, number>()
-    for (const { searchCache } of this.#router.config.routes ?? []) {
+    for (const { searchCache } of this.#router.modules.config().routes ?? []) {
       if (searchCache === undefined) continue
       const path = resolve(searchCache.path)
       const { maxEntries = defaults.searchCacheEntries } = searchCache

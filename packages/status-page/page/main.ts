@@ -44,7 +44,7 @@ const footer = {
 
 startTheme()
 setText(byId('host', HTMLElement), location.host)
-for (const id of ['recent', 'day', 'runs', 'routes']) panel(id)
+for (const id of ['recent', 'day', 'runs', 'routes', 'waiting']) panel(id)
 byId('footer', HTMLElement).append(footer.about, ' ', footer.note, ' ', footer.forget)
 footer.forget.addEventListener('click', () => actions.forget())
 

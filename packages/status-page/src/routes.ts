@@ -5,11 +5,11 @@ import type { RouteView } from './wire.ts'
 
 /** The routes in words, made once for each configuration. */
 export class Routes {
-  readonly #router: Pick<Router, 'config'>
+  readonly #router: Pick<Router, 'modules'>
   #config: RouterConfig | undefined
   #descriptions: readonly RouteDescription[] = []
 
-  constructor(router: Pick<Router, 'config'>) {
+  constructor(router: Pick<Router, 'modules'>) {
     this.#router = router
   }
 
@@ -17,7 +17,7 @@ export class Routes {
     { routes }: Pick<RouterStatus, 'routes'>,
     { minute, quarter }: { readonly minute: Window; readonly quarter: Window },
   ): RouteView[] {
-    const { config } = this.#router
+    const config = this.#router.modules.config()
     if (config !== this.#config) this.#descriptions = describeRoutes(config).map(shortened)
     this.#config = config
     return routes.map(({ name }, index) => {

@@ -120,7 +120,8 @@ export class SelfTest {
 }
 
 /** The first path of a router; empty for none. */
-export function pathOf({ config: { path } }: Pick<Router, 'config'>): string {
+export function pathOf({ modules }: Pick<Router, 'modules'>): string {
+  const { path } = modules.config()
   const [first = ''] = typeof path === 'string' ? [path] : (path ?? [])
   return first.replace(/\/+$/, '')
 }

@@ -14,7 +14,7 @@ const NOTICE = 'agreement'
 const REMEDY =
   'Use the same version, model and precision on all, then repeat the jobs that the wrong one has answered.'
 
-type WatchedRouter = Pick<Router, 'on' | 'config' | 'backends' | 'notices'>
+type WatchedRouter = Pick<Router, 'on' | 'modules' | 'backends' | 'notices'>
 
 /**
  * Compares the answers of backends that serve the same model on one route. Mixed versions, another model cache or a port that
@@ -52,6 +52,7 @@ class AgreementWatch {
   start(): () => void {
     const router = this.#router
     const ends = [
+      router.modules.attach({ serves: 'agreement' }),
       router.on('request', (event) => this.#onRequest(event)),
       router.on('backend', (event) => this.#onBackend(event)),
       router.on('reload', () => this.#onReload()),
@@ -64,7 +65,7 @@ class AgreementWatch {
   }
 
   get #mode(): 'warn' | 'exclude' | 'off' {
-    return this.#router.config.agreement ?? 'warn'
+    return this.#router.modules.config().agreement ?? 'warn'
   }
 
   #onRequest({ classification, route, backend, outcome, start, steps }: RequestEvent): void {

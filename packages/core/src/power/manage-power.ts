@@ -63,6 +63,8 @@ class PowerManager {
     this.#clock = clock
     this.#isExpected = isExpected
     this.#stopListening = [
+      router.modules.attach({ serves: 'suspend' }),
+      router.modules.attach({ serves: 'recycle' }),
       router.on('request', ({ outcome, backend }) => {
         if (outcome?.kind === 'answered' && backend !== undefined)
           this.#machines.get(backend.name)?.answered()
@@ -83,7 +85,7 @@ class PowerManager {
   #configure(): void {
     const before = this.#machines
     this.#machines = new Map(
-      settingsOf(this.#router.config).map(([name, settings]) => {
+      settingsOf(this.#router.modules.config()).map(([name, settings]) => {
         const machine = before.get(name) ?? new Machine(name, this.#router, this.#clock, settings)
         machine.settings = settings
         return [name, machine]

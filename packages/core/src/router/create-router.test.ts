@@ -39,12 +39,12 @@ describe('a router', () => {
   it('tells its options, and after a reload the new ones', () => {
     const before = { backends: { ml: { url: 'http://ml:3003' } }, transport: 'direct' } as const
     const router = createRouter({ ...before, proxy: undefined })
-    expect(router.config).toEqual(before)
+    expect(router.modules.config()).toEqual(before)
     const after = { backends: { gpu: { url: 'http://gpu:3003' } } }
     router.reload(after)
-    expect(router.config).toEqual(after)
+    expect(router.modules.config()).toEqual(after)
     expect(() => router.reload({ backends: {} })).toThrow()
-    expect(router.config).toEqual(after)
+    expect(router.modules.config()).toEqual(after)
   })
 
   it('has listeners that hear one event, and that stop', async () => {

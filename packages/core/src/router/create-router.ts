@@ -5,7 +5,6 @@ import { callSafely, toError } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
 import { diffOptions, type PolicyChanges } from '../config/changes.ts'
 import { defaults } from '../config/defaults.ts'
-import type { RouterConfig } from '../config/policy.ts'
 import { resolveConfig } from '../config/resolve.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
@@ -63,7 +62,6 @@ export function createRouter<const Name extends string>(options: RouterOptions<N
 
 class PredictRouter implements Router {
   #options: ResolvedExchangeOptions
-  config: RouterConfig
   #written: object
   readonly #select: ReturnType<typeof selectBackend>
   readonly #forwarder: Forwarder
@@ -88,7 +86,6 @@ class PredictRouter implements Router {
   constructor(options: RouterOptions) {
     const { proxy, clock, resolver, onUnavailable, tracing, ...data } = options ?? {}
     const { paths, written } = resolveConfig(data)
-    this.config = data
     this.modules.configure(data)
     this.#setPaths(paths)
     this.#options = resolveExchangeOptions({ ...written.exchange, tracing })
@@ -126,7 +123,6 @@ class PredictRouter implements Router {
     const commitPolicy = this.#select.prepare(written.policy)
     const ownOptions = { ...written.exchange, ...written.forward, ...written.modules, path: paths }
     const own = diffOptions(this.#written, ownOptions)
-    this.config = options
     this.modules.configure(options)
     this.#options.store.configure(retention)
     this.#options = { ...this.#options, ...checked }

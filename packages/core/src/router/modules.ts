@@ -4,11 +4,23 @@ import type { Notices } from './notices.ts'
 
 /** The options that modules outside of core serve, and the call that attaches the module. */
 const SERVED_BY = {
+  agreement: 'watchAgreement(router) of @immich-ml-router/core/agreement',
+  immich: 'immichQueues(router) of @immich-ml-router/immich',
+  recycle: 'managePower(router) of @immich-ml-router/core/power',
   searchCache: 'searchCache(router) of @immich-ml-router/search-cache',
+  suspend: 'managePower(router) of @immich-ml-router/core/power',
 } as const
 
 /** An option that a module outside of core serves. */
 export type ModuleOption = keyof typeof SERVED_BY
+
+const OPTIONS = [
+  'agreement',
+  'immich',
+  'recycle',
+  'searchCache',
+  'suspend',
+] as const satisfies readonly ModuleOption[]
 
 /** A module that serves an option of the configuration. */
 export interface RouterModule {
@@ -27,6 +39,11 @@ export interface Modules {
    */
   attach(module: RouterModule): () => void
   /**
+   * The options in force, as given to `createRouter()` or to the last `reload()`. They include credentials: a method, so that
+   * printing a router does not show them.
+   */
+  config(): RouterConfig
+  /**
    * Removes saved answers of text searches. Call it when a backend computes other answers than before.
    *
    * @param model Name of the model; without it, the answers of all models.
@@ -38,9 +55,12 @@ export interface Modules {
 /** The modules that are attached to a router. */
 export class ModuleRegistry implements Modules {
   readonly #attached = new Map<ModuleOption, RouterModule>()
-  /** The options in use. */
-  #used: readonly ModuleOption[] = []
+  #config: RouterConfig = { backends: {} }
   #isChecked = false
+
+  config(): RouterConfig {
+    return this.#config
+  }
 
   attach(module: RouterModule): () => void {
     const { serves } = module
@@ -61,8 +81,8 @@ export class ModuleRegistry implements Modules {
   }
 
   /** Must be called with each configuration. */
-  configure({ routes = [] }: RouterConfig): void {
-    this.#used = routes.some(({ searchCache }) => searchCache !== undefined) ? ['searchCache'] : []
+  configure(config: RouterConfig): void {
+    this.#config = config
     this.#isChecked = false
   }
 
@@ -75,7 +95,7 @@ export class ModuleRegistry implements Modules {
   check(notices: Notices): void {
     if (this.#isChecked) return
     this.#isChecked = true
-    const calls = this.#used.flatMap((option) =>
+    const calls = optionsIn(this.#config).flatMap((option) =>
       this.#attached.has(option) ? [] : `${option}: call ${SERVED_BY[option]} after createRouter()`,
     )
     if (calls.length === 0) notices.clear('not-served')
@@ -86,4 +106,17 @@ export class ModuleRegistry implements Modules {
         message: `Options have no effect, because no module serves them. ${calls.join('; ')}.`,
       })
   }
+}
+
+/** The options of modules that a configuration sets. */
+function optionsIn({ agreement = 'off', backends, immich, routes = [] }: RouterConfig): ModuleOption[] {
+  const all = Object.values(backends)
+  const isSet: Readonly<Record<ModuleOption, boolean>> = {
+    agreement: agreement !== 'off',
+    immich: immich !== undefined,
+    recycle: all.some(({ recycle }) => recycle !== undefined),
+    searchCache: routes.some(({ searchCache }) => searchCache !== undefined),
+    suspend: all.some(({ suspend }) => suspend !== undefined),
+  }
+  return OPTIONS.filter((option) => isSet[option])
 }

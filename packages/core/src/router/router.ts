@@ -229,8 +229,6 @@ export interface Router extends RouterSteps, AsyncDisposable {
   off<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): void
   /** The modules that serve options, such as that of `@immich-ml-router/search-cache`. */
   readonly modules: Modules
-  /** The options in force, as given to `createRouter()` or to the last `reload()`. They include credentials. */
-  readonly config: RouterConfig
   /**
    * Problems of the router itself. The status page, `status()`, the event `notice` and the metrics show them; any module can
    * set and clear its own.

@@ -1,4 +1,5 @@
 import type { DecisionView } from '../../src/wire.ts'
+import { isNarrow } from '../disclosure.ts'
 import { byId, h, List, setText } from '../dom.ts'
 import type { Model } from '../model.ts'
 import { type Filter, filtered, isFiltered } from './filter.ts'
@@ -9,7 +10,6 @@ import { FilterTools } from './tools.ts'
 /** Requests in the list until "Show all" is pressed, on a wide screen and on a phone. */
 const FIRST = 25
 const FIRST_ON_PHONE = 5
-const PHONE = '(max-width: 45.99rem)'
 
 /** The last requests, newest or slowest first. The list pauses while one is open, or by its button. */
 export class Decisions {
@@ -21,7 +21,6 @@ export class Decisions {
   readonly #pause = h('button', { type: 'button' }, 'Pause')
   readonly #more = h('button', { type: 'button', class: 'more' })
   readonly #tools: FilterTools
-  readonly #phone = matchMedia(PHONE)
   /** The requests that pass the filter; not the newest ones while the list is paused. */
   #fitting: readonly DecisionView[] = []
   #filter: Filter | undefined
@@ -56,7 +55,6 @@ export class Decisions {
       this.#isLong = !this.#isLong
       this.#refresh()
     })
-    this.#phone.addEventListener('change', () => this.#refresh())
     this.#container.addEventListener('toggle', () => this.#refresh(), true)
   }
 
@@ -82,7 +80,7 @@ export class Decisions {
     if (!isStill || !isSame(filter, this.#filter)) this.#fitting = filtered(sourceOf(model, filter), filter)
     this.#filter = filter
     const fitting = this.#fitting.filter(({ id }) => id <= this.#upTo)
-    const first = this.#phone.matches ? FIRST_ON_PHONE : FIRST
+    const first = isNarrow() ? FIRST_ON_PHONE : FIRST
     const shown = this.#isLong ? fitting : fitting.slice(0, first)
     const scale = new TimeScale(Math.max(0, ...store.decisions.map(({ total }) => total)))
     this.#list.update(shown.map((decision) => ({ decision, model, scale })))

@@ -1,3 +1,4 @@
+import { Disclosure, isNarrow } from '../disclosure.ts'
 import { h } from '../dom.ts'
 import type { Model } from '../model.ts'
 import { FATES, KINDS } from '../words.ts'
@@ -26,8 +27,11 @@ export class FilterTools {
   #wanted = fromFragment(location.hash)
 
   constructor(container: Element, onChange: () => void) {
+    const lists = h('div', { class: 'filters', id: 'decisions-filters' })
+    // The button shows on a phone only.
+    container.append(new Disclosure('Filter', lists, !isNarrow() || this.#wanted.size > 0).button, lists)
     for (const select of this.#all.values()) {
-      container.append(select.element)
+      lists.append(select.element)
       select.element.addEventListener('change', () => {
         this.#wanted = new Map()
         const fragment = toFragment(this.filter)

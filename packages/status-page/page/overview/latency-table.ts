@@ -51,6 +51,8 @@ class LatencyRow implements View<Row> {
 
   update({ kind, minute, quarter, format }: Row): void {
     const said = (time: number | undefined) => (time === undefined ? '–' : format.duration(time))
+    // A phone leaves it out.
+    this.element.classList.toggle('past', minute === undefined)
     setText(this.#name, SHORT_KINDS[kind])
     setText(this.#p50, said(minute?.p50))
     setText(this.#p95, said(minute?.p95))
