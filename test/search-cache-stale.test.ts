@@ -59,6 +59,20 @@ describe('a stale answer', () => {
     expect([await search('cat'), ml.asked]).toEqual(['backend', 2])
   })
 
+  it('is removed when backends disagree on the model', async () => {
+    const { search, router } = await stalePool()
+    await search(searchFor('dog', 'other'))
+    const problem = {
+      route: 'all',
+      model: 'other',
+      jobs: [],
+      reason: 'gpu and nas disagree on other',
+      excluded: false,
+    }
+    router.report({ backend: 'gpu', endpoint: undefined, kind: 'model-problem', problem, fixed: false })
+    expect(await search(searchFor('dog', 'other'))).toBe('backend')
+  })
+
   it('is removed with those of all searches when the model computes another answer', async () => {
     const { ml, search } = await stalePool()
     await search('dog')

@@ -38,6 +38,10 @@ export function searchCache(router: Router, options: SearchCacheModuleOptions = 
   const endings = [
     router.modules.attach({ serves: 'searchCache', answers: cache }),
     router.on('reload', () => cache.configure()),
+    // Saved answers of backends that disagree do not compare with later ones.
+    router.on('backend', (event) => {
+      if (event.kind === 'model-problem') cache.forget(event.problem.model)
+    }),
     router.on('close', () => end()),
   ]
   const end = () => {
