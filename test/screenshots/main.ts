@@ -26,8 +26,12 @@ if (values.help || scenes.length !== values.scene.length || !(factor > 0)) {
   process.exit(values.help ? 0 : 2)
 }
 
-/** The pictures of the docs. */
-const KEPT = ['busy-desktop-light', 'broken-desktop-dark', 'decision-desktop-light']
+/** The pictures of the docs, by the names under which they are kept there. */
+const KEPT = {
+  'status-busy-desktop-light': 'busy-desktop-light-top',
+  'status-broken-desktop-dark': 'broken-desktop-dark-top',
+  'status-decision-desktop-light': 'decision-desktop-light',
+}
 const DEVICES = {
   desktop: { viewport: { width: 1280, height: 1200 }, deviceScaleFactor: 1 },
   phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 },
@@ -42,7 +46,8 @@ console.log(out)
 if (values.keep) {
   const docs = join(ROOT, 'docs/images')
   mkdirSync(docs, { recursive: true })
-  for (const name of KEPT) copyFileSync(join(out, `${name}.png`), join(docs, `status-${name}.png`))
+  for (const [kept, name] of Object.entries(KEPT))
+    copyFileSync(join(out, `${name}.png`), join(docs, `${kept}.png`))
 }
 
 async function shoot(browser: Browser, name: SceneName): Promise<void> {
@@ -54,6 +59,7 @@ async function shoot(browser: Browser, name: SceneName): Promise<void> {
       await page.waitForSelector('[data-link=live] .station')
       const height = await page.evaluate<number>('document.documentElement.scrollHeight')
       console.log(`${name}, ${device}, ${colorScheme}: ${height} px high`)
+      await page.screenshot({ path: pathOf(name, device, colorScheme, 'top') })
       await page.screenshot({ path: pathOf(name, device, colorScheme), fullPage: true })
       if (name === 'broken' && device === 'desktop')
         await shootDecision(page, pathOf('decision', device, colorScheme))
