@@ -64,7 +64,7 @@ describe('immich-ml-router status', { timeout: 90_000 }, () => {
     )
     expect(stdout).toMatch(/\nnas +healthy +[\d.]+ +\d+ % +0\/4 .*text search [\d.]+ ms/)
     expect(stdout).toMatch(/\ngpu +healthy .*lacks image indexing/)
-    expect(stdout).toMatch(/\noff +(down|unknown) +0 +0 % +0\/2 +1 /)
+    expect(stdout).toMatch(/\noff +(down|unknown) +0 +\d+ % +0\/2 +1 /)
     expect(stdout).toMatch(/\n0 queued, 1 held\.\nroute .*\nfacial-recognition +held +faces +1 +\d+ s\n/)
     expect(stdout).toMatch(/image indexing +nas +answered after retry \(200\) .*501/)
     expect(stdout).not.toContain('\u001b')

@@ -38,14 +38,15 @@ describe('the status page in a browser', () => {
     ])
     expect(await textsOf(page, '#latency tbody tr')).toEqual([
       expect.stringMatching(/^Text search [\d.]+ m?s [\d.]+ m?s [\d.]+ m?s$/),
+      expect.stringMatching(/^OCR – waits [\d.]+ m?s –$/),
     ])
     expect(await textOf(page, '#run-title')).toBe('No import yet')
     const [gpu, nas] = await textsOf(page, '.station')
     expect(gpu).toMatch(
-      /^gpu Down No answer to probes for .*: connection refused\. 2 jobs held for it\. 0 of 4 in flight Errors 1 × connection failed in the last minute Waiting 2 held Last failure connection failed/,
+      /^gpu Down No answer to probes for .*: connection refused\. 2 held jobs could use it\. 0 of 4 in flight Errors 1 × connection failed in the last minute Waiting 2 held Last failure connection failed/,
     )
     expect(nas).toMatch(
-      /^nas Healthy <?[\d.]+% busy 4 jobs\/min 100% of the jobs of the last minute 0 of 2 in flight Duration at this backend, without waiting in the router Job median p95 p95, 15 min Text search [\d.]+ ms [\d.]+ ms [\d.]+ ms Busy .* Models ViT-B-32__openai Address http/,
+      /^nas Healthy <?[\d.]+% busy [\d,]+ jobs\/min 100% of the jobs of the last minute 0 of 2 in flight Duration at this backend, without waiting in the router Job, without waiting median p95 p95, 15 min Text search [\d.]+ ms [\d.]+ ms [\d.]+ ms Busy .* Models ViT-B-32__openai Address http/,
     )
     const waiters = await textsOf(page, '.waiters tbody tr')
     expect(waiters).toHaveLength(2)
@@ -300,7 +301,7 @@ describe('the status page in a browser', () => {
     const { page } = await visit(address)
     await page.waitForSelector('.waiters tbody tr')
     const [search, rest] = await textsOf(page, '#routes li')
-    expect(search).toMatch(/^search 4 jobs in the last minute 4 jobs in 15 min .*gpu, then nas/)
+    expect(search).toMatch(/^search 4 jobs in the last minute · 4 jobs in 15 min .*gpu, then nas/)
     expect(rest).toMatch(/^the rest 0 jobs in the last minute/)
     expect((await textsOf(page, '.events li'))[0]).toMatch(/^\d+:\d+ .*gpu down: connection refused$/)
     await page.getByRole('button', { name: 'Values as a table' }).first().click()

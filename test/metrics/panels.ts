@@ -96,8 +96,8 @@ export function panels(
       renamed(LIMITS, (backend) => `${backend} limit`),
     ],
     'Servers by state': [Object.fromEntries(states.map((names) => [names.join(' '), 1]))],
-    // The router of the scene has none.
-    Notices: [{}],
+    // The router of the scene has neither notices nor problems of models.
+    Notices: [{}, {}],
     'Connecting, p95': [mapped(connects, (each) => quantile(0.95, each, BUCKETS))],
     Attempts: [perSecond({ ...zeros(BACKENDS), ...attempts(it.attempts, ({ backend }) => backend) })],
     'Attempts without an answer': [

@@ -44,9 +44,9 @@ class RouteRow implements View<Row> {
     const { name, words, details, minute, quarter } = route
     setText(this.#name, name)
     setText(this.#words, words)
-    setText(this.#details, details.join(' '))
+    setText(this.#details, details.join('; '))
     this.#details.hidden = details.length === 0
-    setText(this.#minute, `${trafficOf(minute, format)} in the last minute`)
+    setText(this.#minute, `${trafficOf(minute, format)} in the last minute ·`)
     setText(this.#quarter, `${trafficOf(quarter, format)} in 15 min`)
     setAttribute(this.#minute, 'data-tone', minute.failed > 0 ? 'stop' : undefined)
   }

@@ -22,15 +22,15 @@ describe('a run in words', () => {
   it('says how far it is, and that its end is unknown', () => {
     expect(words()).toEqual([
       '1,240 images since 03:11',
-      '32/s, gpu 91% busy, nas 10% busy',
-      "Connect Immich's API to see how many jobs remain",
+      'On average 32/s, gpu 91% busy, nas 10% busy',
+      'None failed; set immich in the configuration to see how many jobs remain',
       'Image indexing 1,240',
     ])
   })
 
   it('says what remains, when that is known', () => {
     expect(words({ remaining: 90, expectedEnd: start + 3_600_000, failures: 2 })[2]).toBe(
-      '90 remain; done at about 04:11; 2 failed',
+      '2 failed; 90 remain; done at about 04:11',
     )
   })
 
@@ -44,16 +44,16 @@ describe('a run in words', () => {
     })
     const rest = (...queues: QueueView[]) => runInWords(run, start, format, { updated: start, queues }).rest
     expect(rest(queue(40, start + 60_000), queue(50, start + 120_000), queue(0))).toBe(
-      '90 remain; done at about 03:13',
+      'None failed; 90 remain; done at about 03:13',
     )
-    expect(rest(queue(40, start + 60_000), queue(50))).toBe('90 remain')
+    expect(rest(queue(40, start + 60_000), queue(50))).toBe('None failed; 90 remain')
   })
 
   it('says how it ended', () => {
     expect(words({ end: start + 125_000, failures: 1 }).slice(0, 3)).toEqual([
       '1,240 images',
-      '32/s, gpu 91% busy, nas 10% busy',
-      'Done at 03:13, after 2 min 5 s; 1 failed',
+      'On average 32/s, gpu 91% busy, nas 10% busy',
+      '03:11 to 03:13, 2 min 5 s; 1 failed',
     ])
   })
 

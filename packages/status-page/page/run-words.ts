@@ -16,27 +16,36 @@ export interface RunWords {
   readonly kinds: string
 }
 
-const UNKNOWN_END = "Connect Immich's API to see how many jobs remain"
+const UNKNOWN_END = 'set immich in the configuration to see how many jobs remain'
 
 /** @param queues Immich's queues, when they are known. */
 export function runInWords(run: RunView, wall: number, format: Format, queues?: QueuesView): RunWords {
   const { start, end, jobs, rate, failures } = run
   const { remaining = remainingOf(queues), expectedEnd = endOf(queues) } = run
-  const failed = failures === 0 ? '' : `${format.count(failures)} failed`
-  const speed = [`${format.rate(rate)}/s`, ...busyOf(run, format).slice(0, 2)].join(', ')
+  const failed = failures === 0 ? 'none failed' : `${format.count(failures)} failed`
+  const speed = `On average ${[`${format.rate(rate)}/s`, ...busyOf(run, format).slice(0, 2)].join(', ')}`
   const count = `${format.count(jobs)} ${unitOf(run)}`
   const kinds = kindsOf(run, format)
   if (end !== undefined) {
-    const ended = `Done at ${format.moment(end, wall)}, after ${format.duration(end - start)}`
-    return { count, speed, rest: [ended, failed].filter((part) => part !== '').join('; '), kinds }
+    const ended = `${format.moment(start, wall)} to ${format.moment(end, wall)}, ${format.duration(end - start)}`
+    return { count, speed, rest: sentence([ended, failed]), kinds }
   }
   const left = [
     ...(remaining === undefined ? [] : [`${format.count(remaining)} remain`]),
     ...(expectedEnd === undefined ? [] : [`done at about ${format.moment(expectedEnd, wall)}`]),
     ...(remaining === undefined && expectedEnd === undefined ? [UNKNOWN_END] : []),
-    ...(failed === '' ? [] : [failed]),
   ]
-  return { count: `${count} since ${format.moment(start, wall)}`, speed, rest: left.join('; '), kinds }
+  return {
+    count: `${count} since ${format.moment(start, wall)}`,
+    speed,
+    rest: sentence([failed, ...left]),
+    kinds,
+  }
+}
+
+function sentence(parts: readonly string[]): string {
+  const text = parts.join('; ')
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 /** One job of a single kind is one image. With several kinds, an image has several jobs. */

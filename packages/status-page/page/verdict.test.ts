@@ -124,8 +124,10 @@ describe('the verdict', () => {
   it('mentions long waits', () => {
     const first = [{ route: 'all', reason: 'full', at: 0, job: { entries: [] } }] as const
     const report = reportOf({ backends: [gpu()], waiting: { count: 1, first } })
-    expect(verdictsOf({ ...report, now: 9_000 })[0].text).toBe('gpu is healthy.')
-    expect(verdictsOf({ ...report, now: 11_000 })[0].text).toBe('gpu is healthy; jobs wait for their turn.')
+    const text = 'gpu is healthy, and at its limit: jobs wait for their turn.'
+    expect(verdictsOf({ ...report, now: 3_000 })[0]).toEqual({ tone: 'go', text: 'gpu is healthy.' })
+    expect(verdictsOf({ ...report, now: 9_000 })[0]).toEqual({ tone: 'go', text })
+    expect(verdictsOf({ ...report, now: 11_000 })[0]).toEqual({ tone: 'wait', text })
   })
 
   it.each(['closing', 'closed'] as const)('says that the router is %s', (state) => {

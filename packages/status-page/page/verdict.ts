@@ -85,7 +85,8 @@ function failuresOf({ answered, rescued, failed, refused }: Fates): Verdict[] {
   return [{ tone: 'stop', text: 'The router refuses jobs; open a refused request below for the reason.' }]
 }
 
-/** A wait in milliseconds that is worth mentioning. */
+/** Waits in milliseconds: normal during an import, and long. */
+const MENTIONED_WAIT = 4_000
 const LONG_WAIT = 10_000
 
 function wellOf({ windows, waiting, now }: Judged, groups: readonly Group[]): Verdict {
@@ -98,8 +99,13 @@ function wellOf({ windows, waiting, now }: Judged, groups: readonly Group[]): Ve
         ? 'Both backends are healthy'
         : `All ${groups.length} backends are healthy`
   const [oldest] = waiting.first
-  const isLong = oldest !== undefined && now - oldest.at > LONG_WAIT
-  return { tone: 'go', text: isLong ? `${healthy}; jobs wait for their turn.` : `${healthy}.` }
+  const wait = oldest === undefined ? 0 : now - oldest.at
+  if (wait <= MENTIONED_WAIT) return { tone: 'go', text: `${healthy}.` }
+  const limit = groups.length === 1 ? 'its limit' : 'the limit'
+  return {
+    tone: wait > LONG_WAIT ? 'wait' : 'go',
+    text: `${healthy}, and at ${limit}: jobs wait for their turn.`,
+  }
 }
 
 function namesOf(groups: readonly Group[]): string {

@@ -40,7 +40,9 @@ export class Backends {
   #model: Model | undefined
 
   constructor(container: Element, actions: Actions) {
-    container.before(h('p', { class: 'source', 'aria-hidden': 'true' }, this.#head.element, 'From Immich'))
+    container.before(
+      h('p', { class: 'source', 'aria-hidden': 'true' }, this.#head.element, 'From Immich, last minute'),
+    )
     container.after(this.#more)
     this.#more.addEventListener('click', () => {
       this.#isLong = !this.#isLong
@@ -169,13 +171,16 @@ class StationView implements View<Station> {
     if (this.#disclosure.isOpen) this.#showInside(group, model)
   }
 
-  #showAmounts({ name, minute }: Group['members'][0], { store, now, format }: Model, isAway: boolean): void {
+  #showAmounts(
+    { name, minute }: Group['members'][0],
+    { report, store, now, format }: Model,
+    isAway: boolean,
+  ): void {
     this.#spark.update(store.spansUntil(now).map((span) => span?.backends[name]?.busy ?? 0))
     setText(this.#busy, isAway ? '' : `${format.share(minute.busy)} busy`)
-    setText(
-      this.#rate,
-      isAway ? '' : `${format.count(minute.jobs)} ${minute.jobs === 1 ? 'job' : 'jobs'}/min`,
-    )
+    // The window is up to one step shorter than a minute.
+    const rate = Math.round((minute.jobs * 60_000) / report.windows.minute.length)
+    setText(this.#rate, isAway ? '' : `${format.count(rate)} ${rate === 1 ? 'job' : 'jobs'}/min`)
   }
 
   #showInside(group: Group, model: Model): void {
@@ -216,7 +221,9 @@ function whyOf({ members, state }: Group, now: number, format: Format): string {
   if (first.endpoint === undefined) {
     const words = healthInWords(first, now, format)
     const held =
-      first.held > 0 ? `${format.count(first.held)} ${first.held === 1 ? 'job' : 'jobs'} held for it` : ''
+      first.held > 0
+        ? `${format.count(first.held)} held ${first.held === 1 ? 'job' : 'jobs'} could use it`
+        : ''
     const hope = state === 'asleep' ? 'The next request wakes it' : ''
     return [words, held, hope].flatMap((part) => (part === '' ? [] : `${part}.`)).join(' ')
   }

@@ -22,7 +22,7 @@ export class RunCard {
     const isRunning = run !== undefined && run.end === undefined
     setText(
       this.#title,
-      isRunning ? 'Import in progress' : run === undefined ? 'No import yet' : 'No import is running',
+      isRunning ? 'Import in progress' : run === undefined ? 'No import yet' : 'Last import',
     )
     if (run === undefined) {
       this.#show('', '', '', 'Bulk work, such as an import, shows here as a run.')

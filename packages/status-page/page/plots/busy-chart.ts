@@ -4,7 +4,7 @@ import type { Chart, PlotLine, Plotted } from './chart.ts'
 
 export const busyChart: Chart = {
   title: 'Busy',
-  unit: 'time with a job in flight, most used backends',
+  unit: 'time with a job in flight, and the average',
   look: 'lines',
   scale: 'share',
   label: (value, format) => format.share(value),

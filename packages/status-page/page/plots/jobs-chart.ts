@@ -6,7 +6,7 @@ import type { Chart, PlotLine, Plotted } from './chart.ts'
 
 export const jobsChart: Chart = {
   title: 'Jobs',
-  unit: 'per second, by outcome',
+  unit: 'per second, and in total',
   look: 'bars',
   scale: 'linear',
   label: (value, format) => format.rate(value),

@@ -6,7 +6,7 @@ import type { Chart, PlotLine, Plotted } from './chart.ts'
 
 export const latencyChart: Chart = {
   title: 'Latency',
-  unit: '95th percentile, waiting included',
+  unit: '95th percentile with waiting, and the latest',
   look: 'lines',
   scale: 'logarithmic',
   label: (value, format) => (value < 1000 ? format.duration(value) : `${format.count(value / 1000)} s`),
