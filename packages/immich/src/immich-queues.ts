@@ -29,7 +29,7 @@ export interface ImmichQueue {
   readonly remaining: number
   /** Jobs that are running. */
   readonly active: number
-  /** Who has paused it; `undefined` when nobody has. */
+  /** What paused it: the router or a user of Immich; `undefined` while it is not paused. */
   readonly pausedBy: 'router' | 'user' | undefined
   /** Jobs that this router does in a second; `undefined` when it did none in the last 5 minutes. */
   readonly rate: number | undefined

@@ -49,7 +49,7 @@ export class Pauses {
   async pause(queue: QueueName, { isPaused }: QueueStatus, reason: string, work: QueueWork): Promise<void> {
     const { state, save, client, log, signal } = work
     if (isPaused || state.paused.has(queue)) return
-    // First on disk: after a crash, a pause that nobody knows of would last for ever.
+    // First on disk: after a crash, the router must know that it has to end the pause.
     state.paused.add(queue)
     if (!(await save())) {
       state.paused.delete(queue)

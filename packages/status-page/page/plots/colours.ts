@@ -2,7 +2,7 @@
 export class Colours {
   readonly #probe: HTMLElement
 
-  /** @param probe An element without text, whose colour nobody sees. */
+  /** @param probe An element without text, so its colour is invisible. */
   constructor(probe: HTMLElement) {
     this.#probe = probe
   }
