@@ -122,7 +122,7 @@ describe('the verdict', () => {
   })
 
   it('mentions long waits', () => {
-    const first = [{ route: 'all', reason: 'full', at: 0, job: { entries: [] } }] as const
+    const first = [{ route: 'all', reason: 'full', at: 0, kind: 'other', job: { entries: [] } }] as const
     const report = reportOf({ backends: [gpu()], waiting: { count: 1, first } })
     const text = 'gpu is healthy, and at its limit: jobs wait for their turn.'
     expect(verdictsOf({ ...report, now: 3_000 })[0]).toEqual({ tone: 'go', text: 'gpu is healthy.' })

@@ -6,7 +6,6 @@ import {
   healthInWords,
   jobInWords,
   kindInWords,
-  kindOfJob,
   reasonInWords,
   taskInWords,
   wayOf,
@@ -15,16 +14,6 @@ import {
 const format = formatFor('en')
 const plain = (text: string) => text.replaceAll('\u202f', ' ')
 const entry = (task: string, type: string, model: string) => ({ task, type, model })
-
-it.each([
-  ['search', [entry('clip', 'textual', 'm')]],
-  ['faces', [entry('facial-recognition', 'detection', 'm'), entry('facial-recognition', 'recognition', 'm')]],
-  ['ocr', [entry('ocr', 'detection', 'm')]],
-  ['other', [entry('clip', 'visual', 'm'), entry('ocr', 'detection', 'm')]],
-  ['other', []],
-])('the kind of a job is %s: %#', (kind, entries) => {
-  expect(kindOfJob({ entries })).toBe(kind)
-})
 
 describe('a job in words', () => {
   it.each([

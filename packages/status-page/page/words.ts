@@ -236,18 +236,6 @@ export function kindInWords(key: string): JobWords {
   return entries.length === 0 ? { name: key || 'Unknown job', models: '' } : jobInWords({ entries })
 }
 
-/** The kind of a job whose entries are all of one kind. */
-export function kindOfJob({ entries }: JobView): JobKind {
-  const [kind, ...others] = new Set(entries.map(kindOfEntry))
-  return kind === undefined || others.length > 0 ? 'other' : kind
-}
-
-function kindOfEntry({ task, type }: JobView['entries'][number]): JobKind {
-  if (task === 'clip') return type === 'textual' ? 'search' : type === 'visual' ? 'indexing' : 'other'
-  if (task === 'facial-recognition') return 'faces'
-  return task === 'ocr' ? 'ocr' : 'other'
-}
-
 function nameOfJob(task: string, type: string): string {
   if (task === 'clip')
     return type === 'textual'

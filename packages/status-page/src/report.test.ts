@@ -64,5 +64,6 @@ describe('a report', () => {
     const { waiting } = reporterOf(router).reporter.report(START)
     expect([waiting.count, waiting.first.length]).toEqual([60, 40])
     expect(waiting.first[0]).toMatchObject({ route: 'all', reason: 'full', at: 1_000, client: '127.0.0.1' })
+    expect(waiting.first[0]?.kind).toBe('search')
   })
 })

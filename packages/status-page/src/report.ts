@@ -148,7 +148,8 @@ export class Reporter {
   #waiters(): WaiterView[] {
     const first: WaiterView[] = []
     for (const { route, reason, start, classification, client } of this.#router.waiting()) {
-      first.push({ route, reason, at: rounded(start), job: jobView(classification), client })
+      const [kind, job] = [kindOf(classification), jobView(classification)]
+      first.push({ route, reason, at: rounded(start), kind, job, client })
       if (first.length === MOST_WAITERS) break
     }
     return first

@@ -2,7 +2,7 @@ import type { JobKind, LatencyView, WaiterView } from '../../src/wire.ts'
 import { h, List, setText, type View } from '../dom.ts'
 import type { Format } from '../format.ts'
 import type { Model } from '../model.ts'
-import { JOB_KINDS, kindOfJob, SHORT_KINDS } from '../words.ts'
+import { JOB_KINDS, SHORT_KINDS } from '../words.ts'
 
 interface Row {
   readonly kind: JobKind
@@ -70,9 +70,6 @@ class LatencyRow implements View<Row> {
 /** How long the oldest waiting job of each kind has waited. */
 function oldestOf(waiters: readonly WaiterView[], now: number): ReadonlyMap<JobKind, number> {
   const waits = new Map<JobKind, number>()
-  for (const { job, at } of waiters) {
-    const kind = kindOfJob(job)
-    waits.set(kind, Math.max(waits.get(kind) ?? 0, now - at))
-  }
+  for (const { kind, at } of waiters) waits.set(kind, Math.max(waits.get(kind) ?? 0, now - at))
   return waits
 }

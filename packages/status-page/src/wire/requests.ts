@@ -48,6 +48,7 @@ export interface WaiterView {
   readonly reason: 'full' | 'unavailable'
   /** Arrival. */
   readonly at: number
+  readonly kind: JobKind
   readonly job: JobView
   readonly client?: string | undefined
 }
