@@ -31,6 +31,7 @@ const examples = [
   'docs/answers.md',
   'docs/agreement.md',
   'docs/search-cache.md',
+  'docs/warm-models.md',
 ].flatMap(examplesIn)
 
 /** The job of words such as `clip/visual` of `ViT-B-32__openai`. */

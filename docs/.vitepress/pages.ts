@@ -23,6 +23,7 @@ const GROUPS: readonly (readonly [title: string, pages: readonly Page[]])[] = [
       ['How it decides', 'how-it-decides'],
       ['Responses and retries', 'answers'],
       ['Hold and heartbeats', 'holding'],
+      ['Warm models', 'warm-models'],
       ['Search cache', 'search-cache'],
       ["Immich's queues", 'immich-queues'],
       ['Backends that disagree', 'agreement'],

@@ -24,6 +24,7 @@ const entry = {
   power: 'src/power/index.ts',
   testing: 'src/testing/index.ts',
   tracing: 'src/tracing/index.ts',
+  'warm-up': 'src/warm-up/index.ts',
 }
 
 export default defineConfig({

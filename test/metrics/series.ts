@@ -136,6 +136,7 @@ export function present(expected: Expected, now: Present): void {
     const limit = LIMITS[backend]
     if (limit !== undefined) expected.set('backend_request_limit', { backend }, limit)
     expected.set('backend_ejected_tasks', { backend }, now.ejectedTasks[backend] ?? 0)
+    expected.set('backend_loading_jobs', { backend }, 0)
     for (const state of STATES)
       expected.set('backend_servers', { backend, state }, state === (now.states[backend] ?? 'up') ? 1 : 0)
   }

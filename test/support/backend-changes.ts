@@ -85,6 +85,16 @@ export const changes: readonly Change[] = [
     message: 'backend wake-up failed',
     fields: { error: 'EACCES' },
   },
+  {
+    change: { kind: 'warmed', jobs: ['clip/visual/a'], time: 812.34, reason: undefined },
+    message: 'backend models loaded',
+    fields: { jobs: ['clip/visual/a'], loadedIn: 812.3 },
+  },
+  {
+    change: { kind: 'warmed', jobs: ['clip/visual/a'], time: 812.34, reason: 'no answer in 120000 ms' },
+    message: 'backend models not loaded',
+    fields: { jobs: ['clip/visual/a'], loadedIn: 812.3, reason: 'no answer in 120000 ms' },
+  },
   { change: { kind: 'suspended', error: undefined }, message: 'backend suspended' },
   {
     change: { kind: 'suspended', error: refused },

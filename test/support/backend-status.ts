@@ -31,6 +31,7 @@ export function backendStatus(name: string, overrides: Partial<BackendStatus> = 
     waiting: { full: 0, unavailable: 0 },
     latencies: {},
     problems: [],
+    warming: [],
     canaries: { passed: 0, failed: 0 },
     health: healthy,
     leaving: false,

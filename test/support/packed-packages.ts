@@ -40,6 +40,7 @@ export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
 
 /** What core gives by further entry points. */
 export const PARTS: Readonly<Record<string, string[]>> = {
+  'warm-up': ['warmUp'],
   agreement: ['compareAnswers', 'findDissent', 'fixedQuestion', 'watchAgreement'],
   logging: ['LOG_FIELDS', 'logRequests'],
   metrics: ['routerMetrics'],

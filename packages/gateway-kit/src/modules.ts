@@ -30,6 +30,14 @@ const MODULES: readonly Module[] = [
     },
   },
   {
+    // A router without canaries loads no model.
+    isUsed: ({ canary }) => canary !== false,
+    attach: async (router) => {
+      const { warmUp } = await import('@immich-ml-router/core/warm-up')
+      warmUp(router)
+    },
+  },
+  {
     isUsed: ({ immich }) => immich !== undefined,
     attach: (router, { immich }) => immich.attach(router),
   },

@@ -77,6 +77,14 @@ describe('health in words', () => {
     expect(plain(healthInWords(backend, 10_000, format))).toBe(text)
   })
 
+  it('says which models a backend loads', () => {
+    const health = { state: 'recovering', since: 9_000, tasks: [], failures: 0 } as const
+    const backend = backendOf('a', 'healthy', { health, loading: ['clip/textual/ViT-B-32__openai'] })
+    expect(healthInWords(backend, 10_000, format)).toBe(
+      'Loading the models for searches (clip/textual) with the model ViT-B-32__openai; until then, other backends take these jobs',
+    )
+  })
+
   it('names each failing task', () => {
     const tasks = [
       { task: 'ocr/detection', state: 'ejected', reason: 'answered 503 Service Unavailable', until: 20_000 },

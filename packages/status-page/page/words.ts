@@ -110,7 +110,11 @@ export function reasonInWords(reason: string): string {
 }
 
 /** The details of a backend's state; empty for a healthy one. */
-export function healthInWords({ health, inFlight }: BackendView, now: number, format: Format): string {
+export function healthInWords(
+  { health, inFlight, loading }: BackendView,
+  now: number,
+  format: Format,
+): string {
   const { state, reason, since, until } = health
   const why = reason === undefined ? '' : `: ${reasonInWords(reason)}`
   const ago = since === undefined ? '' : ` for ${format.duration(now - since)}`
@@ -122,6 +126,8 @@ export function healthInWords({ health, inFlight }: BackendView, now: number, fo
     case 'unknown':
       return 'No probe or request has been answered yet'
     case 'recovering':
+      if (loading !== undefined)
+        return `Loading the models for ${loading.map(typesInWords).join(' and ')}; until then, other backends take these jobs`
       return `Recovering${ago}: it gets few requests at first`
     case 'throttled':
       return `It answered 429; it gets no requests for another ${left}`

@@ -40,9 +40,23 @@ describe('a report', () => {
 
   it('has the state of each backend, with its latest latencies', () => {
     const latencies = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`kind-${i}`, i + 0.123]))
-    const backends = [backendStatus('gpu', { waiting: { full: 2, unavailable: 1 }, limit: 4, latencies })]
+    const backends = [
+      backendStatus('gpu', {
+        waiting: { full: 2, unavailable: 1 },
+        limit: 4,
+        latencies,
+        warming: ['ocr/detection/a'],
+      }),
+    ]
     const [backend] = reporterOf(routerOf({ backends })).reporter.report(START).backends
-    expect(backend).toMatchObject({ name: 'gpu', queued: 2, held: 1, limit: 4, health: { state: 'healthy' } })
+    expect(backend).toMatchObject({
+      name: 'gpu',
+      queued: 2,
+      held: 1,
+      limit: 4,
+      loading: ['ocr/detection/a'],
+      health: { state: 'healthy' },
+    })
     const kinds = Object.entries(backend?.latencies ?? {})
     expect([kinds.length, kinds.at(-1)]).toEqual([20, ['kind-29', 29.1]])
   })

@@ -218,7 +218,7 @@ function backendViews(
 
 /** A backend, without its traffic. */
 function stateView(backend: BackendStatus, now: number): Omit<BackendView, keyof Windows | 'models'> {
-  const { waiting, latencies, canaries, tasks = [], wokeAt } = backend
+  const { waiting, latencies, canaries, tasks = [], wokeAt, warming } = backend
   const kinds = Object.entries(latencies).slice(-MOST_KINDS)
   return {
     ...identityOf(backend),
@@ -228,6 +228,7 @@ function stateView(backend: BackendStatus, now: number): Omit<BackendView, keyof
     health: healthView(backend, now),
     canaries: canaries.passed + canaries.failed === 0 ? undefined : canaries,
     serves: tasks,
+    loading: warming.length === 0 ? undefined : warming,
     wokeAt: wokeAt === undefined ? undefined : rounded(wokeAt),
   }
 }

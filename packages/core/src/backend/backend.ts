@@ -6,6 +6,7 @@ import type { BackendSettings, BackendTraits } from './backend-settings.ts'
 import { BackendTarget } from './backend-target.ts'
 import { type BackendView, idOf } from './backend-view.ts'
 import { Demand } from './demand.ts'
+import { mayHaveRestarted } from './group-change.ts'
 import { type Evidence, evidenceOf } from './health/evidence.ts'
 import { Health } from './health/health.ts'
 import type { HealthChange } from './health/health-view.ts'
@@ -43,6 +44,8 @@ export class Backend implements BackendView {
   readonly demand: Demand
   /** What modules have found wrong with models on it. */
   problems: readonly ModelProblem[] = []
+  /** The jobs, `task/type/model`, whose models it loads before it gets requests for them. */
+  readonly warming = new Set<string>()
   readonly #settings: BackendSettings
   readonly #clock: Clock
   readonly #target: BackendTarget
@@ -164,6 +167,7 @@ export class Backend implements BackendView {
   }
 
   #changed(change: HealthChange): void {
+    if (mayHaveRestarted(change)) this.latency.cool()
     this.#settings.onChange?.(change)
     this.demand.healthChanged()
     this.#settings.onRelief?.()

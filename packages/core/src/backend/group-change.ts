@@ -2,6 +2,17 @@ import type { CanaryResult } from '../canary/canary.ts'
 import type { HealthChange } from './health/health-view.ts'
 import type { ModelProblem } from './model-problem.ts'
 
+/** Whether a backend that could not be reached was reached. */
+export function isReturn(change: GroupChange): boolean {
+  if (change.kind === 'probe') return change.from.kind === 'down' && change.to.kind === 'up'
+  return change.kind === 'breaker' && change.task === undefined && change.to.kind === 'recovering'
+}
+
+/** Whether a backend gets requests again, and may have no model loaded. */
+export function mayHaveRestarted(change: GroupChange): boolean {
+  return isReturn(change) || (change.kind === 'enabled' && change.enabled)
+}
+
 /** What has changed about a backend, or about one of its endpoints. */
 export type GroupChange =
   | HealthChange
@@ -19,6 +30,16 @@ export type GroupChange =
       readonly result: CanaryResult
       /** How long it took, in milliseconds. */
       readonly time: number
+    }
+  /** It has loaded models before it gets requests for them, or that failed. */
+  | {
+      readonly kind: 'warmed'
+      /** Such as `clip/textual/ViT-B-32__openai`. */
+      readonly jobs: readonly string[]
+      /** How long it took, in milliseconds. */
+      readonly time: number
+      /** Why a model was not loaded; `undefined` when all were. */
+      readonly reason: string | undefined
     }
   /** A module has found something wrong with a model on it, or that it is right again. */
   | { readonly kind: 'model-problem'; readonly problem: ModelProblem; readonly fixed: boolean }

@@ -14,6 +14,8 @@ export interface CanaryJob {
   readonly headers: IncomingHttpHeaders
   /** What it sends in place of the last request of its kind; its entries are replaced by those of the job. */
   readonly sample?: Sample | undefined
+  /** Whether it has a model loaded: then its time does not count against what canaries may take. */
+  readonly isLoad?: boolean | undefined
   /** Gets a good answer. */
   readonly onAnswer?: ((answer: Buffer) => void) | undefined
 }

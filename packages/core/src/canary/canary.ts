@@ -146,12 +146,16 @@ export class Canary {
     const result = await send(job, signal).catch((): CanaryResult => UNKNOWN)
     // An ML server goes on with what was cancelled.
     const taken = Math.max(this.#clock.now() - start, signal.aborted ? CANCELLED_COST : 0)
-    this.#allowance = Math.max(-MOST_DEBT, this.#allowed() - taken)
-    this.#since = this.#clock.now()
+    if (job.isLoad !== true) this.#pay(taken)
     if (signal.aborted) return UNKNOWN
     if (result.kind === 'passed') this.#passed++
     else if (result.kind === 'failed') this.#failed++
     return result
+  }
+
+  #pay(taken: number): void {
+    this.#allowance = Math.max(-MOST_DEBT, this.#allowed() - taken)
+    this.#since = this.#clock.now()
   }
 
   #allowed(): number {

@@ -139,6 +139,12 @@ export const backend = z.strictObject(
      */
     recycle: recycle.optional(),
     /**
+     * Keeps the models of interactive jobs loaded: sends a canary when such a model was idle for so long. Use less than the model
+     * TTL of the ML server, which is 300 s by default: `4m`. Not for a backend with `wake`, `suspend` or `health: { mode: lazy }`.
+     * In code, `warmUp()` serves it.
+     */
+    keepWarm: limitedDuration.optional(),
+    /**
      * For a name with several addresses that change, each address a server with its own state: `dns` resolves the host in
      * `url`. Without it, the backend counts as one server.
      */

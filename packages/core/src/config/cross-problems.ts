@@ -37,6 +37,7 @@ function backendProblems(name: string, backend: Record<string, unknown>): Config
     ...reserveProblems(name, backend),
     ...discoverProblems(name, backend),
     ...hookProblems(name, backend),
+    ...keepWarmProblems(name, backend),
   ]
 }
 
@@ -72,6 +73,16 @@ function hookProblems(name: string, backend: Record<string, unknown>): ConfigPro
     const path = formatPath(['backends', name, option])
     return [problem(path, `must have ${oneOf.slice(0, -1).join(', ')} or ${oneOf.at(-1)}`)]
   })
+}
+
+function keepWarmProblems(name: string, backend: Record<string, unknown>): ConfigProblem[] {
+  const { keepWarm, wake, suspend, health } = backend
+  const isLazy = isRecord(health) && health['mode'] === 'lazy'
+  if (keepWarm === undefined || (wake === undefined && suspend === undefined && !isLazy)) return []
+  const path = formatPath(['backends', name, 'keepWarm'])
+  return [
+    problem(path, 'would keep a machine awake that may sleep: remove it, or wake, suspend and mode: lazy'),
+  ]
 }
 
 function matchProblems(route: Record<string, unknown>, path: string, last: boolean): ConfigProblem[] {

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { DURATION_PATTERN } from './duration.ts'
 import { headerMatch, pathMatch } from './head-schema.ts'
 import { ownHeartbeat, ownRetries, ownTimeouts, routeHold } from './shared-schema.ts'
-import { count, duration, flag, milliseconds, oneOrMany } from './values.ts'
+import { count, duration, flag, limitedDuration, milliseconds, oneOrMany } from './values.ts'
 
 const pattern = z.string().min(1, 'must not be empty')
 const patterns = oneOrMany(
@@ -153,6 +153,12 @@ export const route = z.strictObject(
      * `@immich-ml-router/search-cache`, which the gateway contains. Without it, no answer is saved.
      */
     searchCache: searchCache.optional(),
+    /**
+     * Keeps the models of its interactive jobs loaded on its backends: sends a canary when such a model was idle for so long. Use
+     * less than the model TTL of the ML server, which is 300 s by default: `4m`. Backends with `wake`, `suspend` or
+     * `health: { mode: lazy }` get none. In code, `warmUp()` serves it.
+     */
+    keepWarm: limitedDuration.optional(),
   },
   'must be an object with backends',
 )

@@ -121,6 +121,8 @@ function reasonFor(
       return { kind: state }
     case 'failed-recently':
       return { kind: 'failed-lately' }
+    case 'warming':
+      return { kind: state, models: request.classification.entries.map(({ model }) => model) }
     case 'higher-tier': {
       const tiers = assessments
         .filter((other) => other.state === 'candidate')

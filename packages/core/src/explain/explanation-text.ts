@@ -99,6 +99,8 @@ export function reasonText(reason: CandidateReason): string {
     }
     case 'busy':
       return `has asked to be left alone for another ${durationText(reason.endsIn)}`
+    case 'warming':
+      return `loading ${shortenList(reason.models, ' and ')}`
     case 'recovering':
       return `recovering, with as many requests in flight as it gets for now (${reason.inFlight})`
     case 'still-arriving':

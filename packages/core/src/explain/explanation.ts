@@ -93,6 +93,8 @@ export type CandidateReason =
     }
   /** It has asked to be left alone. */
   | { readonly kind: 'busy'; readonly endsIn: number }
+  /** It loads these models, and another backend is available. */
+  | { readonly kind: 'warming'; readonly models: readonly string[] }
   /** It is recovering, and has as many requests as it gets for now. */
   | { readonly kind: 'recovering'; readonly inFlight: number }
   /** It is recovering, and the request is still arriving. */

@@ -33,6 +33,8 @@ export const LINES = {
   'backend enabled': ['info'],
   'backend needed while down': ['info'],
   'backend wake-up failed': ['warn'],
+  'backend models loaded': ['info'],
+  'backend models not loaded': ['warn'],
   'backend suspended': ['info'],
   'backend suspend failed': ['warn'],
   'backend recycled': ['info'],
@@ -75,6 +77,8 @@ export const LOG_FIELDS = [
   'endpoints',
   'added',
   'removed',
+  'jobs',
+  'loadedIn',
   'different',
   'advice',
 ] as const

@@ -139,6 +139,11 @@ function lineOf(event: BackendEvent): readonly [BackendMessage, Fields?] {
       return event.error === undefined
         ? ['backend needed while down']
         : ['backend wake-up failed', { error: event.error.message }]
+    case 'warmed': {
+      const { jobs, time, reason } = event
+      const message = reason === undefined ? 'backend models loaded' : 'backend models not loaded'
+      return [message, { jobs, loadedIn: rounded(time), reason }]
+    }
     case 'suspended':
     case 'recycled': {
       const verb = event.kind === 'suspended' ? 'suspend' : 'recycle'

@@ -45,6 +45,11 @@ export function makeGauges(context: MetricContext, status: () => RouterStatus): 
         endpoints.filter(isActive).map(({ health }) => Object.values(health.tasks).filter(isEjected).length),
       ),
   )
+  byBackend(
+    'backend_loading_jobs',
+    'Kinds of jobs whose models a backend loads before it gets requests for them, counted per endpoint.',
+    (endpoints) => sum(endpoints.map(({ warming }) => warming.length)),
+  )
   gauge(
     context,
     status,

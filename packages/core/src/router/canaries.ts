@@ -43,14 +43,16 @@ export class Canaries {
       const body = await canaryBody(job, isSmall ? sample : undefined)
       const { load } = this.#policy().timeouts(backend.name)
       const timeout = lateAfter(backend.latency, job.key, this.#clock.now(), { interactive: false, load })
-      return forward(backend, job, body, { timeout, signal })
+      const result = await forward(backend, job, body, { timeout, signal })
+      if (job.isLoad === true && result.kind === 'passed') backend.latency.loaded(job.key)
+      return result
     }
   }
 
   /** Asks a backend itself whether it works at such requests, by a canary that begins from now on. */
   check({ health }: Backend, classification: Classification, headers: IncomingHttpHeaders): CanaryCheck {
     const job = jobOf(classification, headers)
-    if (!this.#policy().canary || job === undefined) return NO_CANARY
+    if (!this.areSent || job === undefined) return NO_CANARY
     const { result, leave } = health.canary.check(job)
     return { result: result.then((found) => this.#limited(job, found)), leave }
   }
@@ -71,7 +73,7 @@ export class Canaries {
     sample: Sample,
   ): Promise<Buffer | undefined> {
     const job = jobOf(classification, {})
-    if (!this.#policy().canary || job === undefined || health.canary.pause > 0) return undefined
+    if (!this.areSent || job === undefined || health.canary.pause > 0) return undefined
     let answer: Buffer | undefined
     const onAnswer = (body: Buffer) => {
       answer = body
@@ -79,6 +81,19 @@ export class Canaries {
     // A key of its own: it must not be answered by a canary that waits already.
     await health.canary.check({ ...job, exact: `question ${job.exact}`, sample, onAnswer }).result
     return answer
+  }
+
+  /** Whether canaries are sent. */
+  get areSent(): boolean {
+    return this.#policy().canary
+  }
+
+  /** Has a backend load the models of a job. */
+  load({ health }: Backend, classification: Classification): Promise<CanaryResult> {
+    const job = jobOf(classification, {})
+    if (!this.areSent || job === undefined) return NO_CANARY.result
+    // A canary that waits already may have begun before the backend was started again.
+    return health.canary.check({ ...job, exact: `load ${job.exact}`, isLoad: true }).result
   }
 
   /** A job that no backend has done may be one that none can do. */
@@ -93,7 +108,7 @@ export class Canaries {
    * @param sample The request, if it is fit for a canary; called when another one is to be kept.
    */
   answeredWell(classification: Classification, sample: () => Sample | undefined): void {
-    if (!this.#policy().canary || classification.input === undefined) return
+    if (!this.areSent || classification.input === undefined) return
     const { entries } = classification
     this.#samples.answered(entries, () => exactKey(entries))
     const { kind } = jobNames(classification)

@@ -6,6 +6,7 @@ import type { Notices } from './notices.ts'
 const SERVED_BY = {
   agreement: 'watchAgreement(router) of @immich-ml-router/core/agreement',
   immich: 'immichQueues(router) of @immich-ml-router/immich',
+  keepWarm: 'warmUp(router) of @immich-ml-router/core/warm-up',
   recycle: 'managePower(router) of @immich-ml-router/core/power',
   searchCache: 'searchCache(router) of @immich-ml-router/search-cache',
   suspend: 'managePower(router) of @immich-ml-router/core/power',
@@ -17,6 +18,7 @@ export type ModuleOption = keyof typeof SERVED_BY
 const OPTIONS = [
   'agreement',
   'immich',
+  'keepWarm',
   'recycle',
   'searchCache',
   'suspend',
@@ -114,6 +116,7 @@ function optionsIn({ agreement = 'off', backends, immich, routes = [] }: RouterC
   const isSet: Readonly<Record<ModuleOption, boolean>> = {
     agreement: agreement !== 'off',
     immich: immich !== undefined,
+    keepWarm: [...all, ...routes].some(({ keepWarm }) => keepWarm !== undefined),
     recycle: all.some(({ recycle }) => recycle !== undefined),
     searchCache: routes.some(({ searchCache }) => searchCache !== undefined),
     suspend: all.some(({ suspend }) => suspend !== undefined),

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Backend } from '../backend/backend.ts'
 import type { BackendView } from '../backend/backend-view.ts'
 import type { ModelProblem } from '../backend/model-problem.ts'
+import { type CanaryResult, UNKNOWN } from '../canary/canary.ts'
 import type { Sample } from '../canary/samples.ts'
 import type { Classification } from '../classify/classification.ts'
 import { jobKeysOf } from '../routing/jobs.ts'
@@ -30,6 +31,13 @@ export interface RouterBackends {
     options?: { readonly whenFull?: boolean | undefined },
   ): Promise<Buffer | undefined>
   /**
+   * Has a backend load models: sends it a canary of each job, one after the other. Until a job is done, its requests go to other
+   * candidates, if there are any. Does nothing for a job that is being loaded there, and without `canary`.
+   *
+   * @returns when all are done, or the backend cannot be reached. Emits the event `backend`.
+   */
+  warm(backend: BackendView, jobs: readonly Classification[]): Promise<void>
+  /**
    * Replaces what is known to be wrong with models on backends, by the `id` of each backend. A problem with `excluded` keeps
    * the jobs of the route from the backend. Each new or fixed problem emits the event `backend`.
    */
@@ -55,12 +63,50 @@ export function routerBackends(
         return undefined
       return canaries.ask(backend, classification, sample)
     },
+    warm: async (view, jobs) => {
+      const backend = found(view)
+      const isNew = ({ entries }: Classification) =>
+        jobKeysOf(entries).models.some((name) => backend?.warming.has(name) !== true)
+      const cold = jobs.filter(isNew)
+      if (backend !== undefined && cold.length > 0 && canaries.areSent)
+        await warm(backend, cold, { table, canaries, emit })
+    },
     report: (problems) => {
       for (const backend of pool.members) setProblems(backend, problems.get(backend.id) ?? [], emit)
       // A request may be waiting for a backend that was excluded.
       queue.wake()
     },
   }
+}
+
+interface WarmContext {
+  readonly table: RouteTable
+  readonly canaries: Canaries
+  readonly emit: (event: BackendEvent) => void
+}
+
+async function warm(
+  backend: Backend,
+  jobs: readonly Classification[],
+  { table, canaries, emit }: WarmContext,
+): Promise<void> {
+  const { clock } = table.context
+  const { name, endpoint, warming } = backend
+  const start = clock.now()
+  const keys = jobs.map(({ entries }) => jobKeysOf(entries).models)
+  for (const key of keys.flat()) warming.add(key)
+  let reason: string | undefined
+  let isReachable = true
+  for (const [index, job] of jobs.entries()) {
+    const result: CanaryResult = isReachable ? await canaries.load(backend, job) : UNKNOWN
+    if (result.kind === 'failed') {
+      reason ??= result.reason
+      isReachable = result.scope !== 'unreachable'
+    }
+    for (const key of keys[index] ?? []) warming.delete(key)
+    table.queue.wake()
+  }
+  emit({ backend: name, endpoint, kind: 'warmed', jobs: keys.flat(), time: clock.now() - start, reason })
 }
 
 function setProblems(

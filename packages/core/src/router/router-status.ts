@@ -48,6 +48,7 @@ function backendStatus(
     latencies: backend.latency.all,
     health: health.status,
     problems: backend.problems,
+    warming: [...backend.warming],
     canaries: health.canary.counts,
     leaving,
     unresolved: health.unresolved,

@@ -175,6 +175,8 @@ export interface RouterStatus {
     readonly health: BackendHealth
     /** What modules have found wrong with models on it. */
     readonly problems: readonly ModelProblem[]
+    /** The jobs, `task/type/model`, whose models it loads before it gets requests for them. */
+    readonly warming: readonly string[]
     /** Canaries that were sent there. */
     readonly canaries: CanaryCounts
     /** Whether its address or the backend itself was removed, so that it only finishes its requests. */

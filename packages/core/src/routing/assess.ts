@@ -13,7 +13,7 @@ export interface Assessment {
   /**
    * Whether the strategy was asked about it, or why not: it lacks a task, is excluded, has a problem with the
    * model, is unavailable, failed this request, failed
-   * others recently, is full on a route that spills, or its tier is not needed.
+   * others recently, loads the models of the job, is full on a route that spills, or its tier is not needed.
    */
   readonly state:
     | 'lacks-task'
@@ -22,6 +22,7 @@ export interface Assessment {
     | 'unavailable'
     | 'tried'
     | 'failed-recently'
+    | 'warming'
     | 'full'
     | 'higher-tier'
     | 'candidate'

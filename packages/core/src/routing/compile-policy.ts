@@ -107,7 +107,7 @@ export function compilePolicy(policy: Policy, before: readonly CompiledRoute[] =
 }
 
 /** The name of each route. A derived name that is taken gets a number, as where hidden values are all that differs. */
-function routeNames(routes: readonly Pick<Route, 'name' | 'match'>[]): readonly string[] {
+export function routeNames(routes: readonly Pick<Route, 'name' | 'match'>[]): readonly string[] {
   const taken = new Set(routes.flatMap(({ name }) => (name === undefined ? [] : shorten(name))))
   return routes.map(({ name, match }) => {
     if (name !== undefined) return shorten(name)
@@ -119,7 +119,8 @@ function routeNames(routes: readonly Pick<Route, 'name' | 'match'>[]): readonly 
   })
 }
 
-function priorityOf(priority: number | undefined): CompiledRoute['priorityOf'] {
+/** How urgent the requests of a route are. @param priority The option of the route. */
+export function priorityOf(priority: number | undefined): CompiledRoute['priorityOf'] {
   if (priority !== undefined) return () => priority
   // Text search is interactive.
   return ({ entries }) =>

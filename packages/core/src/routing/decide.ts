@@ -77,6 +77,7 @@ export function decide(request: RouteRequest, state: RoutingState): Decision {
   if (!isFree && !isFull) return whenUnavailable(request, state, assessments, until)
   if (request.avoid.size > 0) narrow(assessments, ({ backend }) => !isNamed(backend, request.avoid), 'tried')
   if (retry) narrow(assessments, ({ backend }) => isProven(backend), 'failed-recently')
+  if (assessments.some(({ backend }) => backend.warming.size > 0)) leaveWarming(request, assessments)
   const candidates = bestTier(assessments, route.spill)
   const hasFree = candidates.some((candidate) => !candidate.isFull)
   const { queued, sinceLast } = state
@@ -105,6 +106,13 @@ function narrow(
   if (fitting.size === candidates.length || ![...fitting].some(({ obstacle }) => obstacle === undefined))
     return
   for (const candidate of candidates) if (!fitting.has(candidate)) candidate.state = otherwise
+}
+
+/** Leaves a backend out that loads the models of the job, as long as another is a candidate, even one at its limit. */
+function leaveWarming({ job }: RouteRequest, assessments: readonly MutableAssessment[]): void {
+  const candidates = assessments.filter(({ state }) => state === 'candidate')
+  const warming = candidates.filter(({ backend }) => job.models.some((name) => backend.warming.has(name)))
+  if (warming.length < candidates.length) for (const assessment of warming) assessment.state = 'warming'
 }
 
 /** The candidates of the lowest tier; where requests spill, a full backend is none. */

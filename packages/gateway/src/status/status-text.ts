@@ -115,10 +115,12 @@ function backendRow(backend: BackendView, { now, windows }: Report): Cell[] {
   ]
 }
 
-function reasonText({ health, wakes }: BackendView): string {
+function reasonText({ health, wakes, loading = [] }: BackendView): string {
   const tasks = health.tasks.map(taskText)
   const asleep = wakes && health.state === 'down' ? ['can be woken'] : []
-  return shortened([...(health.reason === undefined ? [] : [health.reason]), ...tasks, ...asleep].join('; '))
+  const loads = loading.map((job) => `loads ${kindName(job)}`)
+  const reason = health.reason === undefined ? [] : [health.reason]
+  return shortened([...reason, ...tasks, ...asleep, ...loads].join('; '))
 }
 
 function taskText({ task, state, reason }: TaskView): string {

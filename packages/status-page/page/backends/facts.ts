@@ -1,7 +1,7 @@
 import type { BackendView, BackendWindow, SpanBackend } from '../../src/wire.ts'
 import type { Group } from '../groups.ts'
 import type { Model } from '../model.ts'
-import { reasonInWords, tasksInWords, UNAVAILABLE, verdictInWords } from '../words.ts'
+import { reasonInWords, tasksInWords, typesInWords, UNAVAILABLE, verdictInWords } from '../words.ts'
 
 /** A fact of a backend, with its name. */
 export type Fact = readonly [name: string, value: string]
@@ -16,6 +16,7 @@ export function factsOf({ members, state }: Group, model: Model): Fact[] {
     ['Waiting', waitingInWords(members, model)],
     ['Serves', serves.length === 0 ? '' : tasksInWords(serves)],
     ['Models', models.join(', ')],
+    ['Loading', loadingInWords(members)],
     ['Woken', wokenInWords(members, model)],
     ['Last failure', lastFailureInWords(members, model)],
     ['Canaries', canariesInWords(members, model)],
@@ -54,6 +55,11 @@ function waitingInWords(members: Group['members'], { format }: Model): string {
     ...(queued === 0 ? [] : [`${format.count(queued)} queued`]),
     ...(held === 0 ? [] : [`${format.count(held)} held`]),
   ].join(', ')
+}
+
+function loadingInWords(members: Group['members']): string {
+  const jobs = new Set(members.flatMap(({ loading = [] }) => loading))
+  return [...jobs].map(typesInWords).join(', ')
 }
 
 function wokenInWords(members: Group['members'], { now, format, wallOf, report }: Model): string {

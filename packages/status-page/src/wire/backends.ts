@@ -87,6 +87,8 @@ export interface BackendView {
   readonly serves: readonly string[]
   /** Models that it used last, the last one first; at most 5. */
   readonly models: readonly string[]
+  /** Jobs, `task/type/model`, whose models it loads before it gets requests for them; absent without any. */
+  readonly loading?: readonly string[] | undefined
   /** When its machine last came up after it was woken. */
   readonly wokeAt?: number | undefined
   /** By kind of job: `task/type/model`, several joined by `+`. */

@@ -51,6 +51,8 @@ export class LatencyTracker implements LatencyView {
   #since: number | undefined
   /** When a job of any kind was done last, on the clock. */
   #lastDone = Number.NEGATIVE_INFINITY
+  /** When the server may have been restarted, on the clock. */
+  #coldAt = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -97,7 +99,18 @@ export class LatencyTracker implements LatencyView {
   /** Whether a job of this kind was done in the minute before this time, on the clock: then its model is loaded. */
   isWarm(kind: string, at: number): boolean {
     const known = this.#latencies.get(kind)
-    return known !== undefined && known.count > 0 && at - known.at <= WARM
+    return known !== undefined && known.count > 0 && at - known.at <= WARM && known.at >= this.#coldAt
+  }
+
+  /** The server may have been restarted: no model is loaded. */
+  cool(): void {
+    this.#coldAt = this.#clock.now()
+  }
+
+  /** The models of this kind were loaded by a canary. */
+  loaded(kind: string): void {
+    const known = this.#latencies.get(kind)
+    if (known !== undefined) known.at = this.#clock.now()
   }
 
   /** Whether a job was done after this time, on the clock. @param kind Of any kind, when not given. */

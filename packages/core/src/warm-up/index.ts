@@ -1,0 +1,7 @@
+/**
+ * Loads models before requests need them.
+ *
+ * @module core/warm-up
+ */
+
+export { type WarmUpOptions, warmUp } from './warm-up.ts'
