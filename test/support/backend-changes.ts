@@ -53,13 +53,14 @@ export const changes: readonly Change[] = [
   },
   { change: { kind: 'busy', until: 1 }, message: 'backend throttled' },
   {
-    change: { kind: 'canary', job: 'clip/visual/a', result: { kind: 'passed' }, time: 1 },
+    change: { kind: 'canary', job: 'clip/visual/a', purpose: 'failure', result: { kind: 'passed' }, time: 1 },
     message: 'backend passed canary',
     fields: { job: 'clip/visual/a' },
   },
   {
     change: {
       kind: 'canary',
+      purpose: 'question',
       job: 'clip/visual/a',
       result: { kind: 'failed', scope: 'type', reason: 'answered 500' },
       time: 1,

@@ -267,7 +267,8 @@ export class BackendGroup implements BackendInfo {
       const start = this.#clock.now()
       const result = await sendCanary(member, job, signal)
       const time = this.#clock.now() - start
-      if (!signal.aborted) this.#tell({ kind: 'canary', job: job.key, result, time }, member.endpoint)
+      const { key, purpose = 'failure' } = job
+      if (!signal.aborted) this.#tell({ kind: 'canary', job: key, purpose, result, time }, member.endpoint)
       return result
     })
   }

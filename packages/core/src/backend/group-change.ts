@@ -1,4 +1,5 @@
 import type { CanaryResult } from '../canary/canary.ts'
+import type { CanaryPurpose } from '../canary/canary-job.ts'
 import type { HealthChange } from './health/health-view.ts'
 import type { ModelProblem } from './model-problem.ts'
 
@@ -27,6 +28,7 @@ export type GroupChange =
       readonly kind: 'canary'
       /** Tasks, types and models of its job, such as `clip/visual/ViT-B-32__openai`. */
       readonly job: string
+      readonly purpose: CanaryPurpose
       readonly result: CanaryResult
       /** How long it took, in milliseconds. */
       readonly time: number

@@ -146,7 +146,7 @@ export class Canary {
     const result = await send(job, signal).catch((): CanaryResult => UNKNOWN)
     // An ML server goes on with what was cancelled.
     const taken = Math.max(this.#clock.now() - start, signal.aborted ? CANCELLED_COST : 0)
-    if (job.isLoad !== true) this.#pay(taken)
+    if (job.purpose !== 'load') this.#pay(taken)
     if (signal.aborted) return UNKNOWN
     if (result.kind === 'passed') this.#passed++
     else if (result.kind === 'failed') this.#failed++

@@ -25,7 +25,7 @@ export const LINES = {
   'backend recovered': ['info'],
   'backend does not support this task': ['warn'],
   'backend throttled': ['info'],
-  'backend passed canary': ['info'],
+  'backend passed canary': ['info', 'debug'],
   'backend failed canary': ['warn'],
   'backend has a model problem': ['warn'],
   'backend model problem fixed': ['info'],

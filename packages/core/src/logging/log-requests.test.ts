@@ -235,6 +235,14 @@ describe('the line of a change of a backend', () => {
     expect(line?.level).toBe(LINES[message][0])
   })
 
+  it('is at debug level for a canary of a module that passes', () => {
+    const { emit } = setup()
+    const canary = { kind: 'canary', job: 'clip/textual/a', result: { kind: 'passed' }, time: 1 } as const
+    const level = (purpose: 'question' | 'load') =>
+      emit('backend', { backend: 'gpu', endpoint: undefined, ...canary, purpose })?.level
+    expect([level('question'), level('load')]).toEqual(['debug', 'debug'])
+  })
+
   it('covers every message', () => {
     const told = new Set<string>(changes.map(({ message }) => message))
     expect([...told].sort()).toEqual(

@@ -105,7 +105,14 @@ function logHold({ kind, reason, route, held, time, error }: HoldEvent, logger: 
 function logBackend(event: BackendEvent, logger: Logger): void {
   const { backend, endpoint } = event
   const [message, fields] = lineOf(event)
-  write(logger, message, { backend, endpoint, ...fields })
+  const line = { backend, endpoint, ...fields }
+  // A module may ask every few minutes.
+  if (message === 'backend passed canary' && isRoutine(event)) write(logger, message, line, 'debug')
+  else write(logger, message, line)
+}
+
+function isRoutine(event: BackendEvent): boolean {
+  return event.kind === 'canary' && event.purpose !== 'failure'
 }
 
 /** The message for a change of a backend, and its further fields. */

@@ -44,7 +44,7 @@ export class Canaries {
       const { load } = this.#policy().timeouts(backend.name)
       const timeout = lateAfter(backend.latency, job.key, this.#clock.now(), { interactive: false, load })
       const result = await forward(backend, job, body, { timeout, signal })
-      if (job.isLoad === true && result.kind === 'passed') backend.latency.loaded(job.key)
+      if (job.purpose === 'load' && result.kind === 'passed') backend.latency.loaded(job.key)
       return result
     }
   }
@@ -79,7 +79,13 @@ export class Canaries {
       answer = body
     }
     // A key of its own: it must not be answered by a canary that waits already.
-    await health.canary.check({ ...job, exact: `question ${job.exact}`, sample, onAnswer }).result
+    await health.canary.check({
+      ...job,
+      exact: `question ${job.exact}`,
+      purpose: 'question',
+      sample,
+      onAnswer,
+    }).result
     return answer
   }
 
@@ -93,7 +99,7 @@ export class Canaries {
     const job = jobOf(classification, {})
     if (!this.areSent || job === undefined) return NO_CANARY.result
     // A canary that waits already may have begun before the backend was started again.
-    return health.canary.check({ ...job, exact: `load ${job.exact}`, isLoad: true }).result
+    return health.canary.check({ ...job, exact: `load ${job.exact}`, purpose: 'load' }).result
   }
 
   /** A job that no backend has done may be one that none can do. */
