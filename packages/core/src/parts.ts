@@ -37,9 +37,8 @@ export type { BodyStore } from './body/body-store.ts'
 export type { SpoolUsage } from './body/disk-space.ts'
 export type { ReplayBody } from './body/replay-body.ts'
 export type { CanaryCounts, CanaryResult } from './canary/canary.ts'
-export type { CanaryPurpose } from './canary/canary-job.ts'
 export { canaryBody } from './canary/canary-body.ts'
-export type { CanaryJob } from './canary/canary-job.ts'
+export type { CanaryJob, CanaryPurpose } from './canary/canary-job.ts'
 export type { Sample } from './canary/samples.ts'
 export type {
   Classification,
