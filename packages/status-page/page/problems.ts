@@ -1,6 +1,6 @@
 import type { HealthView } from '../src/wire.ts'
 import type { Group } from './groups.ts'
-import { reasonInWords, STATES, typesInWords } from './words.ts'
+import { jobsInWords, reasonInWords, STATES } from './words.ts'
 
 /** What is wrong with a backend; follows its name. It has no times, so that it changes only with the state. */
 export function problemOf(group: Group): string {
@@ -8,10 +8,9 @@ export function problemOf(group: Group): string {
   const { reason, tasks } = healthOf(group)
   const why = reason === undefined || state === 'unresolved' ? '' : `: ${reasonInWords(reason)}`
   if (state === 'degraded') {
-    const failing = tasks.filter((task) => task.state !== 'lacking').map(({ task }) => typesInWords(task))
-    if (failing.length > 0) return `fails at ${failing.join(' and ')}`
-    const lacking = tasks.map(({ task }) => typesInWords(task))
-    return lacking.length > 0 ? `does not support ${lacking.join(' and ')}` : 'is degraded'
+    const failing = tasks.filter(({ state: is }) => is !== 'lacking')
+    if (failing.length > 0) return `fails at ${jobsInWords(failing)}`
+    return tasks.length > 0 ? `does not support ${jobsInWords(tasks)}` : 'is degraded'
   }
   const says = `is ${STATES[state].says ?? STATES[state].label.toLowerCase()}`
   return state === 'down' || state === 'ejected' ? says + why : says

@@ -23,7 +23,7 @@ describe('a run in words', () => {
     expect(words()).toEqual([
       '1,240 images since 03:11',
       'On average 32/s, gpu 91% busy, nas 10% busy',
-      'None failed; set immich in the configuration to see how many jobs remain',
+      'None failed; set immich to see what remains',
       'Image indexing 1,240',
     ])
   })

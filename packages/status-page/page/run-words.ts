@@ -16,7 +16,7 @@ export interface RunWords {
   readonly kinds: string
 }
 
-const UNKNOWN_END = 'set immich in the configuration to see how many jobs remain'
+const UNKNOWN_END = 'set immich to see what remains'
 
 /** @param queues Immich's queues, when they are known. */
 export function runInWords(run: RunView, wall: number, format: Format, queues?: QueuesView): RunWords {

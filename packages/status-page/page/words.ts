@@ -156,9 +156,9 @@ function limitsInWords({ tasks, sizeLimit }: HealthView, now: number, format: Fo
 
 export function taskInWords(view: TaskView, now: number, format: Format): string {
   const { task, state, reason, until, isSome = false } = view
-  const name = typesInWords(task)
+  const name = `${isSome ? 'some ' : ''}${typesInWords(task)}`
   const left = until === undefined ? '' : format.duration(Math.max(0, until - now))
-  if (state === 'lacking') return isSome ? `rejects some ${name}` : `does not support ${name}`
+  if (state === 'lacking') return isSome ? `rejects ${name}` : `does not support ${name}`
   if (state === 'recovering') return `${name} is recovering`
   const why = reason === undefined ? '' : ` (${reasonInWords(reason)})`
   return state === 'ejected' ? `fails at ${name}${why}, next attempt in ${left}` : `fails at ${name}${why}`
@@ -167,10 +167,21 @@ export function taskInWords(view: TaskView, now: number, format: Format): string
 /** For example `images (clip/visual)` or `searches (clip/textual) with the model ViT-B-32__openai`. */
 export function typesInWords(keys: string): string {
   const [, types = '', model] = /^([^/+]+\/[^/+]+)\/(.+)$/.exec(keys) ?? [undefined, keys]
-  const [first = ''] = types.split('+')
-  const plain = PLAIN[first] ?? PLAIN[first.split('/', 1)[0] ?? '']
+  const plain = plainName(types)
   const name = plain === undefined ? types || 'jobs' : `${plain} (${types.replaceAll('+', ' and ')})`
   return model === undefined ? name : `${name} with the model ${model}`
+}
+
+/** The same in short, each name once: `faces and some searches`. */
+export function jobsInWords(tasks: readonly TaskView[]): string {
+  const names = tasks.map(({ task, isSome = false }) => `${isSome ? 'some ' : ''}${plainName(task) ?? task}`)
+  return [...new Set(names)].join(' and ')
+}
+
+function plainName(types: string): string | undefined {
+  const [first = ''] = types.split('+')
+  const [task = '', type = ''] = first.split('/')
+  return PLAIN[`${task}/${type}`] ?? PLAIN[task]
 }
 
 /** Names by task and type, or by task. */

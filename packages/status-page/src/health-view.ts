@@ -36,19 +36,21 @@ function worstOf(
 
 function tasksOf({ health }: BackendStatus, now: number): TaskView[] {
   const failing = Object.entries(health.tasks).flatMap(([task, state]): TaskView[] => {
-    if (state.kind === 'open' || state.kind === 'trial') return [{ task, ...ejection(state, now) }]
-    return state.kind === 'recovering' ? [{ task, state: 'recovering' }] : []
+    const job = jobOf(task)
+    if (state.kind === 'open' || state.kind === 'trial') return [{ ...job, ...ejection(state, now) }]
+    return state.kind === 'recovering' ? [{ ...job, state: 'recovering' }] : []
   })
   const lacking = new Map<string, TaskView>()
   for (const [key, until] of Object.entries(health.lacks)) {
     if (until <= now) continue
-    const view = { ...lackedOf(key), state: 'lacking', until } as const
+    const view = { ...jobOf(key), state: 'lacking', until } as const
     lacking.set(`${view.task} ${view.isSome}`, view)
   }
   return [...failing, ...lacking.values()]
 }
 
-function lackedOf(name: string): Pick<TaskView, 'task' | 'isSome'> {
+/** The job of a breaker or a refusal. */
+function jobOf(name: string): Pick<TaskView, 'task' | 'isSome'> {
   return name.endsWith(WITH_OPTIONS)
     ? { task: shorten(name.slice(0, -WITH_OPTIONS.length)), isSome: true }
     : { task: shorten(name) }
