@@ -72,7 +72,7 @@ async function shoot(browser: Browser, name: SceneName): Promise<void> {
 /** One request that another backend has answered, with its attempts. */
 async function shootDecision(page: Page, path: string): Promise<void> {
   await page.getByLabel('Outcome').selectOption('Problems')
-  const more = page.getByRole('button', { name: 'Show all' })
+  const more = page.getByRole('button', { name: /^Show all [\d,]+$/ })
   if (await more.isVisible()) await more.click()
   const row = page.locator('[data-fate=rescued]').first()
   await row.locator('summary').click()
