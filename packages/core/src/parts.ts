@@ -53,7 +53,9 @@ export {
   type ClassifyOptions,
   type ClassifyRequestOptions,
   classifyPredictRequest,
+  entriesReader,
 } from './classify/classify-predict-request.ts'
+export type { MultipartReader } from './classify/multipart-reader.ts'
 export type { Clock, LoopUse } from './clock.ts'
 export { systemClock } from './clock.ts'
 export type { Changes, PolicyChanges } from './config/changes.ts'
@@ -102,6 +104,7 @@ export type {
 } from './router/answer-source.ts'
 export { answerError } from './router/answers.ts'
 export type { Canaries, ForwardCanary } from './router/canaries.ts'
+export type { ClassifiedExchange } from './router/classify-request.ts'
 export { createRouter } from './router/create-router.ts'
 export { deferContinue } from './router/defer-continue.ts'
 export { Exchange } from './router/exchange.ts'
@@ -118,6 +121,7 @@ export type * from './router/router.ts'
 export type { RouterBackends } from './router/router-backends.ts'
 export type { ExpectedJobs, RouteInfo } from './router/select-backend.ts'
 export { type Select, selectBackend } from './router/select-backend.ts'
+export type { SplitRequest, Splitter } from './router/splitter.ts'
 export {
   classifyStep,
   type ForwardStep,

@@ -83,6 +83,9 @@ export type Outcome =
       readonly reachedClient: boolean
     }
 
+/** Of a request whose client left before it was sent. */
+export const LEFT: Outcome = { kind: 'client-left', reachedBackend: false, reachedClient: false }
+
 /** Such as `failed (connect)` or `answered 503 Service Unavailable`. */
 export function describeOutcome(outcome: Outcome): string {
   if (outcome.kind === 'failed') {

@@ -9,6 +9,8 @@ export class ByteWindow {
   #start = 0
   #end = 0
   #writable = false
+  /** Bytes that were discarded. */
+  discarded = 0
 
   get length(): number {
     return this.#end - this.#start
@@ -41,5 +43,6 @@ export class ByteWindow {
 
   discard(count: number): void {
     this.#start += count
+    this.discarded += count
   }
 }

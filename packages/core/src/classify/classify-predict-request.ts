@@ -66,6 +66,18 @@ export function classifyPredictRequest(
   return new Classifier(resolveLimits(limits)).classify(input, options)
 }
 
+/** A reader that finds `entries` as the router does; `undefined` for another format than `multipart/form-data`. */
+export function entriesReader(
+  contentType: string | undefined,
+  limits?: ClassifyLimits,
+): MultipartReader | undefined {
+  const resolved = resolveLimits(limits)
+  const format = bodyFormat(contentType, resolved.headerParameters)
+  return format.kind === 'multipart'
+    ? new MultipartReader(format, resolved, new JobCache(resolved))
+    : undefined
+}
+
 /** Classifies requests, with one set of limits and a cache of jobs. */
 export class Classifier {
   readonly #limits: ResolvedLimits

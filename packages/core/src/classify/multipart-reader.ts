@@ -45,6 +45,8 @@ export class MultipartReader {
   #searched = 0
   readonly #parts = { files: 0, fields: 0 }
   #result: Classification | undefined
+  /** The last `entries` so far, and its offset in the body. */
+  entries: { readonly start: number; readonly bytes: Buffer } | undefined
 
   constructor(format: MultipartFormat, limits: ResolvedLimits, cache: JobCache) {
     this.#format = format
@@ -148,6 +150,7 @@ export class MultipartReader {
     if (ending === 'incomplete') return false
     if (ending === 'none') return this.#searchAfter(end)
     const part = Buffer.from(bytes.subarray(0, end))
+    this.entries = { start: this.#window.discarded + start, bytes: part.subarray(start) }
     this.#fields.setEntries(() => this.#parseEntries(part, start))
     return this.#endPart(end, ending)
   }

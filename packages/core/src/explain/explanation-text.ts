@@ -1,5 +1,11 @@
-import { shortenList } from '../shorten.ts'
-import type { CandidateExplanation, CandidateReason, ExplainedDecision, Explanation } from './explanation.ts'
+import { shorten, shortenList } from '../shorten.ts'
+import type {
+  CandidateExplanation,
+  CandidateReason,
+  ExplainedDecision,
+  Explanation,
+  TaskDecision,
+} from './explanation.ts'
 
 /**
  * An explanation in words, several lines of them.
@@ -54,9 +60,15 @@ export function decisionText(decision: ExplainedDecision): string {
       return `is queued for a slot, ${waitText(decision)}`
     case 'hold':
       return `is held until a backend is available, ${waitText(decision)}`
+    case 'split':
+      return `is split: ${decision.parts.map(taskText).join('; ')}`
     case 'reject':
       return `is answered with ${decision.status} (${decision.code}): ${decision.message.replace(/\.$/, '')}`
   }
+}
+
+function taskText({ task, route, decision }: TaskDecision): string {
+  return `${shorten(task)} (route "${route}") ${decisionText(decision)}`
 }
 
 function waitText({ maxWait, waiting }: Extract<ExplainedDecision, { kind: 'queue' | 'hold' }>): string {

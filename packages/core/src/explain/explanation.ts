@@ -115,6 +115,14 @@ export type CandidateReason =
   | { readonly kind: 'failed-lately' }
   | { readonly kind: 'higher-tier'; readonly tier: number; readonly used: number }
 
+/** What becomes of one task of a request that is split. */
+export interface TaskDecision {
+  readonly task: string
+  /** Name of the route that takes it. */
+  readonly route: string
+  readonly decision: ExplainedDecision
+}
+
 /** What a request does next. */
 export type ExplainedDecision =
   | {
@@ -132,6 +140,8 @@ export type ExplainedDecision =
       /** Requests of this route that wait already. */
       readonly waiting: number
     }
+  /** No candidate serves all of its tasks, and each task has one: each goes where its own decision says. */
+  | { readonly kind: 'split'; readonly parts: readonly TaskDecision[] }
   | {
       readonly kind: 'reject'
       readonly status: number

@@ -1,5 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import { defaults } from '../config/defaults.ts'
+import { constants } from '../config/constants.ts'
 import { ClientLeftError } from '../errors.ts'
 import { responseHeaders } from './headers.ts'
 
@@ -141,7 +141,7 @@ export function discardUpload(req: IncomingMessage, done: () => void = () => {})
     done()
     return
   }
-  const timer = setTimeout(() => req.destroy(), defaults.lingerTimeout)
+  const timer = setTimeout(() => req.destroy(), constants.lingerTimeout)
   timer.unref()
   const finish = () => {
     clearTimeout(timer)

@@ -8,6 +8,7 @@ import { answerError } from './answers.ts'
 import type { Exchange } from './exchange.ts'
 import type { ModuleRegistry } from './modules.ts'
 import { SearchAnswer } from './search-answer.ts'
+import type { Splitter } from './splitter.ts'
 
 /** A predict request that is being handled. */
 export interface ActiveRequest {
@@ -18,6 +19,8 @@ export interface ActiveRequest {
   readonly start: number
   /** The answer that it may have without a backend; `undefined` when no module has answers. */
   readonly saved?: SearchAnswer | undefined
+  /** Answers it when no single backend can; `undefined` without such a module. */
+  readonly splitter?: Splitter | undefined
   /** Set once its job is known. */
   exchange?: Exchange
   /** When that was, on the clock. */
@@ -49,12 +52,15 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
   readonly #active: ActiveRequest[] = []
   #watchers: (() => void)[] = []
   readonly #clock: Clock
-  readonly #modules: Pick<ModuleRegistry, 'answers'>
+  readonly #modules: Pick<ModuleRegistry, 'answers' | 'splitter'>
   #progress = new Map<ActiveRequest, Progress>()
   #cancelCheck: (() => void) | undefined
 
-  /** @param modules Have the answers of searches. */
-  constructor(clock: Clock, modules: Pick<ModuleRegistry, 'answers'> = { answers: undefined }) {
+  /** @param modules Have the answers of searches, and split requests. */
+  constructor(
+    clock: Clock,
+    modules: Pick<ModuleRegistry, 'answers' | 'splitter'> = { answers: undefined, splitter: undefined },
+  ) {
     this.#clock = clock
     this.#modules = modules
   }
@@ -63,15 +69,21 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
     return this.#active.length
   }
 
+  /** Without those that are split: their parts are in it. */
+  get jobs(): number {
+    return this.#active.filter(({ exchange }) => exchange?.parts === undefined).length
+  }
+
   [Symbol.iterator](): Iterator<ActiveRequest> {
     return this.#active[Symbol.iterator]()
   }
 
   /** A request that arrives now. */
   add(req: IncomingMessage, res: ServerResponse): ActiveRequest {
-    const { answers } = this.#modules
+    const { answers, splitter } = this.#modules
     const saved = answers && new SearchAnswer(answers)
-    const active: ActiveRequest = { req, res, head: new IncomingHead(req), start: this.#clock.now(), saved }
+    const [head, start] = [new IncomingHead(req), this.#clock.now()]
+    const active: ActiveRequest = { req, res, head, start, saved, splitter }
     this.#active.push(active)
     // By then, Node has parsed everything that arrived with the head. An upload that came in one piece needs no timer.
     queueMicrotask(() => {
@@ -149,7 +161,8 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
 }
 
 function isRunning({ exchange, admitted }: ActiveRequest): boolean {
-  if (exchange === undefined) return false
+  // Of a request that is split, the parts run.
+  if (exchange === undefined || exchange.parts !== undefined) return false
   const { wait } = exchange
   return wait === undefined || (admitted === true && wait.reason === 'full')
 }

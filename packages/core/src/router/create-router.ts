@@ -9,16 +9,18 @@ import { resolveConfig } from '../config/resolve.ts'
 import { RouterClosedError, RouterError, UnclassifiedError } from '../errors.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { Forwarder } from '../forward/forwarder.ts'
-import { pathBelow, pathOf } from '../incoming-message.ts'
+import { pathOf } from '../incoming-message.ts'
 import { type ExpectedJobs, selectBackend } from '../router/select-backend.ts'
 import type { Lease } from '../routing/lease.ts'
 import type { ExplainOptions } from '../routing/select-options.ts'
 import { type ActiveRequest, ActiveRequests } from './active-requests.ts'
 import { answer, answerError } from './answers.ts'
+import type { ClassifiedExchange } from './classify-request.ts'
 import { Exchange } from './exchange.ts'
 import { checkExchange, type ResolvedExchangeOptions, resolveExchangeOptions } from './exchange-options.ts'
 import { ModuleRegistry } from './modules.ts'
 import { NoticeBoard } from './notices.ts'
+import { answerOther } from './other-requests.ts'
 import { OwnNotices } from './own-notices.ts'
 import type { BackendEvent } from './policy-runtime.ts'
 import { toRequestEvent } from './request-event.ts'
@@ -152,7 +154,7 @@ class PredictRouter implements Router {
     exchange?: Exchange,
   ): Promise<void> {
     if (req.method !== 'POST' || !this.#predictPaths.includes(pathOf(req)))
-      return this.#handleOther(req, res, next)
+      return answerOther(req, res, { next, basePaths: this.#basePaths, ping: () => this.#answerPing(res) })
     const { clock } = this.#forwarder
     const active = (exchange && this.#stepwise.get(exchange)) ?? this.#active.add(req, res)
     active.busy = true
@@ -164,7 +166,7 @@ class PredictRouter implements Router {
       active.classified ??= clock.now()
       if (exchange === undefined && this.#events.listenerCount('classified') > 0)
         this.#emitSafely('classified', active.exchange.classification)
-      const lease = await active.exchange.select(this.#select, { retry: active.admitted }, active.saved)
+      const lease = await active.exchange.select(this.#select, { retry: active.admitted }, active)
       if (lease !== undefined) {
         active.sent = clock.now()
         await active.exchange.forward(this.#forwarder)
@@ -195,11 +197,15 @@ class PredictRouter implements Router {
     throw closed
   }
 
-  async classify(req: IncomingMessage, res: ServerResponse): Promise<Exchange | undefined> {
+  async classify(
+    req: IncomingMessage,
+    res: ServerResponse,
+    known?: ClassifiedExchange,
+  ): Promise<Exchange | undefined> {
     if (req.method !== 'POST' || !this.#predictPaths.includes(pathOf(req))) return undefined
     return this.#stepwise.begin(req, res, async (active) => {
       if (this.#refusing) this.#refuse(req)
-      active.exchange = await Exchange.begin(req, res, this.#options, active.head)
+      active.exchange = await Exchange.begin(req, res, this.#options, active.head, known)
       active.classified = this.#forwarder.clock.now()
       this.#emitSafely('classified', active.exchange.classification)
       return active.exchange
@@ -209,7 +215,7 @@ class PredictRouter implements Router {
   select(exchange: Exchange): Promise<Lease | undefined> {
     return this.#stepwise.go(exchange, (active) => {
       if (this.#refusing) this.#refuse(undefined)
-      return exchange.select(this.#select, { retry: active.admitted }, active.saved)
+      return exchange.select(this.#select, { retry: active.admitted }, active)
     })
   }
 
@@ -219,15 +225,6 @@ class PredictRouter implements Router {
       active.sent ??= this.#forwarder.clock.now()
       return exchange.forward(this.#forwarder)
     })
-  }
-
-  async #handleOther(req: IncomingMessage, res: ServerResponse, next?: () => unknown): Promise<void> {
-    const paths = this.#basePaths.map((base) => pathBelow(base, req))
-    const asks = req.method === 'GET' || req.method === 'HEAD'
-    if (asks && paths.includes('/ping')) return this.#answerPing(res)
-    if (asks && paths.includes('/')) return answer(res, 200, { message: 'Immich ML' })
-    if (next === undefined) return answerError(res, new RouterError('not-found', 'Not Found'))
-    await next()
   }
 
   /** Immich treats a server that does not answer this as down, and uses the next one of its list. */
@@ -254,7 +251,7 @@ class PredictRouter implements Router {
   status(): RouterStatus {
     const now = this.#forwarder.clock.now()
     this.#ownNotices.check(now)
-    const own = { state: this.#state, now, active: this.#active.size, notices: this.notices.all }
+    const own = { state: this.#state, now, active: this.#active.jobs, notices: this.notices.all }
     const [select, wakesAll] = [this.#select, this.#wakesAll]
     return routerStatus({ ...own, select, store: this.#options.store, wakesAll })
   }
@@ -269,7 +266,10 @@ class PredictRouter implements Router {
   }
 
   explain(classification: Classification, options?: ExplainOptions): Explanation {
-    const explanation = this.#select.explain(classification, options)
+    const select = this.#select
+    const explanation =
+      this.modules.splitter?.explain(select, classification, options) ??
+      select.explain(classification, options)
     const refusal = this.#refusalOf(classification)
     if (refusal === undefined) return explanation
     const { status, code, message } = refusal

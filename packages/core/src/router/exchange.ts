@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Outcome } from '../backend/outcome.ts'
+import { LEFT, type Outcome } from '../backend/outcome.ts'
 import type { BodyStore } from '../body/body-store.ts'
 import type { ReplayBody } from '../body/replay-body.ts'
 import { toError } from '../call-safely.ts'
@@ -18,16 +18,18 @@ import { type AttemptContext, run } from '../retry/run.ts'
 import type { HoldEvent, Lease } from '../routing/lease.ts'
 import type { RoutedRequest } from '../routing/routed-request.ts'
 import type { SelectOptions } from '../routing/select-options.ts'
+import type { ActiveRequest } from './active-requests.ts'
 import { answerFailed } from './answer-failed.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ClassifiedExchange, classifyRequest } from './classify-request.ts'
 import { askCanary, pauseCanaries, repeatOn, sampleOf } from './exchange-canary.ts'
 import type { ResolvedExchangeOptions } from './exchange-options.ts'
-import { RequestWaits, type Waiting } from './request-waits.ts'
+import { NO_LOOK } from './freeze-detector.ts'
+import { NO_WAITS, RequestWaits, type Waiting } from './request-waits.ts'
 import { RouteHeader } from './route-header.ts'
-import type { SearchAnswer } from './search-answer.ts'
 import type { Select } from './select-backend.ts'
 import { refuseSlowly } from './slow-refusal.ts'
+import { splitAfter } from './splitter.ts'
 import { endOf, followAttempt, type RequestTrace } from './tracing.ts'
 
 /**
@@ -43,6 +45,9 @@ export class Exchange {
   readonly body: ReplayBody
   /** The input of the policy; may be replaced before the backend is selected. */
   classification: Classification
+  /** Number of requests that answer it, each for a task; `undefined` unless it is split. */
+  parts: number | undefined
+  readonly #isPart: boolean
   readonly #head: RequestHead
   readonly #keptLength: number | undefined
   readonly #store: BodyStore
@@ -59,11 +64,11 @@ export class Exchange {
   readonly #routeHeader: RouteHeader | undefined
   #trace: RequestTrace | undefined
   #failure: Error | undefined
-  #saved: SearchAnswer | undefined
+  #saved: ActiveRequest['saved']
   /** Number of attempts that began. */
   #begun = 0
   /** When a client that takes no heartbeats needs the head of an answer, on the clock; `Infinity` for others. */
-  #headBy = Number.POSITIVE_INFINITY
+  #headBy: number
 
   private constructor(
     req: IncomingMessage,
@@ -79,6 +84,8 @@ export class Exchange {
     this.body = classified.body
     this.classification = classified.classification
     this.#keptLength = classified.keptLength
+    this.#isPart = classified.headBy !== undefined
+    this.#headBy = classified.headBy ?? Number.POSITIVE_INFINITY
     this.#store = store
     this.#trace = trace
     const explains =
@@ -98,16 +105,12 @@ export class Exchange {
     res: ServerResponse,
     options: ResolvedExchangeOptions,
     head: RequestHead = new IncomingHead(req),
+    known?: ClassifiedExchange,
   ): Promise<Exchange> {
     const trace = options.tracing?.begin(req)
-    try {
-      const classified = await classifyRequest(req, options)
-      trace?.classified(classified.classification)
-      return new Exchange(req, res, head, classified, options, trace)
-    } catch (error) {
-      trace?.end(endOf(undefined, 0, toError(error)))
-      throw error
-    }
+    const classified = known ?? (await classifyRequest(req, options, trace))
+    trace?.classified(classified.classification)
+    return new Exchange(req, res, head, classified, options, trace)
   }
 
   /** The lease on the chosen backend, once one is chosen. */
@@ -165,8 +168,8 @@ export class Exchange {
    * Chooses the backend, or waits for one; an earlier choice is released first.
    *
    * @param options `retry`, when the request must not wait for the end of a drain.
-   * @param saved The answer that the request may have without a backend.
-   * @returns `undefined` when the client has a saved answer.
+   * @param helped The answer that the request may have without a backend, and what may split it.
+   * @returns `undefined` when the client has such an answer.
    * @throws {NoBackendError} when there is none.
    * @throws {HoldError} when it waited as long as it may, or too many requests wait.
    * @throws {ClientLeftError} when the client left while it waited.
@@ -174,7 +177,7 @@ export class Exchange {
   async select(
     select: Select,
     options: Pick<SelectOptions, 'retry'> = {},
-    saved?: SearchAnswer,
+    { saved, splitter }: Pick<ActiveRequest, 'saved' | 'splitter'> = {},
   ): Promise<Lease | undefined> {
     this.#select = select
     this.#lease?.release()
@@ -184,7 +187,7 @@ export class Exchange {
       this.#routed = routed
       this.#saved = saved
       if (saved?.find(this, routed.searchCache) === true) return await saved.give(this)
-      if (this.#heartbeat === undefined) {
+      if (this.#heartbeat === undefined && !this.#isPart) {
         const { classification, res, body } = this
         if (!classification.classified || !takesHeartbeats(this.req))
           this.#headBy = select.clock.now() + defaults.longestSilence
@@ -197,8 +200,11 @@ export class Exchange {
       this.#failure = undefined
       if (this.res.destroyed) this.#dispose()
       return lease
-    } catch (error) {
-      if (saved?.mends(error) === true) return saved.give(this, this.#heartbeat)
+    } catch (failure) {
+      if (saved?.mends(failure) === true) return saved.give(this, this.#heartbeat)
+      const own = { select, head: this.#head, store: this.#store, heartbeat: this.#heartbeat }
+      const error = await splitAfter(failure, splitter, { ...own, exchange: this, headBy: this.#headBy })
+      if (error === undefined) return undefined
       this.#heartbeat?.cut()
       this.#fail(error)
       if (this.res.destroyed) this.#dispose()
@@ -342,8 +348,3 @@ export class Exchange {
     discardUpload(this.req)
   }
 }
-
-const LEFT: Outcome = { kind: 'client-left', reachedBackend: false, reachedClient: false }
-/** Without a policy, no backend is tested. */
-const NO_LOOK = { after: Number.POSITIVE_INFINITY, again: () => Number.POSITIVE_INFINITY } as const
-const NO_WAITS = { full: 0, unavailable: 0 } as const

@@ -88,3 +88,6 @@ function freeze({ health, target }: Backend, job: JobKeys, scope: 'backend' | 't
   health.end(health.begin(job), { kind: 'failed', scope, reason, certain: true })
   target.gone('frozen')
 }
+
+/** Without a policy, no backend is tested. */
+export const NO_LOOK = { after: Number.POSITIVE_INFINITY, again: () => Number.POSITIVE_INFINITY } as const

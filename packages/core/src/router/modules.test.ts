@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { ModuleRegistry } from './modules.ts'
 import { NoticeBoard, type RouterNotice } from './notices.ts'
 
@@ -34,6 +34,20 @@ it('notes an option without a module, until there is one', () => {
   expect(check()).toEqual(['not-served'])
   modules.configure({ backends })
   expect(check()).toEqual([])
+})
+
+it('has the splitter of the module that was attached last, and no notice for it', () => {
+  const { modules, check } = registry()
+  modules.configure({ backends })
+  const splitter = () => ({ split: async () => true, explain: vi.fn() })
+  const [one, two] = [splitter(), splitter()]
+  const detach = modules.attach({ splitter: one })
+  expect([modules.splitter, check()]).toEqual([one, []])
+  const other = modules.attach({ splitter: two })
+  detach()
+  expect(modules.splitter).toBe(two)
+  other()
+  expect([modules.splitter, check()]).toEqual([undefined, []])
 })
 
 it('has the answers of the module that was attached last', () => {

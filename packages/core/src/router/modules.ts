@@ -1,6 +1,7 @@
 import type { RouterConfig } from '../config/policy.ts'
 import type { AnswerSource } from './answer-source.ts'
 import type { Notices } from './notices.ts'
+import type { Splitter } from './splitter.ts'
 
 /** The options that modules outside of core serve, and the call that attaches the module. */
 const SERVED_BY = {
@@ -24,18 +25,20 @@ const OPTIONS = [
   'suspend',
 ] as const satisfies readonly ModuleOption[]
 
-/** A module that serves an option of the configuration. */
+/** A module that serves an option of the configuration, or takes part in requests without one. */
 export interface RouterModule {
-  /** The option. */
-  readonly serves: ModuleOption
+  /** The option; a module without one takes part as soon as it is attached. */
+  readonly serves?: ModuleOption | undefined
   /** Answers text searches instead of a backend. */
   readonly answers?: AnswerSource | undefined
+  /** Answers requests that no single backend serves. */
+  readonly splitter?: Splitter | undefined
 }
 
 /** The modules of a router. */
 export interface Modules {
   /**
-   * Attaches a module, in place of an earlier one for the same option. Functions such as `searchCache(router)` call it.
+   * Attaches a module, in place of an earlier one of the same kind. Functions such as `searchCache(router)` call it.
    *
    * @returns Detaches the module.
    */
@@ -57,6 +60,8 @@ export interface Modules {
 /** The modules that are attached to a router. */
 export class ModuleRegistry implements Modules {
   readonly #attached = new Map<ModuleOption, RouterModule>()
+  /** What answers requests that no single backend serves. */
+  splitter: Splitter | undefined
   #config: RouterConfig = { backends: {} }
   #isChecked = false
 
@@ -65,11 +70,13 @@ export class ModuleRegistry implements Modules {
   }
 
   attach(module: RouterModule): () => void {
-    const { serves } = module
-    this.#attached.set(serves, module)
+    const { serves, splitter } = module
+    if (serves !== undefined) this.#attached.set(serves, module)
+    if (splitter !== undefined) this.splitter = splitter
     this.#isChecked = false
     return () => {
-      if (this.#attached.get(serves) === module) this.#attached.delete(serves)
+      if (serves !== undefined && this.#attached.get(serves) === module) this.#attached.delete(serves)
+      if (this.splitter === splitter) this.splitter = undefined
     }
   }
 

@@ -28,6 +28,7 @@ export function toRequestEvent(request: ActiveRequest, ended: number): RequestEv
     attempts: exchange?.attempts ?? [],
     outcome,
     cached,
+    parts: exchange?.parts,
     error: failure ?? (cached === undefined && outcome && 'error' in outcome ? outcome.error : undefined),
     status: statusOf(request),
     retained: exchange?.body.givenUp !== true,

@@ -20,6 +20,9 @@ interface CurrentWait extends Wait {
   readonly endTraced: (() => void) | undefined
 }
 
+/** Of a request that has not waited. */
+export const NO_WAITS = { full: 0, unavailable: 0 } as const
+
 /** The waits of one request for backends. Keeps its body while it waits. */
 export class RequestWaits {
   /** How long it has waited in all, in milliseconds, by reason. */

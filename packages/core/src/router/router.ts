@@ -68,6 +68,11 @@ export interface RequestEvent {
    * `outcome` is then that of the attempts before, if there were any.
    */
   readonly cached?: 'fresh' | 'stale' | undefined
+  /**
+   * Set when no single backend serves its tasks: the number of requests that answer it, one for each task. These have events of
+   * their own; count them as the jobs, and not this one.
+   */
+  readonly parts?: number | undefined
   /** The error that the router answered with, if it did. */
   readonly error: Error | undefined
   /** The status that the client got, `undefined` when it got none. */

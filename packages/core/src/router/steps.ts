@@ -3,6 +3,7 @@ import type { Outcome } from '../backend/outcome.ts'
 import type { Policy } from '../config/policy.ts'
 import { Forwarder, type ForwardOptions } from '../forward/forwarder.ts'
 import type { Lease } from '../routing/lease.ts'
+import type { ClassifiedExchange } from './classify-request.ts'
 import { Exchange } from './exchange.ts'
 import { type ExchangeOptions, resolveExchangeOptions } from './exchange-options.ts'
 import type { SelectEnvironment } from './policy-runtime.ts'
@@ -16,14 +17,19 @@ export interface RouterSteps {
   /**
    * First step: classifies a predict request, by the options of the router. `handle()` takes its result as well.
    *
+   * @param known For modules that make a request out of another: its job and body, which then are not read.
    * @returns `undefined` for what is not a `POST` to a predict path of the router.
    * @throws {RouterError} when the request cannot go on.
    */
-  classify(req: IncomingMessage, res: ServerResponse): Promise<Exchange | undefined>
+  classify(
+    req: IncomingMessage,
+    res: ServerResponse,
+    known?: ClassifiedExchange,
+  ): Promise<Exchange | undefined>
   /**
    * Second step: chooses a backend, or waits for one.
    *
-   * @returns `undefined` when the response has ended: a module such as the search cache has answered.
+   * @returns `undefined` when the response has ended: a module has answered, such as the search cache.
    * @throws {RouterError} when there is none, or the wait ended.
    */
   select(exchange: Exchange): Promise<Lease | undefined>
