@@ -95,7 +95,8 @@ export class Ledger {
     if (event.classification === undefined) return
     const queues = queuesOf(event.classification)
     if (queues.length === 0) return
-    const lost = isLost(event)
+    // Of a request that is split, the parts are counted.
+    const lost = event.parts === undefined && isLost(event)
     for (const queue of queues) {
       this.#running.set(queue, Math.max(0, (this.#running.get(queue) ?? 0) - 1))
       this.#lastEnd.set(queue, this.#settings.now())

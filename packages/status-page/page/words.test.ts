@@ -166,5 +166,6 @@ describe('the way of a request', () => {
     expect(wayOf(decisionOf(1, { route: 'all' }))).toBe('all')
     expect(wayOf(decisionOf(1, { route: 'all', fate: 'refused', code: 'queue-full' }))).toBe('queue full')
     expect(wayOf(decisionOf(1, { fate: 'refused', code: 'else' }))).toBe('–')
+    expect(wayOf(decisionOf(1, { parts: 2, route: 'all' }))).toBe('split into 2 requests')
   })
 })

@@ -309,7 +309,8 @@ const CODES: Readonly<Record<string, string>> = {
 }
 
 /** The backends of a request in order; without attempts, the reason or the route. */
-export function wayOf({ attempts, earlier, fate, code, route, cached }: DecisionView): string {
+export function wayOf({ attempts, earlier, fate, code, route, cached, parts }: DecisionView): string {
+  if (parts !== undefined) return `split into ${parts} requests`
   if (cached !== undefined) return [...attempts.map(({ backend }) => backend), 'search cache'].join(' → ')
   if (attempts.length === 0) return (fate === 'refused' ? CODES[code ?? ''] : undefined) ?? route ?? '–'
   const names = attempts.map(({ backend }) => backend)

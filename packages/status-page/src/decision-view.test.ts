@@ -81,6 +81,10 @@ describe('the fate of a request', () => {
     ['left', { attempts: [attemptOf(clientLeft)], status: undefined }],
     ['left', { attempts: [], error: new ClientLeftError(), status: undefined }],
     ['refused', { attempts: [], error: new HoldError('queue-full', 'full'), status: 503 }],
+    ['answered', { attempts: [], parts: 2, status: 200 }],
+    ['job-failed', { attempts: [], parts: 2, status: 422 }],
+    ['failed', { attempts: [], parts: 2, status: 503 }],
+    ['left', { attempts: [], parts: 2, error: new ClientLeftError(), status: undefined }],
     ['refused', { attempts: [], error: new RouterError('body-too-large', 'large'), status: 413 }],
   ])('is %s: %#', (fate, event) => {
     expect(fateOf(eventOf(event))).toBe(fate)

@@ -9,6 +9,7 @@ export interface Decision
   extends Pick<
     RequestEvent,
     | 'cached'
+    | 'parts'
     | 'client'
     | 'route'
     | 'status'
@@ -36,7 +37,7 @@ const LONGEST_ERROR = 600
 
 export function decisionOf(event: RequestEvent, id: number): Decision {
   const { start, client, route, status, error, retained, bodySize, responseSize, heartbeats, steps } = event
-  const { attempts, cached } = event
+  const { attempts, cached, parts } = event
   const earlier = Math.max(0, attempts.length - MOST_ATTEMPTS)
   return {
     id,
@@ -44,6 +45,7 @@ export function decisionOf(event: RequestEvent, id: number): Decision {
     fate: fateOf(event),
     kind: kindOf(event.classification),
     cached,
+    parts,
     job: jobView(event.classification),
     client,
     route,
@@ -59,7 +61,8 @@ export function decisionOf(event: RequestEvent, id: number): Decision {
   }
 }
 
-export function fateOf({ outcome, attempts, error, status, cached }: RequestEvent): Fate {
+export function fateOf({ outcome, attempts, error, status, cached, parts }: RequestEvent): Fate {
+  if (parts !== undefined && status !== undefined) return fateOfSplit(status)
   if (cached !== undefined) return cached === 'fresh' ? 'answered' : 'rescued'
   if (outcome?.kind === 'answered') {
     if (outcome.status >= 400) return outcome.status >= 500 ? 'failed' : 'job-failed'
@@ -68,6 +71,11 @@ export function fateOf({ outcome, attempts, error, status, cached }: RequestEven
   if (outcome?.kind === 'client-left' || codeOf(error) === 'client-left') return 'left'
   if (outcome?.kind === 'body-failed') return status === undefined ? 'left' : 'refused'
   return attempts.length > 0 ? 'failed' : 'refused'
+}
+
+function fateOfSplit(status: number): Fate {
+  if (status < 400) return 'answered'
+  return status < 500 ? 'job-failed' : 'failed'
 }
 
 /** The code of an error. Not by `instanceof RouterError`: a program that both imports and requires core has two such classes. */
@@ -89,13 +97,14 @@ export function faultOf(outcome: Outcome): string | undefined {
 export function decisionView(decision: Decision): DecisionView {
   const { id, start, fate, kind, cached, job, client, route, status, error, steps, attempts, earlier } =
     decision
-  const { bodySize, responseSize, heartbeats, retained } = decision
+  const { bodySize, responseSize, heartbeats, retained, parts } = decision
   return {
     id,
     at: rounded(start),
     fate,
     kind,
     cached,
+    parts,
     job,
     client,
     route,

@@ -39,6 +39,8 @@ export class Recorder {
     const decision = decisionOf(event, ++this.#count)
     this.#last.add(decision)
     if (decision.fate !== 'answered') this.#troubles.add(decision)
+    // Its parts are counted.
+    if (decision.parts !== undefined) return
     const { start, fate, kind, job, route, steps, attempts } = decision
     const backend = attempts.at(-1)?.backend
     this.history.add({

@@ -61,6 +61,7 @@ export const LOG_FIELDS = [
   'upstream',
   'endpoint',
   'outcome',
+  'parts',
   'waited',
   'attempts',
   'hedged',

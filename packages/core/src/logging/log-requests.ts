@@ -40,7 +40,7 @@ export function logRequests(router: Pick<Router, 'on'>, logger: Logger): () => v
 }
 
 function logRequest(event: RequestEvent, logger: Logger): void {
-  const { req, status, backend, route, outcome, error, attempts, heartbeats, cached } = event
+  const { req, status, backend, route, outcome, error, attempts, heartbeats, cached, parts } = event
   const { queue, hold } = event.steps
   // The reasons of its `hold` events.
   const waited = [queue > 0 ? ['full'] : [], hold > 0 ? ['unavailable'] : []].flat()
@@ -54,7 +54,8 @@ function logRequest(event: RequestEvent, logger: Logger): void {
     backend: backend?.name,
     upstream: backend?.url,
     endpoint: backend?.endpoint,
-    outcome: cached === undefined ? (outcome?.kind ?? 'refused') : `cached-${cached}`,
+    outcome: outcomeOf(event),
+    ...(parts === undefined ? {} : { parts }),
     ...(waited.length > 0 ? { waited } : {}),
     ...(attempts.length > 1 ? { attempts: attempts.map(attemptOf) } : {}),
     ...(attempts.some(({ hedge }) => hedge) ? { hedged: true } : {}),
@@ -64,8 +65,16 @@ function logRequest(event: RequestEvent, logger: Logger): void {
     bodySize: event.bodySize,
     steps: stepsOf(event),
   }
-  const isGood = cached !== undefined || (outcome?.kind === 'answered' && outcome.status < 400)
+  const isGood =
+    cached !== undefined ||
+    (parts !== undefined && status === 200) ||
+    (outcome?.kind === 'answered' && outcome.status < 400)
   write(logger, 'predict', line, isGood ? 'info' : 'warn')
+}
+
+function outcomeOf({ cached, parts, outcome }: RequestEvent): string {
+  if (cached !== undefined) return `cached-${cached}`
+  return parts === undefined ? (outcome?.kind ?? 'refused') : 'split'
 }
 
 function attemptOf({ backend, endpoint, outcome, hedge, ...attempt }: AttemptRecord): object {

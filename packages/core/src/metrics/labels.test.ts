@@ -39,6 +39,15 @@ describe('what became of a request', () => {
     expect(outcomeOf({ outcome, error: failure } as RequestEvent)).toBe(expected)
   })
 
+  it.each<[RequestOutcome, number | undefined, Error | undefined]>([
+    ['split', 200, undefined],
+    ['split', 422, undefined],
+    ['split', 503, new HoldError('hold-expired', '')],
+    ['client_left', undefined, new ClientLeftError()],
+  ])('%s, of a request that is split and answered with %s', (expected, status, error) => {
+    expect(outcomeOf({ outcome: undefined, parts: 2, status, error } as RequestEvent)).toBe(expected)
+  })
+
   it.each<[RequestOutcome, number]>([
     ['answered', 200],
     ['refused', 403],

@@ -12,6 +12,8 @@ export type RequestOutcome =
   | 'cached'
   /** The client got a saved answer that is too old to be preferred, because no backend could answer. */
   | 'cached_stale'
+  /** The client got the merged answers of requests for one task each, or the failure of one of them. These count as well. */
+  | 'split'
   /** The same, with a 4xx. */
   | 'client_error'
   /** The same, with a 5xx. */
@@ -38,7 +40,8 @@ const IMMICH_TASKS: readonly string[] = ['clip', 'facial-recognition', 'ocr']
 /** Immich's types. */
 const IMMICH_TYPES: ReadonlySet<string> = new Set(['textual', 'visual', 'detection', 'recognition'])
 
-export function outcomeOf({ outcome, error, status, cached }: RequestEvent): RequestOutcome {
+export function outcomeOf({ outcome, error, status, cached, parts }: RequestEvent): RequestOutcome {
+  if (parts !== undefined && status !== undefined) return 'split'
   if (cached !== undefined) return cached === 'fresh' ? 'cached' : 'cached_stale'
   if (outcome?.kind === 'answered') {
     if (outcome.status < 400) return 'answered'

@@ -178,7 +178,8 @@ export class Records {
     }
     if (steps.queue > 0) metrics.queue.observe({ route }, steps.queue)
     if (steps.hold > 0) metrics.hold.observe({ route }, steps.hold)
-    if (event.bodySize > 0) metrics.received.add({ route }, event.bodySize)
+    // The parts have the bytes of a request that is split.
+    if (event.bodySize > 0 && event.parts === undefined) metrics.received.add({ route }, event.bodySize)
     if (event.responseSize > 0) metrics.sent.add({ route }, event.responseSize)
     if (event.heartbeats > 0) metrics.heartbeats.add({ route }, event.heartbeats)
     this.#countAttempts(event.attempts, route, task, input)

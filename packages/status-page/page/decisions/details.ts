@@ -37,12 +37,16 @@ function stepsOf({ classify, queue, hold, firstByte, total }: DecisionView, { du
 }
 
 function factsOf(decision: DecisionView, { bytes, count }: Format): Fact[] {
-  const { client, route, status, bodySize, responseSize, heartbeats, retained, cached } = decision
+  const { client, route, status, bodySize, responseSize, heartbeats, retained, cached, parts } = decision
   return [
     ['Route', route ?? 'none'],
     ...optional(
       'Answer',
       cached && (cached === 'fresh' ? 'saved, still fresh' : 'saved, too old to be preferred'),
+    ),
+    ...optional(
+      'Split',
+      parts === undefined ? undefined : `by task into ${parts} requests, which are in this list`,
     ),
     ['Client', client ?? 'unknown'],
     ['Status', status === undefined ? 'none: connection closed' : String(status)],

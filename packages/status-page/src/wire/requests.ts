@@ -72,6 +72,8 @@ export interface DecisionView {
   readonly kind: JobKind
   /** Set when the client got a saved answer of a text search: a fresh one, or a stale one since no backend could answer. */
   readonly cached?: 'fresh' | 'stale' | undefined
+  /** Set when it was split: the number of requests that answer it, which are in the list as well. */
+  readonly parts?: number | undefined
   readonly job: JobView
   readonly client?: string | undefined
   readonly route?: string | undefined
