@@ -22,6 +22,7 @@ const entry = {
   metrics: 'src/metrics/index.ts',
   parts: 'src/parts.ts',
   power: 'src/power/index.ts',
+  split: 'src/split/index.ts',
   testing: 'src/testing/index.ts',
   tracing: 'src/tracing/index.ts',
   'warm-up': 'src/warm-up/index.ts',

@@ -38,7 +38,8 @@ export const nodeHttp: AdapterUnderTest = {
     const runAfter = async (req: IncomingMessage, res: ServerResponse, exchange: Exchange | undefined) => {
       if (exchange && (await afterClassify?.(exchange)))
         return void res.writeHead(403).end('{"detail":"not today"}')
-      if (exchange !== undefined && count > 1) await router.select(exchange)
+      // A module may have answered.
+      if (exchange !== undefined && count > 1 && (await router.select(exchange)) === undefined) return
       if (exchange !== undefined) await afterSelect?.(exchange)
       if (exchange === undefined || count < 3) return router.handle(req, res, () => app(req, res), exchange)
       await router.forward(exchange)

@@ -69,6 +69,7 @@ export const PARTS: Readonly<Record<string, string[]>> = {
       'describePolicy',
       'describeRoutes',
       'dnsResolver',
+      'entriesReader',
       'expandConfig',
       'explanationText',
       'formatPath',
@@ -87,6 +88,7 @@ export const PARTS: Readonly<Record<string, string[]>> = {
     ...['systemClock', 'withoutCredentials'],
   ],
   power: ['managePower'],
+  split: ['explainSplit', 'splitRequests'],
   testing: [
     ...['BOUNDARY', 'CONTENT_TYPE', 'ENTRIES', 'FakeClock', 'GOOD_ANSWER', 'StubMlServer', 'UNDECODABLE'],
     ...['imageBytes', 'immichBody', 'immichForm', 'multipart'],
