@@ -31,6 +31,7 @@ const examples = [
   'docs/answers.md',
   'docs/agreement.md',
   'docs/search-cache.md',
+  'docs/split-requests.md',
   'docs/warm-models.md',
 ].flatMap(examplesIn)
 

@@ -27,6 +27,7 @@ const GROUPS: readonly (readonly [title: string, pages: readonly Page[]])[] = [
       ['Search cache', 'search-cache'],
       ["Immich's queues", 'immich-queues'],
       ['Backends that disagree', 'agreement'],
+      ['Several tasks in one request', 'split-requests'],
       ['Complaints', 'complaints'],
     ],
   ],

@@ -1,11 +1,13 @@
 import { createRouter } from '@immich-ml-router/core'
 import { managePower } from '@immich-ml-router/core/power'
+import { splitRequests } from '@immich-ml-router/core/split'
 import { pino } from 'pino'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { ImmichPart } from './immich-part.ts'
 import { attachModules } from './modules.ts'
 
 vi.mock('@immich-ml-router/core/power', () => ({ managePower: vi.fn() }))
+vi.mock('@immich-ml-router/core/split', () => ({ splitRequests: vi.fn() }))
 
 it('attaches a module once a reload uses it, and only once', async () => {
   const backends = { gpu: { url: 'http://gpu:3003' } }
@@ -23,4 +25,14 @@ it('attaches a module once a reload uses it, and only once', async () => {
   router.reload({ backends: { gpu: { ...backends.gpu, suspend: { ...suspend, afterIdle: '1h' } } } })
   await attachModules(createRouter({ backends }), shared)
   expect(managePower).toHaveBeenCalledTimes(1)
+})
+
+it('splits requests once a backend restricts its tasks', async () => {
+  const gpu = { url: 'http://gpu:3003' }
+  const router = createRouter({ backends: { gpu } })
+  onTestFinished(() => router.close())
+  await attachModules(router, { immich: new ImmichPart(pino({ enabled: false }), () => {}) })
+  expect(splitRequests).not.toHaveBeenCalled()
+  router.reload({ backends: { gpu, nas: { url: 'http://nas:3003', tasks: ['ocr'] } } })
+  await vi.waitFor(() => expect(splitRequests).toHaveBeenCalledExactlyOnceWith(router))
 })

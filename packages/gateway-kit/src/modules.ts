@@ -38,6 +38,13 @@ const MODULES: readonly Module[] = [
     },
   },
   {
+    isUsed: restrictsTasks,
+    attach: async (router) => {
+      const { splitRequests } = await import('@immich-ml-router/core/split')
+      splitRequests(router)
+    },
+  },
+  {
     isUsed: ({ immich }) => immich !== undefined,
     attach: (router, { immich }) => immich.attach(router),
   },
@@ -60,6 +67,11 @@ export async function attachModules(router: Router, shared: Shared): Promise<voi
   }
   router.on('reload', () => void attach())
   await attach()
+}
+
+/** Where every backend serves every task, no request needs several. */
+function restrictsTasks({ backends }: RouterConfig): boolean {
+  return Object.values(backends).some(({ tasks }) => tasks !== undefined)
 }
 
 /** Without a second backend there is nothing to compare. */

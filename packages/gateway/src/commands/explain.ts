@@ -10,6 +10,7 @@ import {
   selectBackend,
 } from '@immich-ml-router/core'
 import { pathOf, resolveExchangeOptions, UnclassifiedError } from '@immich-ml-router/core/parts'
+import { explainSplit } from '@immich-ml-router/core/split'
 import type { ConfiguredOptions } from '@immich-ml-router/gateway-kit'
 import { configure } from '../configure.ts'
 import { allowClosedPipe, fail } from '../fail.ts'
@@ -47,7 +48,7 @@ export async function explainRequest(
     const select = selectBackend({ backends, routes, timeouts, retries, queue, hold, health, heartbeat })
     return `${path}: ${jobText(classification)}.
 
-${explanationText(select.explain(classification, { request: parsed?.head }))}
+${explanationText(explainSplit(select, classification, { request: parsed?.head }))}
 Configuration: ${source}. The gateway has just started, so all backends count as healthy and idle.
 `
   } catch (error) {
