@@ -54,6 +54,17 @@ Configuration: the file router.yaml. The gateway has just started, so all backen
 `)
   })
 
+  it('with several tasks is split', async () => {
+    const backends = {
+      gpu: { url: 'http://gpu:3003', tasks: ['clip'] },
+      nas: { url: 'http://nas:3003', tasks: ['ocr'] },
+    }
+    const path = await file('request.bin', immichBody({ ...ENTRIES.indexing, ...ENTRIES.ocr }))
+    expect(await explainRequest(path, { ...config, options: { backends } })).toContain(
+      'The request is split: clip (route "default") goes to gpu now; ocr (route "default") goes to nas now.\n',
+    )
+  })
+
   it('has a head that routes can match', async () => {
     const options = {
       ...config.options,

@@ -205,6 +205,19 @@ describe('a request that is split waits', () => {
     expect([(await answer).status, nas.received.length]).toEqual([200, 1])
   })
 
+  it('and a drain does not wait for it', async () => {
+    const { url, gpu, nas, router } = await splitPool({ hold: '12h' })
+    await nas.setFault('refuse')
+    const answer = post(url, twoTasks())
+    await until(() => router.status().held['default'] === 1 && gpu.received.length === 1, 'faces wait')
+    let isDrained = false
+    const closed = router.close({ timeout: 60_000, onDrained: () => (isDrained = true) })
+    await until(() => isDrained, 'it has drained', 5)
+    const { status, body } = await answer
+    expect([status, codeOf(body)]).toEqual([503, 'router-closed'])
+    await closed
+  })
+
   it('through a drain', async () => {
     const { url, nas, router } = await splitPool()
     await nas.setFault('slow-body')

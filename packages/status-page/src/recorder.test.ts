@@ -42,6 +42,15 @@ describe('the recorder', () => {
     expect(idsOf(recorder, most + 1)).toEqual([most + 2])
   })
 
+  it('lists a request that is split, and counts its parts', () => {
+    const part = eventOf({ start: 9_990 })
+    const recorder = recorderOf([part, part, eventOf({ start: 9_990, attempts: [], parts: 2 })])
+    const totals = recorder.history.changedSince(0, 10_015).map(({ fates }) => fates.answered)
+    expect([idsOf(recorder, 0).length, totals]).toEqual([3, [2]])
+    const [failed] = recorderOf([eventOf({ attempts: [], parts: 2, status: 503 })]).decisionsSince(0)
+    expect(failed).toMatchObject({ fate: 'failed', parts: 2 })
+  })
+
   it('counts a request at its end, for the backend of the last attempt', () => {
     const attempts = [attemptOf(unreachable), attemptOf(answered, { backend: 'nas' })]
     const { history } = recorderOf([eventOf({ start: 9_990, attempts })])
