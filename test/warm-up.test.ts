@@ -136,16 +136,18 @@ describe('a backend that comes back', () => {
     expect(nas.asked).toEqual([])
   })
 
-  it('loads the models of requests that wait for it', async () => {
-    const { gpu, send, sleep, wake, router } = await stage({ hold: '1h' })
+  it('leaves the models of held requests to these', async () => {
+    const { gpu, send, sleep, wake, router, changes } = await stage({ hold: '1h' })
     await router.drain('nas')
+    for (const body of [FACES, SEARCH]) await send(body)
     await sleep()
     const answer = send(FACES)
     await until(() => [...router.waiting()].length === 1, 'it is held')
-    const before = gpu.asked.length
     await wake()
     expect(await answer).toBe('gpu')
-    await until(() => gpu.asked.length === before + 4, 'a canary and the request have been there')
+    await until(() => changes.some(({ kind }) => kind === 'warmed'), 'the other model is loaded')
+    expect(changes.filter(({ kind }) => kind === 'warmed')).toMatchObject([{ jobs: [TEXTUAL] }])
+    expect(gpu.asked).toHaveLength(6)
   })
 
   it('loads nothing that was not used for 5 min, and nothing without canaries', async () => {

@@ -6,7 +6,7 @@ import type { BackendSettings, BackendTraits } from './backend-settings.ts'
 import { BackendTarget } from './backend-target.ts'
 import { type BackendView, idOf } from './backend-view.ts'
 import { Demand } from './demand.ts'
-import { mayHaveRestarted } from './group-change.ts'
+import { restartOf } from './group-change.ts'
 import { type Evidence, evidenceOf } from './health/evidence.ts'
 import { Health } from './health/health.ts'
 import type { HealthChange } from './health/health-view.ts'
@@ -167,7 +167,8 @@ export class Backend implements BackendView {
   }
 
   #changed(change: HealthChange): void {
-    if (mayHaveRestarted(change)) this.latency.cool()
+    const restart = restartOf(change, this.#clock.now())
+    if (restart !== undefined) this.latency.cool(restart)
     this.#settings.onChange?.(change)
     this.demand.healthChanged()
     this.#settings.onRelief?.()

@@ -9,9 +9,11 @@ export function isReturn(change: GroupChange): boolean {
   return change.kind === 'breaker' && change.task === undefined && change.to.kind === 'recovering'
 }
 
-/** Whether a backend gets requests again, and may have no model loaded. */
-export function mayHaveRestarted(change: GroupChange): boolean {
-  return isReturn(change) || (change.kind === 'enabled' && change.enabled)
+/** When a backend that gets requests again may have been restarted, without any model; `undefined` for other changes. */
+export function restartOf(change: GroupChange, now: number): number | undefined {
+  // A request was its trial: what it has loaded since the ejection is loaded.
+  if (isReturn(change) && change.kind === 'breaker' && change.from.kind === 'trial') return change.from.since
+  return isReturn(change) || (change.kind === 'enabled' && change.enabled) ? now : undefined
 }
 
 /** What has changed about a backend, or about one of its endpoints. */

@@ -5,7 +5,7 @@ import type { ModelProblem } from '../backend/model-problem.ts'
 import { type CanaryResult, UNKNOWN } from '../canary/canary.ts'
 import type { Sample } from '../canary/samples.ts'
 import type { Classification } from '../classify/classification.ts'
-import { jobKeysOf } from '../routing/jobs.ts'
+import { jobKeysOf, jobNames } from '../routing/jobs.ts'
 import type { RouteTable } from '../routing/route-table.ts'
 import type { Canaries } from './canaries.ts'
 import type { BackendEvent } from './policy-runtime.ts'
@@ -32,7 +32,7 @@ export interface RouterBackends {
   ): Promise<Buffer | undefined>
   /**
    * Has a backend load models: sends it a canary of each job, one after the other. Until a job is done, its requests go to other
-   * candidates, if there are any. Does nothing for a job that is being loaded there, and without `canary`.
+   * candidates, if there are any. Does nothing for a job that was done there within a minute or is being loaded, and without `canary`.
    *
    * @returns when all are done, or the backend cannot be reached. Emits the event `backend`.
    */
@@ -65,11 +65,13 @@ export function routerBackends(
     },
     warm: async (view, jobs) => {
       const backend = found(view)
-      const isNew = ({ entries }: Classification) =>
-        jobKeysOf(entries).models.some((name) => backend?.warming.has(name) !== true)
-      const cold = jobs.filter(isNew)
-      if (backend !== undefined && cold.length > 0 && canaries.areSent)
-        await warm(backend, cold, { table, canaries, emit })
+      if (backend === undefined || !canaries.areSent) return
+      const now = table.context.clock.now()
+      const isCold = (job: Classification) =>
+        !backend.latency.isWarm(jobNames(job).kind, now) &&
+        jobKeysOf(job.entries).models.some((name) => !backend.warming.has(name))
+      const cold = jobs.filter(isCold)
+      if (cold.length > 0) await warm(backend, cold, { table, canaries, emit })
     },
     report: (problems) => {
       for (const backend of pool.members) setProblems(backend, problems.get(backend.id) ?? [], emit)

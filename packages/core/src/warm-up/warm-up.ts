@@ -1,9 +1,10 @@
 import type { BackendInfo, BackendView } from '../backend/backend-view.ts'
-import { mayHaveRestarted } from '../backend/group-change.ts'
+import { restartOf } from '../backend/group-change.ts'
 import type { Classified } from '../classify/classification.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { BackendEvent } from '../router/policy-runtime.ts'
 import type { RequestEvent, Router } from '../router/router.ts'
+import { jobNames } from '../routing/jobs.ts'
 import { KeepWarm } from './keep-warm.ts'
 import { type RecentJob, RecentJobs } from './recent-jobs.ts'
 import { WarmSettings } from './warm-settings.ts'
@@ -96,18 +97,15 @@ class WarmUp {
   /** The event comes before the backend gets requests. */
   #onBackend(event: BackendEvent): void {
     if (!isStart(event)) return
-    const now = this.#clock.now()
-    for (const { route, classification } of this.#router.waiting())
-      if (classification.classified) this.#recent.add(route, classification, now)
-    const jobs = this.#recent.since(now - RECENT)
-    const all = [...this.#kept.jobs, ...jobs]
     const { backends } = this.#router
-    const views = new Map(
-      all
-        .flatMap(({ route }) => backends.of(route).filter((view) => isMeant(view, event)))
-        .map((view) => [view.id, view]),
-    )
-    for (const view of views.values()) void backends.warm(view, this.#jobsOn(view, all))
+    // A held request goes there at once, and loads its models itself.
+    const held = new Set<string>()
+    for (const { reason, classification } of this.#router.waiting())
+      if (reason === 'unavailable') held.add(jobNames(classification).kind)
+    const recent = this.#recent.since(this.#clock.now() - RECENT)
+    const jobs = [...this.#kept.jobs, ...recent].filter(({ kind }) => !held.has(kind))
+    const views = jobs.flatMap(({ route }) => backends.of(route).filter((view) => isMeant(view, event)))
+    for (const view of new Set(views)) void backends.warm(view, this.#jobsOn(view, jobs))
   }
 
   /** The jobs that a backend may get: first those that a person waits for, then the latest. */
@@ -128,7 +126,7 @@ class WarmUp {
 
 /** Whether a backend starts to get requests, and may have been restarted. */
 function isStart(event: BackendEvent): boolean {
-  return mayHaveRestarted(event) || (event.kind === 'resolved' && event.added.length > 0)
+  return restartOf(event, 0) !== undefined || (event.kind === 'resolved' && event.added.length > 0)
 }
 
 function isMeant({ name, endpoint }: BackendInfo, event: BackendEvent): boolean {

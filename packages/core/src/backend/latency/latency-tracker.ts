@@ -99,12 +99,12 @@ export class LatencyTracker implements LatencyView {
   /** Whether a job of this kind was done in the minute before this time, on the clock: then its model is loaded. */
   isWarm(kind: string, at: number): boolean {
     const known = this.#latencies.get(kind)
-    return known !== undefined && known.count > 0 && at - known.at <= WARM && known.at >= this.#coldAt
+    return known !== undefined && known.count > 0 && at - known.at <= WARM && known.at > this.#coldAt
   }
 
-  /** The server may have been restarted: no model is loaded. */
-  cool(): void {
-    this.#coldAt = this.#clock.now()
+  /** The server may have been restarted at this time, on the clock: models that were used before are not loaded. */
+  cool(at: number): void {
+    this.#coldAt = at
   }
 
   /** The models of this kind were loaded by a canary. */
