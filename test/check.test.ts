@@ -1,15 +1,15 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { immichBody } from '@immich-ml-router/core/testing'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { checkConfig } from '../packages/gateway/src/commands/check.ts'
 import { authority } from './support/certificates.ts'
 import { post } from './support/client.ts'
 import { ROOT } from './support/docs.ts'
 import { spawnGateway, startProcess } from './support/gateway-process.ts'
 import { stubMl, until } from './support/servers.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 
 interface Ended {
   readonly code: number
@@ -30,8 +30,7 @@ function run(program: string, args: readonly string[], env: Record<string, strin
 
 /** Files in a directory of their own. */
 async function files(texts: Record<string, string>): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryDirectory()
   for (const [name, text] of Object.entries(texts)) await writeFile(join(directory, name), text)
   return directory
 }

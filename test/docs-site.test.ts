@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { parse } from 'node-html-parser'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BASE, REPOSITORY } from '../docs/.vitepress/repository.ts'
 import { paths, ROOT } from './support/docs.ts'
+import { makeDirectory, removeDirectory } from './support/temporary-file.ts'
 
 const exec = promisify(execFile)
 const vitepress = join(ROOT, 'docs/node_modules/vitepress/bin/vitepress.js')
@@ -24,7 +24,7 @@ let site: string
 const pages = new Map<string, Page>()
 
 beforeAll(async () => {
-  site = await mkdtemp(join(tmpdir(), 'immich-ml-router-site-'))
+  site = await makeDirectory()
   await exec(process.execPath, [vitepress, 'build', 'docs', '--outDir', site, '--minify', 'false'], {
     cwd: ROOT,
   })
@@ -32,7 +32,7 @@ beforeAll(async () => {
     pages.set(name, read(await readFile(join(site, name), 'utf8')))
 }, 180_000)
 
-afterAll(() => rm(site, { recursive: true, force: true }))
+afterAll(() => removeDirectory(site))
 
 function read(html: string): Page {
   const document = parse(html)

@@ -1,8 +1,6 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type http from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { RequestEvent } from '@immich-ml-router/core'
 import {
   FakeClock,
@@ -17,6 +15,7 @@ import { post } from './support/client.ts'
 import { image, pool, started } from './support/failover-pool.ts'
 import { listen, stubMl } from './support/servers.ts'
 import { sha256 } from './support/sha256.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 
 /** Such jobs, as the health of a backend names them when it refuses them with their options. */
 const VISUAL = 'clip/visual (with these options)'
@@ -243,7 +242,7 @@ describe('when to stop', () => {
   it.each(['turned off', 'broken'])(
     'with a bodySpool that is %s a body larger than all memory is forwarded once, and the event says so',
     async (what) => {
-      const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
+      const directory = await temporaryDirectory()
       const bodySpool = what === 'broken' ? directory : false
       const { url, stubs, events } = await pool([{ fault: 'error' }, {}], {
         bodySpool,

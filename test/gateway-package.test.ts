@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import http from 'node:http'
-import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { immichBody, UNDECODABLE } from '@immich-ml-router/core/testing'
@@ -12,6 +11,7 @@ import { post } from './support/client.ts'
 import { exampleOf, ROOT } from './support/docs.ts'
 import { spawnProgram, started } from './support/gateway-process.ts'
 import { stubMl } from './support/servers.ts'
+import { makeDirectory, removeDirectory } from './support/temporary-file.ts'
 
 const exec = promisify(execFile)
 const shell = process.platform === 'win32'
@@ -25,7 +25,7 @@ describe('the packed gateway in an empty directory', () => {
   const main = () => join(directory, 'node_modules/@immich-ml-router/gateway/dist/main.cjs')
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-gateway-'))
+    directory = await makeDirectory()
     const pack = ['--yes', '--package', 'pnpm@12.21.0', 'pnpm', 'pack', '--pack-destination', directory]
     await exec('npx', pack, { cwd: join(ROOT, 'packages/gateway'), shell })
     tarball = join(directory, (await readdir(directory)).find((name) => name.endsWith('.tgz')) ?? '')
@@ -33,7 +33,7 @@ describe('the packed gateway in an empty directory', () => {
     await exec('npm', ['install', '--no-audit', '--no-fund', '--offline', tarball], { cwd: directory, shell })
   }, 120_000)
 
-  afterAll(() => rm(directory, { recursive: true, force: true }))
+  afterAll(() => removeDirectory(directory))
 
   it('is one file of code with no dependencies, smaller than 1 MB', async () => {
     const { stdout } = await exec('tar', ['-tzf', tarball])

@@ -1,22 +1,22 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
-import { expect, onTestFinished } from 'vitest'
+import { expect } from 'vitest'
 import { post } from './support/client.ts'
 import { type GatewayProcess, startProcess } from './support/gateway-process.ts'
 import { stubMl, until } from './support/servers.ts'
 import { sha256 } from './support/sha256.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 import { itNeeds } from './support/tools.ts'
 
 const UPLOADS = 64
 
 /** A gateway whose only backend is away, and that keeps what waits in a directory of its own. */
 async function sleeping(backend: string) {
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryDirectory()
   const config = join(directory, 'router.yaml')
-  const spool = await mkdtemp(join(directory, 'spool-'))
+  const spool = join(directory, 'spool')
+  await mkdir(spool)
   await writeFile(
     config,
     `bodySpool: ${spool}

@@ -1,14 +1,14 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { imageBytes, immichBody, immichForm } from '@immich-ml-router/core/testing'
-import { describe, expect, onTestFinished } from 'vitest'
+import { describe, expect } from 'vitest'
 import { post } from './support/client.ts'
 import { makeContainer } from './support/container.ts'
 import { spawnProgram, started } from './support/gateway-process.ts'
 import { buildImage } from './support/image.ts'
 import { stubMl, until } from './support/servers.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 import { itNeeds } from './support/tools.ts'
 
 const BUILD = 240_000
@@ -17,8 +17,7 @@ const BASE_BYTES = 8_000_000
 
 /** A directory that every user may read. */
 async function emptyDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-config-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryDirectory()
   await chmod(directory, 0o755)
   return directory
 }

@@ -1,19 +1,13 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ROOT } from './support/docs.ts'
 import { COMPILE_CACHE } from './support/gateway-process.ts'
 import { stubMl } from './support/servers.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 import { runOnTerminal } from './support/terminal.ts'
 import { itNeeds } from './support/tools.ts'
-
-async function emptyDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-init-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
-  return directory
-}
 
 /** Runs the gateway's command line without a terminal. */
 function run(cwd: string, ...args: string[]) {
@@ -30,7 +24,7 @@ function run(cwd: string, ...args: string[]) {
 describe('immich-ml-router init', { timeout: 90_000 }, () => {
   it('writes a file that check --probe accepts, and says what to paste into Immich', async () => {
     const [gpu, nas] = [await stubMl({ serviceTime: 5 }), await stubMl({ serviceTime: 30 })]
-    const cwd = await emptyDirectory()
+    const cwd = await temporaryDirectory()
     const { code, stdout, stderr } = await run(
       cwd,
       'init',
@@ -57,7 +51,7 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
 
   it('routes searches to what is always on, and holds images for what sleeps', async () => {
     const [nas, gpu] = [await stubMl({ fault: { kind: 'lacks', types: ['ocr/detection'] } }), await stubMl()]
-    const cwd = await emptyDirectory()
+    const cwd = await temporaryDirectory()
     const flags = ['--name', 'nas', '--name', 'gpu', '--mac', 'gpu=aa:bb:cc:dd:ee:ff', '-o', 'my.yaml']
     expect(await run(cwd, 'init', nas.url, gpu.url, ...flags)).toMatchObject({ code: 0, stderr: '' })
     const probed = await run(cwd, 'check', 'my.yaml', '--probe')
@@ -77,7 +71,7 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
 
   it('writes servers that do not answer as comments, or as sleeping', async () => {
     const [nas, off] = [await stubMl(), await stubMl({ fault: 'refuse' })]
-    const cwd = await emptyDirectory()
+    const cwd = await temporaryDirectory()
     const args = ['init', nas.url, off.url, '--name', 'nas', '--name', 'old']
     const { code, stdout } = await run(cwd, ...args)
     expect([code, stdout]).toEqual([
@@ -96,7 +90,7 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
 
   it('writes no file without a server that can be used', async () => {
     const off = await stubMl({ fault: 'refuse' })
-    const cwd = await emptyDirectory()
+    const cwd = await temporaryDirectory()
     const { code, stderr } = await run(cwd, 'init', off.url)
     expect([code, stderr]).toEqual([1, expect.stringMatching(/router\.yaml is not written(.|\n)*--sleeps/)])
     await expect(stat(join(cwd, 'router.yaml'))).rejects.toThrow('ENOENT')
@@ -104,7 +98,7 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
 
   it('keeps a file with a password private', async () => {
     const ml = await stubMl()
-    const cwd = await emptyDirectory()
+    const cwd = await temporaryDirectory()
     const { stdout } = await run(cwd, 'init', ml.url.replace('://', '://me:s3cret@'))
     expect(stdout).not.toContain('s3cret')
     expect((await stat(join(cwd, 'router.yaml'))).mode & 0o777).toBe(0o600)
@@ -112,7 +106,7 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
   })
 
   it('exits with 2 if the command line is wrong', async () => {
-    const cwd = await emptyDirectory()
+    const cwd = await temporaryDirectory()
     const commands = [['init'], ['init', 'gpu', '--sleeps', 'nas'], ['check', '--model', 'faces=x']]
     const wrong = await Promise.all(commands.map((args) => run(cwd, ...args)))
     expect(wrong).toEqual([
@@ -128,7 +122,7 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
 
   itNeeds('python')('asks on a terminal', async () => {
     const [nas, gpu] = [await stubMl(), await stubMl()]
-    const cwd = await emptyDirectory()
+    const cwd = await temporaryDirectory()
     const { text, code } = await runOnTerminal(
       ['init'],
       [
@@ -144,7 +138,7 @@ describe('immich-ml-router init', { timeout: 90_000 }, () => {
   })
 
   itNeeds('python')('writes nothing after Ctrl+C', async () => {
-    const cwd = await emptyDirectory()
+    const cwd = await temporaryDirectory()
     const answers = [{ after: 'separated by spaces', keys: '\u0003' }]
     const { text, code } = await runOnTerminal(['init'], answers, { cwd })
     expect([code, text]).toEqual([1, expect.stringContaining('Cancelled; nothing was written.')])

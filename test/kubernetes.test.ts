@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type BackendEvent, createRouter, dnsResolver, parseConfig } from '@immich-ml-router/core'
@@ -19,6 +18,7 @@ import { dnsServer } from './support/dns-server.ts'
 import { ROOT } from './support/docs.ts'
 import { IMAGE } from './support/image.ts'
 import { listen, stubMl, until } from './support/servers.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 import { itNeeds } from './support/tools.ts'
 
 const exec = promisify(execFile)
@@ -76,8 +76,7 @@ async function mistakesIn(manifests: readonly Manifest[]): Promise<string> {
       return `${manifest.kind}: ${error}`
     }
   }
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-manifests-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryDirectory()
   await symlink(join(ROOT, 'test/node_modules'), join(directory, 'node_modules'), 'junction')
   const lines = manifests.map(
     (manifest, i) =>

@@ -1,7 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createRouter, type RouterConfig } from '@immich-ml-router/core'
 import { routerMetrics } from '@immich-ml-router/core/metrics'
@@ -20,6 +19,7 @@ import { post } from './support/client.ts'
 import { ROOT } from './support/docs.ts'
 import { spawnGateway, startProcess } from './support/gateway-process.ts'
 import { stubMl, until } from './support/servers.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 import { itNeeds } from './support/tools.ts'
 
 const exec = promisify(execFile)
@@ -70,8 +70,7 @@ describe('the metrics of a configuration file', () => {
     onTestFinished(() => void vi.useRealTimers())
     const right = { backends: { gpu: { url: 'http://gpu' } }, health: false } as const
     let read = async (): Promise<RouterConfig> => right
-    const file = join(mkdtempSync(join(tmpdir(), 'immich-ml-router-test-')), 'router.yaml')
-    onTestFinished(() => rmSync(dirname(file), { recursive: true }))
+    const file = join(await temporaryDirectory(), 'router.yaml')
     const config = { port: 0, source: 'the test', options: right, file: { path: file, read: () => read() } }
     const gateway = await startGateway({ makeApp: express, config, logger: pino({ level: 'silent' }) })
     onTestFinished(() => gateway.close())

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkConfig } from '../packages/gateway/src/commands/check.ts'
+import { makeDirectory, removeDirectory } from './support/temporary-file.ts'
 
 /** A mistake that is likely in a configuration: a file, or variables. */
 interface LikelyMistake {
@@ -150,9 +150,9 @@ const VARIABLES: readonly LikelyMistake[] = [
 
 let directory: string
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
+  directory = await makeDirectory()
 })
-afterAll(() => rm(directory, { recursive: true, force: true }))
+afterAll(() => removeDirectory(directory))
 
 /** What the gateway says to a mistake. The path of the file is left out. */
 async function answerTo({ file: text, env = {} }: LikelyMistake): Promise<string> {

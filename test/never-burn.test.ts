@@ -1,6 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { imageBytes, type StubMlServer, UNDECODABLE } from '@immich-ml-router/core/testing'
@@ -11,6 +10,7 @@ import { startProcess } from './support/gateway-process.ts'
 import { ImmichClient, type JobRecord, runSearch, runWorkers } from './support/immich-client.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl } from './support/servers.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 
 /** Jobs of all workers before the fault, and from the fault on. */
 const BEFORE = 20
@@ -147,8 +147,7 @@ describe('a fault costs no good job with nothing configured but two URLs', () =>
 
 it('a restart of the gateway loses at most the five running jobs, and those refused while it is not running', async () => {
   const { gpu, nas } = await backends()
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryDirectory()
   const config = join(directory, 'router.yaml')
   await writeFile(config, `backends: { gpu: { url: "${gpu.url}" }, nas: { url: "${nas.url}" } }`)
   const first = await startProcess('express', { ROUTER_CONFIG: config })

@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile, fork } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
@@ -13,6 +12,7 @@ import { exampleOf, moduleExampleOf, ROOT, sourceExampleOf } from './support/doc
 import { EXAMPLE_READMES, moduleOf } from './support/package-readme.ts'
 import { FREE_PORT, KIT_EXAMPLES, PACKAGES, PARTS, PUBLIC, TYPES } from './support/packed-packages.ts'
 import { stubMl } from './support/servers.ts'
+import { makeDirectory, removeDirectory } from './support/temporary-file.ts'
 
 const exec = promisify(execFile)
 const windows = process.platform === 'win32'
@@ -27,7 +27,7 @@ let directory: string
 const tarballs: Record<string, string> = {}
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-consumer-'))
+  directory = await makeDirectory()
   for (const name of PACKAGES) {
     await npx(
       ['--yes', '--package', 'pnpm@12.21.0', 'pnpm', 'pack', '--pack-destination', directory],
@@ -39,7 +39,7 @@ beforeAll(async () => {
     tarballs[name] = join(directory, packed.find((file) => file.includes(`-${name}-`)) ?? '')
 }, 120_000)
 
-afterAll(() => rm(directory, { recursive: true, force: true }))
+afterAll(() => removeDirectory(directory))
 
 function npx(args: string[], cwd: string) {
   return exec('npx', args, { cwd, shell: windows })
@@ -86,7 +86,7 @@ describe('an empty project outside the workspace', () => {
   let project: string
 
   beforeAll(async () => {
-    project = await mkdtemp(join(tmpdir(), 'immich-ml-router-project-'))
+    project = await makeDirectory()
     const dependencies = Object.fromEntries(
       PACKAGES.map((name) => [`@immich-ml-router/${name}`, `file:${tarballs[name]}`]),
     )
@@ -117,7 +117,7 @@ describe('an empty project outside the workspace', () => {
     })
   }, 180_000)
 
-  afterAll(() => rm(project, { recursive: true, force: true }))
+  afterAll(() => removeDirectory(project))
 
   const write = (name: string, text: string) => writeFile(join(project, name), text)
   const node = (...args: string[]) => exec(process.execPath, args, { cwd: project })

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { expect, it, onTestFinished } from 'vitest'
 import { AnswerFile } from '../packages/search-cache/src/answer-file.ts'
 import { ROOT } from './support/docs.ts'
-import { directory } from './support/temporary-file.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 import { itNeeds } from './support/tools.ts'
 
 const WRITER = join(ROOT, 'test/support/answer-writer.ts')
@@ -33,7 +33,7 @@ function open(path: string) {
 }
 
 it('loses at most the last answer when it is killed in the middle of writes', async () => {
-  const path = join(await directory(), 'searches.db')
+  const path = join(await temporaryDirectory(), 'searches.db')
   let written = -1
   for (const more of [1, 40, 400, 900]) {
     const target = written + more
@@ -57,7 +57,7 @@ it('loses at most the last answer when it is killed in the middle of writes', as
 itNeeds('shell')(
   'goes on without writes when the disk is full',
   async () => {
-    const path = join(await directory(), 'searches.db')
+    const path = join(await temporaryDirectory(), 'searches.db')
     const problems: string[] = []
     // Blocks of 512 bytes or 1 KiB: room for a few answers.
     const child = write(

@@ -1,15 +1,15 @@
 import { execFile } from 'node:child_process'
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { parseConfig } from '@immich-ml-router/core'
 import { defaults } from '@immich-ml-router/core/parts'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { isCompose, mergeCompose } from './support/compose.ts'
 import { ROOT } from './support/docs.ts'
 import { IMAGE } from './support/image.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 import { itNeeds } from './support/tools.ts'
 
 const exec = promisify(execFile)
@@ -85,8 +85,7 @@ describe("the fragment for Immich's compose file", () => {
   })
 
   itNeeds('compose')("is merged into Immich's by docker compose", async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-compose-'))
-    onTestFinished(() => rm(directory, { recursive: true, force: true }))
+    const directory = await temporaryDirectory()
     await writeFile(join(directory, 'docker-compose.yml'), IMMICH)
     await copyFile(join(DIRECTORY, 'compose.override.yaml'), join(directory, 'compose.override.yaml'))
     const { stdout } = await exec('docker', ['compose', 'config', '--services'], { cwd: directory })

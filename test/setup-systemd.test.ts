@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { defaults, parseDuration } from '@immich-ml-router/core/parts'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ROOT } from './support/docs.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 import { itNeeds } from './support/tools.ts'
 
 const exec = promisify(execFile)
@@ -21,8 +21,7 @@ function valuesOf(name: string): string[] {
 
 /** The units in a directory of their own, with a command that this machine has. */
 async function unitFiles(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-units-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryDirectory()
   await copyFile(join(DIRECTORY, SOCKET), join(directory, SOCKET))
   await writeFile(
     join(directory, SERVICE),

@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import type http from 'node:http'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createRouter, type RouterOptions } from '@immich-ml-router/core'
 import { CONTENT_TYPE, GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { listen, stubMl, until } from './support/servers.ts'
 import { sha256 } from './support/sha256.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 
 const body = immichBody('indexing', imageBytes(200_000))
 const HEAD = `POST /predict HTTP/1.1\r\nhost: r\r\ncontent-type: ${CONTENT_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n`
@@ -119,8 +117,7 @@ describe('an upload in chunks of one byte', () => {
 
   it.each(['memory', 'disk'] as const)('that is held in %s is counted, and served whole', async (where) => {
     const stub = await stubMl({ fault: 'refuse' })
-    const bodySpool = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
-    onTestFinished(() => rm(bodySpool, { recursive: true, force: true }))
+    const bodySpool = await temporaryDirectory()
     const { router, port } = await serve(stub.url, {
       bodySpool: where === 'disk' && bodySpool,
       health: { interval: '50ms' },

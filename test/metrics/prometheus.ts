@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { ROOT } from '../support/docs.ts'
 import { until } from '../support/servers.ts'
+import { temporaryDirectory } from '../support/temporary-file.ts'
 
 const CONFIG = join(ROOT, 'examples/monitoring/prometheus.yml')
 
@@ -26,7 +26,7 @@ export class Prometheus {
   }
 
   static async start(target: string): Promise<Prometheus> {
-    const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-prometheus-'))
+    const directory = await temporaryDirectory()
     const config = join(directory, 'prometheus.yml')
     await writeFile(config, await configFor(target))
     const child = spawn(
@@ -42,7 +42,6 @@ export class Prometheus {
     onTestFinished(async () => {
       child.kill('SIGKILL')
       await exited
-      await rm(directory, { recursive: true, force: true })
     })
     let address: string | undefined
     const lines: string[] = []

@@ -1,11 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { chmod, chown, copyFile, cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, chown, copyFile, cp, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { onTestFinished } from 'vitest'
 import { type GatewayProcess, spawnProgram, started } from './gateway-process.ts'
 import type { Image } from './image.ts'
+import { temporaryDirectory } from './temporary-file.ts'
 
 const exec = promisify(execFile)
 /** Where the base image has Node. */
@@ -42,8 +41,7 @@ export interface Container {
 export async function makeContainer(image: Image, config: string): Promise<Container> {
   const { root, user, env } = image
   const [volumePath = ''] = image.volumes
-  const volume = await mkdtemp(join(tmpdir(), 'immich-ml-router-volume-'))
-  onTestFinished(() => rm(volume, { recursive: true, force: true }))
+  const volume = await temporaryDirectory()
   const [uid = 0, gid = 0] = user.split(':').map(Number)
   await chown(volume, uid, gid)
   await chmod(root, 0o755)

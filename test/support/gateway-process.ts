@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import net, { type AddressInfo, type Server } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Program, prepare, type StubServers } from '@immich-ml-router/example-setups'
 import { onTestFinished } from 'vitest'
 import { ROOT } from './docs.ts'
 import { until } from './servers.ts'
+import { temporaryDirectory } from './temporary-file.ts'
 
 /** A gateway in its own process, which is killed after the test. */
 export interface GatewayProcess {
@@ -80,8 +80,7 @@ export function spawnGateway(which: GatewayName, env: Record<string, string>): S
 export async function startSetup(name: string, servers: StubServers): Promise<GatewayProcess> {
   const { program, environment, config } = await prepare(name, servers)
   if (config === undefined) return started(spawnProgram(program, { ...environment, PORT: '0' }))
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryDirectory()
   const file = join(directory, 'router.yaml')
   await writeFile(file, config)
   return started(spawnProgram(program, { ...environment, PORT: '0', ROUTER_CONFIG: file }))
@@ -156,8 +155,9 @@ export function spawnProgram(
     })
   }
   const exited = once(child, 'exit').then(([code]) => code as number | null)
-  onTestFinished(() => {
-    child.kill('SIGKILL')
+  onTestFinished(async () => {
+    // A program that is not over may still write to a directory that is removed next.
+    if (child.kill('SIGKILL')) await exited
   })
   return { child, lines, output, exited }
 }

@@ -1,11 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, mkdir, readFile } from 'node:fs/promises'
 import { delimiter, dirname, join, matchesGlob } from 'node:path'
 import { promisify } from 'node:util'
-import { onTestFinished } from 'vitest'
 import { ROOT } from './docs.ts'
+import { temporaryDirectory } from './temporary-file.ts'
 
 const exec = promisify(execFile)
 const { version } = JSON.parse(readFileSync(join(ROOT, 'packages/gateway/package.json'), 'utf8'))
@@ -50,8 +49,7 @@ interface Build {
  * as in a fresh clone, without what `.dockerignore` excludes.
  */
 export async function buildImage(dockerfile: string): Promise<Image> {
-  const root = await mkdtemp(join(tmpdir(), 'immich-ml-router-image-'))
-  onTestFinished(() => rm(root, { recursive: true, force: true }))
+  const root = await temporaryDirectory()
   const build: Build = { root, stage: emptyStage(root), stages: 0, named: new Map() }
   await cloneInto(join(root, 'context'))
   for (const [instruction, rest] of instructionsOf(await readFile(join(ROOT, dockerfile), 'utf8')))

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { RouterOptions } from '@immich-ml-router/core'
@@ -8,6 +6,7 @@ import { type ImmichQueues, immichQueues } from '@immich-ml-router/immich'
 import { onTestFinished } from 'vitest'
 import { StubImmich } from '../../packages/immich/src/testing/stub-immich.ts'
 import { serveRouter } from './router-server.ts'
+import { temporaryDirectory } from './temporary-file.ts'
 
 /** A line that the module logged. */
 export interface LoggedLine {
@@ -24,8 +23,7 @@ export async function stubImmich(): Promise<StubImmich> {
 
 /** A path for a state file in a directory of its own. */
 export async function statePath(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryDirectory()
   return join(directory, 'queues.json')
 }
 

@@ -7,7 +7,7 @@ import type { Answer } from './client.ts'
 import { post } from './client.ts'
 import { serveRouter } from './router-server.ts'
 import { listen } from './servers.ts'
-import { directory } from './temporary-file.ts'
+import { temporaryDirectory } from './temporary-file.ts'
 
 /** An ML server whose answers differ by how often it was asked. */
 export async function countingMl() {
@@ -63,7 +63,7 @@ export interface SearchPoolOptions extends Partial<RouterOptions> {
 /** A router with a search cache in front of one ML server. */
 export async function searchPool({ cache = {}, ...options }: SearchPoolOptions = {}) {
   const ml = await countingMl()
-  const path = join(await directory(), 'searches.db')
+  const path = join(await temporaryDirectory(), 'searches.db')
   const clock = new FakeClock()
   const time = { now: Date.UTC(2026, 0, 1) }
   const given: RouterOptions = {

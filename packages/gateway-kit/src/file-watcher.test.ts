@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FakeClock } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { settled } from '../../../test/support/fake-resolver.ts'
 import { until } from '../../../test/support/servers.ts'
+import { temporaryDirectory } from '../../../test/support/temporary-file.ts'
 import { FileWatcher } from './file-watcher.ts'
 
 /** A watcher of a file whose directory sends no events. */
@@ -109,8 +109,7 @@ const fast = {
 
 describe('a file in a directory that can be watched', () => {
   async function watched() {
-    const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-test-'))
-    onTestFinished(() => rm(directory, { recursive: true, force: true }))
+    const directory = await temporaryDirectory()
     const path = join(directory, 'router.yaml')
     /** Replaces the file like Kubernetes: it is a link through a directory link, which is replaced. */
     const version = async (name: string, text: string) => {

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../../../test/support/temporary-file.ts'
 import { writePage } from '../scripts/page.ts'
 import { PAGE } from './page.generated.ts'
 
@@ -34,8 +34,7 @@ describe('the generated module', () => {
   })
 
   it('is written where it is missing or stale, and not touched where it is up to date', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'page-'))
-    onTestFinished(() => rm(directory, { recursive: true }))
+    const directory = await temporaryDirectory()
     const file = join(directory, 'page.generated.ts')
     const write = () => writePage(pathToFileURL(file))
     await write()

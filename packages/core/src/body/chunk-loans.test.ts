@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../../../../test/support/temporary-file.ts'
 import { BodyStore } from './body-store.ts'
 import { StreamedBody } from './streamed-body.ts'
 
@@ -24,8 +22,7 @@ const inMemory = () =>
   new BodyStore({ bodyMemory: 1e6, spareMemory: 0, totalBodyMemory: 1e9, directory: undefined })
 
 async function onDisk(): Promise<BodyStore> {
-  const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
+  const directory = await temporaryDirectory()
   return new BodyStore({ bodyMemory: 1, spareMemory: 0, totalBodyMemory: 1e9, directory })
 }
 

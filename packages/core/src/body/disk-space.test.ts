@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
+import { temporaryDirectory } from '../../../../test/support/temporary-file.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { DiskSpace } from './disk-space.ts'
 import { Link } from './link.ts'
@@ -12,16 +13,10 @@ vi.mock('node:fs', async (original) => ({ ...(await original<typeof import('node
 
 const unwatched = { onWritten: () => {}, onFailed: () => {} }
 
-async function temporary(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'disk-space-test-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
-  return directory
-}
-
 it('reserves at most half of the free disk, which it reads every 10 s', async () => {
   const clock = new FakeClock()
   statfsSync.mockReturnValue({ bavail: 10, bsize: 10 })
-  const disk = new DiskSpace(await temporary(), clock)
+  const disk = new DiskSpace(await temporaryDirectory(), clock)
   const release = disk.hold(30, 1_000)
   expect(release).toBeDefined()
   expect(disk.hold(21, 1_000)).toBeUndefined()
@@ -43,9 +38,9 @@ it('reserves up to the limit of held bodies without a disk', () => {
 })
 
 it('counts the files of all its directories', async () => {
-  const disk = new DiskSpace(await temporary())
+  const disk = new DiskSpace(await temporaryDirectory())
   const first = disk.open(unwatched)
-  disk.configure(await temporary())
+  disk.configure(await temporaryDirectory())
   const second = disk.open(unwatched)
   expect(disk.usage).toEqual({ files: 2, bytes: 0 })
   first?.close()
@@ -55,7 +50,7 @@ it('counts the files of all its directories', async () => {
 })
 
 it('removes files that a killed process left, and no others', async () => {
-  const directory = await temporary()
+  const directory = await temporaryDirectory()
   const leftover = join(directory, `immich-ml-router-${crypto.randomUUID()}.body`)
   await Promise.all([leftover, join(directory, 'other.body')].map((path) => writeFile(path, '')))
   new DiskSpace(directory)
@@ -79,7 +74,7 @@ it('warns once about a directory that cannot be written to', async () => {
 it('tells that a directory cannot be written to, and when that is over', async () => {
   const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   onTestFinished(() => warn.mockRestore())
-  const directory = join(await temporary(), 'spool')
+  const directory = join(await temporaryDirectory(), 'spool')
   const clock = new FakeClock()
   const disk = new DiskSpace(directory, clock)
   const told: (string | undefined)[] = []
@@ -119,7 +114,7 @@ it('tells that a directory cannot be written to, and when that is over', async (
 
   await rm(directory, { recursive: true })
   await write()
-  disk.configure(await temporary())
+  disk.configure(await temporaryDirectory())
   clock.shift(10_000)
   disk.recheck()
   expect(told.slice(4)).toEqual([expect.any(String), undefined])

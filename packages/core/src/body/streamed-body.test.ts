@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../../../../test/support/temporary-file.ts'
 import { BodyFailedError, BodyReleasedError, BodyTooLargeError } from '../errors.ts'
 import { BodyStore } from './body-store.ts'
 import { SpoolFile, type SpoolHandle } from './spool.ts'
@@ -201,8 +201,7 @@ describe('retaining in memory alone', () => {
 
 describe('retaining on disk', () => {
   it('does not wait for room in memory', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'spool-'))
-    onTestFinished(() => rm(directory, { recursive: true }))
+    const directory = await temporaryDirectory()
     const store = new BodyStore({ bodyMemory: 5, spareMemory: 0, totalBodyMemory: 100, directory })
     const bodies = [bodyOf(...chunks), bodyOf(...chunks)]
     for (const body of bodies) {
@@ -282,7 +281,7 @@ describe('retaining on disk', () => {
   })
 
   it('uses a file that only its owner can read and that has no name', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
+    const directory = await temporaryDirectory()
     await writeFile(join(directory, `immich-ml-router-${randomUUID()}.body`), 'leftover')
     await writeFile(join(directory, 'other'), '')
     const store = new BodyStore({ bodyMemory: 5, spareMemory: 0, totalBodyMemory: 100, directory })
@@ -294,14 +293,13 @@ describe('retaining on disk', () => {
     expect((await buffer(body.stream())).equals(large)).toBe(true)
     expect(await readdir(directory)).toEqual(['other'])
     body.destroy()
-    await rm(directory, { recursive: true })
   })
 })
 
 describe('holding', () => {
   it('reads to the end without a reader, and moves a large body to disk', async () => {
     const store = storeOf(1e6, 1e9, undefined)
-    const directory = await mkdtemp(join(tmpdir(), 'spool-test-'))
+    const directory = await temporaryDirectory()
     const onDisk = new BodyStore({ bodyMemory: 1e6, spareMemory: 0, totalBodyMemory: 1e9, directory })
     const large = randomBytes(300_000)
     const body = new StreamedBody(
@@ -321,7 +319,6 @@ describe('holding', () => {
     while (!small.complete) await turn()
     expect([store.used, small.retained]).toEqual([13, true])
     body.destroy()
-    await rm(directory, { recursive: true })
   })
 
   it.each([

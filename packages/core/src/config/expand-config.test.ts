@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { file } from '../../../../test/support/temporary-file.ts'
 import { ExpandedConfig, expandConfig } from './expand-config.ts'
 import { parseConfig, parsePolicy } from './parse.ts'
 import { ConfigError } from './problems.ts'
@@ -62,11 +60,8 @@ describe('a value', () => {
     expect(config.data()).toEqual({ text: written })
   })
 
-  it('comes from the environment and the disk, unless told otherwise', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'immich-ml-router-test-'))
-    onTestFinished(() => rmSync(directory, { recursive: true }))
-    const path = join(directory, 'secret')
-    writeFileSync(path, 'from a file\n')
+  it('comes from the environment and the disk, unless told otherwise', async () => {
+    const path = await file('secret', 'from a file\n')
     process.env['IMMICH_ML_ROUTER_TEST'] = 'from the environment'
     onTestFinished(() => {
       delete process.env['IMMICH_ML_ROUTER_TEST']
