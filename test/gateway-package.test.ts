@@ -63,7 +63,8 @@ describe('the packed gateway in an empty directory', () => {
     expect((await post(gateway.url, immichBody('ocr'))).headers['x-immich-ml-backend']).toBe('gpu')
     const { stdout } = await exec(process.execPath, [main(), 'health', gateway.url])
     expect(stdout).toBe('')
-    gateway.child.kill('SIGTERM')
+    // npx does not pass the signal on.
+    process.kill(Number(gateway.lines[0]?.['pid']), 'SIGTERM')
     await gateway.exited
   }, 60_000)
 
