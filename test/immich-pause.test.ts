@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { pass, passUntil, serveWithQueues, statePath, stubImmich } from './support/immich-stage.ts'
 import { stubMl, until } from './support/servers.ts'
@@ -172,6 +173,25 @@ describe('a reload', () => {
     )
     await passUntil(clock, () => immich.paused.length === 0, 'all are resumed')
   })
+
+  it.each([undefined, 'silent'] as const)(
+    'that a close follows resumes first, unless Immich is %s',
+    async (fault) => {
+      const { immich, gpu, clock, router, options, file } = await stage()
+      await gpu.setFault('refuse')
+      await passUntil(clock, () => immich.paused.length === 3, 'all are paused')
+      immich.fault = fault
+      const { immich: _, ...without } = options
+      router.reload(without)
+      const start = performance.now()
+      await router.close({ timeout: 0 })
+      expect(performance.now() - start).toBeLessThan(4_000)
+      const left = fault === undefined ? [] : ['smartSearch', 'faceDetection', 'ocr']
+      expect(immich.paused).toEqual(left)
+      expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ paused: left })
+      expect(await readdir(dirname(file))).toEqual(['queues.json'])
+    },
+  )
 
   it('attaches Immich to a router that had none', async () => {
     const [immich, gpu] = [await stubImmich(), await stubMl()]

@@ -95,7 +95,8 @@ class Attached implements ImmichQueues {
   readonly #options: ImmichQueuesOptions
   #settings: ResolvedImmich | undefined
   #session: Session | undefined
-  /** The sessions before, which may still have queues to resume. */
+  /** The sessions before, which still have queues to resume. */
+  readonly #before = new Set<Session>()
   #ending: Promise<void> = Promise.resolve()
   #isStopping = false
 
@@ -107,10 +108,7 @@ class Attached implements ImmichQueues {
     router.on('classified', (classification) => this.#session?.ledger.begin(classification))
     router.on('request', (event) => this.#session?.ledger.end(event))
     router.on('backend', () => this.#session?.hurry())
-    router.on('close', () => {
-      this.#isStopping = true
-      this.#session?.close()
-    })
+    router.modules.onClose(() => this.#close())
     this.#configure()
   }
 
@@ -135,11 +133,23 @@ class Attached implements ImmichQueues {
       return
     }
     this.#session = undefined
-    this.#ending = Promise.all([this.#ending, before?.end()]).then(() => {
+    this.#ending = Promise.all([this.#ending, this.#end(before)]).then(() => {
       // Another reload may have come in the meantime.
       if (settings !== undefined && settings === this.#settings && !this.#isStopping)
         this.#session = new Session(this.#with(settings))
     })
+  }
+
+  async #end(session: Session | undefined): Promise<void> {
+    if (session === undefined) return
+    this.#before.add(session)
+    await session.end()
+    this.#before.delete(session)
+  }
+
+  async #close(): Promise<void> {
+    this.#isStopping = true
+    await Promise.all([this.#session, ...this.#before].map((session) => session?.close()))
   }
 
   #with(settings: ResolvedImmich): SessionOptions {

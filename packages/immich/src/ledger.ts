@@ -121,9 +121,9 @@ export class Ledger {
   readonly save = (): Promise<boolean> => this.#file.save()
 
   /** The router is closed: no job is here. */
-  close(): void {
+  async close(): Promise<void> {
     this.state.busy.clear()
-    this.#file.saveNow()
+    await this.#file.close()
   }
 
   #saved(error: Error | undefined): void {

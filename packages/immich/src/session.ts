@@ -47,6 +47,8 @@ export class Session {
   #last = Number.NEGATIVE_INFINITY
   #cancel: (() => void) | undefined
   #looking: Promise<void> | undefined
+  /** What `end()` does. */
+  #resuming: Promise<void> | undefined
   /** Whether something has changed since the look that is going on began. */
   #isHurried = false
   #isStopping = false
@@ -129,7 +131,21 @@ export class Session {
   }
 
   /** Ends it while the router goes on: resumes what it has paused. It never rejects. */
-  async end(): Promise<void> {
+  end(): Promise<void> {
+    this.#resuming ??= this.#resumeAll()
+    return this.#resuming.then(() => this.#finish())
+  }
+
+  /** Ends it with the router. What `end()` still resumes is given as long as a planned stop. It never rejects. */
+  async close(): Promise<void> {
+    this.#isStopping = true
+    const late = setTimeout(() => this.#ending.abort(), STOP_TIMEOUT)
+    await this.#resuming
+    clearTimeout(late)
+    await this.#finish()
+  }
+
+  async #resumeAll(): Promise<void> {
     this.#isStopping = true
     this.#cancel?.()
     await this.#looking
@@ -139,15 +155,14 @@ export class Session {
         await this.#followAll(await this.#client.queues(work.signal), work, false)
     })
     this.#expectNothing()
-    this.close()
   }
 
-  /** The router is closed. */
-  close(): void {
-    this.#isStopping = true
+  /** Writes the last state. After that, no call and no file is in use. */
+  async #finish(): Promise<void> {
     this.#cancel?.()
     this.#ending.abort()
-    this.ledger.close()
+    await this.#looking
+    await this.ledger.close()
     for (const kind of [NOTICE, FILE_NOTICE]) this.#options.router.notices.clear(kind)
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 
 /** A larger file is not ours. */
@@ -11,6 +11,7 @@ export class StateFile {
   readonly #onFailure: (error: Error | undefined) => void
   #saving: Promise<boolean> | undefined
   #isPending = false
+  #closing: Promise<boolean> | undefined
 
   /**
    * @param text The text to write, at the time of writing.
@@ -33,8 +34,9 @@ export class StateFile {
     }
   }
 
-  /** Writes the state of now. @returns Whether it is on disk. */
+  /** Writes the state of now. @returns Whether it is on disk; `false` after `close()`. */
   async save(): Promise<boolean> {
+    if (this.#closing !== undefined) return false
     this.#isPending = true
     // One that has begun may have taken an older text.
     await this.#saving
@@ -45,28 +47,15 @@ export class StateFile {
     return (await this.#saving) ?? false
   }
 
-  /** The same without waiting for the event loop, at the end of the process. */
-  saveNow(): void {
-    this.#isPending = false
-    try {
-      const temporary = this.#temporary('end')
-      const file = openSync(temporary, 'w', 0o600)
-      try {
-        writeFileSync(file, this.#text())
-        fsyncSync(file)
-      } finally {
-        closeSync(file)
-      }
-      renameSync(temporary, this.path)
-      this.#onFailure(undefined)
-    } catch (error) {
-      this.#onFailure(asError(error))
-    }
+  /** Writes the last state. Nothing is written after that. */
+  async close(): Promise<void> {
+    this.#closing ??= this.save()
+    await this.#closing
   }
 
   async #write(): Promise<boolean> {
     try {
-      const temporary = this.#temporary('new')
+      const temporary = `${this.path}.${process.pid}.new`
       const file = await open(temporary, 'w', 0o600)
       try {
         await file.writeFile(this.#text())
@@ -81,10 +70,6 @@ export class StateFile {
       this.#onFailure(asError(error))
       return false
     }
-  }
-
-  #temporary(suffix: string): string {
-    return `${this.path}.${process.pid}.${suffix}`
   }
 }
 

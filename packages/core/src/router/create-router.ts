@@ -314,7 +314,7 @@ class PredictRouter implements Router {
     const cut = () => this.#cut.abort()
     if (signal?.aborted === true) cut()
     signal?.addEventListener('abort', cut)
-    this.#closed ??= this.#drain(timeout, onDrained)
+    this.#closed ??= this.#drain(timeout, onDrained).then(() => this.modules.close())
     return this.#closed.finally(() => signal?.removeEventListener('abort', cut))
   }
 

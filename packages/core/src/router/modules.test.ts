@@ -60,3 +60,19 @@ it('has the answers of the module that was attached last', () => {
   second()
   expect(modules.forgetAnswers()).toBeUndefined()
 })
+
+it('ends what modules use when the router closes, also when one of them fails', async () => {
+  const { modules } = registry()
+  const ended: string[] = []
+  modules.onClose(() => {
+    throw new Error('no disk')
+  })
+  const remove = modules.onClose(async () => void ended.push('removed'))
+  modules.onClose(async () => {
+    await Promise.resolve()
+    ended.push('file')
+  })
+  remove()
+  await modules.close()
+  expect(ended).toEqual(['file'])
+})

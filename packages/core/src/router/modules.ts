@@ -44,6 +44,13 @@ export interface Modules {
    */
   attach(module: RouterModule): () => void
   /**
+   * Calls `end` once the router is closed. `router.close()` waits for it, so a module has no file or socket in use after that.
+   *
+   * @param end If it rejects, the router closes all the same.
+   * @returns Removes the call.
+   */
+  onClose(end: () => Promise<void>): () => void
+  /**
    * The options in force, as given to `createRouter()` or to the last `reload()`. They include credentials: a method, so that
    * printing a router does not show them.
    */
@@ -63,6 +70,7 @@ export class ModuleRegistry implements Modules {
   /** What answers requests that no single backend serves. */
   splitter: Splitter | undefined
   #config: RouterConfig = { backends: {} }
+  readonly #ends = new Set<() => Promise<void>>()
   #isChecked = false
 
   config(): RouterConfig {
@@ -78,6 +86,16 @@ export class ModuleRegistry implements Modules {
       if (serves !== undefined && this.#attached.get(serves) === module) this.#attached.delete(serves)
       if (this.splitter === splitter) this.splitter = undefined
     }
+  }
+
+  onClose(end: () => Promise<void>): () => void {
+    this.#ends.add(end)
+    return () => void this.#ends.delete(end)
+  }
+
+  /** Ends the modules. It never rejects. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#ends].map(async (end) => end()))
   }
 
   forgetAnswers(model?: string): number | undefined {
