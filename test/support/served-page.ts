@@ -22,7 +22,6 @@ export async function serve(options: Partial<RouterOptions> = {}, pageOptions: S
   })
   const page = statusPage(router, { clock, ...pageOptions })
   onTestFinished(async () => {
-    page.close()
     await router.close({ timeout: 0 })
   })
   const { url, server } = await listen((req, res) => page(req, res, () => router.handle(req, res)))

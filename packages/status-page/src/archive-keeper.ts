@@ -42,9 +42,9 @@ export class ArchiveKeeper {
     this.#stopListening = watchEvents(router, (event) => this.archive.note(event))
   }
 
-  /** Saves the history, and stops. */
-  close(): void {
+  /** Saves the history, and stops. Resolves when no file is in use. */
+  async close(): Promise<void> {
     this.#stopListening()
-    this.#file?.close()
+    await this.#file?.close()
   }
 }

@@ -11,10 +11,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryDirectory } from '../../../test/support/temporary-file.ts'
 import { itNeeds } from '../../../test/support/tools.ts'
 import { NOON, RUN, Script } from './archive.fixture.ts'
 import type { ArchiveRecord } from './archive.ts'
@@ -25,14 +24,8 @@ import { encodeHistory } from './history-format.ts'
 let path = ''
 
 beforeEach(async () => {
-  path = join(await directory(), 'history.json')
+  path = join(await temporaryDirectory(), 'history.json')
 })
-
-async function directory(): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), 'immich-ml-router-history-test-'))
-  onTestFinished(() => rm(made, { recursive: true, force: true }))
-  return made
-}
 
 /** A history file of a script, as a process has it. */
 function processOf(script = new Script()) {
@@ -130,10 +123,9 @@ describe('the history file', () => {
 
   it('has the state of close(), whatever a save in progress has written', async () => {
     const { script, file } = processOf()
-    const saving = file.save()
+    void file.save()
     script.archive.note({ kind: 'reloaded' })
-    file.close()
-    await saving
+    await file.close()
     expect([JSON.parse(readFileSync(path, 'utf8')).events.length, filesBeside()]).toEqual([
       1,
       [basename(path)],
@@ -244,7 +236,7 @@ describe('the history file', () => {
   )
 
   itNeeds('mount')('leaves the old file and makes a notice when the disk is full or read-only', async () => {
-    const disk = await directory()
+    const disk = await temporaryDirectory()
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32k', 'tmpfs', disk])
     onTestFinished(() => void execFileSync('umount', [disk]))
     path = join(disk, 'history.json')

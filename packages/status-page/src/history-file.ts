@@ -44,6 +44,8 @@ export class HistoryFile {
   #hasChanged = false
   /** The file of the save in progress. */
   #saving: string | undefined
+  /** The end of the last save. */
+  #saved: Promise<void> | undefined
   #cancel: (() => void) | undefined
   #closed = false
   #problem: string | undefined
@@ -80,13 +82,17 @@ export class HistoryFile {
 
   /** Saves now, without blocking the event loop. Never rejects. */
   async save(): Promise<void> {
-    const { path } = this.#options
     // The disk takes longer than a minute.
     if (this.#saving !== undefined) return this.changed()
     const text = this.#begin()
     if (text === undefined) return
-    const temporary = temporaryOf(path)
+    const temporary = temporaryOf(this.#options.path)
     this.#saving = temporary
+    this.#saved = this.#write(temporary, text)
+    await this.#saved
+  }
+
+  async #write(temporary: string, text: string): Promise<void> {
     try {
       const handle = await open(temporary, 'wx', MODE)
       try {
@@ -103,14 +109,17 @@ export class HistoryFile {
     this.#saving = undefined
   }
 
-  /** Saves the last changes and stops. */
-  close(): void {
-    if (this.#closed) return
-    const saving = this.#saving
-    if (this.#hasChanged || saving !== undefined) this.#saveNow()
-    this.#closed = true
-    this.#cancel?.()
-    if (saving !== undefined) remove(saving)
+  /** Saves the last changes at once and stops. Resolves when a save in progress has ended as well. */
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      const saving = this.#saving
+      if (this.#hasChanged || saving !== undefined) this.#saveNow()
+      this.#closed = true
+      this.#cancel?.()
+      // The process may exit before the save ends.
+      if (saving !== undefined) remove(saving)
+    }
+    await this.#saved
   }
 
   #saveNow(): void {

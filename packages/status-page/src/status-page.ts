@@ -66,8 +66,12 @@ export interface StatusPageOptions {
 export interface StatusPage {
   /** @param next Called for requests outside the page's path. Without it, they get 404. */
   (req: IncomingMessage, res: ServerResponse, next?: () => unknown): void
-  /** Disconnects all viewers and stops recording. Closing the router does the same. */
-  close(): void
+  /**
+   * Disconnects all viewers and stops recording. Closing the router does the same.
+   *
+   * @returns Resolves when the history file is no longer in use.
+   */
+  close(): Promise<void>
   /** @returns The current run of bulk jobs, if there is one, and the last ten; oldest first. */
   runs(): readonly RunView[]
 }
@@ -163,7 +167,7 @@ class PageServer {
       router.on('request', (event) => {
         if (!this.#selfTest.take(event)) recorder.record(event)
       }),
-      router.on('close', () => this.close()),
+      router.modules.onClose(() => this.close()),
       () => sampler.stop(),
       () => this.#selfTest.close(),
     ]
@@ -181,12 +185,13 @@ class PageServer {
     return this.#reporter.runs()
   }
 
-  close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    for (const stop of this.#stopListening) stop()
-    this.#live.end()
-    this.#keeper.close()
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true
+      for (const stop of this.#stopListening) stop()
+      this.#live.end()
+    }
+    await this.#keeper.close()
   }
 
   #serve(req: IncomingMessage, res: ServerResponse, path: string): void {
