@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { QueueView, RunView } from '../src/wire.ts'
+import type { RunView } from '../src/wire.ts'
 import { formatFor } from './format.ts'
 import { runInWords } from './run-words.ts'
 
@@ -14,7 +14,7 @@ const run: RunView = {
   backends: { nas: { jobs: 40, busy: 0.1 }, gpu: { jobs: 1200, busy: 0.91 } },
 }
 const words = (rest: Partial<RunView> = {}) => {
-  const said = runInWords({ ...run, ...rest }, start + 60_000, format)
+  const said = runInWords({ ...run, ...rest }, start + 60_000, format, false)
   return Object.values(said).map((text: string) => text.replaceAll(/[\u202f\u00a0]/g, ' '))
 }
 
@@ -34,19 +34,8 @@ describe('a run in words', () => {
     )
   })
 
-  it("takes what remains from Immich's queues", () => {
-    const queue = (remaining: number, expectedEnd?: number): QueueView => ({
-      name: 'ocr',
-      remaining,
-      active: 0,
-      expectedEnd,
-      lost: 0,
-    })
-    const rest = (...queues: QueueView[]) => runInWords(run, start, format, { updated: start, queues }).rest
-    expect(rest(queue(40, start + 60_000), queue(50, start + 120_000), queue(0))).toBe(
-      'None failed; 90 remain; done at about 03:13',
-    )
-    expect(rest(queue(40, start + 60_000), queue(50))).toBe('None failed; 90 remain')
+  it('gives no advice where Immich is configured and cannot tell', () => {
+    expect(runInWords(run, start, format, true).rest).toBe('None failed')
   })
 
   it('says how it ended', () => {

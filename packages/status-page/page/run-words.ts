@@ -1,4 +1,4 @@
-import type { QueuesView, RunView } from '../src/wire.ts'
+import type { RunView } from '../src/wire.ts'
 import type { Format } from './format.ts'
 import { JOB_KINDS, SHORT_KINDS } from './words.ts'
 
@@ -18,10 +18,9 @@ export interface RunWords {
 
 const UNKNOWN_END = 'set immich to see what remains'
 
-/** @param queues Immich's queues, when they are known. */
-export function runInWords(run: RunView, wall: number, format: Format, queues?: QueuesView): RunWords {
-  const { start, end, jobs, rate, failures } = run
-  const { remaining = remainingOf(queues), expectedEnd = endOf(queues) } = run
+/** @param knowsImmich Whether the configuration has Immich. */
+export function runInWords(run: RunView, wall: number, format: Format, knowsImmich: boolean): RunWords {
+  const { start, end, jobs, rate, failures, remaining, expectedEnd } = run
   const failed = failures === 0 ? 'none failed' : `${format.count(failures)} failed`
   const speed = `On average ${[`${format.rate(rate)}/s`, ...busyOf(run, format).slice(0, 2)].join(', ')}`
   const count = `${format.count(jobs)} ${unitOf(run)}`
@@ -33,7 +32,7 @@ export function runInWords(run: RunView, wall: number, format: Format, queues?: 
   const left = [
     ...(remaining === undefined ? [] : [`${format.count(remaining)} remain`]),
     ...(expectedEnd === undefined ? [] : [`done at about ${format.moment(expectedEnd, wall)}`]),
-    ...(remaining === undefined && expectedEnd === undefined ? [UNKNOWN_END] : []),
+    ...(remaining === undefined && !knowsImmich ? [UNKNOWN_END] : []),
   ]
   return {
     count: `${count} since ${format.moment(start, wall)}`,
@@ -69,18 +68,4 @@ export function kindsOf({ kinds }: RunView, format: Format): string {
     const count = kinds[kind] ?? 0
     return count === 0 ? [] : `${SHORT_KINDS[kind]} ${format.count(count)}`.replaceAll(' ', NO_BREAK)
   }).join(' · ')
-}
-
-/** Jobs that Immich has not done; `undefined` when it has not told. */
-function remainingOf(queues: QueuesView | undefined): number | undefined {
-  return queues?.updated === undefined
-    ? undefined
-    : queues.queues.reduce((sum, { remaining }) => sum + remaining, 0)
-}
-
-/** The end of the queue that takes longest; `undefined` when one of them is unknown. */
-function endOf(queues: QueuesView | undefined): number | undefined {
-  const open = queues?.queues.filter(({ remaining }) => remaining > 0) ?? []
-  const ends = open.flatMap(({ expectedEnd }) => expectedEnd ?? [])
-  return ends.length === 0 || ends.length < open.length ? undefined : Math.max(...ends)
 }

@@ -85,10 +85,11 @@ export class Archive {
     if (this.#day.settle(now, this.#changes + 1)) this.#changed()
   }
 
-  changedSince(change: number): ArchiveViews {
+  /** @param withCurrentRun Whether the current run is among them in any case. */
+  changedSince(change: number, withCurrentRun = false): ArchiveViews {
     const now = this.#wall()
     return {
-      runs: this.#runs.changedSince(change),
+      runs: this.#runs.changedSince(change, withCurrentRun),
       day: this.#day.changedSince(change, now),
       events: this.#events.changedSince(change, now),
     }

@@ -2,9 +2,11 @@ import { createRouter, type Router, type RouterStatus, type WaitingRequest } fro
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { backendStatus } from '../../../test/support/backend-status.ts'
 import { Archive } from './archive.ts'
+import { defaults } from './defaults.ts'
 import { Recorder } from './recorder.ts'
-import { Reporter, START } from './report.ts'
+import { Reporter, type ReporterOptions, START } from './report.ts'
 import { classificationOf, eventOf } from './request-event.fixture.ts'
+import type { QueuesView } from './wire.ts'
 
 /** A router that has the given status and waiting requests. */
 function routerOf(status: Partial<RouterStatus> = {}, waiting: readonly WaitingRequest[] = []): Router {
@@ -14,9 +16,9 @@ function routerOf(status: Partial<RouterStatus> = {}, waiting: readonly WaitingR
   return Object.assign(router, { status: () => ({ ...own, now: 5_000, ...status }), waiting: () => waiting })
 }
 
-function reporterOf(router: Router, { actions = false } = {}) {
+function reporterOf(router: Router, { actions = false, ...options }: Partial<ReporterOptions> = {}) {
   const recorder = new Recorder(router.status(), new Archive())
-  return { recorder, reporter: new Reporter(router, recorder, { actions }) }
+  return { recorder, reporter: new Reporter(router, recorder, { actions, ...options }) }
 }
 
 describe('a report', () => {
@@ -79,5 +81,30 @@ describe('a report', () => {
     expect([waiting.count, waiting.first.length]).toEqual([60, 40])
     expect(waiting.first[0]).toMatchObject({ route: 'all', reason: 'full', at: 1_000, client: '127.0.0.1' })
     expect(waiting.first[0]?.kind).toBe('search')
+  })
+
+  it("has what remains of the current run in Immich's queues, also when the run has not changed", () => {
+    const queue = { name: 'ocr', active: 0, lost: 0 } as const
+    let queues: QueuesView | undefined
+    const { recorder, reporter } = reporterOf(routerOf(), { queues: () => queues })
+    for (let i = 0; i < defaults.runJobs; i++)
+      recorder.record(eventOf({ classification: classificationOf(['ocr', 'recognition', 'PP-OCR']) }))
+    const { mark } = reporter
+    const left = (view?: QueuesView) => {
+      queues = view
+      return reporter.report(mark).runs.map(({ remaining, expectedEnd }) => [remaining, expectedEnd])
+    }
+    expect(left()).toEqual([])
+    const [first, second] = [
+      { ...queue, remaining: 40, expectedEnd: 60_000 },
+      { ...queue, remaining: 50, expectedEnd: 120_000 },
+    ]
+    expect(left({ updated: 1, queues: [first, second] })).toEqual([[90, 120_000]])
+    expect(left({ updated: 1, queues: [first, { ...second, expectedEnd: undefined }] })).toEqual([
+      [90, undefined],
+    ])
+    const unknown = [[undefined, undefined]]
+    expect(left({ queues: [] })).toEqual(unknown)
+    expect(left({ updated: 1, problem: 'Immich does not answer.', queues: [first] })).toEqual(unknown)
   })
 })

@@ -107,7 +107,7 @@ export class Reporter {
     archive.settle(this.#isBulkWaiting())
     const { actions, setup } = this.#options
     const queues = queuesOf(this.#options.queues?.())
-    const { runs, ...archived } = archive.changedSince(mark.archive)
+    const { runs, ...archived } = archive.changedSince(mark.archive, queues !== undefined)
     const isNew = this.#recorder.count === 0 && active === 0
     return {
       whole: mark === START,
@@ -168,9 +168,9 @@ const UNAVAILABLE: ReadonlySet<HealthState> = new Set([
   'removed',
 ])
 
-/** The current run with what Immich still has to do. */
+/** The current run with what Immich still has to do, if Immich has told that and has no problem. */
 function withExpected(runs: readonly RunView[], view: QueuesView | undefined): readonly RunView[] {
-  if (view === undefined || view.problem !== undefined) return runs
+  if (view?.updated === undefined || view.problem !== undefined) return runs
   const { queues } = view
   const remaining = queues.reduce((sum, queue) => sum + queue.remaining, 0)
   const ends = queues.flatMap(({ expectedEnd }) => expectedEnd ?? [])

@@ -161,8 +161,10 @@ export class Runs {
     return true
   }
 
-  changedSince(change: number): RunView[] {
-    return this.#runs.filter((run) => run.counts && run.change > change).map(({ view }) => view)
+  /** @param withCurrent Whether the current run is among them in any case. */
+  changedSince(change: number, withCurrent = false): RunView[] {
+    const isAsked = (run: Run) => run.change > change || (withCurrent && !run.isOver)
+    return this.#runs.filter((run) => run.counts && isAsked(run)).map(({ view }) => view)
   }
 
   get records(): RunRecord[] {

@@ -28,7 +28,7 @@ export class RunCard {
       this.#show('', '', '', 'Bulk work, such as an import, shows here as a run.')
       return
     }
-    const { count, speed, rest, kinds } = runInWords(run, wall, model.format, queues)
+    const { count, speed, rest, kinds } = runInWords(run, wall, model.format, queues !== undefined)
     this.#show(count, speed, rest, kinds)
   }
 
