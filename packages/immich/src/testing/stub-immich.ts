@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Listener } from '../../../core/src/testing/listener.ts'
 import { PERMISSIONS } from '../immich-client.ts'
 import { QUEUES, type QueueName } from '../queue-names.ts'
 
@@ -32,8 +31,11 @@ export class StubImmich {
   readonly changes: string[] = []
   /** All calls. */
   calls = 0
-  #server: Server | undefined
-  #port = 0
+  readonly #listener = new Listener({
+    host: '127.0.0.1',
+    port: 0,
+    handle: (req, res) => this.#handle(req, res),
+  })
 
   static async start(): Promise<StubImmich> {
     const stub = new StubImmich()
@@ -42,7 +44,7 @@ export class StubImmich {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`
+    return this.#listener.url
   }
 
   queue(name: QueueName): StubQueue {
@@ -57,23 +59,12 @@ export class StubImmich {
   }
 
   /** Listens, on the same port as before. */
-  async open(): Promise<void> {
-    const server = http.createServer((req, res) => void this.#handle(req, res))
-    server.listen(this.#port, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    this.#port = port
-    this.#server = server
+  open(): Promise<void> {
+    return this.#listener.open()
   }
 
-  async close(): Promise<void> {
-    const server = this.#server
-    if (server === undefined) return
-    this.#server = undefined
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
+  close(): Promise<void> {
+    return this.#listener.close()
   }
 
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
