@@ -113,8 +113,8 @@ async function reserve(host: string, port: number): Promise<() => Promise<void>>
   const to = (peer.address() as AddressInfo).port
   const socket = net.connect({ port: to, host, localAddress: host, localPort: port })
   socket.on('error', () => {})
-  // Some systems do not allow this; then the port is not reserved.
-  await Promise.race([once(socket, 'connect'), once(socket, 'close')])
+  // Some systems do not allow this, or another program has got the port; then it is not reserved.
+  await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve))
   return async () => {
     const closed = socket.destroyed ? undefined : once(socket, 'close')
     socket.resetAndDestroy()
