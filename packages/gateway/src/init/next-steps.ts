@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { DEFAULT_PORT, type Environment, ownUrlProblems } from '@immich-ml-router/gateway-kit'
+import { NAME } from '../name.ts'
 import type { Target } from './targets.ts'
 
 /** Interfaces of containers and virtual machines: other machines cannot reach them. */
@@ -22,8 +23,14 @@ export function placeFor(file: string, targets: readonly Target[], env: Environm
   const isTaken = (port: number) => ownUrlProblems({ backends }, { ...env, PORT: String(port) }).length > 0
   let port = given
   while (isTaken(port)) port++
-  const command = env['npm_command'] === 'exec' ? 'npx @immich-ml-router/gateway' : 'immich-ml-router'
-  return { file, port, otherPort: port === given ? undefined : port, command }
+  return { file, port, otherPort: port === given ? undefined : port, command: ownCommand(env) }
+}
+
+/** How this process was started: with npx, in a clone of the repository, or as an installed command. */
+function ownCommand(env: Environment): string {
+  if (env['npm_command'] === 'exec') return 'npx @immich-ml-router/gateway'
+  const isClone = env['npm_command'] === 'start' && env['npm_package_name'] === NAME
+  return isClone ? 'npm start --' : NAME
 }
 
 /** The IPv4 addresses of this machine, physical interfaces first. */
