@@ -6,6 +6,7 @@ import type { InitOptions } from './commands/init.ts'
 import { run } from './commands/run.ts'
 import type { StatusOptions } from './commands/status.ts'
 import type { WarmCacheOptions } from './commands/warm-cache.ts'
+import { endOnHangUp } from './early-hang-up.ts'
 import { EXIT } from './exit-codes.ts'
 import { modelMistake } from './probe/immich-jobs.ts'
 
@@ -38,6 +39,9 @@ function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
 }
 
+/** The commands that run a gateway, which handles SIGHUP. */
+const GATEWAYS: ReadonlySet<string> = new Set(['run', 'demo'])
+
 /** Creates the command line of `immich-ml-router`. Each command but `run` is loaded when it is used, so that `run` starts fast. */
 export function createProgram(): Command {
   const program = new Command('immich-ml-router')
@@ -46,6 +50,9 @@ export function createProgram(): Command {
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', HELP)
     .showHelpAfterError('Run "immich-ml-router --help" for the commands.')
+    .hook('preAction', (_, command) => {
+      if (!GATEWAYS.has(command.name())) endOnHangUp()
+    })
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.ok : EXIT.usage))
   program
     .command('run', { isDefault: true })
