@@ -129,7 +129,9 @@ describe('an upload in chunks of one byte', () => {
     await until(() => router.status().bodies[where] === body.length, 'it is all held')
     await stub.setFault(undefined)
     expect(await status).toBe('200')
-    expect(stub.received.map((it) => it.sha256)).toEqual([sha256(body)])
+    // On a busy machine, a probe may fail during the first attempt, which is then made again.
+    const whole = stub.received.filter(({ complete }) => complete)
+    expect(whole.map((it) => it.sha256)).toEqual([sha256(body)])
     await until(() => router.status().bodies.memory === 0, 'the memory is free')
   })
 })

@@ -264,7 +264,12 @@ describe('the status page in a browser', () => {
       async () => (await textOf(page, '.station .why')) === '1 of 2 endpoints are healthy.',
       'one is down',
     )
-    expect((await textsOf(page, '.endpoints li'))[1]).toMatch(/^127\.0\.0\.2:\d+ Down .* connection refused$/)
+    // Before its first probe is answered, it is not healthy either.
+    await until(
+      async () =>
+        /^127\.0\.0\.2:\d+ Down .* connection refused$/.test((await textsOf(page, '.endpoints li'))[1] ?? ''),
+      'it shows why',
+    )
   })
 
   it('closes healthy backends when there are more than four, until they are opened', async () => {

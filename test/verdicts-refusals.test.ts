@@ -99,7 +99,10 @@ describe('a bulk job without a second opinion', () => {
 
   it('is answered where the only available backend has served such jobs before', async () => {
     const clock = new FakeClock()
-    const served = await serve([good, status(503, '', { 'retry-after': '60' })], { clock })
+    const served = await serve([good, status(503, '', { 'retry-after': '60' })], {
+      clock,
+      heartbeat: false,
+    })
     expect((await post(served.url, image)).status).toBe(200)
     const [a] = served.servers
     if (a !== undefined) a.answer = refusal
@@ -108,7 +111,7 @@ describe('a bulk job without a second opinion', () => {
 
   it('does not freeze a type whose trial is a job that fails', async () => {
     const clock = new FakeClock()
-    const served = await serve([status(500, 'Internal Server Error')], { clock })
+    const served = await serve([status(500, 'Internal Server Error')], { clock, heartbeat: false })
     for (let i = 0; i < 2; i++) expect((await post(served.url, image)).status).toBe(500)
     const third = await whenOver(post(served.url, image), clock)
     const [a] = served.servers
