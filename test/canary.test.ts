@@ -1,6 +1,7 @@
 import { immichBody, UNDECODABLE } from '@immich-ml-router/core/testing'
 import { describe, expect, it } from 'vitest'
 import { post } from './support/client.ts'
+import { fastClock } from './support/fast-clock.ts'
 import { serveRouter } from './support/router-server.ts'
 import { stubMl, until } from './support/servers.ts'
 
@@ -44,7 +45,11 @@ describe('a canary', () => {
 
   it('blames a backend that fails at everything: at once, and the jobs are held', async () => {
     const ml = await stubMl()
-    const { router, url } = await serveRouter({ backends: { gpu: { url: ml.url } }, ...OPTIONS })
+    const { router, url } = await serveRouter({
+      backends: { gpu: { url: ml.url } },
+      ...OPTIONS,
+      clock: fastClock(10),
+    })
     expect((await post(url, GOOD_IMAGE)).status).toBe(200)
     await ml.setFault('error')
     const jobs = Array.from({ length: 5 }, () => post(url, GOOD_IMAGE))
@@ -70,7 +75,11 @@ describe('a canary', () => {
 
   it('tries an ejected backend instead of a job', async () => {
     const ml = await stubMl()
-    const { router, url } = await serveRouter({ backends: { gpu: { url: ml.url } }, ...OPTIONS })
+    const { router, url } = await serveRouter({
+      backends: { gpu: { url: ml.url } },
+      ...OPTIONS,
+      clock: fastClock(10),
+    })
     expect((await post(url, GOOD_IMAGE)).status).toBe(200)
     await ml.setFault('error')
     const job = post(url, immichBody('indexing', Buffer.from('another photo')))
@@ -85,7 +94,11 @@ describe('a canary', () => {
 
   it('keeps neither searches nor images waiting for a request that hangs there', async () => {
     const ml = await stubMl({ threads: 8, serviceTime: { ocr: 60_000 } })
-    const { url } = await serveRouter({ backends: { gpu: { url: ml.url, maxConcurrent: 8 } }, ...OPTIONS })
+    const { url } = await serveRouter({
+      backends: { gpu: { url: ml.url, maxConcurrent: 8 } },
+      ...OPTIONS,
+      clock: fastClock(10),
+    })
     expect((await post(url, GOOD_IMAGE)).status).toBe(200)
     const hangs = post(url, immichBody('ocr', Buffer.from('a photo')))
     hangs.catch(() => {})

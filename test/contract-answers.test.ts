@@ -164,9 +164,6 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
       const answer = await post(url, body)
       expect([answer.status, JSON.parse(answer.body.toString())]).toMatchObject([502, { code }])
     }
-    await stubs.text.setFault('slow-body')
-    const slow = await post(url, body)
-    expect([slow.status, Object.keys(JSON.parse(slow.body.toString()))]).toEqual([200, ['clip']])
   })
 
   it('closes the connection when an answer that is too large to keep breaks off', async () => {
@@ -192,11 +189,13 @@ describe.each([...adapters, ...direct])('$name', (adapter) => {
     await stubs.image.setFault('hang')
     const running = post(url, immichBody('indexing', imageBytes(100_000)))
     await until(() => stubs.image.started === 1, 'one runs')
-    const closed = router.close({ timeout: 800 })
+    const late = new AbortController()
+    const closed = router.close({ timeout: 60_000, signal: late.signal })
     const held = post(url, immichBody('textSearch', 'cat'))
     await until(() => [...router.waiting()].length === 1, 'the other is held')
     expect((await fetch(`${url}/ping`)).status).toBe(503)
     expect([router.status().state, stubs.text.started]).toEqual(['closing', 0])
+    late.abort()
     await closed
     for (const { status, body } of [await running, await held])
       expect([status, JSON.parse(body.toString()).code]).toEqual([503, 'router-closed'])

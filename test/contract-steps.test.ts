@@ -1,12 +1,30 @@
 import type { RequestEvent, RouterError } from '@immich-ml-router/core'
 import { GOOD_ANSWER, imageBytes, immichBody, immichForm, multipart } from '@immich-ml-router/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Steps } from './adapters/adapter.ts'
+import type { AdapterUnderTest, Steps } from './adapters/adapter.ts'
 import { adapters } from './adapters/all.ts'
 import { post } from './support/client.ts'
 import { received, seed } from './support/contract-seed.ts'
 import { listen, stubMl, until } from './support/servers.ts'
 import { sha256 } from './support/sha256.ts'
+
+/** Mounts the steps before a router whose only backend takes one request at a time. */
+async function mountOneSlot(adapter: AdapterUnderTest, steps: Steps) {
+  const backend = { started: 0, open: Promise.resolve() }
+  const { url: gpu } = await listen((req, res) => {
+    backend.started++
+    const answer = async () => {
+      await backend.open
+      res.setHeader('content-type', 'application/json').end(GOOD_ANSWER)
+    }
+    req.resume().on('end', answer)
+  })
+  const mounted = adapter.steps({ backends: { gpu: { url: gpu, maxConcurrent: 1 } }, health: false }, steps)
+  onTestFinished(() => mounted.router.close({ timeout: 0 }))
+  const { url } = await listen(mounted.listener)
+  const send = (size = 100) => post(url, immichBody('indexing', imageBytes(size)))
+  return { backend, router: mounted.router, send }
+}
 
 describe.each(adapters)('$name', (adapter) => {
   describe('classifyPredict() before immichMlRouter()', () => {
@@ -126,25 +144,7 @@ describe.each(adapters)('$name', (adapter) => {
   })
 
   describe.each<Steps['count']>([1, 2, 3])('%i steps of a router with one slot', (count) => {
-    async function oneSlot(steps: Omit<Steps, 'count'> = {}) {
-      const backend = { started: 0, open: Promise.resolve() }
-      const { url: gpu } = await listen((req, res) => {
-        backend.started++
-        const answer = async () => {
-          await backend.open
-          res.setHeader('content-type', 'application/json').end(GOOD_ANSWER)
-        }
-        req.resume().on('end', answer)
-      })
-      const mounted = adapter.steps(
-        { backends: { gpu: { url: gpu, maxConcurrent: 1 } }, health: false },
-        { count, ...steps },
-      )
-      onTestFinished(() => mounted.router.close({ timeout: 0 }))
-      const { url } = await listen(mounted.listener)
-      const send = (size = 100) => post(url, immichBody('indexing', imageBytes(size)))
-      return { backend, router: mounted.router, send }
-    }
+    const oneSlot = (steps: Omit<Steps, 'count'> = {}) => mountOneSlot(adapter, { count, ...steps })
 
     it('answer when middleware between them fails, however large the upload is', async () => {
       const { router, send } = await oneSlot({ afterClassify: () => Promise.reject(new Error('mine')) })
@@ -185,30 +185,6 @@ describe.each(adapters)('$name', (adapter) => {
       expect(await statuses([running, ...between, queued])).toEqual([200, 200, 200, 503])
       await closed
     })
-
-    it('send nothing once the router is closed', async () => {
-      const gate = Promise.withResolvers<boolean>()
-      const isNamed = count < 3
-      const { backend, router, send } = await oneSlot({
-        afterClassify: async (exchange) => {
-          if (!isNamed) return false
-          await gate.promise
-          exchange.use('gpu')
-          return false
-        },
-        afterSelect: async () => void (isNamed || (await gate.promise)),
-      })
-      const answer = send().catch(() => ({ status: 'cut' }))
-      await until(
-        () => router.status().backends[0]?.inFlight === (isNamed ? 0 : 1),
-        'it is between the steps',
-      )
-      await until(() => router.status().active === 1, 'it is there')
-      await router.close({ timeout: 0 })
-      gate.resolve(true)
-      expect([503, 'cut']).toContain((await answer).status)
-      expect(backend.started).toBe(0)
-    })
   })
 
   describe('a route by the head of a request', () => {
@@ -245,5 +221,40 @@ describe.each(adapters)('$name', (adapter) => {
         other: prefixes.length,
       })
     })
+  })
+})
+
+describe('steps of a router that closes between them', () => {
+  /** @returns What the client gets, and how many requests the backend got. */
+  async function closeBetween(adapter: AdapterUnderTest, count: Steps['count']) {
+    const gate = Promise.withResolvers<boolean>()
+    const isNamed = count < 3
+    const { backend, router, send } = await mountOneSlot(adapter, {
+      count,
+      afterClassify: async (exchange) => {
+        if (!isNamed) return false
+        await gate.promise
+        exchange.use('gpu')
+        return false
+      },
+      afterSelect: async () => void (isNamed || (await gate.promise)),
+    })
+    const answer = send().catch(() => ({ status: 'cut' }))
+    await until(() => router.status().backends[0]?.inFlight === (isNamed ? 0 : 1), 'it is between the steps')
+    await until(() => router.status().active === 1, 'it is there')
+    await router.close({ timeout: 0 })
+    gate.resolve(true)
+    return { status: (await answer).status, started: backend.started }
+  }
+
+  // Each close waits for a second, so all of them are at once.
+  it('send nothing once it is closed, in every adapter', async () => {
+    const cases = adapters.flatMap((adapter) => ([1, 2, 3] as const).map((count) => ({ adapter, count })))
+    const ended = cases.map(async ({ adapter, count }) => ({
+      name: `${adapter.name} ${count}`,
+      ...(await closeBetween(adapter, count)),
+    }))
+    for (const { name, status, started } of await Promise.all(ended))
+      expect([name, started, status === 503 || status === 'cut']).toEqual([name, 0, true])
   })
 })

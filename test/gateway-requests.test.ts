@@ -53,7 +53,7 @@ describe.each(['package', 'koa'] as const)('the %s gateway', (which) => {
       expect(await get('/metrics?x=/ping', /process_cpu/)).toMatch(/^HTTP\/1\.1 200 /)
       expect(await get('/_router', /<\/html>/)).toMatch(/^HTTP\/1\.1 200 /)
       expect(await get('/_router/events', /data: /)).toMatch(/^HTTP\/1\.1 200 .*text\/event-stream/s)
-      expect(await get('/elsewhere', /Not Found$/)).toMatch(/^HTTP\/1\.1 404 /)
+      expect(await get('/elsewhere', /\r\n\r\n.*Not Found/s)).toMatch(/^HTTP\/1\.1 404 /)
       for (const action of ['drain', 'enable'])
         expect(
           await answerTo(

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import http from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CONTENT_TYPE, FakeClock, imageBytes, immichBody, immichForm } from '@immich-ml-router/core/testing'
 import { ProxyServer } from 'http-proxy-3'
 import { describe, expect, it } from 'vitest'
@@ -9,20 +10,19 @@ import { listen, until } from './support/servers.ts'
 import { sha256 } from './support/sha256.ts'
 
 describe('a request that finds no backend', () => {
-  it('waits with fifty others, and all are served in order when one comes back after 3 s', async () => {
+  it('waits with fifty others, and all are served in order when one comes back', async () => {
     const proxy = new ProxyServer()
     const order: unknown[] = []
     proxy.on('start', (req) => order.push(req.headers['x-order']))
     const { url, stubs, held, router } = await pool([{ fault: 'refuse' }, { fault: 'refuse' }], {
       proxy,
-      heartbeat: { after: '1s', every: '1s' },
+      heartbeat: { after: '100ms', every: '100ms' },
     })
     await until(
       () => router.status().backends.every(({ health }) => health.probe?.kind === 'down'),
       'the probes have found out',
     )
     const answers: Promise<string>[] = []
-    const began = performance.now()
     for (let i = 0; i < 50; i++) {
       const body = immichForm(i % 2 === 0 ? 'indexing' : 'ocr', imageBytes(100_000))
       const response = fetch(`${url}/predict`, { method: 'POST', body, headers: { 'x-order': String(i) } })
@@ -30,7 +30,7 @@ describe('a request that finds no backend', () => {
       await until(() => held() === i + 1, 'it waits')
     }
     expect(order).toEqual([])
-    await until(() => performance.now() - began > 3_000, 'three seconds are over')
+    await sleep(250)
     await stubs[1]?.setFault(undefined)
     for (const text of await Promise.all(answers)) {
       expect(text).toMatch(/^ {2,}\{/)

@@ -36,7 +36,7 @@ describe('what is full', () => {
       const [a, b] = [await stubMl({ fault: 'hang' }), await stubMl()]
       const { router, url } = await serveRouter({
         backends: {
-          a: { url: a.url, maxConcurrent: 1, health: { interval: '50ms', fall: 1 } },
+          a: { url: a.url, maxConcurrent: 1, health: { interval: '50ms', timeout: '200ms', fall: 1 } },
           b: { url: b.url, ...other },
         },
         routes: [{ backends: ['a', 'b'], ...route }],

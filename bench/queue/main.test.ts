@@ -31,7 +31,7 @@ it('the smallest bench of a fault measures, prints and saves', { timeout: PATIEN
 })
 
 it('restarts the gateway, on the same port', { timeout: PATIENCE }, async () => {
-  const { results } = await bench('--rows', 'restart', '--seconds', '4', '--contenders', 'router')
+  const { results } = await bench('--rows', 'restart', '--seconds', '2', '--contenders', 'router')
   const [cell] = results.cells
   expect(cell?.restart).toMatchObject({ stopped: expect.any(Number) })
   expect(cell?.restart?.stopped).toBeGreaterThan(0)
