@@ -35,13 +35,10 @@ async function files(texts: Record<string, string>): Promise<string> {
   return directory
 }
 
-const programs = [
-  ['immich-ml-router', 'packages/gateway/src/main.ts', []],
-  ['npm start --', 'scripts/run.mjs', ['start']],
-] as const
+const MAIN = 'packages/gateway/src/main.ts'
 
-describe.each(programs)('%s check', (_, main, before) => {
-  const check = (env?: Record<string, string>) => run(main, [...before, 'check'], env)
+describe('immich-ml-router check', () => {
+  const check = (env?: Record<string, string>) => run(MAIN, ['check'], env)
 
   it('says what a file configures, and starts nothing', async () => {
     const stub = await stubMl()
@@ -107,28 +104,43 @@ ${env.ROUTER_CONFIG}:2:71: backends.gpu.wieght is not an option. Did you mean "w
 
   it('reads the file of its argument', async () => {
     const directory = await files({ 'router.yaml': 'backends: { gpu: { url: "http://gpu:3003" } }' })
-    const { code, stdout } = await run(main, [...before, 'check', join(directory, 'router.yaml')])
+    const { code, stdout } = await run(MAIN, ['check', join(directory, 'router.yaml')])
     expect([code, stdout]).toEqual([0, expect.stringContaining('gpu: http://gpu:3003')])
   })
 
   it('exits with 2 for an unknown command or option, and without a configuration', async () => {
-    expect(await run(main, [...before, 'chekc'])).toMatchObject({
+    expect(await run(MAIN, ['chekc'])).toMatchObject({
       code: 2,
       stdout: '',
       stderr: expect.stringContaining('did you mean the command check?'),
     })
-    expect(await run(main, [...before, 'chekc', 'router.yaml'])).toMatchObject({
+    expect(await run(MAIN, ['chekc', 'router.yaml'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('did you mean the command check?'),
     })
-    expect(await run(main, [...before, 'check', '--probee'])).toMatchObject({
+    expect(await run(MAIN, ['check', '--probee'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("unknown option '--probee'"),
     })
-    expect(await run(main, [...before, 'check'], { ROUTER_CONFG: '/router.yaml' })).toMatchObject({
+    expect(await run(MAIN, ['check'], { ROUTER_CONFG: '/router.yaml' })).toMatchObject({
       code: 2,
       stdout: '',
       stderr: expect.stringMatching(/no backend is configured(.|\n)*did you mean ROUTER_CONFIG/),
+    })
+  })
+})
+
+describe('npm start -- check', () => {
+  const check = (...args: string[]) =>
+    run('scripts/run.mjs', ['start', 'check', ...args], { GPU: 'http://gpu' })
+
+  it('gets its arguments and variables, and ends with its exit code', async () => {
+    const directory = await files({ 'router.yaml': 'backends: { gpu: { url: "${GPU}:3003" } }' })
+    const { code, stdout } = await check(join(directory, 'router.yaml'))
+    expect([code, stdout]).toEqual([0, expect.stringContaining('gpu: http://gpu:3003')])
+    expect(await check('--probee')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("unknown option '--probee'"),
     })
   })
 })
@@ -137,7 +149,7 @@ describe('warnings', () => {
   const check = async (text: string, ...args: string[]) => {
     const directory = await files({ 'router.yaml': text })
     const path = join(directory, 'router.yaml')
-    const ended = await run('packages/gateway/src/main.ts', ['check', ...args, path])
+    const ended = await run(MAIN, ['check', ...args, path])
     return { ...ended, stdout: ended.stdout.replaceAll(path, 'router.yaml') }
   }
   const text = 'backends:\n  gpu: { url: http://gpu:3003 }\nhold: 12\n'
@@ -263,7 +275,7 @@ it('a file too large to parse safely is refused before it is parsed', async () =
 
 it('PORT must be a number, not white space', async () => {
   const env = { PORT: ' ', ML_DEFAULT_URL: 'http://gpu' }
-  expect(await run('packages/gateway/src/main.ts', ['check'], env)).toMatchObject({
+  expect(await run(MAIN, ['check'], env)).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('PORT must be 0 to 65535'),
   })

@@ -9,7 +9,6 @@ const search = immichBody('textSearch', 'cat')
 const MAIN: Record<string, readonly string[]> = {
   'the gateway': ['packages/gateway/src/main.ts'],
   'the Express gateway': ['examples/express-gateway/src/main.ts'],
-  'the Koa gateway': ['examples/koa-gateway/src/main.ts'],
   'npm start': ['scripts/run.mjs', 'start'],
 }
 const started = Object.keys(MAIN)
