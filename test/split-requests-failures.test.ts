@@ -9,7 +9,7 @@ import { post } from './support/client.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, until } from './support/servers.ts'
 import { CLIP_AND_FACES, splitBackends, splitPool, splitStubs, twoTasks } from './support/split-pool.ts'
-import { directory } from './support/temporary-file.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 
 const codeOf = (body: Buffer): unknown => JSON.parse(body.toString()).code
 const FACES_AND_CLIP = { ...ENTRIES.faces, ...ENTRIES.indexing }
@@ -278,7 +278,7 @@ describe('the body of a request that is split', () => {
         gpu: { url: clip.url, tasks: ['clip'], health: false },
         nas: { url: tags.url, tasks: ['tags'], health: false },
       },
-      routes: [{ backends: ['gpu', 'nas'], searchCache: { path: join(await directory(), 'a.db') } }],
+      routes: [{ backends: ['gpu', 'nas'], searchCache: { path: join(await temporaryDirectory(), 'a.db') } }],
     })
     searchCache(router)
     splitRequests(router)
