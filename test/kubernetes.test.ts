@@ -1,39 +1,23 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type BackendEvent, createRouter, dnsResolver, parseConfig } from '@immich-ml-router/core'
 import { defaults } from '@immich-ml-router/core/parts'
 import { imageBytes, immichBody } from '@immich-ml-router/core/testing'
-import type { IServiceMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1'
-import type { IDeployment } from 'kubernetes-models/apps/v1'
-import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
-import type { IPodDisruptionBudget } from 'kubernetes-models/policy/v1'
-import type { IConfigMap, IService } from 'kubernetes-models/v1'
+import type { IConfigMap } from 'kubernetes-models/v1'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { parse, parseAllDocuments } from 'yaml'
+import { parse } from 'yaml'
 import { post } from './support/client.ts'
 import { dnsServer } from './support/dns-server.ts'
 import { ROOT } from './support/docs.ts'
 import { IMAGE } from './support/image.ts'
+import { documentsOf, finderAmong, mistakesIn, render } from './support/manifests.ts'
 import { listen, stubMl, until } from './support/servers.ts'
-import { temporaryDirectory } from './support/temporary-file.ts'
 import { itNeeds } from './support/tools.ts'
 
 const exec = promisify(execFile)
 const DIRECTORY = join(ROOT, 'examples/setups/kubernetes')
-
-interface Kinds {
-  readonly ConfigMap: IConfigMap
-  readonly Deployment: IDeployment
-  readonly NetworkPolicy: INetworkPolicy
-  readonly PodDisruptionBudget: IPodDisruptionBudget
-  readonly Service: IService
-  readonly ServiceMonitor: IServiceMonitor
-}
-
-type Manifest = Kinds[keyof Kinds]
 
 interface Kustomization {
   readonly resources: readonly string[]
@@ -41,65 +25,12 @@ interface Kustomization {
   readonly images: readonly [{ readonly name: string; readonly newTag: string }]
 }
 
-function documentsOf(text: string): Manifest[] {
-  return parseAllDocuments(text).map((document) => document.toJS())
-}
-
 const read = (path: string) => readFileSync(join(DIRECTORY, path), 'utf8')
 const kustomization: Kustomization = parse(read('base/kustomization.yaml'))
 const base = kustomization.resources.flatMap((file) => documentsOf(read(join('base', file))))
 const monitoring = documentsOf(read('with-monitoring/service-monitor.yaml'))
 
-function find<K extends keyof Kinds>(kind: K, name: string, among: readonly Manifest[] = base): Kinds[K] {
-  const found = among.find(
-    (manifest): manifest is Kinds[K] => manifest.kind === kind && manifest.metadata?.name === name,
-  )
-  if (found === undefined) throw new Error(`there is no ${kind} ${name}`)
-  return found
-}
-
-/** The package that has the types and schemas of an API. */
-function packageOf({ apiVersion }: Manifest): string {
-  const models = apiVersion.startsWith('monitoring.coreos.com/')
-    ? '@kubernetes-models/prometheus-operator'
-    : 'kubernetes-models'
-  return `${models}/${apiVersion}`
-}
-
-/** What is wrong with manifests by the schemas of Kubernetes, and by its types, which know what is no field at all. */
-async function mistakesIn(manifests: readonly Manifest[]): Promise<string> {
-  for (const manifest of manifests) {
-    const models = await import(packageOf(manifest))
-    try {
-      new models[manifest.kind](manifest).validate()
-    } catch (error) {
-      return `${manifest.kind}: ${error}`
-    }
-  }
-  const directory = await temporaryDirectory()
-  await symlink(join(ROOT, 'test/node_modules'), join(directory, 'node_modules'), 'junction')
-  const lines = manifests.map(
-    (manifest, i) =>
-      `import type { I${manifest.kind} as T${i} } from '${packageOf(manifest)}'
-export const manifest${i}: T${i} = ${JSON.stringify(manifest)}`,
-  )
-  await writeFile(join(directory, 'manifests.ts'), lines.join('\n'))
-  const compilerOptions = {
-    noEmit: true,
-    strict: true,
-    skipLibCheck: true,
-    module: 'nodenext',
-    target: 'es2024',
-    types: [],
-  }
-  await writeFile(
-    join(directory, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions, files: ['manifests.ts'] }),
-  )
-  const tsc = join(ROOT, 'node_modules/typescript-7/bin/tsc')
-  const { stdout } = await exec(process.execPath, [tsc, '-p', directory]).catch((error) => error)
-  return stdout
-}
+const find = finderAmong(base)
 
 describe('the Kubernetes manifests', () => {
   it('are what Kubernetes and the Prometheus Operator take', async () => {
@@ -123,11 +54,10 @@ describe('the Kubernetes manifests', () => {
   })
 
   itNeeds('kubectl')('are put together by kubectl, with monitoring and without', async () => {
-    const render = async (directory: string) => {
-      const { stdout } = await exec('kubectl', ['kustomize', join(DIRECTORY, directory)])
-      return documentsOf(stdout)
-    }
-    const [plain, monitored] = [await render('base'), await render('with-monitoring')]
+    const [plain, monitored] = [
+      await render(join(DIRECTORY, 'base')),
+      await render(join(DIRECTORY, 'with-monitoring')),
+    ]
     expect(await mistakesIn([...plain, ...monitored])).toBe('')
     for (const { metadata } of [...plain, ...monitored])
       expect(metadata).toMatchObject({ namespace: 'immich' })
