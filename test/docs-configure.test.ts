@@ -106,9 +106,14 @@ describe('docs/holding.md', () => {
     expect(holding).toContain(`\`maxHeld\` (\`${routes[0]?.hold?.maxHeld}\`)`)
   })
 
-  it('has an example of a backend to wake', () => {
-    const [, block = ''] = /```yaml\n(backends:[\s\S]*?)\n```/.exec(holding) ?? []
-    expect(parseConfig(parse(block)).backends).toHaveProperty('gpu.wake.mac')
+  it('has examples of backends to wake, suspend and recycle', () => {
+    const blocks = [...holding.matchAll(/```yaml\n(backends:[\s\S]*?)\n```/g)].map(([, block = '']) => block)
+    const env = { HA_TOKEN: 'secret', RUNPOD_TOKEN: 'secret' }
+    const configs = blocks.map((block) => parseConfig(expandConfig(parse(block), { env })))
+    expect(configs).toHaveLength(4)
+    expect(configs[0]?.backends).toHaveProperty('gpu.wake.mac')
+    expect(configs[1]?.backends).toHaveProperty('gpu.wake.body')
+    expect(configs[2]?.backends).toHaveProperty('gpu.recycle.everyJobs')
   })
 })
 

@@ -17,16 +17,21 @@ const CERT = pemOf('a certificate', 'cert.pem')
 const KEY = pemOf('a private key', 'key.pem')
 const certificates = (what: string) => z.string(what).refine((text) => certificatesIn(text).length > 0, what)
 
-export const headers = z
-  .record(
-    headerName('must be a header name').refine((name) => !FRAMING.has(name.toLowerCase()), NOT_FRAMING),
-    // What HTTP can carry; a line end would begin another header.
-    z.string(VALUE).regex(/^[\t\x20-\x7e\x80-\xff]*$/, VALUE),
-    'must be an object of values by header name',
-  )
-  .transform((written) =>
-    Object.fromEntries(Object.entries(written).map(([name, value]) => [name.toLowerCase(), value])),
-  )
+const headersWithout = (reserved: ReadonlySet<string>) =>
+  z
+    .record(
+      headerName('must be a header name').refine((name) => !reserved.has(name.toLowerCase()), NOT_FRAMING),
+      // What HTTP can carry; a line end would begin another header.
+      z.string(VALUE).regex(/^[\t\x20-\x7e\x80-\xff]*$/, VALUE),
+      'must be an object of values by header name',
+    )
+    .transform((written) =>
+      Object.fromEntries(Object.entries(written).map(([name, value]) => [name.toLowerCase(), value])),
+    )
+
+export const headers = headersWithout(FRAMING)
+/** A hook's body is written in the configuration, so its type is as well. */
+export const hookHeaders = headersWithout(new Set([...FRAMING].filter((name) => name !== 'content-type')))
 
 export const basic = z.strictObject(
   {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { headers } from './connection-schema.ts'
+import { hookHeaders } from './connection-schema.ts'
 import { limitedDuration } from './values.ts'
 
 const URL_TEXT = 'must be a URL such as http://homeassistant:8123/api/services/switch/turn_on'
@@ -17,7 +17,7 @@ export const hookMembers = {
   /** Method of the request. */
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).prefault('POST'),
   /** Headers of the request, such as `authorization`; a secret best as `${file:/run/secrets/name}`. */
-  headers: headers.optional(),
+  headers: hookHeaders.optional(),
   /** Body of the request. With a JSON body, set the header `content-type`. */
   body: z.string('must be text').optional(),
   /**

@@ -18,20 +18,20 @@ describe('a hook with a URL', () => {
   it('sends the method, headers, body and the credentials in the URL', async () => {
     const got: unknown[] = []
     const { url } = await listen(async (req, res) => {
-      const { authorization, 'x-key': key } = req.headers
-      got.push([req.method, req.url, authorization, key, await text(req)])
+      const { authorization, 'x-key': key, 'content-type': type } = req.headers
+      got.push([req.method, req.url, authorization, key, type, await text(req)])
       res.end()
     })
     await callHook(
       hook({
         url: `${url.replace('//', '//ha:pw@')}/on?room=1`,
         method: 'PUT',
-        headers: { 'x-key': 'k' },
+        headers: { 'x-key': 'k', 'content-type': 'application/json' },
         body: '{"on":true}',
       }),
     )
     const basic = `Basic ${Buffer.from('ha:pw').toString('base64')}`
-    expect(got).toEqual([['PUT', '/on?room=1', basic, 'k', '{"on":true}']])
+    expect(got).toEqual([['PUT', '/on?room=1', basic, 'k', 'application/json', '{"on":true}']])
   })
 
   it.each([302, 401, 500])('fails with status %d, without telling its path', async (status) => {
