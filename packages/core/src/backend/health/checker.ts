@@ -126,7 +126,7 @@ export class Checker {
     if (isHurried) this.#askNow()
   }
 
-  /** A request would use the backend if it were healthy: a lazy checker probes now, at most once in an interval. */
+  /** A request would use the backend if it were healthy, or failed there: a lazy checker probes now, at most once in an interval. */
   want(): void {
     const since = this.#clock.now() - this.#began
     if (this.#isLazy && since >= (this.#options?.interval ?? 0)) this.#askNow()

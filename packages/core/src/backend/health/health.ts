@@ -240,6 +240,8 @@ export class Health implements HealthView {
         this.checker.doubt()
         break
       case 'failed':
+        // A proxy may answer for a machine that is off.
+        this.checker.want()
         if (evidence.scope === 'backend') this.#failWhole(evidence.reason, passes, false, evidence.certain)
         else
           for (const [key, name] of failingKeys(job, evidence.scope)) {
