@@ -1,24 +1,33 @@
-import type { BackendOptions } from '@immich-ml-router/core'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { BackendOptions, RouterOptions } from '@immich-ml-router/core'
 import { managePower, type PowerOptions } from '@immich-ml-router/core/power'
-import { FakeClock, GOOD_ANSWER } from '@immich-ml-router/core/testing'
-import { describe, expect, it } from 'vitest'
+import { FakeClock, GOOD_ANSWER, imageBytes, immichBody } from '@immich-ml-router/core/testing'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { post } from './support/client.ts'
 import { search } from './support/health-servers.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
+import { directory } from './support/temporary-file.ts'
 
 const MINUTE = 60_000
+const image = immichBody('indexing', imageBytes(1_000))
 
 /** A backend whose machine is switched by hooks, and a second one. */
-async function machine(options: (hook: string) => Partial<BackendOptions>, power: PowerOptions = {}) {
+async function machine(
+  options: (hook: string) => Partial<BackendOptions>,
+  power: PowerOptions = {},
+  policy: Partial<RouterOptions> = {},
+) {
   const clock = new FakeClock()
   const calls: string[] = []
-  const state = { status: 200, hang: false, jobs: 0, pings: 0 }
+  const state = { status: 200, hang: false, down: false, jobs: 0, pings: 0 }
   const gpu = await listen((req, res) => {
     if (req.url === '/ping') {
       state.pings++
-      return res.end('pong')
+      return state.down ? res.writeHead(404).end() : res.end('pong')
     }
+    if (state.down) return res.writeHead(404).end()
     state.jobs++
     if (!state.hang) res.writeHead(200, { 'content-type': 'application/json' }).end(GOOD_ANSWER)
     return res
@@ -36,6 +45,7 @@ async function machine(options: (hook: string) => Partial<BackendOptions>, power
     },
     routes: [{ backends: ['gpu', 'nas'], strategy: 'first' }],
     transport: 'direct',
+    ...policy,
   })
   managePower(server.router, { clock, ...power })
   const told = (kind: string) => server.changes.filter((change) => change.kind === kind)
@@ -91,6 +101,36 @@ describe('a machine with suspend', () => {
     await until(() => calls.length === 2, 'it is tried again')
   })
 
+  it('is suspended although its last probes failed, where nothing probes it any more', async () => {
+    const { calls, advance, job, state, router } = await machine(suspend)
+    expect(await job()).toBe('gpu')
+    state.down = true
+    expect(await job()).toBe('nas')
+    const probe = () => router.status().backends[0]?.health.probe?.kind
+    await until(async () => {
+      await advance(5_000)
+      return probe() === 'down'
+    }, 'it counts as unhealthy')
+    state.down = false
+    await advance(21 * MINUTE)
+    await until(() => calls.length === 1, 'it is suspended')
+    await advance(60 * MINUTE)
+    expect(calls).toEqual(['POST /suspend'])
+  })
+
+  it('is suspended again when it was woken, and nothing used it', async () => {
+    const { calls, advance, router, told } = await machine((hook) => ({
+      ...suspend(hook),
+      wake: { url: `${hook}/wake` },
+    }))
+    await advance(21 * MINUTE)
+    await until(() => told('suspended').length === 1, 'it is suspended')
+    await router.wake('gpu')
+    await advance(21 * MINUTE)
+    await until(() => told('suspended').length === 2, 'it is suspended again')
+    expect(calls).toEqual(['POST /suspend', 'POST /wake', 'POST /suspend'])
+  })
+
   it('is left alone once a reload takes the option away', async () => {
     const { calls, advance, router } = await machine(suspend)
     const { backends, ...config } = router.modules.config()
@@ -135,5 +175,102 @@ describe('a server with recycle', () => {
     expect(told('recycled')[0]).toMatchObject({ error: { message: expect.stringContaining('answered 401') } })
     expect(await job()).toBe('gpu')
     expect(calls.length).toBe(1)
+  })
+})
+
+// https://github.com/immich-app/immich/issues/23462, 26806
+describe('a server whose memory grows with each job', () => {
+  /** It is killed by the fifth job after its last restart, and never comes back by itself. */
+  const leaking = async (recycles: boolean) => {
+    const server = await machine(
+      (hook) => (recycles ? { recycle: { everyJobs: 3, url: `${hook}/restart` } } : {}),
+      {},
+      { hold: { bulk: '12h' }, routes: [{ backends: ['gpu'] }] },
+    )
+    const { state, calls, advance, told, url } = server
+    let answered = 0
+    for (let i = 1; i <= 12; i++) {
+      state.down ||= state.jobs - 3 * calls.length >= 5
+      if (state.down) break
+      answered += Number((await post(url, image)).status === 200)
+      const restarts = recycles ? Math.floor(i / 3) : 0
+      await until(async () => {
+        await advance(5_000)
+        return told('recycled').length === restarts
+      }, 'it is restarted when it is due')
+    }
+    return { answered, isKilled: state.down, restarts: calls.length }
+  }
+
+  it('is restarted before it is killed', async () => {
+    expect(await leaking(true)).toEqual({ answered: 12, isKilled: false, restarts: 4 })
+  })
+
+  it('is killed without recycle', async () => {
+    expect(await leaking(false)).toEqual({ answered: 5, isKilled: true, restarts: 0 })
+  })
+})
+
+describe('what recycle has counted', () => {
+  const everyJobs = (hook: string) => ({ recycle: { everyJobs: 3, url: `${hook}/restart` } })
+
+  it('outlives the process', async () => {
+    const file = join(await directory(), 'recycle.json')
+    const first = await machine(everyJobs, { file })
+    for (let i = 0; i < 2; i++) await first.job()
+    await first.router.close()
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ gpu: { jobs: 2 } })
+
+    const second = await machine(everyJobs, { file })
+    await second.advance(MINUTE)
+    expect(second.calls).toEqual([])
+    await second.job()
+    await until(async () => {
+      await second.advance(5_000)
+      return second.told('recycled').length === 1
+    }, 'it is recycled')
+    await second.router.close()
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ gpu: { jobs: 0 } })
+  })
+
+  it('is the time of the last restart as well, by the wall clock', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const file = join(await directory(), 'recycle.json')
+    const hourly = (hook: string) => ({ recycle: { everyHours: 1, url: `${hook}/restart` } })
+    const first = await machine(hourly, { file })
+    await first.advance(5_000)
+    await first.router.close()
+    vi.setSystemTime(1_000_000_000 + 50 * MINUTE)
+    const second = await machine(hourly, { file })
+    await second.advance(9 * MINUTE)
+    expect(second.calls).toEqual([])
+    await second.advance(2 * MINUTE)
+    await until(() => second.calls.length === 1, 'it is recycled')
+  })
+
+  it('is written while the process runs, at most once a minute', async () => {
+    const file = join(await directory(), 'recycle.json')
+    const { job, advance } = await machine(everyJobs, { file })
+    const saved = async () => JSON.parse(await readFile(file, 'utf8').catch(() => '{}')).gpu?.jobs
+    await job()
+    await advance(5_000)
+    await until(async () => (await saved()) === 1, 'it is written')
+    await job()
+    await advance(50_000)
+    expect(await saved()).toBe(1)
+    await advance(10_000)
+    await until(async () => (await saved()) === 2, 'it is written again')
+  })
+
+  it('begins again when the file is damaged, with a warning', async () => {
+    const file = join(await directory(), 'recycle.json')
+    await writeFile(file, '{"gpu":{"jobs":"many"}}')
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+    const { job, advance, calls } = await machine(everyJobs, { file })
+    expect((await warned).message).toContain(`${file} is ignored, recycle counts from 0`)
+    for (let i = 0; i < 2; i++) await job()
+    await advance(MINUTE)
+    expect(calls).toEqual([])
   })
 })

@@ -31,7 +31,7 @@ export const PUBLIC: Record<(typeof PACKAGES)[number], string[]> = {
   'gateway-kit': [
     ...['ConfigFileError', 'DEFAULT_PORT', 'MissingConfigError', 'configFromVariables', 'createHttpServer'],
     ...['logDestination', 'makeLogger', 'ownUrlProblems', 'readConfig', 'readOptions', 'readSettings'],
-    ...['runGateway', 'startGateway', 'urlOf', 'withHistoryFile'],
+    ...['runGateway', 'startGateway', 'urlOf', 'withStateFiles'],
   ],
   immich: ['checkAccess', 'immichQueues'],
   'search-cache': ['searchCache'],
@@ -54,7 +54,15 @@ export const PARTS: Readonly<Record<string, string[]>> = {
       'BodyTooLargeError',
     ],
     ...['ClientLeftError', 'ConfigError', 'Exchange', 'Forwarder', 'HoldError', 'NoBackendError'],
-    ...['RouterClosedError', 'RouterError', 'SpoolError', 'TlsError', 'UnclassifiedError', 'WITH_OPTIONS'],
+    ...[
+      'RouterClosedError',
+      'RouterError',
+      'SpoolError',
+      'StateFile',
+      'TlsError',
+      'UnclassifiedError',
+      'WITH_OPTIONS',
+    ],
     ...[
       'answerError',
       'canaryBody',

@@ -15,7 +15,7 @@ import { configPath } from './config-path.ts'
 import type { Environment } from './environment.ts'
 import { MissingConfigError } from './missing-config.ts'
 import { DEFAULT_PORT, ownUrlProblems } from './own-url.ts'
-import { readStatusPage, withHistoryFile } from './status-page.ts'
+import { readStatusPage, withStateFiles } from './status-page.ts'
 
 /** The settings of a gateway. */
 export interface GatewayConfig {
@@ -35,6 +35,8 @@ export interface GatewayConfig {
   readonly file?: ConfigFile | undefined
   /** Options of the status page. Default: no status page. */
   readonly statusPage?: StatusPageOptions | undefined
+  /** File for what `recycle` has counted. Default: none, so it counts from the start of the gateway. */
+  readonly recycleFile?: string | undefined
 }
 
 /** A configuration file. */
@@ -86,7 +88,7 @@ export async function readConfig(
   const configured = await readOptions(env, options)
   if (configured === undefined) throw new MissingConfigError(env)
   const { show: _, ...config } = configured
-  return withHistoryFile(env, { ...settings, ...config })
+  return withStateFiles(env, { ...settings, ...config })
 }
 
 /** Reads what only variables can configure: where to listen, when to stop, and the status page. */

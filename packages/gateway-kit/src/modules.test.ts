@@ -13,14 +13,15 @@ it('attaches a module once a reload uses it, and only once', async () => {
   const backends = { gpu: { url: 'http://gpu:3003' } }
   const router = createRouter({ backends })
   onTestFinished(() => router.close())
-  const shared = { immich: new ImmichPart(pino({ enabled: false }), () => {}) }
+  const file = '/spool/recycle.json'
+  const shared = { immich: new ImmichPart(pino({ enabled: false }), () => {}), recycleFile: file }
   await attachModules(router, shared)
   router.reload({ backends })
   expect(managePower).not.toHaveBeenCalled()
   const suspend = { url: 'http://gpu:9000/suspend' }
   router.reload({ backends: { gpu: { ...backends.gpu, suspend } } })
   await vi.waitFor(() =>
-    expect(managePower).toHaveBeenCalledWith(router, { isExpected: shared.immich.isExpected }),
+    expect(managePower).toHaveBeenCalledWith(router, { isExpected: shared.immich.isExpected, file }),
   )
   router.reload({ backends: { gpu: { ...backends.gpu, suspend: { ...suspend, afterIdle: '1h' } } } })
   await attachModules(createRouter({ backends }), shared)

@@ -3,6 +3,8 @@ import type { ImmichPart } from './immich-part.ts'
 
 /** What the parts share. */
 interface Shared {
+  /** File for the counts of `recycle`. */
+  readonly recycleFile: string | undefined
   readonly immich: ImmichPart
 }
 
@@ -17,9 +19,9 @@ const MODULES: readonly Module[] = [
   {
     isUsed: ({ backends }) =>
       Object.values(backends).some(({ suspend, recycle }) => suspend !== undefined || recycle !== undefined),
-    attach: async (router, { immich: { isExpected } }) => {
+    attach: async (router, { immich: { isExpected }, recycleFile: file }) => {
       const { managePower } = await import('@immich-ml-router/core/power')
-      managePower(router, { isExpected })
+      managePower(router, { isExpected, file })
     },
   },
   {

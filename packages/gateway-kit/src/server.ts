@@ -119,7 +119,7 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
   }
   const host = config.host === undefined ? {} : { host: config.host }
   try {
-    await attachModules(router, { immich })
+    await attachModules(router, { immich, recycleFile: config.recycleFile })
     const port = await listen(server, socket ?? { port: config.port, ...host }, 'PORT')
     const metricsPort =
       config.metricsPort === undefined

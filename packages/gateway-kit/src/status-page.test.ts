@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { GatewayConfig } from './config.ts'
-import { withHistoryFile } from './status-page.ts'
+import { withStateFiles } from './status-page.ts'
 
 const base: GatewayConfig = { port: 3003, source: 'the test', options: { backends: {} }, statusPage: {} }
 const spool = (bodySpool: string | boolean) => ({ options: { backends: {}, bodySpool } })
@@ -18,10 +18,17 @@ it.each<
   ['the variable', { HISTORY_FILE: '/srv/history.json' }, { port: 0, ...spool(false) }, '/srv/history.json'],
   ['nothing, if it is off', { HISTORY_FILE: 'off' }, {}, undefined],
 ])('the history file is beside %s', (_, env, config, path) => {
-  expect(withHistoryFile(env, { ...base, ...config }).statusPage?.historyFile).toBe(path)
+  expect(withStateFiles(env, { ...base, ...config }).statusPage?.historyFile).toBe(path)
+})
+
+it('the counts of recycle are beside the spooled bodies, whatever HISTORY_FILE says', () => {
+  const path = (config: Partial<GatewayConfig>) =>
+    withStateFiles({ HISTORY_FILE: 'off' }, { ...base, ...config }).recycleFile
+  expect(path(spool('/spool'))).toBe('/spool/immich-ml-router-recycle-3003.json')
+  expect([path({ port: 0 }), path(spool(false))]).toEqual([undefined, undefined])
 })
 
 it('without a status page there is no history file', () => {
   const { statusPage: _, ...config } = base
-  expect(withHistoryFile({ HISTORY_FILE: '/srv/history.json' }, config).statusPage).toBeUndefined()
+  expect(withStateFiles({ HISTORY_FILE: '/srv/history.json' }, config).statusPage).toBeUndefined()
 })

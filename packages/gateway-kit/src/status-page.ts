@@ -31,19 +31,20 @@ export function readStatusPage(env: Environment): StatusPageOptions | undefined 
 }
 
 /**
- * Adds the history file of the status page: that of the variable `HISTORY_FILE`, or else one beside the spooled bodies with
- * the port in its name, so that each gateway of a machine has its own. `off` means none, as do a port that the system
- * chooses and a router that writes nothing to disk.
+ * Adds the files that outlive a gateway: the counts of `recycle`, and the history of the status page. They are beside the spooled
+ * bodies with the port in their names, so that each gateway of a machine has its own. There are none with a port that the
+ * system chooses, or if the router writes nothing to disk. `HISTORY_FILE` names another history file; `off` means none.
  */
-export function withHistoryFile(env: Environment, config: GatewayConfig): GatewayConfig {
+export function withStateFiles(env: Environment, config: GatewayConfig): GatewayConfig {
   const { statusPage, port, options } = config
   const { HISTORY_FILE: setting } = env
-  if (statusPage === undefined || setting === 'off') return config
   const { bodySpool = true } = options
   const directory = bodySpool === true ? tmpdir() : bodySpool
-  const standard =
-    port === 0 || directory === false ? undefined : join(directory, `immich-ml-router-history-${port}.json`)
-  return { ...config, statusPage: { ...statusPage, historyFile: setting || standard } }
+  const pathOf = (name: string) =>
+    port === 0 || directory === false ? undefined : join(directory, `immich-ml-router-${name}-${port}.json`)
+  const all = { ...config, recycleFile: pathOf('recycle') }
+  if (statusPage === undefined || setting === 'off') return all
+  return { ...all, statusPage: { ...statusPage, historyFile: setting || pathOf('history') } }
 }
 
 function readHosts(text = ''): string[] {

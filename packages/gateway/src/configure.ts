@@ -6,7 +6,7 @@ import {
   MissingConfigError,
   readOptions,
   readSettings,
-  withHistoryFile,
+  withStateFiles,
 } from '@immich-ml-router/gateway-kit'
 
 /**
@@ -19,7 +19,7 @@ import {
 export async function configure(env: Environment, file?: string): Promise<GatewayConfig> {
   const settings = readSettings(env)
   const { show: _, ...configured } = await configureOptions(env, file)
-  return withHistoryFile(env, { ...settings, ...configured })
+  return withStateFiles(env, { ...settings, ...configured })
 }
 
 /** Reads the part of the configuration that may be in a file; see {@link configure}. */

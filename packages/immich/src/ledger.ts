@@ -1,9 +1,9 @@
 import type { Classification, RequestEvent } from '@immich-ml-router/core'
+import { StateFile } from '@immich-ml-router/core/parts'
 import { isLost } from './losses.ts'
 import { QUEUES, type QueueName, queuesOf } from './queue-names.ts'
 import { Rate } from './rate.ts'
 import { emptyState, type State, stateFromJson, stateToJson } from './state.ts'
-import { StateFile } from './state-file.ts'
 
 /** How long a queue has no job here until a crash would lose none, in milliseconds. */
 const QUIET = 60_000

@@ -8,6 +8,16 @@ import { Use } from './use.ts'
 export interface MachineSettings {
   readonly suspend?: (Hook & { readonly afterIdle: number }) | undefined
   readonly recycle?: RecycleSettings | undefined
+  /** Whether it is probed only while a request wants it. */
+  readonly isLazy: boolean
+}
+
+/** What is kept of a machine over restarts of the process. */
+export interface MachineRecord {
+  /** Jobs since its last restart. */
+  readonly jobs: number
+  /** Its last restart in Unix time, in milliseconds. */
+  readonly restarted: number
 }
 
 export interface RecycleSettings extends Hook {
@@ -31,19 +41,39 @@ export class Machine {
   readonly #clock: Clock
   readonly #use: Use
   #isBusy = false
-  /** Suspended, and neither used nor seen down since. */
+  /** Suspended, and neither used, woken nor seen down since. */
   #isSuspended = false
+  /** The last restart, on the clock. */
   #recycled: number
+  /** The same in Unix time. */
+  #restarted: number
   /** Since when a recycle is due. */
   #due: number | undefined
 
-  constructor(name: string, router: Router, clock: Clock, settings: MachineSettings) {
+  constructor(
+    name: string,
+    router: Router,
+    clock: Clock,
+    settings: MachineSettings,
+    { jobs, restarted }: MachineRecord = { jobs: 0, restarted: Date.now() },
+  ) {
     this.#name = name
     this.#router = router
     this.#clock = clock
     this.settings = settings
-    this.#recycled = clock.now()
-    this.#use = new Use(name, clock.now())
+    this.#restarted = restarted
+    this.#recycled = clock.now() - Math.max(0, Date.now() - restarted)
+    this.#use = new Use(name, clock.now(), jobs)
+  }
+
+  get record(): MachineRecord {
+    return { jobs: this.#use.jobs, restarted: this.#restarted }
+  }
+
+  /** A request had it woken. */
+  woken(): void {
+    this.#isSuspended = false
+    this.#use.touch(this.#clock.now())
   }
 
   /** It answered a job. */
@@ -54,7 +84,7 @@ export class Machine {
 
   /** Does what is due. */
   look(status: RouterStatus, isExpected: (backend: string) => boolean): void {
-    const state = this.#use.look(status)
+    const state = this.#use.look(status, this.settings.isLazy)
     if (state === 'away') this.#isSuspended = false
     if (this.#isBusy || state === 'away') return
     const now = this.#clock.now()
@@ -102,6 +132,7 @@ export class Machine {
     const error = (await failureOf(callHook(settings))) ?? (await failureOf(this.#isReady(settings.ready)))
     this.#router.enable(this.#name)
     this.#recycled = this.#clock.now()
+    this.#restarted = Date.now()
     this.#due = undefined
     this.#use.restart(this.#recycled)
     this.#router.report({ backend: this.#name, endpoint: undefined, kind: 'recycled', error })

@@ -3,6 +3,7 @@ import type { RouterConfig } from '../config/policy.ts'
 import { recycle, suspend } from '../config/power-schema.ts'
 import type { Router } from '../router/router.ts'
 import { Machine, type MachineSettings } from './machine.ts'
+import { RecycleFile } from './recycle-file.ts'
 
 /** Options of {@link managePower}. */
 export interface PowerOptions {
@@ -11,6 +12,12 @@ export interface PowerOptions {
    * @default never
    */
   readonly isExpected?: ((backend: string) => boolean) | undefined
+  /**
+   * File for the jobs and the time since the last restart of each backend with `recycle`, so that a restart of this process does
+   * not reset them. It is written at most once a minute, and at the end.
+   * @default none
+   */
+  readonly file?: string | undefined
   /**
    * The clock of the router, for tests.
    * @default the system clock
@@ -46,7 +53,7 @@ const INTERVAL = 5_000
  */
 export function managePower(router: Router, options: PowerOptions = {}): () => void {
   const manager = new PowerManager(router, options)
-  return () => manager.end()
+  return () => void manager.end()
 }
 
 class PowerManager {
@@ -54,14 +61,16 @@ class PowerManager {
   readonly #clock: Clock
   readonly #isExpected: (backend: string) => boolean
   #machines = new Map<string, Machine>()
+  readonly #file: RecycleFile | undefined
   readonly #stopListening: readonly (() => void)[]
   #cancel: (() => void) | undefined
   #ended = false
 
-  constructor(router: Router, { clock = systemClock, isExpected = () => false }: PowerOptions) {
+  constructor(router: Router, { clock = systemClock, isExpected = () => false, file }: PowerOptions) {
     this.#router = router
     this.#clock = clock
     this.#isExpected = isExpected
+    this.#file = file === undefined ? undefined : new RecycleFile(file, clock, () => this.#machines)
     this.#stopListening = [
       router.modules.attach({ serves: 'suspend' }),
       router.modules.attach({ serves: 'recycle' }),
@@ -69,16 +78,21 @@ class PowerManager {
         if (outcome?.kind === 'answered' && backend !== undefined)
           this.#machines.get(backend.name)?.answered()
       }),
+      router.on('backend', ({ kind, backend }) => {
+        if (kind === 'wanted') this.#machines.get(backend)?.woken()
+      }),
       router.on('reload', () => this.#configure()),
-      router.on('close', () => this.end()),
+      router.modules.onClose(() => this.end()),
     ]
     this.#configure()
   }
 
-  end(): void {
+  async end(): Promise<void> {
+    if (this.#ended) return
     this.#ended = true
     this.#cancel?.()
     for (const stop of this.#stopListening) stop()
+    await this.#file?.close()
   }
 
   /** Keeps what is known of backends that stay. */
@@ -86,7 +100,9 @@ class PowerManager {
     const before = this.#machines
     this.#machines = new Map(
       settingsOf(this.#router.modules.config()).map(([name, settings]) => {
-        const machine = before.get(name) ?? new Machine(name, this.#router, this.#clock, settings)
+        const machine =
+          before.get(name) ??
+          new Machine(name, this.#router, this.#clock, settings, this.#file?.records[name])
         machine.settings = settings
         return [name, machine]
       }),
@@ -99,17 +115,22 @@ class PowerManager {
     this.#cancel = this.#clock.after(INTERVAL, () => {
       const status = this.#router.status()
       for (const machine of this.#machines.values()) machine.look(status, this.#isExpected)
+      this.#file?.save()
       if (!this.#ended) this.#schedule()
     })
   }
 }
 
 /** The settings of each backend that has some. */
-function settingsOf({ backends }: RouterConfig): [name: string, settings: MachineSettings][] {
+function settingsOf({ backends, health: shared }: RouterConfig): [name: string, settings: MachineSettings][] {
   return Object.entries(backends)
     .filter(([, own]) => own.suspend !== undefined || own.recycle !== undefined)
-    .map(([name, own]) => [
+    .map(([name, { health = shared, ...own }]) => [
       name,
-      { suspend: suspend.optional().parse(own.suspend), recycle: recycle.optional().parse(own.recycle) },
+      {
+        suspend: suspend.optional().parse(own.suspend),
+        recycle: recycle.optional().parse(own.recycle),
+        isLazy: typeof health === 'object' && health.mode === 'lazy',
+      },
     ])
 }

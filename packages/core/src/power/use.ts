@@ -1,6 +1,9 @@
 import type { RouterStatus } from '../router/router.ts'
 
-/** `away`: drained, unhealthy or removed. */
+/**
+ * `away`: drained, unhealthy or removed. With lazy probes, an unhealthy backend is not away: it may have come back since, and is
+ * paid for.
+ */
 export type UseState = 'in-use' | 'idle' | 'away'
 
 /** What has been seen of the use of one backend. Times are on the router's clock, in milliseconds. */
@@ -10,9 +13,11 @@ export class Use {
   #last: number
   #jobs = 0
 
-  constructor(backend: string, now: number) {
+  /** @param jobs Jobs before this process. */
+  constructor(backend: string, now: number, jobs = 0) {
     this.#backend = backend
     this.#last = now
+    this.#jobs = jobs
   }
 
   /** Jobs since the last {@link Use.restart}. */
@@ -42,9 +47,11 @@ export class Use {
     this.touch(now)
   }
 
-  look({ backends, now }: RouterStatus): UseState {
+  look({ backends, now }: RouterStatus, isLazy: boolean): UseState {
     const own = backends.filter(({ name }) => name === this.#backend)
-    const isThere = own.some(({ health: { enabled, probe } }) => enabled && probe?.kind !== 'down')
+    const isThere = own.some(
+      ({ health: { enabled, probe } }) => enabled && (isLazy || probe?.kind !== 'down'),
+    )
     const isInUse = own.some(({ inFlight, waiting }) => inFlight + waiting.full + waiting.unavailable > 0)
     const state = !isThere ? 'away' : isInUse ? 'in-use' : 'idle'
     if (state !== 'idle') this.touch(now)

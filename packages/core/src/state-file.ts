@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
+import { toError } from './call-safely.ts'
 
 /** A larger file is not ours. */
 const LARGEST = 65_536
@@ -67,12 +68,8 @@ export class StateFile {
       this.#onFailure(undefined)
       return true
     } catch (error) {
-      this.#onFailure(asError(error))
+      this.#onFailure(toError(error))
       return false
     }
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }
