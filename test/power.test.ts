@@ -176,6 +176,43 @@ describe('a server with recycle', () => {
     expect(await job()).toBe('gpu')
     expect(calls.length).toBe(1)
   })
+
+  it('has searches held while it restarts, where no other backend can answer them', async () => {
+    const alone = { hold: { interactive: '15s' }, routes: [{ backends: ['gpu'] }] } as const
+    const { advance, router, told, state, url } = await machine(
+      (hook) => ({ recycle: { everyJobs: 1, url: `${hook}/restart` } }),
+      {},
+      alone,
+    )
+    expect((await post(url, search)).status).toBe(200)
+    state.down = true
+    await advance(5_000)
+    await until(() => router.status().backends[0]?.health.enabled === false, 'it is drained')
+    let status: number | undefined
+    const answer = post(url, search).then((given) => {
+      status = given.status
+    })
+    await until(() => router.status().held['default'] === 1, 'the search is held')
+    await advance(5 * MINUTE)
+    expect(status).toBeUndefined()
+    state.down = false
+    await until(async () => {
+      await advance(5_000)
+      return told('recycled').length === 1
+    }, 'it is recycled')
+    await answer
+    expect(status).toBe(200)
+  })
+
+  it('has searches held as long as usual when a user has drained it', async () => {
+    const alone = { hold: { interactive: '15s' }, routes: [{ backends: ['gpu'] }] } as const
+    const { advance, router, url } = await machine(() => ({}), {}, alone)
+    await router.drain('gpu')
+    const answer = post(url, search)
+    await until(() => router.status().held['default'] === 1, 'the search is held')
+    await advance(15_000)
+    expect((await answer).status).toBe(503)
+  })
 })
 
 // https://github.com/immich-app/immich/issues/23462, 26806

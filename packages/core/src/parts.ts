@@ -8,7 +8,7 @@
 import './needs-node.ts'
 
 export { Backend, type Slot } from './backend/backend.ts'
-export type { BackendProbe } from './backend/backend-group.ts'
+export type { BackendProbe, DrainOptions } from './backend/backend-group.ts'
 export type { BackendSettings, TlsSettings } from './backend/backend-settings.ts'
 export type { BackendTarget } from './backend/backend-target.ts'
 export type { BackendInfo, BackendView } from './backend/backend-view.ts'

@@ -26,6 +26,16 @@ export type BackendProbe = (
 /** Sends one canary to a backend. It never rejects. */
 export type BackendCanary = (backend: Backend, job: CanaryJob, signal: AbortSignal) => Promise<CanaryResult>
 
+/** Options of `drain`. */
+export interface DrainOptions {
+  /**
+   * Whether it is drained for a restart, and will be enabled after it. Requests that have no other backend are then held for
+   * `queue.maxWait` (10 min) or `hold`, whichever is longer.
+   * @default false
+   */
+  readonly restarts?: boolean | undefined
+}
+
 /** What is the same for every endpoint of a backend. */
 export interface GroupSettings extends BackendTraits {
   readonly wake?: WakeSettings
@@ -165,10 +175,10 @@ export class BackendGroup implements BackendInfo {
   }
 
   /** Sends it nothing more, wherever it is found. Resolves when what is running there is over. */
-  async drain(): Promise<void> {
+  async drain({ restarts = false }: DrainOptions = {}): Promise<void> {
     this.#enabled = false
     const all = [...this.#members, ...this.#leaving]
-    for (const { health } of all) health.enable(false)
+    for (const { health } of all) health.enable(false, restarts)
     await Promise.all(all.map((member) => this.#whenIdle(member)))
   }
 

@@ -128,7 +128,7 @@ export class Machine {
   }
 
   async #recycle(settings: RecycleSettings): Promise<void> {
-    await this.#router.drain(this.#name)
+    await this.#router.drain(this.#name, { restarts: true })
     const error = (await failureOf(callHook(settings))) ?? (await failureOf(this.#isReady(settings.ready)))
     this.#router.enable(this.#name)
     this.#recycled = this.#clock.now()

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { DrainOptions } from '../backend/backend-group.ts'
 import type { Outcome } from '../backend/outcome.ts'
 import { callSafely, toError } from '../call-safely.ts'
 import type { Classification } from '../classify/classification.ts'
@@ -283,8 +284,8 @@ class PredictRouter implements Router {
     return rejects ? new UnclassifiedError(classification.reason) : undefined
   }
 
-  drain(backend: string): Promise<void> {
-    return this.#select.drain(backend)
+  drain(backend: string, options?: DrainOptions): Promise<void> {
+    return this.#select.drain(backend, options)
   }
 
   enable(backend: string): void {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { DrainOptions } from '../backend/backend-group.ts'
 import type { BackendInfo } from '../backend/backend-view.ts'
 import type { BackendHealth } from '../backend/health/health-view.ts'
 import type { BackendUse } from '../backend/limit/concurrency-limit.ts'
@@ -254,9 +255,11 @@ export interface Router extends RouterSteps, AsyncDisposable {
   /**
    * Sends a backend no more requests until it is enabled again. Resolves when its running requests are over.
    *
+   * @param options `restarts`: whether requests without another backend wait longer, because it is back soon.
+   *
    * @throws {RangeError} when there is no backend of this name.
    */
-  drain(backend: string): Promise<void>
+  drain(backend: string, options?: DrainOptions): Promise<void>
   /**
    * Sends a backend requests again.
    *

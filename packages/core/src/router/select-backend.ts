@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/backend.ts'
-import type { BackendProbe } from '../backend/backend-group.ts'
+import type { BackendProbe, DrainOptions } from '../backend/backend-group.ts'
 import type { Classification } from '../classify/classification.ts'
 import type { Clock } from '../clock.ts'
 import type { PolicyChanges } from '../config/changes.ts'
@@ -71,7 +71,7 @@ export interface Select {
   /** Whether a request could be sent somewhere, or held. */
   useful(): boolean
   /** Sends a backend no more requests. Resolves when none is in flight there. */
-  drain(backend: string): Promise<void>
+  drain(backend: string, options?: DrainOptions): Promise<void>
   /** Sends a backend requests again. */
   enable(backend: string): void
   /** Wakes a backend's machine now. */
@@ -163,7 +163,7 @@ export function selectBackend<const Name extends string>(
     tasks: () => runtime.tasks,
     maxHeldBytes: () => runtime.maxHeldBytes,
     useful: () => runtime.isUseful,
-    drain: (name: string) => pool.group(name).drain(),
+    drain: (name: string, options?: DrainOptions) => pool.group(name).drain(options),
     enable: (name: string) => pool.group(name).enable(),
     wake: async (name: string) => pool.group(name).wake(),
     probe: async (name: string) => pool.group(name).probe(),

@@ -64,6 +64,11 @@ export function isAnyFull(request: RouteRequest): boolean {
   })
 }
 
+/** Whether some candidate restarts, and gets requests again after it. */
+export function isAnyRestarting(request: RouteRequest): boolean {
+  return request.route.members.current.some((backend) => assess(request, backend).obstacle?.restarts === true)
+}
+
 /** Whether nothing has failed on the backend for as long as retries are counted. */
 export function isProven({ health }: BackendView): boolean {
   return health.wellFor(defaults.retryBudgetWindow)

@@ -1,7 +1,7 @@
 import type { Backend } from '../backend/backend.ts'
 import { HoldError } from '../errors.ts'
 import type { RankChange } from '../queue/request-queue.ts'
-import { isAnyFull, isAvailable } from './assess.ts'
+import { isAnyFull, isAnyRestarting, isAvailable } from './assess.ts'
 import { candidatesOf } from './candidates.ts'
 import { type Decision, longestWait, waitKind } from './decide.ts'
 import type { HoldEvent, Lease } from './lease.ts'
@@ -78,7 +78,7 @@ export class RouteWait {
       onJoin: (update) => {
         this.#updateRank = update
       },
-      deadline: this.#deadline(this.#isFull),
+      deadline: this.#deadline(this.#isFull || isAnyRestarting(this.#request)),
       onDeadline: () => this.#onDeadline(),
       signal: signal === undefined ? this.#leaving.signal : AbortSignal.any([signal, this.#leaving.signal]),
     })
@@ -191,19 +191,20 @@ export class RouteWait {
     ])
   }
 
-  #deadline(isFull: boolean): number {
+  /** @param endsSoon Whether it waits for a slot or a restart, which is worth a longer wait. */
+  #deadline(endsSoon: boolean): number {
     const { deadline = Number.POSITIVE_INFINITY } = this.#options
     const { place, retry } = this.#request
     // While draining, a request waits for close().
     if (this.#table.isDraining && !retry) return deadline
-    return Math.min(place.since + longestWait(this.#request, isFull), deadline)
+    return Math.min(place.since + longestWait(this.#request, endsSoon), deadline)
   }
 
   /** @returns The error to give up with, or until when to wait on. */
   #onDeadline(): HoldError | number {
     // Since it began to wait, backends may have come back and be full, or have become unavailable.
     const isFull = isAnyFull(this.#request)
-    const deadline = this.#deadline(isFull)
+    const deadline = this.#deadline(isFull || isAnyRestarting(this.#request))
     if (this.#table.context.clock.now() < deadline) return deadline
     const { patience, route } = this.#request
     const now = candidatesOf(this.#request)

@@ -19,6 +19,8 @@ export interface Obstacle {
     | 'disabled'
   /** On the clock; `Infinity` when only an event can change it. */
   readonly until: number
+  /** It is drained for a restart, and gets requests again after it. */
+  readonly restarts?: true
 }
 
 /** What the outcomes of requests say about a backend. Times are on the clock, in milliseconds. */

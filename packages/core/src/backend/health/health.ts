@@ -59,6 +59,7 @@ export class Health implements HealthView {
   /** By task and type, or by entries. Only failed ones: names come from clients and must not fill the memory. */
   readonly #types = new Map<string, Breaker>()
   #enabled: boolean
+  #restarts = false
   #busyUntil = 0
   #lastError: LastError | undefined
   /** Whether the last failure as a whole was that it could not be reached. */
@@ -122,9 +123,14 @@ export class Health implements HealthView {
     return this.#isAway && (kind === 'open' || kind === 'trial')
   }
 
-  /** A drained backend gets no requests. Enabling it forgets what it has refused, such as a model that it lacked. */
-  enable(enabled: boolean): void {
+  /**
+   * A drained backend gets no requests. Enabling it forgets what it has refused, such as a model that it lacked.
+   *
+   * @param restarts Whether it is drained for a restart, and enabled after it.
+   */
+  enable(enabled: boolean, restarts = false): void {
     const { onChange, onRelief } = this.#settings
+    this.#restarts = restarts
     if (enabled) this.capabilities.forget()
     if (this.#enabled !== enabled) {
       this.#enabled = enabled
@@ -134,7 +140,7 @@ export class Health implements HealthView {
   }
 
   obstacle(job: JobKeys, urgent = true): Obstacle | undefined {
-    if (!this.#enabled) return DISABLED
+    if (!this.#enabled) return this.#restarts ? RESTARTING : DISABLED
     const { missingAddress, hasSlot } = this.#settings
     const missing = missingAddress?.()
     if (missing !== undefined) return { kind: missing.kind, until: Number.POSITIVE_INFINITY }
@@ -323,6 +329,7 @@ function passOf(passes: readonly Pass[], breaker: Breaker): Pick<Pass, 'trial' |
 
 // These end by an event, and not by time.
 const DISABLED: Obstacle = { kind: 'disabled', until: Number.POSITIVE_INFINITY }
+const RESTARTING: Obstacle = { ...DISABLED, restarts: true }
 const DOWN: Obstacle = { kind: 'down', until: Number.POSITIVE_INFINITY }
 const FULL: Obstacle = { kind: 'full', until: Number.POSITIVE_INFINITY }
 const RECOVERING: Obstacle = { kind: 'recovering', until: Number.POSITIVE_INFINITY }
