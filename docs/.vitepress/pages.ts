@@ -24,6 +24,7 @@ const GROUPS: readonly (readonly [title: string, pages: readonly Page[]])[] = [
       ['Responses and retries', 'answers'],
       ['Hold and heartbeats', 'holding'],
       ['Warm models', 'warm-models'],
+      ['Cloud GPUs', 'cloud-gpus'],
       ['Search cache', 'search-cache'],
       ["Immich's queues", 'immich-queues'],
       ['Backends that disagree', 'agreement'],
