@@ -9,6 +9,7 @@ import { pool, search, slowBody } from './support/hold-pool.ts'
 import { listen, until } from './support/servers.ts'
 import { sha256 } from './support/sha256.ts'
 
+// https://github.com/immich-app/immich/issues/5888, 2646, 28289, 15134
 describe('a request that finds no backend', () => {
   it('waits with fifty others, and all are served in order when one comes back', async () => {
     const proxy = new ProxyServer()
