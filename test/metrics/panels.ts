@@ -97,7 +97,7 @@ export function panels(
     ],
     'Servers by state': [Object.fromEntries(states.map((names) => [names.join(' '), 1]))],
     // The router of the scene has neither notices nor problems of models.
-    Notices: [{}, {}],
+    Notices: [{}, {}, {}],
     'Connecting, p95': [mapped(connects, (each) => quantile(0.95, each, BUCKETS))],
     Attempts: [perSecond({ ...zeros(BACKENDS), ...attempts(it.attempts, ({ backend }) => backend) })],
     'Attempts without an answer': [
@@ -109,7 +109,7 @@ export function panels(
       ),
     ],
     // The router of the scene sends no canaries.
-    Ejections: [ejections, renamed(now.ejectedTasks, (backend) => `${backend} tasks now`), {}],
+    Ejections: [ejections, renamed(now.ejectedTasks, (backend) => `${backend} tasks now`), {}, {}],
     'Retries and hedges': [
       renamed(perSecond({ ...zeros(ROUTES), ...it.retries }), (route) => `${route} tried again`),
       perSecond(hedges),

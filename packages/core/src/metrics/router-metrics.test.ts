@@ -84,6 +84,25 @@ describe('the metrics of a router', () => {
     ])
   })
 
+  it('say whether the last call of a hook failed', async () => {
+    const { router, lines } = stage()
+    const tell = (kind: 'wanted' | 'suspended', error?: Error) =>
+      router.tell('backend', { backend: 'gpu', endpoint: undefined, kind, error })
+    expect(await lines('hook_failed')).toEqual([])
+    tell('wanted')
+    // Without `wake`, nothing was called.
+    expect(await lines('hook_failed')).toEqual([])
+    router.backends = [{ ...backendStatus('gpu'), wakes: true }]
+    tell('suspended', new Error('answered 500'))
+    const line = (action: string, value: number) =>
+      `immich_ml_router_backend_hook_failed{backend="gpu",action="${action}"} ${value}`
+    expect(await lines('hook_failed')).toEqual([line('wake', 0), line('suspend', 1)])
+    tell('suspended')
+    expect(await lines('hook_failed')).toEqual([line('wake', 0), line('suspend', 0)])
+    router.backends = [backendStatus('nas')]
+    expect(await lines('hook_failed')).toEqual([])
+  })
+
   it('keep requests without a route', async () => {
     const { router, lines } = stage()
     const { route: _, backend: __, classification: ___, outcome: ____, ...refused } = search

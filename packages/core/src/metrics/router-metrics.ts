@@ -3,6 +3,7 @@ import { constants } from '../config/constants.ts'
 import type { Router, RouterStatus } from '../router/router.ts'
 import type { MetricContext } from './families.ts'
 import { makeGauges } from './gauges.ts'
+import { HookCalls } from './hook-calls.ts'
 import { Records } from './records.ts'
 
 /** Options of `routerMetrics`. */
@@ -74,10 +75,14 @@ export function routerMetrics(
     longBuckets: buckets ?? [...constants.metricsBuckets, ...constants.metricsLongBuckets],
   })
   makeGauges(context, status)
+  const hooks = new HookCalls(context, status)
   records.sync(router.status())
   const stop = [
     router.on('request', (event) => records.request(event)),
-    router.on('backend', (event) => records.backend(event)),
+    router.on('backend', (event) => {
+      records.backend(event)
+      hooks.backend(event)
+    }),
   ]
   return {
     registry,
