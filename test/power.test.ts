@@ -8,7 +8,7 @@ import { post } from './support/client.ts'
 import { search } from './support/health-servers.ts'
 import { serveRouter } from './support/router-server.ts'
 import { listen, stubMl, until } from './support/servers.ts'
-import { directory } from './support/temporary-file.ts'
+import { temporaryDirectory } from './support/temporary-file.ts'
 
 const MINUTE = 60_000
 const image = immichBody('indexing', imageBytes(1_000))
@@ -252,7 +252,7 @@ describe('what recycle has counted', () => {
   const everyJobs = (hook: string) => ({ recycle: { everyJobs: 3, url: `${hook}/restart` } })
 
   it('outlives the process', async () => {
-    const file = join(await directory(), 'recycle.json')
+    const file = join(await temporaryDirectory(), 'recycle.json')
     const first = await machine(everyJobs, { file })
     for (let i = 0; i < 2; i++) await first.job()
     await first.router.close()
@@ -273,7 +273,7 @@ describe('what recycle has counted', () => {
   it('is the time of the last restart as well, by the wall clock', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000_000 })
     onTestFinished(() => void vi.useRealTimers())
-    const file = join(await directory(), 'recycle.json')
+    const file = join(await temporaryDirectory(), 'recycle.json')
     const hourly = (hook: string) => ({ recycle: { everyHours: 1, url: `${hook}/restart` } })
     const first = await machine(hourly, { file })
     await first.advance(5_000)
@@ -287,7 +287,7 @@ describe('what recycle has counted', () => {
   })
 
   it('is written while the process runs, at most once a minute', async () => {
-    const file = join(await directory(), 'recycle.json')
+    const file = join(await temporaryDirectory(), 'recycle.json')
     const { job, advance } = await machine(everyJobs, { file })
     const saved = async () => JSON.parse(await readFile(file, 'utf8').catch(() => '{}')).gpu?.jobs
     await job()
@@ -301,7 +301,7 @@ describe('what recycle has counted', () => {
   })
 
   it('begins again when the file is damaged, with a warning', async () => {
-    const file = join(await directory(), 'recycle.json')
+    const file = join(await temporaryDirectory(), 'recycle.json')
     await writeFile(file, '{"gpu":{"jobs":"many"}}')
     const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
     const { job, advance, calls } = await machine(everyJobs, { file })

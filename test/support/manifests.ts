@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { IScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1'
@@ -9,9 +8,9 @@ import type { IDeployment } from 'kubernetes-models/apps/v1'
 import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
 import type { IPodDisruptionBudget } from 'kubernetes-models/policy/v1'
 import type { IConfigMap, IPersistentVolumeClaim, IService } from 'kubernetes-models/v1'
-import { onTestFinished } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { ROOT } from './docs.ts'
+import { temporaryDirectory } from './temporary-file.ts'
 
 const exec = promisify(execFile)
 
@@ -69,8 +68,7 @@ export async function mistakesIn(manifests: readonly Manifest[]): Promise<string
       return `${manifest.kind}: ${error}`
     }
   }
-  const directory = await mkdtemp(join(tmpdir(), 'immich-ml-router-manifests-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryDirectory()
   await symlink(join(ROOT, 'test/node_modules'), join(directory, 'node_modules'), 'junction')
   const lines = manifests.map(
     (manifest, i) =>

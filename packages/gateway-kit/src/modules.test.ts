@@ -9,19 +9,24 @@ import { attachModules } from './modules.ts'
 vi.mock('@immich-ml-router/core/power', () => ({ managePower: vi.fn() }))
 vi.mock('@immich-ml-router/core/split', () => ({ splitRequests: vi.fn() }))
 
+const FILE = '/spool/recycle.json'
+const sharedParts = () => ({
+  immich: new ImmichPart(pino({ enabled: false }), () => {}),
+  recycleFile: FILE,
+})
+
 it('attaches a module once a reload uses it, and only once', async () => {
   const backends = { gpu: { url: 'http://gpu:3003' } }
   const router = createRouter({ backends })
   onTestFinished(() => router.close())
-  const file = '/spool/recycle.json'
-  const shared = { immich: new ImmichPart(pino({ enabled: false }), () => {}), recycleFile: file }
+  const shared = sharedParts()
   await attachModules(router, shared)
   router.reload({ backends })
   expect(managePower).not.toHaveBeenCalled()
   const suspend = { url: 'http://gpu:9000/suspend' }
   router.reload({ backends: { gpu: { ...backends.gpu, suspend } } })
   await vi.waitFor(() =>
-    expect(managePower).toHaveBeenCalledWith(router, { isExpected: shared.immich.isExpected, file }),
+    expect(managePower).toHaveBeenCalledWith(router, { isExpected: shared.immich.isExpected, file: FILE }),
   )
   router.reload({ backends: { gpu: { ...backends.gpu, suspend: { ...suspend, afterIdle: '1h' } } } })
   await attachModules(createRouter({ backends }), shared)
@@ -32,7 +37,7 @@ it('splits requests once a backend restricts its tasks', async () => {
   const gpu = { url: 'http://gpu:3003' }
   const router = createRouter({ backends: { gpu } })
   onTestFinished(() => router.close())
-  await attachModules(router, { immich: new ImmichPart(pino({ enabled: false }), () => {}) })
+  await attachModules(router, sharedParts())
   expect(splitRequests).not.toHaveBeenCalled()
   router.reload({ backends: { gpu, nas: { url: 'http://nas:3003', tasks: ['ocr'] } } })
   await vi.waitFor(() => expect(splitRequests).toHaveBeenCalledExactlyOnceWith(router))
