@@ -10,7 +10,7 @@ import type { Resolver } from '../discover/resolver.ts'
 import { Backend } from './backend.ts'
 import type { BackendTraits } from './backend-settings.ts'
 import type { BackendInfo } from './backend-view.ts'
-import { type GroupChange, isReturn } from './group-change.ts'
+import { type GroupChange, isLoss, isReturn } from './group-change.ts'
 import type { CheckOptions, Probe, ProbeProgress } from './health/checker.ts'
 import type { HealthChange, MissingAddress } from './health/health-view.ts'
 import { Waker, type WakeSettings } from './waker.ts'
@@ -343,10 +343,4 @@ function stop({ health, demand }: Backend): void {
   health.checker.stop()
   health.canary.stop()
   demand.stop()
-}
-
-/** Whether a backend became unavailable. */
-function isLoss(change: HealthChange): boolean {
-  if (change.kind === 'probe') return change.to.kind === 'down'
-  return change.kind === 'breaker' && change.task === undefined && change.to.kind === 'open'
 }

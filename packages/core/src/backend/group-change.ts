@@ -9,6 +9,12 @@ export function isReturn(change: GroupChange): boolean {
   return change.kind === 'breaker' && change.task === undefined && change.to.kind === 'recovering'
 }
 
+/** Whether a backend became unavailable. */
+export function isLoss(change: GroupChange): boolean {
+  if (change.kind === 'probe') return change.to.kind === 'down'
+  return change.kind === 'breaker' && change.task === undefined && change.to.kind === 'open'
+}
+
 /** When a backend that gets requests again may have been restarted, without any model; `undefined` for other changes. */
 export function restartOf(change: GroupChange, now: number): number | undefined {
   // A request was its trial: what it has loaded since the ejection is loaded.

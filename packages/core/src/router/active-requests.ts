@@ -7,6 +7,7 @@ import { removeItem } from '../remove-item.ts'
 import { answerError } from './answers.ts'
 import type { Exchange } from './exchange.ts'
 import type { ModuleRegistry } from './modules.ts'
+import type { WaitingRequest } from './router.ts'
 import { SearchAnswer } from './search-answer.ts'
 import type { Splitter } from './splitter.ts'
 
@@ -76,6 +77,16 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
 
   [Symbol.iterator](): Iterator<ActiveRequest> {
     return this.#active[Symbol.iterator]()
+  }
+
+  /** The requests that wait for a backend. */
+  *waiting(): Generator<WaitingRequest> {
+    for (const { head, start, exchange } of this.#active) {
+      const wait = exchange?.wait
+      if (exchange === undefined || wait === undefined) continue
+      const { classification, tenant } = exchange
+      yield { ...wait, start, classification, client: head.client, tenant }
+    }
   }
 
   /** A request that arrives now. */

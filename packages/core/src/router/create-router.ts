@@ -257,13 +257,8 @@ class PredictRouter implements Router {
     return routerStatus({ ...own, select, store: this.#options.store, wakesAll })
   }
 
-  *waiting(): Generator<WaitingRequest> {
-    for (const { head, start, exchange } of this.#active) {
-      const wait = exchange?.wait
-      if (exchange === undefined || wait === undefined) continue
-      const { classification, tenant } = exchange
-      yield { ...wait, start, classification, client: head.client, tenant }
-    }
+  waiting(): Iterable<WaitingRequest> {
+    return this.#active.waiting()
   }
 
   explain(classification: Classification, options?: ExplainOptions): Explanation {
