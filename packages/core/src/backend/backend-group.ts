@@ -12,7 +12,7 @@ import type { BackendTraits } from './backend-settings.ts'
 import type { BackendInfo } from './backend-view.ts'
 import { type GroupChange, isLoss, isReturn } from './group-change.ts'
 import type { CheckOptions, Probe, ProbeProgress } from './health/checker.ts'
-import type { HealthChange, MissingAddress } from './health/health-view.ts'
+import type { MissingAddress } from './health/health-view.ts'
 import { Waker, type WakeSettings } from './waker.ts'
 
 /** Sends one probe to a backend. @returns Why it is not healthy; `undefined` when it is. */
