@@ -270,6 +270,23 @@ describe('what recycle has counted', () => {
     expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ gpu: { jobs: 0 } })
   })
 
+  it('is reset by a restart that the end of the process interrupts, and nothing goes on after close()', async () => {
+    const file = join(await temporaryDirectory(), 'recycle.json')
+    const { clock, calls, advance, job, router, state, changes } = await machine(everyJobs, { file })
+    for (let i = 0; i < 3; i++) await job()
+    state.down = true
+    await until(async () => {
+      await advance(5_000)
+      return calls.length === 1
+    }, 'it is restarted')
+    await advance(5_000)
+    await router.close()
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ gpu: { jobs: 0 } })
+    const before = changes.length
+    await advance(20 * MINUTE)
+    expect([changes.length, clock.pending, calls]).toEqual([before, 0, ['POST /restart']])
+  })
+
   it('is the time of the last restart as well, by the wall clock', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000_000 })
     onTestFinished(() => void vi.useRealTimers())

@@ -41,8 +41,9 @@ export class Machine {
   readonly #clock: Clock
   readonly #use: Use
   #isBusy = false
-  /** Suspended, and neither used, woken nor seen down since. */
+  /** Suspended by this module; reset when it is used, woken or down. */
   #isSuspended = false
+  readonly #ended = new AbortController()
   /** The last restart, on the clock. */
   #recycled: number
   /** The same in Unix time. */
@@ -68,6 +69,11 @@ export class Machine {
 
   get record(): MachineRecord {
     return { jobs: this.#use.jobs, restarted: this.#restarted }
+  }
+
+  /** Leaves the machine as it is. A backend that was drained gets requests again. */
+  end(): void {
+    this.#ended.abort()
   }
 
   /** A request had it woken. */
@@ -121,6 +127,7 @@ export class Machine {
   /** Requests are not kept away: one that comes now fails over, and wakes the machine. */
   async #suspend(hook: Hook): Promise<void> {
     const error = await failureOf(callHook(hook))
+    if (this.#ended.signal.aborted) return
     // After a failure, it is idle for as long again before the next try.
     if (error === undefined) this.#isSuspended = true
     else this.#use.touch(this.#clock.now())
@@ -128,14 +135,22 @@ export class Machine {
   }
 
   async #recycle(settings: RecycleSettings): Promise<void> {
-    await this.#router.drain(this.#name, { restarts: true })
-    const error = (await failureOf(callHook(settings))) ?? (await failureOf(this.#isReady(settings.ready)))
+    const { signal } = this.#ended
+    await Promise.race([this.#router.drain(this.#name, { restarts: true }), aborted(signal)])
+    let error: Error | undefined
+    if (!signal.aborted) {
+      // Counted before the call: if this process ends during it, the next one must not call again.
+      this.#recycled = this.#clock.now()
+      this.#restarted = Date.now()
+      this.#due = undefined
+      this.#use.restart(this.#recycled)
+      error = (await failureOf(callHook(settings))) ?? (await failureOf(this.#isReady(settings.ready)))
+    }
+    if (this.#router.status().state === 'closed') return
     this.#router.enable(this.#name)
-    this.#recycled = this.#clock.now()
-    this.#restarted = Date.now()
-    this.#due = undefined
-    this.#use.restart(this.#recycled)
-    this.#router.report({ backend: this.#name, endpoint: undefined, kind: 'recycled', error })
+    this.#use.touch(this.#clock.now())
+    if (!signal.aborted)
+      this.#router.report({ backend: this.#name, endpoint: undefined, kind: 'recycled', error })
   }
 
   /** @throws {Error} if it does not answer probes in time. */
@@ -143,13 +158,25 @@ export class Machine {
     const end = this.#clock.now() + time
     let passes = 0
     let reason: string | undefined
-    while (passes < PASSES) {
+    const { signal } = this.#ended
+    while (passes < PASSES && !signal.aborted) {
       if (this.#clock.now() >= end) throw new Error(`not ready after ${time / 1_000} s: ${reason}`)
-      await new Promise<void>((resolve) => this.#clock.after(PROBE_INTERVAL, resolve))
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const cancel = this.#clock.after(PROBE_INTERVAL, resolve)
+      await Promise.race([promise, aborted(signal)])
+      cancel()
+      if (signal.aborted) return
       reason = await this.#router.probe(this.#name)
       passes = reason === undefined ? passes + 1 : 0
     }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  return promise
 }
 
 function failureOf(promise: Promise<unknown>): Promise<Error | undefined> {

@@ -91,6 +91,7 @@ class PowerManager {
     if (this.#ended) return
     this.#ended = true
     this.#cancel?.()
+    for (const machine of this.#machines.values()) machine.end()
     for (const stop of this.#stopListening) stop()
     await this.#file?.close()
   }
