@@ -30,11 +30,11 @@ const entry = {
 
 export default defineConfig({
   ...library,
-  entry: { ...entry, 'node-version': 'src/node-version.ts' },
+  entry: { ...entry, errors: 'src/errors.ts', 'node-version': 'src/node-version.ts' },
   dts: { entry },
   // For `import.meta.url` in CommonJS.
   shims: true,
-  // In the bundle, node-version would be evaluated after the imports of other packages. The index re-exports the parts: with a
-  // copy of them, a class such as RouterError would exist twice.
-  esbuildPlugins: [external('node-version', true), external('parts', false)],
+  // In the bundle, node-version would be evaluated after the imports of other packages. With copies of the
+  // parts or the errors, a class such as RouterError would exist twice.
+  esbuildPlugins: [external('node-version', true), external('parts', false), external('errors', false)],
 })
