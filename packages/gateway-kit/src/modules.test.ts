@@ -33,6 +33,14 @@ it('attaches a module once a reload uses it, and only once', async () => {
   expect(managePower).toHaveBeenCalledTimes(1)
 })
 
+it('attaches each module whose option is set, also where it can do nothing', async () => {
+  const backends = { gpu: { url: 'http://gpu:3003', keepWarm: '4m' } }
+  const router = createRouter({ backends, agreement: 'exclude', canary: false })
+  onTestFinished(() => router.close())
+  await attachModules(router, sharedParts())
+  expect(router.modules.unserved()).toEqual([])
+})
+
 it('splits requests once a backend restricts its tasks', async () => {
   const gpu = { url: 'http://gpu:3003' }
   const router = createRouter({ backends: { gpu } })

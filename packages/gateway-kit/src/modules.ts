@@ -1,30 +1,34 @@
 import type { Router, RouterConfig } from '@immich-ml-router/core'
+import type { ModuleOption } from '@immich-ml-router/core/parts'
 import type { ImmichPart } from './immich-part.ts'
 
-/** What the parts share. */
+/** What the modules share. */
 interface Shared {
   /** File for the counts of `recycle`. */
   readonly recycleFile: string | undefined
   readonly immich: ImmichPart
 }
 
-/** A part of the gateway that is loaded once an option needs it. */
+/** A module that is loaded once the configuration needs it. */
 interface Module {
-  readonly isUsed: (config: RouterConfig) => boolean
-  /** Loads the part and attaches it to the router, with which it ends. */
+  /** It is needed once one of these options is set. */
+  readonly serves?: readonly ModuleOption[]
+  /** Whether it is needed without an option. */
+  readonly isUsed?: (config: RouterConfig) => boolean
+  /** Loads the module and attaches it to the router, with which it ends. */
   readonly attach: (router: Router, shared: Shared) => Promise<void>
 }
 
 const MODULES: readonly Module[] = [
   {
-    isUsed: ({ backends }) =>
-      Object.values(backends).some(({ suspend, recycle }) => suspend !== undefined || recycle !== undefined),
+    serves: ['suspend', 'recycle'],
     attach: async (router, { immich: { isExpected }, recycleFile: file }) => {
       const { managePower } = await import('@immich-ml-router/core/power')
       managePower(router, { isExpected, file })
     },
   },
   {
+    serves: ['agreement'],
     isUsed: comparesBackends,
     attach: async (router) => {
       const { watchAgreement } = await import('@immich-ml-router/core/agreement')
@@ -32,6 +36,7 @@ const MODULES: readonly Module[] = [
     },
   },
   {
+    serves: ['keepWarm'],
     // A router without canaries loads no model.
     isUsed: ({ canary }) => canary !== false,
     attach: async (router) => {
@@ -47,11 +52,11 @@ const MODULES: readonly Module[] = [
     },
   },
   {
-    isUsed: ({ immich }) => immich !== undefined,
+    serves: ['immich'],
     attach: (router, { immich }) => immich.attach(router),
   },
   {
-    isUsed: ({ routes = [] }) => routes.some(({ searchCache }) => searchCache !== undefined),
+    serves: ['searchCache'],
     attach: async (router) => {
       const { searchCache } = await import('@immich-ml-router/search-cache')
       searchCache(router)
@@ -59,11 +64,14 @@ const MODULES: readonly Module[] = [
   },
 ]
 
-/** Attaches the parts that the configuration uses, now and after each reload. */
+/** Attaches the modules that the configuration needs, now and after each reload. */
 export async function attachModules(router: Router, shared: Shared): Promise<void> {
   const missing = new Set(MODULES)
   const attach = async () => {
-    const used = [...missing].filter(({ isUsed }) => isUsed(router.modules.config()))
+    const [config, options] = [router.modules.config(), new Set(router.modules.unserved())]
+    const used = [...missing].filter(
+      ({ serves = [], isUsed }) => isUsed?.(config) === true || serves.some((option) => options.has(option)),
+    )
     for (const module of used) missing.delete(module)
     await Promise.all(used.map((module) => module.attach(router, shared)))
   }

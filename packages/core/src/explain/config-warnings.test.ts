@@ -16,6 +16,15 @@ function warningsOf(...matches: Match[]): string[] {
   return warnings({ backends: { gpu: three.gpu }, routes: [...routes, { backends: ['gpu'] }] })
 }
 
+it('without canaries, warns of options that need them', () => {
+  const options = { agreement: 'exclude', routes: [{ backends: ['gpu', 'mac', 'nas'], keepWarm: '4m' }] }
+  expect(warnings({ ...options, canary: false })).toEqual([
+    'agreement has no effect with canary: false.',
+    'routes[0].keepWarm has no effect with canary: false.',
+  ])
+  expect(warnings(options)).toEqual([])
+})
+
 describe('a backend', () => {
   it.each<[Partial<RouterConfig>, string[]]>([
     [{}, []],

@@ -4,6 +4,7 @@ import type { ConfigProblem } from '../config/problems.ts'
 import { resolveConfig } from '../config/resolve.ts'
 import { configSchema } from '../config/router-schema.ts'
 import { backendWarnings, orderWarnings, sameUrlWarnings, unusedWarnings } from './backend-warnings.ts'
+import { canaryWarnings } from './canary-warnings.ts'
 import { durationWarnings } from './duration-warnings.ts'
 import { jobWarnings } from './job-warnings.ts'
 import { pathWarnings } from './path-warnings.ts'
@@ -18,6 +19,7 @@ import { unclassifiedWarnings, unservedWarnings } from './unserved-warnings.ts'
  * - durations as small numbers without a unit, such as `hold: 12`;
  * - routes that get no requests, because earlier ones take all of them or the router does not answer their path, and jobs
  *   that no backend of their route serves;
+ * - `agreement` and `keepWarm` without canaries, which they need;
  * - a `tier` that overrides the order of the strategy `first`;
  * - credentials or photos that others can read: `tls.insecure`, credentials over `http`.
  *
@@ -42,6 +44,7 @@ export function configWarnings(config: RouterConfig): readonly ConfigProblem[] {
   return [
     ...backendWarnings(written),
     ...sameUrlWarnings(written),
+    ...canaryWarnings(config),
     ...unusedWarnings(written, routes),
     ...orderWarnings(written, routes),
     ...jobWarnings(written, routes),

@@ -3,7 +3,7 @@ import type { AnswerSource } from './answer-source.ts'
 import type { Notices } from './notices.ts'
 import type { Splitter } from './splitter.ts'
 
-/** The options that modules outside of core serve, and the call that attaches the module. */
+/** The options that optional modules serve, and the call that attaches the module. */
 const SERVED_BY = {
   agreement: 'watchAgreement(router) of @immich-ml-router/core/agreement',
   immich: 'immichQueues(router) of @immich-ml-router/immich',
@@ -13,7 +13,7 @@ const SERVED_BY = {
   suspend: 'managePower(router) of @immich-ml-router/core/power',
 } as const
 
-/** An option that a module outside of core serves. */
+/** An option that an optional module serves. */
 export type ModuleOption = keyof typeof SERVED_BY
 
 const OPTIONS = [
@@ -55,6 +55,8 @@ export interface Modules {
    * printing a router does not show them.
    */
   config(): RouterConfig
+  /** The options that are set and that no attached module serves. */
+  unserved(): readonly ModuleOption[]
   /**
    * Removes saved answers of text searches. Call it when a backend computes other answers than before.
    *
@@ -84,7 +86,8 @@ export class ModuleRegistry implements Modules {
     this.#isChecked = false
     return () => {
       if (serves !== undefined && this.#attached.get(serves) === module) this.#attached.delete(serves)
-      if (this.splitter === splitter) this.splitter = undefined
+      if (splitter !== undefined && this.splitter === splitter) this.splitter = undefined
+      this.#isChecked = false
     }
   }
 
@@ -118,13 +121,15 @@ export class ModuleRegistry implements Modules {
     return this.#isChecked
   }
 
+  unserved(): readonly ModuleOption[] {
+    return optionsIn(this.#config).filter((option) => !this.#attached.has(option))
+  }
+
   /** Notes which options no module serves. Must be called when a request arrives: until then, a module may be attached. */
   check(notices: Notices): void {
     if (this.#isChecked) return
     this.#isChecked = true
-    const calls = optionsIn(this.#config).flatMap((option) =>
-      this.#attached.has(option) ? [] : `${option}: call ${SERVED_BY[option]} after createRouter()`,
-    )
+    const calls = this.unserved().map((option) => `${option}: call ${SERVED_BY[option]} after createRouter()`)
     if (calls.length === 0) notices.clear('not-served')
     else
       notices.set({
