@@ -197,7 +197,7 @@ describe('what is said of a candidate', () => {
     expect(words(select.explain(image, { exclude: ['f'] }))).toEqual([
       'a next: ejected (connect), for another 4 s',
       'b passed-over: ejected for clip/visual (answered 503 Service Unavailable), for another 4 s',
-      'c chosen: has asked to be left alone for another 2 s',
+      'c chosen: throttled (429) for another 2 s',
       'd passed-over: has said that it lacks clip/visual, which is believed for another 10 min',
       'e passed-over: does not serve clip by its settings',
       'f passed-over: excluded',

@@ -110,7 +110,7 @@ export function reasonText(reason: CandidateReason): string {
       return `${what} (${why}), ${time}`
     }
     case 'busy':
-      return `has asked to be left alone for another ${durationText(reason.endsIn)}`
+      return `throttled (429) for another ${durationText(reason.endsIn)}`
     case 'warming':
       return `loading ${shortenList(reason.models, ' and ')}`
     case 'recovering':

@@ -91,7 +91,7 @@ export type CandidateReason =
       readonly why: string
       readonly endsIn: number | undefined
     }
-  /** It has asked to be left alone. */
+  /** Throttled: it answered 429. */
   | { readonly kind: 'busy'; readonly endsIn: number }
   /** It loads these models, and another backend is available. */
   | { readonly kind: 'warming'; readonly models: readonly string[] }

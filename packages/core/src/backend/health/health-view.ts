@@ -33,7 +33,7 @@ export interface PassiveHealth {
   readonly lacks: Readonly<Record<string, number>>
   /** Bytes of a body that a proxy in front of it has refused as too large; `undefined` when none was. */
   readonly sizeLimit: number | undefined
-  /** Until when it has asked to be left alone; 0 when it has not. */
+  /** Until when it is throttled, after a 429, on the clock; 0 when it is not. */
   readonly busyUntil: number
   readonly lastError: LastError | undefined
   /** Requests that have failed there, of all time. */
@@ -73,7 +73,7 @@ export type PassiveChange =
       readonly until: number
     }
   | {
-      /** It has asked to be left alone. */
+      /** Throttled: it answered 429. */
       readonly kind: 'busy'
       readonly until: number
     }
@@ -110,7 +110,7 @@ export interface HealthView {
   obstacle(job: JobKeys, urgent?: boolean): Obstacle | undefined
   /** Whether such requests are sent one at a time: the backend, or their task there, was ejected and is not back yet. */
   isRare(job: JobKeys): boolean
-  /** Whether no request has failed there for so long, in milliseconds, and it has not asked to be left alone. */
+  /** Whether no request failed there in the last `time` milliseconds, and it is not throttled. */
   wellFor(time: number): boolean
   /** Whether a request or a probe that began after this time, on the clock, could not reach it. */
   triedInVainSince(time: number): boolean
