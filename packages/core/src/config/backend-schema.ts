@@ -139,7 +139,7 @@ export const backend = z.strictObject(
      */
     recycle: recycle.optional(),
     /**
-     * Keeps the models of interactive jobs loaded: sends a canary when such a model was idle for so long. Use less than the model
+     * Keeps the models of interactive jobs loaded: sends a canary when such a model is idle for this time. Use less than the model
      * TTL of the ML server, which is 300 s by default: `4m`. Not for a backend with `wake`, `suspend` or `health: { mode: lazy }`.
      * In code, `warmUp()` serves it.
      */

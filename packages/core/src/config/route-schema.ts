@@ -154,7 +154,7 @@ export const route = z.strictObject(
      */
     searchCache: searchCache.optional(),
     /**
-     * Keeps the models of its interactive jobs loaded on its backends: sends a canary when such a model was idle for so long. Use
+     * Keeps the models of its interactive jobs loaded on its backends: sends a canary when such a model is idle for this time. Use
      * less than the model TTL of the ML server, which is 300 s by default: `4m`. Backends with `wake`, `suspend` or
      * `health: { mode: lazy }` get none. In code, `warmUp()` serves it.
      */

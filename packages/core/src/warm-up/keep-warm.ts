@@ -9,7 +9,7 @@ type WarmRouter = Pick<Router, 'backends'>
 
 /** Models that are kept. Their names come from clients. */
 const MOST_MODELS = 64
-/** A model without a request for so long is given up, in milliseconds: Immich may have been set to another one. */
+/** A model that no request uses for this time is not kept warm anymore, in milliseconds: Immich may be set to another one. */
 const LONGEST_IDLE = 7 * 24 * 3_600_000
 
 /** The models of one job on one backend. */
@@ -23,7 +23,7 @@ interface WarmModel {
   cancel: () => void
 }
 
-/** Asks for models of interactive jobs that were idle for too long. */
+/** Sends a canary to a backend whose models of an interactive job are idle for the time of `keepWarm`. */
 export class KeepWarm {
   readonly #router: WarmRouter
   readonly #clock: Clock

@@ -16,13 +16,13 @@ export class WarmSettings {
     this.#routes = new Map(routes.map((route, index) => [names[index] ?? '', route]))
   }
 
-  /** Whether a person waits for such a job. */
+  /** Whether the priority of the job is that of interactive jobs. */
   isInteractive({ route, classification }: Pick<RecentJob, 'route' | 'classification'>): boolean {
     const { priority } = this.#routes.get(route) ?? {}
     return priorityOf(routeSchema.shape.priority.parse(priority))(classification) >= INTERACTIVE
   }
 
-  /** After how long without a job the models are used on a backend, in milliseconds; `undefined` for never. */
+  /** Idle time after which the models get a canary on a backend, in milliseconds; `undefined` for never. */
   keepWarm(backend: string, route: string): number | undefined {
     const options = this.#config.backends[backend]
     if (options === undefined || this.#maySleep(options)) return undefined

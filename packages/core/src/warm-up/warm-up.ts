@@ -10,9 +10,9 @@ import { type RecentJob, RecentJobs } from './recent-jobs.ts'
 import { WarmSettings } from './warm-settings.ts'
 
 /**
- * Jobs that were asked for in this time before a recovery have their models loaded, in milliseconds. It is the default of
- * `MACHINE_LEARNING_MODEL_TTL`: an ML server without a request for so long restarts its worker to free the memory of its models, which
- * may look like an outage, and must not load them again.
+ * Time before a recovery, in milliseconds: the backend loads the models of the jobs requested in it. It is the default of
+ * `MACHINE_LEARNING_MODEL_TTL`: an ML server that is idle for this time restarts its worker to free the memory of its models. The restart
+ * may look like an outage, and must not load the models again.
  */
 const RECENT = 300_000
 /** The most jobs whose models a backend loads at once. */
@@ -108,7 +108,7 @@ class WarmUp {
     for (const view of new Set(views)) void backends.warm(view, this.#jobsOn(view, jobs))
   }
 
-  /** The jobs that a backend may get: first those that a person waits for, then the latest. */
+  /** The jobs that a backend may get: interactive jobs first, then the latest. */
   #jobsOn(view: BackendView, jobs: readonly RecentJob[]): Classified[] {
     const { backends } = this.#router
     const own = jobs.filter(
