@@ -21,8 +21,8 @@ export default defineConfig({
           name: 'core',
           include: ['packages/core/src/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...ISOLATED],
-          // Core has no state at module level, so its tests share the loaded modules. Loading them for each file takes as
-          // long as the tests.
+          // At module level, core has only memo tables and weak maps, so its tests share the loaded modules. Loading them for
+          // each file takes as long as the tests.
           isolate: false,
           restoreMocks: true,
         },

@@ -88,7 +88,7 @@ it(`${REQUESTS} requests are all answered, and rightly, while two of three backe
     routes: [
       { match: { task: 'nothing' }, backends: ['outside'] },
       // Every request is late, so that the budget is used up. Not on both victims: a request over which two backends
-      // break at once is given up, whoever broke them.
+      // break at once is given up, also if it did not cause that.
       { match: { type: 'textual' }, backends: ['a', 'c'], ...CHOICE, hedge: { after: '1s' } },
       { match: { type: 'visual' }, backends: ['b', 'c'], ...CHOICE, hedge: { after: '1s' } },
       { backends: ['a', 'b', 'c'], ...CHOICE },

@@ -223,7 +223,7 @@ describe('when to stop', () => {
       clock: new FakeClock(),
     })
     for (let i = 0; i < 30; i++) expect((await post(url, immichBody('textSearch', 'x'))).status).toBe(429)
-    // One while the second had refused nobody yet, and six of thirty.
+    // One before the first refusal of the second backend, and six of thirty.
     expect(requests).toEqual([30, 7])
   })
 

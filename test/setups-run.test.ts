@@ -78,7 +78,7 @@ const MAGIC_PACKET = Buffer.from('ff'.repeat(6) + 'aabbccddeeff'.repeat(16), 'he
 const GPU = '192.168.1.20:3003'
 
 describe('the set-up', () => {
-  it('sleeping-gpu holds images, wakes the machine, and answers searches meanwhile', async () => {
+  it('sleeping-gpu answers searches while it holds images and wakes the machine', async () => {
     const { port, packets } = await wakeOnLan()
     const { ask, server, lines } = await start('sleeping-gpu', { [GPU]: { fault: 'refuse' } }, port)
     const images = Promise.all([ask(indexing), ask(faces), ask(ocr)])

@@ -106,7 +106,7 @@ export class Ledger {
     if (lost) void this.save()
   }
 
-  /** To be called now and then. */
+  /** Updates the rates, and removes queues without jobs from `busy`. Call it at an interval. */
   tick(): void {
     const now = this.#settings.now()
     for (const rate of this.#rates.values()) rate.mark(now)

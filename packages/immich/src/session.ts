@@ -25,7 +25,7 @@ const SHORTEST_PAUSE = 1_000
 /** How long a planned stop waits for Immich, in milliseconds. Docker kills 10 s after SIGTERM, and the drain takes 8 s. */
 const STOP_TIMEOUT = 1_500
 
-/** Looks at the queues of one Immich now and then, and pauses and heals them. */
+/** Looks at the queues of one Immich at an interval, and pauses and heals them. */
 export class Session {
   readonly ledger: Ledger
   /** Jobs that wait in Immich, by the backends that may serve them. */

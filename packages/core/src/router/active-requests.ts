@@ -70,7 +70,7 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
     return this.#active.length
   }
 
-  /** Without those that are split: their parts are in it. */
+  /** Split requests do not count; their parts do. */
   get jobs(): number {
     return this.#active.filter(({ exchange }) => exchange?.parts === undefined).length
   }

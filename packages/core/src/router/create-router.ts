@@ -120,7 +120,7 @@ class PredictRouter implements Router {
   reload(options: ReloadOptions): PolicyChanges {
     if (this.#state !== 'running') throw new RouterClosedError()
     const { paths, exchange, written } = resolveConfig(options)
-    // Whatever may throw comes first: from here on, all of it is in force, or nothing.
+    // Steps that may throw come first: a mistake changes nothing.
     const { retention, ...checked } = checkExchange(exchange)
     const commitForward = this.#forwarder.prepare(written.forward)
     const commitPolicy = this.#select.prepare(written.policy)

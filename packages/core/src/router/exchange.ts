@@ -91,7 +91,7 @@ export class Exchange {
     const explains =
       explainHeader === 'always' || (explainHeader === 'on-request' && req.headers[ASKING_HEADER] === '1')
     this.#routeHeader = explains ? new RouteHeader(this) : undefined
-    // Whatever ends the response ends the exchange: a client that leaves, or a middleware that answers by itself.
+    // Any end of the response ends the exchange: a client that leaves, or a middleware that answers by itself.
     res.once('close', () => this.#dispose())
   }
 

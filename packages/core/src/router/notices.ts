@@ -4,7 +4,8 @@ import { shorten } from '../shorten.ts'
 export interface RouterNotice {
   /**
    * What it is about, in lower case: there is one notice of each kind. The router sets `http-1.0` (predict requests come over
-   * HTTP/1.0, so clients that wait get no heartbeats) and `body-spool` (request bodies cannot be written to disk).
+   * HTTP/1.0, so clients that wait get no heartbeats), `body-spool` (request bodies cannot be written to disk) and `not-served`
+   * (options have no effect, because no module serves them).
    */
   readonly kind: string
   /** `error`: requests can get lost, or settings are not applied. `warning`: something works less well. */

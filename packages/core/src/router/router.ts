@@ -114,8 +114,8 @@ export interface RouterEvents {
   /** A predict request is over, however it ended. */
   request: [event: RequestEvent]
   /**
-   * Something has changed about a backend: what its probes say, an ejection, a task that it lacks, its being drained, the
-   * addresses of its name, its coming and going by `reload()`.
+   * A backend changed: health, ejection, unsupported task, drain, addresses, canary, loaded models, wake, suspend, recycle, model
+   * problem, added or removed by `reload()`.
    */
   backend: [event: BackendEvent]
   /** A request begins or ends to wait for a backend. */
@@ -281,7 +281,7 @@ export interface Router extends RouterSteps, AsyncDisposable {
   /** Emits a `backend` event for a part outside the router that has done something with a backend. */
   report(event: BackendEvent): void
   /**
-   * Tells of bulk jobs that are queued outside of the router, such as in Immich. They count until the next call.
+   * Sets the bulk jobs that are queued for a backend outside the router, such as in Immich. They count until the next call.
    *
    * @throws {RangeError} when there is no backend of this name.
    */

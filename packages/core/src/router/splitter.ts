@@ -39,7 +39,7 @@ export interface Splitter {
   ): Explanation
 }
 
-/** Has a request split when it has failed for want of a candidate. @returns Its failure; `undefined` when it is answered. */
+/** Splits a request that failed because it has no candidate. @returns Its failure; `undefined` when it is answered. */
 export async function splitAfter(
   failure: unknown,
   splitter: Splitter | undefined,
