@@ -53,8 +53,10 @@ describe.each(PACKAGES)('the packed %s', (name) => {
     const entries = ['index', ...partsOf(name)].flatMap((entry) =>
       ['cjs', 'd.cts', 'd.ts', 'js'].map((extension) => `dist/${entry}.${extension}`),
     )
-    const check = name === 'core' ? ['dist/node-version.cjs', 'dist/node-version.js'] : []
-    const files = ['LICENSE', 'README.md', 'package.json', ...entries, ...check, ...schemas]
+    // What all bundles of core share, without types of its own.
+    const shared = ['errors', 'node-version'].flatMap((file) => [`dist/${file}.cjs`, `dist/${file}.js`])
+    const core = name === 'core' ? shared : []
+    const files = ['LICENSE', 'README.md', 'package.json', ...entries, ...core, ...schemas]
     const packed = stdout
       .trim()
       .split('\n')
