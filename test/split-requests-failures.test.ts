@@ -299,4 +299,25 @@ describe('the body of a request that is split', () => {
     const alone = await post(url, immichBody({ clip: { textual: { modelName: 'm' } } }, 'cat'))
     expect(alone.headers['x-immich-ml-cache']).toBe('fresh')
   })
+
+  it('may have a task whose name is no valid Unicode', async () => {
+    const answering = (answer: string) =>
+      listen((req, res) => {
+        req.resume().on('end', () => res.writeHead(200, { 'content-type': 'application/json' }).end(answer))
+      })
+    const [clip, other] = [await answering('{"clip":"[1]"}'), await answering('{"\\ud800":[1]}')]
+    const { router, url } = await serveRouter({
+      backends: { gpu: { url: clip.url, tasks: ['clip'] }, any: { url: other.url } },
+      routes: [
+        { match: { task: 'clip' }, backends: ['gpu'] },
+        { match: ({ tasks }) => tasks.length === 1, backends: ['any'] },
+        { backends: ['gpu'] },
+      ],
+      health: false,
+    })
+    splitRequests(router)
+    const model = { visual: { modelName: 'm' } }
+    const { status, body } = await post(url, immichBody({ clip: model, '\ud800': model }, imageBytes(100)))
+    expect([status, body.toString()]).toEqual([200, '{"clip":"[1]","\\ud800":[1]}'])
+  })
 })

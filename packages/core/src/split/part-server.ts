@@ -34,6 +34,9 @@ export interface PartOrigin {
 /** Most bytes of an answer, 16 MiB. The largest of Immich's have some hundred KiB. */
 const MOST_ANSWER = 16 * 1024 * 1024
 
+/** Bytes of the headers of an answer: those of a backend, of which Node takes 16 KB, and the router's own. */
+const MOST_HEADERS = 64 * 1024
+
 /** Sends parts of requests through the router that has the request, on connections in memory. */
 export class PartServer {
   readonly #router: RouterSteps
@@ -62,7 +65,7 @@ export class PartServer {
     })
     this.#server.emit('connection', far)
     http
-      .request({ method: 'POST', createConnection: () => near })
+      .request({ method: 'POST', createConnection: () => near, maxHeaderSize: MOST_HEADERS })
       .on('error', answer.reject)
       .on('response', (response) => read(response).then(answer.resolve, answer.reject))
       .end()

@@ -8,6 +8,7 @@ import { explainSplit, partOf } from './explain-split.ts'
 import { mergeAnswers } from './merge-answers.ts'
 import { PartBody, readEntries, type WrittenEntries } from './part-body.ts'
 import { type PartAnswer, PartServer, plainBody, type SentPart } from './part-server.ts'
+import { UploadTurns } from './upload-turns.ts'
 
 /**
  * Answers requests with several tasks that no single backend of their route serves: each task goes through the router as a request
@@ -47,6 +48,7 @@ class TaskSplitter implements Splitter {
   readonly explain = explainSplit
   readonly #router: SplitRouter
   readonly #server: PartServer
+  readonly #turns = new UploadTurns()
 
   constructor(router: SplitRouter) {
     this.#router = router
@@ -61,7 +63,9 @@ class TaskSplitter implements Splitter {
     const { limits, backendHeader } = this.#router.modules.config()
     if (res.hasHeader(ROUTE_HEADER)) res.setHeader(ROUTE_HEADER, `split; ${decision.parts.length} tasks`)
     const left = leaving(res)
+    const turn = this.#turnOf(request)
     try {
+      await Promise.race([left.promise, turn])
       body.retain(request.store)
       const reading = readEntries(body, req.headers['content-type'], classification.tasks, limits)
       const written = await Promise.race([left.promise, reading])
@@ -77,7 +81,18 @@ class TaskSplitter implements Splitter {
       return true
     } finally {
       left.cancel()
+      // A client that left before its turn still has one.
+      turn?.then((end) => end())
     }
+  }
+
+  /** Where bodies cannot go to disk, the request waits for room for its whole body. */
+  #turnOf({ store, exchange: { req } }: SplitRequest): Promise<() => void> | undefined {
+    if (store.disk.available) return undefined
+    const declared = Number(req.headers['content-length'])
+    // What a body takes besides its own bytes counts as well.
+    const most = store.total / 2
+    return this.#turns.enter(Number.isFinite(declared) ? declared : most, most)
   }
 
   /** The answers to all tasks, in their order. @throws what fails first; then no task has a lease any more. */
@@ -153,7 +168,9 @@ function merged(
   const routes = valuesOf(ROUTE_HEADER)
   const most = Math.floor(defaults.routeHeaderSize / answers.length)
   // Names of tasks come from clients.
-  const ways = answers.map(([task], i) => `${encodeURIComponent(shorten(task))} ${routes[i]}`.slice(0, most))
+  const ways = answers.map(([task], i) =>
+    `${encodeURIComponent(shorten(task).toWellFormed())} ${routes[i]}`.slice(0, most),
+  )
   const added: OwnHeader[] = []
   if (backendHeader !== false && backends.length > 0) added.push([backendHeader, backends.join(', ')])
   if (routes.length > 0) added.push([ROUTE_HEADER, `split; ${ways.join('; ')}`])
