@@ -317,6 +317,41 @@ describe('what recycle has counted', () => {
     await until(async () => (await saved()) === 2, 'it is written again')
   })
 
+  it('is kept for a backend with the name of a property', async () => {
+    const file = join(await temporaryDirectory(), 'recycle.json')
+    const gpu = await stubMl()
+    const recycle = { everyJobs: 100, everyHours: 1, url: gpu.url }
+    for (let i = 1; i <= 2; i++) {
+      const backends = { constructor: { url: gpu.url, recycle } }
+      const { router, url } = await serveRouter({ backends })
+      managePower(router, { file })
+      await post(url, search)
+      await router.close()
+      const kept = new Map(Object.entries(JSON.parse(await readFile(file, 'utf8'))))
+      expect(kept.get('constructor')).toEqual({ jobs: i, restarted: expect.any(Number) })
+    }
+  })
+
+  it('ends with the router, and so does a call that is not answered', async () => {
+    let isCalled = false
+    const hook = await listen((req) => {
+      isCalled = true
+      req.socket.once('close', () => {
+        isCalled = false
+      })
+    })
+    const { advance, router, told } = await machine(() => ({
+      suspend: { afterIdle: '20m', url: hook.url, timeout: '1h' },
+    }))
+    await until(async () => {
+      await advance(MINUTE)
+      return isCalled
+    }, 'it is called')
+    await router.close()
+    await until(() => !isCalled, 'the call has ended')
+    expect(told('suspended')).toEqual([])
+  })
+
   it('begins again when the file is damaged, with a warning', async () => {
     const file = join(await temporaryDirectory(), 'recycle.json')
     await writeFile(file, '{"gpu":{"jobs":"many"}}')

@@ -16,18 +16,23 @@ export interface Hook {
 /**
  * Calls a hook once.
  *
+ * @param signal Ends the request, and kills the command.
  * @throws {Error} if the request is not answered with a 2xx status, or the command fails. The message has no header, path
  *   or argument: each may be a secret.
  */
-export async function callHook(hook: Hook): Promise<void> {
+export async function callHook(hook: Hook, signal?: AbortSignal): Promise<void> {
   const calls = [
-    ...(hook.url === undefined ? [] : [request(hook.url, hook)]),
-    ...(hook.command === undefined ? [] : [run(hook.command, hook.timeout)]),
+    ...(hook.url === undefined ? [] : [request(hook.url, hook, signal)]),
+    ...(hook.command === undefined ? [] : [run(hook.command, hook.timeout, signal)]),
   ]
   await Promise.all(calls)
 }
 
-async function request(url: string, { method, headers, body, timeout }: Hook): Promise<void> {
+async function request(
+  url: string,
+  { method, headers, body, timeout }: Hook,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { base, authorization } = takeCredentials(url)
   let response: Response
   try {
@@ -35,7 +40,7 @@ async function request(url: string, { method, headers, body, timeout }: Hook): P
       method,
       headers: { ...(authorization === undefined ? {} : { authorization }), ...headers },
       redirect: 'manual',
-      signal: AbortSignal.timeout(timeout),
+      signal: AbortSignal.any([AbortSignal.timeout(timeout), ...(signal === undefined ? [] : [signal])]),
       ...(body === undefined ? {} : { body }),
     })
   } catch (error) {
@@ -54,10 +59,14 @@ function reasonOf(error: unknown, timeout: number): string {
 /** What a command gets of the environment: the gateway's other variables may be secrets. */
 const VARIABLES = ['PATH', 'HOME']
 
-function run([program = '', ...args]: readonly string[], timeout: number): Promise<void> {
+function run(
+  [program = '', ...args]: readonly string[],
+  timeout: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const env = Object.fromEntries(VARIABLES.map((name) => [name, process.env[name]]))
   return new Promise((resolve, reject) => {
-    const options = { env, timeout, killSignal: 'SIGKILL', windowsHide: true } as const
+    const options = { env, timeout, signal, killSignal: 'SIGKILL', windowsHide: true } as const
     execFile(program, args, options, (error) => {
       if (error === null) return resolve()
       const { code, killed } = error

@@ -126,7 +126,7 @@ export class Machine {
 
   /** Requests are not kept away: one that comes now fails over, and wakes the machine. */
   async #suspend(hook: Hook): Promise<void> {
-    const error = await failureOf(callHook(hook))
+    const error = await failureOf(callHook(hook, this.#ended.signal))
     if (this.#ended.signal.aborted) return
     // After a failure, it is idle for as long again before the next try.
     if (error === undefined) this.#isSuspended = true
@@ -144,7 +144,8 @@ export class Machine {
       this.#restarted = Date.now()
       this.#due = undefined
       this.#use.restart(this.#recycled)
-      error = (await failureOf(callHook(settings))) ?? (await failureOf(this.#isReady(settings.ready)))
+      error =
+        (await failureOf(callHook(settings, signal))) ?? (await failureOf(this.#isReady(settings.ready)))
     }
     if (this.#router.status().state === 'closed') return
     this.#router.enable(this.#name)

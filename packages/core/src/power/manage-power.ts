@@ -103,7 +103,7 @@ class PowerManager {
       settingsOf(this.#router.modules.config()).map(([name, settings]) => {
         const machine =
           before.get(name) ??
-          new Machine(name, this.#router, this.#clock, settings, this.#file?.records[name])
+          new Machine(name, this.#router, this.#clock, settings, this.#file?.records.get(name))
         machine.settings = settings
         return [name, machine]
       }),

@@ -18,7 +18,7 @@ const records = z.record(
 /** Keeps the jobs and the last restart of each machine with `recycle` on disk. */
 export class RecycleFile {
   /** What the last process has left. */
-  readonly records: Readonly<Record<string, MachineRecord>>
+  readonly records: ReadonlyMap<string, MachineRecord>
   readonly #clock: Clock
   readonly #file: StateFile
   readonly #text: () => string
@@ -38,7 +38,7 @@ export class RecycleFile {
       )
     this.#file = new StateFile(path, this.#text, (error) => this.#onSaved(error))
     this.records = this.#read()
-    this.#saved = JSON.stringify(this.records)
+    this.#saved = JSON.stringify(Object.fromEntries(this.records))
   }
 
   /** Writes what has changed, at most once a minute. */
@@ -55,13 +55,13 @@ export class RecycleFile {
     if (this.#text() !== EMPTY) await this.#file.close()
   }
 
-  #read(): Record<string, MachineRecord> {
+  #read(): ReadonlyMap<string, MachineRecord> {
     try {
-      return records.parse(JSON.parse(this.#file.read() ?? EMPTY))
+      return new Map(Object.entries(records.parse(JSON.parse(this.#file.read() ?? EMPTY))))
     } catch (error) {
       const reason = error instanceof z.ZodError ? 'it is not from recycle' : toError(error).message
       process.emitWarning(`${this.#file.path} is ignored, recycle counts from 0: ${reason}`)
-      return {}
+      return new Map()
     }
   }
 
