@@ -121,6 +121,40 @@ describe('a backend that comes back', () => {
     expect(await first).toBe('nas')
   })
 
+  it('gets them after 10 s of loading while the other backend is at its limit', async () => {
+    const { gpu, nas, send, sleep, wake, clock, router } = await stage({}, {}, { maxConcurrent: 1 })
+    await send(SEARCH)
+    await sleep()
+    nas.isSlow = true
+    const first = send(SEARCH)
+    await until(() => nas.asked.length === 1, 'the NAS is at its limit')
+    gpu.isSlow = true
+    await wake()
+    const second = send(SEARCH)
+    await until(() => [...router.waiting()].length === 1, 'it is queued')
+    clock.advance(10_000)
+    await until(() => gpu.asked.length === 3, 'it goes to the GPU, after the canary')
+    gpu.load()
+    expect(await second).toBe('gpu')
+    nas.load()
+    await first
+  })
+
+  it('loads no models of jobs that were refused', async () => {
+    const { gpu, nas, send, sleep, wake, router, url, loading } = await stage()
+    await send(SEARCH)
+    gpu.refuses = nas.refuses = 'unknown'
+    for (let i = 0; i < 8; i++) {
+      const job = { clip: { textual: { modelName: `unknown-${i}` } } }
+      expect((await post(url, immichBody(job, 'cat'))).status).toBe(422)
+    }
+    await sleep()
+    gpu.isSlow = true
+    await wake()
+    expect(loading()).toEqual([TEXTUAL])
+    await router.close({ timeout: 0 })
+  })
+
   it('gets requests at once if no other backend can take them', async () => {
     const { gpu, nas, send, sleep, wake, router } = await stage()
     await send(SEARCH)
@@ -233,6 +267,41 @@ describe('a server that was restarted within a minute', () => {
     expect(await answer).toBe('gpu')
     expect(gpu.asked).toHaveLength(2)
     expect(changes.filter((change) => change.kind === 'breaker' && change.to.kind === 'open')).toEqual([])
+  })
+})
+
+describe('the only backend, which a search finds gone', () => {
+  it('gets the search once it can be reached, and is not ejected while it loads the model', async () => {
+    const gpu = await loadingServer()
+    const clock = new FakeClock()
+    const { url, router, changes } = await serveRouter({
+      clock,
+      backends: { gpu: { url: gpu.url } },
+      canary: true,
+      hold: '1h',
+      health: { interval: '1m', timeout: '1h' },
+    })
+    warmUp(router, { clock })
+    expect((await post(url, SEARCH)).status).toBe(200)
+    await gpu.leave()
+    const answer = post(url, SEARCH)
+    await until(() => [...router.waiting()].length === 1, 'the search is held')
+    gpu.isSlow = true
+    await gpu.comeBack()
+    await until(() => {
+      clock.advance(500)
+      return gpu.asked.length > 1
+    }, 'the search is there')
+    for (let seconds = 0; seconds < 60; seconds++) {
+      clock.advance(1_000)
+      await fetch(`${gpu.url}/ping`)
+    }
+    gpu.load()
+    expect((await answer).status).toBe(200)
+    const ejections = changes.filter(
+      (change) => change.kind === 'breaker' && change.to.kind === 'open' && change.task !== undefined,
+    )
+    expect([gpu.asked, ejections]).toEqual([['clip/textual', 'clip/textual'], []])
   })
 })
 

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
+import { promisify } from 'node:util'
 import type { ImmichEntries } from '@immich-ml-router/core/testing'
 import { GOOD_ANSWER } from '@immich-ml-router/core/testing'
 import { listen } from './servers.ts'
@@ -13,10 +15,16 @@ export interface LoadingServer {
   readonly loaded: ReadonlySet<string>
   /** Whether models that are not loaded stay so until {@link LoadingServer.load}. */
   isSlow: boolean
+  /** Refuses jobs with models of such a name, as the ML server refuses an unknown model. */
+  refuses: string | undefined
   /** Lets every model load that was asked for. */
   load(): void
   /** Takes no requests any more, and forgets its models. */
   stop(): void
+  /** Closes its port as well, so that connections are refused. */
+  leave(): Promise<void>
+  /** Opens its port again, without any model. */
+  comeBack(): Promise<void>
   /** Takes requests again, without any model. */
   start(): void
 }
@@ -26,10 +34,13 @@ export async function loadingServer(): Promise<LoadingServer> {
   const [asked, loaded] = [[] as string[], new Set<string>()]
   let isUp = true
   let waiting: (() => void)[] = []
-  const server = await listen(async (req, res) => {
+  const { server, url } = await listen(async (req, res) => {
     if (!isUp) return void req.socket.destroy()
     if (req.url === '/ping') return void res.end('pong')
-    const jobs = await jobsOf(req)
+    const { jobs, models } = await readJobs(req)
+    const { refuses } = made
+    if (refuses !== undefined && models.some((name) => name.startsWith(refuses)))
+      return void res.writeHead(422, { 'content-type': 'application/json' }).end('{"detail":"Unknown model"}')
     asked.push(...jobs)
     if (made.isSlow && jobs.some((job) => !loaded.has(job)))
       await new Promise<void>((resolve) => waiting.push(resolve))
@@ -37,10 +48,11 @@ export async function loadingServer(): Promise<LoadingServer> {
     return void res.writeHead(200, { 'content-type': 'application/json' }).end(GOOD_ANSWER)
   })
   const made: LoadingServer = {
-    url: server.url,
+    url,
     asked,
     loaded,
     isSlow: false,
+    refuses: undefined,
     load: () => {
       for (const resolve of waiting) resolve()
       waiting = []
@@ -52,15 +64,25 @@ export async function loadingServer(): Promise<LoadingServer> {
     start: () => {
       isUp = true
     },
+    leave: async () => {
+      loaded.clear()
+      server.closeAllConnections()
+      await promisify(server.close.bind(server))()
+    },
+    comeBack: async () => {
+      server.listen(Number(new URL(url).port), '127.0.0.1')
+      await once(server, 'listening')
+    },
   }
   return made
 }
 
-async function jobsOf(req: IncomingMessage): Promise<string[]> {
+async function readJobs(req: IncomingMessage): Promise<{ jobs: string[]; models: string[] }> {
   const headers = { 'content-type': req.headers['content-type'] ?? '' }
   const form = await new Response(new Uint8Array(await buffer(req)), { headers }).formData()
   const entries: ImmichEntries = JSON.parse(String(form.get('entries')))
-  return Object.entries(entries).flatMap(([task, types]) =>
-    Object.keys(types).map((type) => `${task}/${type}`),
+  const all = Object.entries(entries).flatMap(([task, types]) =>
+    Object.entries(types).map(([type, { modelName }]) => ({ job: `${task}/${type}`, modelName })),
   )
+  return { jobs: all.map(({ job }) => job), models: all.map(({ modelName }) => modelName) }
 }

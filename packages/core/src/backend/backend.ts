@@ -44,8 +44,11 @@ export class Backend implements BackendView {
   readonly demand: Demand
   /** What modules have found wrong with models on it. */
   problems: readonly ModelProblem[] = []
-  /** The jobs, `task/type/model`, whose models it loads before it gets requests for them. */
-  readonly warming = new Set<string>()
+  /**
+   * The jobs, `task/type/model`, whose models it loads before it gets requests for them, with the time on the clock when that
+   * began.
+   */
+  readonly warming = new Map<string, number>()
   readonly #settings: BackendSettings
   readonly #clock: Clock
   readonly #target: BackendTarget

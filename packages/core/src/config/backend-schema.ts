@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { connection } from './connection-schema.ts'
 import { hookMembers } from './hook-schema.ts'
 import { recycle, suspend } from './power-schema.ts'
-import { ownHealth, ownTimeouts } from './shared-schema.ts'
+import { keepWarm, ownHealth, ownTimeouts } from './shared-schema.ts'
 import { count, dnsName, flag, limitedDuration, oneOrMany } from './values.ts'
 
 const CONCURRENT = 'must be a whole number of 1 or more, "auto", or "unlimited"'
@@ -143,7 +143,7 @@ export const backend = z.strictObject(
      * TTL of the ML server, which is 300 s by default: `4m`. Not for a backend with `wake`, `suspend` or `health: { mode: lazy }`.
      * In code, `warmUp()` serves it.
      */
-    keepWarm: limitedDuration.optional(),
+    keepWarm: keepWarm.optional(),
     /**
      * For a name with several addresses that change, each address a server with its own state: `dns` resolves the host in
      * `url`. Without it, the backend counts as one server.

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { DURATION_PATTERN } from './duration.ts'
 import { headerMatch, pathMatch } from './head-schema.ts'
-import { ownHeartbeat, ownRetries, ownTimeouts, routeHold } from './shared-schema.ts'
-import { count, duration, flag, limitedDuration, milliseconds, oneOrMany } from './values.ts'
+import { keepWarm, ownHeartbeat, ownRetries, ownTimeouts, routeHold } from './shared-schema.ts'
+import { count, duration, flag, milliseconds, oneOrMany } from './values.ts'
 
 const pattern = z.string().min(1, 'must not be empty')
 const patterns = oneOrMany(
@@ -158,7 +158,7 @@ export const route = z.strictObject(
      * less than the model TTL of the ML server, which is 300 s by default: `4m`. Backends with `wake`, `suspend` or
      * `health: { mode: lazy }` get none. In code, `warmUp()` serves it.
      */
-    keepWarm: limitedDuration.optional(),
+    keepWarm: keepWarm.optional(),
   },
   'must be an object with backends',
 )

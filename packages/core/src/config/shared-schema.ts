@@ -23,6 +23,9 @@ export const timeouts = z.strictObject(
   'must be an object of connect, response, idle, load, total',
 )
 
+const KEEP_WARM = 'must be a duration of at least "10s"'
+export const keepWarm = limitedDuration.refine((time) => time >= 10_000, KEEP_WARM)
+
 export const queue = z.strictObject(
   {
     /**

@@ -49,7 +49,7 @@ export async function sendVerified<S extends SendResult>(
 ): Promise<S | { readonly outcome: Outcome; readonly answer: undefined }> {
   const { clock } = options
   const start = clock.now()
-  if (lease.trial || isPoison) {
+  if ((lease.trial && !mayBeLoading(lease)) || isPoison) {
     const longest = lease.bulk ? LONGEST_TRIAL.bulk : LONGEST_TRIAL.interactive
     const found = await options.ask(lease, longest)
     if (found.kind === 'unknown' && clock.now() - start >= longest)
@@ -67,6 +67,14 @@ export async function sendVerified<S extends SendResult>(
     ? await resolveUndecided(lease, { ...options, send }, first, lease.backend.limit.inFlightSince(sentAt))
     : first
   return { ...result, outcome: withoutWait(result.outcome, sentAt - start) }
+}
+
+/**
+ * Whether a trial is of a server that could not be reached, and there is no other backend: it was probably restarted and loads its
+ * models, which takes longer than the wait for a canary. The request itself loads what it needs.
+ */
+function mayBeLoading(lease: Lease): boolean {
+  return lease.backend.health.isDown && lease.usableOthers([]).length === 0
 }
 
 /**

@@ -32,7 +32,7 @@ export interface RouterBackends {
   ): Promise<Buffer | undefined>
   /**
    * Has a backend load models: sends it a canary of each job, one after the other. Until a job is done, its requests go to other
-   * candidates, if there are any. Does nothing for a job that was done there within a minute or is being loaded, and without `canary`.
+   * candidates, if there are any, for 10 s also to those at their limit. Does nothing for a job that was done there within a minute or is being loaded, and without `canary`.
    *
    * @returns when all are done, or the backend cannot be reached. Emits the event `backend`.
    */
@@ -87,6 +87,9 @@ interface WarmContext {
   readonly emit: (event: BackendEvent) => void
 }
 
+/** After this time, no further model is loaded before requests need it, in milliseconds. */
+const LONGEST_WARM_UP = 120_000
+
 async function warm(
   backend: Backend,
   jobs: readonly Classification[],
@@ -96,15 +99,16 @@ async function warm(
   const { name, endpoint, warming } = backend
   const start = clock.now()
   const keys = jobs.map(({ entries }) => jobKeysOf(entries).models)
-  for (const key of keys.flat()) warming.add(key)
+  for (const key of keys.flat()) warming.set(key, start)
   let reason: string | undefined
-  let isReachable = true
+  let goesOn = true
   for (const [index, job] of jobs.entries()) {
-    const result: CanaryResult = isReachable ? await canaries.load(backend, job) : UNKNOWN
+    const result: CanaryResult = goesOn ? await canaries.load(backend, job) : UNKNOWN
     if (result.kind === 'failed') {
       reason ??= result.reason
-      isReachable = result.scope !== 'unreachable'
+      goesOn = result.scope !== 'unreachable'
     }
+    goesOn &&= clock.now() - start < LONGEST_WARM_UP
     for (const key of keys[index] ?? []) warming.delete(key)
     table.queue.wake()
   }

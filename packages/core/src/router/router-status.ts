@@ -48,7 +48,7 @@ function backendStatus(
     latencies: backend.latency.all,
     health: health.status,
     problems: backend.problems,
-    warming: [...backend.warming],
+    warming: [...backend.warming.keys()],
     canaries: health.canary.counts,
     leaving,
     unresolved: health.unresolved,

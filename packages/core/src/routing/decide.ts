@@ -77,7 +77,8 @@ export function decide(request: RouteRequest, state: RoutingState): Decision {
   if (!isFree && !isFull) return whenUnavailable(request, state, assessments, until)
   if (request.avoid.size > 0) narrow(assessments, ({ backend }) => !isNamed(backend, request.avoid), 'tried')
   if (retry) narrow(assessments, ({ backend }) => isProven(backend), 'failed-recently')
-  if (assessments.some(({ backend }) => backend.warming.size > 0)) leaveWarming(request, assessments)
+  if (assessments.some(({ backend }) => backend.warming.size > 0))
+    until = Math.min(until, leaveWarming(request, assessments, state.now))
   const candidates = bestTier(assessments, route.spill)
   const hasFree = candidates.some((candidate) => !candidate.isFull)
   const { queued, sinceLast } = state
@@ -108,11 +109,30 @@ function narrow(
   for (const candidate of candidates) if (!fitting.has(candidate)) candidate.state = otherwise
 }
 
-/** Leaves a backend out that loads the models of the job, as long as another is a candidate, even one at its limit. */
-function leaveWarming({ job }: RouteRequest, assessments: readonly MutableAssessment[]): void {
+/** A request waits so long for a candidate at its limit rather than for a backend to load the models of the job, in milliseconds. */
+const LONGEST_WARM_WAIT = 10_000
+
+/**
+ * Leaves a backend out that loads the models of the job, while another is a candidate.
+ *
+ * @returns When time alone may change that, on the clock.
+ */
+function leaveWarming({ job }: RouteRequest, assessments: readonly MutableAssessment[], now: number): number {
   const candidates = assessments.filter(({ state }) => state === 'candidate')
-  const warming = candidates.filter(({ backend }) => job.models.some((name) => backend.warming.has(name)))
-  if (warming.length < candidates.length) for (const assessment of warming) assessment.state = 'warming'
+  const since = ({ backend }: Assessment) =>
+    Math.max(...job.models.map((name) => backend.warming.get(name) ?? Number.NEGATIVE_INFINITY))
+  const isWarming = (assessment: Assessment) => since(assessment) > Number.NEGATIVE_INFINITY
+  const others = candidates.filter((assessment) => !isWarming(assessment))
+  if (others.length === 0) return Number.POSITIVE_INFINITY
+  const isAnyFree = others.some(({ obstacle }) => obstacle === undefined)
+  let until = Number.POSITIVE_INFINITY
+  for (const assessment of candidates.filter(isWarming)) {
+    const end = since(assessment) + LONGEST_WARM_WAIT
+    if (!isAnyFree && end <= now) continue
+    assessment.state = 'warming'
+    if (!isAnyFree) until = Math.min(until, end)
+  }
+  return until
 }
 
 /** The candidates of the lowest tier; where requests spill, a full backend is none. */

@@ -88,9 +88,9 @@ class WarmUp {
   }
 
   #onRequest({ classification, route, backend, outcome }: RequestEvent): void {
-    if (route === undefined || classification?.classified !== true) return
+    if (route === undefined || backend === undefined || classification?.classified !== true) return
+    if (outcome?.kind !== 'answered' || outcome.verdict.kind !== 'good') return
     const job = this.#recent.add(route, classification, this.#clock.now())
-    if (backend === undefined || outcome?.kind !== 'answered' || outcome.verdict.kind !== 'good') return
     this.#kept.used(job, backend)
   }
 
