@@ -72,6 +72,23 @@ describe('immich-ml-router status', { timeout: 90_000 }, () => {
     expect(JSON.parse(json)).toMatchObject({ whole: true, waiting: { count: 1 } })
   })
 
+  it.each([
+    ['text', []],
+    ['JSON', ['--json']],
+  ])('ends quietly when the reader of its %s has ended', async (_, args) => {
+    const { url } = await busyGateway()
+    const child = spawn(process.execPath, [MAIN, 'status', url, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    child.stdout.destroy()
+    let errors = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text
+    })
+    expect([await once(child, 'close'), errors]).toEqual([[0, null], ''])
+  })
+
   it('prints it again every 2 s until a signal, without a terminal', async () => {
     const { url } = await busyGateway()
     const child = spawn(process.execPath, [MAIN, 'status', url, '--watch'], {

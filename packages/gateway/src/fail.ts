@@ -14,6 +14,6 @@ export function fail(error: unknown): void {
  */
 export function allowClosedPipe(): void {
   process.stdout.on('error', (error) => {
-    if (!('code' in error) || error.code !== 'EPIPE') throw error
+    if (!('code' in error) || error.code !== 'EPIPE') fail(error)
   })
 }

@@ -8,6 +8,7 @@ import type { StatusOptions } from './commands/status.ts'
 import type { WarmCacheOptions } from './commands/warm-cache.ts'
 import { endOnHangUp } from './early-hang-up.ts'
 import { EXIT } from './exit-codes.ts'
+import { allowClosedPipe } from './fail.ts'
 import { modelMistake } from './probe/immich-jobs.ts'
 
 const HELP = `
@@ -39,7 +40,7 @@ function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
 }
 
-/** The commands that run a gateway, which handles SIGHUP. */
+/** The commands that run a gateway, which handles SIGHUP, and errors of its output. */
 const GATEWAYS: ReadonlySet<string> = new Set(['run', 'demo'])
 
 /** Creates the command line of `immich-ml-router`. Each command but `run` is loaded when it is used, so that `run` starts fast. */
@@ -51,7 +52,9 @@ export function createProgram(): Command {
     .addHelpText('after', HELP)
     .showHelpAfterError('Run "immich-ml-router --help" for the commands.')
     .hook('preAction', (_, command) => {
-      if (!GATEWAYS.has(command.name())) endOnHangUp()
+      if (GATEWAYS.has(command.name())) return
+      endOnHangUp()
+      allowClosedPipe()
     })
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.ok : EXIT.usage))
   program

@@ -9,7 +9,7 @@ import {
 } from '@immich-ml-router/gateway-kit'
 import { configureOptions } from '../configure.ts'
 import { EXIT } from '../exit-codes.ts'
-import { allowClosedPipe, fail } from '../fail.ts'
+import { fail } from '../fail.ts'
 
 /** The configuration in words with its warnings, or every mistake in it. */
 export type CheckResult = InWords | Mistakes
@@ -83,7 +83,6 @@ export async function runCheck(
   path: string | undefined,
   { probe, model, strict }: CheckOptions,
 ): Promise<void> {
-  allowClosedPipe()
   try {
     const checked = await checkConfig(process.env, path)
     if (!('mistakes' in checked)) {

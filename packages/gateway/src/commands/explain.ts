@@ -13,7 +13,7 @@ import { pathOf, resolveExchangeOptions, UnclassifiedError } from '@immich-ml-ro
 import { explainSplit } from '@immich-ml-router/core/split'
 import type { ConfiguredOptions } from '@immich-ml-router/gateway-kit'
 import { configure } from '../configure.ts'
-import { allowClosedPipe, fail } from '../fail.ts'
+import { fail } from '../fail.ts'
 import { printable } from '../text.ts'
 
 /**
@@ -144,7 +144,6 @@ export interface ExplainOptions {
 
 /** Prints where the request in a file would go. */
 export async function runExplain(path: string, { config }: ExplainOptions): Promise<void> {
-  allowClosedPipe()
   try {
     const { options, source } = await configure(process.env, config)
     const text = await explainRequest(path, { options, source })
