@@ -1,25 +1,36 @@
 import type { Backend } from '../backend/backend.ts'
+import { exclusionOf } from '../backend/model-problem.ts'
 import { NoBackendError } from '../errors.ts'
 import { type Assessment, isUnreachable, isUsable } from './assess.ts'
 import { isNamed } from './candidates.ts'
 import type { RouteRequest } from './route-request.ts'
 
 /** The error for a request that no backend of its route may take. */
-export function noCandidate({ route, classification, exclude }: RouteRequest): NoBackendError {
-  const { tasks } = classification
-  const excluded = route.members.current.filter(
-    (backend) => backend.serves(tasks) && isNamed(backend, exclude),
-  )
-  return new NoBackendError(
-    route.name,
-    excluded.length > 0 ? `${namesOf(excluded)} excluded` : notServed(tasks),
-  )
+export function noCandidate(request: RouteRequest): NoBackendError {
+  const { route, classification, exclude, job } = request
+  const serving = route.members.serving(classification.tasks)
+  if (serving.length === 0) return new NoBackendError(route.name, notServed(request))
+  const named = serving.filter((backend) => isNamed(backend, exclude))
+  const problems = new Map<string, Backend[]>()
+  for (const backend of serving) {
+    const problem = exclusionOf(backend.problems, route.name, job.models)
+    if (problem !== undefined && !named.includes(backend))
+      problems.set(problem.reason, [...(problems.get(problem.reason) ?? []), backend])
+  }
+  const reasons = [
+    ...(named.length > 0 ? [`${namesOf(named)} excluded`] : []),
+    ...[...problems].map(
+      ([reason, backends]) => `${namesOf(backends)} excluded because of a model problem: ${reason}`,
+    ),
+  ]
+  return new NoBackendError(route.name, reasons.join('; '))
 }
 
-function notServed(tasks: readonly string[]): string {
-  return tasks.length === 0
-    ? 'none of its backends takes unclassified requests; set unclassified: true on a backend with tasks'
-    : `none of its backends serves ${tasks.join(' and ')}`
+function notServed({ route, classification: { tasks } }: RouteRequest): string {
+  if (tasks.length === 0)
+    return 'none of its backends takes unclassified requests; set unclassified: true on a backend with tasks'
+  const unserved = tasks.filter((task) => route.members.serving([task]).length === 0)
+  return `none of its backends serves ${(unserved.length > 0 ? unserved : tasks).join(' and ')}`
 }
 
 /** The error when no candidate can be reached, and waiting does not help; `undefined` when one might be. */
