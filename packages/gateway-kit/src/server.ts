@@ -3,7 +3,7 @@ import http, { type IncomingMessage, type RequestListener, type Server, type Ser
 import type { AddressInfo, ListenOptions } from 'node:net'
 import { type Router, type RouterOptions, stopServer } from '@immich-ml-router/core'
 import { logRequests } from '@immich-ml-router/core/logging'
-import { statusPage } from '@immich-ml-router/status-page'
+import { type StatusPage, statusPage } from '@immich-ml-router/status-page'
 import type { Logger } from 'pino'
 import type { GatewayConfig } from './config.ts'
 import { createHttpServer } from './http-server.ts'
@@ -13,7 +13,8 @@ import { logWarnings } from './log-warnings.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { attachModules } from './modules.ts'
 import { Reloader } from './reloader.ts'
-import { statusPageHandler } from './status-page.ts'
+import { StartGate } from './start-gate.ts'
+import { handleBelowPage } from './status-page.ts'
 import { urlOf } from './url-of.ts'
 
 /** A running gateway. */
@@ -51,7 +52,8 @@ export interface StartOptions {
 
 /**
  * Starts a gateway on the inherited socket, or else on the configured port. It serves the application, `/metrics` and the
- * status page, logs every request, and reloads the configuration file when the file changes.
+ * status page, logs every request, and reloads the configuration file when the file changes. It reads and writes no state file
+ * before its ports are open, because they may belong to a running gateway.
  *
  * @throws {RangeError} if the options of the router are invalid.
  * @throws {Error} if the port cannot be opened.
@@ -80,25 +82,19 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
   const reloader =
     file === undefined ? undefined : new Reloader({ router, logger, file: file.path, read: file.read })
   const immich = new ImmichPart(logger, (registry) => metrics.add(registry))
-  const page =
-    config.statusPage &&
-    statusPage(router, {
-      onHistoryProblem: (message) => logger.warn(message),
-      queues: immich.view,
-      config: config.file?.path ?? config.source,
-      ...config.statusPage,
-    })
+  let page: StatusPage | undefined
   const metrics = new GatewayMetrics(router, {
     tenants: config.options.tenant !== undefined,
     reloader,
-    page,
+    page: config.statusPage && { runs: () => page?.runs() ?? [] },
   })
   const builtIn: BuiltInHandler[] = [
     ...(config.metricsPort === undefined ? [metrics.handle] : []),
-    ...(page === undefined ? [] : [statusPageHandler(page)]),
+    (req, res) => page !== undefined && handleBelowPage(page, req, res),
   ]
+  const gate = new StartGate()
   const server = createHttpServer(
-    (req, res) => builtIn.some((handle) => handle(req, res)) || listener(req, res),
+    gate.guard((req, res) => builtIn.some((handle) => handle(req, res)) || listener(req, res)),
   )
   const metricsServer =
     config.metricsPort === undefined ? server : http.createServer((req, res) => metrics.answer(req, res))
@@ -119,12 +115,21 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
   }
   const host = config.host === undefined ? {} : { host: config.host }
   try {
-    await attachModules(router, { immich, recycleFile: config.recycleFile })
     const port = await listen(server, socket ?? { port: config.port, ...host }, 'PORT')
     const metricsPort =
       config.metricsPort === undefined
         ? port
         : await listen(metricsServer, { port: config.metricsPort, ...host }, 'METRICS_PORT')
+    page =
+      config.statusPage &&
+      statusPage(router, {
+        onHistoryProblem: (message) => logger.warn(message),
+        queues: immich.view,
+        config: config.file?.path ?? config.source,
+        ...config.statusPage,
+      })
+    await attachModules(router, { immich, recycleFile: config.recycleFile })
+    gate.open()
     reloader?.start(config.options)
     return {
       url: urlOf(config.host, port, 'localhost'),
@@ -135,6 +140,7 @@ export async function startGateway({ makeApp, config, logger }: StartOptions): P
       close,
     }
   } catch (error) {
+    gate.open()
     await close()
     throw error
   }

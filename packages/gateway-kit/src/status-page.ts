@@ -1,19 +1,17 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StatusPage, StatusPageOptions } from '@immich-ml-router/status-page'
 import type { GatewayConfig } from './config.ts'
 import type { Environment } from './environment.ts'
-import type { BuiltInHandler } from './server.ts'
 
-/** Handles the requests below the path of the status page. */
-export function statusPageHandler(page: StatusPage): BuiltInHandler {
-  return (req, res) => {
-    let isHandled = true
-    page(req, res, () => {
-      isHandled = false
-    })
-    return isHandled
-  }
+/** Handles a request below the path of the status page. @returns Whether it has done so. */
+export function handleBelowPage(page: StatusPage, req: IncomingMessage, res: ServerResponse): boolean {
+  let isHandled = true
+  page(req, res, () => {
+    isHandled = false
+  })
+  return isHandled
 }
 
 /**
