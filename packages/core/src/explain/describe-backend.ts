@@ -4,7 +4,7 @@ import type { ResolvedBackend } from '../config/resolve.ts'
 import { healthOptions } from '../config/shared-schema.ts'
 import { milliseconds } from '../config/values.ts'
 import { takeCredentials } from '../credentials.ts'
-import { counted, duration, listed, type Paragraph, said, timeoutsLine } from './words.ts'
+import { counted, duration, listed, type Paragraph, said, timeoutsLine, warmWords } from './words.ts'
 
 /** A backend in words, without what is secret: its name and URL, and behind these what there is to say of it. */
 export function describeBackend(
@@ -13,7 +13,7 @@ export function describeBackend(
   resolved: ResolvedBackend,
   policy: Policy,
 ): Paragraph {
-  const { weight, tier, tasks, wake } = resolved
+  const { weight, tier, tasks, wake, suspend, keepWarm } = resolved
   const auth = authOf(options)
   const others = options.unclassified === true ? ', and unclassified requests' : ''
   return [
@@ -27,8 +27,12 @@ export function describeBackend(
       weight === defaults.weight ? undefined : `weight: ${weight}`,
       discoverLine(resolved),
       `probes: ${probes(resolved)}`,
-      wake && `wake: ${listed(wakeMeans(wake))}, while ${wakeWords(options)} needs this backend`,
+      wake && `wake: ${hookMeans(wake)}, while ${wakeWords(options)} needs this backend`,
       wakeLine(options),
+      suspend &&
+        `suspend: ${hookMeans(suspend)}, after ${duration(suspend.afterIdle)} without a request for this backend`,
+      recycleLine(resolved),
+      keepWarm === undefined || policy.canary === false ? undefined : `keepWarm: ${warmWords(keepWarm)}`,
       timeoutsLine(options.timeouts, policy.timeouts),
     ),
   ]
@@ -52,12 +56,28 @@ function wakeLine({ wake }: BackendOptions): string | undefined {
   return `wake for bulk jobs: ${when.length > 0 ? when.join(', or ') : 'at once'}`
 }
 
+function recycleLine({ recycle }: ResolvedBackend): string | undefined {
+  if (recycle === undefined) return undefined
+  const { everyJobs, everyHours } = recycle
+  const times = said(
+    everyJobs === undefined ? undefined : counted(everyJobs, 'job'),
+    everyHours === undefined ? undefined : duration(Math.round(everyHours * 3_600_000)),
+  )
+  return `recycle: ${hookMeans(recycle)}, every ${listed(times, 'or')}`
+}
+
 /** Without URLs and arguments, which may be secrets. */
-function wakeMeans({ mac, url, command }: NonNullable<ResolvedBackend['wake']>): string[] {
-  return said(
-    mac && 'Wake-on-LAN',
-    url && `a request to ${new URL(url).host}`,
-    command && `the command ${command[0]}`,
+function hookMeans({
+  mac,
+  url,
+  command,
+}: Pick<NonNullable<ResolvedBackend['wake']>, 'mac' | 'url' | 'command'>): string {
+  return listed(
+    said(
+      mac && 'Wake-on-LAN',
+      url && `a request to ${new URL(url).host}`,
+      command && `the command ${command[0]}`,
+    ),
   )
 }
 

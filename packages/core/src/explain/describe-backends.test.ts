@@ -54,6 +54,38 @@ describe('a backend', () => {
       ],
     ],
     [
+      'that is suspended and restarted',
+      () => ({
+        url: 'http://a',
+        suspend: {
+          afterIdle: '10m',
+          url: 'https://me:s3cret@pdu:8443/s3cret?k=s3cret',
+          headers: { authorization: 's3cret' },
+        },
+        recycle: { everyJobs: 20_000, everyHours: 24, url: 'http://pdu/s3cret', command: ['ssh', 's3cret'] },
+        timeouts: { load: '5m' },
+      }),
+      [
+        'a: http://a',
+        LEARNED,
+        PROBES,
+        'suspend: a request to pdu:8443, after 10 minutes without a request for this backend',
+        'recycle: a request to pdu and the command ssh, every 20000 jobs or 1 day',
+        'timeouts: load 5 minutes',
+      ],
+    ],
+    [
+      'that is restarted after some hours, with warm models',
+      () => ({ url: 'http://a', keepWarm: '4m', recycle: { everyHours: 0.7, command: ['/bin/restart'] } }),
+      [
+        'a: http://a',
+        LEARNED,
+        PROBES,
+        'recycle: the command /bin/restart, every 42 minutes',
+        'keepWarm: models of interactive jobs stay loaded, by a canary after 4 minutes without a request for them',
+      ],
+    ],
+    [
       'with credentials in its URL',
       () => ({ url: 'https://me:s3cret@a', maxConcurrent: 'unlimited', health: false }),
       [

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { section, three } from '../../../../test/support/described-policy.ts'
 import { parseConfig } from '../config/parse.ts'
 import type { BackendOptions, Match, MatchFunction, Route, RouterConfig } from '../config/policy.ts'
+import { describePolicy } from './describe-policy.ts'
 import { jobsOf } from './job-words.ts'
 import { duration, listed, size } from './words.ts'
 
@@ -122,7 +123,7 @@ describe('what else there is to say of a route', () => {
         retries: 2,
         hold: { bulk: '12h', interactive: '12h', maxHeld: 1 },
         hedge: { after: '300ms', max: 2 },
-        timeouts: { response: '20m', total: '1d', idle: '2m' },
+        timeouts: { response: '20m', load: '3m', total: '1d', idle: '2m' },
         heartbeat: false,
       },
       { timeouts: { total: '1d' } },
@@ -132,7 +133,7 @@ describe('what else there is to say of a route', () => {
         'when unavailable: held up to 12 hours, 1 request at most',
         'when one fails: up to 2 others are tried',
         'when late: up to 2 others get it as well, after 300 milliseconds',
-        'timeouts: response 20 minutes',
+        'timeouts: response 20 minutes, load 3 minutes',
         'heartbeats: none',
       ],
     ],
@@ -210,6 +211,47 @@ describe('what else there is to say of a route', () => {
     const all = section('Routes', config)
     expect(all.slice(1, lines.length + 1)).toEqual(lines.map((line) => `  ${line}`))
     expect(all[lines.length + 1]).toBe('everything else: gpu')
+  })
+
+  it.each<[what: string, nas: Partial<BackendOptions>, line: string]>([
+    [
+      'all',
+      {},
+      'keepWarm: models of interactive jobs stay loaded on gpu and nas, by a canary after 4 minutes without a request for them',
+    ],
+    ...[
+      { wake: { mac: 'aa:bb:cc:dd:ee:ff' } },
+      { suspend: { url: 'http://pdu' } },
+      { health: { mode: 'lazy' as const } },
+      { keepWarm: '1m' },
+    ].map((nas): [string, Partial<BackendOptions>, string] => [
+      `not one with ${Object.keys(nas)}`,
+      nas,
+      'keepWarm: models of interactive jobs stay loaded on gpu, by a canary after 4 minutes without a request for them',
+    ]),
+  ])('names the backends whose models it keeps loaded: %s', (_, nas, line) => {
+    const backends = { gpu: three.gpu, nas: { ...three.nas, ...nas } }
+    const config = { backends, routes: [{ backends: ['gpu', 'nas'], keepWarm: '4m' }] }
+    expect(section('Routes', config)).toContain(`  ${line}`)
+  })
+
+  it('says that keepWarm has no effect where each backend may sleep', () => {
+    const gpu = { ...three.gpu, suspend: { url: 'http://pdu' } }
+    expect(
+      section('Routes', { backends: { gpu }, routes: [{ backends: ['gpu'], keepWarm: '4m' }] }),
+    ).toContain('  keepWarm: no effect; each backend may sleep, or has a keepWarm of its own')
+  })
+
+  it('does not say that models stay loaded without canaries', () => {
+    const backends = { ...three, gpu: { ...three.gpu, keepWarm: '1m' } }
+    const config = {
+      backends,
+      routes: [{ backends: ['gpu', 'nas'], keepWarm: '4m' }],
+      canary: false,
+    } as const
+    const words = describePolicy(config, { warnings: false })
+    expect(words).toContain('gpu: http://gpu:3003')
+    expect(words).not.toContain('keepWarm')
   })
 
   it('says of the last whether text search still comes to it', () => {

@@ -11,6 +11,7 @@ import {
   said,
   timeoutsLine,
   upTo,
+  warmWords,
 } from './words.ts'
 
 /** A route in words: what it takes and where that goes, and behind it what there is to say of it. */
@@ -30,6 +31,7 @@ export function describeRoute(
       whenFailing(route, policy),
       hedging(route),
       savedAnswers(route),
+      warmModels(route, policy),
       timeoutsLine(route.written.timeouts, policy.written.timeouts),
       heartbeats(route, policy),
     ),
@@ -154,6 +156,17 @@ function savedAnswers({ searchCache }: ResolvedRoute): string | undefined {
   if (searchCache === undefined) return undefined
   const { path, maxEntries, maxAge } = searchCache
   return `searches: answered from ${path} ${upTo(maxAge)}, and when unavailable at any age; ${maxEntries} answers at most`
+}
+
+/** The `keepWarm` of a backend comes first, and a backend that may sleep gets no canary. */
+function warmModels({ keepWarm, backends }: ResolvedRoute, policy: ResolvedPolicy): string | undefined {
+  if (keepWarm === undefined || !policy.canary) return undefined
+  const warm = backends.filter((name) => {
+    const { keepWarm: own, wake, suspend, check } = policy.backends.get(name) ?? {}
+    return (own ?? wake ?? suspend) === undefined && check?.mode !== 'lazy'
+  })
+  if (warm.length === 0) return 'keepWarm: no effect; each backend may sleep, or has a keepWarm of its own'
+  return `keepWarm: ${warmWords(keepWarm, ` on ${listed(warm)}`)}`
 }
 
 function heartbeats(route: ResolvedRoute, policy: ResolvedPolicy): string | undefined {

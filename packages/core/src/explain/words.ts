@@ -56,7 +56,7 @@ export function listed(items: readonly string[], link = 'and'): string {
 /** `timeouts: response 20 minutes`: the configured ones that differ from the general ones. */
 export function timeoutsLine(own: TimeoutOptions | undefined, general?: TimeoutOptions): string | undefined {
   const [resolved, otherwise] = [resolveTimeouts(own, general), resolveTimeouts(general)]
-  const words = (['connect', 'response', 'idle', 'total'] as const)
+  const words = (['connect', 'response', 'idle', 'load', 'total'] as const)
     .filter((key) => resolved[key] !== otherwise[key])
     .map((key) => `${key} ${Number.isFinite(resolved[key]) ? duration(resolved[key]) : 'unlimited'}`)
   return words.length === 0 ? undefined : `timeouts: ${words.join(', ')}`
@@ -66,4 +66,9 @@ export function timeoutsLine(own: TimeoutOptions | undefined, general?: TimeoutO
 export function heartbeatWords(beats: Heartbeats | undefined): string {
   if (beats === undefined) return 'none'
   return `after ${duration(beats.after)}, then every ${duration(beats.every)}`
+}
+
+/** Which models `keepWarm` keeps loaded, and how. */
+export function warmWords(idle: number, where = ''): string {
+  return `models of interactive jobs stay loaded${where}, by a canary after ${duration(idle)} without a request for them`
 }
