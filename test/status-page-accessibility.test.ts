@@ -18,7 +18,8 @@ async function violationsOf(page: Page): Promise<string[]> {
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-describe('the status page is accessible', () => {
+// On a busy machine, Chromium sometimes does not answer.
+describe('the status page is accessible', { retry: 1 }, () => {
   for (const colorScheme of ['light', 'dark'] as const) {
     it(`with a request open, and the dialog, when it is ${colorScheme}`, async () => {
       const { address } = await scene({ adminToken: TOKEN })

@@ -20,7 +20,8 @@ async function textsOf(page: Page, selector: string): Promise<string[]> {
   return texts.map((text) => text.replaceAll(/\s+/g, ' ').trim())
 }
 
-describe('the status page in a browser', () => {
+// On a busy machine, Chromium sometimes does not answer.
+describe('the status page in a browser', { retry: 1 }, () => {
   it('shows the current state and the recorded requests', async () => {
     const { address } = await scene()
     const { page, complaints, asked } = await visit(address)
