@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-/** One measures delays, and one fills memory and disk. A file that runs beside them would count as well. */
-const ALONE = ['attacks', 'held-memory'].map((name) => `test/${name}.test.ts`)
+/** These tests measure delays, fill memory and disk, or prove that no job is lost. A file that runs beside them would count as well. */
+const ALONE = ['attacks', 'held-memory', 'never-burn', 'restart'].map((name) => `test/${name}.test.ts`)
 /** One mocks a module and one counts every executed block: the files under test must not be loaded before them. */
 const ISOLATED = ['body/disk-space', 'classify/cost'].map((name) => `packages/core/src/${name}.test.ts`)
 
@@ -11,9 +11,8 @@ export default defineConfig({
     globalSetup: 'packages/status-page/scripts/page.ts',
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // Tests wait for sockets, processes and timers for more than half of their time. On two processors, two workers leave one
-    // of them idle.
-    maxWorkers: '150%',
+    // Most tests wait for sockets and processes: one worker per processor keeps the processors busy.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,
