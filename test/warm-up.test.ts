@@ -63,6 +63,22 @@ async function stage(
   }
 }
 
+/** The GPU is back and loads its model, one search is on the NAS, which is at its limit, and a second one is queued. */
+async function queued() {
+  const staged = await stage({}, {}, { maxConcurrent: 1 })
+  const { gpu, nas, send, sleep, wake, router } = staged
+  await send(SEARCH)
+  await sleep()
+  nas.isSlow = true
+  const first = send(SEARCH)
+  await until(() => nas.asked.length === 1, 'the NAS is at its limit')
+  gpu.isSlow = true
+  await wake()
+  const second = send(SEARCH)
+  await until(() => [...router.waiting()].length === 1, 'it is queued')
+  return { ...staged, first, second }
+}
+
 describe('a backend that comes back', () => {
   it('loads the models that were used last before requests go there', async () => {
     const { gpu, nas, send, sleep, wake, loading, changes, router } = await stage()
@@ -104,16 +120,7 @@ describe('a backend that comes back', () => {
   })
 
   it('gets them once the models are loaded, while the other backend is at its limit', async () => {
-    const { gpu, nas, send, sleep, wake, router } = await stage({}, {}, { maxConcurrent: 1 })
-    await send(SEARCH)
-    await sleep()
-    nas.isSlow = true
-    const first = send(SEARCH)
-    await until(() => nas.asked.length === 1, 'the NAS is at its limit')
-    gpu.isSlow = true
-    await wake()
-    const second = send(SEARCH)
-    await until(() => [...router.waiting()].length === 1, 'it is queued')
+    const { gpu, nas, first, second } = await queued()
     expect(gpu.asked).toHaveLength(2)
     gpu.load()
     expect(await second).toBe('gpu')
@@ -122,16 +129,7 @@ describe('a backend that comes back', () => {
   })
 
   it('gets them after 10 s of loading while the other backend is at its limit', async () => {
-    const { gpu, nas, send, sleep, wake, clock, router } = await stage({}, {}, { maxConcurrent: 1 })
-    await send(SEARCH)
-    await sleep()
-    nas.isSlow = true
-    const first = send(SEARCH)
-    await until(() => nas.asked.length === 1, 'the NAS is at its limit')
-    gpu.isSlow = true
-    await wake()
-    const second = send(SEARCH)
-    await until(() => [...router.waiting()].length === 1, 'it is queued')
+    const { gpu, nas, clock, first, second } = await queued()
     clock.advance(10_000)
     await until(() => gpu.asked.length === 3, 'it goes to the GPU, after the canary')
     gpu.load()

@@ -44,6 +44,7 @@ export class Machine {
   /** Suspended by this module; reset when it is used, woken or down. */
   #isSuspended = false
   readonly #ended = new AbortController()
+  readonly #whenEnded = aborted(this.#ended.signal)
   /** The last restart, on the clock. */
   #recycled: number
   /** The same in Unix time. */
@@ -136,7 +137,7 @@ export class Machine {
 
   async #recycle(settings: RecycleSettings): Promise<void> {
     const { signal } = this.#ended
-    await Promise.race([this.#router.drain(this.#name, { restarts: true }), aborted(signal)])
+    await Promise.race([this.#router.drain(this.#name, { restarts: true }), this.#whenEnded])
     let error: Error | undefined
     if (!signal.aborted) {
       // Counted before the call: if this process ends during it, the next one must not call again.
@@ -164,7 +165,7 @@ export class Machine {
       if (this.#clock.now() >= end) throw new Error(`not ready after ${time / 1_000} s: ${reason}`)
       const { promise, resolve } = Promise.withResolvers<void>()
       const cancel = this.#clock.after(PROBE_INTERVAL, resolve)
-      await Promise.race([promise, aborted(signal)])
+      await Promise.race([promise, this.#whenEnded])
       cancel()
       if (signal.aborted) return
       reason = await this.#router.probe(this.#name)
@@ -175,8 +176,7 @@ export class Machine {
 
 function aborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  else signal.addEventListener('abort', () => resolve(), { once: true })
+  signal.addEventListener('abort', () => resolve(), { once: true })
   return promise
 }
 

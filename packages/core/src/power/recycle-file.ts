@@ -43,8 +43,9 @@ export class RecycleFile {
 
   /** Writes what has changed, at most once a minute. */
   save(): void {
+    if (this.#clock.now() < this.#next) return
     const text = this.#text()
-    if (this.#clock.now() < this.#next || text === this.#saved) return
+    if (text === this.#saved) return
     this.#next = this.#clock.now() + INTERVAL
     this.#saved = text
     void this.#file.save()
